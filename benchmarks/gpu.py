@@ -33,13 +33,13 @@ from benchmarks.faces.over_http import ANALYZE, PICTURES, over_http, requests_of
 from benchmarks.faces.recognition_load import direct
 from benchmarks.support.processes import Client, program, servers
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
-from framecloak.adapters.vision.runtime.onnx import Provider, open_first
+from framecloak.adapters.vision.runtime.onnx import Provider, open_session_per_provider
 from framecloak.adapters.vision.runtime.precision import Precision, choose_precision
-from framecloak.domain.anonymization.detection.faces import examine
+from framecloak.domain.anonymization.detection.faces import analyze_frames
 from framecloak.domain.anonymization.model.options import Appearance, Level
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import ProviderUnavailableError
 from framecloak.domain.imaging.detections import Image, ModelCard
 from framecloak.domain.model.segments import Segment
@@ -125,29 +125,30 @@ def detection(models: Path, pictures: list[Image], rounds: int) -> str:
 def redaction(settings: Settings, source: FrameSource, rounds: int) -> str:
     """Frames a second of the pipeline, beside the looks that it takes and nothing else."""
     whole = Segment(0, source.info.frame_count)
-    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index}", (whole,))
-    export = Export("framecloak benchmark", Level.FACES, Appearance(), batches([exhibit]))
-    instructions = export.instructions(export.batches[0])
+    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index}", (whole,))
+    export = ExportJob("framecloak benchmark", Level.FACES, Appearance(), group_sources([exhibit]))
+    instructions = export.redaction_spec(export.groups[0])
     decoded = list(source.frames(0, source.info.frame_count))
 
-    def redact(instruments: Instruments) -> int:
+    def redact(instruments: PipelineTools) -> int:
         return sum(1 for _ in redacted_frames(source, whole, instructions, instruments))
 
-    def only_look(instruments: Instruments) -> int:
+    def only_look(instruments: PipelineTools) -> int:
         model = instruments.detector
         assert model is not None  # noqa: S101 -- faces are looked for
         starts = range(0, len(decoded), model.max_batch)
         with ThreadPoolExecutor(instruments.threads) as pool:
             parts = (decoded[start : start + model.max_batch] for start in starts)
             done = pool.map(
-                lambda part: examine(part, model, instructions.looks, instructions.threshold), parts
+                lambda part: analyze_frames(part, model, instructions.scales, instructions.low_threshold),
+                parts,
             )
             return sum(map(len, done))
 
     ways: dict[str, Callable[[], int]] = {}
     for provider, precision in (("cpu", "auto"), ("cuda", "fp32"), ("cuda", "fp16")):
         chosen = replace(settings, provider=provider, precision=precision)
-        instruments = Container.build(chosen).instruments(Level.FACES)
+        instruments = Container.build(chosen).pipeline_tools(Level.FACES)
         name = f"{provider.upper()} {precision}"
         ways[name] = lambda instruments=instruments: redact(instruments)
         ways[f"{name}, its detector alone"] = lambda instruments=instruments: only_look(instruments)
@@ -188,8 +189,8 @@ def detector(models: Path, provider: Provider, precision: Precision, *, bound: b
         bound: whether outputs stay on a GPU until they are asked for.
     """
     graph = build_graph(models, precision)
-    session = open_first(lambda _: graph.content, provider, half=precision is Precision.FP16)
-    session.bound = session.bound and bound
+    session = open_session_per_provider(lambda _: graph.content, provider, half=precision is Precision.FP16)
+    session.uses_io_binding = session.uses_io_binding and bound
     found = CenterFace(session, ModelCard("centerface", graph.sha256, "", provider.label, precision))
     if provider is not Provider.CPU:
         found.max_batch = max(BATCHES)

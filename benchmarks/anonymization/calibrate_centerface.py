@@ -23,7 +23,7 @@ import onnx
 from framecloak.adapters.vision.detection import centerface_graphs
 from framecloak.adapters.vision.detection.centerface import published_weights
 from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
-from framecloak.adapters.vision.runtime.int8 import rounded_tensors
+from framecloak.adapters.vision.runtime.int8 import tensors_to_calibrate
 from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256
 from framecloak.domain.imaging.detections import Image
@@ -75,8 +75,8 @@ def group_photograph() -> Path:
 
 def open_with_every_output(model: onnx.ModelProto) -> tuple[Session, list[str]]:
     """A session that gives every tensor that the int8 graph rounds, and their names."""
-    tensors = rounded_tensors(model, centerface_graphs.int8_nodes(model))
-    centerface_graphs.accept_pictures(model)
+    tensors = tensors_to_calibrate(model, centerface_graphs.int8_nodes(model))
+    centerface_graphs.accept_uint8_images(model)
     del model.graph.output[:]
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
     return open_session(model.SerializeToString(), Provider.CPU), tensors

@@ -18,10 +18,10 @@ import numpy as np
 
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.entrypoints.composition.pipeline import Container
@@ -32,12 +32,12 @@ LETTERS = (860, 270, 1180, 625)
 """Where street.mp4 has the letters on the house front, over all of its frames: x1, y1, x2, y2."""
 
 
-def frames(source: FrameSource, level: Level, instruments: Instruments) -> list[RedactedFrame]:
+def frames(source: FrameSource, level: Level, instruments: PipelineTools) -> list[RedactedFrame]:
     """All frames of a source, redacted."""
     whole = Segment(0, source.info.frame_count)
-    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index}", (whole,))
-    export = Export("framecloak benchmark", level, Appearance(), batches([exhibit]))
-    instructions = export.instructions(export.batches[0])
+    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index}", (whole,))
+    export = ExportJob("framecloak benchmark", level, Appearance(), group_sources([exhibit]))
+    instructions = export.redaction_spec(export.groups[0])
     return list(redacted_frames(source, whole, instructions, instruments))
 
 
@@ -45,7 +45,7 @@ def mask(found: RedactedFrame, size: tuple[int, int]) -> np.ndarray:
     """Pixels redacted as text or plates, (h, w)."""
     covered = np.zeros(size, bool)
     for box in found.boxes:
-        if box.kind is not Kind.FACE:
+        if box.kind is not TargetKind.FACE:
             x1, y1, x2, y2 = box.xyxy
             covered[y1:y2, x1:x2] = True
     return covered
@@ -56,7 +56,7 @@ def cost(container: Container, video: Path, runs: int) -> tuple[float, float]:
     taken: dict[Level, list[tuple[float, float]]] = {Level.FACES: [], Level.FULL: []}
     for _ in range(runs):
         for level, times in taken.items():
-            instruments = container.instruments(level)
+            instruments = container.pipeline_tools(level)
             wall, cpu = time.perf_counter(), time.process_time()
             frames(container.open_source(video), level, instruments)
             times.append((time.perf_counter() - wall, time.process_time() - cpu))
@@ -66,7 +66,7 @@ def cost(container: Container, video: Path, runs: int) -> tuple[float, float]:
 
 def plates(container: Container, folder: Path) -> tuple[list[float], list[float]]:
     """Per picture: share of the plate that is covered, and share of the rest that is redacted."""
-    instruments = container.instruments(Level.FULL)
+    instruments = container.pipeline_tools(Level.FULL)
     covered, elsewhere = [], []
     for text in sorted(folder.glob("*.txt")):
         name, *numbers, _plate = text.read_text().split()
@@ -84,7 +84,7 @@ def beside_letters(container: Container, video: Path) -> float:
     """Largest share of a frame that is redacted as text away from the letters."""
     source = container.open_source(video)
     shares = []
-    for found in frames(source, Level.FULL, container.instruments(Level.FULL)):
+    for found in frames(source, Level.FULL, container.pipeline_tools(Level.FULL)):
         area = mask(found, (source.info.height, source.info.width))
         x1, y1, x2, y2 = LETTERS
         area[y1:y2, x1:x2] = False

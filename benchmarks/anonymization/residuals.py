@@ -25,16 +25,16 @@ import numpy as np
 
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.video.frames import ArrayFrame
-from framecloak.domain.anonymization.detection.faces import examine
-from framecloak.domain.anonymization.detection.scales import VIDEO_LOOKS
+from framecloak.domain.anonymization.detection.faces import analyze_frames
+from framecloak.domain.anonymization.detection.scales import VIDEO_SCALES
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionStyle, Verify
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import Frame, FrameSource
 from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
-from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.reid.matching import default_threshold
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 
@@ -49,15 +49,15 @@ Faces = list[tuple[FloatArray, FloatArray]]
 
 
 def redacted(
-    container: Container, instruments: Instruments, video: Path, style: RedactionStyle, verify: Verify
+    container: Container, instruments: PipelineTools, video: Path, style: RedactionStyle, verify: Verify
 ) -> Path:
     """Redact a film into an archive beside it in a folder of its own; gives the archive."""
     source = container.open_source(video)
-    exhibit = Exhibit(
+    exhibit = ExportSource(
         0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, source.info.frame_count),)
     )
-    export = Export(
-        container.imprint(), Level.FACES, Appearance(style=style), batches([exhibit]), verify=verify
+    export = ExportJob(
+        container.issuer(), Level.FACES, Appearance(style=style), group_sources([exhibit]), verify=verify
     )
     path = Path(tempfile.mkdtemp()) / "out.zip"
     export.run(instruments, container.create_archive(path), lambda: None)
@@ -104,8 +104,8 @@ def remains(
     """Sure faces in a result, and cosines of removed faces with what is left of them."""
     sure, similarities = 0, []
     for entry, frame in results(archive):
-        (seen,) = examine([frame], detector, VIDEO_LOOKS, SURE)
-        sure += 0 if seen.found is None else len(seen.found.scores)
+        (seen,) = analyze_frames([frame], detector, VIDEO_SCALES, SURE)
+        sure += 0 if seen.faces is None else len(seen.faces.scores)
         image = rgb(frame)
         similarities += [
             float(before @ vector(recognizer, image, landmarks))
@@ -134,7 +134,7 @@ def strangers(faces: list[Faces]) -> list[float]:
 
 def cost(container: Container, video: Path, runs: int) -> dict[Verify, float]:
     """Median of the times that each choice takes, as a multiple of ``none``."""
-    instruments = container.instruments(Level.FACES, Verify.ALL)
+    instruments = container.pipeline_tools(Level.FACES, Verify.ALL)
     taken: dict[Verify, list[float]] = {verify: [] for verify in Verify}
     for _ in range(runs):
         for verify, times in taken.items():
@@ -155,13 +155,13 @@ def main() -> None:
     arguments = parser.parse_args()
     video = arguments.shared / "street.mp4"
     container = Container.build(Settings.from_environment({}))
-    instruments = container.instruments(Level.FACES, Verify.ALL)
-    recognizer = instruments.lens.recognizer if instruments.lens else None
+    instruments = container.pipeline_tools(Level.FACES, Verify.ALL)
+    recognizer = instruments.residual_tools.recognizer if instruments.residual_tools else None
     detector = instruments.detector
     if recognizer is None or detector is None:
         parser.error("there is no recogniser to compare faces with")
     faces = originals(container.open_source(video), detector, recognizer)
-    limit = usual_threshold(recognizer.space)
+    limit = default_threshold(recognizer.space)
     apart = np.array(strangers(faces))
     print(
         f"{recognizer.card.name}: {sum(map(len, faces))} faces in {len(faces)} frames; {len(apart)} pairs of"

@@ -38,13 +38,13 @@ from framecloak.adapters.clock import SystemClock
 from framecloak.adapters.embedded.postgres import EmbeddedPostgres
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.adapters.postgres.vector_search.indexes import GalleryIndexes
-from framecloak.adapters.security.vault import Vault
+from framecloak.adapters.postgres.vector_search.indexes import PostgresGalleryIndexes
+from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
-from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
-from framecloak.domain.reid.galleries.model import MOST_AT_ONCE, Enrolment
-from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
+from framecloak.domain.reid.galleries.model import MAX_ENROLMENTS, Enrolment
+from framecloak.domain.reid.galleries.service import GalleryService
 
 FACES_PER_PERSON = 4
 SPREAD = 0.9
@@ -80,8 +80,8 @@ class Population:
 
     def blocks(self) -> Iterator[Vectors]:
         """All of them, in the order of their people."""
-        for first in range(0, self.faces, MOST_AT_ONCE):
-            yield self.around(np.arange(first, min(self.faces, first + MOST_AT_ONCE)) // FACES_PER_PERSON)
+        for first in range(0, self.faces, MAX_ENROLMENTS):
+            yield self.around(np.arange(first, min(self.faces, first + MAX_ENROLMENTS)) // FACES_PER_PERSON)
 
     def questions(self, count: int) -> Vectors:
         """Faces of people who are enrolled that are not enrolled themselves."""
@@ -112,8 +112,8 @@ class Bench:
     """
 
     url: str
-    galleries: Galleries
-    upkeep: GalleryUpkeep
+    galleries: GalleryService
+    upkeep: GalleryMaintenance
     owner: Principal
 
     async def measure(self, population: Population, searches: int, exact_searches: int) -> bool:
@@ -138,7 +138,7 @@ class Bench:
         # Each face is a person here, so that not only the right person but the very face has to be found.
         await self._search(gallery.id, space, questions[:exact_searches], where, "exact")
         began = time.perf_counter()
-        await self.upkeep.tend_indexes()
+        await self.upkeep.maintain_indexes()
         took = time.perf_counter() - began
         size = await self._execute("SELECT pg_relation_size('ix_gallery_faces_hnsw_" + gallery.id.hex + "')")
         print(f"  index made in {took:.0f} s, {int(str(size)) / 1e6:.0f} MB")
@@ -148,7 +148,7 @@ class Bench:
             gallery.id, space, questions, where, f"index, threshold {USUAL}", USUAL
         )
         await self.galleries.delete(self.owner, gallery.id)
-        await self.upkeep.tend_indexes()
+        await self.upkeep.maintain_indexes()
         await self._execute("VACUUM gallery_faces")
         return not population.counts or (median < WANTED_MS and recall >= WANTED_RECALL)
 
@@ -198,14 +198,14 @@ async def run(arguments: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory(prefix="framecloak-galleries-", dir=arguments.folder) as folder:
         async with EmbeddedPostgres(Path(folder) / "postgres") as url:
             await Schema(url).upgrade()
-            database, vault = PostgresDatabase(url), Vault(os.urandom(32))
+            database, vault = PostgresDatabase(url), AesGalleryCipher(os.urandom(32))
             async with database.unit_of_work() as work:
                 user = await work.users.add("owner", "no password", Role.USER)
                 await work.commit()
             bench = Bench(
                 url,
-                Galleries(database, vault, SystemClock(), arguments.faces),
-                GalleryUpkeep(database, vault, GalleryIndexes(url), index_above=0),
+                GalleryService(database, vault, SystemClock(), arguments.faces),
+                GalleryMaintenance(database, vault, PostgresGalleryIndexes(url), index_above=0),
                 Principal(user.id, user.username, user.role, Means.COMMAND),
             )
             for kind in arguments.kinds:

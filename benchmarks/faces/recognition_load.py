@@ -3,7 +3,7 @@
 Three ways on the same pictures, in turns, so that a busy machine is unfair to none:
 
 - direct: as many threads as there are cores, each decoding, detecting and embedding picture after picture;
-- service: `FaceAnalysis` with concurrent callers, as the API uses it;
+- service: `FaceAnalyzer` with concurrent callers, as the API uses it;
 - insightface (``--pack``): the pack's own ``FaceAnalysis.get`` in a loop, decoding with OpenCV.
 
     python -m benchmarks.faces.recognition_load [--pack FOLDER] [--callers 16] [--rounds 5] PICTURE...
@@ -28,9 +28,9 @@ import cv2
 import numpy as np
 from insightface.app import FaceAnalysis as InsightFace
 
-from framecloak.adapters.media.pictures.untrusted import StrangersPictures
-from framecloak.domain.reid.analysis import FaceAnalysis
-from framecloak.domain.reid.face_search import look
+from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
+from framecloak.domain.reid.analysis import FaceAnalyzer
+from framecloak.domain.reid.face_search import detect_faces
 from framecloak.entrypoints.composition.reid import load_analysis
 from framecloak.entrypoints.runtime.resources import available_cores
 from framecloak.entrypoints.settings import Settings
@@ -83,7 +83,7 @@ def main() -> None:
     analysis.close()
 
 
-def direct(analysis: FaceAnalysis, files: list[bytes], total: int, *, largest: bool = False) -> int:
+def direct(analysis: FaceAnalyzer, files: list[bytes], total: int, *, largest: bool = False) -> int:
     """The models and nothing else, over as many threads as there are cores.
 
     Args:
@@ -95,13 +95,13 @@ def direct(analysis: FaceAnalysis, files: list[bytes], total: int, *, largest: b
     Returns:
         Faces that were embedded.
     """
-    reader, numbers = StrangersPictures(), count()
+    reader, numbers = UntrustedImageReader(), count()
 
     def loop(_: int) -> int:
         faces = 0
         while (number := next(numbers)) < total:
             frame = reader.read(files[number % len(files)])
-            found = look(analysis.detector, frame)
+            found = detect_faces(analysis.detector, frame)
             if largest and len(found):
                 areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
                 found = found.select(areas.argmax()[np.newaxis])
@@ -116,7 +116,7 @@ def direct(analysis: FaceAnalysis, files: list[bytes], total: int, *, largest: b
         return sum(pool.map(loop, range(available_cores())))
 
 
-async def service(analysis: FaceAnalysis, files: list[bytes], total: int, callers: int) -> int:
+async def service(analysis: FaceAnalyzer, files: list[bytes], total: int, callers: int) -> int:
     """Concurrent callers, each sending one picture after the other."""
     numbers = count()
 

@@ -20,7 +20,7 @@ import httpx
 import imageio_ffmpeg
 from anyio.from_thread import start_blocking_portal
 
-from framecloak.entrypoints.composition.servers import own_stack
+from framecloak.entrypoints.composition.servers import owned_servers
 from framecloak.entrypoints.settings import Settings
 
 BIN = Path(sys.executable).parent
@@ -77,7 +77,10 @@ def program(
 def servers(folder: Path) -> Iterator[dict[str, str]]:
     """Embedded Postgres and Redis, and an account ``admin``; gives the variables that lead there."""
     settings = Settings.from_environment({"DATA_DIR": str(folder)})
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(own_stack(settings)) as stack:
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(owned_servers(settings)) as stack,
+    ):
         environment = {
             "DATABASE_URL": stack.database_url,
             "REDIS_URL": stack.redis_url,

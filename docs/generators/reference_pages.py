@@ -27,7 +27,7 @@ from framecloak.entrypoints.cli.exit_codes import (
     REQUEST_FAILED,
     SERVICE_EXIT_CODES,
     USAGE,
-    VERDICT_EXIT_CODES,
+    VERIFICATION_EXIT_CODES,
 )
 from framecloak.entrypoints.cli.main import framecloak
 from framecloak.entrypoints.settings import Settings
@@ -143,7 +143,7 @@ def errors_page() -> str:
     lines += ["", "## Other exit codes", "", "| exit | what it means |", "| --- | --- |"]
     lines += [f"| {number} | {meaning} |" for number, meaning in _OTHER_EXITS.items()]
     lines += ["", "## Of `framecloak verify`, worst first", "", "| exit | verdict |", "| --- | --- |"]
-    for verdict, number in VERDICT_EXIT_CODES.items():
+    for verdict, number in VERIFICATION_EXIT_CODES.items():
         lines.append(f"| {number} | {verdict.replace('_', ' ')} |")
     return "\n".join([*lines, ""])
 

@@ -18,9 +18,9 @@ from PIL import Image as Pillow
 
 from framecloak.adapters.vision.emotions import clip_export
 from framecloak.adapters.vision.emotions.clip_export import ClipSource, export
-from framecloak.adapters.vision.emotions.clip_files import read_description, read_text
+from framecloak.adapters.vision.emotions.clip_files import read_description, read_text_embeddings
 from framecloak.adapters.vision.emotions.clip_http import HttpEmotionReader
-from framecloak.adapters.vision.emotions.clip_onnx import Clip, OnnxEmotionReader, prepare
+from framecloak.adapters.vision.emotions.clip_onnx import ClipClassifier, OnnxEmotionReader, preprocess
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.errors import InvalidOptionError, ModelExportError
 from framecloak.domain.imaging.detections import FloatArray, Image
@@ -124,7 +124,7 @@ def test_pictures_are_prepared_as_by_open_clip(model: tuple[Any, Any], tiny: Tin
     description = read_description(tiny.folder)
     for picture in pictures():
         expected = model[1](Pillow.fromarray(picture)).numpy()
-        found = prepare(picture, description.size, description.mean, description.std)
+        found = preprocess(picture, description.size, description.mean, description.std)
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -150,7 +150,7 @@ def test_the_description_says_what_was_exported(tiny: Tiny) -> None:
     assert description.size == 32
     assert description.prompts == PROMPTS
     assert abs(description.logit_scale - 40) < 1e-3
-    text = read_text(tiny.folder, description)
+    text = read_text_embeddings(tiny.folder, description)
     assert text.shape == (7, 16)
     np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1, atol=1e-6)
     assert sorted(path.name for path in tiny.folder.iterdir()) == sorted(
@@ -169,7 +169,7 @@ def test_another_export_takes_its_place_and_a_failed_one_does_not(tiny: Tiny, tm
     assert {path.name: path.read_bytes() for path in (tmp_path / "clip").iterdir()} == before
     two = ("awake", "asleep")
     export(ClipSource(str(tiny.configuration), str(tiny.weights), two, PROMPTS), tmp_path)
-    assert Clip.load(tmp_path / "clip", Provider.CPU).emotions == two
+    assert ClipClassifier.load(tmp_path / "clip", Provider.CPU).emotions == two
     assert len(list((tmp_path / "clip").iterdir())) == 3
 
 

@@ -30,5 +30,5 @@ class FakeEmotionReader:
         self.calls.append(len(crops))
         return clip_models.expected(crops) if crops else np.empty((0, len(self.emotions)), np.float32)
 
-    async def available(self) -> bool:
+    async def is_available(self) -> bool:
         return not self.unavailable

@@ -21,7 +21,7 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports.archives import Misfit
+from framecloak.domain.ports.archives import ForeignContent
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 from framecloak.domain.ports.video import ProbedVideo
 
@@ -117,7 +117,7 @@ class FakeArchive:
     room: int = 1_000_000
     entries: dict[str, bytes] = field(default_factory=dict)
     committed: bool = False
-    strange: list[Misfit] = field(default_factory=list)
+    strange: list[ForeignContent] = field(default_factory=list)
 
     def add(self, name: str, data: bytes) -> None:
         if name in self.entries:
@@ -126,8 +126,8 @@ class FakeArchive:
             raise StorageFullError("no space left")
         self.entries[name] = data
 
-    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
-        self.add(name, b"".join(pieces))
+    def add_stream(self, name: str, chunks: Iterable[bytes]) -> None:
+        self.add(name, b"".join(chunks))
 
     @property
     def names(self) -> list[str]:
@@ -141,7 +141,7 @@ class FakeArchive:
     def stream(self, name: str) -> Iterator[bytes]:
         yield self.read(name)
 
-    def misfits(self) -> list[Misfit]:
+    def foreign_content(self) -> list[ForeignContent]:
         return self.strange
 
     def commit(self) -> None:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from framecloak.domain.ports.metrics import Outcome, Stage
+from framecloak.domain.ports.metrics import SliceOutcome, Stage
 
 
 @dataclass
@@ -16,7 +16,7 @@ class FakeMeter:
     delivered: int = 0
     blanked: int = 0
     recovered: int = 0
-    ends: list[tuple[str, Outcome, float]] = field(default_factory=list)
+    ends: list[tuple[str, SliceOutcome, float]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     retries: list[str] = field(default_factory=list)
     removed: Counter[str] = field(default_factory=Counter)
@@ -35,7 +35,7 @@ class FakeMeter:
     def slice_recovered(self) -> None:
         self.recovered += 1
 
-    def slice_ended(self, kind: str, outcome: Outcome, seconds: float) -> None:
+    def slice_ended(self, kind: str, outcome: SliceOutcome, seconds: float) -> None:
         self.ends.append((kind, outcome, seconds))
 
     def slice_failed(self, code: str) -> None:
@@ -54,10 +54,10 @@ class FakeModelMeter:
     queue: list[int] = field(default_factory=list)
     calls: list[tuple[int, float]] = field(default_factory=list)
 
-    def waiting(self, items: int) -> None:
+    def set_waiting(self, items: int) -> None:
         self.queue.append(items)
 
-    def called(self, items: int, seconds: float) -> None:
+    def record_call(self, items: int, seconds: float) -> None:
         self.calls.append((items, seconds))
 
     @property

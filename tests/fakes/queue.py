@@ -23,7 +23,7 @@ class FakeJobQueue:
 
     Attributes:
         written: every ticket in order.
-        cleanups: calls of `clean_up`.
+        cleanups: calls of `request_cleanup`.
         known_workers: what `workers` answers.
         unavailable: whether every call fails, as without Redis.
     """
@@ -33,15 +33,15 @@ class FakeJobQueue:
     known_workers: list[WorkerInfo] = field(default_factory=list)
     unavailable: bool = False
 
-    async def call_for(self, request_id: UUID, priority: Priority) -> None:
+    async def wake_workers(self, request_id: UUID, priority: Priority) -> None:
         self._check()
         self.written.append((request_id, priority))
 
-    async def tickets(self) -> Mapping[UUID, int]:
+    async def wakeups(self) -> Mapping[UUID, int]:
         self._check()
         return Counter(request_id for request_id, _ in self.written)
 
-    async def clean_up(self) -> None:
+    async def request_cleanup(self) -> None:
         self._check()
         self.cleanups += 1
 
@@ -63,9 +63,9 @@ class FakeListener:
     def __init__(self) -> None:
         self.news = asyncio.Event()
 
-    async def changed(self, patience: float) -> bool:
+    async def wait_for_change(self, max_wait_seconds: float) -> bool:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(max_wait_seconds):
                 await self.news.wait()
         except TimeoutError:
             return False
@@ -126,7 +126,7 @@ class FakeAttemptLimiter:
         if self.hits.get(key):
             self.hits[key].pop()
 
-    async def forget(self, key: str) -> None:
+    async def reset(self, key: str) -> None:
         self._check()
         self.hits.pop(key, None)
 

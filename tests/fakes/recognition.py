@@ -10,7 +10,7 @@ import numpy as np
 
 from framecloak.domain.errors import (
     EmotionsUnavailableError,
-    ExaminationError,
+    FrameAnalysisError,
     ImageTooLargeError,
     InvalidImageError,
 )
@@ -54,7 +54,7 @@ class FakeFaceRecognizer:
             return np.empty((0, self.space.dimension), np.float32)
         self.calls.append(len(chips))
         if self.broken:
-            raise ExaminationError("the fake recogniser is broken")
+            raise FrameAnalysisError("the fake recogniser is broken")
         cells = chips.reshape(len(chips), CELLS, SIDE // CELLS, CELLS, SIDE // CELLS, 3).mean(axis=(2, 4))
         vectors = cells.reshape(len(chips), -1) + 1
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
@@ -81,12 +81,12 @@ class CannedEmotionReader:
             raise EmotionsUnavailableError("nobody is there")
         return np.tile(np.float32([0.75, 0.25]), (len(crops), 1)) if self.answer is None else self.answer
 
-    async def available(self) -> bool:
+    async def is_available(self) -> bool:
         return not self.unavailable
 
 
 @dataclass(frozen=True)
-class FakePicture:
+class FakeImageFrame:
     """A frame whose pixels are in memory."""
 
     image: Image
@@ -113,21 +113,21 @@ class FakePicture:
         return np.asarray(cv2.resize(self.image, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-class FakePictureReader:
+class FakeImageReader:
     """Reads what ``picture_bytes`` wrote."""
 
-    def read(self, data: bytes) -> FakePicture:
+    def read(self, data: bytes) -> FakeImageFrame:
         if data == b"large":
             raise ImageTooLargeError("the picture is too large")
         try:
             shape = _SHAPE.unpack_from(data)
-            return FakePicture(np.frombuffer(data, np.uint8, offset=_SHAPE.size).reshape(shape))
+            return FakeImageFrame(np.frombuffer(data, np.uint8, offset=_SHAPE.size).reshape(shape))
         except (struct.error, ValueError) as error:
             raise InvalidImageError("the bytes are not a picture") from error
 
 
 def picture_bytes(image: Image) -> bytes:
-    """A file that ``FakePictureReader`` reads.
+    """A file that ``FakeImageReader`` reads.
 
     Not NumPy's own format: its header is parsed as Python source, and CPython
     before 3.11.8 sometimes fails when two threads parse at the same time.

@@ -14,13 +14,13 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from framecloak.domain.anonymization.model.options import Appearance
-from framecloak.domain.anonymization.results.archive_writer import Imprint, ReportFacts
-from framecloak.domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
+from framecloak.domain.anonymization.results.archive_writer import Issuer, ReportData
+from framecloak.domain.errors import FrameAnalysisError, InvalidFormatError, ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import FrameEncoder
-from framecloak.domain.ports.video import FilmFormat, FilmWriter, Group, GroupEncoder
+from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat, VideoWriter
 
 
 class FakeSigner:
@@ -37,25 +37,25 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
     return hashlib.sha512(public_key + message).digest() == signature
 
 
-def fake_report(facts: ReportFacts) -> bytes:
+def fake_report(facts: ReportData) -> bytes:
     """Says so much that two different runs would have different reports."""
-    evidence, timeline = facts.evidence, facts.evidence.timeline
+    evidence, timeline = facts.report_evidence, facts.report_evidence.timeline
     weakest = [(one.source, one.track, one.frames) for one in evidence.weakest_tracks()]
     thumbnails = [one.thumbnail and one.thumbnail.hex() for one in evidence.weakest_tracks()]
-    proof = asdict(facts.proof) if facts.proof else None
-    said = [facts.key_id, facts.summary.frames, list(timeline.found), weakest, evidence.gaps]
+    proof = asdict(facts.residuals) if facts.residuals else None
+    said = [facts.key_id, facts.summary.frames, list(timeline.detected_faces), weakest, evidence.gap_count]
     said += [thumbnails, proof]
     return json.dumps(said).encode()
 
 
-IMPRINT = Imprint("framecloak test", FakeSigner(), fake_report)
+IMPRINT = Issuer("framecloak test", FakeSigner(), fake_report)
 
 
 _SALT = hashlib.sha256().digest_size + 1
 
 
 @dataclass(frozen=True, eq=False)
-class ShippedFrame:
+class EncodedFrame:
     """A frame that was written and read again."""
 
     index: int
@@ -83,7 +83,7 @@ class ShippedFrame:
 
 
 class _Raw:
-    def __init__(self, film: FilmFormat) -> None:
+    def __init__(self, film: VideoFormat) -> None:
         self._film = film
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
@@ -101,21 +101,21 @@ class _Groups:
     def add(self, planes: bytes) -> None:
         self._frames.append(planes)
 
-    def finish(self) -> Group:
+    def finish(self) -> FrameGroup:
         salt = hashlib.sha256(b"".join(self._frames)).digest()
-        return Group(tuple(salt + bytes([n]) + frame for n, frame in enumerate(self._frames)))
+        return FrameGroup(tuple(salt + bytes([n]) + frame for n, frame in enumerate(self._frames)))
 
 
-class FakeFilm:
+class FakeVideoWriter:
     """A file that lists when each sample is shown."""
 
-    def __init__(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> None:
+    def __init__(self, film: VideoFormat, timing: Timing, sound: Sound | None) -> None:
         self._head = [film.width, film.height, str(film.rate), film.quality, sound and sound.codec]
-        self._scale, self._ticks = timing.clock()
+        self._scale, self._ticks = timing.mp4_ticks()
         self._samples: list[bytes] = []
         self.discarded = False
 
-    def add(self, group: Group) -> None:
+    def add(self, group: FrameGroup) -> None:
         self._samples += group.samples
 
     def finish(self) -> Iterator[bytes]:
@@ -128,49 +128,49 @@ class FakeFilm:
         self.discarded = True
 
 
-class FakeStudio:
+class FakeVideoEncoder:
     """Makes films of any size; knows no sound but aac."""
 
     def __init__(self) -> None:
-        self.films: list[FakeFilm] = []
+        self.films: list[FakeVideoWriter] = []
 
-    def require_possible(self, film: FilmFormat, sound: Sound | None) -> None:
+    def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:
         if sound is not None and sound.codec != "aac":
             raise InvalidFormatError(f"the sound is {sound.codec}", "leave it out")
 
-    def planes(self, film: FilmFormat) -> FrameEncoder:
-        return _Raw(film)
+    def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:
+        return _Raw(video_format)
 
-    def group(self, film: FilmFormat) -> GroupEncoder:
+    def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
         return _Groups()
 
-    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+    def decode_group(self, video_format: VideoFormat, group: FrameGroup, first: int) -> Iterator[Frame]:
         for number, sample in enumerate(group.samples):
             try:
                 pixels = zlib.decompress(sample[_SALT:])
             except zlib.error as error:
-                raise ExaminationError("the sample is damaged") from error
-            image = np.frombuffer(pixels, np.uint8).reshape(film.height, film.width, 3)
-            yield ShippedFrame(first + number, image)
+                raise FrameAnalysisError("the sample is damaged") from error
+            image = np.frombuffer(pixels, np.uint8).reshape(video_format.height, video_format.width, 3)
+            yield EncodedFrame(first + number, image)
 
-    def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
-        self.films.append(FakeFilm(film, timing, sound))
+    def writer(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> VideoWriter:
+        self.films.append(FakeVideoWriter(video_format, timing, sound))
         return self.films[-1]
 
 
 class FakeFilmReader:
-    """Takes the films of ``FakeStudio`` apart."""
+    """Takes the films of ``FakeVideoEncoder`` apart."""
 
-    def samples(self, pieces: Iterable[bytes]) -> Sequence[str] | None:
+    def sample_digests(self, chunks: Iterable[bytes]) -> Sequence[str] | None:
         try:
-            _, _, shown = json.loads(b"".join(pieces))
+            _, _, shown = json.loads(b"".join(chunks))
         except ValueError:
             return None
         return [hashlib.sha256(bytes.fromhex(sample)).hexdigest() for _, sample in shown]
 
 
-class FakeFilmViewer:
-    """Shows the samples of ``FakeStudio``'s films in place of pictures."""
+class FakeVideoFrameExtractor:
+    """Shows the samples of ``FakeVideoEncoder``'s films in place of pictures."""
 
     def __call__(self, archive: Path, name: str, position: int) -> bytes:
         try:
@@ -181,10 +181,10 @@ class FakeFilmViewer:
             raise ObjectNotFoundError(f"frame {position} of {name} is gone or damaged") from error
 
 
-def fake_preview(picture: bytes, width: int) -> bytes:
+def fake_preview(data: bytes, width: int) -> bytes:
     """Names the width in front of a picture that it leaves as it is."""
-    return f"{width} pixels of ".encode() + picture
+    return f"{width} pixels of ".encode() + data
 
 
 def steady(start: int, stop: int) -> Timing:
-    return Timing.steady(Fraction(25), start, stop)
+    return Timing.constant_rate(Fraction(25), start, stop)

@@ -15,7 +15,7 @@ class FakePasswordHasher:
     """Marks passwords instead of hashing them.
 
     Attributes:
-        wasted: calls of `verify_nothing`.
+        wasted: calls of `verify_dummy`.
     """
 
     wasted: int = 0
@@ -26,7 +26,7 @@ class FakePasswordHasher:
     async def verify(self, password_hash: str, password: str) -> bool:
         return password_hash == f"$fake${password}"
 
-    async def verify_nothing(self) -> None:
+    async def verify_dummy(self) -> None:
         self.wasted += 1
 
 

@@ -26,7 +26,7 @@ class FakeObjectStore:
         objects: bytes by key.
         room: bytes that fit, over all objects.
         unavailable: whether every call fails, as with a store that is down.
-        fetched: files that `local` has open at this moment.
+        fetched: files that `local_file` has open at this moment.
         partial: when objects were begun whose process was killed.
     """
 
@@ -56,7 +56,7 @@ class FakeObjectStore:
         return await self.put(key, content())
 
     @asynccontextmanager
-    async def local(self, key: str, scratch: Path) -> AsyncIterator[Path]:
+    async def local_file(self, key: str, scratch: Path) -> AsyncIterator[Path]:
         path = scratch / f"{uuid4().hex}.part"
         path.write_bytes(self._bytes(key))
         self.fetched.append(path)
@@ -66,8 +66,8 @@ class FakeObjectStore:
             self.fetched.remove(path)
             path.unlink()
 
-    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
-        return self.local(key, scratch)
+    def cached_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        return self.local_file(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         data = self._bytes(key)[start:stop]
@@ -83,7 +83,7 @@ class FakeObjectStore:
         self._check()
         self.objects.pop(key, None)
 
-    async def remove_all(self, prefix: str) -> int:
+    async def remove_prefix(self, prefix: str) -> int:
         doomed = [stored.key async for stored in self.list(prefix)]
         for key in doomed:
             del self.objects[key]
@@ -103,11 +103,11 @@ class FakeObjectStore:
             if key.startswith(prefix):
                 yield self._stored(key)
 
-    async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
-        return self._address(key, lasts, filename=filename)
+    async def presigned_get(self, key: str, filename: str, ttl: timedelta) -> str:
+        return self._address(key, ttl, filename=filename)
 
-    async def presigned_put(self, key: str, lasts: timedelta) -> str:
-        return self._address(key, lasts)
+    async def presigned_put(self, key: str, ttl: timedelta) -> str:
+        return self._address(key, ttl)
 
     async def ping(self) -> None:
         self._check()

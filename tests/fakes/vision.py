@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from framecloak.domain.errors import ExaminationError
-from framecloak.domain.imaging.detections import Areas, Detections, Image, ModelCard
+from framecloak.domain.errors import FrameAnalysisError
+from framecloak.domain.imaging.detections import BoxDetections, Detections, Image, ModelCard
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
 """Where the fake's landmarks lie in a box, in box sizes."""
@@ -40,7 +40,7 @@ class FakeFaceDetector:
             raise ValueError(f"{shape} is not in multiples of {self.stride}")
         self.calls.append((len(images), *shape[:2]))
         if self.broken:
-            raise ExaminationError("the fake detector is broken")
+            raise FrameAnalysisError("the fake detector is broken")
         return [_find(image, threshold) for image in images]
 
 
@@ -88,11 +88,11 @@ class FakeAreaDetector:
         self.broken = broken
         self.card = ModelCard("fake text", "1" * 64, "none", "CPU", "fp32")
 
-    def detect(self, image: Image, threshold: float) -> Areas:
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
         if image.shape[0] % self.stride or image.shape[1] % self.stride:
             raise ValueError(f"{image.shape} is not in multiples of {self.stride}")
         if self.broken:
-            raise ExaminationError("the fake detector is broken")
+            raise FrameAnalysisError("the fake detector is broken")
         red, green, blue = np.moveaxis(image.astype(int), 2, 0)
         mask = ((red > 200) & (green > 200) & (blue < 140)).astype(np.uint8)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
@@ -101,7 +101,7 @@ class FakeAreaDetector:
         boxes = np.hstack([corners, corners + stats[1:, 2:4].astype(np.float32)])
         order = np.argsort(-scores, kind="stable")
         order = order[scores[order] >= threshold]
-        return Areas(boxes[order], scores[order])
+        return BoxDetections(boxes[order], scores[order])
 
 
 def plant_area(image: Image, box: tuple[int, int, int, int], score: float = 0.9) -> None:

@@ -18,7 +18,7 @@ from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.domain.errors import InvalidOptionError, ProviderUnavailableError
 from framecloak.domain.imaging.detections import Detections, Image
-from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.composition.reid import load_analysis
 from framecloak.entrypoints.schemas.health import LivenessView
 from framecloak.entrypoints.settings import Settings
@@ -99,9 +99,9 @@ def test_a_batch_finds_the_faces_that_the_cpu_finds(
 @pytest.mark.parametrize("precision", [Precision.FP32, Precision.FP16])
 def test_outputs_that_stay_on_the_device_are_those_of_a_plain_run(models: Path, precision: Precision) -> None:
     session = open_session(build_graph(models, precision).content, Provider.CUDA)
-    assert session.bound
+    assert session.uses_io_binding
     pictures = np.stack(batch(3))
-    plain, lazy = session.run(pictures), session.run_lazily(pictures, needed=1)
+    plain, lazy = session.run(pictures), session.run_lazily(pictures, eager_outputs=1)
     for number, output in enumerate(plain):
         # Kernels may add in another order from one run to the next.
         np.testing.assert_allclose(lazy[number], output, rtol=1e-3, atol=1e-3)
@@ -183,9 +183,9 @@ def test_auto_takes_the_gpu_and_every_way_to_ask_says_so(film: Path, tmp_path: P
 
 async def test_the_health_of_the_api_names_the_gpu(models: Path) -> None:
     settings = replace(Settings.from_environment({}), models=models, provider="cuda", threads=2)
-    faces = Faces(lambda: load_analysis(settings))
+    faces = LazyFaceAnalyzer(lambda: load_analysis(settings))
     try:
-        await faces.analysis()
+        await faces.analyzer()
         health = await faces.health()
     finally:
         faces.close()

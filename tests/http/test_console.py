@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from framecloak.entrypoints.asgi.headers import Policies
+from framecloak.entrypoints.asgi.headers import SecurityHeaders
 from support.http.api import CONFIG, Api, make_api
 
 PAGE = "text/html; charset=utf-8"
@@ -73,7 +73,7 @@ async def test_the_page_may_run_nothing_but_our_files_and_talk_to_nobody_else(ap
 
 
 async def test_sites_that_may_frame_the_service_may_frame_the_console(tmp_path: Path) -> None:
-    sites = Policies(frame_ancestors="https://intranet.example")
+    sites = SecurityHeaders(frame_ancestors="https://intranet.example")
     async with make_api(tmp_path, replace(CONFIG, policies=sites)).client() as stranger:
         policy = (await stranger.get("/")).headers["content-security-policy"]
     assert "frame-ancestors https://intranet.example" in policy
@@ -106,7 +106,7 @@ async def test_nothing_else_is_handed_out(api: Api, name: str) -> None:
 
 
 async def test_a_ward_behind_one_address_may_open_the_console_together(tmp_path: Path) -> None:
-    strict = replace(CONFIG, rates=replace(CONFIG.rates, per_address=3))
+    strict = replace(CONFIG, rate_limits=replace(CONFIG.rate_limits, per_address=3))
     async with make_api(tmp_path, strict).client() as stranger:
         found = await addresses(stranger)
         assert {(await stranger.get(address)).status_code for address in found * 3} == {200}

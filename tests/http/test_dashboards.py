@@ -14,9 +14,14 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from framecloak.adapters.metrics.api import ApiMetrics
-from framecloak.adapters.metrics.prometheus import PrometheusMeter, exposition, process_registry, watch_memory
-from framecloak.domain.operations.service_metrics import Vitals
-from framecloak.domain.ports.metrics import Outcome, Stage
+from framecloak.adapters.metrics.prometheus import (
+    PrometheusMeter,
+    exposition,
+    process_registry,
+    register_memory_gauges,
+)
+from framecloak.domain.operations.service_metrics import ServiceMetrics
+from framecloak.domain.ports.metrics import SliceOutcome, Stage
 from support.http.api import Api
 
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -35,17 +40,17 @@ Labels = dict[str, set[str]]
 async def exposed(api: Api) -> Labels:
     """Every name that an API or a worker tells once all has happened, with its labels."""
     metrics: ApiMetrics = api.services.metrics
-    vitals: Vitals = api.services.vitals
-    metrics.answered("getVideo", "GET", 404, 0.1, "video_not_found")
+    vitals: ServiceMetrics = api.services.service_metrics
+    metrics.response_started("getVideo", "GET", 404, 0.1, "video_not_found")
     api.world.queue.unavailable = True
     metrics.update((await vitals.read())[0])
     lacking = metrics.exposition("")[0]
     api.world.queue.unavailable = False
-    metrics.update(await vitals._look())
+    metrics.update(await vitals._collect())
     registry = process_registry("1", "worker")
-    watch_memory(registry, 1, lambda: True)
+    register_memory_gauges(registry, 1, lambda: True)
     meter = PrometheusMeter(registry)
-    meter.slice_ended("frames", Outcome.DONE, 1.0)
+    meter.slice_ended("frames", SliceOutcome.DONE, 1.0)
     meter.stage(Stage.STORE, 1.0)
     meter.slice_failed("storage_full")
     meter.retried("slice")

@@ -15,12 +15,12 @@ import pytest
 from fakes.emotions import FakeEmotionReader
 from fakes.recognition import FakeFaceRecognizer
 from fakes.vision import FakeFaceDetector
-from framecloak.adapters.media.pictures.untrusted import StrangersPictures
+from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
 from framecloak.domain.reid.galleries.model import EnrolledFace, Enrolment
-from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.asgi.access_log import with_access_log
 from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
 from framecloak.entrypoints.http.app import create_app
@@ -54,14 +54,14 @@ class Busy:
     api: Api
     address: Address
     detector: GatedDetector
-    analysis: FaceAnalysis
+    analysis: FaceAnalyzer
     ada: httpx.AsyncClient
     principal: Principal
     occupant: asyncio.Task[httpx.Response]
 
     @property
     def waiting(self) -> int:
-        return self.analysis._examinations.waiting
+        return self.analysis._detection_batcher.waiting
 
     async def gallery(self) -> str:
         made = await self.ada.post("/galleries", json={"name": "staff"})
@@ -81,8 +81,8 @@ async def busy(api: Api) -> AsyncIterator[Busy]:
     principal, client = await api.person("ada")
     detector = GatedDetector()
     capacity = Capacity(threads=1, max_waiting=4)
-    analysis = FaceAnalysis(StrangersPictures(), detector, FakeFaceRecognizer(), None, capacity)
-    faces = Faces(lambda: analysis)
+    analysis = FaceAnalyzer(UntrustedImageReader(), detector, FakeFaceRecognizer(), None, capacity)
+    faces = LazyFaceAnalyzer(lambda: analysis)
     app = create_app(replace(api.services, faces=faces), CONFIG)
     async with (
         served(with_access_log(with_metrics(app, api.services.metrics))) as address,

@@ -14,7 +14,7 @@ from litestar.types import Scope as AsgiScope
 from prometheus_client.parser import text_string_to_metric_families
 
 from framecloak.domain.errors import DatabaseUnavailableError
-from framecloak.domain.operations import service_metrics as vitals
+from framecloak.domain.operations import service_metrics
 from framecloak.domain.ports.queue import WorkerInfo
 from framecloak.entrypoints.asgi.access_log import with_access_log
 from framecloak.entrypoints.http.middleware.metrics import with_metrics
@@ -144,7 +144,7 @@ async def test_the_installation_is_told_in_numbers(scene: Scene) -> None:
 
 @pytest.fixture
 def always_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vitals, "LASTS", 0.0)
+    monkeypatch.setattr(service_metrics, "CACHE_SECONDS", 0.0)
 
 
 @pytest.fixture

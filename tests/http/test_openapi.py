@@ -103,7 +103,7 @@ async def test_it_can_be_switched_off(tmp_path_factory: pytest.TempPathFactory) 
 
     from support.http.api import CONFIG, make_api
 
-    api = make_api(tmp_path_factory.mktemp("closed"), replace(CONFIG, docs=False))
+    api = make_api(tmp_path_factory.mktemp("closed"), replace(CONFIG, docs_enabled=False))
     _, ada = await api.person("ada")
     assert (await ada.get("/schema/openapi.json")).status_code == 404
 

@@ -48,7 +48,7 @@ LABELS = [
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
     # Events end at once, or every request that is never finished would be followed for a quarter of an hour.
-    config = replace(CONFIG, stream_lasts=timedelta(milliseconds=20), fresh=timedelta(0))
+    config = replace(CONFIG, max_stream_duration=timedelta(milliseconds=20), pending_wait=timedelta(0))
     return make_api(tmp_path_factory.mktemp("api"), config)
 
 

@@ -287,7 +287,7 @@ async def test_a_launch_can_be_broken_off_where_interrupts_are_ignored(
     finally:
         signal.signal(signal.SIGINT, before)
     # It is killed at once: nobody waits for what has not begun.
-    await server.stop(patience=600)
+    await server.stop(grace_seconds=600)
     assert not server.is_running
 
 
@@ -322,8 +322,8 @@ async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 
 async def test_wheels_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wheels, "_PACKAGE", "no_such_package")
-    monkeypatch.setattr(wheels, "_REDIS", "no-such-distribution")
+    monkeypatch.setattr(wheels, "_POSTGRES_PACKAGE", "no_such_package")
+    monkeypatch.setattr(wheels, "_REDIS_DISTRIBUTION", "no-such-distribution")
     for server in (EmbeddedPostgres(tmp_path / "postgres"), EmbeddedRedis(tmp_path / "redis")):
         with pytest.raises(DatabaseUnavailableError, match=r"pip install 'framecloak\[embedded\]'"):
             await server.start()

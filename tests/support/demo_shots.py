@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from framecloak.domain.imaging.detections import Image
-from framecloak.entrypoints.processes.demo import video as demo_film
+from framecloak.entrypoints.processes.demo import video
 
 
-def demo_shots(count: int, size: tuple[int, int] = demo_film.SIZE) -> Iterator[Image]:
+def demo_shots(count: int, size: tuple[int, int] = video.SIZE) -> Iterator[Image]:
     """Yield the first pictures (h, w, 3) BGR of a camera that moves over six people."""
-    photograph = demo_film._photograph()
+    photograph = video._read_photograph()
     for number in range(count):
-        shot = demo_film._shot(photograph, number / (demo_film.FRAMES - 1))
+        shot = video._camera_view(photograph, number / (video.FRAMES - 1))
         yield np.asarray(cv2.resize(shot, size, interpolation=cv2.INTER_AREA), np.uint8)

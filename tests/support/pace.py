@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.model.slices import LEASE
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from support.patience import patience
 
 _LEAST = 30.0
@@ -43,7 +43,7 @@ class Pace:
 
         Never longer than what operators are given.
         """
-        return str(max(seconds, min(round(self.slowed(seconds)), round(LEASE.total_seconds()))))
+        return str(max(seconds, min(round(self.slowed(seconds)), round(LEASE_DURATION.total_seconds()))))
 
 
 PACE = Pace()

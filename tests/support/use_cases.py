@@ -13,36 +13,36 @@ from uuid import UUID
 from fakes.clock import FakeClock
 from fakes.media import FakeSource, FakeVideoProber
 from fakes.persistence.database import FakeDatabase
-from fakes.persistence.galleries import FakeVault
+from fakes.persistence.galleries import FakeGalleryCipher
 from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
 from fakes.recognition import FakeFaceRecognizer
-from fakes.results import FakeFilmViewer, FakeSigner, fake_preview, is_signed
+from fakes.results import FakeSigner, FakeVideoFrameExtractor, fake_preview, is_signed
 from fakes.security import FakePasswordHasher, FakeTokenIssuer
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeAreaDetector
 from framecloak.adapters.storage.stored_archives import StoredZips
-from framecloak.domain.accounts.service import Identity, Secrets
+from framecloak.domain.accounts.service import AccountService, SecretFactory
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
-from framecloak.domain.anonymization.model.request import Order, Status
-from framecloak.domain.anonymization.overlays.service import OverlayProposals
+from framecloak.domain.anonymization.model.request import RequestSpec, Status
+from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.requests.downloads import Delivery
-from framecloak.domain.anonymization.requests.resubmit import Resubmissions
-from framecloak.domain.anonymization.requests.service import Anonymization, Retention
-from framecloak.domain.anonymization.requests.submit import Submissions
-from framecloak.domain.anonymization.review.service import Reviewing
+from framecloak.domain.anonymization.requests.downloads import DownloadService
+from framecloak.domain.anonymization.requests.resubmit import RerenderService
+from framecloak.domain.anonymization.requests.service import RequestService, Retention
+from framecloak.domain.anonymization.requests.submit import SubmitService
+from framecloak.domain.anonymization.review.service import ReviewService
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import Video
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.models import AreaDetector, FaceRecognizer
+from framecloak.domain.ports.models import BoxDetector, FaceRecognizer
 from framecloak.domain.ports.object_store import ObjectStore
-from framecloak.domain.ports.security import TokenIssuer, Vault
-from framecloak.domain.videos.grants import Sharing
-from framecloak.domain.videos.marks import Marking
-from framecloak.domain.videos.service import Collection
+from framecloak.domain.ports.security import GalleryCipher, TokenIssuer
+from framecloak.domain.videos.grants import GrantService
+from framecloak.domain.videos.marks import MarkService
+from framecloak.domain.videos.service import VideoService
 
 PASSWORD = "correct horse battery"
 
@@ -67,7 +67,7 @@ class World:
     tokens: TokenIssuer = field(default_factory=FakeTokenIssuer)
     real_database: Database | None = None
     real_store: ObjectStore | None = None
-    vault: Vault = field(default_factory=FakeVault)
+    vault: GalleryCipher = field(default_factory=FakeGalleryCipher)
     recognizer: FaceRecognizer = field(default_factory=FakeFaceRecognizer)
 
     def __post_init__(self) -> None:
@@ -78,17 +78,19 @@ class World:
         self.limiter = FakeAttemptLimiter(clock=self.clock)
         self.call_limiter = FakeCallLimiter(clock=self.clock)
         numbers = count()
-        secrets = Secrets(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
-        self.identity = Identity(self.database, self.hasher, self.tokens, self.limiter, secrets, self.clock)
-        self.collection = Collection(
+        secrets = SecretFactory(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
+        self.identity = AccountService(
+            self.database, self.hasher, self.tokens, self.limiter, secrets, self.clock
+        )
+        self.collection = VideoService(
             self.database, self.store, self.prober, self.clock, self.scratch, max_upload_bytes=1000
         )
-        self.sharing = Sharing(self.database)
-        self.marking = Marking(self.database)
+        self.sharing = GrantService(self.database)
+        self.marking = MarkService(self.database)
         self.dispatcher = Dispatcher(self.database, self.queue, max_requests=3)
         self.available_levels = set(Level)
         self.people = GalleryPeople(self.database, self.vault, self.clock, lambda: self.recognizer)
-        self.submissions = Submissions(
+        self.submissions = SubmitService(
             self.database,
             self.queue,
             self.dispatcher,
@@ -98,34 +100,34 @@ class World:
             level_is_available=lambda level: level in self.available_levels,
             people=self.people,
         )
-        self.anonymization = Anonymization(
+        self.anonymization = RequestService(
             self.database,
             self.store,
             self.dispatcher,
             self.board,
             self.clock,
-            Retention(token_lasts=timedelta(hours=1)),
+            Retention(token_ttl=timedelta(hours=1)),
             lambda: secrets.new(""),
             digest,
         )
         archives = StoredZips(self.store)
-        self.resubmissions = Resubmissions(
+        self.resubmissions = RerenderService(
             self.database, self.submissions, archives, lambda: FakeSigner().public_key, is_signed
         )
-        self.films = FakeFilmViewer()
-        self.reviewing = Reviewing(
+        self.films = FakeVideoFrameExtractor()
+        self.reviewing = ReviewService(
             self.database, self.store, archives, self.films, fake_preview, self.scratch
         )
         self.film: FrameSource = FakeSource("film.mp4", 100)
-        self.text_detector: AreaDetector = FakeAreaDetector()
-        self.overlays = OverlayProposals(
+        self.text_detector: BoxDetector = FakeAreaDetector()
+        self.overlays = OverlayService(
             self.database,
             self.store,
             self.scratch,
             lambda _: self.film,
             lambda: self.text_detector,
         )
-        self.delivery = Delivery(self.database, self.store, self.clock, digest)
+        self.delivery = DownloadService(self.database, self.store, self.clock, digest)
 
     async def person(self, name: str, role: Role = Role.USER) -> Principal:
         operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
@@ -136,13 +138,13 @@ class World:
         """A video of 100 frames."""
         return await self.collection.upload(owner, "film.mp4", chunks(b"film"))
 
-    async def order(self, owner: Principal, *segments: tuple[int, int]) -> Order:
+    async def order(self, owner: Principal, *segments: tuple[int, int]) -> RequestSpec:
         video = await self.video(owner)
         ids = [
             (await self.marking.add_segment(owner, video.id, Segment(start, end), None)).id
             for start, end in segments
         ]
-        return Order(video.id, tuple(ids), Level.FACES, Appearance(), verify=Verify.NONE)
+        return RequestSpec(video.id, tuple(ids), Level.FACES, Appearance(), verify=Verify.NONE)
 
     async def complete(self, request_id: UUID) -> None:
         """Have a request completed within ten seconds, with a ZIP of three bytes."""

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.metrics import FakeMeter
-from fakes.results import IMPRINT, FakeStudio
+from fakes.results import IMPRINT, FakeVideoEncoder
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.zip.archive import ZipReader
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.work.slice_worker import SliceWorker
-from framecloak.domain.anonymization.work.worker_resources import Workshop
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.anonymization.work.worker_resources import WorkerResources
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.ports.models import BoxDetector
 from framecloak.domain.support.resilience import Backoff
 from support.use_cases import World
 
@@ -53,11 +53,11 @@ class Desk:
         self.world = world
         self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
         self.detector: FakeFaceDetector | None = FakeFaceDetector()
-        self.text: AreaDetector | None = None
+        self.text: BoxDetector | None = None
         self.level = Level.FACES
         self.appearance = Appearance()
         self.levels: list[Level] = []
-        self.backoff = Backoff(lasts=0)
+        self.backoff = Backoff(total_seconds=0)
         self.room = 1_000_000
         self.archives: list[FiledArchive] = []
         self.time_limit = 60.0
@@ -66,7 +66,7 @@ class Desk:
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
         self.anna: Principal = await self.world.person("anna")
-        self.order: Order = replace(
+        self.order: RequestSpec = replace(
             await self.world.order(self.anna, *segments),
             level=self.level,
             appearance=self.appearance,
@@ -77,16 +77,16 @@ class Desk:
         return (await self.world.submissions.submit(self.anna, self.order)).request.id
 
     def worker(self, name: str = "worker-1") -> SliceWorker:
-        workshop = Workshop(
-            imprint=IMPRINT,
+        workshop = WorkerResources(
+            issuer=IMPRINT,
             scratch=self.world.scratch,
             open_video=self.open_video,
             create_archive=self.create_archive,
             read_archive=ZipReader,
-            instruments=self.instruments,
+            pipeline_tools=self.instruments,
             time_limit=self.time_limit,
             meter=self.meter,
-            studio=FakeStudio(),
+            video_encoder=FakeVideoEncoder(),
             people=self.world.people,
         )
         world = self.world
@@ -100,16 +100,16 @@ class Desk:
         await self.world.dispatcher.run()
         for _ in range(10):
             while lease := await worker.lease(request_id):
-                await worker.do(lease)
+                await worker.process(lease)
                 self.stored_parts |= self.parts().keys()
             if (await self.request(request_id)).status.is_final:
                 return
             self.world.clock.advance(timedelta(seconds=10))
 
-    def instruments(self, level: Level) -> Instruments:
+    def instruments(self, level: Level) -> PipelineTools:
         self.levels.append(level)
-        areas = {Kind.TEXT: self.text} if self.text else {}
-        return Instruments(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter, areas=areas)
+        areas = {TargetKind.TEXT: self.text} if self.text else {}
+        return PipelineTools(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter, box_detectors=areas)
 
     def create_archive(self, path: Path) -> FiledArchive:
         self.archives.append(FiledArchive(path))
@@ -125,7 +125,7 @@ class Desk:
     async def can_be_begun(self, request_id: UUID) -> bool:
         """Whether some worker could take a slice of it now."""
         async with self.world.database.unit_of_work() as work:
-            return bool(await work.slices.ready(request_id))
+            return bool(await work.slices.ready_numbers(request_id))
 
     async def finished_parts(self, request_id: UUID) -> list[str]:
         """Keys of the parts that count."""

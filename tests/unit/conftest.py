@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.domain.anonymization.model.request import Order
+from framecloak.domain.anonymization.model.request import RequestSpec
 from framecloak.domain.model.accounts import Principal
 from support.use_cases import World
 
@@ -22,5 +22,5 @@ async def anna(world: World) -> Principal:
 
 
 @pytest.fixture
-async def order(world: World, anna: Principal) -> Order:
+async def order(world: World, anna: Principal) -> RequestSpec:
     return await world.order(anna, (0, 10))

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import framecloak.entrypoints.composition.reid
-from fakes.recognition import FakeFaceRecognizer, FakePictureReader, picture_bytes
+from fakes.recognition import FakeFaceRecognizer, FakeImageReader, picture_bytes
 from fakes.vision import FakeFaceDetector, plant_face
-from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
 from framecloak.entrypoints.settings import Settings
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "faces" / "recognition_roc.py"
@@ -53,9 +53,9 @@ def test_pairs_that_do_not_overlap_have_a_threshold_between_them() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two pictures of Ada, one of Bob, one of both, and one of nobody, for models that are made up."""
 
-    def load_analysis(_: Settings) -> FaceAnalysis:
-        return FaceAnalysis(
-            FakePictureReader(), FakeFaceDetector(), FakeFaceRecognizer(), None, Capacity(threads=1)
+    def load_analysis(_: Settings) -> FaceAnalyzer:
+        return FaceAnalyzer(
+            FakeImageReader(), FakeFaceDetector(), FakeFaceRecognizer(), None, Capacity(threads=1)
         )
 
     monkeypatch.setattr(framecloak.entrypoints.composition.reid, "load_analysis", load_analysis)

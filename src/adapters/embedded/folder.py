@@ -11,7 +11,7 @@ from typing import IO
 from framecloak.adapters.embedded.processes import Account
 from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableError
 
-_LOG_TAIL = 800
+_LOG_TAIL_CHARACTERS = 800
 
 
 class ServerFolder:
@@ -76,10 +76,10 @@ class ServerFolder:
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(content)
-        self.hand_over(draft)
+        self.change_owner(draft)
         draft.rename(self.path / name)
 
-    def hand_over(self, path: Path) -> None:
+    def change_owner(self, path: Path) -> None:
         """Make the server's account the owner of a file or folder."""
         if self._account is not None:
             os.chown(path, self._account.uid, self._account.gid)
@@ -87,4 +87,4 @@ class ServerFolder:
     def log_tail(self) -> str:
         """Return the end of the server's log, at most 800 characters."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return text[-_LOG_TAIL:].strip()
+        return text[-_LOG_TAIL_CHARACTERS:].strip()

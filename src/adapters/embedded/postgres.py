@@ -24,14 +24,14 @@ from framecloak.adapters.embedded.wheels import CACHE, postgres_programs
 from framecloak.domain.errors import DatabaseUnavailableError
 
 _USER = _DATABASE = "framecloak"
-_HERE = "/proc/self/cwd"
+_WORKING_FOLDER = "/proc/self/cwd"
 """The server's working folder. Postgres requires an absolute path to its data. This one works even when
 the server's account cannot traverse the parent folders, for example under root's home."""
 
 _START_SECONDS = 120.0
 """Time limit of a start, which includes replaying the write-ahead log after a crash."""
 
-_ATTEMPTS = 3
+_PORT_ATTEMPTS = 3
 """Attempts with different free ports: a port may be taken between being found and being used."""
 
 
@@ -91,8 +91,8 @@ class EmbeddedPostgres:
         self._folder.acquire()
         try:
             if not self._cluster.exists():
-                await asyncio.to_thread(self._initialise, programs)
-            await self._recover()
+                await asyncio.to_thread(self._create_cluster, programs)
+            await self._clear_stale_server()
             port = await self._listen(programs / "postgres")
             await self._create_database(port)
         except BaseException:
@@ -111,17 +111,17 @@ class EmbeddedPostgres:
     def _address(self, port: int, database: str) -> str:
         return f"postgresql://{_USER}:{self._folder.password()}@127.0.0.1:{port}/{database}"
 
-    def _initialise(self, programs: Path) -> None:
+    def _create_cluster(self, programs: Path) -> None:
         """Create the cluster under a temporary name and rename it, so that it is never used half-made."""
         draft = self._folder.path / "cluster.new"
         if draft.exists():
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
-        self._folder.hand_over(draft)
+        self._folder.change_owner(draft)
         self._folder.password()
         command = [
             str(programs / "initdb"),
-            f"--pgdata={_HERE}",
+            f"--pgdata={_WORKING_FOLDER}",
             f"--username={_USER}",
             "--pwfile=../password",
             "--auth=scram-sha-256",
@@ -145,7 +145,7 @@ class EmbeddedPostgres:
             )
         draft.rename(self._cluster)
 
-    async def _recover(self) -> None:
+    async def _clear_stale_server(self) -> None:
         """Stop the server of a killed process, and remove the lock file that a crashed server left."""
         lock = self._cluster / "postmaster.pid"
         try:
@@ -171,10 +171,10 @@ class EmbeddedPostgres:
 
     async def _listen(self, program: Path) -> int:
         """Start the server, wait until it accepts connections, and return its port."""
-        for _ in range(1 if self._port else _ATTEMPTS):
+        for _ in range(1 if self._port else _PORT_ATTEMPTS):
             port = available_port(self._port)
             self._process = self._spawn(program, port)
-            if await self._answers(port, self._process):
+            if await self._wait_until_ready(port, self._process):
                 return port
             await self._process.stop()
         raise DatabaseUnavailableError("the embedded Postgres did not start", self._folder.log_tail())
@@ -198,14 +198,14 @@ class EmbeddedPostgres:
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return ServerProcess(
-            [str(program), "-D", _HERE, *options],
+            [str(program), "-D", _WORKING_FOLDER, *options],
             cwd=self._cluster,
             log=self._folder.log,
             account=self._account,
             stop_signal=signal.SIGINT,
         )
 
-    async def _answers(self, port: int, process: ServerProcess) -> bool:
+    async def _wait_until_ready(self, port: int, process: ServerProcess) -> bool:
         """Return whether the server accepts connections before it ends or the time limit passes."""
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while process.is_running and asyncio.get_running_loop().time() < deadline:

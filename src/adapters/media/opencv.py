@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 
 
-def use_one_thread_per_call() -> None:
+def disable_opencv_threads() -> None:
     """Disable OpenCV's own threads. The composition root calls this once.
 
     The pipeline already processes one frame per worker thread. Additional threads inside each call would

@@ -12,7 +12,7 @@ from cv2.typing import MatLike
 
 from framecloak.domain.imaging.detections import Image
 
-_SHARE_OF_AXIS = 0.9  # minimum share of a matrix row's length along one axis to be a quarter turn
+_MIN_AXIS_SHARE = 0.9  # minimum share of a matrix row's length along one axis to be a quarter turn
 
 
 class Orientation(IntEnum):
@@ -69,16 +69,16 @@ class Orientation(IntEnum):
         if len(matrix) < 36:
             return cls.UPRIGHT
         a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
-        signs = (*_axis(a, b), *_axis(c, d))
+        signs = (*_signed_axis(a, b), *_signed_axis(c, d))
         return _BY_SIGNS.get(signs, cls.UPRIGHT)
 
 
-def _axis(x: int, y: int) -> tuple[int, int]:
+def _signed_axis(x: int, y: int) -> tuple[int, int]:
     """Return the signed axis that a matrix row points along; ``(0, 0)`` if it is along neither axis."""
     length = (x * x + y * y) ** 0.5
-    if abs(x) > _SHARE_OF_AXIS * length:
+    if abs(x) > _MIN_AXIS_SHARE * length:
         return (1 if x > 0 else -1), 0
-    if abs(y) > _SHARE_OF_AXIS * length:
+    if abs(y) > _MIN_AXIS_SHARE * length:
         return 0, (1 if y > 0 else -1)
     return 0, 0
 

@@ -11,14 +11,14 @@ from prometheus_client.registry import Collector
 
 from framecloak.adapters.metrics.models import model_meters
 from framecloak.adapters.metrics.prometheus import exposition, process_registry
-from framecloak.domain.operations.service_metrics import Reading
+from framecloak.domain.operations.service_metrics import MetricsSnapshot
 
 LATENCY_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Histogram buckets in seconds, up to the slowest useful answer."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-OTHER = "other"
+OTHER_LABEL = "other"
 """Label for methods and routes that do not exist, so that clients cannot add label values."""
 
 
@@ -35,8 +35,8 @@ class ApiMetrics:
     def __init__(self, version: str) -> None:
         self._registry = registry = process_registry(version, "api")
         self.models = model_meters(registry)
-        self._vitals = _VitalsCollector()
-        registry.register(self._vitals)
+        self._service_metrics = _ServiceMetricsCollector()
+        registry.register(self._service_metrics)
         self._requests = Counter(
             "framecloak_http_requests",
             "HTTP requests answered.",
@@ -65,15 +65,15 @@ class ApiMetrics:
             registry=registry,
         )
 
-    def begun(self) -> None:
+    def request_started(self) -> None:
         """Count a request that was received."""
         self._open.inc()
 
-    def ended(self) -> None:
+    def request_ended(self) -> None:
         """Count a request whose response is complete or whose client disconnected."""
         self._open.dec()
 
-    def answered(
+    def response_started(
         self, operation: str | None, method: str, status: int, seconds: float, code: str | None
     ) -> None:
         """Count a response that has begun.
@@ -85,15 +85,15 @@ class ApiMetrics:
             seconds: time since the request was received.
             code: error code of the response; None for a successful one.
         """
-        name = operation or OTHER
-        self._requests.labels(name, method if method in METHODS else OTHER, f"{status // 100}xx").inc()
+        name = operation or OTHER_LABEL
+        self._requests.labels(name, method if method in METHODS else OTHER_LABEL, f"{status // 100}xx").inc()
         self._seconds.labels(name).observe(seconds)
         if code is not None:
             self._errors.labels(code).inc()
 
-    def update(self, reading: Reading) -> None:
+    def update(self, reading: MetricsSnapshot) -> None:
         """Export this reading from now on, and count the values that are missing from it."""
-        self._vitals.reading = reading
+        self._service_metrics.reading = reading
         for name in reading.failed:
             self._failed_lookups.labels(name).inc()
 
@@ -106,11 +106,11 @@ class ApiMetrics:
         return exposition(self._registry, accept)
 
 
-class _VitalsCollector(Collector):
+class _ServiceMetricsCollector(Collector):
     """Collector of the last reading; a missing value is omitted, instead of exported as stale or 0."""
 
     def __init__(self) -> None:
-        self.reading: Reading | None = None
+        self.reading: MetricsSnapshot | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, because the set of metrics varies."""
@@ -139,7 +139,7 @@ class _VitalsCollector(Collector):
                 "Seconds since the oldest request that no worker has started was submitted.",
                 reading.oldest_waiting_seconds,
             ),
-            ("framecloak_queue_tickets", "Wake-up jobs waiting for a worker.", reading.tickets),
+            ("framecloak_queue_tickets", "Wake-up jobs waiting for a worker.", reading.wakeups),
             ("framecloak_workers", "Workers with a recent heartbeat.", reading.workers),
             ("framecloak_storage_bytes", "Bytes used by videos and results.", reading.storage_bytes),
         ):

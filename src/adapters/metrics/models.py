@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from framecloak.adapters.metrics.prometheus import BATCH_BUCKETS
-from framecloak.domain.ports.metrics import Model, ModelMeter
+from framecloak.domain.ports.metrics import ModelKind, ModelMeter
 
 CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Histogram buckets in seconds, from a small batch on a GPU to many large images on one core."""
@@ -27,17 +27,17 @@ class PrometheusModelMeter:
         self._seconds = seconds
         self._queue = queue
 
-    def waiting(self, items: int) -> None:
+    def set_waiting(self, items: int) -> None:
         """See the port."""
         self._queue.set(items)
 
-    def called(self, items: int, seconds: float) -> None:
+    def record_call(self, items: int, seconds: float) -> None:
         """See the port."""
         self._sizes.observe(items)
         self._seconds.observe(seconds)
 
 
-def model_meters(registry: CollectorRegistry) -> Mapping[Model, ModelMeter]:
+def model_meters(registry: CollectorRegistry) -> Mapping[ModelKind, ModelMeter]:
     """Return a meter for each model.
 
     Args:
@@ -65,5 +65,5 @@ def model_meters(registry: CollectorRegistry) -> Mapping[Model, ModelMeter]:
     )
     return {
         model: PrometheusModelMeter(sizes.labels(model), seconds.labels(model), waiting.labels(model))
-        for model in Model
+        for model in ModelKind
     }

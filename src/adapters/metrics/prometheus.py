@@ -21,11 +21,11 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern
+from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, CleanupStep
 from framecloak.domain.errors import InvalidSettingError
-from framecloak.domain.ports.metrics import Outcome, Stage
+from framecloak.domain.ports.metrics import SliceOutcome, Stage
 
-__all__ = ["MetricsServer", "PrometheusMeter", "exposition", "process_registry", "watch_memory"]
+__all__ = ["MetricsServer", "PrometheusMeter", "exposition", "process_registry", "register_memory_gauges"]
 
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 """Histogram buckets in seconds, from encoding a small image to fetching a long video."""
@@ -132,7 +132,7 @@ class PrometheusMeter:
             registry=registry,
         )
         # Exported as 0 from the start: Prometheus sees no increase in a counter that first appears as 1.
-        self.cleaned_up(CleanupReport().counts(), {concern.value: 0 for concern in Concern})
+        self.cleaned_up(CleanupReport().counts(), {concern.value: 0 for concern in CleanupStep})
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """See the port."""
@@ -151,7 +151,7 @@ class PrometheusMeter:
         """See the port."""
         self._recovered.inc()
 
-    def slice_ended(self, kind: str, outcome: Outcome, seconds: float) -> None:
+    def slice_ended(self, kind: str, outcome: SliceOutcome, seconds: float) -> None:
         """See the port."""
         self._slices.labels(kind, outcome.value).observe(seconds)
 
@@ -171,12 +171,14 @@ class PrometheusMeter:
             self._not_removed.labels(what).inc(count)
 
 
-def watch_memory(registry: CollectorRegistry, limit: int, has_room: Callable[[], bool]) -> None:
+def register_memory_gauges(
+    registry: CollectorRegistry, limit_bytes: int, has_room: Callable[[], bool]
+) -> None:
     """Add gauges of a worker's memory limit and of its readiness for more work.
 
     Args:
         registry: registry that the gauges are added to.
-        limit: memory limit in bytes.
+        limit_bytes: memory limit in bytes.
         has_room: returns whether memory allows another slice; called for every scrape.
     """
     allowed = Gauge(
@@ -184,7 +186,7 @@ def watch_memory(registry: CollectorRegistry, limit: int, has_room: Callable[[],
         "Memory use in bytes above which the worker accepts no more work.",
         registry=registry,
     )
-    allowed.set(limit)
+    allowed.set(limit_bytes)
     room = Gauge(
         "framecloak_worker_has_room",
         "1 while the worker accepts work, 0 while memory is short.",

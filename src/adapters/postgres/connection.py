@@ -24,9 +24,9 @@ Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
 """Result of a statement."""
 
 UPGRADE_HINT = "run: framecloak db upgrade"
-_UNDEFINED = frozenset({"42P01", "42703"})
+_UNDEFINED_OBJECT_STATES = frozenset({"42P01", "42703"})
 """SQLSTATEs of undefined tables and columns."""
-_DATA_EXCEPTION = "22"
+_DATA_EXCEPTION_CLASS = "22"
 """Class of SQLSTATEs of values that a column cannot hold, such as NUL in a text or a number over 64 bits."""
 
 
@@ -69,7 +69,7 @@ class Connection:
             expected = (violations or {}).get(name)
             raise expected or DomainError(f"the database rejected a row by constraint {name!r}") from error
         except (SQLAlchemyError, OSError) as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     async def commit(self) -> None:
         """Commit the transaction.
@@ -80,7 +80,7 @@ class Connection:
         try:
             await self._connection.commit()
         except (SQLAlchemyError, OSError) as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     async def close(self) -> None:
         """Roll back uncommitted changes and return the connection to the pool."""
@@ -91,12 +91,12 @@ class Connection:
             await self._connection.invalidate()
 
 
-def row_id(number: int) -> int:
+def searchable_id(number: int) -> int:
     """Return the number as a row id for a lookup; 0, which no row has, when it does not fit the column."""
     return number if 0 < number < 2**63 else 0
 
 
-def row_name(text: str) -> str:
+def searchable_text(text: str) -> str:
     """Return the text for a lookup; empty, which matches no row, when Postgres cannot store it."""
     is_utf8 = text == text.encode(errors="ignore").decode()
     return text if is_utf8 and "\0" not in text else ""
@@ -108,12 +108,12 @@ def constraint_name(error: IntegrityError) -> str:
     return str(getattr(cause, "constraint_name", None))
 
 
-def translated(error: Exception) -> DomainError:
+def translate_error(error: Exception) -> DomainError:
     """Translate an error of the driver, the pool or the socket into a domain error."""
     state = _sqlstate(error)
-    if state in _UNDEFINED:
+    if state in _UNDEFINED_OBJECT_STATES:
         return SchemaOutdatedError("the database lacks tables that this version needs", UPGRADE_HINT)
-    if state.startswith(_DATA_EXCEPTION) or _is_client_side(error):
+    if state.startswith(_DATA_EXCEPTION_CLASS) or _is_client_side(error):
         return InvalidOptionError("a value is too large or holds characters that cannot be stored")
     if isinstance(error, PoolTimeoutError):
         return DatabaseUnavailableError(

@@ -10,15 +10,15 @@ from sqlalchemy.exc import ArgumentError
 
 from framecloak.domain.errors import InvalidSettingError
 
-CONNECT_SECONDS = 10.0
-POOL_SECONDS = 10
-IDLE_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 10.0
+POOL_TIMEOUT_SECONDS = 10
+IDLE_TRANSACTION_SECONDS = 10
 """Time after which the server ends a transaction that sends no statements.
 
 Without it, a process that is paused or cut off from the network would keep its locks and block all other
 processes.
 """
-_HERE = Path(__file__).resolve().parent
+_FOLDER = Path(__file__).resolve().parent
 _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 
 
@@ -48,11 +48,11 @@ def asyncpg_url(url: str) -> URL:
 
 def migrations_folder() -> Path:
     """Return the folder of the migrations: in the installed package, or at the root of a checkout."""
-    installed = _HERE / "migrations"
-    return installed if installed.is_dir() else _HERE.parents[2] / "migrations"
+    installed = _FOLDER / "migrations"
+    return installed if installed.is_dir() else _FOLDER.parents[2] / "migrations"
 
 
-def configuration(url: str, pool_size: int | None) -> SQLAlchemyAsyncConfig:
+def database_configuration(url: str, pool_size: int | None) -> SQLAlchemyAsyncConfig:
     """Return the configuration of an engine and of the migrations.
 
     Args:
@@ -77,16 +77,16 @@ def configuration(url: str, pool_size: int | None) -> SQLAlchemyAsyncConfig:
 
 def _engine_config(pool_size: int | None) -> EngineConfig:
     server_settings = {"application_name": "framecloak"}
-    connect_args = {"timeout": CONNECT_SECONDS, "server_settings": server_settings}
+    connect_args = {"timeout": CONNECT_TIMEOUT_SECONDS, "server_settings": server_settings}
     if pool_size is None:
         poolclass: type[Pool] = NullPool
         return EngineConfig(connect_args=connect_args, poolclass=poolclass)
-    server_settings["idle_in_transaction_session_timeout"] = f"{IDLE_SECONDS}s"
+    server_settings["idle_in_transaction_session_timeout"] = f"{IDLE_TRANSACTION_SECONDS}s"
     return EngineConfig(
         connect_args=connect_args,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=POOL_SECONDS,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
         # Stored values must not appear in error messages.
         hide_parameters=True,
     )

@@ -12,8 +12,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from framecloak.adapters.postgres.connection import UPGRADE_HINT, translated
-from framecloak.adapters.postgres.engine import configuration, migrations_folder
+from framecloak.adapters.postgres.connection import UPGRADE_HINT, translate_error
+from framecloak.adapters.postgres.engine import database_configuration, migrations_folder
 from framecloak.domain.errors import InvalidOptionError, SchemaOutdatedError
 
 
@@ -30,11 +30,11 @@ class Schema:
     """
 
     def __init__(self, url: str) -> None:
-        self._configuration = configuration(url, pool_size=None)
+        self._configuration = database_configuration(url, pool_size=None)
         self._scripts = ScriptDirectory(str(migrations_folder()))
 
     @property
-    def wanted_revision(self) -> str | None:
+    def required_revision(self) -> str | None:
         """Revision that this version requires."""
         return self._scripts.get_current_head()
 
@@ -44,7 +44,7 @@ class Schema:
             async with self._configuration.get_engine().connect() as connection:
                 return await connection.run_sync(_revision)
         except (SQLAlchemyError, OSError) as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     async def require_current(self) -> None:
         """Check that the database has the schema that this version requires.
@@ -53,11 +53,11 @@ class Schema:
             SchemaOutdatedError: the schema is missing, older or newer; the hint names the remedy.
         """
         current = await self.current_revision()
-        if current == self.wanted_revision:
+        if current == self.required_revision:
             return
         if current is None:
             raise SchemaOutdatedError("the database is empty", UPGRADE_HINT)
-        if self._knows(current):
+        if self._is_known(current):
             raise SchemaOutdatedError(f"the database has the older schema {current}", UPGRADE_HINT)
         raise SchemaOutdatedError(
             f"the database has schema {current}, which is newer than this version", "upgrade framecloak"
@@ -72,7 +72,7 @@ class Schema:
             SchemaOutdatedError: the database is newer than this version.
         """
         current = await self.current_revision()
-        if current is not None and not self._knows(current):
+        if current is not None and not self._is_known(current):
             await self.require_current()
         await self._migrate(lambda commands: commands.upgrade("head"))
 
@@ -97,9 +97,9 @@ class Schema:
         try:
             await asyncio.to_thread(command, AlembicCommands(self._configuration))
         except (SQLAlchemyError, OSError) as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
-    def _knows(self, revision: str) -> bool:
+    def _is_known(self, revision: str) -> bool:
         try:
             return self._scripts.get_revision(revision) is not None
         except CommandError:

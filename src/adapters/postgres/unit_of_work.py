@@ -11,8 +11,8 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from framecloak.adapters.postgres.connection import Connection, translated
-from framecloak.adapters.postgres.engine import configuration
+from framecloak.adapters.postgres.connection import Connection, translate_error
+from framecloak.adapters.postgres.engine import database_configuration
 from framecloak.adapters.postgres.repositories import (
     accounts,
     audit,
@@ -24,7 +24,7 @@ from framecloak.adapters.postgres.repositories import (
     videos,
     webhooks,
 )
-from framecloak.domain.ports import database as ports
+from framecloak.domain.ports import database
 
 DEFAULT_POOL_SIZE = 16
 
@@ -32,49 +32,49 @@ DEFAULT_POOL_SIZE = 16
 class PostgresUnitOfWork:
     """One transaction; see the port. Uncommitted changes are rolled back."""
 
-    users: ports.Users
-    sessions: ports.Sessions
-    refresh_tokens: ports.RefreshTokens
-    api_keys: ports.ApiKeys
-    videos: ports.Videos
-    marks: ports.Marks
-    grants: ports.Grants
-    uploads: ports.Uploads
-    requests: ports.Requests
-    slices: ports.Slices
-    download_tokens: ports.DownloadTokens
-    notices: ports.Notices
-    galleries: ports.Galleries
-    gallery_faces: ports.GalleryFaces
-    audit: ports.AuditLog
+    users: database.UserRepository
+    sessions: database.SessionRepository
+    refresh_tokens: database.RefreshTokenRepository
+    api_keys: database.ApiKeyRepository
+    videos: database.VideoRepository
+    marks: database.MarkRepository
+    grants: database.GrantRepository
+    uploads: database.UploadRepository
+    requests: database.RequestRepository
+    slices: database.SliceRepository
+    download_tokens: database.DownloadTokenRepository
+    notices: database.NoticeRepository
+    galleries: database.GalleryRepository
+    gallery_faces: database.GalleryFaceRepository
+    audit: database.AuditLogRepository
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
-        self._audit: audit.AuditLog | None = None
+        self._audit: audit.PostgresAuditLogRepository | None = None
 
     async def __aenter__(self) -> Self:
         """See the port."""
         try:
             connection = Connection(await self._engine.connect())
         except (SQLAlchemyError, OSError) as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
         self._connection = connection
-        self.users = accounts.Users(connection)
-        self.sessions = accounts.Sessions(connection)
-        self.refresh_tokens = accounts.RefreshTokens(connection)
-        self.api_keys = accounts.ApiKeys(connection)
-        self.audit = self._audit = audit.AuditLog(connection)
-        self.videos = videos.Videos(connection)
-        self.grants = videos.Grants(connection)
-        self.uploads = videos.Uploads(connection)
-        self.marks = marks.Marks(connection)
-        self.requests = requests.Requests(connection)
-        self.slices = slices.Slices(connection)
-        self.download_tokens = download_tokens.DownloadTokens(connection)
-        self.notices = webhooks.Notices(connection)
-        self.galleries = galleries.Galleries(connection)
-        self.gallery_faces = galleries.GalleryFaces(connection)
+        self.users = accounts.PostgresUserRepository(connection)
+        self.sessions = accounts.PostgresSessionRepository(connection)
+        self.refresh_tokens = accounts.PostgresRefreshTokenRepository(connection)
+        self.api_keys = accounts.PostgresApiKeyRepository(connection)
+        self.audit = self._audit = audit.PostgresAuditLogRepository(connection)
+        self.videos = videos.PostgresVideoRepository(connection)
+        self.grants = videos.PostgresGrantRepository(connection)
+        self.uploads = videos.PostgresUploadRepository(connection)
+        self.marks = marks.PostgresMarkRepository(connection)
+        self.requests = requests.PostgresRequestRepository(connection)
+        self.slices = slices.PostgresSliceRepository(connection)
+        self.download_tokens = download_tokens.PostgresDownloadTokenRepository(connection)
+        self.notices = webhooks.PostgresNoticeRepository(connection)
+        self.galleries = galleries.PostgresGalleryRepository(connection)
+        self.gallery_faces = galleries.PostgresGalleryFaceRepository(connection)
         return self
 
     async def __aexit__(
@@ -95,7 +95,7 @@ class PostgresUnitOfWork:
             raise RuntimeError("the unit of work has been left or was never entered")
         await self._connection.commit()
         if self._audit is not None:
-            self._audit.tell()
+            self._audit.log_committed()
 
 
 class PostgresDatabase:
@@ -110,7 +110,7 @@ class PostgresDatabase:
     """
 
     def __init__(self, url: str, pool_size: int = DEFAULT_POOL_SIZE) -> None:
-        self._engine = configuration(url, pool_size).get_engine()
+        self._engine = database_configuration(url, pool_size).get_engine()
         event.listen(self._engine.sync_engine, "checkout", _require_alive)
 
     def unit_of_work(self) -> PostgresUnitOfWork:
@@ -123,7 +123,7 @@ class PostgresDatabase:
             async with self._engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError) as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     async def close(self) -> None:
         """Close all connections."""

@@ -50,19 +50,19 @@ class RedisAttemptLimiter(RedisAdapter):
         """See the port."""
         milliseconds = math.ceil(window.total_seconds() * 1000)
         with redis_errors("count the attempt"):
-            remaining = await self._hit(keys=[_name(key)], args=[limit, milliseconds])
+            remaining = await self._hit(keys=[_redis_key(key)], args=[limit, milliseconds])
         return math.ceil(int(remaining) / 1000)
 
     async def give_back(self, key: str) -> None:
         """See the port."""
         with redis_errors("take the attempt back"):
-            await self._give_back(keys=[_name(key)])
+            await self._give_back(keys=[_redis_key(key)])
 
-    async def forget(self, key: str) -> None:
+    async def reset(self, key: str) -> None:
         """See the port."""
         with redis_errors("reset the attempts"):
-            await self._redis.delete(_name(key))
+            await self._redis.delete(_redis_key(key))
 
 
-def _name(key: str) -> str:
+def _redis_key(key: str) -> str:
     return f"{_PREFIX}{key_digest(key)}"

@@ -19,13 +19,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
 
-PATIENCE = 2.0
+TIMEOUT_SECONDS = 2.0
 """Time limit in seconds for a connection attempt, for an answer and for a free connection of the pool."""
 
-MOST_CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 """Maximum number of connections per client; further calls wait for a free one."""
 
-_ONE_MORE_TIME = 1
+_RETRIES = 1
 """Retries of a call, so that it does not fail on a connection that went stale while idle."""
 
 Client = TypeVar("Client", bound=ArqRedis)
@@ -43,11 +43,11 @@ def connect(url: str) -> ArqRedis:
     try:
         pool: ConnectionPool = BlockingConnectionPool.from_url(
             url,
-            max_connections=MOST_CONNECTIONS,
-            timeout=PATIENCE,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
-            retry=Retry(NoBackoff(), _ONE_MORE_TIME),
+            max_connections=MAX_CONNECTIONS,
+            timeout=TIMEOUT_SECONDS,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), _RETRIES),
             retry_on_error=[RedisConnectionError, RedisTimeoutError],
             health_check_interval=30,
         )

@@ -20,28 +20,28 @@ NORMAL_QUEUE = "anonymization"
 HIGH_QUEUE = "anonymization-high"
 CLEANUP_QUEUE = "cleanup"
 
-TICKET = "do_a_slice"
-CLEAN_UP = "clean_up"
+SLICE_TASK = "do_a_slice"
+CLEANUP_TASK = "clean_up"
 """Names of the ARQ tasks that workers run: slice and clean-up."""
 
-TICKET_LASTS = timedelta(seconds=20)
+WAKEUP_TTL = timedelta(seconds=20)
 """Age after which a wake-up counts as lost, because the worker that took it may have been killed."""
 
-WORKER_LASTS = timedelta(seconds=10)
+WORKER_TTL = timedelta(seconds=10)
 """Time for which a worker counts as alive after its last heartbeat."""
 
-TICKET_KEPT = timedelta(minutes=5)
+WAKEUP_RETENTION = timedelta(minutes=5)
 """Expiry of a wake-up's data in Redis, in case no process reads the queue in the meantime."""
 
-_ORDER_KEPT = timedelta(days=1)
+_CLEANUP_RETENTION = timedelta(days=1)
 """Expiry of a clean-up job; long, because the next one is only queued after hours."""
 
-_WORKERS = "framecloak:workers:"
+_WORKER_PREFIX = "framecloak:workers:"
 _SLICE_QUEUES = frozenset({NORMAL_QUEUE, HIGH_QUEUE})
 _QUEUES = {Priority.NORMAL: NORMAL_QUEUE, Priority.HIGH: HIGH_QUEUE}
 
 
-class _Sign(msgspec.Struct, frozen=True):
+class _Heartbeat(msgspec.Struct, frozen=True):
     """Heartbeat of a worker, as stored in Redis."""
 
     queues: tuple[str, ...]
@@ -60,33 +60,37 @@ class ArqJobQueue(RedisAdapter):
         """Redis client, for the workers that consume jobs."""
         return self._redis
 
-    async def call_for(self, request_id: UUID, priority: Priority) -> None:
+    async def wake_workers(self, request_id: UUID, priority: Priority) -> None:
         """See the port."""
         # A unique id, because ARQ remembers the ids of jobs whose worker was killed.
         job_id = f"{request_id}.{_milliseconds(datetime.now(UTC))}.{token_hex(4)}"
         with redis_errors("submit the request"):
             await self._redis.enqueue_job(
-                TICKET, str(request_id), _job_id=job_id, _queue_name=_QUEUES[priority], _expires=TICKET_KEPT
+                SLICE_TASK,
+                str(request_id),
+                _job_id=job_id,
+                _queue_name=_QUEUES[priority],
+                _expires=WAKEUP_RETENTION,
             )
 
-    async def tickets(self) -> Mapping[UUID, int]:
+    async def wakeups(self) -> Mapping[UUID, int]:
         """See the port."""
         waiting = Counter[UUID]()
-        oldest = _milliseconds(datetime.now(UTC) - TICKET_LASTS)
+        oldest = _milliseconds(datetime.now(UTC) - WAKEUP_TTL)
         with redis_errors("read the queue"):
             for queue in _QUEUES.values():
                 lost = []
                 for name in await self._redis.zrange(queue, 0, -1):
-                    request_id, written_at = _ticket(name)
+                    request_id, written_at = _parse_wakeup(name)
                     if request_id is None or written_at < oldest:
                         lost.append(name)
                     else:
                         waiting[request_id] += 1
                 if lost:
-                    await self._throw_away(queue, lost)
+                    await self._discard(queue, lost)
         return waiting
 
-    async def _throw_away(self, queue: str, names: Sequence[bytes]) -> None:
+    async def _discard(self, queue: str, names: Sequence[bytes]) -> None:
         """Delete wake-ups from a queue, together with their ARQ job and retry keys."""
         job_keys = [kind.encode() + name for name in names for kind in (job_key_prefix, retry_key_prefix)]
         async with self._redis.pipeline(transaction=True) as pipeline:
@@ -94,10 +98,12 @@ class ArqJobQueue(RedisAdapter):
             pipeline.delete(*job_keys)
             await pipeline.execute()
 
-    async def clean_up(self) -> None:
+    async def request_cleanup(self) -> None:
         """See the port."""
         with redis_errors("request a clean-up"):
-            await self._redis.enqueue_job(CLEAN_UP, _queue_name=CLEANUP_QUEUE, _expires=_ORDER_KEPT)
+            await self._redis.enqueue_job(
+                CLEANUP_TASK, _queue_name=CLEANUP_QUEUE, _expires=_CLEANUP_RETENTION
+            )
 
     async def workers(self) -> Sequence[WorkerInfo]:
         """See the port."""
@@ -110,7 +116,7 @@ class ArqJobQueue(RedisAdapter):
             QueueUnavailableError: Redis cannot be reached.
         """
         with redis_errors("list the workers"):
-            keys = sorted([key async for key in self._redis.scan_iter(f"{_WORKERS}*")])
+            keys = sorted([key async for key in self._redis.scan_iter(f"{_WORKER_PREFIX}*")])
             heartbeats = await self._redis.mget(keys) if keys else []
         # A heartbeat that expired between the two calls is None.
         return [_worker(key, heartbeat) for key, heartbeat in zip(keys, heartbeats, strict=True) if heartbeat]
@@ -125,9 +131,9 @@ class ArqJobQueue(RedisAdapter):
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
-        heartbeat = _Sign(tuple(queues), datetime.now(UTC).timestamp())
+        heartbeat = _Heartbeat(tuple(queues), datetime.now(UTC).timestamp())
         with redis_errors("announce the worker"):
-            await self._redis.set(f"{_WORKERS}{name}", msgspec.msgpack.encode(heartbeat), px=WORKER_LASTS)
+            await self._redis.set(f"{_WORKER_PREFIX}{name}", msgspec.msgpack.encode(heartbeat), px=WORKER_TTL)
 
     async def retire(self, name: str) -> None:
         """Delete the heartbeat of a worker.
@@ -136,20 +142,20 @@ class ArqJobQueue(RedisAdapter):
             QueueUnavailableError: Redis cannot be reached.
         """
         with redis_errors("retire the worker"):
-            await self._redis.delete(f"{_WORKERS}{name}")
+            await self._redis.delete(f"{_WORKER_PREFIX}{name}")
 
-    async def claim_slot(self, name: str, lasts: timedelta) -> bool:
+    async def claim_slot(self, name: str, ttl: timedelta) -> bool:
         """Claim a named slot for a period; return False if any process holds it already.
 
         Args:
             name: name of the slot.
-            lasts: period until the slot is free again.
+            ttl: period until the slot is free again.
 
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
         with redis_errors("claim a slot"):
-            return bool(await self._redis.set(f"framecloak:slots:{name}", b"", nx=True, px=lasts))
+            return bool(await self._redis.set(f"framecloak:slots:{name}", b"", nx=True, px=ttl))
 
     async def ping(self) -> None:
         """See the port."""
@@ -157,9 +163,9 @@ class ArqJobQueue(RedisAdapter):
             await self._redis.ping()
 
 
-def _worker(key: bytes, sign: bytes) -> WorkerInfo:
-    heartbeat = msgspec.msgpack.decode(sign, type=_Sign)
-    name = key.decode().removeprefix(_WORKERS)
+def _worker(key: bytes, encoded: bytes) -> WorkerInfo:
+    heartbeat = msgspec.msgpack.decode(encoded, type=_Heartbeat)
+    name = key.decode().removeprefix(_WORKER_PREFIX)
     return WorkerInfo(name, heartbeat.queues, datetime.fromtimestamp(heartbeat.seen_at, UTC))
 
 
@@ -167,7 +173,7 @@ def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _ticket(name: bytes) -> tuple[UUID | None, int]:
+def _parse_wakeup(name: bytes) -> tuple[UUID | None, int]:
     """Return the request and creation time (milliseconds) of a wake-up; (None, 0) for an invalid name."""
     request_id, _, rest = name.decode("ascii", "replace").partition(".")
     try:

@@ -13,16 +13,16 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from framecloak.adapters.redis.connection import RedisAdapter
-from framecloak.domain.support.resilience import ended
+from framecloak.domain.support.resilience import cancel_and_wait
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "framecloak:progress"
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+MIN_RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 0.2, 5.0
 """Delays in seconds before reconnecting: the first, doubled each time up to the second."""
 
-_SILENCE = 1.0
+_POLL_SECONDS = 1.0
 """Time in seconds that one poll waits for a message."""
 
 
@@ -30,20 +30,20 @@ class RedisListener:
     """Listener for changes of one request; see the port."""
 
     def __init__(self) -> None:
-        self._news = asyncio.Event()
+        self._change = asyncio.Event()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Notify the listener of a change."""
-        self._news.set()
+        self._change.set()
 
-    async def changed(self, patience: float) -> bool:
+    async def wait_for_change(self, max_wait_seconds: float) -> bool:
         """See the port."""
         try:
-            async with asyncio.timeout(patience):
-                await self._news.wait()
+            async with asyncio.timeout(max_wait_seconds):
+                await self._change.wait()
         except TimeoutError:
             return False
-        self._news.clear()
+        self._change.clear()
         return True
 
 
@@ -60,14 +60,14 @@ class RedisProgressBoard(RedisAdapter):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._listeners: dict[UUID, set[RedisListener]] = defaultdict(set)
-        self._hearing: asyncio.Task[None] | None = None
+        self._receiver: asyncio.Task[None] | None = None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        if self._hearing:
-            await ended(self._hearing)
+        if self._receiver:
+            await cancel_and_wait(self._receiver)
         await super().__aexit__(kind, error, trace)
 
     async def announce(self, request_id: UUID) -> None:
@@ -80,8 +80,8 @@ class RedisProgressBoard(RedisAdapter):
     @contextmanager
     def listen(self, request_id: UUID) -> Iterator[RedisListener]:
         """See the port."""
-        if self._hearing is None:
-            self._hearing = asyncio.create_task(self._hear())
+        if self._receiver is None:
+            self._receiver = asyncio.create_task(self._receive())
         listener = RedisListener()
         self._listeners[request_id].add(listener)
         try:
@@ -91,26 +91,26 @@ class RedisProgressBoard(RedisAdapter):
             if not self._listeners[request_id]:
                 del self._listeners[request_id]
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         """Forward announcements to listeners, and reconnect when the connection is lost."""
-        pause = FIRST_PAUSE
+        pause = MIN_RECONNECT_SECONDS
         while True:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(CHANNEL)
                     # Announcements may have been missed while disconnected, so all listeners are notified.
-                    self._tell(*self._listeners)
-                    pause = FIRST_PAUSE
+                    self._notify(*self._listeners)
+                    pause = MIN_RECONNECT_SECONDS
                     while True:
-                        message = await channel.get_message(timeout=_SILENCE)
+                        message = await channel.get_message(timeout=_POLL_SECONDS)
                         if message is not None:
-                            self._tell(UUID(bytes=message["data"]))
+                            self._notify(UUID(bytes=message["data"]))
             except (RedisError, OSError, ValueError) as error:
                 logger.warning("cannot receive progress announcements (%s); retrying in %.1f s", error, pause)
             await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, 2 * pause)
+            pause = min(MAX_RECONNECT_SECONDS, 2 * pause)
 
-    def _tell(self, *request_ids: UUID) -> None:
+    def _notify(self, *request_ids: UUID) -> None:
         for request_id in request_ids:
             for listener in self._listeners.get(request_id, ()):
-                listener.tell()
+                listener.notify()

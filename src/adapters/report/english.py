@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from framecloak.adapters.report.words import Words
+from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
 
-ENGLISH = Words(
+ENGLISH = Messages(
     language="en",
     thousands=",",
     decimal=".",
@@ -56,13 +56,13 @@ ENGLISH = Words(
     legend_regions="areas marked by hand",
     legend_blanked="black frames",
     settings="Settings",
-    levels={
+    scope_by_level={
         Level.MINIMAL: "Areas marked by hand were redacted, and nothing else. Faces were not searched for.",
         Level.FACES: "Areas marked by hand and every face that was found were redacted.",
         Level.FULL: "Areas marked by hand, faces, licence plates and burned-in text were redacted.",
     },
-    rendered="The areas were taken from the manifest with the SHA-256 {digest}.",
-    rendered_people=(
+    boxes_from_manifest="The areas were taken from the manifest with the SHA-256 {digest}.",
+    inherited_identities=(
         "When that manifest was created, faces were left visible on purpose. The settings for this follow."
     ),
     signatures={
@@ -102,7 +102,7 @@ ENGLISH = Words(
         Audio.DROP: "Sound was left out.",
         Audio.KEEP: "Sound was copied unchanged. Voices and spoken names can identify people.",
     },
-    whoever={
+    scope_regardless_of_identity={
         Level.MINIMAL: "Areas marked by hand were redacted, and nothing else.",
         Level.FACES: "Areas marked by hand were redacted, regardless of who is in them.",
         Level.FULL: "Areas marked by hand, licence plates and burned-in text were redacted everywhere.",
@@ -127,7 +127,7 @@ ENGLISH = Words(
     ),
     people="Identities",
     no_people_decided="No faces were found.",
-    kept=(
+    faces_left_visible=(
         "A face was left visible {kept} times, counted in every frame, on {tracks} tracks. Where two areas "
         "overlap, redaction takes precedence. Check these first:"
     ),
@@ -140,7 +140,7 @@ ENGLISH = Words(
         Decision.STRANGER: "someone else",
         Decision.UNCERTAIN: "uncertain",
     },
-    decided="Decision",
+    decision="Decision",
     similarity="Similarity",
     views="Views",
     was_kept="visible",
@@ -149,11 +149,11 @@ ENGLISH = Words(
         "Detections with a score of {threshold} or more were considered; the score that a detection needs "
         "depends on the neighbouring frames."
     ),
-    looked=(
+    search_for_faces=(
         "Every frame was searched completely for faces. A face that was missed in some frames is redacted "
         "there too if it was found before and after."
     ),
-    looked_for_text=(
+    search_for_text=(
         "Text and licence plates were searched for in every still image and, in videos, in each frame whose "
         "number is a multiple of {every} and wherever the image changes; in between they were tracked. Text "
         "in the shape of a licence plate number counts as a licence plate."
@@ -166,11 +166,11 @@ ENGLISH = Words(
     source="Source",
     size="Size",
     rate="Frames per second",
-    written="Frames written",
-    marked="Marked areas",
+    frames_written="Frames written",
+    marked_regions="Marked areas",
     digest="SHA-256",
     whole_source="all {count}",
-    picture="still image",
+    still_image="still image",
     blanks="Black frames",
     no_blanks="None. Every frame could be examined, and none revealed too much.",
     some_blanks=(
@@ -196,36 +196,36 @@ ENGLISH = Words(
         "than faces; all of them were redacted. Check these first."
     ),
     best_score="Best score",
-    seen="Found in",
-    redacted="Redacted in",
+    detected_in="Found in",
+    redacted_in="Redacted in",
     thumbnails_help="The images are taken from the redacted frames and show nothing else.",
-    proof="Check for remaining faces",
-    no_proof="The redacted frames were not searched a second time.",
-    searched={
+    residuals="Check for remaining faces",
+    no_residual_check="The redacted frames were not searched a second time.",
+    residual_scope={
         Verify.SAMPLE: (
             "Every tenth redacted frame was searched again for faces, as it is in the result. Other frames "
             "next to a filled gap were searched around the lost face."
         ),
         Verify.ALL: "Every redacted frame was searched again for faces, as it is in the result.",
     },
-    proof_help=(
+    residuals_help=(
         "Faces found that revealed too much were filled with black, with a wider margin, and the frame was "
         "searched again, up to three times. A frame that still showed a face after that, or that could not "
         "be searched, is black in the result."
     ),
-    compared=(
+    residuals_compared=(
         "Wherever something was detected in place of a removed face, {model} compared it with that face. "
         "The similarity of two images of different people is usually below {limit}."
     ),
-    not_compared=(
+    residuals_not_compared=(
         "No face recognition model is installed, so detections were not compared with the removed faces."
     ),
-    proof_frames="Frames searched again",
-    proof_gaps="Frames searched next to filled gaps",
-    proof_before="Faces found in them that revealed too much",
-    proof_after="Faces left after redacting them again",
-    proof_again="Frames redacted again",
-    proof_blanked="Frames blanked by this search",
+    residual_frames="Frames searched again",
+    residual_gap_frames="Frames searched next to filled gaps",
+    residuals_before="Faces found in them that revealed too much",
+    residuals_after="Faces left after redacting them again",
+    residual_redacted_again="Frames redacted again",
+    residual_blanked="Frames blanked by this search",
     similarity_before="Highest similarity to a removed face",
     similarity_after="Highest similarity in the result",
     nothing_compared="nothing to compare",
@@ -248,8 +248,8 @@ ENGLISH = Words(
         "Check the ZIP offline: <code>framecloak verify OUT.zip --key key.pem</code>",
     ),
     key="Key",
-    films="Videos",
-    film="Video",
+    videos="Videos",
+    video="Video",
     limits="Limits of this report",
     limits_help=(
         "It records what was found and redacted. It cannot rule out that something was overlooked, nor "

@@ -7,157 +7,177 @@ from collections.abc import Iterable
 from html import escape
 
 from framecloak.adapters.report import markup
-from framecloak.adapters.report.words import Words
+from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.model.boxes import Origin
-from framecloak.domain.anonymization.model.residuals import Proof
-from framecloak.domain.anonymization.results.archive_writer import ReportFacts
+from framecloak.domain.anonymization.model.residuals import ResidualSummary
+from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.anonymization.results.report_data import TrackEvidence
 
 
-def people(facts: ReportFacts, words: Words) -> str:
+def identities_section(facts: ReportData, messages: Messages) -> str:
     """Render the identity decisions; faces left visible come first, because they need a review."""
     if facts.settings.identities is None:
         return ""
-    people = facts.people
+    people = facts.identity_log
     runs = sorted(people.runs(), key=lambda run: run.redacted)
     if not runs:
-        return markup.section(words.people, markup.paragraph(words.no_people_decided))
+        return markup.section(messages.people, markup.paragraph(messages.no_people_decided))
     rows = [
         (
-            words.number(run.track),
-            markup.source_name(facts, words, run.source),
-            markup.frames(words, run.start, run.stop),
-            words.decisions[run.decision],
-            markup.NONE if run.similarity is None else words.number(run.similarity, 2),
-            words.number(len(run.views)),
-            words.was_redacted if run.redacted else words.was_kept,
+            messages.number(run.track),
+            markup.source_name(facts, messages, run.source),
+            markup.frame_range(messages, run.start, run.stop),
+            messages.decisions[run.decision],
+            markup.EMPTY_CELL if run.median_similarity is None else messages.number(run.median_similarity, 2),
+            messages.number(len(run.similarity_by_frame)),
+            messages.was_redacted if run.redacted else messages.was_kept,
         )
-        for run in runs[: markup.LISTED]
+        for run in runs[: markup.MAX_ROWS]
     ]
     names = (
-        words.track,
-        words.source,
-        words.where,
-        words.decided,
-        words.similarity,
-        words.views,
+        messages.track,
+        messages.source,
+        messages.where,
+        messages.decision,
+        messages.similarity,
+        messages.views,
         "",
     )
-    text = words.kept.format(kept=words.number(people.kept), tracks=words.number(people.kept_tracks))
-    inherited = markup.paragraph(words.decided_before) if facts.settings.based_on else ""
+    text = messages.faces_left_visible.format(
+        kept=messages.number(people.kept_count), tracks=messages.number(people.kept_tracks)
+    )
+    inherited = markup.paragraph(messages.decided_before) if facts.settings.based_on else ""
     return markup.section(
-        words.people,
+        messages.people,
         inherited
         + markup.paragraph(text)
         + markup.table(names, rows)
-        + markup.more(words, len(runs) - len(rows)),
+        + markup.omitted_rows(messages, len(runs) - len(rows)),
     )
 
 
-def proof(proof: Proof | None, words: Words) -> str:
+def residuals_section(residuals: ResidualSummary | None, messages: Messages) -> str:
     """Render the results of the residual check."""
-    if proof is None:
-        return markup.section(words.proof, markup.paragraph(words.no_proof))
+    if residuals is None:
+        return markup.section(messages.residuals, markup.paragraph(messages.no_residual_check))
 
     def similarity(value: float | None) -> str:
-        return words.nothing_compared if value is None else words.number(value, 2)
+        return messages.nothing_compared if value is None else messages.number(value, 2)
 
-    tally, method = proof.tally, proof.method
+    tally, method = residuals.counts, residuals.method
     rows = (
-        (words.proof_frames, words.number(tally.frames)),
-        (words.proof_gaps, words.number(tally.near_gaps)),
-        (words.proof_before, words.number(tally.residual_before)),
-        (words.proof_after, words.number(tally.residual_after)),
-        (words.proof_again, words.number(tally.redacted_again)),
-        (words.proof_blanked, words.number(tally.blanked)),
-        (words.similarity_before, similarity(tally.similarity_before)),
-        (words.similarity_after, similarity(tally.similarity_after)),
+        (messages.residual_frames, messages.number(tally.frames)),
+        (messages.residual_gap_frames, messages.number(tally.near_gaps)),
+        (messages.residuals_before, messages.number(tally.residual_before)),
+        (messages.residuals_after, messages.number(tally.residual_after)),
+        (messages.residual_redacted_again, messages.number(tally.redacted_again)),
+        (messages.residual_blanked, messages.number(tally.blanked)),
+        (messages.similarity_before, similarity(tally.similarity_before)),
+        (messages.similarity_after, similarity(tally.similarity_after)),
     )
-    compared = words.not_compared
+    compared = messages.residuals_not_compared
     if method.recognizer is not None and method.strangers is not None:
-        limit = words.number(method.strangers, 2)
-        compared = words.compared.format(model=method.recognizer, limit=limit)
-    method_text = f"{words.searched[method.verify]} {words.proof_help}"
+        limit = messages.number(method.strangers, 2)
+        compared = messages.residuals_compared.format(model=method.recognizer, limit=limit)
+    method_text = f"{messages.residual_scope[method.verify]} {messages.residuals_help}"
     return markup.section(
-        words.proof, markup.paragraph(method_text) + markup.paragraph(compared) + markup.definitions(rows)
+        messages.residuals,
+        markup.paragraph(method_text) + markup.paragraph(compared) + markup.definitions(rows),
     )
 
 
-def blanks(facts: ReportFacts, words: Words) -> str:
+def blanked_section(facts: ReportData, messages: Messages) -> str:
     """Render the list of black frames."""
-    blanks = facts.evidence.blanks
+    blanks = facts.report_evidence.blanked_runs
     if not blanks:
-        return markup.section(words.blanks, markup.paragraph(words.no_blanks))
-    rows = [
-        (markup.source_name(facts, words, blank.source), markup.frames(words, blank.start, blank.stop))
-        for blank in blanks[: markup.LISTED]
-    ]
-    table = markup.table((words.source, words.where), rows)
-    return markup.section(
-        words.blanks,
-        markup.paragraph(words.some_blanks) + table + markup.more(words, len(blanks) - len(rows)),
-    )
-
-
-def gaps(facts: ReportFacts, words: Words) -> str:
-    """Render the longest gaps: runs of frames in which a face was redacted without a detection."""
-    evidence = facts.evidence
-    filled = evidence.inferred[Origin.FILLED]
-    if not evidence.gaps:
-        return markup.section(words.gaps, markup.paragraph(words.no_gaps))
-    text = words.some_gaps.format(count=words.number(evidence.gaps), frames=words.number(filled))
+        return markup.section(messages.blanks, markup.paragraph(messages.no_blanks))
     rows = [
         (
-            markup.source_name(facts, words, gap.source),
-            words.number(gap.track),
-            markup.frames(words, gap.start, gap.start + gap.length),
-            words.number(gap.length),
+            markup.source_name(facts, messages, blank.source),
+            markup.frame_range(messages, blank.start, blank.stop),
+        )
+        for blank in blanks[: markup.MAX_ROWS]
+    ]
+    table = markup.table((messages.source, messages.where), rows)
+    return markup.section(
+        messages.blanks,
+        markup.paragraph(messages.some_blanks)
+        + table
+        + markup.omitted_rows(messages, len(blanks) - len(rows)),
+    )
+
+
+def gaps_section(facts: ReportData, messages: Messages) -> str:
+    """Render the longest gaps: runs of frames in which a face was redacted without a detection."""
+    evidence = facts.report_evidence
+    filled = evidence.inferred[Origin.FILLED]
+    if not evidence.gap_count:
+        return markup.section(messages.gaps, markup.paragraph(messages.no_gaps))
+    text = messages.some_gaps.format(
+        count=messages.number(evidence.gap_count), frames=messages.number(filled)
+    )
+    rows = [
+        (
+            markup.source_name(facts, messages, gap.source),
+            messages.number(gap.track),
+            markup.frame_range(messages, gap.start, gap.start + gap.length),
+            messages.number(gap.length),
         )
         for gap in evidence.longest_gaps()
     ]
-    table = markup.table((words.source, words.track, words.where, words.length), rows, numbers={3})
-    return markup.section(words.gaps, markup.paragraph(text) + table)
+    table = markup.table(
+        (messages.source, messages.track, messages.where, messages.length), rows, number_columns={3}
+    )
+    return markup.section(messages.gaps, markup.paragraph(text) + table)
 
 
-def weakest(facts: ReportFacts, words: Words) -> str:
+def weakest_tracks_section(facts: ReportData, messages: Messages) -> str:
     """Render the tracks with the weakest evidence, with thumbnails."""
     if facts.settings.based_on:
         return ""
-    if facts.settings.threshold is None or not facts.evidence.tracks:
-        return markup.section(words.weakest, markup.paragraph(words.no_tracks))
-    weakest = facts.evidence.weakest_tracks()
+    if facts.settings.threshold is None or not facts.report_evidence.track_count:
+        return markup.section(messages.weakest, markup.paragraph(messages.no_tracks))
+    weakest = facts.report_evidence.weakest_tracks()
     rows = [
         (
-            markup.source_name(facts, words, track.source),
-            words.number(track.track),
-            markup.frames(words, track.first, track.last + 1),
-            words.number(track.best_score, 2),
-            words.number(track.seen),
-            words.number(track.frames),
+            markup.source_name(facts, messages, track.source),
+            messages.number(track.track),
+            markup.frame_range(messages, track.first_frame, track.last_frame + 1),
+            messages.number(track.best_score, 2),
+            messages.number(track.detected_frames),
+            messages.number(track.frames),
         )
         for track in weakest
     ]
-    heads = (words.source, words.track, words.where, words.best_score, words.seen, words.redacted)
-    table = markup.table(heads, rows, numbers={3, 4, 5})
+    heads = (
+        messages.source,
+        messages.track,
+        messages.where,
+        messages.best_score,
+        messages.detected_in,
+        messages.redacted_in,
+    )
+    table = markup.table(heads, rows, number_columns={3, 4, 5})
     return markup.section(
-        words.weakest, markup.paragraph(words.weakest_help) + table + _thumbnails(facts, words, weakest)
+        messages.weakest,
+        markup.paragraph(messages.weakest_help) + table + _thumbnails(facts, messages, weakest),
     )
 
 
-def _thumbnails(facts: ReportFacts, words: Words, tracks: Iterable[TrackEvidence]) -> str:
+def _thumbnails(facts: ReportData, messages: Messages, tracks: Iterable[TrackEvidence]) -> str:
     """Render thumbnails from the redacted frames, embedded in the page."""
     figures = "".join(
-        f'<figure><img alt="{escape(_track(facts, words, track))}" '
+        f'<figure><img alt="{escape(_track_label(facts, messages, track))}" '
         f'src="data:image/jpeg;base64,{b64encode(track.thumbnail).decode()}">'
-        f"<figcaption>{escape(_track(facts, words, track))}</figcaption></figure>"
+        f"<figcaption>{escape(_track_label(facts, messages, track))}</figcaption></figure>"
         for track in tracks
         if track.thumbnail is not None
     )
-    note = f'<p class="note">{escape(words.thumbnails_help)}</p>'
+    note = f'<p class="note">{escape(messages.thumbnails_help)}</p>'
     return f'<div class="thumbnails">{figures}</div>{note}' if figures else ""
 
 
-def _track(facts: ReportFacts, words: Words, one: TrackEvidence) -> str:
+def _track_label(facts: ReportData, messages: Messages, track: TrackEvidence) -> str:
     """Return the label of a track; with several sources it includes the source, as track ids repeat."""
-    label = f"{words.track} {words.number(one.track)}"
-    return label if len(facts.sources) == 1 else f"{words.source} {words.number(one.source)}, {label}"
+    label = f"{messages.track} {messages.number(track.track)}"
+    return label if len(facts.sources) == 1 else f"{messages.source} {messages.number(track.source)}, {label}"

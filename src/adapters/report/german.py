@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from framecloak.adapters.report.words import Words
+from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
 
-GERMAN = Words(
+GERMAN = Messages(
     language="de",
     thousands=".",
     decimal=",",
@@ -60,7 +60,7 @@ GERMAN = Words(
     legend_regions="von Hand markierte Bereiche",
     legend_blanked="ganz schwarze Bilder",
     settings="Einstellungen",
-    levels={
+    scope_by_level={
         Level.MINIMAL: (
             "Von Hand markierte Bereiche wurden geschwärzt, sonst nichts. Nach Gesichtern wurde nicht "
             "gesucht."
@@ -70,8 +70,8 @@ GERMAN = Words(
             "Von Hand markierte Bereiche, Gesichter, Kennzeichen und eingeblendete Schrift wurden geschwärzt."
         ),
     },
-    rendered="Die Bereiche stammen aus dem Manifest mit dem SHA-256-Wert {digest}.",
-    rendered_people=(
+    boxes_from_manifest="Die Bereiche stammen aus dem Manifest mit dem SHA-256-Wert {digest}.",
+    inherited_identities=(
         "Als dieses Manifest entstand, blieben Gesichter absichtlich sichtbar. Die Einstellungen dazu folgen."
     ),
     signatures={
@@ -116,7 +116,7 @@ GERMAN = Words(
             "erkennbar machen."
         ),
     },
-    whoever={
+    scope_regardless_of_identity={
         Level.MINIMAL: "Von Hand markierte Bereiche wurden geschwärzt, sonst nichts.",
         Level.FACES: (
             "Von Hand markierte Bereiche wurden geschwärzt, unabhängig davon, wer darin zu sehen ist."
@@ -145,7 +145,7 @@ GERMAN = Words(
     ),
     people="Zuordnung der Gesichter",
     no_people_decided="Es wurden keine Gesichter gefunden.",
-    kept=(
+    faces_left_visible=(
         "{kept}-mal blieb ein Gesicht sichtbar, in jedem Bild gezählt, auf {tracks} Spuren. Wo sich zwei "
         "Bereiche überdecken, hat die Schwärzung Vorrang. Diese Stellen zuerst ansehen:"
     ),
@@ -158,7 +158,7 @@ GERMAN = Words(
         Decision.STRANGER: "jemand anderes",
         Decision.UNCERTAIN: "unsicher",
     },
-    decided="Entscheidung",
+    decision="Entscheidung",
     similarity="Ähnlichkeit",
     views="Ansichten",
     was_kept="sichtbar",
@@ -167,11 +167,11 @@ GERMAN = Words(
         "Berücksichtigt wurden Funde ab einem Wert von {threshold}; welchen Wert ein Fund braucht, hängt "
         "von den benachbarten Bildern ab."
     ),
-    looked=(
+    search_for_faces=(
         "Jedes Bild wurde vollständig nach Gesichtern durchsucht. Ein Gesicht, das in einigen Bildern "
         "übersehen wurde, ist auch dort geschwärzt, wenn es davor und danach gefunden wurde."
     ),
-    looked_for_text=(
+    search_for_text=(
         "Nach Schrift und Kennzeichen wurde in jedem Einzelbild gesucht und in Videos in jedem Bild, dessen "
         "Nummer ein Vielfaches von {every} ist, sowie überall, wo sich das Bild ändert; dazwischen wurden "
         "sie verfolgt. Schrift in der Form eines Kennzeichens zählt als Kennzeichen."
@@ -184,11 +184,11 @@ GERMAN = Words(
     source="Quelle",
     size="Größe",
     rate="Bilder pro Sekunde",
-    written="Bilder im Ergebnis",
-    marked="Markierte Bereiche",
+    frames_written="Bilder im Ergebnis",
+    marked_regions="Markierte Bereiche",
     digest="SHA-256",
     whole_source="alle {count}",
-    picture="Einzelbild",
+    still_image="Einzelbild",
     blanks="Schwarze Bilder",
     no_blanks="Keine. Jedes Bild konnte untersucht werden, und keines gab zu viel preis.",
     some_blanks=(
@@ -214,15 +214,15 @@ GERMAN = Words(
         "als Gesichter handeln; geschwärzt sind sie alle. Diese Stellen zuerst ansehen."
     ),
     best_score="Bester Wert",
-    seen="Gefunden in",
-    redacted="Geschwärzt in",
+    detected_in="Gefunden in",
+    redacted_in="Geschwärzt in",
     thumbnails_help=(
         "Die Ausschnitte stammen aus den geschwärzten Bildern und zeigen nichts, was nicht auch im Ergebnis "
         "zu sehen ist."
     ),
-    proof="Prüfung auf verbliebene Gesichter",
-    no_proof="Die geschwärzten Bilder wurden nicht ein zweites Mal durchsucht.",
-    searched={
+    residuals="Prüfung auf verbliebene Gesichter",
+    no_residual_check="Die geschwärzten Bilder wurden nicht ein zweites Mal durchsucht.",
+    residual_scope={
         Verify.SAMPLE: (
             "Jedes zehnte geschwärzte Bild wurde so, wie es im Ergebnis steht, nochmals nach Gesichtern "
             "durchsucht. Andere Bilder neben einer gefüllten Lücke wurden rund um das verlorene Gesicht "
@@ -232,25 +232,25 @@ GERMAN = Words(
             "Jedes geschwärzte Bild wurde so, wie es im Ergebnis steht, nochmals nach Gesichtern durchsucht."
         ),
     },
-    proof_help=(
+    residuals_help=(
         "Gefundene Gesichter, die zu viel preisgaben, wurden mit breiterem Rand schwarz gefüllt; dann wurde "
         "das Bild erneut durchsucht, bis zu dreimal. Ein Bild, das danach noch ein Gesicht zeigte oder sich "
         "nicht durchsuchen ließ, ist im Ergebnis schwarz."
     ),
-    compared=(
+    residuals_compared=(
         "Wo an der Stelle eines entfernten Gesichts etwas gefunden wurde, wurde es mit {model} mit diesem "
         "Gesicht verglichen. Die Ähnlichkeit zweier Bilder verschiedener Menschen liegt meist unter {limit}."
     ),
-    not_compared=(
+    residuals_not_compared=(
         "Es ist kein Modell zur Gesichtserkennung installiert. Funde wurden daher nicht mit den entfernten "
         "Gesichtern verglichen."
     ),
-    proof_frames="Nochmals durchsuchte Bilder",
-    proof_gaps="Neben gefüllten Lücken durchsuchte Bilder",
-    proof_before="Darin gefundene Gesichter, die zu viel preisgaben",
-    proof_after="Nach erneuter Schwärzung verbliebene Gesichter",
-    proof_again="Nochmals geschwärzte Bilder",
-    proof_blanked="Aufgrund dieser Suche ganz geschwärzte Bilder",
+    residual_frames="Nochmals durchsuchte Bilder",
+    residual_gap_frames="Neben gefüllten Lücken durchsuchte Bilder",
+    residuals_before="Darin gefundene Gesichter, die zu viel preisgaben",
+    residuals_after="Nach erneuter Schwärzung verbliebene Gesichter",
+    residual_redacted_again="Nochmals geschwärzte Bilder",
+    residual_blanked="Aufgrund dieser Suche ganz geschwärzte Bilder",
     similarity_before="Höchste Ähnlichkeit mit einem entfernten Gesicht",
     similarity_after="Höchste Ähnlichkeit im Ergebnis",
     nothing_compared="nichts zu vergleichen",
@@ -274,8 +274,8 @@ GERMAN = Words(
         "Die ZIP-Datei offline prüfen: <code>framecloak verify OUT.zip --key key.pem</code>",
     ),
     key="Schlüssel",
-    films="Videos",
-    film="Video",
+    videos="Videos",
+    video="Video",
     limits="Grenzen dieses Berichts",
     limits_help=(
         "Er hält fest, was gefunden und geschwärzt wurde. Er schließt nicht aus, dass etwas übersehen "

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from framecloak.adapters.report.words import Words
-from framecloak.domain.anonymization.results.archive_writer import ReportFacts
+from framecloak.adapters.report.words import Messages
+from framecloak.domain.anonymization.results.archive_writer import ReportData
 
-NONE = "-"
+EMPTY_CELL = "-"
 """Placeholder of an empty cell."""
-LISTED = 200
+MAX_ROWS = 200
 """Maximum number of rows in a table; the manifest lists all entries."""
 
 
@@ -31,28 +31,30 @@ def definitions(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def table(
-    heads: Sequence[str],
+    headings: Sequence[str],
     rows: Sequence[Sequence[str]],
-    numbers: frozenset[int] | set[int] = frozenset(),
-    code: frozenset[int] | set[int] = frozenset(),
+    number_columns: frozenset[int] | set[int] = frozenset(),
+    code_columns: frozenset[int] | set[int] = frozenset(),
 ) -> str:
     """Render a horizontally scrollable table.
 
     Args:
-        heads: Column headings.
+        headings: Column headings.
         rows: Cells of each row as plain text.
-        numbers: Indices of columns with numbers.
-        code: Indices of columns with digests.
+        number_columns: Indices of columns with numbers.
+        code_columns: Indices of columns with digests.
     """
 
     def style(column: int) -> str:
-        return ' class="number"' if column in numbers else ""
+        return ' class="number"' if column in number_columns else ""
 
-    head = "".join(f'<th scope="col"{style(column)}>{escape(name)}</th>' for column, name in enumerate(heads))
+    head = "".join(
+        f'<th scope="col"{style(column)}>{escape(name)}</th>' for column, name in enumerate(headings)
+    )
     lines = []
     for row in rows:
         cells = (
-            f"<code>{escape(text)}</code>" if column in code else escape(text)
+            f"<code>{escape(text)}</code>" if column in code_columns else escape(text)
             for column, text in enumerate(row)
         )
         lines.append("".join(f"<td{style(column)}>{cell}</td>" for column, cell in enumerate(cells)))
@@ -60,18 +62,18 @@ def table(
     return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def more(words: Words, count: int) -> str:
+def omitted_rows(messages: Messages, count: int) -> str:
     """Render a note on the number of rows that were omitted; empty if there are none."""
-    return paragraph(words.more.format(count=words.number(count))) if count > 0 else ""
+    return paragraph(messages.more.format(count=messages.number(count))) if count > 0 else ""
 
 
-def source_name(facts: ReportFacts, words: Words, number: int) -> str:
+def source_name(facts: ReportData, messages: Messages, number: int) -> str:
     """Return the number of a source, with its name unless names are excluded from the output."""
     name = facts.sources[number].name
-    return words.number(number) if name is None else f"{number}: {name}"
+    return messages.number(number) if name is None else f"{number}: {name}"
 
 
-def frames(words: Words, start: int, stop: int) -> str:
+def frame_range(messages: Messages, start: int, stop: int) -> str:
     """Return the label of the half-open range of frames ``[start, stop)``."""
-    text = words.one_frame if stop == start + 1 else words.frame_range
-    return text.format(first=words.number(start), last=words.number(stop - 1))
+    text = messages.one_frame if stop == start + 1 else messages.frame_range
+    return text.format(first=messages.number(start), last=messages.number(stop - 1))

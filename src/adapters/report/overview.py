@@ -5,129 +5,132 @@ from __future__ import annotations
 from html import escape
 
 from framecloak.adapters.report import markup
-from framecloak.adapters.report.timeline import highest, plot
-from framecloak.adapters.report.words import Words
+from framecloak.adapters.report.timeline import peak_areas, render_plot
+from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.identities import IdentityMode
 from framecloak.domain.anonymization.model.options import Level, OutputFormat
-from framecloak.domain.anonymization.results.archive_writer import ReportFacts
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.anonymization.results.archive_writer import ReportData
+from framecloak.domain.imaging.detections import TargetKind
 
 
-def opening(facts: ReportFacts, words: Words) -> str:
+def title_section(facts: ReportData, messages: Messages) -> str:
     """Render the title and a summary of the outcome."""
     summary = facts.summary
-    template = words.lead_clean if facts.settings.level is not Level.MINIMAL else words.lead_minimal
-    template = words.lead_blanked if summary.blanked else template
+    template = messages.lead_clean if facts.settings.level is not Level.MINIMAL else messages.lead_minimal
+    template = messages.lead_blanked if summary.blanked else template
     if origin := facts.settings.based_on:
-        template = words.lead_rendered[origin.edited]
+        template = messages.lead_rendered[origin.edited]
     text = template.format(
-        frames=words.number(summary.frames),
-        blanked=words.number(summary.blanked),
-        boxes=words.number(summary.boxes.total()),
+        frames=messages.number(summary.frames),
+        blanked=messages.number(summary.blanked),
+        boxes=messages.number(summary.boxes.total()),
     )
     css_class = " alert" if summary.blanked else ""
-    return f'<h1>{escape(words.title)}</h1><p class="lead{css_class}">{escape(text)}</p>'
+    return f'<h1>{escape(messages.title)}</h1><p class="lead{css_class}">{escape(text)}</p>'
 
 
-def numbers(facts: ReportFacts, words: Words) -> str:
+def counts_section(facts: ReportData, messages: Messages) -> str:
     """Render the counts of frames, tracks and boxes of each class."""
-    summary, evidence = facts.summary, facts.evidence
+    summary, evidence = facts.summary, facts.report_evidence
     by_hand = summary.boxes[Origin.EDITED] + summary.boxes[Origin.MANUAL]
     rows = [
-        (words.frames, summary.frames),
-        (words.tracks, evidence.tracks),
-        (words.faces, summary.faces),
-        (words.inferred, evidence.inferred.total()),
-        (words.regions, summary.boxes[Origin.REGION] + by_hand),
-        (words.blanked, summary.blanked),
+        (messages.frames, summary.frames),
+        (messages.tracks, evidence.track_count),
+        (messages.faces, summary.faces),
+        (messages.inferred, evidence.inferred.total()),
+        (messages.regions, summary.boxes[Origin.REGION] + by_hand),
+        (messages.blanked, summary.blanked),
     ]
     if facts.settings.level is Level.FULL:
         rows[4:4] = [
-            (words.texts, summary.kinds[Kind.TEXT]),
-            (words.plates, summary.kinds[Kind.PLATE]),
-            (words.plates_by_shape, evidence.plates_by_shape),
+            (messages.texts, summary.kinds[TargetKind.TEXT]),
+            (messages.plates, summary.kinds[TargetKind.PLATE]),
+            (messages.plates_by_shape, evidence.plates_by_shape),
         ]
     return markup.section(
-        words.numbers, markup.definitions((name, words.number(value)) for name, value in rows)
+        messages.numbers, markup.definitions((name, messages.number(value)) for name, value in rows)
     )
 
 
-def over_time(facts: ReportFacts, words: Words) -> str:
+def timeline_section(facts: ReportData, messages: Messages) -> str:
     """Render the timeline of redacted areas with its legend and axis."""
-    timeline = facts.evidence.timeline
+    timeline = facts.report_evidence.timeline
     if not len(timeline):
         return ""
     kinds = [
-        ("found", words.legend_found),
-        ("inferred", words.legend_inferred),
-        ("regions", words.legend_regions),
-        ("blanked", words.legend_blanked),
+        ("found", messages.legend_found),
+        ("inferred", messages.legend_inferred),
+        ("regions", messages.legend_regions),
+        ("blanked", messages.legend_blanked),
     ]
     if facts.settings.level is Level.FULL:
-        kinds.insert(2, ("writing", words.legend_writing))
+        kinds.insert(2, ("writing", messages.legend_writing))
     legend = "".join(f'<li><i class="{kind}"></i>{escape(name)}</li>' for kind, name in kinds)
     ticks = (0, (len(timeline) - 1) // 2, len(timeline) - 1)
     has_several_sources = len(facts.sources) > 1
-    labels = [tick + 1 if has_several_sources else timeline.positions[tick] for tick in ticks]
+    labels = [tick + 1 if has_several_sources else timeline.frame_indices[tick] for tick in ticks]
     axis = "".join(
-        f"<span>{escape(words.one_frame.format(first=words.number(tick)))}</span>" for tick in labels
+        f"<span>{escape(messages.one_frame.format(first=messages.number(tick)))}</span>" for tick in labels
     )
-    peak = words.timeline_most.format(most=words.number(highest(timeline)))
+    peak = messages.timeline_most.format(most=messages.number(peak_areas(timeline)))
     return markup.section(
-        words.timeline,
-        f'<ul class="legend">{legend}</ul><figure style="margin:0">{plot(timeline, words.timeline_label)}'
+        messages.timeline,
+        f'<ul class="legend">{legend}</ul><figure style="margin:0">'
+        f"{render_plot(timeline, messages.timeline_label)}"
         f'<div class="axis">{axis}</div></figure>'
-        f'<p class="note">{escape(words.timeline_help)} {escape(peak)}.</p>',
+        f'<p class="note">{escape(messages.timeline_help)} {escape(peak)}.</p>',
     )
 
 
-def chosen(facts: ReportFacts, words: Words) -> str:
+def settings_section(facts: ReportData, messages: Messages) -> str:
     """Render the settings of the request as a list of sentences."""
     settings = facts.settings
     appearance = settings.appearance
-    identities = _identities(settings.identities, words)
-    scopes = words.whoever if identities else words.levels
-    sentences = [scopes[settings.level], *identities, words.styles[appearance.style]]
+    identities = _identity_sentences(settings.identities, messages)
+    scopes = messages.scope_regardless_of_identity if identities else messages.scope_by_level
+    sentences = [scopes[settings.level], *identities, messages.styles[appearance.style]]
     if origin := settings.based_on:
-        boxes_origin = words.rendered.format(digest=origin.manifest_sha256)
-        sentences[0] = f"{boxes_origin} {words.signatures[origin.signature]}"
+        boxes_origin = messages.boxes_from_manifest.format(digest=origin.manifest_sha256)
+        sentences[0] = f"{boxes_origin} {messages.signatures[origin.signature]}"
         if identities:
-            sentences.insert(1, words.rendered_people)
+            sentences.insert(1, messages.inherited_identities)
     if settings.threshold is not None:
         sentences += [
-            words.shapes[appearance.shape],
-            words.looked,
-            words.threshold.format(threshold=words.number(settings.threshold, 2)),
+            messages.shapes[appearance.shape],
+            messages.search_for_faces,
+            messages.threshold.format(threshold=messages.number(settings.threshold, 2)),
         ]
     if settings.video_areas:
-        sentences.append(words.looked_for_text.format(every=words.number(settings.video_areas.every)))
+        sentences.append(messages.search_for_text.format(every=messages.number(settings.video_areas.every)))
     if keep_text_count := sum(len(source.keep_text) for source in facts.sources):
-        sentences.append(words.kept_text.format(areas=words.number(keep_text_count)))
+        sentences.append(messages.kept_text.format(areas=messages.number(keep_text_count)))
     quality = (
-        markup.NONE if appearance.output_format is OutputFormat.PNG else words.number(appearance.quality)
+        markup.EMPTY_CELL
+        if appearance.output_format is OutputFormat.PNG
+        else messages.number(appearance.quality)
     )
     sentences.append(
-        words.formats[appearance.output_format.is_film].format(
+        messages.formats[appearance.output_format.is_video].format(
             format=appearance.output_format.upper(), quality=quality
         )
     )
-    if appearance.output_format.is_film:
-        sentences.append(words.audio[appearance.audio])
+    if appearance.output_format.is_video:
+        sentences.append(messages.audio[appearance.audio])
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return markup.section(words.settings, f"<ul>{items}</ul>")
+    return markup.section(messages.settings, f"<ul>{items}</ul>")
 
 
-def _identities(identities: RecordedIdentities | None, words: Words) -> list[str]:
+def _identity_sentences(identities: RecordedIdentities | None, messages: Messages) -> list[str]:
     if identities is None:
         return []
-    mode_text = words.identities[identities.mode].format(
-        faces=words.number(identities.faces), people=identities.people
+    mode_text = messages.identities[identities.mode].format(
+        faces=messages.number(identities.faces), people=identities.people
     )
-    evidence_text = words.identity_evidence.format(
-        model=identities.model, threshold=words.number(identities.threshold, 2)
+    evidence_text = messages.identity_evidence.format(
+        model=identities.model, threshold=messages.number(identities.threshold, 2)
     )
     if identities.mode is IdentityMode.ONLY:
-        return [mode_text, words.unknown[identities.unknown], evidence_text]
+        return [mode_text, messages.unknown[identities.unknown], evidence_text]
     return [mode_text, evidence_text]

@@ -10,30 +10,30 @@ from framecloak.adapters.report import findings, origins, overview
 from framecloak.adapters.report.english import ENGLISH
 from framecloak.adapters.report.german import GERMAN
 from framecloak.domain.anonymization.model.options import Language
-from framecloak.domain.anonymization.results.archive_writer import ReportFacts
+from framecloak.domain.anonymization.results.archive_writer import ReportData
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _LANGUAGES = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}
 
 
-def report(facts: ReportFacts) -> bytes:
+def render_report(data: ReportData) -> bytes:
     """Render the report in the language of the settings; the same data give the same bytes."""
-    messages = _LANGUAGES[facts.settings.appearance.language]
+    messages = _LANGUAGES[data.settings.appearance.language]
     body = "".join(
         (
-            overview.opening(facts, messages),
-            overview.numbers(facts, messages),
-            overview.over_time(facts, messages),
-            overview.chosen(facts, messages),
-            findings.people(facts, messages),
-            findings.proof(facts.proof, messages),
-            findings.blanks(facts, messages),
-            findings.gaps(facts, messages),
-            findings.weakest(facts, messages),
-            origins.sources(facts, messages),
-            origins.films(facts, messages),
-            origins.models(facts, messages),
-            origins.check(facts, messages),
+            overview.title_section(data, messages),
+            overview.counts_section(data, messages),
+            overview.timeline_section(data, messages),
+            overview.settings_section(data, messages),
+            findings.identities_section(data, messages),
+            findings.residuals_section(data.residuals, messages),
+            findings.blanked_section(data, messages),
+            findings.gaps_section(data, messages),
+            findings.weakest_tracks_section(data, messages),
+            origins.sources_section(data, messages),
+            origins.videos_section(data, messages),
+            origins.models_section(data, messages),
+            origins.verification_section(data, messages),
         )
     )
     page = (
@@ -41,7 +41,7 @@ def report(facts: ReportFacts) -> bytes:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(messages.title)}</title><style>{_style()}</style></head><body>{body}"
-        f"<footer>{escape(messages.made_with.format(tool=facts.tool))}</footer></body></html>\n"
+        f"<footer>{escape(messages.made_with.format(tool=data.tool))}</footer></body></html>\n"
     )
     # File names may contain bytes that are not UTF-8.
     return page.encode(errors="replace")

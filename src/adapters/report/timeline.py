@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from framecloak.domain.anonymization.results.report_data import Timeline
 
-COLUMNS = 240
+MAX_COLUMNS = 240
 WIDTH, HEIGHT = 1200, 200
 
 
@@ -21,21 +21,21 @@ class _Column:
     blanked: bool
 
     @property
-    def sure(self) -> int:
+    def certain(self) -> int:
         """Number of areas other than inferred faces."""
         return self.regions + self.writing + self.found
 
     @property
     def total(self) -> int:
-        return self.sure + self.inferred
+        return self.certain + self.inferred
 
 
-def highest(timeline: Timeline) -> int:
+def peak_areas(timeline: Timeline) -> int:
     """Return the largest number of areas redacted in one frame."""
     return max((_areas(timeline, index) for index in range(len(timeline))), default=0)
 
 
-def plot(timeline: Timeline, label: str) -> str:
+def render_plot(timeline: Timeline, label: str) -> str:
     """Render the areas redacted over the written frames, as an SVG that scales to any width.
 
     Each column stands for a range of frames and shows the frame with the most areas, so a short appearance is
@@ -51,11 +51,14 @@ def plot(timeline: Timeline, label: str) -> str:
     shapes = [
         f'<path class="{kind}" d="{path}"/>'
         for kind, path in (
-            ("blanked", _bars(width, [(0, int(bar.blanked)) for bar in columns], 1)),
-            ("regions", _bars(width, [(0, bar.regions) for bar in columns], peak)),
-            ("writing", _bars(width, [(bar.regions, bar.regions + bar.writing) for bar in columns], peak)),
-            ("found", _bars(width, [(bar.regions + bar.writing, bar.sure) for bar in columns], peak)),
-            ("inferred", _bars(width, [(bar.sure, bar.total) for bar in columns], peak)),
+            ("blanked", _bars_path(width, [(0, int(bar.blanked)) for bar in columns], 1)),
+            ("regions", _bars_path(width, [(0, bar.regions) for bar in columns], peak)),
+            (
+                "writing",
+                _bars_path(width, [(bar.regions, bar.regions + bar.writing) for bar in columns], peak),
+            ),
+            ("found", _bars_path(width, [(bar.regions + bar.writing, bar.certain) for bar in columns], peak)),
+            ("inferred", _bars_path(width, [(bar.certain, bar.total) for bar in columns], peak)),
         )
         if path
     ]
@@ -67,7 +70,7 @@ def plot(timeline: Timeline, label: str) -> str:
 
 def _columns(timeline: Timeline) -> list[_Column]:
     frames = len(timeline)
-    count = min(frames, COLUMNS)
+    count = min(frames, MAX_COLUMNS)
     edges = [frames * index // count for index in range(count + 1)]
     columns = []
     for start, stop in pairwise(edges):
@@ -76,31 +79,36 @@ def _columns(timeline: Timeline) -> list[_Column]:
         columns.append(
             _Column(
                 timeline.regions[best],
-                timeline.writing[best],
-                timeline.found[best],
-                timeline.inferred[best],
+                timeline.text_and_plates[best],
+                timeline.detected_faces[best],
+                timeline.inferred_faces[best],
                 any(timeline.blanked[index] for index in span),
             )
         )
     return columns
 
 
-def _areas(timeline: Timeline, at: int) -> int:
+def _areas(timeline: Timeline, index: int) -> int:
     """Return the number of areas redacted in a frame."""
-    return timeline.regions[at] + timeline.writing[at] + timeline.found[at] + timeline.inferred[at]
+    return (
+        timeline.regions[index]
+        + timeline.text_and_plates[index]
+        + timeline.detected_faces[index]
+        + timeline.inferred_faces[index]
+    )
 
 
-def _bars(width: float, spans: list[tuple[int, int]], most: int) -> str:
+def _bars_path(width: float, spans: list[tuple[int, int]], full_height: int) -> str:
     """Return one SVG path for all bars of a series, so that adjacent bars show no gap.
 
     Args:
         width: Width of a bar in SVG units.
         spans: Lower and upper end of each bar, in areas.
-        most: Number of areas at full height.
+        full_height: Number of areas at full height.
     """
     return "".join(
-        f"M{index * width:.2f} {HEIGHT - low * HEIGHT / most:.2f}"
-        f"V{HEIGHT - high * HEIGHT / most:.2f}h{width:.2f}V{HEIGHT - low * HEIGHT / most:.2f}z"
+        f"M{index * width:.2f} {HEIGHT - low * HEIGHT / full_height:.2f}"
+        f"V{HEIGHT - high * HEIGHT / full_height:.2f}h{width:.2f}V{HEIGHT - low * HEIGHT / full_height:.2f}z"
         for index, (low, high) in enumerate(spans)
         if high > low
     )

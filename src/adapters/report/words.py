@@ -11,7 +11,7 @@ from framecloak.domain.anonymization.model.provenance import SignatureState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Messages:
     """Messages of the report in one language; some contain placeholders in braces for `str.format`."""
 
     language: str
@@ -46,42 +46,42 @@ class Words:
     legend_blanked: str
 
     settings: str
-    levels: Mapping[Level, str]
-    rendered: str
-    rendered_people: str
+    scope_by_level: Mapping[Level, str]
+    boxes_from_manifest: str
+    inherited_identities: str
     signatures: Mapping[SignatureState, str]
     styles: Mapping[RedactionStyle, str]
     shapes: Mapping[RedactionShape, str]
     formats: Mapping[bool, str]
     audio: Mapping[Audio, str]
-    whoever: Mapping[Level, str]
+    scope_regardless_of_identity: Mapping[Level, str]
     identities: Mapping[IdentityMode, str]
     unknown: Mapping[Unknown, str]
     identity_evidence: str
     people: str
     no_people_decided: str
-    kept: str
+    faces_left_visible: str
     decided_before: str
     decisions: Mapping[Decision, str]
-    decided: str
+    decision: str
     similarity: str
     views: str
     was_kept: str
     was_redacted: str
     threshold: str
-    looked: str
-    looked_for_text: str
+    search_for_faces: str
+    search_for_text: str
     kept_text: str
 
     sources: str
     source: str
     size: str
     rate: str
-    written: str
-    marked: str
+    frames_written: str
+    marked_regions: str
     digest: str
     whole_source: str
-    picture: str
+    still_image: str
 
     blanks: str
     no_blanks: str
@@ -101,22 +101,22 @@ class Words:
     no_tracks: str
     weakest_help: str
     best_score: str
-    seen: str
-    redacted: str
+    detected_in: str
+    redacted_in: str
     thumbnails_help: str
 
-    proof: str
-    no_proof: str
-    searched: Mapping[Verify, str]
-    proof_help: str
-    compared: str
-    not_compared: str
-    proof_frames: str
-    proof_gaps: str
-    proof_before: str
-    proof_after: str
-    proof_again: str
-    proof_blanked: str
+    residuals: str
+    no_residual_check: str
+    residual_scope: Mapping[Verify, str]
+    residuals_help: str
+    residuals_compared: str
+    residuals_not_compared: str
+    residual_frames: str
+    residual_gap_frames: str
+    residuals_before: str
+    residuals_after: str
+    residual_redacted_again: str
+    residual_blanked: str
     similarity_before: str
     similarity_after: str
     nothing_compared: str
@@ -131,8 +131,8 @@ class Words:
     check_help: str
     check_steps: tuple[str, ...]
     key: str
-    films: str
-    film: str
+    videos: str
+    video: str
     limits: str
     limits_help: str
     made_with: str

@@ -11,7 +11,7 @@ from argon2 import Parameters, PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-AT_ONCE = 2
+MAX_CONCURRENT_HASHES = 2
 """Maximum number of concurrent hashes; each uses 64 MiB, and a flood of sign-ins must not exhaust memory."""
 
 T = TypeVar("T")
@@ -23,12 +23,14 @@ class Argon2PasswordHasher:
     Args:
         parameters: Cost in time and memory; by default the second recommendation of RFC 9106,
             section 4: 3 passes over 64 MiB in 4 lanes.
-        at_once: Maximum number of concurrent hashes.
+        max_concurrent: Maximum number of concurrent hashes.
     """
 
-    def __init__(self, parameters: Parameters = RFC_9106_LOW_MEMORY, at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self, parameters: Parameters = RFC_9106_LOW_MEMORY, max_concurrent: int = MAX_CONCURRENT_HASHES
+    ) -> None:
         self._hasher = PasswordHasher.from_parameters(parameters)
-        self._threads = ThreadPoolExecutor(at_once, "argon2")
+        self._threads = ThreadPoolExecutor(max_concurrent, "argon2")
 
     async def hash(self, password: str) -> str:
         """Return an Argon2id hash in PHC format, with a random salt."""
@@ -38,7 +40,7 @@ class Argon2PasswordHasher:
         """Return whether a password matches a hash; False for a malformed hash."""
         return await self._run(lambda: self._matches(password_hash, password))
 
-    async def verify_nothing(self) -> None:
+    async def verify_dummy(self) -> None:
         """Compute and discard a hash, which takes as long as `verify`."""
         await self.hash("")
 

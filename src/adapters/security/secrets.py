@@ -12,12 +12,12 @@ from typing import Self
 
 from framecloak.domain.errors import InvalidSettingError
 
-MIN_LENGTH = 32
+MIN_SECRET_LENGTH = 32
 """Minimum length of an installation's secret in characters; 32 random hex digits have 128 bits."""
 
 _RANDOM_BYTES = 32
 _ENCODING = "utf-8"
-_OTHERS = 0o077
+_GROUP_AND_OTHERS_MODE = 0o077
 
 
 def new_secret(prefix: str = "") -> str:
@@ -32,7 +32,7 @@ def new_secret(prefix: str = "") -> str:
     return prefix + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
-def digest(secret: str) -> bytes:
+def secret_digest(secret: str) -> bytes:
     """Return the SHA-256 by which a secret is looked up, so that the secret itself is not stored.
 
     A fast hash is sufficient for 256 random bits, which cannot be guessed. It is not for passwords.
@@ -70,9 +70,11 @@ class InstallationSecret:
             InvalidSettingError: The text is too short.
         """
         text = text.strip()
-        if len(text) < MIN_LENGTH:
+        if len(text) < MIN_SECRET_LENGTH:
             message = f"the installation's secret has {len(text)} characters"
-            raise InvalidSettingError(message, f"set at least {MIN_LENGTH} random ones: openssl rand -hex 32")
+            raise InvalidSettingError(
+                message, f"set at least {MIN_SECRET_LENGTH} random ones: openssl rand -hex 32"
+            )
         return cls(text.encode(_ENCODING))
 
     @classmethod
@@ -85,7 +87,7 @@ class InstallationSecret:
         try:
             if not path.exists():
                 _create(path, secrets.token_hex(_RANDOM_BYTES))
-            readable_by_others = path.stat().st_mode & _OTHERS
+            readable_by_others = path.stat().st_mode & _GROUP_AND_OTHERS_MODE
             text = path.read_text(_ENCODING)
         except (OSError, UnicodeError) as error:
             message = f"cannot read or create {path}: {error}"

@@ -29,7 +29,7 @@ class Ed25519Signer:
         return self._key.sign(message)
 
 
-def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
+def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Return whether a signature of a message is valid under a public key; False for malformed input."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
@@ -53,12 +53,12 @@ def from_pem(data: bytes) -> bytes:
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _no_key() from error
+        raise _not_a_key() from error
     if not isinstance(key, Ed25519PublicKey):
-        raise _no_key()
+        raise _not_a_key()
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def _no_key() -> InvalidOptionError:
+def _not_a_key() -> InvalidOptionError:
     hint = "give the output of `framecloak signing-key` from the installation that made the archive"
     return InvalidOptionError("this is not an Ed25519 public key in PEM", hint)

@@ -19,11 +19,11 @@ REFRESH_LIFETIME = timedelta(days=7)
 _ALGORITHM = "HS256"
 _ISSUER = "framecloak"
 _AUDIENCE = "framecloak-api"
-_ACCESS = "access"
-_REFRESH = "refresh"
-_GENERATION = "gen"
+_ACCESS_TYPE = "access"
+_REFRESH_TYPE = "refresh"
+_GENERATION_CLAIM = "gen"
 """Private claim with the account's token generation; changing the account invalidates older generations."""
-_REQUIRED = ["aud", "exp", _GENERATION, "iat", "iss", "jti", "sub", "typ"]
+_REQUIRED_CLAIMS = ["aud", "exp", _GENERATION_CLAIM, "iat", "iss", "jti", "sub", "typ"]
 
 
 class JwtIssuer:
@@ -54,8 +54,8 @@ class JwtIssuer:
         """Issue an access and a refresh token for an account and its token generation."""
         subject = TokenSubject(user_id, generation)
         return TokenPair(
-            self._sign(subject, _ACCESS, self._access_lifetime),
-            self._sign(subject, _REFRESH, self._refresh_lifetime),
+            self._sign(subject, _ACCESS_TYPE, self._access_lifetime),
+            self._sign(subject, _REFRESH_TYPE, self._refresh_lifetime),
             int(self._access_lifetime.total_seconds()),
         )
 
@@ -65,7 +65,7 @@ class JwtIssuer:
         Raises:
             NotAuthenticatedError: The token is altered, expired, of another kind or of another installation.
         """
-        return _subject(self._verify(token, _ACCESS))
+        return _subject(self._verify(token, _ACCESS_TYPE))
 
     def verify_refresh(self, token: str) -> RefreshToken:
         """Verify a refresh token and return its id, subject and expiry.
@@ -73,7 +73,7 @@ class JwtIssuer:
         Raises:
             NotAuthenticatedError: As for ``verify_access``.
         """
-        claims = self._verify(token, _REFRESH)
+        claims = self._verify(token, _REFRESH_TYPE)
         return RefreshToken(claims["jti"], _subject(claims), datetime.fromtimestamp(claims["exp"], UTC))
 
     def _sign(self, subject: TokenSubject, kind: str, lifetime: timedelta) -> str:
@@ -83,7 +83,7 @@ class JwtIssuer:
             "aud": _AUDIENCE,
             "sub": str(subject.user_id),
             "typ": kind,
-            _GENERATION: subject.generation,
+            _GENERATION_CLAIM: subject.generation,
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
             "jti": token_hex(16),
@@ -99,21 +99,21 @@ class JwtIssuer:
                 audience=_AUDIENCE,
                 issuer=_ISSUER,
                 # The library would use the system clock instead of the injected one.
-                options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False},
+                options={"require": _REQUIRED_CLAIMS, "verify_exp": False, "verify_iat": False},
             )
         except (jwt.InvalidTokenError, UnicodeError) as error:
-            raise _refused() from error
-        generation = claims[_GENERATION]
+            raise _invalid_token() from error
+        generation = claims[_GENERATION_CLAIM]
         if claims["typ"] != kind or not claims["sub"].isdecimal() or type(generation) is not int:
-            raise _refused()
+            raise _invalid_token()
         if self._clock.now().timestamp() >= claims["exp"]:
             raise NotAuthenticatedError("the token has expired", "get a new one, or sign in again")
         return claims
 
 
 def _subject(claims: Mapping[str, Any]) -> TokenSubject:
-    return TokenSubject(int(claims["sub"]), claims[_GENERATION])
+    return TokenSubject(int(claims["sub"]), claims[_GENERATION_CLAIM])
 
 
-def _refused() -> NotAuthenticatedError:
+def _invalid_token() -> NotAuthenticatedError:
     return NotAuthenticatedError("the token is not valid here", "sign in again")

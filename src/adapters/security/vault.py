@@ -46,15 +46,15 @@ from framecloak.adapters.security.secrets import derive_key
 from framecloak.domain.errors import GalleryDamagedError, GalleryKeyMissingError
 from framecloak.domain.imaging.detections import FloatArray
 
-KEPT_BYTES = 256 << 20
+MAX_CACHED_BYTES = 256 << 20
 """Maximum size of cached rotations in bytes; one of dimension 512 takes 2 MiB and 50 ms to derive."""
 
-_NONCE = 12
-_PSEUDONYM = 16
-_KEY_ID = 8
+_NONCE_BYTES = 12
+_PSEUDONYM_BYTES = 16
+_KEY_ID_BYTES = 8
 
 
-class Vault:
+class AesGalleryCipher:
     """Cipher of galleries with AES-GCM and secret rotations.
 
     Args:
@@ -65,52 +65,54 @@ class Vault:
     def __init__(self, key: bytes, old_keys: Sequence[bytes] = ()) -> None:
         self._keys = {_key_id(each): each for each in (*old_keys, key)}
         self._key_id = _key_id(key)
-        self._rotations = _Rotations()
+        self._rotations = _RotationCache()
 
     @property
     def key_id(self) -> str:
         """Id of the key that encrypts all new data."""
         return self._key_id
 
-    def seal(self, key_id: str, place: str, content: bytes) -> bytes:
+    def encrypt(self, key_id: str, context: str, plaintext: bytes) -> bytes:
         """Encrypt a value for one location; return the nonce followed by the ciphertext."""
-        nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._cipher(key_id, place).encrypt(nonce, content, place.encode())
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._cipher(key_id, context).encrypt(nonce, plaintext, context.encode())
 
-    def open(self, key_id: str, place: str, sealed: bytes) -> bytes:
+    def decrypt(self, key_id: str, context: str, ciphertext: bytes) -> bytes:
         """Decrypt a value of one location.
 
         Raises:
             GalleryDamagedError: The value was changed, or encrypted for another location or with another key.
         """
         try:
-            return self._cipher(key_id, place).decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode())
+            return self._cipher(key_id, context).decrypt(
+                ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], context.encode()
+            )
         except (InvalidTag, ValueError) as error:
             raise GalleryDamagedError(
-                f"{place} was changed, moved, or encrypted with another key", "restore it from a backup"
+                f"{context} was changed, moved, or encrypted with another key", "restore it from a backup"
             ) from error
 
     def pseudonym(self, key_id: str, gallery_id: UUID, label: str) -> bytes:
         """Return a keyed HMAC of a label, 16 bytes."""
-        key = self._derived(key_id, f"pseudonyms/{gallery_id}")
-        return hmac.digest(key, label.encode(), sha256)[:_PSEUDONYM]
+        key = self._derived_key(key_id, f"pseudonyms/{gallery_id}")
+        return hmac.digest(key, label.encode(), sha256)[:_PSEUDONYM_BYTES]
 
-    def turn(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+    def rotate(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
         """Apply the gallery's secret rotation to vectors, (n, dimension) float32."""
-        return _product(vectors, self._rotation(key_id, gallery_id, vectors.shape[1]))
+        return _rotated(vectors, self._rotation(key_id, gallery_id, vectors.shape[1]))
 
-    def turn_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+    def rotate_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
         """Apply the inverse of the gallery's secret rotation to vectors, (n, dimension) float32."""
-        return _product(vectors, self._rotation(key_id, gallery_id, vectors.shape[1]).T)
+        return _rotated(vectors, self._rotation(key_id, gallery_id, vectors.shape[1]).T)
 
     def _rotation(self, key_id: str, gallery_id: UUID, dimension: int) -> Matrix:
-        return self._rotations.get(self._derived(key_id, f"rotation/{gallery_id}/{dimension}"), dimension)
+        return self._rotations.get(self._derived_key(key_id, f"rotation/{gallery_id}/{dimension}"), dimension)
 
-    def _cipher(self, key_id: str, place: str) -> AESGCM:
+    def _cipher(self, key_id: str, context: str) -> AESGCM:
         # One key per location: a key must not be used with more than about 2**32 random nonces.
-        return AESGCM(self._derived(key_id, f"cipher/{place}"))
+        return AESGCM(self._derived_key(key_id, f"cipher/{context}"))
 
-    def _derived(self, key_id: str, purpose: str) -> bytes:
+    def _derived_key(self, key_id: str, purpose: str) -> bytes:
         key = self._keys.get(key_id)
         if key is None:
             raise GalleryKeyMissingError(
@@ -120,34 +122,37 @@ class Vault:
         return derive_key(key, purpose)
 
 
-class _Rotations:
+class _RotationCache:
     """LRU cache of rotations. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[bytes, Matrix] = OrderedDict()
+        self._cache: OrderedDict[bytes, Matrix] = OrderedDict()
 
     def get(self, key: bytes, dimension: int) -> Matrix:
         """Return the rotation of a key, deriving it if it is not cached."""
         with self._lock:
-            cached = self._kept.get(key)
+            cached = self._cache.get(key)
             if cached is not None:
-                self._kept.move_to_end(key)
+                self._cache.move_to_end(key)
                 return cached
         # Outside the lock: two threads may derive the same rotation, with the same result.
         derived = haar_rotation(key, dimension)
         with self._lock:
-            self._kept[key] = derived
-            while sum(matrix.nbytes for matrix in self._kept.values()) > KEPT_BYTES and len(self._kept) > 1:
-                self._kept.popitem(last=False)
+            self._cache[key] = derived
+            while (
+                sum(matrix.nbytes for matrix in self._cache.values()) > MAX_CACHED_BYTES
+                and len(self._cache) > 1
+            ):
+                self._cache.popitem(last=False)
         return derived
 
 
-def _product(vectors: FloatArray, rotation: Matrix) -> FloatArray:
+def _rotated(vectors: FloatArray, rotation: Matrix) -> FloatArray:
     """Multiply in double precision, so that only the final conversion to float32 rounds."""
     return np.asarray(vectors.astype(np.float64) @ rotation, np.float32)
 
 
 def _key_id(key: bytes) -> str:
     """Return an id that distinguishes keys without revealing anything about them."""
-    return derive_key(key, "id").hex()[: 2 * _KEY_ID]
+    return derive_key(key, "id").hex()[: 2 * _KEY_ID_BYTES]

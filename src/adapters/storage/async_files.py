@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from framecloak.adapters.storage.threads import in_thread, settled
+from framecloak.adapters.storage.threads import in_thread, wait_until_done
 from framecloak.domain.errors import DomainError, StorageFullError, StorageUnavailableError
 
 PARTIAL_PREFIX = "~partial-"
@@ -21,16 +21,16 @@ READ_SIZE = 1024 * 1024
 
 _WRITE_SIZE = 4 * 1024 * 1024
 _COPY_SIZE = 256 * 1024 * 1024
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_CLONING = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_COPY_RANGE_ERRNOS = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}
 
 
 @contextmanager
-def disk_errors(what: str) -> Iterator[None]:
+def disk_errors(action: str) -> Iterator[None]:
     """Translate errors of the operating system into domain errors.
 
     Args:
-        what: attempted action, as in ``cannot <what>``.
+        action: attempted action, as in ``cannot <what>``.
 
     Raises:
         StorageFullError: the disk is full or its quota is exhausted.
@@ -39,14 +39,18 @@ def disk_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _translate(error, what) from error
+        raise _translate(error, action) from error
 
 
-def _translate(error: OSError, what: str) -> DomainError:
-    if error.errno in _FULL:
-        return StorageFullError(f"cannot {what}: the disk is full", "free some space or choose another disk")
+def _translate(error: OSError, action: str) -> DomainError:
+    if error.errno in _DISK_FULL_ERRNOS:
+        return StorageFullError(
+            f"cannot {action}: the disk is full", "free some space or choose another disk"
+        )
     reason = error.strerror or str(error)
-    return StorageUnavailableError(f"cannot {what}: {reason}", "check the storage folder and its permissions")
+    return StorageUnavailableError(
+        f"cannot {action}: {reason}", "check the storage folder and its permissions"
+    )
 
 
 def create_file(path: Path) -> BinaryIO:
@@ -82,7 +86,7 @@ async def write_stream(file: BinaryIO, chunks: AsyncIterator[bytes]) -> None:
             await writing
     finally:
         if writing:
-            await settled(writing)
+            await wait_until_done(writing)
 
 
 async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
@@ -134,16 +138,16 @@ async def copy_file(source: BinaryIO, target: BinaryIO) -> None:
         StorageFullError: the disk is full.
         StorageUnavailableError: the source cannot be read or the target cannot be written.
     """
-    while await in_thread(_copy_some, source, target):
+    while await in_thread(_copy_chunk, source, target):
         pass
 
 
-def _copy_some(source: BinaryIO, target: BinaryIO) -> int:
+def _copy_chunk(source: BinaryIO, target: BinaryIO) -> int:
     with disk_errors("copy into the storage"):
         try:
             return os.copy_file_range(source.fileno(), target.fileno(), _COPY_SIZE)
         except OSError as error:
-            if error.errno not in _NO_CLONING:
+            if error.errno not in _NO_COPY_RANGE_ERRNOS:
                 raise
         return os.sendfile(target.fileno(), source.fileno(), None, _COPY_SIZE)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from io import BytesIO
 
 
-class Feed:
+class ChunkReader:
     """Blocking reader of an asynchronous stream; create it in the event loop, read it in a thread.
 
     Memory holds one copy of the bytes being read, and the remainder of the last chunk.
@@ -22,9 +22,9 @@ class Feed:
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self.error: Exception | None = None
         self._chunks = chunks
-        self._rest = memoryview(b"")
+        self._remainder = memoryview(b"")
         self._loop = asyncio.get_running_loop()
-        self._taking: asyncio.Task[bytes] | None = None
+        self._reading: asyncio.Task[bytes] | None = None
         self._stopped = False
 
     def read(self, size: int) -> bytes:
@@ -33,37 +33,37 @@ class Feed:
         Raises:
             CancelledError: the reader was stopped; the class of `concurrent.futures`.
         """
-        return asyncio.run_coroutine_threadsafe(self._take(size), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._read_in_loop(size), self._loop).result()
 
     def stop(self) -> None:
         """Make the current and all later reads fail; call it in the event loop."""
         self._stopped = True
-        if self._taking:
-            self._taking.cancel()
+        if self._reading:
+            self._reading.cancel()
 
-    async def _take(self, size: int) -> bytes:
+    async def _read_in_loop(self, size: int) -> bytes:
         if self._stopped:
             raise asyncio.CancelledError
-        self._taking = asyncio.current_task()
+        self._reading = asyncio.current_task()
         try:
-            return await self._gather(size)
+            return await self._collect(size)
         except Exception as error:
             self.error = error
             raise
         finally:
-            self._taking = None
+            self._reading = None
 
-    async def _gather(self, size: int) -> bytes:
+    async def _collect(self, size: int) -> bytes:
         # BytesIO returns its buffer without a copy, unlike joined chunks or a bytearray.
         block = BytesIO()
         missing = size - self._move(block, size)
         while missing and (chunk := await anext(self._chunks, None)) is not None:
-            self._rest = memoryview(chunk)
+            self._remainder = memoryview(chunk)
             missing -= self._move(block, missing)
         return block.getvalue()
 
-    def _move(self, block: BytesIO, most: int) -> int:
-        """Move up to ``most`` bytes from the remainder of the last chunk; return the number moved."""
-        moved = block.write(self._rest[:most])
-        self._rest = self._rest[moved:]
+    def _move(self, block: BytesIO, limit: int) -> int:
+        """Move up to ``limit`` bytes from the remainder of the last chunk; return the number moved."""
+        moved = block.write(self._remainder[:limit])
+        self._remainder = self._remainder[moved:]
         return moved

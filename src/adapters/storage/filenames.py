@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-MAX_LENGTH = 120
+MAX_FILENAME_LENGTH = 120
 """Maximum number of characters; percent-encoded, the name must fit into a URL and a header."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
@@ -21,10 +21,10 @@ def safe_filename(name: str) -> str:
         At most ``MAX_LENGTH`` characters, including a short suffix; ``download`` when nothing is left.
     """
     cleaned = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
-    if len(cleaned) > MAX_LENGTH:
+    if len(cleaned) > MAX_FILENAME_LENGTH:
         suffix = PurePosixPath(cleaned).suffix
         suffix = suffix if len(suffix) <= 10 else ""
-        cleaned = cleaned[: MAX_LENGTH - len(suffix)] + suffix
+        cleaned = cleaned[: MAX_FILENAME_LENGTH - len(suffix)] + suffix
     return cleaned or "download"
 
 

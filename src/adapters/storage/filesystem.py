@@ -21,13 +21,13 @@ from framecloak.adapters.storage.async_files import (
     sync_folder,
     write_stream,
 )
-from framecloak.adapters.storage.object_keys import is_part, require_key, require_prefix, require_range
+from framecloak.adapters.storage.object_keys import is_key_part, require_key, require_prefix, require_range
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.threads import in_thread
 from framecloak.domain.errors import ObjectNotFoundError, StorageUnavailableError
 from framecloak.domain.ports.object_store import StoredObject
 
-_LISTED_AT_ONCE = 1000
+_LIST_BATCH = 1000
 _PUBLISH_ATTEMPTS = 5
 
 
@@ -68,15 +68,15 @@ class FilesystemStore:
         return await self.stat(key)
 
     @asynccontextmanager
-    async def local(self, key: str, scratch: Path) -> AsyncIterator[Path]:
+    async def local_file(self, key: str, scratch: Path) -> AsyncIterator[Path]:
         """Yield the path of the stored file itself, without a copy."""
         del scratch  # only remote stores need it
         await self.stat(key)
         yield self._path(key)
 
-    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+    def cached_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
         """Yield the path of the stored file itself, as ``local`` does."""
-        return self.local(key, scratch)
+        return self.local_file(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes ``[start, stop)`` of one version, even when the object is replaced meanwhile."""
@@ -98,7 +98,7 @@ class FilesystemStore:
         """Delete the file, and the folders that become empty."""
         await in_thread(self._remove, self._path(key))
 
-    async def remove_all(self, prefix: str) -> int:
+    async def remove_prefix(self, prefix: str) -> int:
         """Delete all files whose keys begin with the prefix; return their number."""
         return await in_thread(self._remove_all, require_prefix(prefix))
 
@@ -109,17 +109,17 @@ class FilesystemStore:
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Yield files in the order of their keys; files deleted meanwhile are omitted."""
         found = self._walk(require_prefix(prefix))
-        while batch := await in_thread(_take, found, _LISTED_AT_ONCE):
+        while batch := await in_thread(_next_batch, found, _LIST_BATCH):
             for stored in batch:
                 yield stored
 
-    async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
+    async def presigned_get(self, key: str, filename: str, ttl: timedelta) -> str:
         """Return a signed URL of the API that downloads the object."""
-        return self._urls.address("GET", key, filename, lasts)
+        return self._urls.signed_url("GET", key, filename, ttl)
 
-    async def presigned_put(self, key: str, lasts: timedelta) -> str:
+    async def presigned_put(self, key: str, ttl: timedelta) -> str:
         """Return a signed URL of the API that uploads the object."""
-        return self._urls.address("PUT", key, "", lasts)
+        return self._urls.signed_url("PUT", key, "", ttl)
 
     async def ping(self) -> None:
         """Check that the folder exists and is writable."""
@@ -173,22 +173,22 @@ class FilesystemStore:
         with disk_errors(f"examine {key}"), _not_found(key):
             if path.is_dir():
                 raise IsADirectoryError
-            return _stored(key, path.stat())
+            return _stored_object(key, path.stat())
 
     def _walk(self, prefix: str) -> Iterator[StoredObject]:
         folder, slash, _ = prefix.rpartition("/")
         return self._walk_folder(self._root / folder, folder + slash, prefix)
 
     def _walk_folder(self, folder: Path, base: str, prefix: str) -> Iterator[StoredObject]:
-        for entry in _entries(folder):
+        for entry in _sorted_entries(folder):
             key = base + entry.name
-            if not key.startswith(prefix) or not is_part(entry.name):
+            if not key.startswith(prefix) or not is_key_part(entry.name):
                 continue
             if entry.is_dir():
                 yield from self._walk_folder(folder / entry.name, f"{key}/", prefix)
             elif entry.is_file():
                 with disk_errors(f"examine {key}"), suppress(FileNotFoundError):
-                    yield _stored(key, entry.stat())
+                    yield _stored_object(key, entry.stat())
 
     def _remove_all(self, prefix: str) -> int:
         keys = [stored.key for stored in self._walk(prefix)]
@@ -201,7 +201,7 @@ class FilesystemStore:
         with disk_errors(f"delete {path.name}"), missing:
             path.unlink()
         for folder in path.parents:
-            if folder == self._root or not _removed_if_empty(folder):
+            if folder == self._root or not _remove_if_empty(folder):
                 return
 
     def _remove_partial(self, before: datetime) -> int:
@@ -223,11 +223,11 @@ def _not_found(key: str) -> Iterator[None]:
         raise ObjectNotFoundError(f"there is no object {key}") from error
 
 
-def _take(found: Iterator[StoredObject], count: int) -> list[StoredObject]:
-    return list(islice(found, count))
+def _next_batch(objects: Iterator[StoredObject], count: int) -> list[StoredObject]:
+    return list(islice(objects, count))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
     """Return the entries of a folder, in the order of the keys below it."""
     with disk_errors("list the storage folder"):
         try:
@@ -237,11 +237,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return []
 
 
-def _stored(key: str, found: os.stat_result) -> StoredObject:
-    return StoredObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+def _stored_object(key: str, status: os.stat_result) -> StoredObject:
+    return StoredObject(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
-def _removed_if_empty(folder: Path) -> bool:
+def _remove_if_empty(folder: Path) -> bool:
     try:
         folder.rmdir()
     except OSError:

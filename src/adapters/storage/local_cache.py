@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Protocol
 
 from framecloak.adapters.storage.async_files import create_file, disk_errors, write_stream
-from framecloak.adapters.storage.process_folder import OwnFolder, sweep
-from framecloak.adapters.storage.threads import in_thread, settled
+from framecloak.adapters.storage.process_folder import ScratchFolder, remove_stale
+from framecloak.adapters.storage.threads import in_thread, wait_until_done
 from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.ports.object_store import StoredObject
 
-PREVIEWS = "previews-"
+PREVIEWS_PREFIX = "previews-"
 """Name prefix of the cache folders, one of which belongs to each process."""
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """Source of objects: the part of `domain.ports.services.ObjectStore` that the cache uses."""
 
     async def stat(self, key: str) -> StoredObject:
@@ -58,22 +58,22 @@ class LocalCache:
 
     Args:
         parent: folder in which the cache folder is created; processes may share it.
-        limit: maximum size of all copies in bytes; copies in use may exceed it temporarily.
+        limit_bytes: maximum size of all copies in bytes; copies in use may exceed it temporarily.
 
     Raises:
         StorageUnavailableError: the folder cannot be created.
         StorageFullError: the disk is full.
     """
 
-    def __init__(self, parent: Path, limit: int) -> None:
+    def __init__(self, parent: Path, limit_bytes: int) -> None:
         self._parent = parent
-        self._limit = limit
+        self._limit = limit_bytes
         self._numbers = count()
         self._copies: dict[str, _Copy] = {}
         """Copies by object key, least recently used first."""
         with suppress(StorageUnavailableError):  # clean-ups report folders that cannot be removed
-            sweep(parent, PREVIEWS)
-        self._own = OwnFolder(parent, PREVIEWS)
+            remove_stale(parent, PREVIEWS_PREFIX)
+        self._folder = ScratchFolder(parent, PREVIEWS_PREFIX)
 
     async def close(self) -> None:
         """Delete all copies; the cache cannot be used afterwards."""
@@ -81,11 +81,11 @@ class LocalCache:
         self._copies.clear()
         for fetch in fetching:
             fetch.cancel()
-            await settled(fetch)
-        await in_thread(self._own.close)
+            await wait_until_done(fetch)
+        await in_thread(self._folder.close)
 
     @asynccontextmanager
-    async def copy(self, key: str, source: Source) -> AsyncIterator[Path]:
+    async def copy(self, key: str, source: ObjectSource) -> AsyncIterator[Path]:
         """Yield the path of a copy, readable by this user only, that exists until the block ends.
 
         Concurrent callers share one fetch. A cached object is not fetched again.
@@ -102,7 +102,7 @@ class LocalCache:
         copy = self._copies.pop(key, None)
         # Another process that deletes an object removes its copies from this folder, too.
         if copy is None or (copy.fetching.done() and not copy.path.exists()):
-            copy = _Copy(self._own.path / f"{_name(key)}{next(self._numbers)}")
+            copy = _Copy(self._folder.path / f"{_name_prefix(key)}{next(self._numbers)}")
             copy.fetching = asyncio.ensure_future(self._fetch(key, copy, source))
         self._copies[key] = copy
         copy.users += 1
@@ -112,26 +112,26 @@ class LocalCache:
         finally:
             copy.users -= 1
             if not copy.users:
-                await self._leave(key, copy)
+                await self._release(key, copy)
 
-    async def forget(self, key: str) -> None:
+    async def discard(self, key: str) -> None:
         """Delete the copies of an object, including those of other processes on this machine.
 
         Callers that are reading a copy can read it to the end.
         """
         self._copies.pop(key, None)
-        await in_thread(_remove, self._parent, _name(key))
+        await in_thread(_remove_copies, self._parent, _name_prefix(key))
 
-    async def forget_all(self, prefix: str) -> None:
+    async def discard_prefix(self, prefix: str) -> None:
         """Delete the copies of all objects in this cache whose keys begin with the prefix."""
         for key in [key for key in self._copies if key.startswith(prefix)]:
-            await self.forget(key)
+            await self.discard(key)
 
-    async def _fetch(self, key: str, copy: _Copy, source: Source) -> None:
+    async def _fetch(self, key: str, copy: _Copy, source: ObjectSource) -> None:
         try:
             copy.size = (await source.stat(key)).size
             await self._make_room()
-            with disk_errors(f"write to {self._own.path}"):
+            with disk_errors(f"write to {self._folder.path}"):
                 file = await in_thread(create_file, copy.path)
             try:
                 await write_stream(file, source.read(key))
@@ -144,14 +144,14 @@ class LocalCache:
             await in_thread(copy.path.unlink, missing_ok=True)
             raise
 
-    async def _leave(self, key: str, copy: _Copy) -> None:
+    async def _release(self, key: str, copy: _Copy) -> None:
         """Release an unused copy: keep it if it is complete, current and within the size limit."""
         is_current = self._copies.get(key) is copy
         if not copy.fetching.done():
             if is_current:
                 del self._copies[key]
             copy.fetching.cancel()
-            await settled(copy.fetching)
+            await wait_until_done(copy.fetching)
         elif is_current:
             await self._make_room()
         else:
@@ -169,14 +169,14 @@ class LocalCache:
             await in_thread(path.unlink, missing_ok=True)
 
 
-def _name(key: str) -> str:
+def _name_prefix(key: str) -> str:
     """Return the name prefix of an object's copies, which is the same in every process."""
     return f"{sha256(key.encode()).hexdigest()}-"
 
 
-def _remove(parent: Path, name: str) -> None:
+def _remove_copies(parent: Path, name: str) -> None:
     with disk_errors(f"clean up {parent}"):
-        for folder in parent.glob(f"{PREVIEWS}*"):
+        for folder in parent.glob(f"{PREVIEWS_PREFIX}*"):
             # An ending process removes its folder with all its files.
             with suppress(FileNotFoundError):
                 for path in folder.glob(f"{name}*"):

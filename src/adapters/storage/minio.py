@@ -24,7 +24,7 @@ from framecloak.adapters.storage.async_files import (
     read_stream,
     write_stream,
 )
-from framecloak.adapters.storage.blocking_reader import Feed
+from framecloak.adapters.storage.blocking_reader import ChunkReader
 from framecloak.adapters.storage.filenames import content_disposition
 from framecloak.adapters.storage.local_cache import LocalCache
 from framecloak.adapters.storage.minio_client import minio_client
@@ -37,17 +37,17 @@ from framecloak.domain.ports.object_store import StoredObject
 PART_SIZE = 16 * 1024 * 1024
 """Bytes per part of a multipart upload; an upload of any length holds a few parts in memory."""
 
-NO_DELIMITER = "~"
+UNUSED_DELIMITER = "~"
 """Delimiter that occurs in no key. The SDK's default is empty, which stores take to split every key."""
 
-LEFT_AFTER = 0.5
+ABANDON_SECONDS = 0.5
 """Seconds that a cancelled caller waits for a store that does not answer; the thread ends later by itself."""
 
-_CALLS_AT_ONCE = 16
-_UPLOADS_AT_ONCE = 32
-_LISTED_AT_ONCE = 1000
+_MAX_CALLS = 16
+_MAX_UPLOADS = 32
+_LIST_BATCH = 1000
 
-_NOT_OURS = {"AccessDenied", "NotImplemented"}
+_NOT_PERMITTED_CODES = {"AccessDenied", "NotImplemented"}
 """Error codes of stores that do not let this program manage unfinished uploads."""
 
 T = TypeVar("T")
@@ -94,14 +94,14 @@ class MinioStore:
             secret_key,
             secure=secure,
             region=region,
-            connections=_CALLS_AT_ONCE + _UPLOADS_AT_ONCE,
+            connections=_MAX_CALLS + _MAX_UPLOADS,
         )
         # Only signs URLs and never connects: the public endpoint may be unreachable from here.
         self._signer = minio_client(
             public_endpoint or endpoint, access_key, secret_key, secure=secure, region=region, connections=1
         )
-        self._calls = ThreadPoolExecutor(_CALLS_AT_ONCE, "minio")
-        self._uploads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, "minio-upload")
+        self._calls = ThreadPoolExecutor(_MAX_CALLS, "minio")
+        self._uploads = ThreadPoolExecutor(_MAX_UPLOADS, "minio-upload")
         self._bucket_exists = False
         self._cache = cache
 
@@ -115,16 +115,16 @@ class MinioStore:
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
         """Store a stream; see `ObjectStore` for this and all other methods."""
         require_key(key)
-        feed = Feed(chunks)
+        feed = ChunkReader(chunks)
         try:
-            await in_executor(self._uploads, lambda: self._upload(key, feed), feed.stop, LEFT_AFTER)
+            await in_executor(self._uploads, lambda: self._upload(key, feed), feed.stop, ABANDON_SECONDS)
         except DomainError:
             if feed.error:
                 # Aborting the upload may have failed, too, but the stream's error is the cause.
                 raise feed.error from None
             raise
         if self._cache:
-            await self._cache.forget(key)
+            await self._cache.discard(key)
         return await self.stat(key)
 
     async def put_file(self, key: str, path: Path) -> StoredObject:
@@ -135,7 +135,7 @@ class MinioStore:
             return await self.put(key, read_stream(file))
 
     @asynccontextmanager
-    async def local(self, key: str, scratch: Path) -> AsyncIterator[Path]:
+    async def local_file(self, key: str, scratch: Path) -> AsyncIterator[Path]:
         """Yield the path of a copy in the scratch folder, which exists until the block ends."""
         path = scratch / f"{PARTIAL_PREFIX}{secrets.token_hex(16)}.part"
         try:
@@ -150,10 +150,10 @@ class MinioStore:
         finally:
             await in_thread(path.unlink, missing_ok=True)
 
-    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+    def cached_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
         """Yield the path of a copy in the cache, or in the scratch folder when there is no cache."""
         require_key(key)
-        return self._cache.copy(key, self) if self._cache else self.local(key, scratch)
+        return self._cache.copy(key, self) if self._cache else self.local_file(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes ``[start, stop)`` as they arrive."""
@@ -161,11 +161,11 @@ class MinioStore:
         if start == stop:
             await self.stat(key)
             return
-        response = await self._call(f"read {key}", lambda: self._get(key, start, stop))
+        response = await self._call(f"read {key}", lambda: self._open_range(key, start, stop))
         if response is None:
             return
         try:
-            while chunk := await self._read(key, response):
+            while chunk := await self._read_chunk(key, response):
                 yield chunk
         finally:
             response.close()
@@ -175,7 +175,7 @@ class MinioStore:
         """Return the size and modification time of the object."""
         require_key(key)
         return await self._call(
-            f"examine {key}", lambda: _stored(self._client.stat_object(self._bucket, key))
+            f"examine {key}", lambda: _stored_object(self._client.stat_object(self._bucket, key))
         )
 
     async def remove(self, key: str) -> None:
@@ -183,14 +183,14 @@ class MinioStore:
         require_key(key)
         await self._call(f"delete {key}", lambda: self._client.remove_object(self._bucket, key))
         if self._cache:  # after the deletion, or the object could be fetched again
-            await self._cache.forget(key)
+            await self._cache.discard(key)
 
-    async def remove_all(self, prefix: str) -> int:
+    async def remove_prefix(self, prefix: str) -> int:
         """Delete all objects whose keys begin with the prefix, in batches; return their number."""
         require_prefix(prefix)
         removed = await self._call(f"delete {prefix}*", lambda: self._remove_all(prefix))
         if self._cache:
-            await self._cache.forget_all(prefix)
+            await self._cache.discard_prefix(prefix)
         return removed
 
     async def remove_partial(self, before: datetime) -> int:
@@ -199,38 +199,38 @@ class MinioStore:
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Yield objects in the order of their keys."""
-        found = self._listed(require_prefix(prefix))
-        while batch := await self._call("list objects", lambda: [*islice(found, _LISTED_AT_ONCE)]):
+        found = self._list_objects(require_prefix(prefix))
+        while batch := await self._call("list objects", lambda: [*islice(found, _LIST_BATCH)]):
             for stored in batch:
                 yield stored
 
-    async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
+    async def presigned_get(self, key: str, filename: str, ttl: timedelta) -> str:
         """Return a URL of the public endpoint that downloads the object; valid for a week at most."""
         require_key(key)
         headers: dict[str, str | list[str] | tuple[str]] = {
             "response-content-disposition": content_disposition(filename)
         }
-        return self._signer.presigned_get_object(self._bucket, key, lasts, response_headers=headers)
+        return self._signer.presigned_get_object(self._bucket, key, ttl, response_headers=headers)
 
-    async def presigned_put(self, key: str, lasts: timedelta) -> str:
+    async def presigned_put(self, key: str, ttl: timedelta) -> str:
         """Return a URL of the public endpoint that uploads the object; valid for a week at most."""
         require_key(key)
         await self.ping()  # the client that uses the URL cannot create the bucket
-        return self._signer.presigned_put_object(self._bucket, key, lasts)
+        return self._signer.presigned_put_object(self._bucket, key, ttl)
 
     async def ping(self) -> None:
         """Check that the store answers, and create the bucket when missing."""
         await self._call("find the bucket", self._create_bucket)
 
-    async def _call(self, what: str, work: Callable[[], T]) -> T:
+    async def _call(self, action: str, work: Callable[[], T]) -> T:
         def call() -> T:
-            with s3_errors(self._endpoint, what):
+            with s3_errors(self._endpoint, action):
                 self._require_bucket()
                 return work()
 
-        return await in_executor(self._calls, call, patience=LEFT_AFTER)
+        return await in_executor(self._calls, call, max_wait_seconds=ABANDON_SECONDS)
 
-    async def _read(self, key: str, response: BaseHTTPResponse) -> bytes:
+    async def _read_chunk(self, key: str, response: BaseHTTPResponse) -> bytes:
         def read() -> bytes:
             with s3_errors(self._endpoint, f"read {key}"):
                 return response.read(READ_SIZE)
@@ -257,7 +257,7 @@ class MinioStore:
                     raise
         self._bucket_exists = True
 
-    def _upload(self, key: str, feed: Feed) -> None:
+    def _upload(self, key: str, feed: ChunkReader) -> None:
         with s3_errors(self._endpoint, f"write {key}"):
             self._require_bucket()
             # The SDK only calls read(). Parts are uploaded one by one, because parallel threads would
@@ -266,7 +266,7 @@ class MinioStore:
                 self._bucket, key, cast("BinaryIO", feed), -1, part_size=PART_SIZE, num_parallel_uploads=1
             )
 
-    def _get(self, key: str, start: int, stop: int | None) -> BaseHTTPResponse | None:
+    def _open_range(self, key: str, start: int, stop: int | None) -> BaseHTTPResponse | None:
         """Return the open response, or None when the range begins after the end of the object."""
         length = 0 if stop is None else stop - start
         try:
@@ -276,12 +276,12 @@ class MinioStore:
                 return None
             raise
 
-    def _listed(self, prefix: str) -> Iterator[StoredObject]:
+    def _list_objects(self, prefix: str) -> Iterator[StoredObject]:
         entries = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
-        return (_stored(entry) for entry in entries)
+        return (_stored_object(entry) for entry in entries)
 
     def _remove_all(self, prefix: str) -> int:
-        deletions = [DeleteObject(stored.key) for stored in self._listed(prefix)]
+        deletions = [DeleteObject(stored.key) for stored in self._list_objects(prefix)]
         errors = [*self._client.remove_objects(self._bucket, deletions)]
         if errors:
             message = f"{len(errors)} of {len(deletions)} objects could not be deleted: {errors[0].message}"
@@ -292,10 +292,10 @@ class MinioStore:
         # The SDK has no public methods for these two calls, which it uses itself when an upload fails.
         try:
             uploads = self._client._list_multipart_uploads(  # noqa: SLF001
-                self._bucket, delimiter=NO_DELIMITER
+                self._bucket, delimiter=UNUSED_DELIMITER
             ).uploads
         except S3Error as error:
-            if error.code in _NOT_OURS:
+            if error.code in _NOT_PERMITTED_CODES:
                 return 0
             raise
         stale = [
@@ -310,6 +310,6 @@ class MinioStore:
         return len(stale)
 
 
-def _stored(found: Object) -> StoredObject:
-    modified = found.last_modified or datetime.now(UTC)
-    return StoredObject(found.object_name or "", found.size or 0, modified)
+def _stored_object(entry: Object) -> StoredObject:
+    modified = entry.last_modified or datetime.now(UTC)
+    return StoredObject(entry.object_name or "", entry.size or 0, modified)

@@ -30,7 +30,7 @@ def minio_client(
     Raises:
         InvalidSettingError: the address is invalid.
     """
-    secure, host = _split(address, secure=secure)
+    secure, host = _split_scheme(address, secure=secure)
     pool = urllib3.PoolManager(
         maxsize=connections,
         timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
@@ -39,18 +39,18 @@ def minio_client(
     try:
         return Minio(host, access_key, secret_key, secure=secure, region=region, http_client=pool)
     except ValueError as error:
-        raise _no_address(address, str(error)) from error
+        raise _invalid_address(address, str(error)) from error
 
 
-def _split(address: str, *, secure: bool) -> tuple[bool, str]:
+def _split_scheme(address: str, *, secure: bool) -> tuple[bool, str]:
     scheme, separator, host = address.partition("://")
     if not separator:
         return secure, address
     if scheme not in {"http", "https"}:
-        raise _no_address(address, "unknown scheme")
+        raise _invalid_address(address, "unknown scheme")
     return scheme == "https", host.rstrip("/")
 
 
-def _no_address(address: str, reason: str) -> InvalidSettingError:
+def _invalid_address(address: str, reason: str) -> InvalidSettingError:
     message = f"{address!r} is not the address of an object store ({reason})"
     return InvalidSettingError(message, "set it to host:port, without a path")

@@ -15,8 +15,8 @@ from framecloak.domain.errors import (
     StorageUnavailableError,
 )
 
-_MISSING = {"NoSuchKey", "NoSuchObject"}
-_REFUSED = {
+_NOT_FOUND_CODES = {"NoSuchKey", "NoSuchObject"}
+_ACCESS_CODES = {
     "AccessDenied",
     "AccountProblem",
     "AuthorizationHeaderMalformed",
@@ -24,16 +24,16 @@ _REFUSED = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
 }
-_FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "EntityTooLarge"}
+_FULL_CODES = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "EntityTooLarge"}
 
 
 @contextmanager
-def s3_errors(endpoint: str, what: str) -> Iterator[None]:
+def s3_errors(endpoint: str, action: str) -> Iterator[None]:
     """Translate errors of calls to an object store into domain errors.
 
     Args:
         endpoint: address of the store, for error messages.
-        what: attempted action, as in ``cannot <what>``.
+        action: attempted action, as in ``cannot <what>``.
 
     Raises:
         ObjectNotFoundError: the object does not exist.
@@ -43,21 +43,21 @@ def s3_errors(endpoint: str, what: str) -> Iterator[None]:
     try:
         yield
     except S3Error as error:
-        raise _refusal(error, endpoint, what) from error
+        raise _translate(error, endpoint, action) from error
     except (HTTPError, MinioException, OSError) as error:
         reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-        message = f"cannot {what}: no answer from the object store at {endpoint} ({reason})"
+        message = f"cannot {action}: no answer from the object store at {endpoint} ({reason})"
         hint = "check MINIO_ENDPOINT and MINIO_SECURE, and that the store is running"
         raise StorageUnavailableError(message, hint) from error
 
 
-def _refusal(error: S3Error, endpoint: str, what: str) -> DomainError:
-    if error.code in _MISSING:
-        return ObjectNotFoundError(f"cannot {what}: there is no such object")
-    if error.code in _FULL:
-        return StorageFullError(f"cannot {what}: the object store is full", "free some space or add a disk")
-    message = f"cannot {what}: the object store at {endpoint} answered {error.code}"
-    if error.code in _REFUSED:
+def _translate(error: S3Error, endpoint: str, action: str) -> DomainError:
+    if error.code in _NOT_FOUND_CODES:
+        return ObjectNotFoundError(f"cannot {action}: there is no such object")
+    if error.code in _FULL_CODES:
+        return StorageFullError(f"cannot {action}: the object store is full", "free some space or add a disk")
+    message = f"cannot {action}: the object store at {endpoint} answered {error.code}"
+    if error.code in _ACCESS_CODES:
         hint = "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY, their permissions, and this machine's clock"
         return StorageUnavailableError(message, hint)
     if error.code == "NoSuchBucket":

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-MAX_LENGTH = 900
+MAX_KEY_LENGTH = 900
 """Maximum number of characters. S3 allows 1024 bytes; the rest is reserved for a store's own prefix."""
 
 _MAX_PART_LENGTH = 200
 _PART = re.compile(rf"(?!\.+\Z)[A-Za-z0-9._-]{{1,{_MAX_PART_LENGTH}}}")
-_LAST_OF_PREFIX = re.compile(rf"[A-Za-z0-9._-]{{0,{_MAX_PART_LENGTH}}}")
+_PREFIX_END = re.compile(rf"[A-Za-z0-9._-]{{0,{_MAX_PART_LENGTH}}}")
 
 
-def is_part(name: str) -> bool:
+def is_key_part(name: str) -> bool:
     """Return whether a name is valid between two slashes of a key; dots only are not."""
     return bool(_PART.fullmatch(name))
 
@@ -27,7 +27,7 @@ def require_key(key: str) -> PurePosixPath:
         ValueError: the key is invalid.
     """
     parts = key.split("/")
-    if len(key) > MAX_LENGTH or not all(map(is_part, parts)):
+    if len(key) > MAX_KEY_LENGTH or not all(map(is_key_part, parts)):
         raise ValueError(f"{key[:100]!r} is not a key: letters, digits, '.', '_', '-' between single '/'")
     return PurePosixPath(*parts)
 
@@ -39,7 +39,7 @@ def require_prefix(prefix: str) -> str:
         ValueError: no valid key begins with it.
     """
     *folders, last = prefix.split("/")
-    if not all(map(is_part, folders)) or not _LAST_OF_PREFIX.fullmatch(last):
+    if not all(map(is_key_part, folders)) or not _PREFIX_END.fullmatch(last):
         raise ValueError(f"no key begins with {prefix[:100]!r}")
     return prefix
 

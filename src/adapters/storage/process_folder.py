@@ -15,7 +15,7 @@ from framecloak.adapters.storage.async_files import disk_errors
 from framecloak.domain.errors import StorageUnavailableError
 
 
-class OwnFolder:
+class ScratchFolder:
     """New folder that only this user can read; deleted on close, or by the next clean-up after a crash.
 
     The process holds a lock on the folder while it runs.
@@ -34,7 +34,7 @@ class OwnFolder:
 
     def __init__(self, parent: Path, prefix: str) -> None:
         with disk_errors(f"create a folder in {parent}"):
-            self.path, self._lock = _locked_folder(parent, prefix)
+            self.path, self._lock = _create_locked_folder(parent, prefix)
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +50,7 @@ class OwnFolder:
         os.close(self._lock)
 
 
-def sweep(parent: Path, *prefixes: str) -> int:
+def remove_stale(parent: Path, *prefixes: str) -> int:
     """Delete the folders that killed processes left behind.
 
     Args:
@@ -68,7 +68,7 @@ def sweep(parent: Path, *prefixes: str) -> int:
         folders = [folder for prefix in prefixes for folder in parent.glob(f"{prefix}*")]
     for folder in folders:
         try:
-            removed += _removed_if_dead(folder)
+            removed += _remove_if_stale(folder)
         except OSError:
             failed.append(folder)
     if failed:
@@ -79,7 +79,7 @@ def sweep(parent: Path, *prefixes: str) -> int:
     return removed
 
 
-def _removed_if_dead(folder: Path) -> bool:
+def _remove_if_stale(folder: Path) -> bool:
     """Delete a folder unless its process is running; return whether it was deleted.
 
     Raises:
@@ -102,7 +102,7 @@ def _removed_if_dead(folder: Path) -> bool:
     return True
 
 
-def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+def _create_locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         # A concurrent clean-up may have mistaken the new folder for a stale one and locked it.

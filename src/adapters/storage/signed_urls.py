@@ -15,7 +15,7 @@ from framecloak.adapters.storage.object_keys import require_key
 from framecloak.domain.errors import ForbiddenError, TokenExpiredError
 from framecloak.domain.ports.clock import Clock
 
-PATH = "/objects/"
+URL_PATH_PREFIX = "/objects/"
 """Path under which the API serves objects, followed by the key."""
 
 _PARAMETERS = {"expires", "filename", "method", "signature"}
@@ -37,17 +37,17 @@ class SignedUrls:
         self._key = key
         self._clock = clock
 
-    def address(self, method: str, key: str, filename: str, lasts: timedelta) -> str:
+    def signed_url(self, method: str, key: str, filename: str, ttl: timedelta) -> str:
         """Return a URL that allows one method on one object for a limited time.
 
         Args:
             method: ``GET`` or ``PUT``.
             key: key of the object.
             filename: file name for the download; empty for uploads.
-            lasts: period of validity, rounded up to whole seconds.
+            ttl: period of validity, rounded up to whole seconds.
         """
         require_key(key)
-        expires = str(ceil((self._clock.now() + lasts).timestamp()))
+        expires = str(ceil((self._clock.now() + ttl).timestamp()))
         name = safe_filename(filename) if filename else ""
         query = {
             "expires": expires,
@@ -55,7 +55,7 @@ class SignedUrls:
             "method": method,
             "signature": self._signature(method, key, expires, name),
         }
-        return f"{self._base_url}{PATH}{quote(key)}?{urlencode(query)}"
+        return f"{self._base_url}{URL_PATH_PREFIX}{quote(key)}?{urlencode(query)}"
 
     def verify(self, method: str, key: str, query: Mapping[str, str], now: datetime) -> str:
         """Verify the signed URL of a request, before the request is processed.

@@ -13,14 +13,14 @@ from framecloak.adapters.storage.threads import in_thread
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.ports.object_store import ObjectStore
 
-_TAIL = 1 << 20
+_TAIL_BYTES = 1 << 20
 """Bytes fetched from the end first, enough for the central directory of ten thousand frames."""
 
-_HEADER = struct.Struct("<26xHH")
-_LONGEST_EXTRA = 64
+_LOCAL_HEADER = struct.Struct("<26xHH")
+_MAX_EXTRA_BYTES = 64
 """Bytes reserved for the extra field of a local header; archives of this program use 20 at most."""
 
-_KEPT = 8
+_MAX_DIRECTORIES = 8
 """Maximum number of cached directories, which stay valid because results never change."""
 
 
@@ -56,11 +56,11 @@ class StoredZips:
         if entry is None or entry.compress_type != ZIP_STORED or entry.flag_bits & 1:
             raise _damaged(name)
         start = entry.header_offset
-        longest = _HEADER.size + len(name.encode()) + _LONGEST_EXTRA + entry.file_size
-        data = await self._fetched(key, start, min(start + longest, directory.size))
-        if len(data) < _HEADER.size:
+        longest = _LOCAL_HEADER.size + len(name.encode()) + _MAX_EXTRA_BYTES + entry.file_size
+        data = await self._fetch(key, start, min(start + longest, directory.size))
+        if len(data) < _LOCAL_HEADER.size:
             raise _damaged(name)
-        begin = _HEADER.size + sum(_HEADER.unpack_from(data))
+        begin = _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack_from(data))
         content = bytes(memoryview(data)[begin : begin + entry.file_size])
         if len(content) != entry.file_size or await in_thread(zlib.crc32, content) != entry.CRC:
             raise _damaged(name)
@@ -69,36 +69,36 @@ class StoredZips:
     async def _directory(self, key: str) -> _Directory:
         directory = self._directories.pop(key, None) or await self._read_directory(key)
         self._directories[key] = directory
-        while len(self._directories) > _KEPT:
+        while len(self._directories) > _MAX_DIRECTORIES:
             self._directories.popitem(last=False)
         return directory
 
     async def _read_directory(self, key: str) -> _Directory:
         size = (await self._store.stat(key)).size
-        start = max(0, size - _TAIL)
+        start = max(0, size - _TAIL_BYTES)
         while True:
-            tail = _Tail(await self._fetched(key, start, size), start)
+            tail = _Tail(await self._fetch(key, start, size), start)
             try:
-                return _Directory(size, await in_thread(_entries, tail))
-            except _TooShortError as error:
-                start = error.needed
+                return _Directory(size, await in_thread(_list_entries, tail))
+            except _TailTooShortError as error:
+                start = error.offset
             except (BadZipFile, OSError, struct.error) as error:
                 raise _damaged(key) from error
 
-    async def _fetched(self, key: str, start: int, stop: int) -> bytes:
+    async def _fetch(self, key: str, start: int, stop: int) -> bytes:
         return b"".join([chunk async for chunk in self._store.read(key, start, stop)])
 
 
-class _TooShortError(Exception):
+class _TailTooShortError(Exception):
     """A read begins before the fetched end of the archive.
 
     Args:
-        needed: offset of the read in bytes.
+        offset: offset of the read in bytes.
     """
 
-    def __init__(self, needed: int) -> None:
-        super().__init__(needed)
-        self.needed = needed
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
 
 
 class _Tail(io.BytesIO):
@@ -112,14 +112,14 @@ class _Tail(io.BytesIO):
         if whence != io.SEEK_SET:
             return super().seek(offset, whence) + self._start
         if offset < self._start:
-            raise _TooShortError(max(0, offset))
+            raise _TailTooShortError(max(0, offset))
         return super().seek(offset - self._start) + self._start
 
     def tell(self) -> int:
         return super().tell() + self._start
 
 
-def _entries(tail: _Tail) -> dict[str, ZipInfo]:
+def _list_entries(tail: _Tail) -> dict[str, ZipInfo]:
     with ZipFile(tail) as archive:
         return {entry.filename: entry for entry in archive.infolist()}
 

@@ -22,7 +22,7 @@ async def in_executor(
     executor: Executor | None,
     work: Callable[[], T],
     on_cancel: Callable[[], None] | None = None,
-    patience: float | None = None,
+    max_wait_seconds: float | None = None,
 ) -> T:
     """Run a blocking function in a thread.
 
@@ -33,8 +33,8 @@ async def in_executor(
         executor: thread pool; None for the event loop's default pool.
         work: blocking function.
         on_cancel: called when the caller is cancelled, to end the work early.
-        patience: maximum seconds that a cancelled caller waits; None for no limit. A limit is for work
-            that may hang and uses no resource of the caller.
+        max_wait_seconds: maximum seconds that a cancelled caller waits; None for no limit. A limit is for
+            work that may hang and uses no resource of the caller.
 
     Returns:
         The result of the function.
@@ -45,25 +45,25 @@ async def in_executor(
     except asyncio.CancelledError:
         if on_cancel and not running.done():
             on_cancel()
-        await settled(running, patience)
+        await wait_until_done(running, max_wait_seconds)
         raise
 
 
-async def settled(running: asyncio.Future[T], patience: float | None = None) -> None:
+async def wait_until_done(future: asyncio.Future[T], max_wait_seconds: float | None = None) -> None:
     """Wait until a future is done, ignoring its result and any cancellation of the caller.
 
     Args:
-        running: future to wait for.
-        patience: maximum seconds to wait; None for no limit.
+        future: future to wait for.
+        max_wait_seconds: maximum seconds to wait; None for no limit.
     """
     # Retrieve the exception, so that the event loop does not report it as never retrieved.
-    running.add_done_callback(lambda done: done.cancelled() or done.exception())
-    end = None if patience is None else monotonic() + patience
-    while not running.done():
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    end = None if max_wait_seconds is None else monotonic() + max_wait_seconds
+    while not future.done():
         remaining = None if end is None else end - monotonic()
         if remaining is not None and remaining <= 0:
             return
         try:
-            await asyncio.wait([running], timeout=remaining)
+            await asyncio.wait([future], timeout=remaining)
         except asyncio.CancelledError:
             continue

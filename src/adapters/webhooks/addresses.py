@@ -23,7 +23,7 @@ SocketOption: TypeAlias = (
 )
 
 _GLOBAL_UNICAST = ip_network("2000::/3")
-_NEVER = tuple(
+_FORBIDDEN_NETWORKS = tuple(
     map(
         ip_network,
         (
@@ -51,7 +51,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def may_be_called(address: str, *, allow_private: bool) -> bool:
+def is_permitted(address: str, *, allow_private: bool) -> bool:
     """Return whether webhooks may connect to an address.
 
     Args:
@@ -62,7 +62,12 @@ def may_be_called(address: str, *, allow_private: bool) -> bool:
     ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
         ip = ip.ipv4_mapped or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or any(ip in network for network in _NEVER):
+    if (
+        ip.is_link_local
+        or ip.is_multicast
+        or ip.is_unspecified
+        or any(ip in network for network in _FORBIDDEN_NETWORKS)
+    ):
         return False
     return allow_private or _is_public(ip)
 
@@ -71,12 +76,12 @@ def _is_public(ip: IPv4Address | IPv6Address) -> bool:
     return ip.is_global and (isinstance(ip, IPv4Address) or ip in _GLOBAL_UNICAST)
 
 
-class CheckedBackend(httpcore.AsyncNetworkBackend):
+class FilteredNetworkBackend(httpcore.AsyncNetworkBackend):
     """Network backend of httpcore that connects only to permitted addresses.
 
     Args:
-        allow_private: As for `may_be_called`.
-        lookup: Resolver of host names.
+        allow_private: As for `is_permitted`.
+        resolver: Resolver of host names.
         network: Backend that makes the connections; by default that of AnyIO.
     """
 
@@ -84,11 +89,11 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         self,
         *,
         allow_private: bool,
-        lookup: Resolver = resolve,
+        resolver: Resolver = resolve,
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
         self._allow_private = allow_private
-        self._lookup = lookup
+        self._lookup = resolver
         self._network = network or httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -106,7 +111,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
             httpcore.NetworkError: All addresses fail; the error is that of the last one.
             httpcore.TimeoutException: All addresses fail, and the last one times out.
         """
-        addresses = await self._addresses(host, port)
+        addresses = await self._permitted_addresses(host, port)
         for address in addresses[:-1]:
             try:
                 return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -131,7 +136,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         """Sleep for a number of seconds."""
         await self._network.sleep(seconds)
 
-    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+    async def _permitted_addresses(self, host: str, port: int) -> Sequence[str]:
         try:
             addresses = await self._lookup(host, port)
         except UnicodeError as error:
@@ -141,7 +146,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         if not addresses:
             raise WebhookFailedError("the receiver's host name has no address", retry=True)
         # A single forbidden address rejects the host: a legitimate receiver has none.
-        if not all(may_be_called(address, allow_private=self._allow_private) for address in addresses):
+        if not all(is_permitted(address, allow_private=self._allow_private) for address in addresses):
             raise WebhookFailedError(
                 "the receiver is not on the public internet",
                 "WEBHOOK_ALLOW_PRIVATE lets webhooks call private networks",

@@ -10,13 +10,13 @@ from functools import cached_property
 import httpcore
 import httpx
 
-from framecloak.adapters.webhooks.addresses import CheckedBackend, Resolver, resolve
+from framecloak.adapters.webhooks.addresses import FilteredNetworkBackend, Resolver, resolve
 from framecloak.domain.errors import WebhookFailedError
 
-CONNECT_SECONDS = 5.0
-TOTAL_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+TOTAL_TIMEOUT_SECONDS = 10.0
 
-_GONE = 410
+_HTTP_GONE = 410
 _USER_AGENT = "framecloak"
 
 
@@ -28,15 +28,19 @@ class HttpWebhookSender:
 
     Args:
         allow_private: Whether receivers on this machine and in private networks are permitted.
-        lookup: Resolver of host names.
-        total_seconds: Timeout of a request in seconds.
+        resolver: Resolver of host names.
+        total_timeout_seconds: Timeout of a request in seconds.
     """
 
     def __init__(
-        self, *, allow_private: bool, lookup: Resolver = resolve, total_seconds: float = TOTAL_SECONDS
+        self,
+        *,
+        allow_private: bool,
+        resolver: Resolver = resolve,
+        total_timeout_seconds: float = TOTAL_TIMEOUT_SECONDS,
     ) -> None:
-        self._network = CheckedBackend(allow_private=allow_private, lookup=lookup)
-        self._total_seconds = total_seconds
+        self._network = FilteredNetworkBackend(allow_private=allow_private, resolver=resolver)
+        self._total_seconds = total_timeout_seconds
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Post a body and require a 2xx status.
@@ -57,7 +61,7 @@ class HttpWebhookSender:
             # Some TLS errors are not wrapped by httpcore; they are subclasses of OSError.
             raise WebhookFailedError("communication with the receiver failed", retry=True) from error
         if not 200 <= status < 300:
-            raise WebhookFailedError(f"the receiver answered {status}", retry=status != _GONE)
+            raise WebhookFailedError(f"the receiver answered {status}", retry=status != _HTTP_GONE)
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Post a body and return the status code of the response."""
@@ -81,7 +85,7 @@ class HttpWebhookSender:
                 target,
                 headers=request.headers.raw,
                 content=body,
-                extensions={"timeout": {"connect": CONNECT_SECONDS}},
+                extensions={"timeout": {"connect": CONNECT_TIMEOUT_SECONDS}},
             ) as answer,
         ):
             return answer.status

@@ -9,7 +9,7 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter
 
 
-class Auditing:
+class AuditService:
     """Access to the audit log for administrators.
 
     Args:
@@ -19,7 +19,7 @@ class Auditing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def entries(self, principal: Principal, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
+    async def entries(self, principal: Principal, criteria: AuditFilter, limit: int) -> Sequence[AuditEntry]:
         """Return the newest matching entries, newest first.
 
         Raises:
@@ -27,7 +27,7 @@ class Auditing:
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
-            return await work.audit.list(wanted, limit)
+            return await work.audit.list(criteria, limit)
 
     async def record(self, principal: Principal, action: str, subject: str) -> None:
         """Record an action that bypasses the other use cases, before it is carried out.

@@ -10,22 +10,22 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.limits import AttemptLimiter
 from framecloak.domain.ports.security import PasswordHasher
 
-SHORTEST_PASSWORD = 12
+MIN_PASSWORD_LENGTH = 12
 """Minimum number of characters; NIST SP 800-63B recommends length instead of composition rules."""
 
-LONGEST_PASSWORD = 1024
+MAX_PASSWORD_LENGTH = 1024
 """Maximum number of characters; limits the cost of hashing untrusted input."""
 
 LOGIN_WINDOW = timedelta(minutes=5)
 """Period in which failures are counted."""
 
-LOGIN_ATTEMPTS = 10
+MAX_FAILURES_PER_NAME_AND_ADDRESS = 10
 """Failures allowed for one name from one address; a success clears them."""
 
-LOGIN_ATTEMPTS_OF_ADDRESS = 30
+MAX_FAILURES_PER_ADDRESS = 30
 """Failures allowed from one address, which may be shared by a whole office."""
 
-LOGIN_ATTEMPTS_OF_NAME = 100
+MAX_FAILURES_PER_NAME = 100
 """Failures allowed for one name: low enough to stop guessing from many addresses, and high enough that
 locking out a user takes more than a few addresses."""
 
@@ -43,7 +43,7 @@ class TooManySignInsError(TooManyAttemptsError):
         self.limit = limit
 
 
-class Passwords:
+class PasswordService:
     """Password hashing and verification with rate limits.
 
     Args:
@@ -57,15 +57,15 @@ class Passwords:
         self._hasher = hasher
         self._limiter = limiter
 
-    async def hashed(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         """Return the hash that is stored for a password.
 
         Raises:
             WeakPasswordError: The password is too short or too long.
         """
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
             raise WeakPasswordError(
-                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters",
+                f"a password has {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters",
                 "choose another password",
             )
         return await self._hasher.hash(password)
@@ -80,19 +80,19 @@ class Passwords:
         name = username.strip().casefold()[:150]
         pair = f"login:pair:{address} {name}"
         by_address, by_name = f"login:address:{address}", f"login:name:{name}"
-        await self._count(
+        await self._count_attempt(
             # First, so that a blocked address cannot create counters for more and more names.
-            (by_address, LOGIN_ATTEMPTS_OF_ADDRESS),
-            (pair, LOGIN_ATTEMPTS),
-            (by_name, LOGIN_ATTEMPTS_OF_NAME),
+            (by_address, MAX_FAILURES_PER_ADDRESS),
+            (pair, MAX_FAILURES_PER_NAME_AND_ADDRESS),
+            (by_name, MAX_FAILURES_PER_NAME),
         )
-        user = await self._matching(username, password, address)
-        await self._limiter.forget(pair)
+        user = await self._verified_user(username, password, address)
+        await self._limiter.reset(pair)
         for key in (by_address, by_name):
             await self._limiter.give_back(key)
         return user
 
-    async def _count(self, *limits: tuple[str, int]) -> None:
+    async def _count_attempt(self, *limits: tuple[str, int]) -> None:
         """Count an attempt as a failure before checking it.
 
         Concurrent attempts therefore cannot exceed a limit.
@@ -107,11 +107,11 @@ class Passwords:
                 raise TooManySignInsError(limit, wait)
             counted.append(key)
 
-    async def _matching(self, username: str, password: str, address: str) -> User:
+    async def _verified_user(self, username: str, password: str, address: str) -> User:
         async with self._database.unit_of_work() as work:
-            user = await work.users.by_name(username.strip())
-        if user is None or len(password) > LONGEST_PASSWORD:
-            await self._hasher.verify_nothing()
+            user = await work.users.find_by_name(username.strip())
+        if user is None or len(password) > MAX_PASSWORD_LENGTH:
+            await self._hasher.verify_dummy()
             await self._record_refusal(user, address)
             raise wrong_credentials()
         matches = await self._hasher.verify(user.password_hash, password)

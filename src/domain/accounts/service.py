@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from framecloak.domain.accounts.passwords import (
-    LONGEST_PASSWORD,
-    SHORTEST_PASSWORD,
-    Passwords,
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
+    PasswordService,
     wrong_credentials,
 )
-from framecloak.domain.accounts.tokens import Tokens
+from framecloak.domain.accounts.tokens import TokenService
 from framecloak.domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
 from framecloak.domain.model.accounts import (
     ApiKey,
@@ -21,8 +21,8 @@ from framecloak.domain.model.accounts import (
     Role,
     Session,
     User,
-    enabled,
     principal_of,
+    require_enabled,
 )
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page
@@ -31,21 +31,21 @@ from framecloak.domain.ports.security import PasswordHasher, TokenIssuer, TokenP
 
 __all__ = [
     "KEY_PREFIX",
-    "LONGEST_PASSWORD",
-    "SHORTEST_PASSWORD",
-    "SHOWN_CHARACTERS",
-    "Identity",
-    "Secrets",
-    "SignedIn",
+    "MAX_PASSWORD_LENGTH",
+    "MIN_PASSWORD_LENGTH",
+    "VISIBLE_KEY_CHARACTERS",
+    "AccountService",
+    "NewSession",
+    "SecretFactory",
 ]
 
 KEY_PREFIX = "fck_"
-SHOWN_CHARACTERS = len(KEY_PREFIX) + 6
+VISIBLE_KEY_CHARACTERS = len(KEY_PREFIX) + 6
 """Number of leading characters of an API key that stay visible, to identify the key in lists."""
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
+class SecretFactory:
     """Generator of random secrets.
 
     Attributes:
@@ -58,7 +58,7 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class NewSession:
     """A new browser session.
 
     Attributes:
@@ -72,7 +72,7 @@ class SignedIn:
     expires_at: datetime
 
 
-class Identity:
+class AccountService:
     """Authentication and administration of accounts.
 
     Args:
@@ -82,7 +82,7 @@ class Identity:
         limiter: Counter of failed attempts.
         secrets: Generator of session secrets and API keys.
         clock: Current time (UTC).
-        session_lasts: Lifetime of a browser session.
+        session_ttl: Lifetime of a browser session.
     """
 
     def __init__(
@@ -91,27 +91,28 @@ class Identity:
         hasher: PasswordHasher,
         tokens: TokenIssuer,
         limiter: AttemptLimiter,
-        secrets: Secrets,
+        secrets: SecretFactory,
         clock: Clock,
-        session_lasts: timedelta = timedelta(hours=12),
+        session_ttl: timedelta = timedelta(hours=12),
     ) -> None:
         self._database = database
-        self._passwords = Passwords(database, hasher, limiter)
-        self._tokens = Tokens(database, tokens, secrets.digest)
+        self._passwords = PasswordService(database, hasher, limiter)
+        self._tokens = TokenService(database, tokens, secrets.digest)
         self._secrets = secrets
         self._clock = clock
-        self._session_lasts = session_lasts
+        self._session_ttl = session_ttl
 
     async def sign_in(
-        self, username: str, password: str, address: str, before: str | None = None
-    ) -> SignedIn:
+        self, username: str, password: str, address: str, previous_secret: str | None = None
+    ) -> NewSession:
         """Sign in a browser.
 
         Args:
             username: Name of the account; case is ignored.
             password: Password of the account.
             address: IP address of the browser.
-            before: Secret of the browser's previous session, which is ended, whichever account it belongs to.
+            previous_secret: Secret of the browser's previous session, which is ended, whichever account it
+                belongs to.
 
         Raises:
             InvalidCredentialsError: The user name or the password is wrong, or the account is disabled.
@@ -120,26 +121,26 @@ class Identity:
         checked = await self._passwords.check(username, password, address)
         secret = self._secrets.new("")
         now = self._clock.now()
-        session = Session(self._secrets.digest(secret), checked.id, now + self._session_lasts)
+        session = Session(self._secrets.digest(secret), checked.id, now + self._session_ttl)
         async with self._database.unit_of_work() as work:
             # The password may have been changed, and all sessions ended, during the check.
             user = await work.users.lock(checked.id)
             if user.disabled or user.password_hash != checked.password_hash:
                 raise wrong_credentials()
-            if before:
+            if previous_secret:
                 # The browser forgets the old secret, so the session could never be ended later.
-                await work.sessions.remove(self._secrets.digest(before))
+                await work.sessions.remove(self._secrets.digest(previous_secret))
             await work.sessions.add(session)
             caller, details = principal_of(user, Means.SESSION), {"address": address}
             await work.audit.add(caller, "session.open", f"user:{user.id}", details)
             await work.commit()
-        return SignedIn(secret, user, session.expires_at)
+        return NewSession(secret, user, session.expires_at)
 
     async def sign_out(self, secret: str) -> None:
         """End a browser session; an unknown secret is ignored."""
         digest = self._secrets.digest(secret)
         async with self._database.unit_of_work() as work:
-            user = await work.sessions.find(digest, self._clock.now())
+            user = await work.sessions.find_user(digest, self._clock.now())
             await work.sessions.remove(digest)
             if user is not None:
                 caller = principal_of(user, Means.SESSION)
@@ -155,7 +156,7 @@ class Identity:
         async with self._database.unit_of_work() as work:
             user = await work.users.lock(principal.user_id)
             await work.users.update(replace(user, token_generation=user.token_generation + 1))
-            await work.sessions.remove_of(user.id)
+            await work.sessions.remove_all_of_user(user.id)
             await work.audit.add(principal, "session.close_all", f"user:{user.id}", {})
             await work.commit()
 
@@ -182,25 +183,25 @@ class Identity:
         """
         return await self._tokens.refresh(refresh)
 
-    async def by_session(self, secret: str) -> Principal:
+    async def authenticate_session(self, secret: str) -> Principal:
         """Authenticate a caller by the secret of a session cookie.
 
         Raises:
             NotAuthenticatedError: The session is invalid, or the account is disabled.
         """
         async with self._database.unit_of_work() as work:
-            user = await work.sessions.find(self._secrets.digest(secret), self._clock.now())
-        return principal_of(enabled(user), Means.SESSION)
+            user = await work.sessions.find_user(self._secrets.digest(secret), self._clock.now())
+        return principal_of(require_enabled(user), Means.SESSION)
 
-    async def by_access_token(self, token: str) -> Principal:
+    async def authenticate_access_token(self, token: str) -> Principal:
         """Authenticate a caller by an access token.
 
         Raises:
             NotAuthenticatedError: The token is invalid, or the account is disabled or deleted.
         """
-        return await self._tokens.principal(token)
+        return await self._tokens.authenticate(token)
 
-    async def by_api_key(self, secret: str) -> Principal:
+    async def authenticate_api_key(self, secret: str) -> Principal:
         """Authenticate a caller by an API key.
 
         Raises:
@@ -212,7 +213,7 @@ class Identity:
             if found is None:
                 raise NotAuthenticatedError("the API key is not valid", "create a new one")
             key, user = found
-            principal = principal_of(enabled(user), Means.API_KEY)
+            principal = principal_of(require_enabled(user), Means.API_KEY)
             minute = now.replace(second=0, microsecond=0)
             if key.last_used_at is None or key.last_used_at < minute:
                 await work.api_keys.touch(key.id, minute)
@@ -235,7 +236,7 @@ class Identity:
         digest = self._secrets.digest(secret)
         async with self._database.unit_of_work() as work:
             key = await work.api_keys.add(
-                principal.user_id, name.strip(), secret[:SHOWN_CHARACTERS], digest, expires_at
+                principal.user_id, name.strip(), secret[:VISIBLE_KEY_CHARACTERS], digest, expires_at
             )
             await work.audit.add(principal, "api_key.create", f"api_key:{key.id}", {})
             await work.commit()
@@ -270,7 +271,7 @@ class Identity:
         name = username.strip()
         if not name or len(name) > 150 or not name.isprintable():
             raise InvalidOptionError("a user name has 1 to 150 printable characters", "choose another name")
-        password_hash = await self._passwords.hashed(password)
+        password_hash = await self._passwords.hash(password)
         async with self._database.unit_of_work() as work:
             user = await work.users.add(name, password_hash, role)
             await work.audit.add(principal, "user.create", f"user:{user.id}", {"role": role})
@@ -322,7 +323,7 @@ class Identity:
         may_demote = disabled or role is Role.USER
         if may_demote and user_id == principal.user_id:
             raise InvalidOptionError("you would lock yourself out", "ask another administrator")
-        password_hash = None if password is None else await self._passwords.hashed(password)
+        password_hash = None if password is None else await self._passwords.hash(password)
         async with self._database.unit_of_work() as work:
             # The same lock order everywhere prevents deadlocks.
             administrators = await work.users.lock_administrators() if may_demote else 0
@@ -339,13 +340,13 @@ class Identity:
                 token_generation=user.token_generation + 1,
             )
             await work.users.update(changed)
-            await work.sessions.remove_of(user_id)
+            await work.sessions.remove_all_of_user(user_id)
             details = {"role": changed.role, "disabled": changed.disabled, "password": password is not None}
             await work.audit.add(principal, "user.change", f"user:{user_id}", details)
             await work.commit()
         return changed
 
-    async def first_administrator(self, username: str, password: str) -> User | None:
+    async def create_first_administrator(self, username: str, password: str) -> User | None:
         """Create an administrator if there are no accounts yet; otherwise return None.
 
         Raises:

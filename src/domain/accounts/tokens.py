@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from framecloak.domain.errors import NotAuthenticatedError, UserNotFoundError
-from framecloak.domain.model.accounts import Means, Principal, User, enabled, principal_of
+from framecloak.domain.model.accounts import Means, Principal, User, principal_of, require_enabled
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.security import TokenIssuer, TokenPair
 
 
-class Tokens:
+class TokenService:
     """Issuer and verifier of the tokens of accounts.
 
     Args:
@@ -29,7 +29,7 @@ class Tokens:
         """Return a new token pair, which becomes invalid when the account changes."""
         return self._issuer.issue(user.id, user.token_generation)
 
-    async def principal(self, access: str) -> Principal:
+    async def authenticate(self, access: str) -> Principal:
         """Authenticate a caller by an access token.
 
         Raises:
@@ -41,7 +41,7 @@ class Tokens:
                 user = await work.users.get(subject.user_id)
             except UserNotFoundError:
                 user = None
-        return principal_of(enabled(_of_generation(user, subject.generation)), Means.JWT)
+        return principal_of(require_enabled(_if_current(user, subject.generation)), Means.JWT)
 
     async def refresh(self, refresh: str) -> TokenPair:
         """Exchange a refresh token for a new token pair. Each refresh token can be used once.
@@ -58,8 +58,8 @@ class Tokens:
                 found = await work.users.lock(token.subject.user_id)
             except UserNotFoundError:
                 found = None
-            user = enabled(_of_generation(found, token.subject.generation))
-            unused = await work.refresh_tokens.use(self._digest(token.id), user.id, token.expires_at)
+            user = require_enabled(_if_current(found, token.subject.generation))
+            unused = await work.refresh_tokens.mark_used(self._digest(token.id), user.id, token.expires_at)
             if not unused:
                 await work.users.update(replace(user, token_generation=user.token_generation + 1))
                 await work.audit.add(principal_of(user, Means.JWT), "token.reuse", f"user:{user.id}", {})
@@ -69,5 +69,5 @@ class Tokens:
         return self.issue(user)
 
 
-def _of_generation(user: User | None, generation: int) -> User | None:
+def _if_current(user: User | None, generation: int) -> User | None:
     return user if user is not None and user.token_generation == generation else None

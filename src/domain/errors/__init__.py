@@ -54,7 +54,7 @@ from framecloak.domain.errors.library import (
 )
 from framecloak.domain.errors.models import (
     EmotionsUnavailableError,
-    ExaminationError,
+    FrameAnalysisError,
     LicenseNotAcceptedError,
     ModelCorruptError,
     ModelDownloadError,
@@ -109,11 +109,11 @@ __all__ = [
     "DomainError",
     "EmotionsUnavailableError",
     "EmptyFileError",
-    "ExaminationError",
     "ExtensionMissingError",
     "FaceNotFoundError",
     "FaceTooSmallError",
     "ForbiddenError",
+    "FrameAnalysisError",
     "FrameNotFoundError",
     "GalleryDamagedError",
     "GalleryFaceNotFoundError",

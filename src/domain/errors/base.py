@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-ASK = "contact the operator of the installation; its log has the details"
-AGAIN = "try again shortly; if the problem persists, contact the operator of the installation"
+CONTACT_OPERATOR = "contact the operator of the installation; its log has the details"
+TRY_AGAIN = "try again shortly; if the problem persists, contact the operator of the installation"
 """Hints for users who cannot change the installation themselves."""
 
 
-class Told(NamedTuple):
+class UserMessage(NamedTuple):
     """An error message as shown to users.
 
     Attributes:
@@ -24,7 +24,7 @@ class Told(NamedTuple):
         return f"{self.message}: {self.hint}" if self.hint else self.message
 
 
-UNEXPECTED = Told("an unexpected error occurred", ASK)
+UNEXPECTED_ERROR = UserMessage("an unexpected error occurred", CONTACT_OPERATOR)
 
 
 class DomainError(Exception):
@@ -36,7 +36,7 @@ class DomainError(Exception):
     """
 
     code: ClassVar[str] = "internal_error"
-    outside: ClassVar[Told | None] = None
+    user_message_override: ClassVar[UserMessage | None] = None
     """Replacement shown to users if message and hint may contain hosts, paths or settings of the
     installation, which are for its operators only; None if everyone may read them."""
 
@@ -46,10 +46,10 @@ class DomainError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return str(Told(self.message, self.hint))
+        return str(UserMessage(self.message, self.hint))
 
-    def told(self) -> Told:
+    def user_message(self) -> UserMessage:
         """Return the message for users; an error without a code of its own is reported as unexpected."""
         if self.code == DomainError.code:
-            return UNEXPECTED
-        return self.outside or Told(self.message, self.hint)
+            return UNEXPECTED_ERROR
+        return self.user_message_override or UserMessage(self.message, self.hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framecloak.domain.errors.base import ASK, DomainError, Told
+from framecloak.domain.errors.base import CONTACT_OPERATOR, DomainError, UserMessage
 
 
 class FaceNotFoundError(DomainError):
@@ -73,11 +73,13 @@ class GalleryKeyMissingError(DomainError):
     """The gallery is encrypted with a key that is missing from the settings."""
 
     code = "gallery_key_missing"
-    outside = Told("the gallery is encrypted with a key that this installation does not have", ASK)
+    user_message_override = UserMessage(
+        "the gallery is encrypted with a key that this installation does not have", CONTACT_OPERATOR
+    )
 
 
 class GalleryDamagedError(DomainError):
     """A value in the gallery cannot be decrypted: it was changed, moved, or encrypted with another key."""
 
     code = "gallery_damaged"
-    outside = Told("a value in the gallery cannot be decrypted", ASK)
+    user_message_override = UserMessage("a value in the gallery cannot be decrypted", CONTACT_OPERATOR)

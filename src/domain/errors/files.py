@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from framecloak.domain.errors.base import ASK, DomainError, Told
+from framecloak.domain.errors.base import CONTACT_OPERATOR, DomainError, UserMessage
 
 
 class InputNotFoundError(DomainError):
     """The input path does not exist or cannot be opened."""
 
     code = "input_not_found"
-    outside = Told("a required file cannot be opened", ASK)
+    user_message_override = UserMessage("a required file cannot be opened", CONTACT_OPERATOR)
 
 
 class EmptyFileError(DomainError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framecloak.domain.errors.base import ASK, DomainError, Told
+from framecloak.domain.errors.base import CONTACT_OPERATOR, DomainError, UserMessage
 
 
 class InvalidSegmentError(DomainError):
@@ -63,4 +63,6 @@ class InvalidSettingError(DomainError):
     """The value of a setting in the environment is not allowed."""
 
     code = "invalid_setting"
-    outside = Told("a setting of the installation has a value that is not allowed", ASK)
+    user_message_override = UserMessage(
+        "a setting of the installation has a value that is not allowed", CONTACT_OPERATOR
+    )

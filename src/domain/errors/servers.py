@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from framecloak.domain.errors.base import AGAIN, ASK, DomainError, Told
+from framecloak.domain.errors.base import CONTACT_OPERATOR, TRY_AGAIN, DomainError, UserMessage
 
 
 class OutputUnwritableError(DomainError):
     """The output cannot be created or written."""
 
     code = "output_unwritable"
-    outside = Told("the result cannot be written", ASK)
+    user_message_override = UserMessage("the result cannot be written", CONTACT_OPERATOR)
 
 
 class StorageFullError(DomainError):
     """There is no space left for the output."""
 
     code = "storage_full"
-    outside = Told("there is no storage space left", ASK)
+    user_message_override = UserMessage("there is no storage space left", CONTACT_OPERATOR)
 
 
 class StorageUnavailableError(DomainError):
     """The object store cannot be reached, or refuses the operation."""
 
     code = "storage_unavailable"
-    outside = Told("the object store cannot be reached, or refuses the operation", AGAIN)
+    user_message_override = UserMessage(
+        "the object store cannot be reached, or refuses the operation", TRY_AGAIN
+    )
 
 
 class ObjectNotFoundError(DomainError):
@@ -36,28 +38,30 @@ class DatabaseUnavailableError(DomainError):
     """The database cannot be reached."""
 
     code = "database_unavailable"
-    outside = Told("the database cannot be reached", AGAIN)
+    user_message_override = UserMessage("the database cannot be reached", TRY_AGAIN)
 
 
 class SchemaOutdatedError(DomainError):
     """The schema of the database does not match this version of the program."""
 
     code = "schema_outdated"
-    outside = Told("the schema of the database does not match this version of the program", ASK)
+    user_message_override = UserMessage(
+        "the schema of the database does not match this version of the program", CONTACT_OPERATOR
+    )
 
 
 class ExtensionMissingError(DomainError):
     """The database lacks a required extension."""
 
     code = "extension_missing"
-    outside = Told("the database lacks a required extension", ASK)
+    user_message_override = UserMessage("the database lacks a required extension", CONTACT_OPERATOR)
 
 
 class QueueUnavailableError(DomainError):
     """The job queue cannot be reached; nothing was submitted."""
 
     code = "queue_unavailable"
-    outside = Told("the job queue cannot be reached", AGAIN)
+    user_message_override = UserMessage("the job queue cannot be reached", TRY_AGAIN)
 
 
 class WebhookFailedError(DomainError):
@@ -70,7 +74,7 @@ class WebhookFailedError(DomainError):
     """
 
     code = "webhook_failed"
-    outside = Told("the receiver could not be notified", ASK)
+    user_message_override = UserMessage("the receiver could not be notified", CONTACT_OPERATOR)
 
     def __init__(self, message: str, hint: str = "", *, retry: bool) -> None:
         super().__init__(message, hint)

@@ -1,1 +1,1 @@
-"""imaging."""
+"""Boxes, detections and timing: arithmetic that needs no image library."""

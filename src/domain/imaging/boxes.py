@@ -91,7 +91,7 @@ def covers(outer: Boxes, inner: Boxes) -> NDArray[np.bool_]:
     )
 
 
-def shares_inside(inner: Boxes, outer: Boxes) -> NDArray[np.float64]:
+def share_inside(inner: Boxes, outer: Boxes) -> NDArray[np.float64]:
     """Return the share of every inner box that lies inside every outer box.
 
     Args:
@@ -129,13 +129,13 @@ def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     return np.asarray(shared / np.maximum(union, 1e-9))
 
 
-def suppress(boxes: Boxes, scores: NDArray[np.floating], overlap: float) -> NDArray[np.intp]:
+def nms(boxes: Boxes, scores: NDArray[np.floating], max_iou: float) -> NDArray[np.intp]:
     """Return the boxes that remain after greedy non-maximum suppression.
 
     Args:
         boxes: (n, 4).
         scores: (n,).
-        overlap: IoU with a higher-scoring box above which a box is dropped.
+        max_iou: IoU with a higher-scoring box above which a box is dropped.
 
     Returns:
         Indices of the remaining boxes, best first.
@@ -143,7 +143,7 @@ def suppress(boxes: Boxes, scores: NDArray[np.floating], overlap: float) -> NDAr
     order = np.argsort(-scores, kind="stable")
     if len(order) < 2:
         return order
-    overlapping = iou(boxes[order], boxes[order]) > overlap
+    overlapping = iou(boxes[order], boxes[order]) > max_iou
     alive = np.ones(len(order), bool)
     for i in range(len(order)):
         if alive[i]:

@@ -13,7 +13,7 @@ FloatArray: TypeAlias = NDArray[np.float32]
 Image: TypeAlias = NDArray[np.uint8]
 
 
-class Kind(StrEnum):
+class TargetKind(StrEnum):
     """Kinds of objects that are detected and redacted."""
 
     FACE = "face"
@@ -32,7 +32,7 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Areas:
+class BoxDetections:
     """Boxes detected in one image, without landmarks.
 
     Attributes:
@@ -85,9 +85,9 @@ class Detections:
         """Return an instance without faces."""
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32))
 
-    def select(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
+    def select(self, selection: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
         """Return the detections selected by an index array or a mask, in its order."""
-        return Detections(self.boxes[which], self.scores[which], self.landmarks[which])
+        return Detections(self.boxes[selection], self.scores[selection], self.landmarks[selection])
 
     def scaled(self, x: float, y: float) -> Detections:
         """Return the detections in an image scaled by ``x`` in width and ``y`` in height."""

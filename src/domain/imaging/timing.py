@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-_FINEST, _COARSEST = 1_000_000, 10_000
-_FALLBACKS = (1_000_000, 90_000, 10_000)
-_LONGEST_GAP = 2**31 - 1
+_MAX_TIMESCALE, _MIN_TIMESCALE = 1_000_000, 10_000
+_FALLBACK_TIMESCALES = (1_000_000, 90_000, 10_000)
+_MAX_GAP_TICKS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class Timing:
     end: int
 
     @classmethod
-    def steady(cls, rate: Fraction, start: int, stop: int) -> Timing:
+    def constant_rate(cls, rate: Fraction, start: int, stop: int) -> Timing:
         """Return the timing of frames ``[start, stop)`` at a constant ``rate`` in frames per second."""
         return cls(1 / rate, range(start, stop), stop)
 
     @property
-    def seconds(self) -> tuple[Fraction, Fraction]:
+    def interval_seconds(self) -> tuple[Fraction, Fraction]:
         """Start of the first frame and end of the last, in seconds on the video's clock."""
         return self.starts[0] * self.base, self.end * self.base
 
-    def clock(self) -> tuple[int, list[int]]:
+    def mp4_ticks(self) -> tuple[int, list[int]]:
         """Convert the times to ticks of a timescale that an MP4 track can have.
 
         The conversion is exact wherever a track can represent the video's own clock. Otherwise, if ticks are
@@ -49,15 +49,15 @@ class Timing:
         """
         elapsed = [tick - self.starts[0] for tick in (*self.starts, self.end)]
         scale, factor = self.base.denominator, self.base.numerator
-        while scale < _COARSEST:
+        while scale < _MIN_TIMESCALE:
             scale, factor = 2 * scale, 2 * factor
         longest = max(after - before for before, after in pairwise(elapsed))
-        if scale <= _FINEST and longest * factor <= _LONGEST_GAP:
+        if scale <= _MAX_TIMESCALE and longest * factor <= _MAX_GAP_TICKS:
             return scale, [factor * tick for tick in elapsed]
-        fits = (rate for rate in _FALLBACKS if longest * self.base * rate <= _LONGEST_GAP)
-        scale = next(fits, _FALLBACKS[-1])
+        fits = (rate for rate in _FALLBACK_TIMESCALES if longest * self.base * rate <= _MAX_GAP_TICKS)
+        scale = next(fits, _FALLBACK_TIMESCALES[-1])
         ticks = [0]
         for before, after in pairwise(elapsed):
             step = round(after * self.base * scale) - round(before * self.base * scale)
-            ticks.append(ticks[-1] + min(max(step, 1), _LONGEST_GAP))
+            ticks.append(ticks[-1] + min(max(step, 1), _MAX_GAP_TICKS))
         return scale, ticks

@@ -1,1 +1,1 @@
-"""model."""
+"""Value types that ports and use cases of several topics share: accounts, videos, segments, faces."""

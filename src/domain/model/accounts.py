@@ -64,13 +64,13 @@ class Principal:
         user_id: Id of the account.
         username: Name of the account.
         role: Role of the account.
-        means: Authentication method.
+        auth_method: Authentication method.
     """
 
     user_id: int
     username: str
     role: Role
-    means: Means
+    auth_method: Means
 
     @property
     def is_admin(self) -> bool:
@@ -87,7 +87,7 @@ class Principal:
             raise ForbiddenError("this operation is for administrators", "ask an administrator")
 
 
-def enabled(user: User | None) -> User:
+def require_enabled(user: User | None) -> User:
     """Return the account of a credential, provided that it exists and is enabled.
 
     Raises:
@@ -98,9 +98,9 @@ def enabled(user: User | None) -> User:
     return user
 
 
-def principal_of(user: User, means: Means) -> Principal:
+def principal_of(user: User, auth_method: Means) -> Principal:
     """Return the principal for an account."""
-    return Principal(user.id, user.username, user.role, means)
+    return Principal(user.id, user.username, user.role, auth_method)
 
 
 @dataclass(frozen=True, slots=True)

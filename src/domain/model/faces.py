@@ -59,7 +59,7 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class ImageAnalysis:
     """Result of the analysis of an image.
 
     Attributes:

@@ -19,10 +19,10 @@ class GrantRole(StrEnum):
     OWNER = "owner"
     """May also delete and share the video. Not granted: the uploader and administrators have it."""
 
-    def allows(self, needed: GrantRole) -> bool:
+    def allows(self, required: GrantRole) -> bool:
         """Return True if this role includes the needed role."""
         order = list(GrantRole)
-        return order.index(self) >= order.index(needed)
+        return order.index(self) >= order.index(required)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""operations."""
+"""Health and metrics of an installation."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.model.throughput import RATED_REQUESTS
-from framecloak.domain.operations.probes import Checks, StorageUse
+from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS
+from framecloak.domain.operations.probes import Probes, StoredSize
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.queue import JobQueue
@@ -49,7 +49,7 @@ class HealthReport:
     checks: Mapping[str, str]
 
 
-class Health:
+class HealthService:
     """Health checks of all servers and models, run concurrently and with a timeout.
 
     Args:
@@ -70,8 +70,8 @@ class Health:
         self._store = store
         self._queue = queue
         self._models_present = models_present
-        self._checks = Checks()
-        self._storage_use = StorageUse(database)
+        self._probes = Probes()
+        self._stored_size = StoredSize(database)
 
     async def check(self, *, detailed: bool = True) -> HealthReport:
         """Run all checks; failed checks do not raise.
@@ -83,11 +83,13 @@ class Health:
             The result of all checks.
         """
         if detailed:
-            self._storage_use.refresh()
-        answer = self._checks.answer
+            self._stored_size.refresh()
+        answer = self._probes.result
         numbers, stored, workers, models = await asyncio.gather(
-            answer("database", self._numbers) if detailed else answer("database (ping)", self._no_numbers),
-            answer("storage", self._stored),
+            answer("database", self._request_figures)
+            if detailed
+            else answer("database (ping)", self._ping_database),
+            answer("storage", self._ping_store),
             answer("redis", self._queue.workers),
             answer("models", self._models_present),
         )
@@ -108,20 +110,20 @@ class Health:
             workers=len(workers or ()),
             pending_requests=None if numbers is None else numbers[0],
             average_seconds=None if numbers is None else numbers[1],
-            storage_bytes=self._storage_use.known_bytes if detailed else None,
+            storage_bytes=self._stored_size.known_bytes if detailed else None,
             checks=checks,
         )
 
-    async def _stored(self) -> bool:
+    async def _ping_store(self) -> bool:
         await self._store.ping()
         return True
 
-    async def _no_numbers(self) -> tuple[None, None]:
+    async def _ping_database(self) -> tuple[None, None]:
         await self._database.ping()
         return None, None
 
-    async def _numbers(self) -> tuple[int, float | None]:
+    async def _request_figures(self) -> tuple[int, float | None]:
         async with self._database.unit_of_work() as work:
             pending = (await work.requests.counts()).get(Status.PENDING, 0)
-            seconds = [pace.seconds for pace in await work.requests.paces(RATED_REQUESTS)]
+            seconds = [pace.seconds for pace in await work.requests.paces(MAX_RATED_REQUESTS)]
         return pending, sum(seconds) / len(seconds) if seconds else None

@@ -11,10 +11,10 @@ from typing import Any, TypeVar, cast
 from framecloak.domain.errors import DomainError
 from framecloak.domain.ports.database import Database
 
-PATIENCE = 2.0
+TIMEOUT_SECONDS = 2.0
 """Timeout of each probe in seconds."""
 
-REFRESH = 60.0
+REFRESH_INTERVAL_SECONDS = 60.0
 """Minimum time in seconds between two computations of the stored size."""
 
 _LOG = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 
-class Checks:
+class Probes:
     """Runner of probes with a timeout; concurrent callers share one run of a probe.
 
     A probe that blocks in a thread cannot be stopped. It is left running, and not started again until it has
@@ -30,39 +30,39 @@ class Checks:
     """
 
     def __init__(self) -> None:
-        self._asked: dict[str, asyncio.Task[Any]] = {}
+        self._running: dict[str, asyncio.Task[Any]] = {}
 
-    async def answer(self, name: str, question: Callable[[], Awaitable[Value]]) -> Value | None:
+    async def result(self, name: str, probe: Callable[[], Awaitable[Value]]) -> Value | None:
         """Return the result of a probe; None if it raises or does not finish in time.
 
         Args:
             name: name of the probe, for logs; concurrent calls with the same name share one run.
-            question: the probe; may raise anything.
+            probe: the probe; may raise anything.
         """
-        task = self._asked.get(name) or self._ask(name, question)
-        await asyncio.wait([task], timeout=PATIENCE)
+        task = self._running.get(name) or self._start(name, probe)
+        await asyncio.wait([task], timeout=TIMEOUT_SECONDS)
         if not task.done() or task.cancelled() or task.exception():
             return None
         return cast("Value", task.result())
 
-    def _ask(self, name: str, question: Callable[[], Awaitable[Value]]) -> asyncio.Task[Value]:
+    def _start(self, name: str, probe: Callable[[], Awaitable[Value]]) -> asyncio.Task[Value]:
         async def ask() -> Value:
-            return await question()
+            return await probe()
 
         task = asyncio.create_task(ask())
-        self._asked[name] = task
-        limit = asyncio.get_running_loop().call_later(PATIENCE, partial(_give_up, name, task))
-        task.add_done_callback(partial(self._ended, name, limit))
+        self._running[name] = task
+        limit = asyncio.get_running_loop().call_later(TIMEOUT_SECONDS, partial(_time_out, name, task))
+        task.add_done_callback(partial(self._finish, name, limit))
         return task
 
-    def _ended(self, name: str, limit: asyncio.TimerHandle, asked: asyncio.Task[Any]) -> None:
-        limit.cancel()
-        del self._asked[name]
-        if not asked.cancelled() and (error := asked.exception()):
+    def _finish(self, name: str, timer: asyncio.TimerHandle, task: asyncio.Task[Any]) -> None:
+        timer.cancel()
+        del self._running[name]
+        if not task.cancelled() and (error := task.exception()):
             _log_failure(name, error)
 
 
-class StorageUse:
+class StoredSize:
     """Size of everything stored, computed in the background; callers never wait for it.
 
     Args:
@@ -72,8 +72,8 @@ class StorageUse:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._bytes: int | None = None
-        self._next_look = 0.0
-        self._looking: asyncio.Task[None] | None = None
+        self._next_refresh = 0.0
+        self._refreshing: asyncio.Task[None] | None = None
 
     @property
     def known_bytes(self) -> int | None:
@@ -83,12 +83,12 @@ class StorageUse:
     def refresh(self) -> None:
         """Start a computation, unless one is running or the last one was recent."""
         now = asyncio.get_running_loop().time()
-        if now < self._next_look or (self._looking and not self._looking.done()):
+        if now < self._next_refresh or (self._refreshing and not self._refreshing.done()):
             return
-        self._next_look = now + REFRESH
-        self._looking = asyncio.create_task(self._look())
+        self._next_refresh = now + REFRESH_INTERVAL_SECONDS
+        self._refreshing = asyncio.create_task(self._compute())
 
-    async def _look(self) -> None:
+    async def _compute(self) -> None:
         try:
             async with self._database.unit_of_work() as work:
                 self._bytes = await work.videos.stored_bytes() + await work.requests.result_bytes()
@@ -96,9 +96,9 @@ class StorageUse:
             _log_failure("the use of storage", error)
 
 
-def _give_up(name: str, asked: asyncio.Task[Any]) -> None:
-    _log_failure(name, TimeoutError(f"no answer within {PATIENCE:g} s"))
-    asked.cancel()
+def _time_out(name: str, task: asyncio.Task[Any]) -> None:
+    _log_failure(name, TimeoutError(f"no answer within {TIMEOUT_SECONDS:g} s"))
+    task.cancel()
 
 
 def _log_failure(name: str, error: BaseException) -> None:

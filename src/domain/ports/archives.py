@@ -1,4 +1,4 @@
-"""archives."""
+"""Ports: result archives, written, read and stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Archive(Protocol):
         """
         ...
 
-    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
+    def add_stream(self, name: str, chunks: Iterable[bytes]) -> None:
         """Append an entry of any length; exceptions of the iterator are passed on.
 
         Raises:
@@ -43,7 +43,7 @@ class Archive(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class ForeignContent:
     """Content of an archive that was not written by this program.
 
     Attributes:
@@ -79,7 +79,7 @@ class ArchiveReader(Protocol):
         """
         ...
 
-    def misfits(self) -> Sequence[Misfit]:
+    def foreign_content(self) -> Sequence[ForeignContent]:
         """Return all content that `Archive` does not write.
 
         This covers bytes outside entries, comments, times and attributes: anything that could carry more than

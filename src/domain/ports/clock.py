@@ -1,4 +1,4 @@
-"""clock."""
+"""Port: the current time."""
 
 from __future__ import annotations
 

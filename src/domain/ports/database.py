@@ -5,58 +5,72 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self
 
-from framecloak.domain.ports.repositories.accounts import ApiKeys, RefreshTokens, Sessions, Users
-from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter, AuditLog
-from framecloak.domain.ports.repositories.galleries import Galleries, GalleryFaces
+from framecloak.domain.ports.repositories.accounts import (
+    ApiKeyRepository,
+    RefreshTokenRepository,
+    SessionRepository,
+    UserRepository,
+)
+from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter, AuditLogRepository
+from framecloak.domain.ports.repositories.galleries import GalleryFaceRepository, GalleryRepository
 from framecloak.domain.ports.repositories.paging import Page
-from framecloak.domain.ports.repositories.requests import DownloadTokens, RequestFilter, Requests
-from framecloak.domain.ports.repositories.slices import Slices
-from framecloak.domain.ports.repositories.videos import Grants, Marks, Uploads, Videos
-from framecloak.domain.ports.repositories.webhooks import Notices
+from framecloak.domain.ports.repositories.requests import (
+    DownloadTokenRepository,
+    RequestFilter,
+    RequestRepository,
+)
+from framecloak.domain.ports.repositories.slices import SliceRepository
+from framecloak.domain.ports.repositories.videos import (
+    GrantRepository,
+    MarkRepository,
+    UploadRepository,
+    VideoRepository,
+)
+from framecloak.domain.ports.repositories.webhooks import NoticeRepository
 
 __all__ = [
-    "ApiKeys",
+    "ApiKeyRepository",
     "AuditEntry",
     "AuditFilter",
-    "AuditLog",
+    "AuditLogRepository",
     "Database",
-    "DownloadTokens",
-    "Galleries",
-    "GalleryFaces",
-    "Grants",
-    "Marks",
-    "Notices",
+    "DownloadTokenRepository",
+    "GalleryFaceRepository",
+    "GalleryRepository",
+    "GrantRepository",
+    "MarkRepository",
+    "NoticeRepository",
     "Page",
-    "RefreshTokens",
+    "RefreshTokenRepository",
     "RequestFilter",
-    "Requests",
-    "Sessions",
-    "Slices",
+    "RequestRepository",
+    "SessionRepository",
+    "SliceRepository",
     "UnitOfWork",
-    "Uploads",
-    "Users",
-    "Videos",
+    "UploadRepository",
+    "UserRepository",
+    "VideoRepository",
 ]
 
 
 class UnitOfWork(Protocol):
     """One transaction. Leaving the block without ``commit`` rolls it back."""
 
-    users: Users
-    sessions: Sessions
-    refresh_tokens: RefreshTokens
-    api_keys: ApiKeys
-    videos: Videos
-    marks: Marks
-    grants: Grants
-    uploads: Uploads
-    requests: Requests
-    slices: Slices
-    download_tokens: DownloadTokens
-    notices: Notices
-    galleries: Galleries
-    gallery_faces: GalleryFaces
-    audit: AuditLog
+    users: UserRepository
+    sessions: SessionRepository
+    refresh_tokens: RefreshTokenRepository
+    api_keys: ApiKeyRepository
+    videos: VideoRepository
+    marks: MarkRepository
+    grants: GrantRepository
+    uploads: UploadRepository
+    requests: RequestRepository
+    slices: SliceRepository
+    download_tokens: DownloadTokenRepository
+    notices: NoticeRepository
+    galleries: GalleryRepository
+    gallery_faces: GalleryFaceRepository
+    audit: AuditLogRepository
 
     async def __aenter__(self) -> Self:
         """Begin the transaction.

@@ -1,4 +1,4 @@
-"""frames."""
+"""Ports: frames and the sources that they are decoded from."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Frame(Protocol):
             (height, width, 3) uint8 in BGR order, a new contiguous array that the caller may modify.
 
         Raises:
-            ExaminationError: The frame was not decoded, or not without errors.
+            FrameAnalysisError: The frame was not decoded, or not without errors.
         """
         ...
 
@@ -92,7 +92,7 @@ class Frame(Protocol):
             (height, width, 3) uint8 in RGB order, contiguous.
 
         Raises:
-            ExaminationError: The frame was not decoded, or not without errors.
+            FrameAnalysisError: The frame was not decoded, or not without errors.
         """
         ...
 
@@ -130,7 +130,7 @@ class FrameSource(Protocol):
 
         All frames of a video have the size given by ``info``, so that coordinates are comparable between
         frames. A frame that the decoder lost or damaged is yielded too; its pixel methods raise
-        ``ExaminationError``. Closing the generator releases the decoder.
+        ``FrameAnalysisError``. Closing the generator releases the decoder.
 
         Raises:
             TruncatedVideoError: The stream ends before frame ``stop - 1``.

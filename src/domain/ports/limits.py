@@ -1,4 +1,4 @@
-"""limits."""
+"""Ports: limits on attempts and on calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AttemptLimiter(Protocol):
         """Undo one counted attempt; has no effect if its window has ended."""
         ...
 
-    async def forget(self, key: str) -> None:
+    async def reset(self, key: str) -> None:
         """Reset the counter of a key."""
         ...
 

@@ -21,7 +21,7 @@ class Stage(StrEnum):
     """Fetching videos and parts, and storing results."""
 
 
-class Outcome(StrEnum):
+class SliceOutcome(StrEnum):
     """Outcomes of the work on a slice."""
 
     DONE = "done"
@@ -33,7 +33,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Model(StrEnum):
+class ModelKind(StrEnum):
     """Models that the callers of a face analysis share."""
 
     DETECTOR = "detector"
@@ -45,11 +45,11 @@ class Model(StrEnum):
 class ModelMeter(Protocol):
     """Metrics of one model. Called for every model call; must be fast and must not raise."""
 
-    def waiting(self, items: int) -> None:
+    def set_waiting(self, items: int) -> None:
         """Set the number of images or faces that are waiting."""
         ...
 
-    def called(self, items: int, seconds: float) -> None:
+    def record_call(self, items: int, seconds: float) -> None:
         """Record the size and the duration of a model call, successful or not."""
         ...
 
@@ -73,7 +73,7 @@ class Meter(Protocol):
         """Count a slice taken over from an unresponsive worker."""
         ...
 
-    def slice_ended(self, kind: str, outcome: Outcome, seconds: float) -> None:
+    def slice_ended(self, kind: str, outcome: SliceOutcome, seconds: float) -> None:
         """Record the outcome and the duration of the work on a slice."""
         ...
 
@@ -105,7 +105,7 @@ class NullMeter:
     def slice_recovered(self) -> None:
         """Do nothing."""
 
-    def slice_ended(self, kind: str, outcome: Outcome, seconds: float) -> None:
+    def slice_ended(self, kind: str, outcome: SliceOutcome, seconds: float) -> None:
         """Do nothing."""
 
     def slice_failed(self, code: str) -> None:
@@ -124,15 +124,15 @@ NULL_METER = NullMeter()
 class NullModelMeter:
     """Model meter that discards all metrics."""
 
-    def waiting(self, items: int) -> None:
+    def set_waiting(self, items: int) -> None:
         """Do nothing."""
 
-    def called(self, items: int, seconds: float) -> None:
+    def record_call(self, items: int, seconds: float) -> None:
         """Do nothing."""
 
 
 NULL_MODEL_METER = NullModelMeter()
-NULL_MODEL_METERS: Mapping[Model, ModelMeter] = dict.fromkeys(Model, NULL_MODEL_METER)
+NULL_MODEL_METERS: Mapping[ModelKind, ModelMeter] = dict.fromkeys(ModelKind, NULL_MODEL_METER)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""models."""
+"""Ports: the models that detect and recognise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from framecloak.domain.imaging.detections import Areas, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.imaging.detections import BoxDetections, Detections, FloatArray, Image, ModelCard
 from framecloak.domain.model.faces import EmbeddingSpace
 
 
@@ -39,12 +39,12 @@ class FaceDetector(Protocol):
             non-maximum suppression.
 
         Raises:
-            ExaminationError: The model failed on this input.
+            FrameAnalysisError: The model failed on this input.
         """
         ...
 
 
-class AreaDetector(Protocol):
+class BoxDetector(Protocol):
     """Detection model of text or of licence plates, without landmarks. Thread-safe."""
 
     @property
@@ -57,7 +57,7 @@ class AreaDetector(Protocol):
         """Width and height of input images must be multiples of this number of pixels."""
         ...
 
-    def detect(self, image: Image, threshold: float) -> Areas:
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
         """Detect the regions in an image.
 
         Args:
@@ -68,7 +68,7 @@ class AreaDetector(Protocol):
             Axis-aligned boxes in pixels of the image, best score first. Slanted text is enclosed completely.
 
         Raises:
-            ExaminationError: The model failed on this input.
+            FrameAnalysisError: The model failed on this input.
         """
         ...
 
@@ -113,7 +113,7 @@ class FaceRecognizer(Protocol):
             (n, dimension) float32 of unit length.
 
         Raises:
-            ExaminationError: The model failed, or returned values that are not finite.
+            FrameAnalysisError: The model failed, or returned values that are not finite.
         """
         ...
 
@@ -140,6 +140,6 @@ class EmotionReader(Protocol):
         """
         ...
 
-    async def available(self) -> bool:
+    async def is_available(self) -> bool:
         """Return True if the model can be used now; never raises."""
         ...

@@ -1,4 +1,4 @@
-"""object_store."""
+"""Port: the store of videos and results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ObjectStore(Protocol):
         """Store a copy of a file."""
         ...
 
-    def local(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+    def local_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
         """Provide an object as a readable file within the block, fetched into ``scratch`` if necessary.
 
         Raises:
@@ -51,7 +51,7 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+    def cached_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
         """Provide an object like ``local``, but keep the fetched file in a cache for repeated access.
 
         Deleted objects are removed from the cache, although a file that is open remains readable.
@@ -81,7 +81,7 @@ class ObjectStore(Protocol):
         """Delete an object; a missing one is ignored."""
         ...
 
-    async def remove_all(self, prefix: str) -> int:
+    async def remove_prefix(self, prefix: str) -> int:
         """Delete all objects whose key starts with ``prefix`` and return their number."""
         ...
 
@@ -97,11 +97,11 @@ class ObjectStore(Protocol):
         """Yield all objects whose key starts with ``prefix``, in order of their keys."""
         ...
 
-    async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
+    async def presigned_get(self, key: str, filename: str, ttl: timedelta) -> str:
         """Return a temporary URL for downloading an object under a file name."""
         ...
 
-    async def presigned_put(self, key: str, lasts: timedelta) -> str:
+    async def presigned_put(self, key: str, ttl: timedelta) -> str:
         """Return a temporary URL for uploading an object by HTTP PUT."""
         ...
 

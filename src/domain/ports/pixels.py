@@ -1,4 +1,4 @@
-"""pixels."""
+"""Ports: redaction, and image files read and written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FrameEncoder(Protocol):
         ...
 
 
-class FrameReader(Protocol):
+class EncodedFrameReader(Protocol):
     """Decoder of the files that a `FrameEncoder` writes, as a recipient of the result would see them."""
 
     def read(self, data: bytes, index: int) -> Frame:
@@ -45,12 +45,12 @@ class FrameReader(Protocol):
             index: Index of the frame.
 
         Raises:
-            ExaminationError: The bytes are not an image.
+            FrameAnalysisError: The bytes are not an image.
         """
         ...
 
 
-class PictureReader(Protocol):
+class ImageReader(Protocol):
     """Decoder of untrusted images. Thread-safe."""
 
     def read(self, data: bytes) -> Frame:
@@ -70,14 +70,14 @@ class PictureReader(Protocol):
         ...
 
 
-class Shrinker(Protocol):
+class PreviewMaker(Protocol):
     """Generator of image previews. Blocking; call it outside the event loop."""
 
-    def __call__(self, picture: bytes, width: int) -> bytes:
+    def __call__(self, data: bytes, width: int) -> bytes:
         """Return an image as JPEG, at most ``width`` pixels wide.
 
         Args:
-            picture: JPEG, PNG or WebP file that this program has written.
+            data: JPEG, PNG or WebP file that this program has written.
             width: Maximum width in pixels; a narrower image keeps its size.
 
         Raises:

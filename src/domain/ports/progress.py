@@ -1,4 +1,4 @@
-"""progress."""
+"""Ports: progress of requests, announced and listened to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from uuid import UUID
 class Listener(Protocol):
     """Subscription to the changes of one request."""
 
-    async def changed(self, patience: float) -> bool:
+    async def wait_for_change(self, max_wait_seconds: float) -> bool:
         """Wait for a change since the last call, or since the subscription began.
 
         Args:
-            patience: Timeout in seconds.
+            max_wait_seconds: Timeout in seconds.
 
         Returns:
             True if a change was announced, False after the timeout.

@@ -1,4 +1,4 @@
-"""queue."""
+"""Port: the queue that wakes workers."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class JobQueue(Protocol):
     Every method raises ``QueueUnavailableError`` if the queue cannot be reached.
     """
 
-    async def call_for(self, request_id: UUID, priority: Priority) -> None:
+    async def wake_workers(self, request_id: UUID, priority: Priority) -> None:
         """Enqueue a wake-up for one slice of a request. A superfluous wake-up does no harm."""
         ...
 
-    async def tickets(self) -> Mapping[UUID, int]:
+    async def wakeups(self) -> Mapping[UUID, int]:
         """Return the number of waiting wake-ups by request."""
         ...
 
-    async def clean_up(self) -> None:
+    async def request_cleanup(self) -> None:
         """Enqueue a clean-up of expired objects."""
         ...
 

@@ -1,4 +1,4 @@
-"""security."""
+"""Ports: passwords, tokens, signatures and the encryption of galleries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PasswordHasher(Protocol):
         """Return True if the password matches the hash."""
         ...
 
-    async def verify_nothing(self) -> None:
+    async def verify_dummy(self) -> None:
         """Take as long as ``verify``, so that the response time does not reveal unknown user names."""
         ...
 
@@ -93,7 +93,7 @@ class TokenIssuer(Protocol):
         ...
 
 
-class Vault(Protocol):
+class GalleryCipher(Protocol):
     """Cipher for the contents of galleries. Thread-safe.
 
     Every method with a ``key_id`` raises ``GalleryKeyMissingError`` if there is no such key.
@@ -104,17 +104,17 @@ class Vault(Protocol):
         """Id of the key that new contents are encrypted with."""
         ...
 
-    def seal(self, key_id: str, place: str, content: bytes) -> bytes:
+    def encrypt(self, key_id: str, context: str, plaintext: bytes) -> bytes:
         """Encrypt a value. Encrypting the same value twice gives different results.
 
         Args:
             key_id: Id of the key.
-            place: Name of the row and field that the value is stored in; decryption requires the same one.
-            content: Value to encrypt.
+            context: Name of the row and field that the value is stored in; decryption requires the same one.
+            plaintext: Value to encrypt.
         """
         ...
 
-    def open(self, key_id: str, place: str, sealed: bytes) -> bytes:
+    def decrypt(self, key_id: str, context: str, ciphertext: bytes) -> bytes:
         """Return the decrypted value.
 
         Raises:
@@ -126,7 +126,7 @@ class Vault(Protocol):
         """Return 16 bytes that are equal for equal labels of one gallery and reveal nothing about them."""
         ...
 
-    def turn(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+    def rotate(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
         """Rotate vectors by the secret rotation of a gallery, which preserves their cosine similarities.
 
         Args:
@@ -139,7 +139,7 @@ class Vault(Protocol):
         """
         ...
 
-    def turn_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+    def rotate_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
         """Undo the rotation of a gallery."""
         ...
 

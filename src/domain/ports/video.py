@@ -1,4 +1,4 @@
-"""video."""
+"""Ports: video files, probed, encoded, written and read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from framecloak.domain.ports.pixels import FrameEncoder
 
 
 @dataclass(frozen=True, slots=True)
-class FilmFormat:
+class VideoFormat:
     """Properties shared by all groups of a video.
 
     Attributes:
@@ -30,7 +30,7 @@ class FilmFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FrameGroup:
     """Consecutive frames that can be decoded independently of all others (a closed GOP).
 
     Attributes:
@@ -47,15 +47,15 @@ class GroupEncoder(Protocol):
         """Append a frame that the plane encoder of the video encoder has converted."""
         ...
 
-    def finish(self) -> Group:
+    def finish(self) -> FrameGroup:
         """Return the encoded group; no frames can be added afterwards."""
         ...
 
 
-class FilmWriter(Protocol):
+class VideoWriter(Protocol):
     """Writer of one video file. Temporary files are removed by `finish` or `discard`."""
 
-    def add(self, group: Group) -> None:
+    def add(self, group: FrameGroup) -> None:
         """Append a group.
 
         Raises:
@@ -78,10 +78,10 @@ class FilmWriter(Protocol):
         ...
 
 
-class FilmStudio(Protocol):
+class VideoEncoder(Protocol):
     """Encoder and muxer of videos without metadata."""
 
-    def require_possible(self, film: FilmFormat, sound: Sound | None) -> None:
+    def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:
         """Reject an unsupported format before any work is done.
 
         Raises:
@@ -89,35 +89,35 @@ class FilmStudio(Protocol):
         """
         ...
 
-    def planes(self, film: FilmFormat) -> FrameEncoder:
+    def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:
         """Return the encoder that converts images into the planes that `GroupEncoder.add` expects.
 
         The encoder raises ``ValueError`` for an image of another size than the video.
         """
         ...
 
-    def group(self, film: FilmFormat) -> GroupEncoder:
+    def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
         """Return an encoder for a new group."""
         ...
 
-    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+    def decode_group(self, video_format: VideoFormat, group: FrameGroup, first: int) -> Iterator[Frame]:
         """Decode a group into the frames that a player would show.
 
         Args:
-            film: Format that the group was encoded for.
+            video_format: Format that the group was encoded for.
             group: Encoded frames.
             first: Index of the group's first frame; the others are numbered consecutively.
 
         Raises:
-            ExaminationError: The group cannot be decoded, or to another number of frames than it holds.
+            FrameAnalysisError: The group cannot be decoded, or to another number of frames than it holds.
         """
         ...
 
-    def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
+    def writer(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> VideoWriter:
         """Return a writer for a new video.
 
         Args:
-            film: Format that the groups were encoded for.
+            video_format: Format that the groups were encoded for.
             timing: Display times of the frames.
             sound: Sound track; its packets during the frames are copied without re-encoding. None for a
                 silent video.
@@ -125,7 +125,7 @@ class FilmStudio(Protocol):
         ...
 
 
-class FilmViewer(Protocol):
+class VideoFrameExtractor(Protocol):
     """Extractor of frames from videos in archives. Blocking; call it outside the event loop."""
 
     def __call__(self, archive: Path, name: str, position: int) -> bytes:

@@ -1,4 +1,4 @@
-"""webhooks."""
+"""Port: delivery of webhooks."""
 
 from __future__ import annotations
 

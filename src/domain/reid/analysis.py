@@ -18,24 +18,24 @@ from framecloak.domain.errors import (
     InvalidImageError,
 )
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image
-from framecloak.domain.model.faces import Analysis, Embedding, EmbeddingSpace, Face, Quality
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace, Face, ImageAnalysis, Quality
 from framecloak.domain.ports.frames import Frame
-from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
+from framecloak.domain.ports.metrics import NULL_MODEL_METERS, ModelKind, ModelMeter
 from framecloak.domain.ports.models import EmotionReader, FaceDetector, FaceRecognizer
-from framecloak.domain.ports.pixels import PictureReader
+from framecloak.domain.ports.pixels import ImageReader
 from framecloak.domain.reid.batching import Batcher
-from framecloak.domain.reid.face_search import MIN_FACE, look
+from framecloak.domain.reid.face_search import MIN_FACE_PX, detect_faces
 from framecloak.domain.reid.quality import assess
-from framecloak.domain.reid.thread_lanes import Lanes
+from framecloak.domain.reid.thread_lanes import ThreadLanes
 
 MAX_FACES = 32
 """Maximum number of faces, and of images, per request."""
 
-_SURROUNDINGS = 0.2
+_EMOTION_MARGIN = 0.2
 """Margin around a face for the emotion model, as a share of the box on each side."""
-_PATIENCE = 0.01
+_URGENT_AFTER_SECONDS = 0.01
 """Seconds after which waiting faces take precedence over new images in the lanes."""
-_FAULTS_OF_A_PICTURE = (InvalidImageError, ImageTooLargeError, FaceNotFoundError, FaceTooSmallError)
+_IMAGE_ERRORS = (InvalidImageError, ImageTooLargeError, FaceNotFoundError, FaceTooSmallError)
 
 _log = logging.getLogger(__name__)
 
@@ -48,43 +48,43 @@ class Capacity:
         threads: Number of concurrent model calls and image decodings.
         max_waiting: Number of images that may wait; more are refused, unless they belong to one request and
             nothing else is waiting.
-        linger: Maximum delay in seconds for collecting faces into one model call.
+        max_batch_delay: Maximum delay in seconds for collecting faces into one model call.
         emotion_seconds: Timeout for emotions in seconds.
     """
 
     threads: int
     max_waiting: int = 64
-    linger: float = 0.003
+    max_batch_delay: float = 0.003
     emotion_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
+class _DetectedFaces:
     """Detected faces of one image before recognition, largest first.
 
     Attributes:
-        found: Boxes, clipped to the image, with scores and landmarks.
+        detections: Boxes, clipped to the image, with scores and landmarks.
         chips: Aligned face crops for the recogniser, (n, side, side, 3) uint8 RGB.
         qualities: One per face.
         crops: Face crops with a margin; empty without an emotion model.
-        detected: Number of faces in the image, including those that were discarded.
+        total: Number of faces in the image, including those that were discarded.
     """
 
-    found: Detections
+    detections: Detections
     chips: Image
     qualities: tuple[Quality, ...]
     crops: tuple[Image, ...]
-    detected: int
+    total: int
 
 
-class FaceAnalysis:
+class FaceAnalyzer:
     """Detection and recognition of faces in images, for any number of concurrent callers.
 
     One detector and one recogniser serve all callers: images are processed in a few threads, and faces of
     different callers share calls of the recogniser.
 
     Args:
-        pictures: Decodes images sent by callers.
+        image_reader: Decodes images sent by callers.
         detector: Face detector.
         recognizer: Face recogniser.
         emotions: Emotion model, or None.
@@ -94,35 +94,35 @@ class FaceAnalysis:
 
     def __init__(
         self,
-        pictures: PictureReader,
+        image_reader: ImageReader,
         detector: FaceDetector,
         recognizer: FaceRecognizer,
         emotions: EmotionReader | None,
         capacity: Capacity,
-        meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS,
+        meters: Mapping[ModelKind, ModelMeter] = NULL_MODEL_METERS,
     ) -> None:
-        self._pictures = pictures
+        self._image_reader = image_reader
         self._detector = detector
         self._recognizer = recognizer
         self._emotions = emotions
         self._capacity = capacity
-        self._lanes = Lanes(capacity.threads, "faces")
+        self._lanes = ThreadLanes(capacity.threads, "faces")
         # Faces wait briefly for others while images are processed, so that model calls are shared.
-        self._embeddings: Batcher[Image, FloatArray] = Batcher(
+        self._embedding_batcher: Batcher[Image, FloatArray] = Batcher(
             lambda chips: list(recognizer.embed(np.stack(chips))),
             max_batch=min(MAX_FACES, recognizer.max_batch),
             lanes=self._lanes,
             max_waiting=capacity.max_waiting * MAX_FACES,
-            linger=capacity.linger,
-            patience=_PATIENCE,
-            meter=meters[Model.RECOGNIZER],
+            max_batch_delay=capacity.max_batch_delay,
+            urgent_after=_URGENT_AFTER_SECONDS,
+            meter=meters[ModelKind.RECOGNIZER],
         )
-        self._examinations = Batcher(
-            self._examine_all,
+        self._detection_batcher = Batcher(
+            self._detect_all,
             max_batch=1,
             lanes=self._lanes,
             max_waiting=capacity.max_waiting,
-            meter=meters[Model.DETECTOR],
+            meter=meters[ModelKind.DETECTOR],
         )
 
     @property
@@ -145,29 +145,29 @@ class FaceAnalysis:
         """Emotion model, or None."""
         return self._emotions
 
-    async def analyze(self, picture: bytes) -> Analysis:
+    async def analyze(self, image: bytes) -> ImageAnalysis:
         """Analyse the largest face of an image.
 
         Args:
-            picture: Content of an image file.
+            image: Content of an image file.
 
         Raises:
             InvalidImageError: The bytes are not an image.
             ImageTooLargeError: The image has too many pixels.
             FaceNotFoundError: No face was detected.
-            FaceTooSmallError: All faces are smaller than `MIN_FACE`.
-            ExaminationError: A model failed.
+            FaceTooSmallError: All faces are smaller than `MIN_FACE_PX`.
+            FrameAnalysisError: A model failed.
             OverloadedError: Too many images are waiting already.
         """
-        faces = await self._examinations.run(_Task(picture, largest_only=True))
+        faces = await self._detection_batcher.run(_DetectionTask(image, largest_only=True))
         (analysis,) = await self._recognize([faces])
         return analysis
 
-    async def analyze_all(self, pictures: Sequence[bytes]) -> list[Analysis | DomainError]:
+    async def analyze_all(self, images: Sequence[bytes]) -> list[ImageAnalysis | DomainError]:
         """Analyse every face of several images.
 
         Args:
-            pictures: Contents of image files.
+            images: Contents of image files.
 
         Returns:
             One entry per image, in order. An image that is invalid, shows no face or only small ones has its
@@ -175,87 +175,85 @@ class FaceAnalysis:
 
         Raises:
             BatchTooLargeError: More than `MAX_FACES` images, or more than `MAX_FACES` faces in all of them.
-            ExaminationError: A model failed.
+            FrameAnalysisError: A model failed.
             OverloadedError: Too many images are waiting already.
         """
-        require_batch(len(pictures))
-        tasks = [_Task(picture, largest_only=False) for picture in pictures]
-        outcomes = await self._examinations.outcomes(tasks)
+        require_batch_size(len(images))
+        tasks = [_DetectionTask(picture, largest_only=False) for picture in images]
+        outcomes = await self._detection_batcher.outcomes(tasks)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, _FAULTS_OF_A_PICTURE):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, _IMAGE_ERRORS):
                 raise outcome
-        detected = [outcome for outcome in outcomes if isinstance(outcome, _Seen)]
-        faces = sum(len(image.found) for image in detected)
+        detected = [outcome for outcome in outcomes if isinstance(outcome, _DetectedFaces)]
+        faces = sum(len(image.detections) for image in detected)
         if faces > MAX_FACES:
             raise BatchTooLargeError(
                 f"{faces} faces in one request, at most {MAX_FACES} are allowed",
                 "send fewer images per request",
             )
         analyses = iter(await self._recognize(detected))
-        return [
-            outcome if isinstance(outcome, _FAULTS_OF_A_PICTURE) else next(analyses) for outcome in outcomes
-        ]
+        return [outcome if isinstance(outcome, _IMAGE_ERRORS) else next(analyses) for outcome in outcomes]
 
     def close(self) -> None:
         """Finish running calls and stop the threads."""
-        self._examinations.close()
-        self._embeddings.close()
+        self._detection_batcher.close()
+        self._embedding_batcher.close()
         self._lanes.close()
 
-    def _examine_all(self, tasks: Sequence[_Task]) -> list[_Seen]:
-        return [self._examine(task) for task in tasks]
+    def _detect_all(self, tasks: Sequence[_DetectionTask]) -> list[_DetectedFaces]:
+        return [self._detect(task) for task in tasks]
 
-    def _examine(self, task: _Task) -> _Seen:
+    def _detect(self, task: _DetectionTask) -> _DetectedFaces:
         """Detect, align and assess the faces of one image; runs in a thread."""
-        frame = self._pictures.read(task.picture)
-        detections = look(self._detector, frame)
+        frame = self._image_reader.read(task.image)
+        detections = detect_faces(self._detector, frame)
         detected = len(detections)
         if not detected:
             raise FaceNotFoundError(
                 "no face was found in the image", "send an image that shows a face clearly"
             )
-        detections = _largest_first(_inside(detections, frame))
-        sizes = _sizes(detections.boxes)
-        if sizes.max() < MIN_FACE:
+        detections = _largest_first(_clipped(detections, frame))
+        sizes = _shorter_sides(detections.boxes)
+        if sizes.max() < MIN_FACE_PX:
             raise FaceTooSmallError(
                 f"the largest face is {sizes.max():.0f} pixels wide or high",
-                f"use an image whose face has at least {MIN_FACE} pixels",
+                f"use an image whose face has at least {MIN_FACE_PX} pixels",
             )
-        detections = detections.select(sizes >= MIN_FACE)
+        detections = detections.select(sizes >= MIN_FACE_PX)
         if task.largest_only:
             detections = detections.select(np.arange(1))
         image = frame.rgb(frame.width, frame.height)
         chips = self._recognizer.align(image, detections.landmarks)
         qualities = tuple(map(assess, chips, detections.landmarks, detections.boxes))
         crops = tuple(_crop(image, box) for box in detections.boxes) if self._emotions else ()
-        return _Seen(detections, chips, qualities, crops, detected)
+        return _DetectedFaces(detections, chips, qualities, crops, detected)
 
-    async def _recognize(self, pictures: Sequence[_Seen]) -> list[Analysis]:
+    async def _recognize(self, detected: Sequence[_DetectedFaces]) -> list[ImageAnalysis]:
         """Compute the embeddings and emotions for all faces of a request together."""
-        chips = [chip for image in pictures for chip in image.chips]
-        crops = [crop for image in pictures for crop in image.crops]
+        chips = [chip for image in detected for chip in image.chips]
+        crops = [crop for image in detected for crop in image.crops]
         reading = asyncio.ensure_future(self._read_emotions(crops, len(chips)))
         try:
-            vectors = iter(await self._embeddings.run_all(chips))
+            vectors = iter(await self._embedding_batcher.run_all(chips))
             emotions = iter(await reading)
         finally:
             reading.cancel()
         return [
-            Analysis(
+            ImageAnalysis(
                 faces=tuple(
                     Face(
-                        box=image.found.boxes[index],
-                        score=float(image.found.scores[index]),
-                        landmarks=image.found.landmarks[index],
+                        box=image.detections.boxes[index],
+                        score=float(image.detections.scores[index]),
+                        landmarks=image.detections.landmarks[index],
                         embedding=Embedding(self._recognizer.space, next(vectors)),
                         quality=image.qualities[index],
                         emotions=next(emotions),
                     )
-                    for index in range(len(image.found))
+                    for index in range(len(image.detections))
                 ),
-                detected=image.detected,
+                detected=image.total,
             )
-            for image in pictures
+            for image in detected
         ]
 
     async def _read_emotions(
@@ -281,41 +279,41 @@ class FaceAnalysis:
         return [dict(zip(names, row, strict=True)) for row in rows.astype(float).tolist()]
 
 
-def require_batch(pictures: int) -> None:
+def require_batch_size(images: int) -> None:
     """Refuse too many images per request, before they are decoded.
 
     Raises:
         BatchTooLargeError: There are more than `MAX_FACES` images.
     """
-    if pictures > MAX_FACES:
-        raise BatchTooLargeError(f"{pictures} images in one request", f"send at most {MAX_FACES}")
+    if images > MAX_FACES:
+        raise BatchTooLargeError(f"{images} images in one request", f"send at most {MAX_FACES}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _DetectionTask:
     """An image to process.
 
     Attributes:
-        picture: Content of the image file.
+        image: Content of the image file.
         largest_only: True to keep only the largest face.
     """
 
-    picture: bytes
+    image: bytes
     largest_only: bool
 
 
-def _inside(found: Detections, frame: Frame) -> Detections:
+def _clipped(detections: Detections, frame: Frame) -> Detections:
     """Clip boxes to the image; a box wholly outside becomes empty."""
     limits = np.array([frame.width, frame.height] * 2, np.float32)
-    return Detections(np.clip(found.boxes, 0, limits), found.scores, found.landmarks)
+    return Detections(np.clip(detections.boxes, 0, limits), detections.scores, detections.landmarks)
 
 
-def _largest_first(found: Detections) -> Detections:
-    areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
-    return found.select(np.argsort(-areas, kind="stable"))
+def _largest_first(detections: Detections) -> Detections:
+    areas = (detections.boxes[:, 2:] - detections.boxes[:, :2]).prod(axis=1)
+    return detections.select(np.argsort(-areas, kind="stable"))
 
 
-def _sizes(boxes: FloatArray) -> FloatArray:
+def _shorter_sides(boxes: FloatArray) -> FloatArray:
     """Return the shorter sides of boxes, (n,)."""
     return np.asarray((boxes[:, 2:] - boxes[:, :2]).min(axis=1), np.float32)
 
@@ -323,7 +321,7 @@ def _sizes(boxes: FloatArray) -> FloatArray:
 def _crop(image: Image, box: FloatArray) -> Image:
     """Copy a face with its margin, so that the whole image need not be kept in memory."""
     height, width = image.shape[:2]
-    margin = (box[2:] - box[:2]) * _SURROUNDINGS
+    margin = (box[2:] - box[:2]) * _EMOTION_MARGIN
     x1, y1 = np.floor(np.maximum(box[:2] - margin, 0)).astype(int)
     x2, y2 = np.ceil(np.minimum(box[2:] + margin, [width, height])).astype(int)
     return image[y1:y2, x1:x2].copy()

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from framecloak.domain.errors import OverloadedError
 from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
-from framecloak.domain.reid.thread_lanes import Lanes
+from framecloak.domain.reid.thread_lanes import ThreadLanes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,8 +28,9 @@ class Batcher(Generic[Item, Result]):
     """Queue that batches items of many callers and runs them in lanes shared with other work.
 
     An item that arrives while nothing is running is processed immediately. While batches are running, items
-    are collected until a lane is free, ``linger`` is over, or a batch is full, whichever comes first. Waiting
-    items are distributed over the free lanes, so that a single large caller can use the whole machine.
+    are collected until a lane is free, ``max_batch_delay`` is over, or a batch is full, whichever comes
+    first. Waiting items are distributed over the free lanes, so that a single large caller can use the whole
+    machine.
 
     Args:
         work: Processes at most ``max_batch`` items and returns one result per item, in order; called in
@@ -39,8 +40,8 @@ class Batcher(Generic[Item, Result]):
         lanes: Threads to run in; closed by their creator after the batcher.
         max_waiting: Number of items that may wait for a lane; more are refused, unless they belong to one
             caller and nothing else is waiting.
-        linger: Maximum delay in seconds for filling a batch while a lane is free.
-        patience: Seconds after which waiting items take precedence over other work in the lanes.
+        max_batch_delay: Maximum delay in seconds for filling a batch while a lane is free.
+        urgent_after: Seconds after which waiting items take precedence over other work in the lanes.
         meter: Metrics of waiting items and of calls.
     """
 
@@ -49,24 +50,24 @@ class Batcher(Generic[Item, Result]):
         work: Callable[[Sequence[Item]], Sequence[Result]],
         *,
         max_batch: int,
-        lanes: Lanes,
+        lanes: ThreadLanes,
         max_waiting: int,
-        linger: float = 0.0,
-        patience: float = 0.0,
+        max_batch_delay: float = 0.0,
+        urgent_after: float = 0.0,
         meter: ModelMeter = NULL_MODEL_METER,
     ) -> None:
         self._work = work
         self._max_batch = max_batch
         self._lanes = lanes
         self._max_waiting = max_waiting
-        self._linger = linger
-        self._patience = patience
+        self._max_batch_delay = max_batch_delay
+        self._urgent_after = urgent_after
         self._meter = meter
         self._waiting: dict[asyncio.Future[Result], Item] = {}
         self._waiting_since = math.inf
-        self._alarm: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._seconds_per_item = 0.0
-        lanes.join(self)
+        lanes.register(self)
 
     @property
     def waiting(self) -> int:
@@ -79,7 +80,7 @@ class Batcher(Generic[Item, Result]):
         if not self._waiting:
             return False
         waited = asyncio.get_running_loop().time() - self._waiting_since
-        return len(self._waiting) >= self._max_batch or waited >= self._patience
+        return len(self._waiting) >= self._max_batch or waited >= self._urgent_after
 
     def start(self) -> None:
         """Start batches in the free lanes."""
@@ -122,8 +123,8 @@ class Batcher(Generic[Item, Result]):
 
     def close(self) -> None:
         """Cancel the waiting items."""
-        if self._alarm:
-            self._alarm.cancel()
+        if self._timer:
+            self._timer.cancel()
         self._drop(list(self._waiting))
 
     def _enqueue(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
@@ -148,15 +149,15 @@ class Batcher(Generic[Item, Result]):
             if future.done() and not future.cancelled():
                 future.exception()  # asyncio logs exceptions that are never retrieved
             future.cancel()
-        self._meter.waiting(len(self._waiting))
+        self._meter.set_waiting(len(self._waiting))
 
     def _start(self, *, waited: bool = False) -> None:
         """Start batches in the free lanes, unless it is worth waiting for more items."""
         lanes = self._lanes
-        immediate = waited or lanes.free == lanes.count or not self._linger
+        immediate = waited or lanes.free == lanes.count or not self._max_batch_delay
         while self._waiting and lanes.free:
             if not immediate and len(self._waiting) < self._max_batch:
-                self._wait_for_company()
+                self._delay_start()
                 break
             size = min(self._max_batch, math.ceil(len(self._waiting) / lanes.free))
             batch = dict(islice(self._waiting.items(), size))
@@ -166,14 +167,14 @@ class Batcher(Generic[Item, Result]):
             started = self._waiting_since = asyncio.get_running_loop().time()
             running = lanes.run(self._attempt, list(batch.values()))
             running.add_done_callback(partial(self._finish, list(batch), started))
-        self._meter.waiting(len(self._waiting))
+        self._meter.set_waiting(len(self._waiting))
 
-    def _wait_for_company(self) -> None:
-        if self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(self._linger, self._stop_waiting)
+    def _delay_start(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._max_batch_delay, self._on_delay_over)
 
-    def _stop_waiting(self) -> None:
-        self._alarm = None
+    def _on_delay_over(self) -> None:
+        self._timer = None
         self.start()
 
     def _attempt(self, items: Sequence[Item]) -> list[Result | Exception]:
@@ -195,7 +196,7 @@ class Batcher(Generic[Item, Result]):
         done: asyncio.Future[list[Result | Exception]],
     ) -> None:
         seconds = asyncio.get_running_loop().time() - started
-        self._meter.called(len(futures), seconds)
+        self._meter.record_call(len(futures), seconds)
         weight = _SMOOTHING if self._seconds_per_item else 1.0
         self._seconds_per_item += weight * (seconds / len(futures) - self._seconds_per_item)
         for future, outcome in zip(futures, done.result(), strict=True):
@@ -205,7 +206,7 @@ class Batcher(Generic[Item, Result]):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
-        self._lanes.leave()
+        self._lanes.release()
 
     def _retry_after(self) -> int:
         """Return the seconds until all items waiting now are done, rounded up."""

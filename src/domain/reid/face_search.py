@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framecloak.domain.errors import ExaminationError, InvalidImageError
+from framecloak.domain.errors import FrameAnalysisError, InvalidImageError
 from framecloak.domain.imaging.detections import Detections, Image
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceDetector
 
-MIN_FACE = 20
+MIN_FACE_PX = 20
 """Minimum length of a face's shorter side in pixels; smaller faces cannot be distinguished."""
 
-THRESHOLD = 0.5
+DETECTION_THRESHOLD = 0.5
 """Minimum score of a face. Unlike in anonymisation, a false detection does more harm than a missed face."""
 
-_LONGEST_SIDE = 640
-_CLOSER_SIDE = 1280
-_FRAMED_SIDE = 320
+_MEDIUM_SIDE_PX = 640
+_LARGE_SIDE_PX = 1280
+_PADDED_SIDE_PX = 320
 _BACKGROUND = 127
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _DetectorInput:
     """Input of the detector, made from an image.
 
     Attributes:
@@ -38,7 +38,7 @@ class _View:
     border: int = 0
 
 
-def look(detector: FaceDetector, frame: Frame) -> Detections:
+def detect_faces(detector: FaceDetector, frame: Frame) -> Detections:
     """Detect the faces in an image.
 
     Args:
@@ -50,10 +50,10 @@ def look(detector: FaceDetector, frame: Frame) -> Detections:
 
     Raises:
         InvalidImageError: The pixels of the image cannot be read.
-        ExaminationError: The model failed.
+        FrameAnalysisError: The model failed.
     """
-    for view in _views(frame.width, frame.height, detector.stride):
-        (detections,) = detector.detect([_rendered(frame, view)], THRESHOLD)
+    for view in _detector_inputs(frame.width, frame.height, detector.stride):
+        (detections,) = detector.detect([_render(frame, view)], DETECTION_THRESHOLD)
         if len(detections):
             border = np.float32(view.border)
             inside = Detections(detections.boxes - border, detections.scores, detections.landmarks - border)
@@ -61,26 +61,26 @@ def look(detector: FaceDetector, frame: Frame) -> Detections:
     return Detections.empty()
 
 
-def _views(width: int, height: int, stride: int) -> Iterator[_View]:
+def _detector_inputs(width: int, height: int, stride: int) -> Iterator[_DetectorInput]:
     """Yield a medium size, a larger one for small faces, and a padded one for a face that fills the image."""
     longest = max(width, height)
-    yield _view(width, height, _LONGEST_SIDE, stride)
-    if longest > _LONGEST_SIDE:
-        yield _view(width, height, _CLOSER_SIDE, stride)
-    framed = _view(width, height, _FRAMED_SIDE, stride)
+    yield _scaled_input(width, height, _MEDIUM_SIDE_PX, stride)
+    if longest > _MEDIUM_SIDE_PX:
+        yield _scaled_input(width, height, _LARGE_SIDE_PX, stride)
+    framed = _scaled_input(width, height, _PADDED_SIDE_PX, stride)
     border = max(1, round(max(framed.width, framed.height) / 2 / stride)) * stride
-    yield _View(framed.width, framed.height, border)
+    yield _DetectorInput(framed.width, framed.height, border)
 
 
-def _view(width: int, height: int, longest: int, stride: int) -> _View:
+def _scaled_input(width: int, height: int, longest: int, stride: int) -> _DetectorInput:
     shrink = min(1.0, longest / max(width, height))
-    return _View(*(max(1, round(side * shrink / stride)) * stride for side in (width, height)))
+    return _DetectorInput(*(max(1, round(side * shrink / stride)) * stride for side in (width, height)))
 
 
-def _rendered(frame: Frame, view: _View) -> Image:
+def _render(frame: Frame, view: _DetectorInput) -> Image:
     try:
         image = frame.rgb(view.width, view.height)
-    except ExaminationError as error:
+    except FrameAnalysisError as error:
         raise InvalidImageError(error.message, "convert the image to JPEG or PNG") from error
     if not view.border:
         return image

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.ports.models import EmotionReader
-from framecloak.domain.reid.analysis import FaceAnalysis
+from framecloak.domain.reid.analysis import FaceAnalyzer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +26,21 @@ class RecognitionHealth:
     emotions: bool
 
 
-class Faces:
-    """Lazily loaded `FaceAnalysis`, shared by all callers.
+class LazyFaceAnalyzer:
+    """Lazily loaded `FaceAnalyzer`, shared by all callers.
 
     Args:
         load: Loads the models; takes seconds, and runs in a thread.
         emotions: Emotion model, also used by the analysis; None if there is none.
     """
 
-    def __init__(self, load: Callable[[], FaceAnalysis], emotions: EmotionReader | None = None) -> None:
+    def __init__(self, load: Callable[[], FaceAnalyzer], emotions: EmotionReader | None = None) -> None:
         self._load = load
         self._emotions = emotions
-        self._loaded: FaceAnalysis | None = None
+        self._loaded: FaceAnalyzer | None = None
         self._loading = asyncio.Lock()
 
-    async def analysis(self) -> FaceAnalysis:
+    async def analyzer(self) -> FaceAnalyzer:
         """Return the analysis, loading the models on the first call.
 
         Raises:
@@ -60,7 +60,7 @@ class Faces:
         return RecognitionHealth(
             detector=None if loaded is None else loaded.detector.card,
             recognizer=None if loaded is None else loaded.recognizer.card,
-            emotions=self._emotions is not None and await self._emotions.available(),
+            emotions=self._emotions is not None and await self._emotions.is_available(),
         )
 
     def close(self) -> None:

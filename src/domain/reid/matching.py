@@ -15,22 +15,22 @@ from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.faces import EmbeddingSpace
 
-Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
+VectorLike: TypeAlias = Sequence[float] | NDArray[np.floating]
 """A vector as sent by a caller."""
 
-Rows: TypeAlias = Sequence[Numbers] | NDArray[np.floating]
+MatrixLike: TypeAlias = Sequence[VectorLike] | NDArray[np.floating]
 """Vectors of equal length as sent by a caller."""
 
-_SQUARABLE = 1e-12, 1e15
+_SAFE_LENGTHS = 1e-12, 1e15
 """Range of float32 vector lengths whose squares neither underflow nor overflow."""
-_BLOCK = 256
+_BLOCK_ROWS = 256
 """Number of rows processed together: few enough to stay in one core's cache between two operations, and to be
 finished before other cores could help."""
 _HINT = "send what an analysis returned, unchanged"
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class SimilarityScale:
     """Interpretation of the cosine similarities of a model.
 
     Attributes:
@@ -44,15 +44,15 @@ class Likeness:
     usual: float
 
 
-USUAL_THRESHOLD = 0.4
+DEFAULT_THRESHOLD = 0.4
 """Usual minimum cosine of two faces of the same person, for ArcFace models."""
 
-_ARCFACE = Likeness(0.0, 0.3, USUAL_THRESHOLD)
-_LIKENESS = {
-    "antelopev2": _ARCFACE,
-    "buffalo_l": _ARCFACE,
-    "buffalo_s": _ARCFACE,
-    "dlib-resnet": Likeness(0.7, 0.9, 0.93),
+_ARCFACE_SCALE = SimilarityScale(0.0, 0.3, DEFAULT_THRESHOLD)
+_SCALES_BY_MODEL = {
+    "antelopev2": _ARCFACE_SCALE,
+    "buffalo_l": _ARCFACE_SCALE,
+    "buffalo_s": _ARCFACE_SCALE,
+    "dlib-resnet": SimilarityScale(0.7, 0.9, 0.93),
 }
 """Models that have been evaluated. All faces are similar to dlib: different persons reach 0.92, and one
 person starts at 0.95. `benchmarks/faces/recognition_roc.py` finds the best threshold for any model and any
@@ -72,7 +72,7 @@ class Match:
     similarity: float
 
 
-def compare(first: Numbers, second: Numbers) -> float:
+def compare(first: VectorLike, second: VectorLike) -> float:
     """Return the cosine similarity of two embeddings, -1 to 1.
 
     Raises:
@@ -82,7 +82,7 @@ def compare(first: Numbers, second: Numbers) -> float:
 
 
 def find_matches(
-    target: Numbers, embeddings: Rows, threshold: float, top_k: int | None = None
+    target: VectorLike, embeddings: MatrixLike, threshold: float, top_k: int | None = None
 ) -> list[Match]:
     """Return the embeddings that are similar to a target.
 
@@ -105,26 +105,26 @@ def find_matches(
         return []
     matrix = _matrix(embeddings, "embedding {row}")
     cosines = np.empty(len(matrix), np.float32)
-    for first in range(0, len(matrix), _BLOCK):
-        block, lengths = _with_lengths(matrix[first : first + _BLOCK], "embedding {row}", first)
+    for first in range(0, len(matrix), _BLOCK_ROWS):
+        block, lengths = _with_lengths(matrix[first : first + _BLOCK_ROWS], "embedding {row}", first)
         # Dividing n products is faster than normalising n x d numbers.
-        cosines[first : first + _BLOCK] = _held(_products(direction, block) / lengths)
-    return [Match(int(index), float(cosines[index])) for index in best(cosines, threshold, top_k)]
+        cosines[first : first + _BLOCK_ROWS] = _clipped(_products(direction, block) / lengths)
+    return [Match(int(index), float(cosines[index])) for index in best_indices(cosines, threshold, top_k)]
 
 
-def likeness(space: EmbeddingSpace) -> Likeness | None:
+def similarity_scale(space: EmbeddingSpace) -> SimilarityScale | None:
     """Return the interpretation of a space's cosines; None for a model that has not been evaluated."""
-    return _LIKENESS.get(space.name)
+    return _SCALES_BY_MODEL.get(space.name)
 
 
-def assumed_likeness(space: EmbeddingSpace) -> Likeness:
+def similarity_scale_or_default(space: EmbeddingSpace) -> SimilarityScale:
     """Return the interpretation of a space's cosines; that of ArcFace for a model not evaluated."""
-    return likeness(space) or _ARCFACE
+    return similarity_scale(space) or _ARCFACE_SCALE
 
 
-def usual_threshold(space: EmbeddingSpace) -> float:
+def default_threshold(space: EmbeddingSpace) -> float:
     """Return the usual minimum cosine of two faces of the same person in a space."""
-    return assumed_likeness(space).usual
+    return similarity_scale_or_default(space).usual
 
 
 def check_search(threshold: float, top_k: int | None) -> None:
@@ -139,7 +139,7 @@ def check_search(threshold: float, top_k: int | None) -> None:
         raise InvalidOptionError(f"top_k is {top_k}", "request at least one match")
 
 
-def best(cosines: FloatArray, threshold: float, top_k: int | None = None) -> NDArray[np.intp]:
+def best_indices(cosines: FloatArray, threshold: float, top_k: int | None = None) -> NDArray[np.intp]:
     """Return the indices of the highest of (n,) cosines, from ``threshold`` up, best first and stable."""
     indices = np.flatnonzero(cosines >= np.float32(threshold))
     return indices[np.argsort(-cosines[indices], kind="stable")][:top_k]
@@ -151,10 +151,10 @@ def similarities(direction: FloatArray, rows: FloatArray) -> FloatArray:
     Raises:
         InvalidEmbeddingError: Their lengths differ.
     """
-    return _held(_products(direction, rows))
+    return _clipped(_products(direction, rows))
 
 
-def unit_vector(numbers: Numbers, name: str = "the embedding") -> FloatArray:
+def unit_vector(numbers: VectorLike, name: str = "the embedding") -> FloatArray:
     """Return an embedding as (d,) float32 of unit length.
 
     Raises:
@@ -164,7 +164,7 @@ def unit_vector(numbers: Numbers, name: str = "the embedding") -> FloatArray:
     return np.asarray(row, np.float32)
 
 
-def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
+def unit_rows(rows: MatrixLike, name: str = "embedding {row}") -> FloatArray:
     """Return embeddings as a matrix of unit vectors.
 
     Args:
@@ -196,7 +196,7 @@ def _products(direction: FloatArray, rows: FloatArray) -> FloatArray:
     return np.asarray(rows @ direction, np.float32)
 
 
-def _held(cosines: FloatArray) -> FloatArray:
+def _clipped(cosines: FloatArray) -> FloatArray:
     return np.asarray(np.clip(cosines, -1, 1), np.float32)
 
 
@@ -216,10 +216,10 @@ def _with_lengths(matrix: FloatArray, name: str, first: int = 0) -> tuple[FloatA
     # Unaligned numbers, as msgpack may leave them, are read much faster after an aligned copy.
     matrix = np.require(matrix, np.float32, "A")
     lengths = _lengths(matrix)
-    shortest, longest = _SQUARABLE
+    shortest, longest = _SAFE_LENGTHS
     odd = ~((lengths > shortest) & (lengths < longest))
     if odd.any():
-        matrix = _rescued(matrix, np.flatnonzero(odd), name, first)
+        matrix = _rescale_extremes(matrix, np.flatnonzero(odd), name, first)
         lengths = _lengths(matrix)
     return matrix, lengths
 
@@ -229,7 +229,7 @@ def _lengths(matrix: FloatArray) -> FloatArray:
         return np.asarray(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), np.float32)
 
 
-def _rescued(matrix: FloatArray, odd: NDArray[np.intp], name: str, first: int) -> FloatArray:
+def _rescale_extremes(matrix: FloatArray, odd: NDArray[np.intp], name: str, first: int) -> FloatArray:
     """Rescale rows whose squares exceed the range of float32, and refuse zero and non-finite rows."""
     scaled = matrix.copy()
     for row in odd.tolist():
@@ -242,7 +242,7 @@ def _rescued(matrix: FloatArray, odd: NDArray[np.intp], name: str, first: int) -
     return scaled
 
 
-def _matrix(rows: Rows, name: str) -> FloatArray:
+def _matrix(rows: MatrixLike, name: str) -> FloatArray:
     """Return the rows as (n, d) float32."""
     if isinstance(rows, np.ndarray):
         if rows.ndim != 2:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.model.faces import Quality
 
-_MODEL = np.array(
+_HEAD_MODEL = np.array(
     [
         [-17.6, -20.4, 0.0],
         [17.6, -20.4, 0.0],
@@ -23,9 +23,9 @@ towards the camera. In x and y it is the alignment template of recognisers, made
 height of the nose, so a value in between is used."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_BLUR = 9
+_BLUR_PX = 9
 """Length of the averaging filter in pixels."""
-_BORDER = 0.2
+_MARGIN = 0.2
 """Share of the face crop that is ignored on each side: hair, background, and areas outside the image."""
 
 
@@ -55,16 +55,16 @@ def sharpness(chip: Image) -> float:
     Returns:
         0 to 1; 0 for a crop without any detail.
     """
-    margin = round(_BORDER * len(chip))
+    margin = round(_MARGIN * len(chip))
     luma = chip[margin : len(chip) - margin, margin : len(chip) - margin] @ _LUMA
-    return min(_detail_lost(luma), _detail_lost(luma.T))
+    return min(_lost_detail_share(luma), _lost_detail_share(luma.T))
 
 
-def _detail_lost(luma: FloatArray) -> float:
+def _lost_detail_share(luma: FloatArray) -> float:
     """Return the share of the differences between column neighbours that averaging the column removes."""
     sums = np.cumsum(luma, axis=0, dtype=np.float64)
-    blurred = (sums[_BLUR:] - sums[:-_BLUR]) / _BLUR
-    middle = luma[_BLUR // 2 + 1 : _BLUR // 2 + 1 + len(blurred)]
+    blurred = (sums[_BLUR_PX:] - sums[:-_BLUR_PX]) / _BLUR_PX
+    middle = luma[_BLUR_PX // 2 + 1 : _BLUR_PX // 2 + 1 + len(blurred)]
     before, after = np.abs(np.diff(middle, axis=0)), np.abs(np.diff(blurred, axis=0))
     total = float(before.sum())
     return float(np.maximum(before - after, 0).sum()) / total if total > 0 else 0.0
@@ -107,6 +107,6 @@ def _angles(
     return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
 
 
-_CENTRED = _MODEL - _MODEL.mean(axis=0)
+_CENTRED = _HEAD_MODEL - _HEAD_MODEL.mean(axis=0)
 _INVERSE = np.linalg.pinv(_CENTRED.T)
 """(5, 3): maps centred landmarks to the scaled first two rows of the rotation."""

@@ -15,49 +15,49 @@ from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
-from framecloak.domain.reid.face_search import MIN_FACE, look
+from framecloak.domain.reid.face_search import MIN_FACE_PX, detect_faces
 
-Turn: TypeAlias = Callable[[FloatArray], FloatArray]
+Rotation: TypeAlias = Callable[[FloatArray], FloatArray]
 """Function that rotates (n, dimension) vectors into the coordinates of stored ones, preserving cosines."""
 
 
-def as_they_are(vectors: FloatArray) -> FloatArray:
+def unrotated(vectors: FloatArray) -> FloatArray:
     """Return the vectors unchanged."""
     return vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Likenesses:
+class ReferenceEmbeddings:
     """Reference embeddings of persons.
 
     Attributes:
         vectors: (n, dimension) float32 of unit length; rotated by a secret rotation if they come from a
             gallery.
-        turn: Applies the same rotation to vectors to be compared.
+        rotate: Applies the same rotation to vectors to be compared.
     """
 
     vectors: FloatArray
-    turn: Turn = as_they_are
+    rotate: Rotation = unrotated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class People:
+class ReferencePeople:
     """A set of persons with reference faces.
 
     Attributes:
         reference: Name in the manifest: the id of a gallery, or the digest of a folder's images.
         space: Embedding space of the faces.
-        likenesses: Reference embeddings.
+        embeddings: Reference embeddings.
     """
 
     reference: str
     space: EmbeddingSpace
-    likenesses: Sequence[Likenesses]
+    embeddings: Sequence[ReferenceEmbeddings]
 
     @property
-    def faces(self) -> int:
+    def face_count(self) -> int:
         """Number of reference faces."""
-        return sum(len(group.vectors) for group in self.likenesses)
+        return sum(len(group.vectors) for group in self.embeddings)
 
     def similarities(self, vectors: FloatArray) -> FloatArray:
         """Return the highest similarity of each vector to any reference face.
@@ -69,19 +69,19 @@ class People:
             (n,) float32 cosines.
         """
         best = np.full(len(vectors), -1.0, np.float32)
-        for group in self.likenesses:
+        for group in self.embeddings:
             if len(group.vectors):
-                best = np.maximum(best, (group.turn(vectors) @ group.vectors.T).max(axis=1))
+                best = np.maximum(best, (group.rotate(vectors) @ group.vectors.T).max(axis=1))
         return np.asarray(np.clip(best, -1, 1), np.float32)
 
 
-def people_in_pictures(
-    pictures: Sequence[FrameSource], detector: FaceDetector, recognizer: FaceRecognizer
-) -> People:
+def reference_people(
+    images: Sequence[FrameSource], detector: FaceDetector, recognizer: FaceRecognizer
+) -> ReferencePeople:
     """Build the reference persons from photos, using the largest face of each.
 
     Args:
-        pictures: At least one image.
+        images: At least one image.
         detector: Face detector.
         recognizer: Computes the embeddings.
 
@@ -89,29 +89,29 @@ def people_in_pictures(
         FaceNotFoundError: An image shows no face.
         FaceTooSmallError: The largest face of an image is too small to be recognised.
         InvalidImageError: An image cannot be read.
-        ExaminationError: A model failed.
+        FrameAnalysisError: A model failed.
     """
-    chips = [_largest_face(picture, detector, recognizer) for picture in pictures]
+    chips = [_largest_face(picture, detector, recognizer) for picture in images]
     vectors = np.concatenate([recognizer.embed(chip) for chip in chips])
-    digests = sorted(picture.sha256() for picture in pictures)
+    digests = sorted(picture.sha256() for picture in images)
     reference = f"folder:{hashlib.sha256(''.join(digests).encode()).hexdigest()}"
-    return People(reference, recognizer.space, (Likenesses(vectors),))
+    return ReferencePeople(reference, recognizer.space, (ReferenceEmbeddings(vectors),))
 
 
-def _largest_face(picture: FrameSource, detector: FaceDetector, recognizer: FaceRecognizer) -> Image:
-    name = picture.info.name
-    with closing(picture.frames(0, 1)) as frames:
+def _largest_face(image: FrameSource, detector: FaceDetector, recognizer: FaceRecognizer) -> Image:
+    name = image.info.name
+    with closing(image.frames(0, 1)) as frames:
         frame = next(frames)
-    detections = look(detector, frame)
+    detections = detect_faces(detector, frame)
     if not len(detections):
         raise FaceNotFoundError(
             f"{name} shows no face", "remove it, or use an image that shows a face clearly"
         )
     sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
     largest = int(sides.prod(axis=1).argmax())
-    if sides[largest].min() < MIN_FACE:
+    if sides[largest].min() < MIN_FACE_PX:
         raise FaceTooSmallError(
             f"the largest face in {name} is {sides[largest].min():.0f} pixels wide or high",
-            f"use an image whose face has at least {MIN_FACE} pixels",
+            f"use an image whose face has at least {MIN_FACE_PX} pixels",
         )
     return recognizer.align(frame.rgb(frame.width, frame.height), detections.landmarks[[largest]])

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-class Queue(Protocol):
+class LaneQueue(Protocol):
     """Queue of work of one kind that runs in lanes."""
 
     @property
@@ -24,7 +24,7 @@ class Queue(Protocol):
         ...
 
 
-class Lanes:
+class ThreadLanes:
     """Fixed number of threads shared by several queues. An instance belongs to one event loop.
 
     Separate threads for each kind of work would compete for the cores and for Python's global lock. When a
@@ -39,14 +39,14 @@ class Lanes:
         self.count = count
         self._busy = 0
         self._pool = ThreadPoolExecutor(count, name)
-        self._queues: list[Queue] = []
+        self._queues: list[LaneQueue] = []
 
     @property
     def free(self) -> int:
         """Number of idle lanes."""
         return self.count - self._busy
 
-    def join(self, queue: Queue) -> None:
+    def register(self, queue: LaneQueue) -> None:
         """Register a queue to be started whenever a lane becomes free."""
         self._queues.append(queue)
 
@@ -57,7 +57,7 @@ class Lanes:
         self._busy += 1
         return asyncio.get_running_loop().run_in_executor(self._pool, work, items)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Release the lane of a call started by ``run``, and start waiting work."""
         self._busy -= 1
         for queue in sorted(self._queues, key=lambda queue: not queue.urgent):

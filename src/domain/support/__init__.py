@@ -1,1 +1,1 @@
-"""support."""
+"""Small tools without a topic of their own: retries, circuit breaker, canonical JSON."""

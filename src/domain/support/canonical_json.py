@@ -8,11 +8,11 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
 
-LARGEST_WHOLE = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON parser reads exactly."""
 
 
-def canonical(value: object) -> bytes:
+def canonical_json(value: object) -> bytes:
     """Serialise a value as RFC 8785: sorted keys, no whitespace, numbers as in ECMAScript, UTF-8.
 
     Args:
@@ -36,7 +36,7 @@ def _write(value: Any, out: list[str]) -> None:  # noqa: ANN401 - whatever JSON 
         case str():
             out.append(encode_basestring(value))
         case int():
-            if abs(value) > LARGEST_WHOLE:
+            if abs(value) > MAX_SAFE_INTEGER:
                 raise ValueError(f"{value} is too large for an integer in JSON")
             out.append(str(value))
         case float():

@@ -19,32 +19,32 @@ class CircuitBreaker:
     2007. An instance belongs to one event loop.
 
     Args:
-        failures: Number of consecutive failures after which calls are refused.
+        max_failures: Number of consecutive failures after which calls are refused.
         pause: Seconds until the first trial.
-        longest_pause: Maximum pause in seconds.
+        max_pause: Maximum pause in seconds.
         clock: Monotonic time in seconds.
     """
 
     def __init__(
         self,
-        failures: int = 3,
+        max_failures: int = 3,
         pause: float = 5.0,
-        longest_pause: float = 60.0,
+        max_pause: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most_failures = failures
+        self._max_failures = max_failures
         self._first_pause = pause
-        self._longest_pause = longest_pause
+        self._max_pause = max_pause
         self._clock = clock
         self._failures = 0
         self._pause = pause
         self._open_until: float | None = None
-        self._trial = False
+        self._trial_running = False
 
     @property
-    def refuses(self) -> bool:
+    def is_open(self) -> bool:
         """True if a call would be refused now."""
-        return self._open_until is not None and (self._trial or self._clock() < self._open_until)
+        return self._open_until is not None and (self._trial_running or self._clock() < self._open_until)
 
     async def run(self, action: Callable[[], Awaitable[Value]], failure: type[DomainError]) -> Value:
         """Run an action unless the circuit is open.
@@ -57,33 +57,33 @@ class CircuitBreaker:
         Raises:
             DomainError: ``failure``, either from the action or because the call was refused.
         """
-        if self.refuses:
+        if self.is_open:
             raise failure("the server failed several times and is not called for a while", "try again later")
-        is_trial = self._trial = self._open_until is not None
+        is_trial = self._trial_running = self._open_until is not None
         try:
             value = await action()
         except failure:
-            self._failed(is_trial=is_trial)
+            self._record_failure(is_trial=is_trial)
             raise
         except DomainError:
-            self._answered()
+            self._record_success()
             raise
         finally:
             if is_trial:
-                self._trial = False
-        self._answered()
+                self._trial_running = False
+        self._record_success()
         return value
 
-    def _failed(self, *, is_trial: bool) -> None:
+    def _record_failure(self, *, is_trial: bool) -> None:
         self._failures += 1
         if is_trial:
-            self._pause = min(2 * self._pause, self._longest_pause)
-        elif self._open_until is not None or self._failures < self._most_failures:
+            self._pause = min(2 * self._pause, self._max_pause)
+        elif self._open_until is not None or self._failures < self._max_failures:
             # Started before the pause, or too few failures so far.
             return
         self._open_until = self._clock() + self._pause
 
-    def _answered(self) -> None:
+    def _record_success(self) -> None:
         self._failures = 0
         self._pause = self._first_pause
         self._open_until = None

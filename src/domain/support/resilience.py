@@ -11,11 +11,11 @@ from framecloak.domain.errors import DatabaseUnavailableError, DomainError
 
 Value = TypeVar("Value")
 
-_ASK_AGAIN = 0.5
+_RECANCEL_SECONDS = 0.5
 """Seconds after which a task that ignored its cancellation is cancelled again."""
 
 
-async def uninterrupted(work: Awaitable[Value]) -> Value:
+async def run_to_completion(work: Awaitable[Value]) -> Value:
     """Run work to its end even if this task is cancelled meanwhile, and return its result.
 
     Raises:
@@ -37,7 +37,7 @@ async def uninterrupted(work: Awaitable[Value]) -> Value:
     raise cancellation
 
 
-async def ended(*tasks: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until all of them have ended, whatever their outcome.
 
     One cancellation is not always enough: a client library that converts its own timeout into an error can
@@ -47,7 +47,7 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
     while unfinished := [task for task in tasks if not task.done()]:
         for task in unfinished:
             task.cancel()
-        await asyncio.wait(unfinished, timeout=_ASK_AGAIN)
+        await asyncio.wait(unfinished, timeout=_RECANCEL_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -56,14 +56,14 @@ class Backoff:
     """Retries with exponential backoff while a server is unavailable.
 
     Attributes:
-        lasts: Seconds after which no further attempt is made.
+        total_seconds: Seconds after which no further attempt is made.
         first_pause: Seconds between the first two attempts; every further pause is twice as long.
-        longest_pause: Maximum pause in seconds.
+        max_pause: Maximum pause in seconds.
     """
 
-    lasts: float = 120.0
+    total_seconds: float = 120.0
     first_pause: float = 0.25
-    longest_pause: float = 10.0
+    max_pause: float = 10.0
 
     async def run(
         self,
@@ -80,7 +80,7 @@ class Backoff:
             DomainError: ``unavailable``; the server is still unavailable.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.lasts
+        end = loop.time() + self.total_seconds
         pause = self.first_pause
         while True:
             try:
@@ -89,4 +89,4 @@ class Backoff:
                 if loop.time() + pause > end:
                     raise
             await asyncio.sleep(pause)
-            pause = min(2 * pause, self.longest_pause)
+            pause = min(2 * pause, self.max_pause)

@@ -1,1 +1,1 @@
-"""videos."""
+"""Use cases of stored videos: upload, marks and grants."""

@@ -10,7 +10,7 @@ from framecloak.domain.model.videos import GrantRole, VideoGrant
 from framecloak.domain.ports.database import Database
 
 
-class Sharing:
+class GrantService:
     """Grants on stored videos.
 
     Args:

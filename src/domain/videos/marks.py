@@ -11,10 +11,10 @@ from framecloak.domain.model.segments import Region, Segment, require_within
 from framecloak.domain.model.videos import GrantRole, MarkedRegion, MarkedSegment
 from framecloak.domain.ports.database import Database, UnitOfWork
 
-LONGEST_LABEL = 200
+MAX_LABEL_LENGTH = 200
 
 
-class Marking:
+class MarkService:
     """Marks on videos. Callers who may edit a video may mark it.
 
     Args:
@@ -59,8 +59,8 @@ class Marking:
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
             segment.require_within(video.facts.frame_count)
-            marked = await work.marks.add_segment(video_id, segment, _label(label))
-            await _record(work, principal, "segment.mark", marked)
+            marked = await work.marks.add_segment(video_id, segment, _checked_label(label))
+            await _audit_segment(work, principal, "segment.mark", marked)
             await work.commit()
         return marked
 
@@ -93,9 +93,11 @@ class Marking:
                 marked.segment.end_frame if end_frame is None else end_frame,
             )
             limits.require_within(video.facts.frame_count)
-            changed = replace(marked, segment=limits, label=marked.label if label is None else _label(label))
+            changed = replace(
+                marked, segment=limits, label=marked.label if label is None else _checked_label(label)
+            )
             await work.marks.update_segment(changed)
-            await _record(work, principal, "segment.change", changed)
+            await _audit_segment(work, principal, "segment.change", changed)
             await work.commit()
         return changed
 
@@ -140,7 +142,7 @@ class Marking:
             facts = (await work.videos.get(video_id, principal, GrantRole.EDITOR)).facts
             size = facts.width, facts.height
             require_within([], [region], size=size, frame_count=facts.frame_count)
-            marked = await work.marks.add_region(video_id, region, _label(label))
+            marked = await work.marks.add_region(video_id, region, _checked_label(label))
             details = {"region_id": marked.id}
             await work.audit.add(principal, "region.mark", f"video:{video_id}", details)
             await work.commit()
@@ -162,14 +164,14 @@ class Marking:
             await work.commit()
 
 
-async def _record(work: UnitOfWork, principal: Principal, action: str, marked: MarkedSegment) -> None:
+async def _audit_segment(work: UnitOfWork, principal: Principal, action: str, marked: MarkedSegment) -> None:
     """Record a change of a segment in the audit log, without its label, which may name a patient."""
     limits = marked.segment
     details = {"segment_id": marked.id, "start_frame": limits.start_frame, "end_frame": limits.end_frame}
     await work.audit.add(principal, action, f"video:{marked.video_id}", details)
 
 
-def _label(label: str | None) -> str | None:
-    if label is not None and len(label) > LONGEST_LABEL:
-        raise InvalidOptionError(f"a label has at most {LONGEST_LABEL} characters", "shorten the label")
+def _checked_label(label: str | None) -> str | None:
+    if label is not None and len(label) > MAX_LABEL_LENGTH:
+        raise InvalidOptionError(f"a label has at most {MAX_LABEL_LENGTH} characters", "shorten the label")
     return label or None

@@ -32,15 +32,15 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page, UnitOfWork
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.video import ProbedVideo, VideoProber
-from framecloak.domain.videos.filenames import tidy
+from framecloak.domain.videos.filenames import sanitize_filename
 
-UPLOAD_LASTS = timedelta(hours=1)
-VIDEOS = "videos/"
+UPLOAD_TTL = timedelta(hours=1)
+VIDEO_KEY_PREFIX = "videos/"
 """Prefix of the object keys of videos."""
-UPLOADS = "uploads/"
+UPLOAD_KEY_PREFIX = "uploads/"
 """Prefix of the object keys of pending uploads."""
 
-VERDICTS = (
+INVALID_UPLOAD_ERRORS = (
     EmptyFileError,
     ImageTooLargeError,
     NoFramesError,
@@ -65,7 +65,7 @@ class StartedUpload:
     url: str = field(repr=False)
 
 
-class Collection:
+class VideoService:
     """Use cases of stored videos.
 
     Args:
@@ -107,10 +107,10 @@ class Collection:
             StorageUnavailableError: The store cannot be reached.
             StorageFullError: The store is full.
         """
-        key = f"{VIDEOS}{uuid4().hex}"
+        key = f"{VIDEO_KEY_PREFIX}{uuid4().hex}"
         digest = sha256()
-        await self._store.put(key, self._measured(chunks, digest.update))
-        return await self._register(principal, tidy(filename), key, digest.hexdigest())
+        await self._store.put(key, self._hashed_within_limit(chunks, digest.update))
+        return await self._register(principal, sanitize_filename(filename), key, digest.hexdigest())
 
     async def begin_upload(self, principal: Principal, filename: str) -> StartedUpload:
         """Start an upload that goes directly to the object store.
@@ -119,10 +119,10 @@ class Collection:
             StorageUnavailableError: The store cannot be reached.
         """
         upload_id = uuid4().hex
-        expires_at = self._clock.now() + UPLOAD_LASTS
-        key = f"{UPLOADS}{upload_id}"
-        upload = PendingUpload(upload_id, principal.user_id, tidy(filename), key, expires_at)
-        url = await self._store.presigned_put(key, UPLOAD_LASTS)
+        expires_at = self._clock.now() + UPLOAD_TTL
+        key = f"{UPLOAD_KEY_PREFIX}{upload_id}"
+        upload = PendingUpload(upload_id, principal.user_id, sanitize_filename(filename), key, expires_at)
+        url = await self._store.presigned_put(key, UPLOAD_TTL)
         async with self._database.unit_of_work() as work:
             await work.uploads.add(upload)
             await work.commit()
@@ -136,10 +136,10 @@ class Collection:
             StorageUnavailableError: The store cannot be reached.
             StorageFullError: The store is full.
         """
-        await self._require_expected(object_key)
+        await self._require_pending(object_key)
         await self._store.put(object_key, chunks)
         try:
-            await self._require_expected(object_key)
+            await self._require_pending(object_key)
         except UploadNotFoundError:
             # Completed while the bytes arrived: nothing else would delete them.
             await self._store.remove(object_key)
@@ -165,17 +165,19 @@ class Collection:
 
         async def take(work: UnitOfWork) -> None:
             # Checked against the start time: a long upload must not expire while it is being copied.
-            await work.uploads.take(upload_id, principal.user_id, started_at)
+            await work.uploads.claim(upload_id, principal.user_id, started_at)
 
-        key = f"{VIDEOS}{uuid4().hex}"
+        key = f"{VIDEO_KEY_PREFIX}{uuid4().hex}"
         digest = sha256()
         try:
             # Copied, so that a later PUT cannot replace what was hashed and probed.
-            await self._store.put(key, self._measured(self._store.read(upload.object_key), digest.update))
+            await self._store.put(
+                key, self._hashed_within_limit(self._store.read(upload.object_key), digest.update)
+            )
             video = await self._register(principal, upload.filename, key, digest.hexdigest(), take)
         except ObjectNotFoundError as error:
             raise UploadNotFoundError("nothing was uploaded", "PUT the file to the address first") from error
-        except VERDICTS:
+        except INVALID_UPLOAD_ERRORS:
             async with self._database.unit_of_work() as work:
                 with suppress(UploadNotFoundError):  # a concurrent completion failed the same way
                     await take(work)
@@ -225,7 +227,7 @@ class Collection:
         """
         video = await self.get(principal, video_id)
         try:
-            async with self._store.kept(video.object_key, self._scratch) as path:
+            async with self._store.cached_file(video.object_key, self._scratch) as path:
                 jpeg = await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
@@ -236,9 +238,9 @@ class Collection:
             await work.commit()
         return jpeg
 
-    async def _require_expected(self, object_key: str) -> None:
+    async def _require_pending(self, object_key: str) -> None:
         async with self._database.unit_of_work() as work:
-            if not await work.uploads.expects(object_key):
+            if not await work.uploads.is_pending(object_key):
                 raise UploadNotFoundError("no pending upload has this address", "begin a new upload")
 
     async def _discard(self, upload: PendingUpload) -> None:
@@ -252,7 +254,7 @@ class Collection:
         filename: str,
         key: str,
         digest: str,
-        take: Callable[[UnitOfWork], Awaitable[None]] | None = None,
+        claim: Callable[[UnitOfWork], Awaitable[None]] | None = None,
     ) -> Video:
         """Probe stored bytes and record them as a video; delete them if that fails.
 
@@ -261,12 +263,12 @@ class Collection:
             filename: Name given by the owner.
             key: Key of the bytes in the object store.
             digest: SHA-256 of the bytes, hex.
-            take: Run in the same transaction; fails for all but one of several concurrent callers.
+            claim: Run in the same transaction; fails for all but one of several concurrent callers.
         """
         try:
-            async with self._store.local(key, self._scratch) as path:
+            async with self._store.local_file(key, self._scratch) as path:
                 size = path.stat().st_size
-                probed = await self._probed(path, filename)
+                probed = await self._probe(path, filename)
             facts = VideoFacts(
                 sha256=digest,
                 size_bytes=size,
@@ -278,8 +280,8 @@ class Collection:
                 rotation=probed.rotation,
             )
             async with self._database.unit_of_work() as work:
-                if take:
-                    await take(work)
+                if claim:
+                    await claim(work)
                 video = await work.videos.add(principal.user_id, filename, key, facts, probed.frame_index)
                 await work.audit.add(principal, "video.upload", f"video:{video.id}", {"sha256": digest})
                 await work.commit()
@@ -288,7 +290,7 @@ class Collection:
             raise
         return video
 
-    async def _probed(self, path: Path, filename: str) -> ProbedVideo:
+    async def _probe(self, path: Path, filename: str) -> ProbedVideo:
         try:
             return await asyncio.to_thread(self._prober.probe, path)
         except DomainError as error:
@@ -296,7 +298,7 @@ class Collection:
             error.message = error.message.replace(path.name, filename)
             raise
 
-    async def _measured(
+    async def _hashed_within_limit(
         self, chunks: AsyncIterator[bytes], update: Callable[[bytes], None]
     ) -> AsyncIterator[bytes]:
         """Yield the chunks unchanged while hashing them; enforce the size limit."""

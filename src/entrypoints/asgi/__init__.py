@@ -1,1 +1,1 @@
-"""asgi."""
+"""ASGI building blocks that the API and the CLIP service share."""

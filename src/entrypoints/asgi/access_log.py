@@ -13,18 +13,16 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from framecloak.domain.model.accounts import Principal
 from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.asgi.headers import request_id
-from framecloak.entrypoints.runtime.logs import bound
+from framecloak.entrypoints.runtime.logs import log_context
 
 logger = logging.getLogger(__name__)
 
-ASKED_BY_MACHINES = frozenset(
-    {"/health", "/metrics", "/api/frames/anonymize/health", "/web/{release}/{name}"}
-)
+POLLED_PATHS = frozenset({"/health", "/metrics", "/api/frames/anonymize/health", "/web/{release}/{name}"})
 """Paths that are polled often or requested dozens of times by one page; logged at DEBUG."""
 
 _SUBJECT = "framecloak_subject"
 
-UNKNOWN = "unknown"
+UNKNOWN_PATH = "unknown"
 """Logged instead of an unknown path, which may contain a secret, such as a mistyped download link."""
 
 
@@ -48,22 +46,22 @@ def with_access_log(app: ASGIApp) -> ASGIApp:
                 status = message["status"]
             await send(message)
 
-        with bound(http_request_id=request_id(scope)):
+        with log_context(http_request_id=request_id(scope)):
             try:
                 await app(scope, receive, send_and_record)
             finally:
-                _tell(scope, status, monotonic() - started_at)
+                _log_request(scope, status, monotonic() - started_at)
 
     return wrapped
 
 
-def name_subject(scope: Scope, request_id: UUID) -> None:
+def set_log_subject(scope: Scope, request_id: UUID) -> None:
     """Add the id of the anonymisation request that an HTTP request created to its log line."""
     scope["state"][_SUBJECT] = request_id
 
 
-def _tell(scope: HTTPScope, status: int, seconds: float) -> None:
-    template: object = scope.get("path_template") or UNKNOWN
+def _log_request(scope: HTTPScope, status: int, seconds: float) -> None:
+    template: object = scope.get("path_template") or UNKNOWN_PATH
     path = str(template)
     caller: object = scope.get("user")
     subject = scope["state"].get(_SUBJECT) or scope.get("path_params", {}).get("request_id")
@@ -78,5 +76,5 @@ def _tell(scope: HTTPScope, status: int, seconds: float) -> None:
         "user_id": caller.user_id if isinstance(caller, Principal) else None,
         "client": client_address(scope),
     }
-    level = logging.DEBUG if path.rstrip("/") in ASKED_BY_MACHINES else logging.INFO
+    level = logging.DEBUG if path.rstrip("/") in POLLED_PATHS else logging.INFO
     logger.log(level, "request", extra=fields)

@@ -1,4 +1,4 @@
-"""client_address."""
+"""Network address that a call is counted for."""
 
 from __future__ import annotations
 

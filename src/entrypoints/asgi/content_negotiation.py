@@ -34,10 +34,10 @@ _DECODERS: dict[str, Callable[..., Any]] = {
     "application/x-msgpack": msgspec.msgpack.decode,
 }
 
-_UNDECIDED = {None, MediaType.JSON, JSON}
+_NEGOTIABLE = {None, MediaType.JSON, JSON}
 """Media types of responses that can also be sent as msgpack."""
 
-LARGE = 1024**2
+LARGE_BODY_BYTES = 1024**2
 """Size in bytes from which copies of a body are avoided and decoding it must not block other requests."""
 
 Model = TypeVar("Model")
@@ -64,7 +64,7 @@ class ApiRequest(Request[Any, Any, State]):
             RequestEntityTooLarge: the body exceeds the limit of the endpoint.
         """
         announced = self.content_length or 0
-        if self._body is not Empty or announced < LARGE:
+        if self._body is not Empty or announced < LARGE_BODY_BYTES:
             return await super().body()
         buffer, length = bytearray(), 0
         async for chunk in self.stream():
@@ -103,7 +103,7 @@ class BodyDTO(AbstractDTO[Model]):
             ClientException: the body cannot be decoded.
             InvalidBodyError: the body does not match the schema.
         """
-        return decode(value, self._media_type, self._wanted)
+        return decode(value, self._media_type, self._target_type)
 
     @property
     def _media_type(self) -> str:
@@ -111,7 +111,7 @@ class BodyDTO(AbstractDTO[Model]):
         return content_type.partition(";")[0].strip().lower()
 
     @property
-    def _wanted(self) -> Any:  # noqa: ANN401 - a type annotation has no narrower type
+    def _target_type(self) -> Any:  # noqa: ANN401 - a type annotation has no narrower type
         field = self.asgi_connection.route_handler.parsed_data_field
         return field.annotation if field else object
 
@@ -142,14 +142,14 @@ class BodyDTO(AbstractDTO[Model]):
         return False
 
 
-def decode(value: Encoded, media_type: str, wanted: Any, at: str = "") -> Any:  # noqa: ANN401 - of any type
+def decode(value: Encoded, media_type: str, target_type: Any, base_path: str = "") -> Any:  # noqa: ANN401 - of any type
     """Decode a body strictly as a type.
 
     Args:
         value: the body, or a part of it that was not decoded yet.
         media_type: media type of the body.
-        wanted: type of the result.
-        at: path of that part in the body, for error messages.
+        target_type: type of the result.
+        base_path: path of that part in the body, for error messages.
 
     Raises:
         UnsupportedMediaTypeError: the body is neither JSON nor msgpack.
@@ -160,9 +160,9 @@ def decode(value: Encoded, media_type: str, wanted: Any, at: str = "") -> Any:  
     if decoder is None:
         raise UnsupportedMediaTypeError(f"send {JSON} or {MSGPACK}, with a matching Content-Type")
     try:
-        return decoder(value, type=wanted, strict=True)
+        return decoder(value, type=target_type, strict=True)
     except msgspec.ValidationError as error:
-        raise InvalidBodyError((invalid_value(error, at),)) from error
+        raise InvalidBodyError((invalid_value(error, base_path),)) from error
     except msgspec.DecodeError as error:
         raise ClientException(f"the body cannot be decoded: {error}") from error
     except UnicodeDecodeError as error:
@@ -175,23 +175,23 @@ class BatchDTO(BodyDTO[Model]):
     """DTO for a list whose items are validated later: an invalid one must not reject the others."""
 
     @property
-    def _wanted(self) -> Any:  # noqa: ANN401 - as above
+    def _target_type(self) -> Any:  # noqa: ANN401 - as above
         return list[Any]
 
 
-def convert(value: object, wanted: type[Model], *, as_text: bool = False) -> Model:
+def convert(value: object, target_type: type[Model], *, allow_text: bool = False) -> Model:
     """Convert decoded data to a type.
 
     Args:
         value: plain values, lists and dictionaries.
-        wanted: type of the result.
-        as_text: whether numbers may be strings, as in forms and query parameters.
+        target_type: type of the result.
+        allow_text: whether numbers may be strings, as in forms and query parameters.
 
     Raises:
         InvalidBodyError: the data does not match the schema.
     """
     try:
-        return msgspec.convert(value, wanted, strict=not as_text)
+        return msgspec.convert(value, target_type, strict=not allow_text)
     except msgspec.ValidationError as error:
         raise InvalidBodyError((invalid_value(error),)) from error
 
@@ -220,8 +220,8 @@ class NegotiatedResponse(Response[Any]):
         type_encoders: TypeEncodersMap | None = None,
     ) -> ASGIResponse:
         """Return the response encoded in the format that the client prefers."""
-        if self.media_type in _UNDECIDED and media_type in _UNDECIDED:
-            self.media_type = media_type = _preferred(request)
+        if self.media_type in _NEGOTIABLE and media_type in _NEGOTIABLE:
+            self.media_type = media_type = _preferred_media_type(request)
         return super().to_asgi_response(
             app,
             request,
@@ -236,7 +236,7 @@ class NegotiatedResponse(Response[Any]):
         )
 
 
-def _preferred(request: Request[Any, Any, Any]) -> str:
+def _preferred_media_type(request: Request[Any, Any, Any]) -> str:
     return MSGPACK if prefers_msgpack(request) else JSON
 
 

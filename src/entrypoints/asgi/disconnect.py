@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from litestar.exceptions import HTTPException
 
-from framecloak.domain.support.resilience import ended
+from framecloak.domain.support.resilience import cancel_and_wait
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
 
 Result = TypeVar("Result")
 
 
-class ClientGoneError(HTTPException):
+class ClientDisconnectedError(HTTPException):
     """Error raised when the client has disconnected.
 
     The status 499 is the one that nginx logs in this case; it appears only in logs and metrics.
@@ -26,7 +26,7 @@ class ClientGoneError(HTTPException):
         super().__init__("the client disconnected before the response")
 
 
-async def unless_client_leaves(request: ApiRequest, work: Coroutine[Any, Any, Result]) -> Result:
+async def cancel_on_disconnect(request: ApiRequest, work: Coroutine[Any, Any, Result]) -> Result:
     """Return the result of some work, and cancel it if the client disconnects.
 
     Neither the server nor the framework does that. Use it for long work without side effects only: writes
@@ -37,21 +37,21 @@ async def unless_client_leaves(request: ApiRequest, work: Coroutine[Any, Any, Re
         work: coroutine to run.
 
     Raises:
-        ClientGoneError: the client disconnected first; the work has ended.
+        ClientDisconnectedError: the client disconnected first; the work has ended.
         Exception: any exception of the work.
     """
-    disconnect = asyncio.create_task(_hang_up(request))
+    disconnect = asyncio.create_task(_wait_for_disconnect(request))
     task = asyncio.create_task(work)
     try:
         await asyncio.wait((task, disconnect), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise ClientGoneError
+            raise ClientDisconnectedError
         return task.result()
     finally:
-        await ended(task, disconnect)
+        await cancel_and_wait(task, disconnect)
 
 
-async def _hang_up(request: ApiRequest) -> None:
+async def _wait_for_disconnect(request: ApiRequest) -> None:
     """Wait until the client disconnects, which the server signals in place of further body messages."""
     while (await request.receive())["type"] != "http.disconnect":
         continue

@@ -9,13 +9,13 @@ from uuid import uuid4
 
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
-REQUEST_ID = "X-Request-ID"
+REQUEST_ID_HEADER = "X-Request-ID"
 
 _REQUEST_ID_KEY = b"x-request-id"
-_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _STATE_KEY = "framecloak_request_id"
 
-_POLICIES = (
+_FIXED_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -39,7 +39,7 @@ _CONSOLE_POLICY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Policies:
+class SecurityHeaders:
     """Configurable security headers.
 
     Attributes:
@@ -68,7 +68,7 @@ class Policies:
         if not self.frame_ancestors:
             # For older browsers without support for frame-ancestors; it cannot list origins.
             yield b"x-frame-options", b"DENY"
-        yield from _POLICIES
+        yield from _FIXED_HEADERS
         if self.hsts_seconds:
             hsts = f"max-age={self.hsts_seconds}; includeSubDomains"
             yield b"strict-transport-security", hsts.encode("ascii")
@@ -79,12 +79,12 @@ def request_id(scope: Scope) -> str:
     state = scope["state"]
     if _STATE_KEY not in state:
         sent = next((value for name, value in scope["headers"] if name == _REQUEST_ID_KEY), b"")
-        state[_STATE_KEY] = sent.decode("ascii") if _ACCEPTABLE_ID.fullmatch(sent) else uuid4().hex
+        state[_STATE_KEY] = sent.decode("ascii") if _VALID_ID.fullmatch(sent) else uuid4().hex
     result: str = state[_STATE_KEY]
     return result
 
 
-def standard_headers(policies: Policies) -> BeforeMessageSendHookHandler:
+def standard_headers(policies: SecurityHeaders) -> BeforeMessageSendHookHandler:
     """Return a hook that adds the headers to each response unless a handler has set them."""
     lines = tuple(policies.headers())
 

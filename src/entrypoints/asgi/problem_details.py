@@ -16,7 +16,7 @@ from litestar.types import ExceptionHandlersMap, Scope
 
 from framecloak.domain.accounts.passwords import TooManySignInsError
 from framecloak.domain.errors import DomainError, OverloadedError, TooManyAttemptsError
-from framecloak.domain.errors.base import UNEXPECTED
+from framecloak.domain.errors.base import UNEXPECTED_ERROR
 from framecloak.entrypoints.asgi.headers import request_id
 from framecloak.entrypoints.schemas.problems import FieldError, Problem
 
@@ -155,7 +155,7 @@ class RateExceededError(TooManyAttemptsError):
         self.limit = limit
 
 
-def title_of(code: str) -> str:
+def problem_title(code: str) -> str:
     """Return the title of a code, such as ``Video not found``."""
     return code.replace("_", " ").capitalize()
 
@@ -166,7 +166,7 @@ def problem(
     """Build problem details with a stable code."""
     return Problem(
         type=f"urn:framecloak:problem:{code}",
-        title=title_of(code),
+        title=problem_title(code),
         status=status,
         detail=detail,
         code=code,
@@ -184,7 +184,7 @@ def domain_problem(error: DomainError) -> Problem:
     status = STATUS_BY_CODE.get(code, 500)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", error.code, error)
-    public = error.told()
+    public = error.user_message()
     return problem(code, status, public.message, hint=public.hint)
 
 
@@ -193,15 +193,15 @@ def invalid_body_problem(error: InvalidBodyError) -> Problem:
     return problem("validation_failed", 422, error.detail, errors=error.errors)
 
 
-def invalid_value(error: msgspec.ValidationError, at: str = "") -> FieldError:
+def invalid_value(error: msgspec.ValidationError, base_path: str = "") -> FieldError:
     """Return the invalid field of a body and the reason, from the error message of msgspec.
 
     Args:
         error: validation error of msgspec.
-        at: path in the body of the part that was validated.
+        base_path: path in the body of the part that was validated.
     """
     message, _, path = str(error).partition(" - at `$")
-    return FieldError(field=f"{at}{path.rstrip('`')}".lstrip("."), message=message)
+    return FieldError(field=f"{base_path}{path.rstrip('`')}".lstrip("."), message=message)
 
 
 def error_code(scope: Scope) -> str | None:
@@ -210,16 +210,17 @@ def error_code(scope: Scope) -> str | None:
     return code
 
 
-def _answer(
-    request: AnyRequest, found: Problem, headers: Mapping[str, str] | None = None
+def problem_response(
+    request: AnyRequest, details: Problem, headers: Mapping[str, str] | None = None
 ) -> Response[Problem]:
-    request.scope["state"][_CODE_KEY] = found.code
-    return Response(found, status_code=found.status, media_type=PROBLEM_TYPE, headers=headers)
+    """Return an error response, and note its code for the access log and the metrics."""
+    request.scope["state"][_CODE_KEY] = details.code
+    return Response(details, status_code=details.status, media_type=PROBLEM_TYPE, headers=headers)
 
 
 def _on_domain_error(request: AnyRequest, error: DomainError) -> Response[Problem]:
     details = domain_problem(error)
-    return _answer(request, details, dict(_domain_headers(error, details.status)))
+    return problem_response(request, details, dict(_domain_headers(error, details.status)))
 
 
 def _domain_headers(error: DomainError, status: int) -> Iterator[tuple[str, str]]:
@@ -244,7 +245,7 @@ def _on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Pr
         return _on_unexpected(request, error)
     code = CODE_BY_STATUS.get(status, "bad_request")
     detail = "the request is not valid" if errors else _CONTROL_CHARACTERS.sub(" ", error.detail)
-    return _answer(request, problem(code, status, detail, errors=errors), error.headers)
+    return problem_response(request, problem(code, status, detail, errors=errors), error.headers)
 
 
 def _field_errors(error: HTTPException) -> tuple[FieldError, ...]:
@@ -253,21 +254,21 @@ def _field_errors(error: HTTPException) -> tuple[FieldError, ...]:
     if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
         return ()
     return tuple(
-        FieldError(field=str(entry.get("key", "")), message=_explained(entry))
+        FieldError(field=str(entry.get("key", "")), message=_error_message(entry))
         for entry in error.extra
         if isinstance(entry, dict)
     )
 
 
-def _explained(one: Mapping[str, object]) -> str:
+def _error_message(entry: Mapping[str, object]) -> str:
     # Litestar reports a missing body as a missing key of a dictionary.
-    return "a body is required" if one.get("key") == "data" else str(one.get("message", ""))
+    return "a body is required" if entry.get("key") == "data" else str(entry.get("message", ""))
 
 
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Problem]:
     logger.error("request %s failed", request_id(request.scope), exc_info=error)
     hint = f"quote {request_id(request.scope)} when you report the error"
-    return _answer(request, problem("internal_error", 500, UNEXPECTED.message, hint=hint))
+    return problem_response(request, problem("internal_error", 500, UNEXPECTED_ERROR.message, hint=hint))
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

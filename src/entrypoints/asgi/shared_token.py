@@ -8,7 +8,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 
 
-def shows_token(connection: ASGIConnection[Any, Any, Any, Any], token: str) -> bool:
+def has_bearer_token(connection: ASGIConnection[Any, Any, Any, Any], token: str) -> bool:
     """Return True if a request carries a bearer token; False if the expected token is empty.
 
     Args:

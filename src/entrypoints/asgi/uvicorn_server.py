@@ -13,13 +13,13 @@ from litestar.types import ASGIApp
 
 from framecloak.domain.errors import InvalidSettingError
 
-BACKLOG = 2048
+MAX_BACKLOG = 2048
 """Maximum number of connections that wait to be accepted."""
 
 DRAIN_SECONDS = 5
 """Seconds that running requests have to finish after a stop."""
 
-IDLE_SECONDS = 65
+KEEP_ALIVE_SECONDS = 65
 """Seconds that an idle connection is kept; more than the minute for which load balancers reuse theirs."""
 
 
@@ -41,7 +41,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(BACKLOG)
+            listener.listen(MAX_BACKLOG)
         except OSError:
             listener.close()
             raise
@@ -53,7 +53,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-def address_of(listener: socket.socket) -> str:
+def local_url(listener: socket.socket) -> str:
     """Return the URL under which a browser on this machine reaches a listening socket."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 -- compared with, not bound to
@@ -81,12 +81,12 @@ async def serve_app(
             lifespan="on",
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=trusted_proxies or None,
-            timeout_keep_alive=IDLE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
-            backlog=BACKLOG,
+            backlog=MAX_BACKLOG,
         )
     )
-    _leave_what_lasts_out_of_garbage_collection()
+    _freeze_garbage_collection()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -95,7 +95,7 @@ async def serve_app(
     await serving
 
 
-def _leave_what_lasts_out_of_garbage_collection() -> None:
+def _freeze_garbage_collection() -> None:
     """Exclude permanent objects such as modules and routes, whose scan pauses the process for 0.1 s."""
     gc.collect()
     gc.freeze()

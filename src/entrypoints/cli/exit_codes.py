@@ -17,7 +17,7 @@ ITEMS_REJECTED = 4
 REQUEST_FAILED = 5
 CLEANUP_INCOMPLETE = 6
 INTERNAL = 70
-KILLED_BY = 128
+SIGNAL_EXIT_BASE = 128
 """Exit code after a signal, minus the number of the signal, as in shells."""
 
 EXIT_CODES = {
@@ -111,7 +111,7 @@ SERVICE_EXIT_CODES = {
 """Additional exit codes by ``DomainError.code`` of the service and its management commands."""
 
 
-VERDICT_EXIT_CODES = {
+VERIFICATION_EXIT_CODES = {
     "no_signature": 60,
     "wrong_key": 61,
     "bad_signature": 62,
@@ -156,11 +156,11 @@ def describe_reid_exit_codes() -> str:
     return _table((code, name.replace("_", " ")) for name, code in REID_EXIT_CODES.items())
 
 
-def describe_verdict_exit_codes() -> str:
+def describe_verification_exit_codes() -> str:
     """Return the table of exit codes for ``verify --help``."""
     rows = [
         (SUCCESS, "genuine: everything matches the signature"),
-        *((code, name.replace("_", " ")) for name, code in VERDICT_EXIT_CODES.items()),
+        *((code, name.replace("_", " ")) for name, code in VERIFICATION_EXIT_CODES.items()),
     ]
     return _table(rows)
 

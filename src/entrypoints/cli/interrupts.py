@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import asyncio
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TERMINATION_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
@@ -26,13 +26,13 @@ class Interrupted(BaseException):
         self.number = number
 
 
-def heeded_signals() -> list[signal.Signals]:
+def termination_signals() -> list[signal.Signals]:
     """Return the termination signals, except those that the parent process ignores, as with ``nohup``."""
-    return [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    return [number for number in _TERMINATION_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
-def signals_raise() -> Generator[None, None, None]:
+def raise_on_signals() -> Generator[None, None, None]:
     """Raise ``Interrupted`` on the first termination signal, and ignore later ones during the clean-up."""
 
     def interrupt(number: int, _: FrameType | None) -> NoReturn:
@@ -40,7 +40,7 @@ def signals_raise() -> Generator[None, None, None]:
             signal.signal(ending, signal.SIG_IGN)
         raise Interrupted(number)
 
-    previous = {number: signal.getsignal(number) for number in heeded_signals()}
+    previous = {number: signal.getsignal(number) for number in termination_signals()}
     for number in previous:
         signal.signal(number, interrupt)
     try:
@@ -51,7 +51,7 @@ def signals_raise() -> Generator[None, None, None]:
 
 
 @contextmanager
-def signals_set(stop: asyncio.Event) -> Generator[None, None, None]:
+def set_on_signals(stop: asyncio.Event) -> Generator[None, None, None]:
     """Set an event on every termination signal, for processes that serve until they are stopped.
 
     Must be entered inside the event loop that the event belongs to.
@@ -60,7 +60,7 @@ def signals_set(stop: asyncio.Event) -> Generator[None, None, None]:
     from asyncio import get_running_loop  # noqa: PLC0415 - as the comment says
 
     loop = get_running_loop()
-    previous = {number: signal.getsignal(number) for number in heeded_signals()}
+    previous = {number: signal.getsignal(number) for number in termination_signals()}
     for number in previous:
         loop.add_signal_handler(number, stop.set)
     try:

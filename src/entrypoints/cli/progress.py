@@ -26,13 +26,13 @@ from rich.table import Table
 from rich.text import Text
 
 from framecloak.domain.anonymization.model.boxes import Origin
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 
 if TYPE_CHECKING:
-    from framecloak.entrypoints.cli.redact.outcome import Outcome
+    from framecloak.entrypoints.cli.redact.outcome import RedactionResult
 
 
-class Voice(Enum):
+class OutputMode(Enum):
     """Form of the output: text, JSON or none."""
 
     HUMAN = auto()
@@ -44,15 +44,15 @@ class Monitor:
     """Progress bar on standard error, and report on standard output.
 
     Args:
-        voice: Form of the output.
+        mode: Form of the output.
     """
 
-    def __init__(self, voice: Voice = Voice.HUMAN) -> None:
-        self._voice = voice
+    def __init__(self, mode: OutputMode = OutputMode.HUMAN) -> None:
+        self._mode = mode
 
-    def say(self, line: str) -> None:
+    def show_message(self, line: str) -> None:
         """Print a line, in text output only."""
-        if self._voice is Voice.HUMAN:
+        if self._mode is OutputMode.HUMAN:
             click.echo(line)
 
     @contextmanager
@@ -62,14 +62,14 @@ class Monitor:
             yield lambda: bar.advance(task)
 
     @contextmanager
-    def distant_progress(self, frames: int) -> Generator[Callable[[int], None], None, None]:
+    def remote_progress(self, frames: int) -> Generator[Callable[[int], None], None, None]:
         """Show a progress bar for remote work; yields a function to call with the number of frames done."""
         with self._bar(frames) as (bar, task):
             yield lambda done: bar.update(task, completed=done)
 
     @contextmanager
     def _bar(self, frames: int) -> Generator[tuple[Progress, TaskID], None, None]:
-        visible = self._voice is Voice.HUMAN and sys.stderr.isatty()
+        visible = self._mode is OutputMode.HUMAN and sys.stderr.isatty()
         columns = (
             TextColumn("Redacting"),
             BarColumn(),
@@ -82,11 +82,11 @@ class Monitor:
         with Progress(*columns, console=console, disable=not visible, transient=True) as bar:
             yield bar, bar.add_task("frames", total=frames)
 
-    def report(self, outcome: Outcome) -> None:
+    def report(self, outcome: RedactionResult) -> None:
         """Print the report."""
-        if self._voice is Voice.JSON:
+        if self._mode is OutputMode.JSON:
             click.echo(json.dumps(_as_json(outcome)))
-        elif self._voice is Voice.HUMAN:
+        elif self._mode is OutputMode.HUMAN:
             Console().print(_as_table(outcome))
 
 
@@ -97,7 +97,7 @@ class _FramesPerSecond(ProgressColumn):
         return Text(f"{task.speed:.1f} frames/s" if task.speed else "")
 
 
-def _as_table(outcome: Outcome) -> Table:
+def _as_table(outcome: RedactionResult) -> Table:
     summary = outcome.summary
     boxes = summary.boxes
     table = Table(show_header=False, title="Redacted", title_justify="left")
@@ -107,20 +107,20 @@ def _as_table(outcome: Outcome) -> Table:
         "frames": f"{summary.frames}",
         "blanked frames": f"{summary.blanked}",
         "tracks": f"{summary.tracks}",
-        "boxes": ", ".join(f"{summary.kinds[kind]} {kind}" for kind in Kind),
+        "boxes": ", ".join(f"{summary.kinds[kind]} {kind}" for kind in TargetKind),
         "evidence": ", ".join(
             f"{boxes[origin]} {origin}" for origin in Origin if origin is not Origin.REGION
         ),
         "regions": f"{boxes[Origin.REGION]}",
         "speed": f"{outcome.frames_per_second:.1f} frames/s, {outcome.seconds:.1f} s",
-        "output": f"{outcome.output} ({_size(outcome.size)})",
+        "output": f"{outcome.output} ({_format_size(outcome.size)})",
     }
     for name, value in rows.items():
         table.add_row(name, Text(value, overflow="fold"))
     return table
 
 
-def _as_json(outcome: Outcome) -> dict[str, object]:
+def _as_json(outcome: RedactionResult) -> dict[str, object]:
     summary = outcome.summary
     return {
         "output": str(outcome.output),
@@ -129,7 +129,7 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
         "blanked": summary.blanked,
         "tracks": summary.tracks,
         "faces": summary.faces,
-        "kinds": {str(kind): summary.kinds[kind] for kind in Kind},
+        "kinds": {str(kind): summary.kinds[kind] for kind in TargetKind},
         "boxes": {str(origin): summary.boxes[origin] for origin in Origin},
         "seconds": round(outcome.seconds, 3),
         "frames_per_second": round(outcome.frames_per_second, 2),
@@ -137,7 +137,7 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _size(size: float) -> str:
+def _format_size(size: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -11,20 +11,20 @@ import click
 from framecloak.domain.errors import InputNotFoundError, ObjectNotFoundError, UnreadableArchiveError
 from framecloak.entrypoints.cli.exit_codes import (
     SUCCESS,
-    VERDICT_EXIT_CODES,
-    describe_verdict_exit_codes,
+    VERIFICATION_EXIT_CODES,
+    describe_verification_exit_codes,
 )
 from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 
 if TYPE_CHECKING:
-    from framecloak.domain.anonymization.results.verification import Verdict
+    from framecloak.domain.anonymization.results.verification import VerificationResult
 
-_PRINTED = 20
+_MAX_PRINTED = 20
 
 _EPILOG = f"""\
 \b
 Exit codes, by the most severe problem
-{describe_verdict_exit_codes()}
+{describe_verification_exit_codes()}
 """
 
 
@@ -50,10 +50,10 @@ def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_jso
     # The model libraries are not needed, and importing them is slow.
     from framecloak.adapters.media.video.mp4_reader import Mp4Reader  # noqa: PLC0415
     from framecloak.adapters.media.zip.archive import ZipReader  # noqa: PLC0415
-    from framecloak.adapters.security.signing import is_signed  # noqa: PLC0415
+    from framecloak.adapters.security.signing import verify_signature  # noqa: PLC0415
     from framecloak.domain.anonymization.results import verification  # noqa: PLC0415
 
-    expected_key, own_key = _given_key(key_file), _own_key(data_dir)
+    expected_key, own_key = _key_from_file(key_file), _own_key(data_dir)
     if not archive.is_file():
         raise InputNotFoundError(f"there is no file {archive}", "check the path")
     try:
@@ -62,12 +62,12 @@ def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_jso
         hint = "give a result ZIP of framecloak"
         raise UnreadableArchiveError(f"{archive.name} is not a readable ZIP", hint) from error
     with reader:
-        verdict = verification.verify(reader, is_signed, Mp4Reader(), expected_key, own_key)
-    _print(archive, verdict, as_json=as_json)
-    return SUCCESS if verdict.worst is None else VERDICT_EXIT_CODES[verdict.worst]
+        verdict = verification.verify_archive(reader, verify_signature, Mp4Reader(), expected_key, own_key)
+    _print_result(archive, verdict, as_json=as_json)
+    return SUCCESS if verdict.worst is None else VERIFICATION_EXIT_CODES[verdict.worst]
 
 
-def _given_key(file: Path | None) -> bytes | None:
+def _key_from_file(file: Path | None) -> bytes | None:
     from framecloak.adapters.security.signing import from_pem  # noqa: PLC0415
 
     if file is None:
@@ -87,28 +87,28 @@ def _own_key(data_dir: str | None) -> bytes | None:
     return result_signer(settings).public_key if has_secret(settings) else None
 
 
-def _print(archive: Path, verdict: Verdict, *, as_json: bool) -> None:
+def _print_result(archive: Path, result: VerificationResult, *, as_json: bool) -> None:
     if as_json:
         document = {
-            "genuine": verdict.worst is None,
-            "problem": verdict.worst,
-            "key_id": verdict.key_id,
-            "frames": verdict.frames,
-            "files": verdict.files,
+            "genuine": result.worst is None,
+            "problem": result.worst,
+            "key_id": result.key_id,
+            "frames": result.frame_count,
+            "files": result.file_count,
             "findings": [
-                {"problem": finding.problem, "subject": finding.subject, "detail": finding.detail}
-                for finding in verdict.findings
+                {"problem": finding.kind, "subject": finding.subject, "detail": finding.detail}
+                for finding in result.problems
             ],
         }
         click.echo(json.dumps(document))
         return
-    if verdict.worst is None:
-        click.echo(f"{archive.name} is genuine: {verdict.frames} frames, signed with key {verdict.key_id}")
+    if result.worst is None:
+        click.echo(f"{archive.name} is genuine: {result.frame_count} frames, signed with key {result.key_id}")
         return
-    click.echo(f"{archive.name}: {verdict.worst.replace('_', ' ')}")
-    for finding in verdict.findings[:_PRINTED]:
+    click.echo(f"{archive.name}: {result.worst.replace('_', ' ')}")
+    for finding in result.problems[:_MAX_PRINTED]:
         click.echo(f"  {_printable(finding.subject)}: {_printable(finding.detail)}")
-    remaining = len(verdict.findings) - _PRINTED
+    remaining = len(result.problems) - _MAX_PRINTED
     if remaining > 0:
         click.echo(f"  and {remaining} more; --json lists all of them")
 

@@ -1,1 +1,1 @@
-"""clip."""
+"""The CLIP service: emotions for API processes that have no model of their own."""

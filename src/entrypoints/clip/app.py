@@ -20,16 +20,16 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody, SkipValidation
 from msgspec import Meta
 
-from framecloak.adapters.vision.emotions.clip_protocol import EmotionsAnswer, EmotionsOrder
+from framecloak.adapters.vision.emotions.clip_protocol import EmotionsRequest, EmotionsResponse
 from framecloak.domain.errors import NotAuthenticatedError
 from framecloak.domain.imaging.detections import Image, ModelCard
 from framecloak.domain.ports.models import EmotionReader
 from framecloak.entrypoints.asgi.access_log import with_access_log
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, BodyDTO, NegotiatedResponse
-from framecloak.entrypoints.asgi.disconnect import unless_client_leaves
-from framecloak.entrypoints.asgi.headers import Policies, standard_headers
+from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
+from framecloak.entrypoints.asgi.headers import SecurityHeaders, standard_headers
 from framecloak.entrypoints.asgi.problem_details import EXCEPTION_HANDLERS, InvalidBodyError
-from framecloak.entrypoints.asgi.shared_token import shows_token
+from framecloak.entrypoints.asgi.shared_token import has_bearer_token
 from framecloak.entrypoints.asgi.uvicorn_server import serve_app
 from framecloak.entrypoints.composition.emotions import local_emotion_reader
 from framecloak.entrypoints.schemas.common import View
@@ -56,8 +56,8 @@ class ClipServiceConfig:
     max_body_bytes: int = 64 * 1024**2
 
 
-TheConfig: TypeAlias = NamedDependency[SkipValidation[ClipServiceConfig]]
-TheReader: TypeAlias = NamedDependency[SkipValidation[EmotionReader]]
+ConfigDep: TypeAlias = NamedDependency[SkipValidation[ClipServiceConfig]]
+EmotionReaderDep: TypeAlias = NamedDependency[SkipValidation[EmotionReader]]
 
 
 class ClipHealthView(View, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: Base
     """
     del handler
     token: str = connection.app.state.token
-    if token and not shows_token(connection, token):
+    if token and not has_bearer_token(connection, token):
         raise NotAuthenticatedError(
             "a valid token is required", "send CLIP_SERVICE_TOKEN of the service as bearer token"
         )
@@ -90,12 +90,12 @@ def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: Base
 
 @post("/emotions", operation_id="readEmotions", status_code=200, guards=[_require_token])
 async def read_emotions(
-    data: JSONBody[EmotionsOrder], request: ApiRequest, reader: TheReader, config: TheConfig
-) -> EmotionsAnswer:
+    data: JSONBody[EmotionsRequest], request: ApiRequest, reader: EmotionReaderDep, config: ConfigDep
+) -> EmotionsResponse:
     """Read the emotions of each face; concurrent requests are batched into shared model calls."""
-    images = _images(data, config.max_images)
-    probabilities = await unless_client_leaves(request, reader.read(images))
-    return EmotionsAnswer(
+    images = _decode_images(data, config.max_images)
+    probabilities = await cancel_on_disconnect(request, reader.read(images))
+    return EmotionsResponse(
         model=config.card.name,
         emotions=reader.emotions,
         probabilities=tuple(tuple(row) for row in probabilities.tolist()),
@@ -103,9 +103,9 @@ async def read_emotions(
 
 
 @get("/health", operation_id="getHealth")
-async def health(reader: TheReader, config: TheConfig) -> Response[ClipHealthView]:
+async def health(reader: EmotionReaderDep, config: ConfigDep) -> Response[ClipHealthView]:
     """Health check for containers and clients; needs no token."""
-    available = await reader.available()
+    available = await reader.is_available()
     view = ClipHealthView(
         status="healthy" if available else "unhealthy",
         model=config.card.name,
@@ -116,22 +116,24 @@ async def health(reader: TheReader, config: TheConfig) -> Response[ClipHealthVie
     return NegotiatedResponse(view, status_code=200 if available else 503)
 
 
-def _images(order: EmotionsOrder, most: int) -> list[Image]:
+def _decode_images(body: EmotionsRequest, max_images: int) -> list[Image]:
     """Return the images of a request.
 
     Raises:
         InvalidBodyError: there are too many images, or the data of one does not match its size.
     """
-    if len(order.images) > most:
-        raise InvalidBodyError((FieldError(field="images", message=f"at most {most} images are allowed"),))
+    if len(body.images) > max_images:
+        raise InvalidBodyError(
+            (FieldError(field="images", message=f"at most {max_images} images are allowed"),)
+        )
     incomplete = tuple(
         FieldError(field=f"images[{index}].rgb", message="must have three bytes for each pixel")
-        for index, picture in enumerate(order.images)
+        for index, picture in enumerate(body.images)
         if not picture.is_complete
     )
     if incomplete:
         raise InvalidBodyError(incomplete)
-    return [picture.image() for picture in order.images]
+    return [picture.pixels() for picture in body.images]
 
 
 def create_clip_app(reader: EmotionReader, config: ClipServiceConfig) -> Litestar:
@@ -143,7 +145,7 @@ def create_clip_app(reader: EmotionReader, config: ClipServiceConfig) -> Litesta
             "config": Provide(lambda: config, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
-        before_send=[standard_headers(Policies())],
+        before_send=[standard_headers(SecurityHeaders())],
         dto=BodyDTO,
         return_dto=None,
         request_class=ApiRequest,

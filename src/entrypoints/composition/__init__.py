@@ -1,1 +1,1 @@
-"""composition."""
+"""The composition root: adapters and use cases, put together from the settings."""

@@ -35,8 +35,8 @@ async def choose_emotion_reader(
             settings.clip_service_url,
             token=settings.clip_service_token,
             total_seconds=settings.clip_service_timeout_seconds,
-            most_images=settings.clip_service_max_images,
-            most_bytes=settings.clip_service_max_body_bytes,
+            max_images=settings.clip_service_max_images,
+            max_bytes=settings.clip_service_max_body_bytes,
             meter=meter,
         ) as service:
             yield service

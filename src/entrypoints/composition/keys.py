@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framecloak.adapters.security.secrets import InstallationSecret
 from framecloak.adapters.security.signing import Ed25519Signer
-from framecloak.adapters.security.vault import Vault
+from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.entrypoints.settings import Settings
 
 KEY_FILE = "secret-key"
@@ -31,7 +31,7 @@ def webhook_secret(settings: Settings) -> str:
     return settings.webhook_secret or installation_secret(settings).derive_key("webhooks").hex()
 
 
-def gallery_vault(settings: Settings) -> Vault:
+def gallery_cipher(settings: Settings) -> AesGalleryCipher:
     """Return the cipher that encrypts galleries.
 
     Keys are derived in the same way from the text of each setting. Galleries encrypted under SECRET_KEY
@@ -45,7 +45,7 @@ def gallery_vault(settings: Settings) -> Vault:
     current = InstallationSecret.from_text(settings.gallery_key) if settings.gallery_key else installation
     texts = settings.gallery_old_keys.split(",") if settings.gallery_old_keys else []
     old = [installation, *map(InstallationSecret.from_text, texts)]
-    return Vault(_gallery_key(current), [_gallery_key(secret) for secret in old])
+    return AesGalleryCipher(_gallery_key(current), [_gallery_key(secret) for secret in old])
 
 
 def _gallery_key(secret: InstallationSecret) -> bytes:

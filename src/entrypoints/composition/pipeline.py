@@ -10,35 +10,35 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from framecloak.adapters.media.opencv import use_one_thread_per_call
+from framecloak.adapters.media.opencv import disable_opencv_threads
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
-from framecloak.adapters.media.pictures.source import is_picture, open_picture
+from framecloak.adapters.media.pictures.source import is_image_file, open_image
 from framecloak.adapters.media.video.source import open_video
-from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.adapters.vision.detection.factory import choose_detector
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, text_is_installed
 from framecloak.adapters.vision.detection.yolo_plates import load_plate_detector
 from framecloak.adapters.vision.recognition.factory import AUTO, choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider
-from framecloak.adapters.vision.runtime.precision import Precision, describe
-from framecloak.adapters.vision.weights.catalogue import CENTERFACE, TEXT
+from framecloak.adapters.vision.runtime.precision import Precision, describe_execution
+from framecloak.adapters.vision.weights.catalogue import CENTERFACE, PP_OCR
 from framecloak.domain.anonymization.model.options import Level, Verify, require_available
-from framecloak.domain.anonymization.pipeline.config import Instruments, Lens
-from framecloak.domain.anonymization.results.archive_writer import Imprint
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, ResidualTools
+from framecloak.domain.anonymization.results.archive_writer import Issuer
 from framecloak.domain.errors import ModelMissingError
-from framecloak.domain.imaging.detections import Kind, ModelCard
+from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.models import AreaDetector, FaceDetector, FaceRecognizer
+from framecloak.domain.ports.models import BoxDetector, FaceDetector, FaceRecognizer
 from framecloak.domain.ports.pixels import FrameEncoder, Redactor
-from framecloak.domain.ports.video import FilmStudio
-from framecloak.entrypoints.composition.issuer import imprint
+from framecloak.domain.ports.video import VideoEncoder
+from framecloak.entrypoints.composition.issuer import issuer
 from framecloak.entrypoints.settings import Settings
 
-SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL_SECONDS = 0.0005
 """Seconds after which a thread yields to another one that waits for the global interpreter lock.
 
 Worker threads spend most of their time in native code and need the lock only briefly. With Python's default
@@ -55,52 +55,52 @@ class Container:
         open_source: opens a video or an image.
         load_detector: loads the face detector.
         load_recognizer: loads the face recognition model; the process loads it only once.
-        find_recognizer: as `load_recognizer`, but returns None if no model is installed and none is named
-            in the settings.
-        load_area_detectors: loads the detectors of text and number plates, by kind.
+        load_optional_recognizer: as `load_recognizer`, but returns None if no model is installed and none is
+            named in the settings.
+        load_box_detectors: loads the detectors of text and number plates, by kind.
         redactor: removes pixels.
         encoder: encodes image files.
         create_archive: creates the archive of a result.
         describe_model: returns the name of a model, its device and its precision.
-        film_studio: creates the encoder of result videos, given the folder for unfinished files.
-        imprint: returns the issuer of results; creates the installation's key if there is none.
+        create_video_encoder: creates the encoder of result videos, given the folder for unfinished files.
+        issuer: returns the issuer of results; creates the installation's key if there is none.
     """
 
     threads: int
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
     load_recognizer: Callable[[], FaceRecognizer]
-    find_recognizer: Callable[[], FaceRecognizer | None]
-    load_area_detectors: Callable[[], Mapping[Kind, AreaDetector]]
+    load_optional_recognizer: Callable[[], FaceRecognizer | None]
+    load_box_detectors: Callable[[], Mapping[TargetKind, BoxDetector]]
     redactor: Redactor
     encoder: FrameEncoder
     create_archive: Callable[[Path], Archive]
     describe_model: Callable[[ModelCard], str]
-    film_studio: Callable[[Path], FilmStudio]
-    imprint: Callable[[], Imprint]
+    create_video_encoder: Callable[[Path], VideoEncoder]
+    issuer: Callable[[], Issuer]
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
         """Build the container from the settings; tests replace adapters with ``dataclasses.replace``."""
-        use_one_thread_per_call()
-        sys.setswitchinterval(SWITCH_INTERVAL)
-        load_recognizer = recognizer_of(settings)
+        disable_opencv_threads()
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        load_recognizer = recognizer_loader(settings)
         return cls(
             threads=settings.threads,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
             load_recognizer=load_recognizer,
-            find_recognizer=lambda: _find_recognizer(settings, load_recognizer),
-            load_area_detectors=lambda: _load_area_detectors(settings),
+            load_optional_recognizer=lambda: _load_optional_recognizer(settings, load_recognizer),
+            load_box_detectors=lambda: _load_box_detectors(settings),
             redactor=OpenCvRedactor(),
             encoder=OpenCvEncoder(),
             create_archive=ZipArchive,
             describe_model=_describe_model,
-            film_studio=X264Studio,
-            imprint=lambda: imprint(settings),
+            create_video_encoder=X264VideoEncoder,
+            issuer=lambda: issuer(settings),
         )
 
-    def instruments(self, level: Level, verify: Verify = Verify.NONE) -> Instruments:
+    def pipeline_tools(self, level: Level, verify: Verify = Verify.NONE) -> PipelineTools:
         """Return the tools of the pipeline for a level of redaction.
 
         Args:
@@ -116,11 +116,13 @@ class Container:
                 plates and several plate detectors are installed.
         """
         detector = None if level is Level.MINIMAL else self.load_detector()
-        areas = self.load_area_detectors() if level is Level.FULL else {}
+        areas = self.load_box_detectors() if level is Level.FULL else {}
         lens = None
         if detector and verify is not Verify.NONE:
-            lens = Lens(OpenCvReader(), self.encoder, self.find_recognizer())
-        return Instruments(detector, self.redactor, self.encoder, self.threads, areas=areas, lens=lens)
+            lens = ResidualTools(OpenCvReader(), self.encoder, self.load_optional_recognizer())
+        return PipelineTools(
+            detector, self.redactor, self.encoder, self.threads, box_detectors=areas, residual_tools=lens
+        )
 
 
 def require_detector(settings: Settings) -> None:
@@ -137,7 +139,7 @@ def require_detector(settings: Settings) -> None:
 
 
 def _open_source(path: Path) -> FrameSource:
-    return open_picture(path) if is_picture(path) else open_video(path)
+    return open_image(path) if is_image_file(path) else open_video(path)
 
 
 def _load_detector(settings: Settings) -> FaceDetector:
@@ -145,7 +147,7 @@ def _load_detector(settings: Settings) -> FaceDetector:
     return choose_detector(settings.detector, settings.models, provider, precision)
 
 
-def recognizer_of(settings: Settings) -> Callable[[], FaceRecognizer]:
+def recognizer_loader(settings: Settings) -> Callable[[], FaceRecognizer]:
     """Return a function that loads the face recognition model once, on its first call.
 
     The returned function raises:
@@ -153,11 +155,11 @@ def recognizer_of(settings: Settings) -> Callable[[], FaceRecognizer]:
         ModelCorruptError: the file of the model is damaged.
         ProviderUnavailableError: the model cannot run on the configured provider.
     """
-    return _recognizer_of(settings.recognizer, settings.models, Provider(settings.provider))
+    return _cached_recognizer_loader(settings.recognizer, settings.models, Provider(settings.provider))
 
 
 @cache
-def _recognizer_of(name: str, models: Path, provider: Provider) -> Callable[[], FaceRecognizer]:
+def _cached_recognizer_loader(name: str, models: Path, provider: Provider) -> Callable[[], FaceRecognizer]:
     # One model for the whole process: redaction by identity and the residual check share it.
     loading = Lock()
 
@@ -172,7 +174,9 @@ def _recognizer_of(name: str, models: Path, provider: Provider) -> Callable[[], 
     return load_once
 
 
-def _find_recognizer(settings: Settings, load: Callable[[], FaceRecognizer]) -> FaceRecognizer | None:
+def _load_optional_recognizer(
+    settings: Settings, load: Callable[[], FaceRecognizer]
+) -> FaceRecognizer | None:
     """Load the configured model; return None if the setting is ``auto`` and no model is installed."""
     try:
         return load()
@@ -187,7 +191,7 @@ def level_is_available(level: Level) -> bool:
     return level is not Level.FULL or text_is_installed()
 
 
-def load_text_detector(settings: Settings) -> AreaDetector:
+def load_text_detector(settings: Settings) -> BoxDetector:
     """Load the text detector.
 
     Raises:
@@ -199,13 +203,13 @@ def load_text_detector(settings: Settings) -> AreaDetector:
     return PpOcrText.load(Provider(settings.provider))
 
 
-def _load_area_detectors(settings: Settings) -> dict[Kind, AreaDetector]:
-    detectors: dict[Kind, AreaDetector] = {Kind.TEXT: load_text_detector(settings)}
+def _load_box_detectors(settings: Settings) -> dict[TargetKind, BoxDetector]:
+    detectors: dict[TargetKind, BoxDetector] = {TargetKind.TEXT: load_text_detector(settings)}
     if plates := load_plate_detector(settings.models, Provider(settings.provider)):
-        detectors[Kind.PLATE] = plates
+        detectors[TargetKind.PLATE] = plates
     return detectors
 
 
 def _describe_model(card: ModelCard) -> str:
-    name = {CENTERFACE.name: "CenterFace", TEXT.name: "PP-OCR"}.get(card.name, card.name)
-    return f"{name} on {describe(card)}"
+    name = {CENTERFACE.name: "CenterFace", PP_OCR.name: "PP-OCR"}.get(card.name, card.name)
+    return f"{name} on {describe_execution(card)}"

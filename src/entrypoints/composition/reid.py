@@ -7,21 +7,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from framecloak.adapters.media.opencv import use_one_thread_per_call
-from framecloak.adapters.media.pictures.untrusted import StrangersPictures
+from framecloak.adapters.media.opencv import disable_opencv_threads
+from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.adapters.vision.detection.factory import choose_detector
 from framecloak.adapters.vision.recognition.factory import choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
+from framecloak.domain.ports.metrics import NULL_MODEL_METERS, ModelKind, ModelMeter
 from framecloak.domain.ports.models import EmotionReader
-from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
-from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.composition.emotions import choose_emotion_reader
-from framecloak.entrypoints.composition.pipeline import SWITCH_INTERVAL
+from framecloak.entrypoints.composition.pipeline import SWITCH_INTERVAL_SECONDS
 from framecloak.entrypoints.settings import Settings
 
-_LONGER = 2.0
+_EMOTION_TIMEOUT_MARGIN_SECONDS = 2.0
 """Seconds by which the timeout of an analysis exceeds that of the CLIP service's client.
 
 The client's circuit breaker opens after several of its own timeouts. If the analysis cancelled the client
@@ -31,8 +31,8 @@ first, the breaker would not count the failure.
 
 @asynccontextmanager
 async def build_faces(
-    settings: Settings, meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS
-) -> AsyncIterator[Faces]:
+    settings: Settings, meters: Mapping[ModelKind, ModelMeter] = NULL_MODEL_METERS
+) -> AsyncIterator[LazyFaceAnalyzer]:
     """Yield face analysis and close it at the end of the block; the models are loaded on first use.
 
     Args:
@@ -43,8 +43,8 @@ async def build_faces(
         ModelCorruptError: the files of the exported CLIP model are damaged.
         ProviderUnavailableError: the CLIP model cannot run on the configured provider.
     """
-    async with choose_emotion_reader(settings, meters[Model.EMOTIONS]) as emotions:
-        faces = Faces(lambda: load_analysis(settings, emotions, meters), emotions)
+    async with choose_emotion_reader(settings, meters[ModelKind.EMOTIONS]) as emotions:
+        faces = LazyFaceAnalyzer(lambda: load_analysis(settings, emotions, meters), emotions)
         try:
             yield faces
         finally:
@@ -54,8 +54,8 @@ async def build_faces(
 def load_analysis(
     settings: Settings,
     emotions: EmotionReader | None = None,
-    meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS,
-) -> FaceAnalysis:
+    meters: Mapping[ModelKind, ModelMeter] = NULL_MODEL_METERS,
+) -> FaceAnalyzer:
     """Load the configured models of face analysis.
 
     Args:
@@ -69,26 +69,28 @@ def load_analysis(
         ProviderUnavailableError: a model cannot run on the configured provider.
         InvalidOptionError: the detector is not available with this precision.
     """
-    use_one_thread_per_call()
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    disable_opencv_threads()
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     provider = Provider(settings.provider)
-    return FaceAnalysis(
-        StrangersPictures(),
+    return FaceAnalyzer(
+        UntrustedImageReader(),
         choose_detector(settings.detector, settings.models, provider, Precision(settings.precision)),
         choose_recognizer(settings.recognizer, settings.models, provider),
         emotions,
-        capacity_of(settings),
+        analysis_capacity(settings),
         meters,
     )
 
 
-def capacity_of(settings: Settings) -> Capacity:
+def analysis_capacity(settings: Settings) -> Capacity:
     """Return the limits of face analysis: threads, queue length, batch delay and timeout."""
     capacity = Capacity(
         threads=settings.threads,
         max_waiting=settings.recognition_queue,
-        linger=settings.recognition_linger_ms / 1000,
+        max_batch_delay=settings.recognition_linger_ms / 1000,
     )
     if not settings.clip_service_url:
         return capacity
-    return replace(capacity, emotion_seconds=settings.clip_service_timeout_seconds + _LONGER)
+    return replace(
+        capacity, emotion_seconds=settings.clip_service_timeout_seconds + _EMOTION_TIMEOUT_MARGIN_SECONDS
+    )

@@ -24,15 +24,15 @@ from framecloak.adapters.postgres.schema import Schema
 from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableError
 from framecloak.entrypoints.settings import Settings
 
-PATIENCE = 30.0
+SERVER_WAIT_SECONDS = 30.0
 """Seconds to wait for embedded servers that another process is starting or stopping."""
 
 _ADDRESSES = "servers.json"
-_HOST = "stack.lock"
+_OWNER_LOCK = "stack.lock"
 """Lock of the owner: the process that holds it exclusively may start and stop the servers."""
-_GUESTS = "guests.lock"
+_GUEST_LOCK = "guests.lock"
 """Lock of the guests: held shared by each guest, and exclusively by the owner to stop the servers."""
-_POLL = 0.1
+_POLL_SECONDS = 0.1
 """Seconds between two attempts to get a lock."""
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class _Addresses(TypedDict, total=False):
 
 
 @asynccontextmanager
-async def own_stack(settings: Settings) -> AsyncIterator[Settings]:
+async def owned_servers(settings: Settings) -> AsyncIterator[Settings]:
     """Yield the settings with the addresses of servers that this process owns.
 
     An embedded server is started for each missing address, the schema of an embedded database is upgraded,
@@ -62,18 +62,18 @@ async def own_stack(settings: Settings) -> AsyncIterator[Settings]:
     if settings.database_url and settings.redis_url:
         yield settings
         return
-    with _locked(settings.data_dir / _HOST, fcntl.LOCK_EX) as is_owner:
+    with _try_lock(settings.data_dir / _OWNER_LOCK, fcntl.LOCK_EX) as is_owner:
         if not is_owner:
             raise DatabaseUnavailableError(
                 f"another Framecloak runs on {settings.data_dir}",
                 "stop it, or choose another data folder with --data-dir",
             )
-        async with _hosted(settings, settings.worker_grace_seconds) as running:
+        async with _running_servers(settings, settings.worker_grace_seconds) as running:
             yield running
 
 
 @asynccontextmanager
-async def any_stack(settings: Settings) -> AsyncIterator[Settings]:
+async def shared_servers(settings: Settings) -> AsyncIterator[Settings]:
     """Yield the settings with the addresses of servers, as a guest of those that run or as their owner.
 
     Running embedded servers are used and left running. Servers that this process has to start are stopped
@@ -89,14 +89,14 @@ async def any_stack(settings: Settings) -> AsyncIterator[Settings]:
         yield settings
         return
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE
+    deadline = loop.time() + SERVER_WAIT_SECONDS
     while True:
-        with _locked(settings.data_dir / _HOST, fcntl.LOCK_EX) as is_owner:
+        with _try_lock(settings.data_dir / _OWNER_LOCK, fcntl.LOCK_EX) as is_owner:
             if is_owner:
-                async with _hosted(settings, None) as running:
+                async with _running_servers(settings, None) as running:
                     yield running
                 return
-        with _locked(settings.data_dir / _GUESTS, fcntl.LOCK_SH) as is_guest:
+        with _try_lock(settings.data_dir / _GUEST_LOCK, fcntl.LOCK_SH) as is_guest:
             complete = _read_addresses(settings) if is_guest else None
             if complete is not None:
                 yield complete
@@ -106,7 +106,7 @@ async def any_stack(settings: Settings) -> AsyncIterator[Settings]:
                 f"another Framecloak uses {settings.data_dir}, but its servers are not ready",
                 "stop it and try again",
             )
-        await asyncio.sleep(_POLL)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def remove_data_folder(folder: Path) -> None:
@@ -118,11 +118,11 @@ def remove_data_folder(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    if not (folder / _HOST).is_file():
+    if not (folder / _OWNER_LOCK).is_file():
         raise OutputUnwritableError(
             f"{folder} exists and is not a data folder of Framecloak", "choose another folder"
         )
-    with _locked(folder / _HOST, fcntl.LOCK_EX) as is_owner:
+    with _try_lock(folder / _OWNER_LOCK, fcntl.LOCK_EX) as is_owner:
         if not is_owner:
             raise DatabaseUnavailableError(
                 f"another Framecloak runs on {folder}", "stop it, or choose another folder"
@@ -136,16 +136,16 @@ def remove_data_folder(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def _hosted(settings: Settings, patience: float | None) -> AsyncIterator[Settings]:
+async def _running_servers(settings: Settings, guest_timeout: float | None) -> AsyncIterator[Settings]:
     """Start the servers without an address, publish their addresses, and stop them at the end of the block.
 
     Args:
         settings: settings with at least one missing address.
-        patience: seconds to wait for guests before the servers stop; None to wait indefinitely.
+        guest_timeout: seconds to wait for guests before the servers stop; None to wait indefinitely.
     """
     addresses = settings.data_dir / _ADDRESSES
     # A killed process leaves the addresses of servers behind that were killed with it.
-    _withdraw_now(addresses)
+    _remove_addresses(addresses)
     started = _Addresses()
     async with AsyncExitStack() as servers:
         if not settings.database_url:
@@ -160,40 +160,44 @@ async def _hosted(settings: Settings, patience: float | None) -> AsyncIterator[S
         try:
             yield replace(settings, **started)
         finally:
-            await _withdraw(addresses, patience)
+            await _withdraw_when_unused(addresses, guest_timeout)
 
 
-async def _withdraw(addresses: Path, patience: float | None) -> None:
+async def _withdraw_when_unused(addresses: Path, guest_timeout: float | None) -> None:
     """Remove the addresses once no guest uses the servers, or when the timeout has passed."""
-    limit = "Ctrl-C stops them now" if patience is None else f"they stop in {patience:g} s at the latest"
+    limit = (
+        "Ctrl-C stops them now"
+        if guest_timeout is None
+        else f"they stop in {guest_timeout:g} s at the latest"
+    )
     is_logged = False
     try:
-        async with asyncio.timeout(patience):
-            while not _withdrawn_unused(addresses):
+        async with asyncio.timeout(guest_timeout):
+            while not _withdraw_if_unused(addresses):
                 if not is_logged:
                     logger.warning("waiting for another command that uses these servers; %s", limit)
                     is_logged = True
-                await asyncio.sleep(_POLL)
+                await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         logger.warning("another command still uses these servers; they stop anyway")
     finally:
-        _withdraw_now(addresses)
+        _remove_addresses(addresses)
 
 
-def _withdrawn_unused(addresses: Path) -> bool:
+def _withdraw_if_unused(addresses: Path) -> bool:
     """Remove the addresses if there is no guest; holding the lock keeps new guests out meanwhile."""
-    with _locked(addresses.with_name(_GUESTS), fcntl.LOCK_EX) as is_unused:
+    with _try_lock(addresses.with_name(_GUEST_LOCK), fcntl.LOCK_EX) as is_unused:
         if is_unused:
-            _withdraw_now(addresses)
+            _remove_addresses(addresses)
     return is_unused
 
 
-def _withdraw_now(addresses: Path) -> None:
+def _remove_addresses(addresses: Path) -> None:
     addresses.unlink(missing_ok=True)
 
 
 @contextmanager
-def _locked(path: Path, kind: int) -> Iterator[bool]:
+def _try_lock(path: Path, kind: int) -> Iterator[bool]:
     """Try to get a lock without waiting; yield True if it is held during the block.
 
     Args:

@@ -10,72 +10,76 @@ from datetime import timedelta
 from pathlib import Path
 
 from framecloak.adapters.clock import SystemClock
-from framecloak.adapters.media.pictures.previews import preview
-from framecloak.adapters.media.video.frame_extraction import film_frame
-from framecloak.adapters.media.video.probing import PyAvProber, VideoShelf, keyframes
-from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.pictures.previews import make_preview
+from framecloak.adapters.media.video.frame_extraction import extract_frame
+from framecloak.adapters.media.video.probing import OpenVideoCache, PyAvProber, keyframe_numbers
+from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.adapters.postgres.vector_search.indexes import GalleryIndexes
+from framecloak.adapters.postgres.vector_search.indexes import PostgresGalleryIndexes
 from framecloak.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from framecloak.adapters.redis.call_limiter import RedisCallLimiter
 from framecloak.adapters.redis.job_queue import ArqJobQueue
 from framecloak.adapters.redis.progress_board import RedisProgressBoard
 from framecloak.adapters.security.passwords import Argon2PasswordHasher
-from framecloak.adapters.security.secrets import InstallationSecret, digest, new_secret
-from framecloak.adapters.security.signing import is_signed
+from framecloak.adapters.security.secrets import InstallationSecret, new_secret, secret_digest
+from framecloak.adapters.security.signing import verify_signature
 from framecloak.adapters.security.tokens import JwtIssuer
 from framecloak.adapters.storage.filesystem import FilesystemStore
-from framecloak.adapters.storage.local_cache import PREVIEWS, LocalCache
-from framecloak.adapters.storage.process_folder import OwnFolder, sweep
+from framecloak.adapters.storage.local_cache import PREVIEWS_PREFIX, LocalCache
+from framecloak.adapters.storage.process_folder import ScratchFolder, remove_stale
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
-from framecloak.domain.accounts.audit import Auditing
-from framecloak.domain.accounts.service import Identity, Secrets
+from framecloak.domain.accounts.audit import AuditService
+from framecloak.domain.accounts.service import AccountService, SecretFactory
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
-from framecloak.domain.anonymization.overlays.service import OverlayProposals
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.requests.cleanup import Cleaner
+from framecloak.domain.anonymization.overlays.service import OverlayService
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.requests.downloads import Delivery
-from framecloak.domain.anonymization.requests.resubmit import Resubmissions
-from framecloak.domain.anonymization.requests.service import Anonymization, Retention
-from framecloak.domain.anonymization.requests.submit import Submissions
+from framecloak.domain.anonymization.requests.downloads import DownloadService
+from framecloak.domain.anonymization.requests.resubmit import RerenderService
+from framecloak.domain.anonymization.requests.service import RequestService, Retention
+from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
-from framecloak.domain.anonymization.review.service import Reviewing
+from framecloak.domain.anonymization.review.service import ReviewService
 from framecloak.domain.anonymization.work.slice_worker import SliceWorker
-from framecloak.domain.anonymization.work.worker_resources import Workshop
+from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import OutputUnwritableError, StorageUnavailableError
-from framecloak.domain.operations.health import Health
-from framecloak.domain.operations.service_metrics import Vitals
+from framecloak.domain.operations.health import HealthService
+from framecloak.domain.operations.service_metrics import ServiceMetrics
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.limits import CallLimiter
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.domain.ports.object_store import ObjectStore
-from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
-from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.videos.grants import Sharing
-from framecloak.domain.videos.marks import Marking
-from framecloak.domain.videos.service import Collection
-from framecloak.entrypoints.composition.issuer import imprint
+from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
+from framecloak.domain.reid.galleries.service import GalleryService
+from framecloak.domain.videos.grants import GrantService
+from framecloak.domain.videos.marks import MarkService
+from framecloak.domain.videos.service import VideoService
+from framecloak.entrypoints.composition.issuer import issuer
 from framecloak.entrypoints.composition.keys import (
-    gallery_vault,
+    gallery_cipher,
     installation_secret,
     result_signer,
     webhook_secret,
 )
-from framecloak.entrypoints.composition.pipeline import level_is_available, load_text_detector, recognizer_of
+from framecloak.entrypoints.composition.pipeline import (
+    level_is_available,
+    load_text_detector,
+    recognizer_loader,
+)
 from framecloak.entrypoints.settings import Settings
 
-SCRATCH = "process-"
+SCRATCH_PREFIX = "process-"
 """Name prefix of the scratch folders of processes."""
 
-OWN_FOLDERS = (SCRATCH, PREVIEWS)
+TEMPORARY_FOLDER_PREFIXES = (SCRATCH_PREFIX, PREVIEWS_PREFIX)
 """Name prefixes of folders with unredacted videos that a killed process may leave behind."""
 
 
@@ -94,26 +98,26 @@ class Service:
             itself.
         queue: job queue of the workers.
         call_limiter: rate limiter shared by all processes.
-        identity: accounts, sessions and API keys.
-        collection: videos.
-        sharing: access grants to videos.
-        marking: segments and marked regions of videos.
-        board: publishes the progress of requests.
+        accounts: accounts, sessions and API keys.
+        videos: videos.
+        grants: access grants to videos.
+        marks: segments and marked regions of videos.
+        progress_board: publishes the progress of requests.
         dispatcher: decides which request is served next.
-        submissions: accepts new requests.
+        submit: accepts new requests.
         overlays: proposes regions of static overlays.
-        resubmissions: accepts requests to render a result again with edits.
-        reviewing: review of results.
-        anonymization: anonymisation requests.
-        delivery: downloads of results by token.
+        rerender: accepts requests to render a result again with edits.
+        reviews: review of results.
+        requests: anonymisation requests.
+        downloads: downloads of results by token.
         health: health checks of the installation.
-        vitals: metrics of the installation.
-        auditing: audit log.
+        metrics: metrics of the installation.
+        audit: audit log.
         cleaner: deletes expired results, uploads and tokens.
         webhooks: notifies receivers when requests end.
         galleries: galleries of known faces.
-        gallery_upkeep: maintains the indexes and encryption keys of galleries.
-        people: resolves the people of a gallery that a request names.
+        gallery_maintenance: maintains the indexes and encryption keys of galleries.
+        gallery_people: resolves the people of a gallery that a request names.
     """
 
     settings: Settings
@@ -125,52 +129,52 @@ class Service:
     signed_urls: SignedUrls | None
     queue: ArqJobQueue
     call_limiter: CallLimiter
-    identity: Identity
-    collection: Collection
-    sharing: Sharing
-    marking: Marking
-    board: RedisProgressBoard
+    accounts: AccountService
+    videos: VideoService
+    grants: GrantService
+    marks: MarkService
+    progress_board: RedisProgressBoard
     dispatcher: Dispatcher
-    submissions: Submissions
-    overlays: OverlayProposals
-    resubmissions: Resubmissions
-    reviewing: Reviewing
-    anonymization: Anonymization
-    delivery: Delivery
-    health: Health
-    vitals: Vitals
-    auditing: Auditing
-    cleaner: Cleaner
+    submit: SubmitService
+    overlays: OverlayService
+    rerender: RerenderService
+    reviews: ReviewService
+    requests: RequestService
+    downloads: DownloadService
+    health: HealthService
+    metrics: ServiceMetrics
+    audit: AuditService
+    cleaner: CleanupService
     webhooks: Webhooks
-    galleries: Galleries
-    gallery_upkeep: GalleryUpkeep
-    people: GalleryPeople
+    galleries: GalleryService
+    gallery_maintenance: GalleryMaintenance
+    gallery_people: GalleryPeople
 
-    def worker(
-        self, name: str, instruments: Callable[[Level], Instruments], meter: Meter = NULL_METER
+    def build_worker(
+        self, name: str, pipeline_tools: Callable[[Level], PipelineTools], meter: Meter = NULL_METER
     ) -> SliceWorker:
         """Build the slice worker; only worker processes need it and its models.
 
         Args:
             name: unique name of the worker.
-            instruments: returns the tools of the pipeline for a level of redaction.
+            pipeline_tools: returns the tools of the pipeline for a level of redaction.
             meter: metrics of the work.
         """
-        workshop = Workshop(
-            imprint=imprint(self.settings),
+        workshop = WorkerResources(
+            issuer=issuer(self.settings),
             scratch=self.scratch,
-            open_video=VideoShelf().open,
+            open_video=OpenVideoCache().open,
             create_archive=ZipArchive,
             read_archive=ZipReader,
-            instruments=instruments,
+            pipeline_tools=pipeline_tools,
             time_limit=self.settings.slice_timeout_seconds,
-            lease=timedelta(seconds=self.settings.lease_seconds),
+            lease_ttl=timedelta(seconds=self.settings.lease_seconds),
             keep_parts=self.settings.debug,
             meter=meter,
-            studio=X264Studio(self.scratch),
-            people=self.people,
+            video_encoder=X264VideoEncoder(self.scratch),
+            people=self.gallery_people,
         )
-        return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
+        return SliceWorker(self.database, self.store, self.clock, self.progress_board, workshop, name)
 
 
 @asynccontextmanager
@@ -189,13 +193,13 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
         OutputUnwritableError: the folder for temporary files cannot be created.
     """
     await Schema(settings.database_url).require_current()
-    _make_private(settings.temp_storage_path)
+    _create_private_folder(settings.temp_storage_path)
     clock = SystemClock()
     secret = installation_secret(settings)
     async with AsyncExitStack() as resources:
         with suppress(StorageUnavailableError):  # the regular clean-up reports it
-            sweep(settings.temp_storage_path, *OWN_FOLDERS)
-        scratch = resources.enter_context(OwnFolder(settings.temp_storage_path, SCRATCH))
+            remove_stale(settings.temp_storage_path, *TEMPORARY_FOLDER_PREFIXES)
+        scratch = resources.enter_context(ScratchFolder(settings.temp_storage_path, SCRATCH_PREFIX))
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
         queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
@@ -212,23 +216,23 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             timedelta(hours=settings.refresh_token_hours),
         )
         retention = Retention(
-            token_lasts=timedelta(hours=settings.download_token_expiry_hours),
-            result_lasts=timedelta(hours=settings.result_retention_hours),
+            token_ttl=timedelta(hours=settings.download_token_expiry_hours),
+            result_retention=timedelta(hours=settings.result_retention_hours),
         )
-        vault = gallery_vault(settings)
-        people = GalleryPeople(database, vault, clock, recognizer_of(settings))
+        vault = gallery_cipher(settings)
+        people = GalleryPeople(database, vault, clock, recognizer_loader(settings))
         archives = StoredZips(store)
-        submissions = Submissions(
+        submissions = SubmitService(
             database,
             queue,
             dispatcher,
-            keyframes,
+            keyframe_numbers,
             settings.max_frames_per_request,
             settings.slice_frames,
             level_is_available,
             people,
         )
-        health = Health(database, store, queue, lambda: _models_present(settings))
+        health = HealthService(database, store, queue, lambda: _models_present(settings))
         yield Service(
             settings=settings,
             secret=secret,
@@ -239,16 +243,16 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             signed_urls=None if settings.minio_endpoint else urls,
             queue=queue,
             call_limiter=call_limiter,
-            identity=Identity(
+            accounts=AccountService(
                 database,
                 Argon2PasswordHasher(),
                 tokens,
                 limiter,
-                Secrets(new_secret, digest),
+                SecretFactory(new_secret, secret_digest),
                 clock,
                 timedelta(hours=settings.session_lifetime_hours),
             ),
-            collection=Collection(
+            videos=VideoService(
                 database,
                 store,
                 PyAvProber(),
@@ -256,31 +260,33 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 scratch.path,
                 settings.max_upload_bytes,
             ),
-            sharing=Sharing(database),
-            marking=Marking(database),
-            board=board,
+            grants=GrantService(database),
+            marks=MarkService(database),
+            progress_board=board,
             dispatcher=dispatcher,
-            submissions=submissions,
-            overlays=OverlayProposals(
-                database, store, scratch.path, VideoShelf().open, lambda: load_text_detector(settings)
+            submit=submissions,
+            overlays=OverlayService(
+                database, store, scratch.path, OpenVideoCache().open, lambda: load_text_detector(settings)
             ),
-            resubmissions=Resubmissions(
-                database, submissions, archives, lambda: result_signer(settings).public_key, is_signed
+            rerender=RerenderService(
+                database, submissions, archives, lambda: result_signer(settings).public_key, verify_signature
             ),
-            reviewing=Reviewing(database, store, archives, film_frame, preview, scratch.path),
-            anonymization=Anonymization(
-                database, store, dispatcher, board, clock, retention, new_secret, digest
+            reviews=ReviewService(database, store, archives, extract_frame, make_preview, scratch.path),
+            requests=RequestService(
+                database, store, dispatcher, board, clock, retention, new_secret, secret_digest
             ),
-            delivery=Delivery(database, store, clock, digest),
+            downloads=DownloadService(database, store, clock, secret_digest),
             health=health,
-            vitals=Vitals(database, queue, clock, health),
-            auditing=Auditing(database),
-            cleaner=Cleaner(
+            metrics=ServiceMetrics(database, queue, clock, health),
+            audit=AuditService(database),
+            cleaner=CleanupService(
                 database,
                 store,
                 clock,
-                retention.result_lasts,
-                lambda: asyncio.to_thread(sweep, settings.temp_storage_path, *OWN_FOLDERS),
+                retention.result_retention,
+                lambda: asyncio.to_thread(
+                    remove_stale, settings.temp_storage_path, *TEMPORARY_FOLDER_PREFIXES
+                ),
                 keep_parts=settings.debug,
             ),
             webhooks=Webhooks(
@@ -289,11 +295,11 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 clock,
                 webhook_secret(settings),
             ),
-            galleries=Galleries(database, vault, clock, settings.gallery_capacity),
-            gallery_upkeep=GalleryUpkeep(
-                database, vault, GalleryIndexes(settings.database_url), settings.gallery_hnsw_above
+            galleries=GalleryService(database, vault, clock, settings.gallery_capacity),
+            gallery_maintenance=GalleryMaintenance(
+                database, vault, PostgresGalleryIndexes(settings.database_url), settings.gallery_hnsw_above
             ),
-            people=people,
+            gallery_people=people,
         )
 
 
@@ -324,7 +330,7 @@ async def _models_present(settings: Settings) -> bool:
     return await asyncio.to_thread(detector_is_installed, settings.detector, settings.models)
 
 
-def _make_private(folder: Path) -> None:
+def _create_private_folder(folder: Path) -> None:
     """Create a folder for unredacted temporary files, accessible to this user only.
 
     Raises:

@@ -7,7 +7,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
 
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, BodyDTO, NegotiatedResponse
-from framecloak.entrypoints.asgi.headers import REQUEST_ID, standard_headers
+from framecloak.entrypoints.asgi.headers import REQUEST_ID_HEADER, standard_headers
 from framecloak.entrypoints.asgi.problem_details import EXCEPTION_HANDLERS
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.console import console_router
@@ -29,8 +29,8 @@ from framecloak.entrypoints.http.dependencies import dependencies
 from framecloak.entrypoints.http.middleware.authentication import AuthenticationMiddleware, Authenticator
 from framecloak.entrypoints.http.middleware.rate_limit import RateLimiter
 from framecloak.entrypoints.http.openapi import openapi_config
-from framecloak.entrypoints.http.services import Services
-from framecloak.entrypoints.http.transport.queries import without_blanks
+from framecloak.entrypoints.http.services import HttpServices
+from framecloak.entrypoints.http.transport.queries import drop_empty_parameters
 
 CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     RequestsController,
@@ -50,9 +50,11 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
 )
 
 
-def create_app(services: Services, config: HttpConfig) -> Litestar:
+def create_app(services: HttpServices, config: HttpConfig) -> Litestar:
     """Create the ASGI application for the given use cases."""
-    authenticator = Authenticator(services.identity, RateLimiter(services.limiter, config.rates), config)
+    authenticator = Authenticator(
+        services.accounts, RateLimiter(services.limiter, config.rate_limits), config
+    )
     return Litestar(
         [
             *CONTROLLERS,
@@ -60,7 +62,7 @@ def create_app(services: Services, config: HttpConfig) -> Litestar:
             *([ObjectsController] if services.objects else []),
         ],
         dependencies=dependencies(services, config, authenticator),
-        middleware=[without_blanks, AuthenticationMiddleware(authenticator)],
+        middleware=[drop_empty_parameters, AuthenticationMiddleware(authenticator)],
         exception_handlers=EXCEPTION_HANDLERS,
         before_send=[standard_headers(config.policies)],
         dto=BodyDTO,
@@ -70,7 +72,7 @@ def create_app(services: Services, config: HttpConfig) -> Litestar:
         request_max_body_size=config.max_body_bytes,
         response_headers=[
             ResponseHeader(
-                REQUEST_ID,
+                REQUEST_ID_HEADER,
                 documentation_only=True,
                 description="Id of this request in the logs of the service.",
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
-from framecloak.entrypoints.asgi.headers import Policies
+from framecloak.entrypoints.asgi.headers import SecurityHeaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class HttpConfig:
         session_cookie: name of the session cookie; with HTTPS it is prefixed with ``__Host-`` to keep other
             hosts of the domain from setting it.
         csrf_cookie: name of the cookie from which scripts of the console read the CSRF token.
-        rates: rate limits.
+        rate_limits: rate limits.
         max_upload_bytes: maximum size of a video in bytes.
         max_body_bytes: maximum size of a JSON or msgpack body in bytes.
         default_level: level of redaction of a request that names none.
@@ -46,15 +46,15 @@ class HttpConfig:
         default_language: language of the report of a request that names none.
         default_verify: selection of frames for the residual check of a request that names none.
         signing_key: public Ed25519 key with which results are verified.
-        docs: whether the OpenAPI document is served.
+        docs_enabled: whether the OpenAPI document is served.
         metrics_public: whether metrics can be read without a credential.
         metrics_token: bearer token that grants access to metrics; empty for none.
-        principal_lasts: time for which a validated credential is cached.
-        session_lasts: lifetime of the session cookie in the browser.
-        fresh: time for which a pending request counts as new; a query of its status waits until a worker has
-            started it or this time has passed.
+        principal_ttl: time for which a validated credential is cached.
+        session_ttl: lifetime of the session cookie in the browser.
+        pending_wait: time for which a pending request counts as new; a query of its status waits until a
+            worker has started it or this time has passed.
         event_interval: minimum time between two events of a stream.
-        stream_lasts: maximum duration of an event stream; the client then reconnects.
+        max_stream_duration: maximum duration of an event stream; the client then reconnects.
         heartbeat: time without an event after which an event stream sends a comment to stay alive.
         version: version of the service, as returned by the liveness check.
     """
@@ -62,10 +62,10 @@ class HttpConfig:
     csrf_secret: bytes = field(repr=False)
     base_url: str = ""
     secure: bool = False
-    policies: Policies = field(default_factory=Policies)
+    policies: SecurityHeaders = field(default_factory=SecurityHeaders)
     session_cookie: str = "framecloak_session"
     csrf_cookie: str = "csrftoken"
-    rates: RateLimits = RateLimits()
+    rate_limits: RateLimits = RateLimits()
     max_upload_bytes: int = 8 * 1024**3
     max_body_bytes: int = 1024**2
     default_level: Level = Level.FACES
@@ -73,14 +73,14 @@ class HttpConfig:
     default_language: Language = Language.ENGLISH
     default_verify: Verify = Verify.SAMPLE
     signing_key: bytes = bytes(32)
-    docs: bool = True
+    docs_enabled: bool = True
     metrics_public: bool = False
     metrics_token: str = field(default="", repr=False)
-    principal_lasts: timedelta = timedelta(seconds=1)
-    session_lasts: timedelta = timedelta(hours=12)
-    fresh: timedelta = timedelta(seconds=2)
+    principal_ttl: timedelta = timedelta(seconds=1)
+    session_ttl: timedelta = timedelta(hours=12)
+    pending_wait: timedelta = timedelta(seconds=2)
     event_interval: timedelta = timedelta(milliseconds=500)
-    stream_lasts: timedelta = timedelta(hours=24)
+    max_stream_duration: timedelta = timedelta(hours=24)
     heartbeat: timedelta = timedelta(seconds=15)
     version: str = "0.1.0"
 

@@ -27,7 +27,12 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from msgspec import Struct
 
 from framecloak.entrypoints.asgi.content_negotiation import JSON, MSGPACK
-from framecloak.entrypoints.asgi.problem_details import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
+from framecloak.entrypoints.asgi.problem_details import (
+    CODE_BY_STATUS,
+    PROBLEM_TYPE,
+    STATUS_BY_CODE,
+    problem_title,
+)
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.middleware.authentication import API_KEY_HEADER
 from framecloak.entrypoints.schemas.common import Body, View
@@ -35,35 +40,35 @@ from framecloak.entrypoints.schemas.faces import AnalyzeBody
 from framecloak.entrypoints.schemas.galleries import EnrolBody, SearchBody
 from framecloak.entrypoints.schemas.problems import Problem
 
-_ALWAYS = ("too_many_attempts", "internal_error", "database_unavailable")
-_SIGNED_IN = ("not_authenticated",)
-_WITH_PARAMETERS = ("validation_failed",)
-_WITH_BODY = ("bad_request", "body_too_large", "unsupported_media_type", "validation_failed")
+_COMMON_CODES = ("too_many_attempts", "internal_error", "database_unavailable")
+_AUTHENTICATION_CODES = ("not_authenticated",)
+_PARAMETER_CODES = ("validation_failed",)
+_BODY_CODES = ("bad_request", "body_too_large", "unsupported_media_type", "validation_failed")
 _BINARY = ("application/zip", "image/")
 _STATUS_BY_CODE = {**STATUS_BY_CODE, **{code: status for status, code in CODE_BY_STATUS.items()}}
 
-_ANY_PICTURE = "image/*"
-_PICTURES = ("image/jpeg", "image/png", "image/webp")
+_ANY_IMAGE = "image/*"
+_IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
 
 Responses = dict[int, ResponseSpec]
 
 
 def problems(
-    *codes: str, strangers: bool = False, writes: bool = False, body: bool = False, parameters: bool = False
+    *codes: str, anonymous: bool = False, writes: bool = False, body: bool = False, parameters: bool = False
 ) -> Responses:
     """Return the error responses of an endpoint by status, each with its possible codes.
 
     Args:
         codes: codes of the errors that are specific to the endpoint.
-        strangers: whether the endpoint can be called without a credential.
+        anonymous: whether the endpoint can be called without a credential.
         writes: whether the endpoint changes data, for which browsers need a CSRF token.
         body: whether the endpoint accepts a body.
         parameters: whether the endpoint has path or query parameters that can be invalid.
     """
-    all_codes = [*_ALWAYS, *codes]
-    all_codes += () if strangers else _SIGNED_IN
-    all_codes += ("csrf_failed",) if writes and not strangers else ()
-    all_codes += _WITH_BODY if body else _WITH_PARAMETERS if parameters else ()
+    all_codes = [*_COMMON_CODES, *codes]
+    all_codes += () if anonymous else _AUTHENTICATION_CODES
+    all_codes += ("csrf_failed",) if writes and not anonymous else ()
+    all_codes += _BODY_CODES if body else _PARAMETER_CODES if parameters else ()
     by_status: defaultdict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(all_codes):
         by_status[_STATUS_BY_CODE[code]].append(code)
@@ -72,7 +77,7 @@ def problems(
             data_container=Problem,
             media_type=PROBLEM_TYPE,
             generate_examples=False,
-            description="; ".join(f"{title_of(code)} (`{code}`)" for code in by_status[status]),
+            description="; ".join(f"{problem_title(code)} (`{code}`)" for code in by_status[status]),
         )
         for status in sorted(by_status)
     }
@@ -105,7 +110,7 @@ class UploadOperation(Operation):
         )
 
 
-_PICTURE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The image file.")
+_IMAGE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The image file.")
 
 
 @dataclass
@@ -113,7 +118,7 @@ class ImageOperation(Operation):
     """Operation that accepts an image in several encodings."""
 
     struct: ClassVar[type[Body]] = AnalyzeBody
-    described: ClassVar[str] = (
+    body_description: ClassVar[str] = (
         "The image, in base64 (in msgpack, binary), as the field `image` of a form, or as the body itself."
     )
     fields: ClassVar[Mapping[str, Schema]] = {}
@@ -123,13 +128,13 @@ class ImageOperation(Operation):
         """Describe the body."""
         form = Schema(
             type=OpenAPIType.OBJECT,
-            properties={"image": _PICTURE, **self.fields},
+            properties={"image": _IMAGE, **self.fields},
             required=["image", *self.required],
         )
         reference = Reference(ref=f"#/components/schemas/{self.struct.__name__}")
         self.request_body = RequestBody(
             required=True,
-            description=self.described,
+            description=self.body_description,
             content={
                 JSON: OpenAPIMediaType(schema=reference),
                 "multipart/form-data": OpenAPIMediaType(schema=form),
@@ -191,7 +196,7 @@ _READ_BY_HANDLERS = (AnalyzeBody, EnrolBody, SearchBody)
 
 def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
     """Return the configuration of ``/schema/openapi.json``; None if the document is not served."""
-    if not config.docs:
+    if not config.docs_enabled:
         return None
     schemes: dict[str, Any] = {
         "session": SecurityScheme(
@@ -235,11 +240,11 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
         ],
         use_handler_docstrings=True,
         path="/schema",
-        render_plugins=[ExactDocument()],
+        render_plugins=[DocumentRenderer()],
     )
 
 
-class ExactDocument(JsonRenderPlugin):
+class DocumentRenderer(JsonRenderPlugin):
     """Renderer of the document that corrects what litestar cannot describe."""
 
     def __init__(self) -> None:
@@ -250,11 +255,11 @@ class ExactDocument(JsonRenderPlugin):
         """Return the document, which is rendered once."""
         del request
         if self._rendered is None:
-            self._rendered = msgspec.json.encode(completed(openapi_schema))
+            self._rendered = msgspec.json.encode(complete_document(openapi_schema))
         return self._rendered
 
 
-def completed(document: dict[str, Any]) -> dict[str, Any]:
+def complete_document(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with exact schemas, and with msgpack wherever it has JSON.
 
     The schemas are generated by msgspec, which decodes and encodes the bodies: litestar loses the limits of
@@ -266,32 +271,32 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     _, exact = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     for item in document["paths"].values():
         for operation in item.values():
-            _forget_validation_answer(operation)
-            _forget_bodies_of_redirects(operation)
-            _say_what_is_binary(operation)
+            _remove_validation_response(operation)
+            _remove_redirect_bodies(operation)
+            _mark_binary_responses(operation)
             _offer_msgpack(operation)
-            _name_pictures(operation)
+            _list_image_types(operation)
     exact = {name: _with_constants(schema) for name, schema in exact.items()}
     for view in _descendants(View):
         if view.__name__ in exact:
-            _say_that_all_is_there(exact[view.__name__])
+            _require_all_fields(exact[view.__name__])
     return document | {"components": document["components"] | {"schemas": schemas | exact}}
 
 
-def _forget_validation_answer(operation: dict[str, Any]) -> None:
+def _remove_validation_response(operation: dict[str, Any]) -> None:
     """Remove the 400 response that litestar adds for parameters; invalid ones are answered with 422."""
     if JSON in operation["responses"].get("400", {}).get("content", {}):
         del operation["responses"]["400"]
 
 
-def _forget_bodies_of_redirects(operation: dict[str, Any]) -> None:
+def _remove_redirect_bodies(operation: dict[str, Any]) -> None:
     """Remove the empty schema of redirects, which would make generated clients parse a body."""
     for status, answer in operation["responses"].items():
         if status.startswith("3"):
             answer.pop("content", None)
 
 
-def _say_what_is_binary(operation: dict[str, Any]) -> None:
+def _mark_binary_responses(operation: dict[str, Any]) -> None:
     """Mark binary responses, which litestar describes as strings."""
     for answer in operation["responses"].values():
         for media_type, content in (answer.get("content") or {}).items():
@@ -299,7 +304,7 @@ def _say_what_is_binary(operation: dict[str, Any]) -> None:
                 content["schema"] = {"type": "string", "format": "binary"}
 
 
-def _say_that_all_is_there(schema: dict[str, Any]) -> None:
+def _require_all_fields(schema: dict[str, Any]) -> None:
     """Mark every field of a response as required: fields with default values are always sent."""
     if "properties" in schema:
         schema["required"] = sorted(schema["properties"])
@@ -326,13 +331,13 @@ def _offer_msgpack(operation: dict[str, Any]) -> None:
             content[MSGPACK] = content[JSON]
 
 
-def _name_pictures(operation: dict[str, Any]) -> None:
+def _list_image_types(operation: dict[str, Any]) -> None:
     """List the image types of a response: client generators do not support wildcard media types there."""
     for answer in operation["responses"].values():
         content = answer.get("content") or {}
-        if _ANY_PICTURE in content:
-            schema = content.pop(_ANY_PICTURE)
-            content.update(dict.fromkeys(_PICTURES, schema))
+        if _ANY_IMAGE in content:
+            schema = content.pop(_ANY_IMAGE)
+            content.update(dict.fromkeys(_IMAGE_TYPES, schema))
 
 
 def _descendants(kind: type[Struct]) -> Iterator[type[Struct]]:

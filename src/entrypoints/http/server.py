@@ -8,9 +8,9 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from framecloak.adapters.metrics.api import ApiMetrics
-from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.asgi.access_log import with_access_log
-from framecloak.entrypoints.asgi.headers import Policies
+from framecloak.entrypoints.asgi.headers import SecurityHeaders
 from framecloak.entrypoints.asgi.uvicorn_server import serve_app
 from framecloak.entrypoints.composition.keys import result_signer
 from framecloak.entrypoints.composition.reid import build_faces
@@ -18,7 +18,7 @@ from framecloak.entrypoints.composition.service import Service, build_service
 from framecloak.entrypoints.http.app import create_app
 from framecloak.entrypoints.http.config import HttpConfig, RateLimits
 from framecloak.entrypoints.http.middleware.metrics import with_metrics
-from framecloak.entrypoints.http.services import ObjectServer, Services
+from framecloak.entrypoints.http.services import HttpServices, ObjectServer
 from framecloak.entrypoints.settings import Settings
 
 
@@ -35,30 +35,30 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
     """
     metrics = ApiMetrics(version("framecloak"))
     async with build_service(settings) as service, build_faces(settings, metrics.models) as faces:
-        services = services_of(service, faces, metrics)
+        services = http_services(service, faces, metrics)
         app = with_metrics(create_app(services, http_config(service)), metrics)
         await serve_app(with_access_log(app), listener, stop, settings.trusted_proxies)
 
 
-def services_of(service: Service, faces: Faces, metrics: ApiMetrics) -> Services:
+def http_services(service: Service, faces: LazyFaceAnalyzer, metrics: ApiMetrics) -> HttpServices:
     """Return the use cases and adapters of the application."""
     objects = None
     if service.signed_urls is not None:
         objects = ObjectServer(service.signed_urls, service.store, service.clock)
-    return Services(
-        identity=service.identity,
-        collection=service.collection,
-        sharing=service.sharing,
-        marking=service.marking,
-        submissions=service.submissions,
+    return HttpServices(
+        accounts=service.accounts,
+        videos=service.videos,
+        grants=service.grants,
+        marks=service.marks,
+        submit=service.submit,
         overlays=service.overlays,
-        resubmissions=service.resubmissions,
-        reviewing=service.reviewing,
-        anonymization=service.anonymization,
-        board=service.board,
-        delivery=service.delivery,
+        rerender=service.rerender,
+        reviews=service.reviews,
+        requests=service.requests,
+        progress_board=service.progress_board,
+        downloads=service.downloads,
         health=service.health,
-        vitals=service.vitals,
+        service_metrics=service.metrics,
         faces=faces,
         galleries=service.galleries,
         clock=service.clock,
@@ -75,11 +75,11 @@ def http_config(service: Service) -> HttpConfig:
         csrf_secret=service.secret.derive_key("csrf tokens"),
         base_url=settings.base_url,
         secure=settings.session_cookie_secure,
-        session_lasts=timedelta(hours=settings.session_lifetime_hours),
-        policies=Policies(
+        session_ttl=timedelta(hours=settings.session_lifetime_hours),
+        policies=SecurityHeaders(
             settings.hsts_seconds if settings.session_cookie_secure else 0, settings.frame_ancestors
         ),
-        rates=RateLimits(
+        rate_limits=RateLimits(
             settings.rate_limit_per_account,
             settings.rate_limit_per_address,
             timedelta(seconds=settings.rate_limit_window_seconds),
@@ -90,7 +90,7 @@ def http_config(service: Service) -> HttpConfig:
         default_language=settings.report_language,
         default_verify=settings.default_verify,
         signing_key=result_signer(settings).public_key,
-        docs=settings.api_docs,
+        docs_enabled=settings.api_docs,
         metrics_public=settings.metrics_public,
         metrics_token=settings.metrics_token,
         version=version("framecloak"),

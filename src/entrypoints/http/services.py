@@ -8,24 +8,24 @@ from datetime import datetime
 from typing import Protocol
 
 from framecloak.adapters.metrics.api import ApiMetrics
-from framecloak.domain.accounts.service import Identity
-from framecloak.domain.anonymization.overlays.service import OverlayProposals
-from framecloak.domain.anonymization.requests.downloads import Delivery
-from framecloak.domain.anonymization.requests.resubmit import Resubmissions
-from framecloak.domain.anonymization.requests.service import Anonymization
-from framecloak.domain.anonymization.requests.submit import Submissions
-from framecloak.domain.anonymization.review.service import Reviewing
-from framecloak.domain.operations.health import Health
-from framecloak.domain.operations.service_metrics import Vitals
+from framecloak.domain.accounts.service import AccountService
+from framecloak.domain.anonymization.overlays.service import OverlayService
+from framecloak.domain.anonymization.requests.downloads import DownloadService
+from framecloak.domain.anonymization.requests.resubmit import RerenderService
+from framecloak.domain.anonymization.requests.service import RequestService
+from framecloak.domain.anonymization.requests.submit import SubmitService
+from framecloak.domain.anonymization.review.service import ReviewService
+from framecloak.domain.operations.health import HealthService
+from framecloak.domain.operations.service_metrics import ServiceMetrics
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.limits import CallLimiter
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.progress import ProgressBoard
-from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.lazy_analysis import Faces
-from framecloak.domain.videos.grants import Sharing
-from framecloak.domain.videos.marks import Marking
-from framecloak.domain.videos.service import Collection
+from framecloak.domain.reid.galleries.service import GalleryService
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
+from framecloak.domain.videos.grants import GrantService
+from framecloak.domain.videos.marks import MarkService
+from framecloak.domain.videos.service import VideoService
 
 
 class UrlVerifier(Protocol):
@@ -57,23 +57,23 @@ class ObjectServer:
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class HttpServices:
     """Use cases and adapters of the HTTP API.
 
     Attributes:
-        identity: accounts, sessions and API keys.
-        collection: videos.
-        sharing: access grants to videos.
-        marking: segments and marked regions of videos.
-        submissions: accepts new requests.
+        accounts: accounts, sessions and API keys.
+        videos: videos.
+        grants: access grants to videos.
+        marks: segments and marked regions of videos.
+        submit: accepts new requests.
         overlays: proposes regions of static overlays.
-        resubmissions: accepts requests to render a result again with edits.
-        reviewing: review of results.
-        anonymization: anonymisation requests.
-        board: publishes the progress of requests.
-        delivery: downloads of results by token.
+        rerender: accepts requests to render a result again with edits.
+        reviews: review of results.
+        requests: anonymisation requests.
+        progress_board: publishes the progress of requests.
+        downloads: downloads of results by token.
         health: health checks of the installation.
-        vitals: metrics of the installation.
+        service_metrics: metrics of the installation.
         faces: analysis of faces in images.
         galleries: galleries of known faces.
         clock: current time (UTC).
@@ -82,21 +82,21 @@ class Services:
         objects: access to the folder store; None if clients fetch objects from the object store itself.
     """
 
-    identity: Identity
-    collection: Collection
-    sharing: Sharing
-    marking: Marking
-    submissions: Submissions
-    overlays: OverlayProposals
-    resubmissions: Resubmissions
-    reviewing: Reviewing
-    anonymization: Anonymization
-    board: ProgressBoard
-    delivery: Delivery
-    health: Health
-    vitals: Vitals
-    faces: Faces
-    galleries: Galleries
+    accounts: AccountService
+    videos: VideoService
+    grants: GrantService
+    marks: MarkService
+    submit: SubmitService
+    overlays: OverlayService
+    rerender: RerenderService
+    reviews: ReviewService
+    requests: RequestService
+    progress_board: ProgressBoard
+    downloads: DownloadService
+    health: HealthService
+    service_metrics: ServiceMetrics
+    faces: LazyFaceAnalyzer
+    galleries: GalleryService
     clock: Clock
     metrics: ApiMetrics
     limiter: CallLimiter

@@ -9,7 +9,7 @@ from dataclasses import replace
 import click
 import uvloop
 
-from framecloak.entrypoints.cli.interrupts import signals_set
+from framecloak.entrypoints.cli.interrupts import set_on_signals
 from framecloak.entrypoints.cli.options import service_settings
 from framecloak.entrypoints.settings import Settings
 
@@ -29,7 +29,7 @@ def clip_service(*, host: str | None, port: int | None) -> None:
     `listening on http://HOST:PORT` when it accepts requests.
     """
     # Importing Litestar is slow, and `--help` does not need it.
-    from framecloak.entrypoints.asgi.uvicorn_server import address_of, listening_socket  # noqa: PLC0415
+    from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, local_url  # noqa: PLC0415
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(host=host)
@@ -40,7 +40,7 @@ def clip_service(*, host: str | None, port: int | None) -> None:
         listening_socket(settings.host, settings.clip_service_port) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        click.echo(f"listening on {address_of(listener)}")
+        click.echo(f"listening on {local_url(listener)}")
         runner.run(_serve(settings, listener))
 
 
@@ -48,5 +48,5 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     from framecloak.entrypoints.clip.app import serve_clip  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
-    with signals_set(stop):
+    with set_on_signals(stop):
         await serve_clip(settings, listener, stop)

@@ -9,7 +9,7 @@ import socket
 import click
 import uvloop
 
-from framecloak.entrypoints.cli.interrupts import signals_set
+from framecloak.entrypoints.cli.interrupts import set_on_signals
 from framecloak.entrypoints.cli.options import data_dir_option, require_addresses, service_settings
 from framecloak.entrypoints.settings import Settings
 from framecloak.entrypoints.worker.duty import Duty
@@ -27,7 +27,7 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
     API processes can run behind a load balancer.
     """
     # Importing Litestar and SQLAlchemy is slow, and `--help` does not need them.
-    from framecloak.entrypoints.asgi.uvicorn_server import address_of, listening_socket  # noqa: PLC0415
+    from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, local_url  # noqa: PLC0415
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir, host=host, port=port)
@@ -39,7 +39,7 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
         listener = socket.socket(fileno=listen_fd)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if listen_fd is None:
-            click.echo(f"listening on {address_of(listener)}")
+            click.echo(f"listening on {local_url(listener)}")
         runner.run(_serve_api(settings, listener))
 
 
@@ -71,13 +71,13 @@ async def _serve_api(settings: Settings, listener: socket.socket) -> None:
     from framecloak.entrypoints.http.server import serve_api  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
-    with signals_set(stop):
+    with set_on_signals(stop):
         await serve_api(settings, listener, stop)
 
 
 async def _work(settings: Settings, duty: Duty) -> None:
-    from framecloak.entrypoints.worker.process import work  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.worker.process import run_worker_process  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
-    with signals_set(stop):
-        await work(settings, stop, f"{socket.gethostname()}-{os.getpid()}", duty)
+    with set_on_signals(stop):
+        await run_worker_process(settings, stop, f"{socket.gethostname()}-{os.getpid()}", duty)

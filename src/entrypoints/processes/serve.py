@@ -12,14 +12,14 @@ import click
 import uvloop
 
 from framecloak.domain.errors import QueueUnavailableError
-from framecloak.entrypoints.cli.interrupts import signals_set
+from framecloak.entrypoints.cli.interrupts import set_on_signals
 from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 from framecloak.entrypoints.settings import Settings
 
 ADMINISTRATOR = "admin"
 """Name of the first account."""
 
-START_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 60.0
 """Time limit in seconds for the start of the API and the worker."""
 
 
@@ -48,7 +48,7 @@ def serve(*, host: str | None, port: int | None, data_dir: str | None) -> None:
 
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
-    with signals_set(stop):
+    with set_on_signals(stop):
         async with running_service(settings) as address:
             click.echo(f"ready {address}")
             await stop.wait()
@@ -65,16 +65,16 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
             cannot be reached.
     """
     # Importing SQLAlchemy, Litestar and ONNX Runtime is slow, and `--help` does not need them.
-    from framecloak.entrypoints.asgi.uvicorn_server import address_of, listening_socket  # noqa: PLC0415
+    from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, local_url  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import require_detector  # noqa: PLC0415
-    from framecloak.entrypoints.composition.servers import own_stack  # noqa: PLC0415
+    from framecloak.entrypoints.composition.servers import owned_servers  # noqa: PLC0415
 
     await asyncio.to_thread(require_detector, settings)
     with listening_socket(settings.host, settings.port) as listener:
-        async with own_stack(settings) as connected:
+        async with owned_servers(settings) as connected:
             await _first_administrator(connected)
-            address = address_of(listener)
-            async with _processes(connected, listener, address):
+            address = local_url(listener)
+            async with _running_processes(connected, listener, address):
                 yield address
 
 
@@ -84,7 +84,7 @@ async def _first_administrator(settings: Settings) -> None:
 
     password = settings.admin_password or new_secret()
     async with build_service(settings) as service:
-        created = await service.identity.first_administrator(ADMINISTRATOR, password)
+        created = await service.accounts.create_first_administrator(ADMINISTRATOR, password)
     if created is None:
         return
     click.echo(f"administrator {created.username}")
@@ -96,11 +96,11 @@ async def _first_administrator(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _processes(settings: Settings, listener: socket, address: str) -> AsyncIterator[None]:
+async def _running_processes(settings: Settings, listener: socket, address: str) -> AsyncIterator[None]:
     """Run the API and the worker in separate processes; enter the block when both are ready."""
-    from framecloak.entrypoints.runtime.supervisor import Role, SupervisedProcess, environment  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.runtime.supervisor import ChildCommand, SupervisedProcess, child_environment  # noqa: PLC0415 - as above
 
-    variables = environment(
+    variables = child_environment(
         {
             "DATABASE_URL": settings.database_url,
             "REDIS_URL": settings.redis_url,
@@ -110,13 +110,15 @@ async def _processes(settings: Settings, listener: socket, address: str) -> Asyn
         }
     )
     descriptor = listener.fileno()
-    api = Role("api", ("--listen-fd", str(descriptor)), patience=10.0, inherits=(descriptor,))
-    worker = Role("worker", (), patience=settings.worker_grace_seconds + 10.0)
+    api = ChildCommand(
+        "api", ("--listen-fd", str(descriptor)), stop_timeout=10.0, inherited_fds=(descriptor,)
+    )
+    worker = ChildCommand("worker", (), stop_timeout=settings.worker_grace_seconds + 10.0)
     # They stop in this order, so that no requests arrive while the worker returns its slices to the queue.
     processes = [SupervisedProcess(role, variables) for role in (api, worker)]
     running = [asyncio.create_task(process.run()) for process in processes]
     try:
-        await _until_ready(settings, address)
+        await _wait_until_ready(settings, address)
         yield
     finally:
         for process in processes:
@@ -126,7 +128,7 @@ async def _processes(settings: Settings, listener: socket, address: str) -> Asyn
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _until_ready(settings: Settings, address: str) -> None:
+async def _wait_until_ready(settings: Settings, address: str) -> None:
     """Wait until the API responds and a worker is registered.
 
     Raises:
@@ -135,9 +137,9 @@ async def _until_ready(settings: Settings, address: str) -> None:
     from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - as above
 
     try:
-        async with asyncio.timeout(START_SECONDS), ArqJobQueue(settings.redis_url) as queue:
-            await _until(lambda: asyncio.to_thread(_answers, address))
-            await _until(queue.workers)
+        async with asyncio.timeout(START_TIMEOUT_SECONDS), ArqJobQueue(settings.redis_url) as queue:
+            await _poll(lambda: asyncio.to_thread(_is_reachable, address))
+            await _poll(queue.workers)
     except TimeoutError as error:
         raise QueueUnavailableError(
             "the API or the worker did not start",
@@ -145,15 +147,15 @@ async def _until_ready(settings: Settings, address: str) -> None:
         ) from error
 
 
-async def _until(question: Callable[[], Awaitable[object]]) -> None:
+async def _poll(condition: Callable[[], Awaitable[object]]) -> None:
     """Poll a condition until it is true."""
-    satisfied = await question()
+    satisfied = await condition()
     while not satisfied:
         await asyncio.sleep(0.05)
-        satisfied = await question()
+        satisfied = await condition()
 
 
-def _answers(address: str) -> bool:
+def _is_reachable(address: str) -> bool:
     try:
         with urlopen(f"{address}/health", timeout=1.0):  # noqa: S310 -- the address of this service, which is http
             return True

@@ -1,1 +1,1 @@
-"""runtime."""
+"""Everything that a process of the service needs around its work: logs, resources, child processes."""

@@ -10,15 +10,15 @@ from typing import Any
 
 MASK = "***"
 
-MOST_ITEMS = 64
+MAX_ITEMS = 64
 """Maximum length of a list that is logged in full; an embedding has hundreds of items."""
 
-_DEEPEST = 8
+_MAX_DEPTH = 8
 _SECRET_NAME = re.compile(
     r"token|passw|secret|authorization|cookie|csrf|credential|embedding|signature|(^|[_-])key$", re.IGNORECASE
 )
 # Repetitions are bounded to keep matching linear in the length: some logged text comes from clients.
-_ASSIGNED = re.compile(
+_ASSIGNMENT = re.compile(
     r"""(?ix)
         (?P<name> (?: token | passw(?:or)?d | secret | csrf | credential | signature
             | api[_-]?key(?!:\d+\b) )  # api_key:7 is the id of a key
@@ -28,7 +28,7 @@ _HEADER = re.compile(r"(?i)\b((?:set-)?cookie|authorization)(['\"]?\s*[:=,]\s*)\
 _CREDENTIALS = re.compile(r"(?<=://)\S{1,500}@")
 _JWT = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*)*")
 _API_KEY = re.compile(r"\bfck?_[\w-]{6,}")
-_RANDOM = re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])")
+_RANDOM_TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])")
 """256 random bits in URL-safe Base64: sessions, download links, signatures."""
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -36,8 +36,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (_CREDENTIALS, f"{MASK}@"),
     (_JWT, MASK),
     (_API_KEY, MASK),
-    (_ASSIGNED, lambda match: f"{match['name']}{match['sign']}{MASK}"),
-    (_RANDOM, MASK),
+    (_ASSIGNMENT, lambda match: f"{match['name']}{match['sign']}{MASK}"),
+    (_RANDOM_TOKEN, MASK),
 )
 
 
@@ -58,7 +58,7 @@ def masked(value: object, name: str = "") -> Any:  # noqa: ANN401 - log lines ho
     return _masked(value, name, 0)
 
 
-def described(value: object) -> object:
+def summarize_binary(value: object) -> object:
     """Return type and size of bytes and arrays, any other value unchanged."""
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{type(value).__name__} of {len(value)}>"
@@ -75,17 +75,17 @@ def _masked(value: object, name: str, depth: int) -> object:  # noqa: PLR0911 - 
         return value
     if name and _SECRET_NAME.search(name):
         return MASK
-    value = described(value)
+    value = summarize_binary(value)
     if isinstance(value, str):
         return masked_text(value)
     if isinstance(value, int | float):
         return value
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, Mapping) and depth < _DEEPEST:
+    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
         return {masked_text(str(key)): _masked(item, str(key), depth + 1) for key, item in value.items()}
-    if isinstance(value, Sequence | AbstractSet) and depth < _DEEPEST:
-        if len(value) > MOST_ITEMS:
+    if isinstance(value, Sequence | AbstractSet) and depth < _MAX_DEPTH:
+        if len(value) > MAX_ITEMS:
             return f"<{type(value).__name__} of {len(value)}>"
         return [_masked(item, name, depth + 1) for item in value]
     return masked_text(str(value))

@@ -18,13 +18,13 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from framecloak.entrypoints.runtime.log_masking import described, masked
+from framecloak.entrypoints.runtime.log_masking import masked, summarize_binary
 from framecloak.entrypoints.settings import Settings
 
-OWN = ("framecloak",)
+OWN_LOGGERS = ("framecloak",)
 """Loggers of this program; those of libraries log warnings only."""
 
-TALKATIVE = ("sqlalchemy", "urllib3", "httpcore", "httpx")
+VERBOSE_LOGGERS = ("sqlalchemy", "urllib3", "httpcore", "httpx")
 """Loggers that log unmasked SQL statements and addresses at levels below WARNING."""
 
 _AUDIT = "audit"
@@ -53,14 +53,14 @@ def configure_logging(settings: Settings) -> None:
     logging.captureWarnings(capture=True)
     level = logging.DEBUG if settings.debug else logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.getLogger().setLevel(logging.INFO if settings.debug else max(level, logging.WARNING))
-    for name in (*OWN, _AUDIT):
+    for name in (*OWN_LOGGERS, _AUDIT):
         logging.getLogger(name).setLevel(level)
-    for name in TALKATIVE:
+    for name in VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @contextmanager
-def bound(**context: object) -> Iterator[None]:
+def log_context(**context: object) -> Iterator[None]:
     """Add fields to every line logged in this block and in tasks that it starts.
 
     Args:
@@ -72,7 +72,7 @@ def bound(**context: object) -> Iterator[None]:
 
 def _processors(*, as_json: bool, detailed: bool) -> list[Processor]:
     chain: list[Processor] = [
-        _interpolated,
+        _format_message,
         merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -92,16 +92,16 @@ def _processors(*, as_json: bool, detailed: bool) -> list[Processor]:
     return [*chain, structlog.processors.format_exc_info, _mask, console]
 
 
-def _interpolated(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _format_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Format the message of a record with its arguments; bytes and arrays appear as type and size."""
     positional = event.pop("positional_args", ())
     if not positional:
         return event
     arguments: Mapping[str, object] | tuple[object, ...]
     if isinstance(positional, Mapping):
-        arguments = {name: described(value) for name, value in positional.items()}
+        arguments = {name: summarize_binary(value) for name, value in positional.items()}
     else:
-        arguments = tuple(described(value) for value in positional)
+        arguments = tuple(summarize_binary(value) for value in positional)
     try:
         event["event"] = str(event["event"]) % arguments
     except (TypeError, ValueError, KeyError):

@@ -30,7 +30,9 @@ def available_memory() -> int | None:
     Returns:
         None if the system does not report it.
     """
-    limits = [limit for limit in (_memory_line("MemTotal"), *map(_limit, _CGROUP_MEMORY)) if limit]
+    limits = [
+        limit for limit in (_meminfo_bytes("MemTotal"), *map(_read_memory_limit, _CGROUP_MEMORY)) if limit
+    ]
     return min(limits, default=None)
 
 
@@ -44,11 +46,11 @@ def resident_memory() -> int | None:
 
 def free_memory_share() -> float | None:
     """Return the share of the machine's memory that is available, 0..1; None if not reported."""
-    total, available = _memory_line("MemTotal"), _memory_line("MemAvailable")
+    total, available = _meminfo_bytes("MemTotal"), _meminfo_bytes("MemAvailable")
     return available / total if total and available is not None else None
 
 
-def _memory_line(name: str) -> int | None:
+def _meminfo_bytes(name: str) -> int | None:
     try:
         for line in _MEMINFO.read_text("ascii").splitlines():
             key, _, value = line.partition(":")
@@ -59,7 +61,7 @@ def _memory_line(name: str) -> int | None:
     return None
 
 
-def _limit(file: Path) -> int | None:
+def _read_memory_limit(file: Path) -> int | None:
     try:
         return int(file.read_text("ascii"))
     except (OSError, ValueError):

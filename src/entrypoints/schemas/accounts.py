@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from framecloak.domain.accounts.service import LONGEST_PASSWORD, SHORTEST_PASSWORD, SignedIn
+from framecloak.domain.accounts.service import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, NewSession
 from framecloak.domain.model.accounts import ApiKey, Means, Principal, Role, User
 from framecloak.domain.ports.security import TokenPair
 from framecloak.entrypoints.schemas.common import NO_NUL, Body, PageBase, Secret, Username, View
@@ -18,9 +18,9 @@ Password = Annotated[
 NewPassword = Annotated[
     str,
     Meta(
-        max_length=LONGEST_PASSWORD,
+        max_length=MAX_PASSWORD_LENGTH,
         pattern=NO_NUL,
-        description=f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
+        description=f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters.",
         examples=["correct horse battery"],
     ),
 ]
@@ -120,7 +120,7 @@ class MeView(View, frozen=True, kw_only=True):
             id=principal.user_id,
             username=principal.username,
             role=principal.role,
-            authenticated_by=principal.means,
+            authenticated_by=principal.auth_method,
         )
 
 
@@ -134,7 +134,7 @@ class SessionView(View, frozen=True, kw_only=True):
     expires_at: datetime
 
     @classmethod
-    def of(cls, signed_in: SignedIn, csrf_token: str) -> Self:
+    def of(cls, signed_in: NewSession, csrf_token: str) -> Self:
         """Build the view of a new session."""
         return cls(user=UserView.of(signed_in.user), csrf_token=csrf_token, expires_at=signed_in.expires_at)
 
@@ -185,7 +185,7 @@ class NewApiKeyView(ApiKeyView, frozen=True, kw_only=True):
     key: Annotated[str, Meta(description="Secret of the key; returned only once.")]
 
     @classmethod
-    def made(cls, key: ApiKey, secret: str) -> Self:
+    def of_new(cls, key: ApiKey, secret: str) -> Self:
         """Build the view of a new key with its secret."""
         return cls(
             id=key.id,

@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from framecloak.domain.errors import InvalidEmbeddingError
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.model.faces import Analysis, EmbeddingSpace, Face, Quality
-from framecloak.domain.reid.matching import Match, Numbers, likeness
+from framecloak.domain.model.faces import EmbeddingSpace, Face, ImageAnalysis, Quality
+from framecloak.domain.reid.matching import Match, VectorLike, similarity_scale
 from framecloak.entrypoints.schemas.common import Body, View
 from framecloak.entrypoints.schemas.problems import Problem
 
@@ -26,7 +26,7 @@ EmbeddingFormat: TypeAlias = Annotated[
         " as binary in msgpack.",
     ),
 ]
-Picture: TypeAlias = Annotated[
+ImageFile: TypeAlias = Annotated[
     msgspec.Raw,
     Meta(
         description="Image file: base64, also as a data URL, or binary in msgpack.",
@@ -41,7 +41,7 @@ Cosine: TypeAlias = Annotated[float, Meta(ge=-1, le=1, description="Cosine simil
 Threshold: TypeAlias = Annotated[
     float, Meta(ge=-1, le=1, description="Minimum cosine similarity of a match.", examples=[0.5])
 ]
-Decode: TypeAlias = Callable[[msgspec.Raw, int], list[float]]
+RowDecoder: TypeAlias = Callable[[msgspec.Raw, int], list[float]]
 """Decodes a row of a list, given its encoded value and its index."""
 
 _LITTLE_ENDIAN = np.dtype("<f4")
@@ -50,14 +50,14 @@ _LITTLE_ENDIAN = np.dtype("<f4")
 class AnalyzeBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An image to analyse."""
 
-    image_data: Picture
+    image_data: ImageFile
     embedding_format: EmbeddingFormat = "list"
 
 
 class AnalyzeBatchBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Images to analyse."""
 
-    images: Annotated[list[Picture], Meta(description="1 to 32 images.", min_length=1)]
+    images: Annotated[list[ImageFile], Meta(description="1 to 32 images.", min_length=1)]
     embedding_format: EmbeddingFormat = "list"
 
 
@@ -125,7 +125,7 @@ class FaceView(View, frozen=True, kw_only=True):
             face_id=uuid4(),
             bbox=[x1, y1, x2 - x1, y2 - y1],
             landmarks=face.landmarks.tolist(),
-            embedding=written(face.embedding.vector, embedding_format),
+            embedding=encode_embedding(face.embedding.vector, embedding_format),
             confidence=face.score,
             quality=QualityView.of(face.quality),
             emotions=None if face.emotions is None else dict(face.emotions),
@@ -143,7 +143,7 @@ class AnalysisView(FaceView, frozen=True, kw_only=True):
 
     @classmethod
     def of_analysis(
-        cls, analysis: Analysis, embedding_format: EmbeddingFormat, model: str, now: datetime
+        cls, analysis: ImageAnalysis, embedding_format: EmbeddingFormat, model: str, now: datetime
     ) -> Self:
         """Build the view of the most prominent face of an analysis."""
         face: dict[str, Any] = msgspec.structs.asdict(FaceView.of(analysis.faces[0], embedding_format))
@@ -183,7 +183,7 @@ class LikenessView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, space: EmbeddingSpace) -> Self | None:
         """Build the view of an embedding space; return None for a model without measured values."""
-        reference = likeness(space)
+        reference = similarity_scale(space)
         return (
             cls(unrelated=reference.unrelated, possible=reference.possible, usual=reference.usual)
             if reference
@@ -252,7 +252,7 @@ class MatchView(View, frozen=True, kw_only=True):
         return cls(index=match.index, similarity=match.similarity)
 
 
-def numbers(vector: list[float] | bytes) -> Numbers:
+def decode_embedding(vector: list[float] | bytes) -> VectorLike:
     """Return the numbers of an embedding in a request.
 
     Raises:
@@ -261,7 +261,7 @@ def numbers(vector: list[float] | bytes) -> Numbers:
     return vector if isinstance(vector, list) else _floats(vector)
 
 
-def rows(vectors: list[msgspec.Raw] | memoryview, width: int, decode: Decode) -> FloatArray:
+def decode_embeddings(vectors: list[msgspec.Raw] | memoryview, width: int, decode: RowDecoder) -> FloatArray:
     """Return the embeddings of a request as a matrix of shape (n, width), float32.
 
     Rows are decoded one by one: a list of all numbers would take ten times the memory, spend most of the time
@@ -307,7 +307,7 @@ def _matrix(data: memoryview, width: int) -> FloatArray:
     return floats.reshape(-1, width)
 
 
-def written(vector: FloatArray, embedding_format: EmbeddingFormat) -> list[float] | bytes:
+def encode_embedding(vector: FloatArray, embedding_format: EmbeddingFormat) -> list[float] | bytes:
     """Encode an embedding in the requested format."""
     if embedding_format == "base64":
         return vector.astype(_LITTLE_ENDIAN, copy=False).tobytes()

@@ -11,13 +11,13 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from framecloak.domain.reid.galleries.model import EnrolledFace, Gallery, GalleryMatch
-from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.reid.matching import default_threshold
 from framecloak.entrypoints.schemas.common import NO_NUL, Body, PageBase, View
 from framecloak.entrypoints.schemas.faces import (
     Cosine,
+    ImageFile,
     LikenessOfModel,
     LikenessView,
-    Picture,
     QualityView,
     Threshold,
     Vector,
@@ -26,10 +26,10 @@ from framecloak.entrypoints.schemas.faces import (
 GalleryId: TypeAlias = Annotated[UUID, PathParameter(description="Id of the gallery.")]
 FaceId: TypeAlias = Annotated[UUID, PathParameter(description="Id of the enrolled face.")]
 
-Name: TypeAlias = Annotated[
+GalleryName: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="Display name.")
 ]
-Person: TypeAlias = Annotated[
+PersonLabel: TypeAlias = Annotated[
     str,
     Meta(
         min_length=1,
@@ -40,35 +40,33 @@ Person: TypeAlias = Annotated[
     ),
 ]
 
-_WHERE_IT_IS_THE_BODY = "If the body is the image"
-LabelOfPicture: TypeAlias = Annotated[
+_IF_BODY_IS_IMAGE = "If the body is the image"
+LabelQuery: TypeAlias = Annotated[
     str | None,
     QueryParameter(
         max_length=200,
-        description=f"{_WHERE_IT_IS_THE_BODY}: name or label of the person. Proxies often log URLs, but not"
+        description=f"{_IF_BODY_IS_IMAGE}: name or label of the person. Proxies often log URLs, but not"
         " forms.",
     ),
 ]
-MetadataOfPicture: TypeAlias = Annotated[
+MetadataQuery: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description=f"{_WHERE_IT_IS_THE_BODY}: additional data, a JSON object."),
+    QueryParameter(description=f"{_IF_BODY_IS_IMAGE}: additional data, a JSON object."),
 ]
-ThresholdOfPicture: TypeAlias = Annotated[
+ThresholdQuery: TypeAlias = Annotated[
     float | None,
-    QueryParameter(
-        ge=-1, le=1, description=f"{_WHERE_IT_IS_THE_BODY}: minimum cosine similarity of a match."
-    ),
+    QueryParameter(ge=-1, le=1, description=f"{_IF_BODY_IS_IMAGE}: minimum cosine similarity of a match."),
 ]
-TopOfPicture: TypeAlias = Annotated[
+TopKQuery: TypeAlias = Annotated[
     int | None,
-    QueryParameter(ge=1, le=1000, description=f"{_WHERE_IT_IS_THE_BODY}: maximum number of people."),
+    QueryParameter(ge=1, le=1000, description=f"{_IF_BODY_IS_IMAGE}: maximum number of people."),
 ]
 
 
 class CreateGalleryBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A gallery to create, for embeddings of the installation's model."""
 
-    name: Name
+    name: GalleryName
     expires_at: (
         Annotated[datetime, Meta(tz=True, description="Time at which the gallery is deleted with its faces.")]
         | None
@@ -99,7 +97,7 @@ class GalleryView(View, frozen=True, kw_only=True):
             name=gallery.name,
             model=gallery.space.name,
             dimension=gallery.space.dimension,
-            threshold=usual_threshold(gallery.space),
+            threshold=default_threshold(gallery.space),
             likeness=LikenessView.of(gallery.space),
             face_count=gallery.face_count,
             created_at=gallery.created_at,
@@ -116,7 +114,7 @@ class GalleryPage(PageBase, frozen=True, kw_only=True):
 class FaceSource(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A face: the largest one of an image, or an embedding."""
 
-    image_data: Picture | UnsetType = UNSET
+    image_data: ImageFile | UnsetType = UNSET
     embedding: Vector | UnsetType = UNSET
     model: (
         Annotated[
@@ -134,7 +132,7 @@ class FaceSource(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class EnrolBody(FaceSource, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A face to enrol."""
 
-    label: Person
+    label: PersonLabel
     metadata: Annotated[
         dict[str, Any],
         Meta(

@@ -128,7 +128,7 @@ class HealthView(View, frozen=True, kw_only=True):
         )
 
     @classmethod
-    def for_strangers(cls, report: HealthReport) -> Self:
+    def for_anonymous(cls, report: HealthReport) -> Self:
         """Build the view for callers without a credential, such as load balancers."""
         return cls(status=report.condition)
 

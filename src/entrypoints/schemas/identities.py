@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, Unknown
+from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityOptions, Unknown
 from framecloak.entrypoints.schemas.common import Body, View
 
 
@@ -45,13 +45,13 @@ class IdentitiesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True
         ),
     ] = Unknown.REDACT
 
-    def identities(self) -> Identities:
+    def identities(self) -> IdentityOptions:
         """Return the identity rule of the domain.
 
         Raises:
             InvalidOptionError: mode ``except`` is combined with keeping faces that cannot be identified.
         """
-        return Identities(self.mode, self.gallery_id, self.threshold, self.unknown)
+        return IdentityOptions(self.mode, self.gallery_id, self.threshold, self.unknown)
 
 
 class IdentitiesView(View, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class IdentitiesView(View, frozen=True, kw_only=True):
     unknown: Annotated[Unknown, Meta(examples=["redact"])]
 
     @classmethod
-    def of(cls, identities: Identities) -> Self:
+    def of(cls, identities: IdentityOptions) -> Self:
         """Build the view of an identity rule."""
         return cls(
             mode=identities.mode,

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 from msgspec import Meta
 
 from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
-from framecloak.domain.anonymization.model.throughput import FILM_EFFORT, LEVEL_EFFORTS, VERIFY_EFFORTS
-from framecloak.domain.anonymization.requests.submit import Outlook
+from framecloak.domain.anonymization.model.throughput import LEVEL_EFFORTS, VERIFY_EFFORTS, VIDEO_EFFORT
+from framecloak.domain.anonymization.requests.submit import ServiceCapacity
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.schemas.common import View
 
@@ -29,12 +29,12 @@ class EffortsView(View, frozen=True, kw_only=True):
     film: Annotated[float, Meta(description="Added for a video instead of images.", examples=[0.4])]
 
     @classmethod
-    def known(cls) -> Self:
+    def current(cls) -> Self:
         """Build the view of the factors used by estimates."""
         return cls(
             level={str(level): effort for level, effort in LEVEL_EFFORTS.items()},
             verify={str(verify): effort for verify, effort in VERIFY_EFFORTS.items()},
-            film=FILM_EFFORT,
+            film=VIDEO_EFFORT,
         )
 
 
@@ -71,7 +71,7 @@ class OptionsView(View, frozen=True, kw_only=True):
     efforts: EffortsView
 
     @classmethod
-    def of(cls, outlook: Outlook, config: HttpConfig) -> Self:
+    def of(cls, outlook: ServiceCapacity, config: HttpConfig) -> Self:
         """Build the view of the options for new requests."""
         return cls(
             anonymization_level=config.default_level,
@@ -83,5 +83,5 @@ class OptionsView(View, frozen=True, kw_only=True):
             frames_per_second=outlook.frames_per_second,
             frames_waiting=outlook.frames_waiting,
             seconds_waiting=outlook.seconds_waiting,
-            efforts=EffortsView.known(),
+            efforts=EffortsView.current(),
         )

@@ -20,7 +20,7 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
     Verify,
 )
-from framecloak.domain.anonymization.model.request import Order, Priority
+from framecloak.domain.anonymization.model.request import Priority, RequestSpec
 from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError
 from framecloak.entrypoints.schemas.common import Body, Id, View
@@ -35,7 +35,7 @@ SegmentIds = (
     ]
 )
 
-Name = Annotated[str, Meta(max_length=200)]
+ShortText = Annotated[str, Meta(max_length=200)]
 
 WebhookUrl = Annotated[
     str,
@@ -47,7 +47,7 @@ WebhookUrl = Annotated[
     ),
 ]
 
-MOST_KEPT = 100
+MAX_KEEP_TEXT_REGIONS = 100
 """Maximum number of regions of a request in which text is kept."""
 
 _NUMBERS = re.compile(r" *[0-9]{1,19} *(, *[0-9]{1,19} *)*", re.ASCII)
@@ -67,13 +67,14 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     anonymization_level: (
         Annotated[
-            Name, Meta(description="`minimal`, `faces` or `full`; not case-sensitive.", examples=["faces"])
+            ShortText,
+            Meta(description="`minimal`, `faces` or `full`; not case-sensitive.", examples=["faces"]),
         ]
         | None
     ) = None
     output_format: (
         Annotated[
-            Name,
+            ShortText,
             Meta(
                 description=(
                     "`jpg`, `jpeg`, `png` or `webp` for an image of each frame; `mp4` for a video of each "
@@ -118,7 +119,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_text: Annotated[
         list[KeepTextBody],
         Meta(
-            max_length=MOST_KEPT,
+            max_length=MAX_KEEP_TEXT_REGIONS,
             description="Regions in which level `full` keeps text readable; faces in them are redacted.",
             examples=[[{"x": 20, "y": 12, "width": 210, "height": 20}]],
         ),
@@ -128,13 +129,13 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Identity rule; default: all faces are redacted. Not allowed at level `minimal`."),
     ] = None
 
-    def order(
+    def to_domain(
         self,
         default_level: Level,
         default_format: OutputFormat,
         default_language: Language = Language.ENGLISH,
         default_verify: Verify = Verify.SAMPLE,
-    ) -> Order:
+    ) -> RequestSpec:
         """Return the request of the domain.
 
         Raises:
@@ -146,9 +147,9 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         level = default_level if self.anonymization_level is None else Level.parse(self.anonymization_level)
         output = default_format if self.output_format is None else OutputFormat.parse(self.output_format)
-        return Order(
+        return RequestSpec(
             video_id=self.video_id,
-            segment_ids=_segment_ids(self.segment_ids),
+            segment_ids=_parse_segment_ids(self.segment_ids),
             level=level,
             appearance=Appearance(
                 output,
@@ -158,7 +159,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 language=self.language or default_language,
             ),
             priority=self.priority,
-            webhook_url=webhook(self.webhook_url),
+            webhook_url=validate_webhook_url(self.webhook_url),
             keep_text=tuple(area.region() for area in self.keep_text),
             identities=self.identities.identities() if self.identities else None,
             verify=self.verify or default_verify,
@@ -195,16 +196,16 @@ class BatchResult(View, frozen=True, kw_only=True):
     ] = None
 
 
-def _segment_ids(given: list[int] | str) -> tuple[int, ...]:
-    if isinstance(given, str) and not _NUMBERS.fullmatch(given):
+def _parse_segment_ids(segment_ids: list[int] | str) -> tuple[int, ...]:
+    if isinstance(segment_ids, str) and not _NUMBERS.fullmatch(segment_ids):
         raise InvalidSegmentsError("Invalid segments", 'list their ids, as in [1, 2, 3] or "1,2,3"')
-    ids = tuple(map(int, given.split(","))) if isinstance(given, str) else tuple(given)
+    ids = tuple(map(int, segment_ids.split(","))) if isinstance(segment_ids, str) else tuple(segment_ids)
     if any(segment_id < 1 for segment_id in ids):
         raise InvalidSegmentsError("Invalid segments", "ids of segments are positive")
     return ids
 
 
-def webhook(url: str | None) -> str | None:
+def validate_webhook_url(url: str | None) -> str | None:
     """Validate the URL of a webhook and return it; return None for None.
 
     Raises:

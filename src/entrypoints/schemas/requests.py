@@ -17,7 +17,7 @@ from framecloak.domain.anonymization.model.options import (
     Verify,
 )
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
-from framecloak.domain.anonymization.requests.service import Download, Progress, Statistics
+from framecloak.domain.anonymization.requests.service import Download, RequestProgress, Statistics
 from framecloak.entrypoints.schemas.common import PageBase, View
 from framecloak.entrypoints.schemas.identities import IdentitiesView
 from framecloak.entrypoints.schemas.videos import AreaView
@@ -63,7 +63,7 @@ class StatusView(View, frozen=True, kw_only=True):
     error_code: ErrorCode
 
     @classmethod
-    def of(cls, progress: Progress) -> Self:
+    def of(cls, progress: RequestProgress) -> Self:
         """Build the view of the progress of a request."""
         request = progress.request
         return cls(
@@ -137,7 +137,7 @@ class RequestView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, request: AnonymizationRequest) -> Self:
         """Build the view of a request."""
-        order = request.order
+        order = request.spec
         return cls(
             request_id=request.id,
             video_id=order.video_id,

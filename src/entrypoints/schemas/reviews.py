@@ -6,31 +6,31 @@ from typing import Annotated, Literal, Self
 
 from msgspec import Meta
 
-from framecloak.domain.anonymization.model.box_table import LARGEST
+from framecloak.domain.anonymization.model.box_table import MAX_INT32
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import (
+    AppearanceChanges,
     Audio,
-    Choices,
     Language,
     OutputFormat,
     RedactionStyle,
 )
 from framecloak.domain.anonymization.model.request import Priority
-from framecloak.domain.anonymization.requests.resubmit import Rework
+from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Reason
-from framecloak.domain.anonymization.review.service import Excerpt
-from framecloak.domain.imaging.detections import Basis, Kind
+from framecloak.domain.anonymization.review.service import FrameExcerpt
+from framecloak.domain.imaging.detections import Basis, TargetKind
 from framecloak.entrypoints.schemas.common import Body, PageBase, View
-from framecloak.entrypoints.schemas.orders import Name, WebhookUrl, webhook
+from framecloak.entrypoints.schemas.orders import ShortText, WebhookUrl, validate_webhook_url
 
-MOST_BOXES_OF_A_FRAME = 1000
-MOST_EDITED_FRAMES = 100_000
+MAX_BOXES_PER_FRAME = 1000
+MAX_EDITED_FRAMES = 100_000
 
 BoxKind = Literal["face", "text", "plate", "region"]
-Pixel = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
-Number = Annotated[int, Meta(ge=0, le=LARGEST)]
+Pixel = Annotated[int, Meta(ge=-MAX_INT32, le=MAX_INT32)]
+Number = Annotated[int, Meta(ge=0, le=MAX_INT32)]
 
 
 class BoxBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,10 +54,12 @@ class BoxBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Track number of the face, text or plate in the manifest.", examples=[3]),
     ] = None
 
-    def drawn(self) -> DrawnBox:
+    def to_domain(self) -> DrawnBox:
         """Return the box of the domain."""
         x1, y1, x2, y2 = self.xyxy
-        return DrawnBox((x1, y1, x2, y2), None if self.kind == "region" else Kind(self.kind), self.track)
+        return DrawnBox(
+            (x1, y1, x2, y2), None if self.kind == "region" else TargetKind(self.kind), self.track
+        )
 
 
 class FrameEditBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +69,7 @@ class FrameEditBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True)
     boxes: Annotated[
         list[BoxBody],
         Meta(
-            max_length=MOST_BOXES_OF_A_FRAME,
+            max_length=MAX_BOXES_PER_FRAME,
             description="All boxes of the frame; boxes that are omitted are no longer redacted.",
         ),
     ]
@@ -76,9 +78,9 @@ class FrameEditBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(description="Whether the frame is blanked (black); null to keep its state.", examples=[None]),
     ] = None
 
-    def edit(self) -> FrameEdit:
+    def to_domain(self) -> FrameEdit:
         """Return the edit of the domain."""
-        return FrameEdit(self.index, tuple(box.drawn() for box in self.boxes), self.blanked)
+        return FrameEdit(self.index, tuple(box.to_domain() for box in self.boxes), self.blanked)
 
 
 class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +89,7 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     frames: Annotated[
         list[FrameEditBody],
         Meta(
-            max_length=MOST_EDITED_FRAMES,
+            max_length=MAX_EDITED_FRAMES,
             description="Frames whose boxes change, in any order, each once; others stay unchanged.",
         ),
     ]
@@ -102,7 +104,8 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
     output_format: (
-        Annotated[Name, Meta(description="`jpg`, `jpeg`, `png`, `webp` or `mp4`.", examples=["jpg"])] | None
+        Annotated[ShortText, Meta(description="`jpg`, `jpeg`, `png`, `webp` or `mp4`.", examples=["jpg"])]
+        | None
     ) = None
     redaction: Annotated[
         RedactionStyle | None, Meta(description="Style that replaces the pixels.", examples=["solid"])
@@ -119,16 +122,16 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     webhook_url: WebhookUrl | None = None
 
-    def rework(self) -> Rework:
+    def to_domain(self) -> RerenderSpec:
         """Return the specification of the domain for rendering the result again.
 
         Raises:
             InvalidFormatError: the format does not exist.
             InvalidOptionError: the webhook has no host.
         """
-        return Rework(
-            edits=tuple(frame.edit() for frame in self.frames),
-            choices=Choices(
+        return RerenderSpec(
+            edits=tuple(frame.to_domain() for frame in self.frames),
+            choices=AppearanceChanges(
                 output_format=None if self.output_format is None else OutputFormat.parse(self.output_format),
                 quality=self.quality,
                 style=self.redaction,
@@ -136,7 +139,7 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 language=self.language,
             ),
             priority=self.priority,
-            webhook_url=webhook(self.webhook_url),
+            webhook_url=validate_webhook_url(self.webhook_url),
             source_sha256=self.source_sha256,
         )
 
@@ -228,9 +231,9 @@ class BoxesView(View, frozen=True, kw_only=True):
     items: Annotated[list[FrameRiskView], Meta(description="Requested frames, in the same order.")]
 
     @classmethod
-    def of(cls, excerpt: Excerpt) -> Self:
+    def of(cls, excerpt: FrameExcerpt) -> Self:
         """Build the view of an excerpt."""
         stretches = [
-            StretchView(start_frame=part.start_frame, end_frame=part.end_frame) for part in excerpt.stretches
+            StretchView(start_frame=part.start_frame, end_frame=part.end_frame) for part in excerpt.ranges
         ]
         return cls(stretches=stretches, items=[FrameRiskView.of(risk) for risk in excerpt.frames])

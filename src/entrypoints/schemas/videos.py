@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from framecloak.domain.anonymization.overlays.proposals import Proposal
+from framecloak.domain.anonymization.overlays.proposals import OverlayProposal
 from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region, Segment
@@ -110,7 +110,7 @@ class _SegmentEnds(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     end_time: Seconds | UnsetType = UNSET
 
     @property
-    def in_seconds(self) -> bool:
+    def uses_seconds(self) -> bool:
         """True if an end is given in seconds, so that the frame rate of the video is needed."""
         return self.start_time is not UNSET or self.end_time is not UNSET
 
@@ -144,7 +144,7 @@ class ChangeSegmentBody(_SegmentEnds, frozen=True, kw_only=True, forbid_unknown_
 
     label: Label | UnsetType | None = UNSET
 
-    def limits(self, frame_rate: float | None) -> tuple[int | None, int | None]:
+    def new_range(self, frame_rate: float | None) -> tuple[int | None, int | None]:
         """Return the new start and end frame; None for an end that stays unchanged.
 
         Args:
@@ -153,8 +153,8 @@ class ChangeSegmentBody(_SegmentEnds, frozen=True, kw_only=True, forbid_unknown_
         Raises:
             InvalidSegmentError: one end is given both in frames and in seconds.
         """
-        start = _one_of(self.start_frame, self.start_time, frame_rate)
-        return start, _one_of(self.end_frame, self.end_time, frame_rate)
+        start = _frame_of(self.start_frame, self.start_time, frame_rate)
+        return start, _frame_of(self.end_frame, self.end_time, frame_rate)
 
 
 class SegmentView(View, frozen=True, kw_only=True):
@@ -226,7 +226,7 @@ class AreaView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, region: Region) -> Self:
         """Build the view of a region of a request."""
-        return cls(**_placed(region))
+        return cls(**_region_fields(region))
 
 
 class RegionView(View, frozen=True, kw_only=True):
@@ -245,7 +245,9 @@ class RegionView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, marked: MarkedRegion) -> Self:
         """Build the view of a marked region."""
-        return cls(id=marked.id, video_id=marked.video_id, label=marked.label, **_placed(marked.region))
+        return cls(
+            id=marked.id, video_id=marked.video_id, label=marked.label, **_region_fields(marked.region)
+        )
 
 
 class ProposedRegion(View, frozen=True, kw_only=True):
@@ -272,7 +274,7 @@ class ProposalView(View, frozen=True, kw_only=True):
     ]
 
     @classmethod
-    def of(cls, proposal: Proposal) -> Self:
+    def of(cls, proposal: OverlayProposal) -> Self:
         """Build the view of a proposal."""
         area = proposal.region
         region = ProposedRegion(
@@ -323,7 +325,7 @@ def nearest_frame(seconds: float, frame_rate: float) -> int:
     return math.floor(frames + 0.5)
 
 
-def _one_of(frame: int | UnsetType, seconds: float | UnsetType, frame_rate: float | None) -> int | None:
+def _frame_of(frame: int | UnsetType, seconds: float | UnsetType, frame_rate: float | None) -> int | None:
     match (frame, seconds):
         case UnsetType(), UnsetType():
             return None
@@ -334,7 +336,7 @@ def _one_of(frame: int | UnsetType, seconds: float | UnsetType, frame_rate: floa
     raise InvalidSegmentError("an end is given both in frames and in seconds", "give one of them")
 
 
-def _placed(region: Region) -> dict[str, Any]:
+def _region_fields(region: Region) -> dict[str, Any]:
     """Return the fields of a region and its range of frames."""
     segment = region.segment
     return {

@@ -13,10 +13,10 @@ from typing import Any, Self
 from framecloak.domain.errors import InvalidSettingError
 from framecloak.entrypoints.settings.anonymization import AnonymizationSettings
 from framecloak.entrypoints.settings.api import ApiSettings
-from framecloak.entrypoints.settings.logging import TellingSettings
+from framecloak.entrypoints.settings.logging import LoggingSettings
 from framecloak.entrypoints.settings.models import MAX_THREADS, PRECISIONS, PROVIDERS, ModelSettings
 from framecloak.entrypoints.settings.recognition import RecognitionSettings
-from framecloak.entrypoints.settings.storage import PlaceSettings, data_folder
+from framecloak.entrypoints.settings.storage import StorageSettings, data_folder
 from framecloak.entrypoints.settings.variables import Variable
 
 __all__ = ["MAX_THREADS", "PRECISIONS", "PROVIDERS", "Settings", "data_folder", "variables"]
@@ -24,7 +24,7 @@ __all__ = ["MAX_THREADS", "PRECISIONS", "PROVIDERS", "Settings", "data_folder", 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(  # a dataclass has the fields of its last base first
-    TellingSettings, RecognitionSettings, AnonymizationSettings, ApiSettings, PlaceSettings, ModelSettings
+    LoggingSettings, RecognitionSettings, AnonymizationSettings, ApiSettings, StorageSettings, ModelSettings
 ):
     """Settings of an installation; every field carries the description of its variable.
 

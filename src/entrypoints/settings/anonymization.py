@@ -7,17 +7,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
-from framecloak.domain.anonymization.model.slices import LEASE
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.entrypoints.settings.variables import (
-    at_least,
+    boolean,
+    integer,
+    min_length,
     parsed_by,
     positive,
     setting,
-    switch,
-    whole,
 )
 
-_YEAR = 24 * 366.0
+_YEAR_HOURS = 24 * 366.0
 """Length of a leap year in hours."""
 
 
@@ -28,7 +28,7 @@ class AnonymizationSettings:
     max_concurrent_requests: int = setting(
         "MAX_CONCURRENT_REQUESTS",
         "Maximum number of requests processed at the same time, over all workers.",
-        whole(1, 1000),
+        integer(1, 1000),
         "5",
         unit="requests",
     )
@@ -59,7 +59,7 @@ class AnonymizationSettings:
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",
         "Maximum number of frames of one request.",
-        whole(1, 100_000_000),
+        integer(1, 100_000_000),
         "10000",
         unit="frames",
     )
@@ -67,7 +67,7 @@ class AnonymizationSettings:
         "SLICE_FRAMES",
         "Maximum number of frames of a slice, the unit of work of a worker; if a worker dies, its slice is"
         " processed again.",
-        whole(1, 1_000_000),
+        integer(1, 1_000_000),
         "250",
         unit="frames",
     )
@@ -81,42 +81,42 @@ class AnonymizationSettings:
     lease_seconds: int = setting(
         "LEASE_SECONDS",
         "Time without a sign of life after which other workers take over the slices of a worker.",
-        whole(2, 3600),
-        f"{LEASE.total_seconds():.0f}",
+        integer(2, 3600),
+        f"{LEASE_DURATION.total_seconds():.0f}",
         unit="seconds",
     )
     download_token_expiry_hours: float = setting(
         "DOWNLOAD_TOKEN_EXPIRY_HOURS",
         "Lifetime of a download link that has not been used.",
-        positive(_YEAR),
+        positive(_YEAR_HOURS),
         "24",
         unit="hours",
     )
     result_retention_hours: float = setting(
         "RESULT_RETENTION_HOURS",
         "How long results are kept before they are deleted.",
-        positive(100 * _YEAR),
+        positive(100 * _YEAR_HOURS),
         "168",
         unit="hours",
     )
     cleanup_interval_hours: float = setting(
         "CLEANUP_INTERVAL_HOURS",
         "Interval between clean-ups of expired data.",
-        positive(_YEAR),
+        positive(_YEAR_HOURS),
         "6",
         unit="hours",
     )
     webhook_secret: str = setting(
         "WEBHOOK_SECRET",
         "Secret that signs webhooks; `framecloak webhook-secret` prints it for receivers.",
-        at_least(32),
+        min_length(32),
         secret=True,
         default_text="derived from SECRET_KEY",
     )
     webhook_allow_private: bool = setting(
         "WEBHOOK_ALLOW_PRIVATE",
         "Allow webhooks to call this machine and private networks.",
-        switch,
+        boolean,
         "false",
     )
     worker_grace_seconds: float = setting(
@@ -130,13 +130,13 @@ class AnonymizationSettings:
     worker_metrics_port: int = setting(
         "WORKER_METRICS_PORT",
         "Port on HOST on which a worker serves its metrics, without authentication; 0 turns it off.",
-        whole(0, 65535),
+        integer(0, 65535),
         "0",
     )
     worker_memory_mb: int = setting(
         "WORKER_MEMORY_MB",
         "Memory use above which a worker accepts no more work; 0 means 80 % of the available memory.",
-        whole(0, 1 << 30),
+        integer(0, 1 << 30),
         "0",
         unit="MiB",
     )

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 from framecloak.entrypoints.settings.variables import (
     Address,
-    at_least,
+    boolean,
+    integer,
+    min_length,
     network_names,
     origins,
     positive,
     setting,
-    switch,
     text,
-    whole,
 )
 
-_YEAR = 24 * 366.0
+_YEAR_HOURS = 24 * 366.0
 """Length of a leap year in hours."""
 
 
 def _password(value: str) -> str:
     # This import also imports NumPy, which would slow `redact --help` down.
-    from framecloak.domain.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD  # noqa: PLC0415 - as the comment says
+    from framecloak.domain.accounts.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH  # noqa: PLC0415 - as the comment says
 
-    if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
-        raise ValueError(f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    if not MIN_PASSWORD_LENGTH <= len(value) <= MAX_PASSWORD_LENGTH:
+        raise ValueError(f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters")
     return value
 
 
@@ -35,7 +35,7 @@ class ApiSettings:
 
     host: str = setting("HOST", "Address on which the API listens.", text, "127.0.0.1")
     port: int = setting(
-        "PORT", "Port on which the API listens; 0 chooses a free port.", whole(0, 65535), "8000"
+        "PORT", "Port on which the API listens; 0 chooses a free port.", integer(0, 65535), "8000"
     )
     base_url: str = setting(
         "BASE_URL",
@@ -46,51 +46,51 @@ class ApiSettings:
     secret_key: str = setting(
         "SECRET_KEY",
         "Key that signs tokens and links; must be the same for all processes of an installation.",
-        at_least(32),
+        min_length(32),
         secret=True,
         default_text="generated once and kept in DATA_DIR",
     )
     session_cookie_secure: bool = setting(
         "SESSION_COOKIE_SECURE",
         "Restrict the session cookie to HTTPS.",
-        switch,
+        boolean,
         lambda environment: environment.get("BASE_URL", "").startswith("https://"),
         default_text="true if BASE_URL is https",
     )
     session_lifetime_hours: float = setting(
-        "SESSION_LIFETIME_HOURS", "Lifetime of a browser session.", positive(_YEAR), "12", unit="hours"
+        "SESSION_LIFETIME_HOURS", "Lifetime of a browser session.", positive(_YEAR_HOURS), "12", unit="hours"
     )
     access_token_minutes: float = setting(
         "ACCESS_TOKEN_MINUTES", "Lifetime of an access token.", positive(24 * 60), "15", unit="minutes"
     )
     refresh_token_hours: float = setting(
-        "REFRESH_TOKEN_HOURS", "Lifetime of a refresh token.", positive(_YEAR), "168", unit="hours"
+        "REFRESH_TOKEN_HOURS", "Lifetime of a refresh token.", positive(_YEAR_HOURS), "168", unit="hours"
     )
     rate_limit_per_account: int = setting(
         "RATE_LIMIT_PER_ACCOUNT",
         "Maximum number of requests per window from one account; 0 means no limit.",
-        whole(0, 10_000_000),
+        integer(0, 10_000_000),
         "100000",
         unit="requests",
     )
     rate_limit_per_address: int = setting(
         "RATE_LIMIT_PER_ADDRESS",
         "Maximum number of unauthenticated requests per window from one IP address; 0 means no limit.",
-        whole(0, 10_000_000),
+        integer(0, 10_000_000),
         "600",
         unit="requests",
     )
     rate_limit_window_seconds: int = setting(
         "RATE_LIMIT_WINDOW_SECONDS",
         "Length of the window of the two rate limits.",
-        whole(1, 86400),
+        integer(1, 86400),
         "60",
         unit="seconds",
     )
     hsts_seconds: int = setting(
         "HSTS_SECONDS",
         "How long browsers must use HTTPS only (HSTS), if SESSION_COOKIE_SECURE is true; 0 turns it off.",
-        whole(0, 10 * 366 * 86400),
+        integer(0, 10 * 366 * 86400),
         "63072000",
         unit="seconds",
     )
@@ -108,20 +108,20 @@ class ApiSettings:
         default_text="none",
     )
     metrics_public: bool = setting(
-        "METRICS_PUBLIC", "Serve /metrics of the API without authentication.", switch, "false"
+        "METRICS_PUBLIC", "Serve /metrics of the API without authentication.", boolean, "false"
     )
     metrics_token: str = setting(
         "METRICS_TOKEN",
         "Bearer token with which Prometheus reads /metrics; administrators can always read it.",
-        at_least(16),
+        min_length(16),
         secret=True,
         default_text="administrators only",
     )
     api_docs: bool = setting(
-        "API_DOCS", "Serve the OpenAPI document at /schema/openapi.json.", switch, "true"
+        "API_DOCS", "Serve the OpenAPI document at /schema/openapi.json.", boolean, "true"
     )
     max_upload_bytes: int = setting(
-        "MAX_UPLOAD_BYTES", "Maximum size of an upload.", whole(1, 1 << 50), str(10 * 1024**3), unit="bytes"
+        "MAX_UPLOAD_BYTES", "Maximum size of an upload.", integer(1, 1 << 50), str(10 * 1024**3), unit="bytes"
     )
     admin_password: str = setting(
         "FRAMECLOAK_ADMIN_PASSWORD",

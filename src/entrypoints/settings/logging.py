@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from framecloak.entrypoints.settings.variables import (
+    boolean,
     one_of,
     setting,
-    switch,
 )
 
 LOG_FORMATS = ("auto", "json", "console")
@@ -15,7 +15,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TellingSettings:
+class LoggingSettings:
     """Logging settings."""
 
     log_format: str = setting(
@@ -33,6 +33,6 @@ class TellingSettings:
     debug: bool = setting(
         "FRAME_ANONYMIZATION_DEBUG",
         "Log at level debug, with source locations, and keep the intermediate parts of results.",
-        switch,
+        boolean,
         "false",
     )

@@ -10,11 +10,11 @@ from pathlib import Path
 from framecloak.adapters.vision.weights.catalogue import models_folder
 from framecloak.entrypoints.runtime.resources import available_cores
 from framecloak.entrypoints.settings.variables import (
+    integer,
     one_of,
     path,
     setting,
     text,
-    whole,
 )
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
@@ -46,14 +46,14 @@ class ModelSettings:
         "RECOGNITION_QUEUE",
         "Maximum number of images waiting for a model in one process; a request beyond it is refused, unless"
         " the queue is empty.",
-        whole(1, 100_000),
+        integer(1, 100_000),
         "64",
         unit="images",
     )
     recognition_linger_ms: int = setting(
         "RECOGNITION_LINGER_MS",
         "Longest time that a face waits to share a model call with others, while other calls are running.",
-        whole(0, 1000),
+        integer(0, 1000),
         "3",
         unit="milliseconds",
     )
@@ -72,7 +72,7 @@ class ModelSettings:
     threads: int = setting(
         "FRAMECLOAK_THREADS",
         "Number of frames processed in parallel.",
-        whole(1, MAX_THREADS),
+        integer(1, MAX_THREADS),
         lambda _: available_cores(),
         unit="threads",
         default_text="all available cores",

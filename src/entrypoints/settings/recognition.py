@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from framecloak.entrypoints.settings.variables import (
     Address,
-    at_least,
-    comma_free,
     distinct_words,
+    integer,
     list_of,
+    min_length,
     positive,
     setting,
     templates,
-    whole,
+    text_without_commas,
 )
 
 
@@ -25,28 +25,28 @@ class RecognitionSettings:
     gallery_key: str = setting(
         "GALLERY_KEY",
         "Key that encrypts galleries; to change it, see `framecloak galleries rotate-key --help`.",
-        comma_free(32),
+        text_without_commas(32),
         secret=True,
         default_text="derived from SECRET_KEY",
     )
     gallery_old_keys: str = setting(
         "GALLERY_OLD_KEYS",
         "Earlier gallery keys, separated by commas, with which galleries may still be encrypted.",
-        list_of(comma_free(32)),
+        list_of(text_without_commas(32)),
         secret=True,
         default_text="none",
     )
     gallery_capacity: int = setting(
         "GALLERY_CAPACITY",
         "Maximum number of faces in one gallery.",
-        whole(1, 100_000_000),
+        integer(1, 100_000_000),
         "1000000",
         unit="faces",
     )
     gallery_hnsw_above: int = setting(
         "GALLERY_HNSW_ABOVE",
         "Number of faces above which a gallery is searched with an approximate index (HNSW), not exactly.",
-        whole(0, 100_000_000),
+        integer(0, 100_000_000),
         "20000",
         unit="faces",
     )
@@ -75,14 +75,14 @@ class RecognitionSettings:
     clip_service_token: str = setting(
         "CLIP_SERVICE_TOKEN",
         "Bearer token of the CLIP service; set it for the service and for its clients.",
-        at_least(16),
+        min_length(16),
         secret=True,
         default_text="none",
     )
     clip_service_port: int = setting(
         "CLIP_SERVICE_PORT",
         "Port on which the CLIP service listens; 0 chooses a free port.",
-        whole(0, 65535),
+        integer(0, 65535),
         "8500",
     )
     clip_service_timeout_seconds: float = setting(
@@ -95,14 +95,14 @@ class RecognitionSettings:
     clip_service_max_images: int = setting(
         "CLIP_SERVICE_MAX_IMAGES",
         "Maximum number of faces in one request to the CLIP service.",
-        whole(1, 1024),
+        integer(1, 1024),
         "32",
         unit="faces",
     )
     clip_service_max_body_bytes: int = setting(
         "CLIP_SERVICE_MAX_BODY_BYTES",
         "Maximum body size of a request to the CLIP service; the default fits one image of the largest size.",
-        whole(1 << 20, 1 << 30),
+        integer(1 << 20, 1 << 30),
         str(64 * 1024**2),
         unit="bytes",
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from framecloak.entrypoints.settings.variables import (
     Address,
+    boolean,
     path,
     setting,
-    switch,
     text,
 )
 
@@ -28,7 +28,7 @@ def _scratch_folder(environment: Mapping[str, str]) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaceSettings:
+class StorageSettings:
     """Storage settings: data folder, database, queue and object store."""
 
     data_dir: Path = setting(
@@ -73,7 +73,7 @@ class PlaceSettings:
         "MINIO_BUCKET", "Bucket for stored objects; created if missing.", text, "framecloak"
     )
     minio_region: str = setting("MINIO_REGION", "Region of the bucket.", text, "us-east-1")
-    minio_secure: bool = setting("MINIO_SECURE", "Connect to the object store over HTTPS.", switch, "true")
+    minio_secure: bool = setting("MINIO_SECURE", "Connect to the object store over HTTPS.", boolean, "true")
     minio_public_endpoint: str = setting(
         "MINIO_PUBLIC_ENDPOINT",
         "Address of the object store as browsers reach it; a scheme in it (https://) overrides MINIO_SECURE.",

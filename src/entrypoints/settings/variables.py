@@ -18,7 +18,7 @@ _MASK = "********"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
-_ORIGIN = re.compile(r"'self'|https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
+_ORIGIN_PATTERN = re.compile(r"'self'|https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 
 Parser = Callable[[str], Any]
 """Function from text to a value; raises ``ValueError`` with a text that describes the allowed values."""
@@ -78,7 +78,7 @@ class Variable:
             shown = _MASK if self.secret else repr(raw)
             raise InvalidSettingError(f"{self.name} is {shown}", f"set it to {error}") from error
 
-    def shown(self, value: object) -> str:
+    def masked_text(self, value: object) -> str:
         """Return the value as text that operators may see; secrets are masked."""
         if value is None or value == "":
             return ""
@@ -86,7 +86,7 @@ class Variable:
             return "true" if value else "false"
         if not self.secret:
             return str(value)
-        return _without_password(str(value)) if isinstance(self.parse, Address) else _MASK
+        return _mask_password(str(value)) if isinstance(self.parse, Address) else _MASK
 
     def _from_file(self, environment: Mapping[str, str]) -> str:
         path = environment.get(f"{self.name}_FILE") if self.secret else None
@@ -133,7 +133,7 @@ def path(value: str) -> Path:
         raise ValueError("a path that begins with the home of a user that exists") from error
 
 
-def switch(value: str) -> bool:
+def boolean(value: str) -> bool:
     """Parse a Boolean: true, false, yes, no, on, off, 1 or 0.
 
     Raises:
@@ -146,18 +146,21 @@ def switch(value: str) -> bool:
     raise ValueError("true or false")
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
     """Return a parser of integers within inclusive limits."""
 
     def parse(value: str) -> int:
-        if not (value.isascii() and value.isdecimal() and len(value) < 20) or not least <= int(value) <= most:
-            raise ValueError(f"a number from {least} to {most}")
+        if (
+            not (value.isascii() and value.isdecimal() and len(value) < 20)
+            or not minimum <= int(value) <= maximum
+        ):
+            raise ValueError(f"a number from {minimum} to {maximum}")
         return int(value)
 
     return parse
 
 
-def positive(most: float) -> Callable[[str], float]:
+def positive(maximum: float) -> Callable[[str], float]:
     """Return a parser of numbers greater than 0, up to and including a maximum."""
 
     def parse(value: str) -> float:
@@ -165,8 +168,8 @@ def positive(most: float) -> Callable[[str], float]:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not 0 < number <= most:
-            raise ValueError(f"a number above 0, at most {most:g}")
+        if not 0 < number <= maximum:
+            raise ValueError(f"a number above 0, at most {maximum:g}")
         return number
 
     return parse
@@ -183,19 +186,19 @@ def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
     return parse
 
 
-def parsed_by(parse: Callable[[str], Choice], kind: type[Choice]) -> Callable[[str], Choice]:
+def parsed_by(parse: Callable[[str], Choice], enumeration: type[Choice]) -> Callable[[str], Choice]:
     """Return a parser that applies a domain parser to a member of an enumeration.
 
     Args:
         parse: Parser that raises ``DomainError``.
-        kind: Enumeration whose values the error message lists.
+        enumeration: Enumeration whose values the error message lists.
     """
 
     def checked(value: str) -> Choice:
         try:
             return parse(value)
         except DomainError as error:
-            raise ValueError(f"one of {', '.join(str(member.value) for member in kind)}") from error
+            raise ValueError(f"one of {', '.join(str(member.value) for member in enumeration)}") from error
 
     return checked
 
@@ -253,7 +256,7 @@ def origins(value: str) -> str:
     Raises:
         ValueError: An item is not an origin.
     """
-    if not all(_ORIGIN.fullmatch(origin) for origin in value.split()):
+    if not all(_ORIGIN_PATTERN.fullmatch(origin) for origin in value.split()):
         raise ValueError(
             "origins separated by spaces, such as https://portal.example https://*.clinic.example:8443"
         )
@@ -284,7 +287,7 @@ def templates(placeholder: str) -> Callable[[str], str]:
     return parse
 
 
-def at_least(length: int) -> Callable[[str], str]:
+def min_length(length: int) -> Callable[[str], str]:
     """Return a parser of texts that have a minimum length."""
 
     def parse(value: str) -> str:
@@ -295,9 +298,9 @@ def at_least(length: int) -> Callable[[str], str]:
     return parse
 
 
-def comma_free(length: int) -> Callable[[str], str]:
+def text_without_commas(length: int) -> Callable[[str], str]:
     """Return a parser of texts without commas that have a minimum length."""
-    parse_text = at_least(length)
+    parse_text = min_length(length)
 
     def parse(value: str) -> str:
         if "," in parse_text(value):
@@ -307,16 +310,16 @@ def comma_free(length: int) -> Callable[[str], str]:
     return parse
 
 
-def list_of(parse_one: Callable[[str], str]) -> Callable[[str], str]:
+def list_of(parse_item: Callable[[str], str]) -> Callable[[str], str]:
     """Return a parser of comma-separated lists from a parser of their items."""
 
     def parse(value: str) -> str:
-        return ",".join(parse_one(item.strip()) for item in value.split(","))
+        return ",".join(parse_item(item.strip()) for item in value.split(","))
 
     return parse
 
 
-def _without_password(address: str) -> str:
+def _mask_password(address: str) -> str:
     """Return the address with its password and query masked; mask all of it if that is unsafe."""
     parts = urlsplit(address)
     # An unescaped slash in a password ends the network location, which then lacks the credentials.

@@ -14,17 +14,17 @@ from arq.worker import Function, Worker, func
 from redis.exceptions import RedisError
 
 from framecloak.adapters.redis.connection import connect, disconnect
-from framecloak.domain.support.resilience import uninterrupted
+from framecloak.domain.support.resilience import run_to_completion
 
 logger = logging.getLogger(__name__)
 
-POLL = 0.1
+POLL_INTERVAL_SECONDS = 0.1
 """Poll interval in seconds of a queue whose jobs clients wait for."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 10.0
 """Minimum and maximum delay in seconds before Redis is retried; doubled after each failure."""
 
-LONGEST_JOB = timedelta(hours=1)
+JOB_TIMEOUT = timedelta(hours=1)
 """Job timeout of ARQ; also how long ARQ keeps the in-progress mark of a killed worker's job."""
 
 Task = Callable[[str], Awaitable[None]]
@@ -38,8 +38,8 @@ class Consumer:
         queue: name of the queue.
         name: name of the task.
         task: handler of a job, called with its argument.
-        is_welcome: returns True if a job may be started now.
-        poll: poll interval in seconds.
+        has_capacity: returns True if a job may be started now.
+        poll_seconds: poll interval in seconds.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Consumer:
         queue: str,
         name: str,
         task: Task,
-        is_welcome: Callable[[], bool],
-        poll: float = POLL,
+        has_capacity: Callable[[], bool],
+        poll_seconds: float = POLL_INTERVAL_SECONDS,
     ) -> None:
         async def run(_: dict[str, Any], argument: str = "") -> None:
             await task(argument)
@@ -57,32 +57,32 @@ class Consumer:
         self._redis_url = redis_url
         self._queue = queue
         self._function = func(cast("WorkerCoroutine", run), name=name)
-        self._is_welcome = is_welcome
-        self._poll = poll
+        self._has_capacity = has_capacity
+        self._poll_seconds = poll_seconds
         self._worker: Worker | None = None
 
     async def run(self) -> None:
         """Process jobs until cancelled."""
-        pause = FIRST_PAUSE
+        pause = MIN_BACKOFF_SECONDS
         clock = asyncio.get_running_loop().time
         while True:
             started_at = clock()
-            self._worker = _ChoosyWorker(
-                self._redis_url, self._queue, self._function, self._is_welcome, self._poll
+            self._worker = _CapacityAwareWorker(
+                self._redis_url, self._queue, self._function, self._has_capacity, self._poll_seconds
             )
             try:
                 await self._worker.main()
             except (RedisError, OSError) as error:
-                if clock() - started_at > LONGEST_PAUSE:
-                    pause = FIRST_PAUSE
+                if clock() - started_at > MAX_BACKOFF_SECONDS:
+                    pause = MIN_BACKOFF_SECONDS
                 logger.warning(
                     "cannot take jobs from %s: %s; trying again in %.1f s", self._queue, error, pause
                 )
-            await uninterrupted(self.put_back())
+            await run_to_completion(self.cancel_running())
             await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, 2 * pause)
+            pause = min(MAX_BACKOFF_SECONDS, 2 * pause)
 
-    async def put_back(self) -> None:
+    async def cancel_running(self) -> None:
         """Cancel the running jobs; they stay in the queue for other workers."""
         worker, self._worker = self._worker, None
         if worker is not None:
@@ -93,7 +93,7 @@ class Consumer:
             await disconnect(worker.pool)
 
 
-class _ChoosyWorker(Worker):
+class _CapacityAwareWorker(Worker):
     """ARQ worker that starts a job only if there is capacity, and else leaves it to other workers."""
 
     def __init__(
@@ -101,8 +101,8 @@ class _ChoosyWorker(Worker):
         redis_url: str,
         queue: str,
         function: Function,
-        is_welcome: Callable[[], bool],
-        poll: float,
+        has_capacity: Callable[[], bool],
+        poll_seconds: float,
     ) -> None:
         super().__init__(
             [function],
@@ -110,16 +110,16 @@ class _ChoosyWorker(Worker):
             redis_pool=connect(redis_url),
             handle_signals=False,
             max_jobs=1,
-            job_timeout=LONGEST_JOB,
+            job_timeout=JOB_TIMEOUT,
             keep_result=0,
-            poll_delay=poll,
+            poll_delay=poll_seconds,
             max_tries=1_000_000,
             health_check_interval=3600,
             job_serializer=msgspec.msgpack.encode,
             job_deserializer=msgspec.msgpack.decode,
             log_results=False,
         )
-        self._is_welcome = is_welcome
+        self._has_capacity = has_capacity
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start the first job that no other worker runs, if there is capacity.
@@ -128,7 +128,7 @@ class _ChoosyWorker(Worker):
         behind it must not wait for that.
         """
         for job_id in job_ids:
-            if not self._is_welcome():
+            if not self._has_capacity():
                 return
             await super().start_jobs([job_id])
             if self.job_counter:

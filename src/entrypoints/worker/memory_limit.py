@@ -10,17 +10,17 @@ from framecloak.entrypoints.runtime.resources import available_memory, free_memo
 
 logger = logging.getLogger(__name__)
 
-SHARE = 0.8
+DEFAULT_SHARE = 0.8
 """Default limit of a worker, as a share of the available memory."""
 
-LEAST_FREE = 0.05
+MIN_FREE_SHARE = 0.05
 """Share of the machine's memory that must be free, whichever process uses the rest."""
 
 _MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class MemoryReadings:
     """Sources of memory readings; each returns None if the system does not report the value.
 
     Attributes:
@@ -42,35 +42,35 @@ class MemoryWatermark:
         readings: sources of the memory readings.
     """
 
-    def __init__(self, limit: int = 0, readings: Readings | None = None) -> None:
-        self._readings = readings or Readings()
-        self._limit = limit or int(SHARE * (self._readings.available() or 0))
-        self._was_roomy = True
+    def __init__(self, limit: int = 0, readings: MemoryReadings | None = None) -> None:
+        self._readings = readings or MemoryReadings()
+        self._limit = limit or int(DEFAULT_SHARE * (self._readings.available() or 0))
+        self._had_memory = True
 
     @property
     def limit(self) -> int:
         """Limit in bytes; 0 if there is none because the available memory is unknown."""
         return self._limit
 
-    def is_roomy(self) -> bool:
+    def has_memory(self) -> bool:
         """Return True if there is memory for another slice now."""
         return self._shortage() is None
 
-    def has_room(self) -> bool:
+    def check_memory(self) -> bool:
         """Return True if there is memory for another slice, and log each change of this state."""
         shortage = self._shortage()
-        if shortage and self._was_roomy:
+        if shortage and self._had_memory:
             logger.warning("takes no more work: %s", shortage)
-        elif not shortage and not self._was_roomy:
+        elif not shortage and not self._had_memory:
             logger.info("takes work again: there is memory")
-        self._was_roomy = shortage is None
-        return self._was_roomy
+        self._had_memory = shortage is None
+        return self._had_memory
 
     def _shortage(self) -> str | None:
         held = self._readings.resident()
         if self._limit and held is not None and held >= self._limit:
             return f"this process holds {held // _MIB} MiB of the {self._limit // _MIB} MiB it may hold"
         free = self._readings.free_share()
-        if free is not None and free < LEAST_FREE:
+        if free is not None and free < MIN_FREE_SHARE:
             return f"only {free:.1%} of the machine's memory is free"
         return None

@@ -16,10 +16,10 @@ from framecloak.adapters.metrics.prometheus import (
     MetricsServer,
     PrometheusMeter,
     process_registry,
-    watch_memory,
+    register_memory_gauges,
 )
 from framecloak.domain.anonymization.model.options import Level, Verify
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.errors import DomainError
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.entrypoints.composition.pipeline import Container, require_detector
@@ -35,7 +35,9 @@ NICENESS = 5
 """Niceness of a worker process; the API, whose clients wait, has priority."""
 
 
-async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = Duty.ALL) -> None:
+async def run_worker_process(
+    settings: Settings, stop: asyncio.Event, name: str, duty: Duty = Duty.ALL
+) -> None:
     """Run a worker until `stop` is set.
 
     Args:
@@ -54,12 +56,12 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
     registry = process_registry(version("framecloak"), "worker")
     meter = PrometheusMeter(registry)
     memory = MemoryWatermark(settings.worker_memory_mb * 1024**2)
-    watch_memory(registry, memory.limit, memory.is_roomy)
+    register_memory_gauges(registry, memory.limit, memory.has_memory)
 
     # One set of model sessions for the whole process, however many requests are being processed.
     @cache
-    def instruments(level: Level) -> Instruments:
-        return replace(container.instruments(level, Verify.ALL), meter=meter)
+    def instruments(level: Level) -> PipelineTools:
+        return replace(container.pipeline_tools(level, Verify.ALL), meter=meter)
 
     port = settings.worker_metrics_port
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
@@ -69,18 +71,18 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
                 asyncio.to_thread(_warm_up, instruments, duty, container.describe_model)
             )
             parts = WorkerParts(
-                slices=service.worker(name, instruments, meter),
+                slices=service.build_worker(name, instruments, meter),
                 dispatcher=service.dispatcher,
                 webhooks=service.webhooks,
                 cleaner=service.cleaner,
-                gallery_upkeep=service.gallery_upkeep,
+                gallery_maintenance=service.gallery_maintenance,
                 queue=service.queue,
                 redis_url=settings.redis_url,
                 cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),
                 grace=timedelta(seconds=settings.worker_grace_seconds),
                 name=name,
                 duty=duty,
-                has_room=memory.has_room,
+                has_memory=memory.check_memory,
                 meter=meter,
             )
             await run_worker(parts, stop)
@@ -88,13 +90,13 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
 
 
 def _warm_up(
-    instruments: Callable[[Level], Instruments], duty: Duty, describe: Callable[[ModelCard], str]
+    pipeline_tools: Callable[[Level], PipelineTools], duty: Duty, describe: Callable[[ModelCard], str]
 ) -> None:
     """Load the models before the first request needs them, and log the name and device of the detector."""
     if not duty.has_slices:
         return
     try:
-        detector = instruments(Level.FACES).detector
+        detector = pipeline_tools(Level.FACES).detector
     except DomainError as error:
         logger.warning("face detection is unavailable: %s", error)
         return

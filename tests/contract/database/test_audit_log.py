@@ -77,4 +77,4 @@ async def test_what_is_undone_is_neither_kept_nor_told(
     (record,) = caplog.records
     facts = {"user_id": ada.user_id, "username": "ada", "action": "done", "subject": "video:1"}
     assert (record.name, record.getMessage()) == ("audit", "audit")
-    assert vars(record) | facts | {"details": {"index": 3}, "means": ada.means} == vars(record)
+    assert vars(record) | facts | {"details": {"index": 3}, "means": ada.auth_method} == vars(record)

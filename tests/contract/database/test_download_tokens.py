@@ -91,7 +91,7 @@ async def test_tokens_are_forgotten_when_their_result_is_gone(database: Database
             await work.download_tokens.redeem(digest("used"), request.id, NOW + 5 * SECOND)
         with pytest.raises(TokenExpiredError):
             await work.download_tokens.redeem(digest("late"), request.id, NOW)
-        await work.requests.forget_result(request.id)
+        await work.requests.clear_result(request.id)
         assert await work.download_tokens.remove_without_result() == 3
         assert await work.download_tokens.remove_without_result() == 0
         with pytest.raises(TokenNotFoundError):

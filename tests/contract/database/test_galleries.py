@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
 from framecloak.domain.model.accounts import Role
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.ports.repositories.galleries import Query, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedGallery, RotatedQuery
 from support.samples.galleries import SPACE, add_face, add_gallery, sealed_face, unit
 from support.samples.persistence import CALLERS, NOW, add_user, at_once, principal_of
 
 SECOND = timedelta(seconds=1)
 
 
-async def _count(database: Database, gallery: SealedGallery) -> int:
+async def _count(database: Database, gallery: EncryptedGallery) -> int:
     async with database.unit_of_work() as work:
         for one in await work.galleries.larger_than(-1):
             if one.id == gallery.id:
@@ -120,10 +120,10 @@ async def test_the_first_faces_come_with_their_vectors(database: Database) -> No
     vectors = np.stack([unit(1), unit(0, 1), unit(0, 0, 1)])
     async with database.unit_of_work() as work:
         await work.gallery_faces.add(faces[::-1], vectors[::-1])
-        found, their_vectors = await work.gallery_faces.first(gallery.id, 2)
+        found, their_vectors = await work.gallery_faces.first_with_vectors(gallery.id, 2)
         assert [*found] == faces[:2]
         assert their_vectors == pytest.approx(vectors[:2])
-        nobody, no_vectors = await work.gallery_faces.first(uuid4(), 2)
+        nobody, no_vectors = await work.gallery_faces.first_with_vectors(uuid4(), 2)
         assert ([*nobody], len(no_vectors)) == ([], 0)
 
 
@@ -142,9 +142,9 @@ async def test_of_many_who_enrol_at_once_none_is_forgotten(database: Database) -
 
 
 async def _found(
-    work: UnitOfWork, gallery: SealedGallery, vector: object, threshold: float = -1.0, top_k: int = 10
+    work: UnitOfWork, gallery: EncryptedGallery, vector: object, threshold: float = -1.0, top_k: int = 10
 ) -> list[tuple[object, float]]:
-    query = Query("first", np.asarray(vector, np.float32))
+    query = RotatedQuery("first", np.asarray(vector, np.float32))
     return [*await work.gallery_faces.search(gallery, query, threshold, top_k)]
 
 
@@ -207,18 +207,18 @@ async def test_a_gallery_changes_its_key_in_parts(database: Database) -> None:
     for _ in range(3):
         await add_face(database, gallery, "ada", unit(1))
     async with database.unit_of_work() as work:
-        assert [one.id for one in await work.galleries.under_other_keys("second", 10)] == [gallery.id]
+        assert [one.id for one in await work.galleries.with_outdated_keys("second", 10)] == [gallery.id]
         assert not await work.galleries.finish_rekey(gallery.id)
-        assert await work.galleries.rekey(gallery.id, b"new name", "second")
+        assert await work.galleries.begin_rekey(gallery.id, b"new name", "second")
         # Not again while faces are on their way; nor one that is there, nor one that is not.
-        assert not await work.galleries.rekey(gallery.id, b"newer name", "third")
-        assert not await work.galleries.rekey(done.id, b"new name", "second")
-        assert not await work.galleries.rekey(uuid4(), b"new name", "second")
+        assert not await work.galleries.begin_rekey(gallery.id, b"newer name", "third")
+        assert not await work.galleries.begin_rekey(done.id, b"new name", "second")
+        assert not await work.galleries.begin_rekey(uuid4(), b"new name", "second")
         await work.commit()
     sizes = []
     while True:
         async with database.unit_of_work() as work:
-            faces, vectors = await work.gallery_faces.take_under_other_keys(gallery.id, "second", 2)
+            faces, vectors = await work.gallery_faces.lock_with_outdated_keys(gallery.id, "second", 2)
             if not faces:
                 break
             sizes.append(len(faces))
@@ -233,11 +233,11 @@ async def test_a_gallery_changes_its_key_in_parts(database: Database) -> None:
     async with database.unit_of_work() as work:
         moved = await work.galleries.get(gallery.id, principal_of(owner), NOW)
         assert (moved.key_ids, moved.name, moved.face_count) == (("second", "first"), b"new name", 3)
-        found = await work.gallery_faces.search(moved, Query("second", unit(0, 1)), 0.9, 10)
+        found = await work.gallery_faces.search(moved, RotatedQuery("second", unit(0, 1)), 0.9, 10)
         assert [(face.person, face.label, face.metadata) for face, _ in found] == [(b"P" * 16, b"l", b"m")]
         assert await _found(work, gallery, unit(1)) == []
         assert await work.galleries.finish_rekey(gallery.id)
-        assert await work.galleries.under_other_keys("second", 10) == []
+        assert await work.galleries.with_outdated_keys("second", 10) == []
 
 
 async def test_what_was_not_committed_never_was(database: Database) -> None:

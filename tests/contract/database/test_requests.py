@@ -8,12 +8,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, PinnedPeople, Unknown
+from framecloak.domain.anonymization.model.identities import (
+    IdentityMode,
+    IdentityOptions,
+    PinnedPeople,
+    Unknown,
+)
 from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Snapshot, Status
-from framecloak.domain.anonymization.model.slices import LEASE
-from framecloak.domain.anonymization.model.throughput import Pace, Workload
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION
+from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
@@ -50,7 +55,7 @@ async def test_an_order_comes_back_as_it_was(database: Database) -> None:
         found = await work.requests.get(added.id, principal_of(user))
     assert is_new
     assert found == added
-    assert (found.order, found.user_id, found.total_frames) == (order, user.id, 42)
+    assert (found.spec, found.user_id, found.total_frames) == (order, user.id, 42)
     assert (found.status, found.progress, found.result_key) == (Status.PENDING, 0, None)
 
 
@@ -58,14 +63,14 @@ async def test_an_order_comes_back_as_it_was(database: Database) -> None:
 async def test_whose_faces_an_order_redacts_is_kept(database: Database, threshold: float | None) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    identities = Identities(IdentityMode.ONLY, uuid4(), threshold, Unknown.KEEP)
+    identities = IdentityOptions(IdentityMode.ONLY, uuid4(), threshold, Unknown.KEEP)
     order = replace(order_for(video, 7), identities=identities)
     snapshot = replace(snapshot_for(order, 42), people=PinnedPeople(0.93, 12, b"d" * 32))
     async with database.unit_of_work() as work:
         request, _ = await work.requests.add(user.id, order, snapshot, None)
         await work.commit()
     async with database.unit_of_work() as work:
-        assert (await work.requests.get(request.id, principal_of(user))).order == order
+        assert (await work.requests.get(request.id, principal_of(user))).spec == order
         assert (await work.requests.snapshot(request.id)).people == snapshot.people
 
 
@@ -78,7 +83,7 @@ async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: 
         region = await work.marks.add_region(video.id, Region(1, 2, 3, 4), None)
         await work.commit()
     regions = (region.region, Region(0, 0, 9, 9, Segment(2, 3)))
-    snapshot = Snapshot({late.id: late.segment, early.id: early.segment}, regions)
+    snapshot = WorkSpec({late.id: late.segment, early.id: early.segment}, regions)
     async with database.unit_of_work() as work:
         order = order_for(video, late.id, early.id, late.id)
         request, _ = await work.requests.add(user.id, order, snapshot, None)
@@ -91,7 +96,7 @@ async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: 
         assert request.total_frames == 30
         other = await add_request(database, user, video)
         assert (await work.requests.snapshot(other.id)).regions == ()
-        assert await work.requests.snapshot(uuid4()) == Snapshot({}, ())
+        assert await work.requests.snapshot(uuid4()) == WorkSpec({}, ())
 
 
 async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Database) -> None:
@@ -108,7 +113,7 @@ async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Da
         await work.commit()
     async with database.unit_of_work() as work:
         found = await work.requests.get(request.id, principal_of(user))
-        assert (found.order.based_on, found.order.keep_text) == (based_on, kept)
+        assert (found.spec.based_on, found.spec.keep_text) == (based_on, kept)
         assert await work.requests.snapshot(request.id) == snapshot
         assert (await work.requests.snapshot(base.id)).boxes is None
         await work.requests.finish(request.id, Status.CANCELLED, NOW)
@@ -120,12 +125,12 @@ async def test_a_request_is_found_by_the_key_of_its_submitter(database: Database
     user, other = await add_user(database, "ada"), await add_user(database, "bob")
     order, key = order_for(await add_video(database, user)), ("key", digest("order"))
     async with database.unit_of_work() as work:
-        assert await work.requests.submitted_before(user.id, key) is None
+        assert await work.requests.find_by_idempotency_key(user.id, key) is None
         request, _ = await work.requests.add(user.id, order, snapshot_for(order, 5), key)
-        assert await work.requests.submitted_before(user.id, key) == request
-        assert await work.requests.submitted_before(other.id, key) is None
+        assert await work.requests.find_by_idempotency_key(user.id, key) == request
+        assert await work.requests.find_by_idempotency_key(other.id, key) is None
         with pytest.raises(IdempotencyConflictError):
-            await work.requests.submitted_before(user.id, ("key", digest("another order")))
+            await work.requests.find_by_idempotency_key(user.id, ("key", digest("another order")))
 
 
 async def test_objects_may_go_of_requests_that_have_no_result(database: Database) -> None:
@@ -139,12 +144,18 @@ async def test_objects_may_go_of_requests_that_have_no_result(database: Database
         await work.requests.claim(busy, NOW)
         for request_id in (done, deleted):
             await work.requests.finish(request_id, Status.COMPLETED, NOW, result=("key", 1))
-        await work.requests.forget_result(deleted)
+        await work.requests.clear_result(deleted)
         await work.requests.finish(failed, Status.FAILED, NOW)
         await work.requests.finish(cancelled, Status.CANCELLED, NOW)
         everything = [pending, busy, done, deleted, failed, cancelled, unknown]
         assert await work.requests.without_result(everything) == {deleted, failed, cancelled, unknown}
-        assert await work.requests.over(everything) == {done, deleted, failed, cancelled, unknown}
+        assert await work.requests.finished_or_missing(everything) == {
+            done,
+            deleted,
+            failed,
+            cancelled,
+            unknown,
+        }
         assert await work.requests.without_result([done]) == set()
         assert await work.requests.without_result([]) == set()
 
@@ -266,11 +277,11 @@ async def test_a_completed_request_has_a_result_until_it_is_deleted(database: Da
     )
     async with database.unit_of_work() as work:
         assert await work.requests.get(request.id, principal_of(user)) == completed
-        assert await work.requests.results_older_than(done) == []
-        old = await work.requests.results_older_than(done + SECOND)
+        assert await work.requests.results_completed_before(done) == []
+        old = await work.requests.results_completed_before(done + SECOND)
         assert old == [(request.id, "requests/1.zip")]
-        await work.requests.forget_result(request.id)
-        assert await work.requests.results_older_than(done + SECOND) == []
+        await work.requests.clear_result(request.id)
+        assert await work.requests.results_completed_before(done + SECOND) == []
         # The record of what was done outlives the video.
         await work.videos.remove(video.id)
         found = await work.requests.get(request.id, principal_of(user))
@@ -305,10 +316,10 @@ async def test_what_an_installation_has_to_do_and_has_done(database: Database) -
             await work.requests.claim(requests[number].id, NOW)
             end = NOW + timedelta(seconds=seconds)
             await work.requests.finish(requests[number].id, Status.COMPLETED, end, result=("key", 1))
-        await work.slices.admit_requests(3)
-        lease = await work.slices.lease(requests[2].id, 0, "worker", LEASE)
+        await work.slices.start_requests(3)
+        lease = await work.slices.lease(requests[2].id, 0, "worker", LEASE_DURATION)
         assert lease
-        await work.slices.renew(lease, LEASE, 7)
+        await work.slices.renew(lease, LEASE_DURATION, 7)
         assert await work.requests.counts() == {
             Status.PENDING: 1,
             Status.PROCESSING: 1,
@@ -316,13 +327,13 @@ async def test_what_an_installation_has_to_do_and_has_done(database: Database) -
             Status.FAILED: 0,
             Status.CANCELLED: 0,
         }
-        usual = Workload.of(requests[0].order)
-        paces = [Pace(usual, 10, 4.5), Pace(usual, 20, 2.25)]
+        usual = Workload.of(requests[0].spec)
+        paces = [RequestDuration(usual, 10, 4.5), RequestDuration(usual, 20, 2.25)]
         assert await work.requests.paces(10) == paces
         assert await work.requests.paces(1) == paces[:1]
-        assert await work.requests.frames_waiting() == {usual: 23 + 40}
-        assert await work.requests.waiting_since() == requests[3].created_at
-        assert await work.requests.frames_done() == 10 + 20 + 7
+        assert await work.requests.pending_frames() == {usual: 23 + 40}
+        assert await work.requests.oldest_pending_since() == requests[3].created_at
+        assert await work.requests.processed_frames() == 10 + 20 + 7
 
 
 async def test_frames_that_wait_are_told_apart_by_what_they_take(database: Database) -> None:
@@ -342,10 +353,10 @@ async def test_frames_that_wait_are_told_apart_by_what_they_take(database: Datab
             snapshot = replace(snapshot_for(order, 10**number), boxes=boxes)
             await work.requests.add(user.id, order, snapshot, None)
         kind = Workload.of(usual)
-        assert await work.requests.frames_waiting() == {
+        assert await work.requests.pending_frames() == {
             kind: 11,  # which kind of pictures makes no difference
             replace(kind, level=Level.FULL, verify=Verify.ALL): 100,
-            replace(kind, is_film=True): 1000,
+            replace(kind, is_video=True): 1000,
             replace(kind, is_render=True): 10_000,
         }
 
@@ -353,7 +364,7 @@ async def test_frames_that_wait_are_told_apart_by_what_they_take(database: Datab
 async def test_an_installation_without_requests(database: Database) -> None:
     async with database.unit_of_work() as work:
         assert await work.requests.counts() == dict.fromkeys(Status, 0)
-        assert await work.requests.frames_waiting() == {}
-        assert await work.requests.waiting_since() is None
+        assert await work.requests.pending_frames() == {}
+        assert await work.requests.oldest_pending_since() is None
         assert await work.requests.paces(10) == []
-        assert await work.requests.frames_done() == 0
+        assert await work.requests.processed_frames() == 0

@@ -12,7 +12,7 @@ import pytest
 
 from fakes.persistence.database import FakeDatabase
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
-from framecloak.domain.anonymization.model.slices import Lease, SliceKind, Standing
+from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import Video
@@ -74,13 +74,13 @@ async def another(
 
 async def admit(database: Database, limit: int = 100) -> None:
     async with database.unit_of_work() as work:
-        await work.slices.admit_requests(limit)
+        await work.slices.start_requests(limit)
         await work.commit()
 
 
 async def ready(database: Database, request_id: UUID) -> list[int]:
     async with database.unit_of_work() as work:
-        return list(await work.slices.ready(request_id))
+        return list(await work.slices.ready_numbers(request_id))
 
 
 async def leased(
@@ -93,7 +93,7 @@ async def leased(
     return lease
 
 
-async def finish(database: Database, lease: Lease, blanked: int = 0) -> Standing:
+async def finish(database: Database, lease: Lease, blanked: int = 0) -> LeaseState:
     async with database.unit_of_work() as work:
         standing = await work.slices.finish(lease, blanked)
         await work.commit()
@@ -140,9 +140,9 @@ async def test_the_assembly_is_ready_when_everything_else_is_done(database: Data
     request = await submitted(database, (0, 10), (10, 20))
     await admit(database)
     first, second = [await leased(database, request.id, number) for number in (0, 1)]
-    assert await finish(database, second, 3) is Standing.HELD
+    assert await finish(database, second, 3) is LeaseState.HELD
     assert await ready(database, request.id) == []
-    assert await finish(database, first) is Standing.HELD
+    assert await finish(database, first) is LeaseState.HELD
     assert await ready(database, request.id) == [2]
     assembly = await leased(database, request.id, 2)
     assert (assembly.kind, assembly.segment) == (SliceKind.ASSEMBLY, Segment(0, 20))
@@ -156,7 +156,7 @@ async def test_all_who_finish_the_last_slices_at_once_leave_the_assembly_ready(d
     await admit(database)
     leases = [await leased(database, request.id, number) for number in range(8)]
     standings = await asyncio.gather(*(finish(database, lease) for lease in leases))
-    assert standings == [Standing.HELD] * 8
+    assert standings == [LeaseState.HELD] * 8
     assert await ready(database, request.id) == [8]
     assert (await found(database, request)).processed_frames == 80
 
@@ -166,30 +166,30 @@ async def test_a_lease_that_ran_out_is_somebody_elses(database: Database, time_p
     await admit(database)
     late = await leased(database, request.id, 0, "late", SHORT)
     async with database.unit_of_work() as work:
-        assert await work.slices.renew(late, SHORT, 4) is Standing.HELD
+        assert await work.slices.renew(late, SHORT, 4) is LeaseState.HELD
         await work.commit()
     assert await ready(database, request.id) == []
     await time_passes()
     async with database.unit_of_work() as work:
-        assert await work.slices.renew(late, LONG, 5) is Standing.LOST
-        assert await work.slices.finish(late, 0) is Standing.LOST
+        assert await work.slices.renew(late, LONG, 5) is LeaseState.LOST
+        assert await work.slices.finish(late, 0) is LeaseState.LOST
         assert await work.slices.fail(late, NOTHING) is None
         await work.slices.release(late, NOTHING)
         await work.commit()
     taken = await leased(database, request.id, 0, "late")
     assert (taken.attempt, taken.recovered, taken.failures) == (2, True, 0)
     # The very same worker has it again, and yet what it did before does not count.
-    assert await finish(database, late) is Standing.LOST
-    assert await finish(database, taken) is Standing.HELD
-    assert await finish(database, late) is Standing.LOST
+    assert await finish(database, late) is LeaseState.LOST
+    assert await finish(database, taken) is LeaseState.HELD
+    assert await finish(database, late) is LeaseState.LOST
 
 
 async def test_what_was_finished_without_an_answer_was_finished(database: Database) -> None:
     request = await submitted(database)
     await admit(database)
     lease = await leased(database, request.id, 0)
-    assert await finish(database, lease, 2) is Standing.HELD
-    assert await finish(database, lease, 2) is Standing.HELD
+    assert await finish(database, lease, 2) is LeaseState.HELD
+    assert await finish(database, lease, 2) is LeaseState.HELD
     assert (await found(database, request)).processed_frames == 10
 
 
@@ -239,12 +239,12 @@ async def test_a_request_that_is_over_is_nobodys(database: Database) -> None:
             assert await work.requests.finish(request.id, status, NOW)
             await work.commit()
         async with database.unit_of_work() as work:
-            assert await work.slices.renew(lease, LONG, 1) is Standing.CANCELLED
-            assert await work.slices.finish(lease, 0) is Standing.CANCELLED
+            assert await work.slices.renew(lease, LONG, 1) is LeaseState.CANCELLED
+            assert await work.slices.finish(lease, 0) is LeaseState.CANCELLED
             assert await work.slices.fail(lease, NOTHING) is None
             await work.slices.release(lease, NOTHING)
             assert await work.slices.lease(request.id, 1, "worker", LONG) is None
-            assert await work.slices.demands() == []
+            assert await work.slices.pending_work() == []
         assert await ready(database, request.id) == []
 
 
@@ -279,11 +279,11 @@ async def test_what_is_asked_for(database: Database) -> None:
     await submitted(database)
     await admit(database, 2)
     async with database.unit_of_work() as work:
-        first, second = await work.slices.demands()
+        first, second = await work.slices.pending_work()
     assert {first.request_id, second.request_id} >= {other.id}
     await leased(database, other.id, 0)
     async with database.unit_of_work() as work:
-        demands = {demand.request_id: demand for demand in await work.slices.demands()}
+        demands = {demand.request_id: demand for demand in await work.slices.pending_work()}
     assert (demands[other.id].ready, demands[other.id].leased) == (0, 1)
     assert demands[other.id].priority is Priority.HIGH
     assert (demands[one.id].ready, demands[one.id].user_id) == (2, one.user_id)

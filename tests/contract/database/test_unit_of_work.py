@@ -40,7 +40,7 @@ async def test_leaving_without_commit_undoes_everything(database: Database) -> N
         user = await work.users.add("ada", "hash", Role.USER)
         assert await work.users.get(user.id) == user
     async with database.unit_of_work() as work:
-        assert await work.users.by_name("ada") is None
+        assert await work.users.find_by_name("ada") is None
 
 
 async def test_an_error_undoes_what_came_after_the_last_commit(database: Database) -> None:
@@ -60,9 +60,9 @@ async def test_an_error_undoes_what_came_after_the_last_commit(database: Databas
 async def test_others_see_nothing_before_the_commit(database: Database) -> None:
     async with database.unit_of_work() as work, database.unit_of_work() as other:
         await work.users.add("ada", "hash", Role.USER)
-        assert await other.users.by_name("ada") is None
+        assert await other.users.find_by_name("ada") is None
         await work.commit()
-        assert await other.users.by_name("ada") is not None
+        assert await other.users.find_by_name("ada") is not None
 
 
 async def test_a_cancelled_unit_of_work_leaves_nothing(database: Database) -> None:
@@ -88,7 +88,7 @@ async def test_a_name_is_taken_whatever_its_case(database: Database) -> None:
         with pytest.raises(UsernameTakenError):
             await work.users.add("zOË", "hash", Role.ADMIN)
         # The transaction goes on.
-        assert await work.users.by_name("ZOË") == user
+        assert await work.users.find_by_name("ZOË") == user
 
 
 async def test_accounts_are_listed_oldest_first(database: Database) -> None:
@@ -157,22 +157,22 @@ async def test_sessions_end(database: Database) -> None:
             await work.sessions.add(Session(digest(name), owner.id, NOW + lasts * SECOND))
         await work.commit()
     async with database.unit_of_work() as work:
-        assert await work.sessions.find(digest("a"), NOW) == user
-        assert await work.sessions.find(digest("a"), NOW + 10 * SECOND) is None
-        assert await work.sessions.find(digest("d"), NOW) is None
+        assert await work.sessions.find_user(digest("a"), NOW) == user
+        assert await work.sessions.find_user(digest("a"), NOW + 10 * SECOND) is None
+        assert await work.sessions.find_user(digest("d"), NOW) is None
         assert await work.sessions.remove_expired(NOW + 10 * SECOND) == 1
         await work.sessions.remove(digest("c"))
         await work.sessions.remove(digest("c"))
-        assert await work.sessions.find(digest("c"), NOW) is None
-        assert await work.sessions.find(digest("b"), NOW) == user
-        await work.sessions.remove_of(user.id)
-        assert await work.sessions.find(digest("b"), NOW) is None
+        assert await work.sessions.find_user(digest("c"), NOW) is None
+        assert await work.sessions.find_user(digest("b"), NOW) == user
+        await work.sessions.remove_all_of_user(user.id)
+        assert await work.sessions.find_user(digest("b"), NOW) is None
 
 
 async def test_a_refresh_token_is_used_by_one_of_many(database: Database) -> None:
     user = await add_user(database, "ada")
     answers = await at_once(
-        database, lambda work: work.refresh_tokens.use(digest("a"), user.id, NOW + 10 * SECOND)
+        database, lambda work: work.refresh_tokens.mark_used(digest("a"), user.id, NOW + 10 * SECOND)
     )
     assert sorted(map(str, answers)) == ["False"] * (CALLERS - 1) + ["True"]
 
@@ -180,15 +180,15 @@ async def test_a_refresh_token_is_used_by_one_of_many(database: Database) -> Non
 async def test_used_refresh_tokens_are_remembered_until_they_expire(database: Database) -> None:
     user = await add_user(database, "ada")
     async with database.unit_of_work() as work:
-        assert await work.refresh_tokens.use(digest("a"), user.id, NOW + 10 * SECOND)
+        assert await work.refresh_tokens.mark_used(digest("a"), user.id, NOW + 10 * SECOND)
         # It is not used up without a commit.
     async with database.unit_of_work() as work:
-        assert await work.refresh_tokens.use(digest("a"), user.id, NOW + 10 * SECOND)
-        assert await work.refresh_tokens.use(digest("b"), user.id, NOW + 20 * SECOND)
+        assert await work.refresh_tokens.mark_used(digest("a"), user.id, NOW + 10 * SECOND)
+        assert await work.refresh_tokens.mark_used(digest("b"), user.id, NOW + 20 * SECOND)
         await work.commit()
     async with database.unit_of_work() as work:
         assert await work.refresh_tokens.remove_expired(NOW + 10 * SECOND) == 1
-        assert not await work.refresh_tokens.use(digest("b"), user.id, NOW + 20 * SECOND)
+        assert not await work.refresh_tokens.mark_used(digest("b"), user.id, NOW + 20 * SECOND)
 
 
 async def test_api_keys_are_found_until_they_expire(database: Database) -> None:
@@ -257,6 +257,6 @@ async def test_what_cannot_be_an_id_is_not_found(database: Database, number: int
 async def test_what_cannot_be_a_name_is_not_found(database: Database, text: str) -> None:
     owner = await add_user(database, "ab")
     async with database.unit_of_work() as work:
-        assert await work.users.by_name(text) is None
+        assert await work.users.find_by_name(text) is None
         with pytest.raises(UploadNotFoundError):
-            await work.uploads.take(text, owner.id, NOW)
+            await work.uploads.claim(text, owner.id, NOW)

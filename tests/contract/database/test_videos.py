@@ -94,8 +94,8 @@ async def test_keys_that_no_video_has_are_told_from_those_that_one_has(database:
     strange = ["videos/never", "videos/a\0b", "videos/\ud800", ""]
     async with database.unit_of_work() as work:
         asked = [one.object_key, gone.object_key, *strange]
-        assert await work.videos.unclaimed(asked) == {gone.object_key, *strange}
-        assert await work.videos.unclaimed([]) == set()
+        assert await work.videos.unreferenced_keys(asked) == {gone.object_key, *strange}
+        assert await work.videos.unreferenced_keys([]) == set()
 
 
 async def test_a_video_goes_with_everything_on_it(database: Database) -> None:
@@ -185,11 +185,11 @@ async def test_of_many_who_complete_an_upload_one_does(database: Database) -> No
     async with database.unit_of_work() as work:
         for owner_id, now in ((other.id, NOW), (owner.id, NOW + SECOND)):
             with pytest.raises(UploadNotFoundError):
-                await work.uploads.take(upload.id, owner_id, now)
+                await work.uploads.claim(upload.id, owner_id, now)
 
     async def take() -> PendingUpload:
         async with database.unit_of_work() as work:
-            taken = await work.uploads.take(upload.id, owner.id, NOW)
+            taken = await work.uploads.claim(upload.id, owner.id, NOW)
             await work.commit()
             return taken
 
@@ -212,9 +212,9 @@ async def test_an_upload_is_expected_until_it_is_taken(database: Database) -> No
             with pytest.raises(UploadNotFoundError):
                 await work.uploads.get(upload_id, owner_id, now)
         keys = ("uploads/1", "uploads/2", "\0")
-        assert [await work.uploads.expects(key) for key in keys] == [True, False, False]
-        await work.uploads.take(upload.id, owner.id, NOW)
-        assert not await work.uploads.expects("uploads/1")
+        assert [await work.uploads.is_pending(key) for key in keys] == [True, False, False]
+        await work.uploads.claim(upload.id, owner.id, NOW)
+        assert not await work.uploads.is_pending("uploads/1")
 
 
 async def test_overdue_uploads_are_forgotten(database: Database) -> None:
@@ -228,7 +228,7 @@ async def test_overdue_uploads_are_forgotten(database: Database) -> None:
             await work.uploads.add(upload)
         expired = await work.uploads.remove_expired(NOW + SECOND)
         assert sorted(one.id for one in expired) == [uploads[0].id, uploads[1].id]
-        assert await work.uploads.take(uploads[2].id, owner.id, NOW) == uploads[2]
+        assert await work.uploads.claim(uploads[2].id, owner.id, NOW) == uploads[2]
 
 
 async def test_facts_come_back_as_they_went_in(database: Database) -> None:
@@ -259,5 +259,5 @@ async def test_bytes_are_added_up(database: Database) -> None:
         await work.requests.finish(done.id, Status.COMPLETED, NOW, result=("requests/a.zip", 2**40))
         await work.requests.finish(other.id, Status.COMPLETED, NOW, result=("requests/b.zip", 7))
         assert await work.requests.result_bytes() == 2**40 + 7
-        await work.requests.forget_result(done.id)
+        await work.requests.clear_result(done.id)
         assert await work.requests.result_bytes() == 7

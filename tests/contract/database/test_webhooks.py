@@ -119,7 +119,7 @@ async def test_one_that_was_delivered_is_never_due_again(database: Database) -> 
     (second,) = await _take(database, after=LEASE)
     async with database.unit_of_work() as work:
         # By the worker that had lost it: the receiver knows all the same.
-        await work.notices.delivered(first, NOW + LEASE)
+        await work.notices.mark_delivered(first, NOW + LEASE)
         await work.notices.postpone(second, NOW + LEASE, "too late")
         await work.notices.give_up(second, NOW + LEASE, "too late")
         await work.commit()
@@ -162,7 +162,7 @@ async def test_what_is_settled_is_forgotten_and_what_waits_is_not(database: Data
     await _ended(database, 3)
     delivered, given_up, waiting = await _take(database)
     async with database.unit_of_work() as work:
-        await work.notices.delivered(delivered, NOW)
+        await work.notices.mark_delivered(delivered, NOW)
         await work.notices.give_up(given_up, NOW + SECOND, "it answered 410")
         await work.commit()
     async with database.unit_of_work() as work:

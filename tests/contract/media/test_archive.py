@@ -17,10 +17,10 @@ import pytest
 from fakes.media import FakeArchive
 from framecloak.adapters.media.zip import archive as archive_module
 from framecloak.adapters.media.zip import format as zip_format
-from framecloak.adapters.media.zip import integrity as zip_check
+from framecloak.adapters.media.zip import integrity
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
-from framecloak.domain.ports.archives import Archive, Misfit
+from framecloak.domain.ports.archives import Archive, ForeignContent
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes gigabytes and 65,536 entries otherwise: sizes, offsets and counts as ZIP64 has them."""
-    for module in (archive_module, zip_check, zip_format):
-        monkeypatch.setattr(module, "LIMIT", 60)
-    monkeypatch.setattr(zip_format, "MOST_ENTRIES", 4)
+    for module in (archive_module, integrity, zip_format):
+        monkeypatch.setattr(module, "MAX_BYTES_WITHOUT_ZIP64", 60)
+    monkeypatch.setattr(zip_format, "MAX_ENTRIES_WITHOUT_ZIP64", 4)
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 60)
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 4)
 
@@ -120,9 +120,9 @@ def written_by_python(path: Path) -> Path:
     return path
 
 
-def misfits(path: Path) -> list[Misfit]:
+def misfits(path: Path) -> list[ForeignContent]:
     with ZipReader(path) as reader:
-        return reader.misfits()
+        return reader.foreign_content()
 
 
 since_python_3_11_4 = pytest.mark.skipif(
@@ -163,7 +163,7 @@ def _is_noticed(path: Path) -> bool:
     try:
         with ZipReader(path) as reader:
             contents = {name: reader.read(name) for name in reader.names}
-            return contents != CONTENTS or reader.misfits() != []
+            return contents != CONTENTS or reader.foreign_content() != []
     except ObjectNotFoundError:
         return True
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports.pixels import FrameEncoder, FrameReader
+from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
 from support.samples.scripted_video import HEIGHT, WIDTH, RawBytes, RawReader
 
 CORNERS = ((20, 40, 200), (220, 60, 30), (50, 200, 90), (240, 230, 210))
@@ -28,7 +28,7 @@ CORNERS = ((20, 40, 200), (220, 60, 30), (50, 200, 90), (240, 230, 210))
 class Pair:
     """A reader, and what writes for it."""
 
-    reader: FrameReader
+    reader: EncodedFrameReader
     encoder: FrameEncoder
     appearance: Appearance
 
@@ -42,7 +42,7 @@ def _real(form: OutputFormat) -> Callable[[], Pair]:
 
 PAIRS: dict[str, Callable[[], Pair]] = {
     "fake": lambda: Pair(RawReader(), RawBytes(), Appearance()),
-    **{form.value: _real(form) for form in OutputFormat if not form.is_film},
+    **{form.value: _real(form) for form in OutputFormat if not form.is_video},
 }
 
 
@@ -101,17 +101,17 @@ def test_rgb_is_the_same_picture_stretched(pair: Pair, size: tuple[int, int]) ->
     "data", [b"", b"no picture", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP"]
 )
 def test_what_is_no_picture_is_refused_when_it_is_read_or_looked_at(pair: Pair, data: bytes) -> None:
-    with pytest.raises(ExaminationError):
+    with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).bgr()
-    with pytest.raises(ExaminationError):
+    with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).rgb(64, 64)
 
 
 def test_what_was_cut_off_behind_its_header_has_no_pixels(pair: Pair) -> None:
     data = pair.written(quarters())[:40]
-    with pytest.raises(ExaminationError):
+    with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).bgr()
-    with pytest.raises(ExaminationError):
+    with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).rgb(64, 64)
 
 

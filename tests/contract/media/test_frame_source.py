@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fakes.media import FILM_SHA256, FakeSource
-from framecloak.adapters.media.pictures.source import open_picture
+from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.errors import InvalidSegmentError
 from framecloak.domain.ports.frames import FrameSource
@@ -40,7 +40,7 @@ def _video(suffix: str, codec: str = "libx264") -> Callable[[Path], Sample]:
 
 def _picture(folder: Path) -> Sample:
     path = write_picture(folder / "sample.png", numbered_picture(0))
-    return Sample(open_picture(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    return Sample(open_image(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.fixture(

@@ -9,19 +9,19 @@ import cv2
 import numpy as np
 import pytest
 
-from fakes.recognition import FakePictureReader, picture_bytes
-from framecloak.adapters.media.pictures.untrusted import StrangersPictures
+from fakes.recognition import FakeImageReader, picture_bytes
+from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.domain.errors import DomainError, ImageTooLargeError
 from framecloak.domain.errors.files import InvalidImageError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports.pixels import PictureReader
+from framecloak.domain.ports.pixels import ImageReader
 
 
 @dataclass(frozen=True)
 class Case:
     """A reader, what writes RGB pictures for it, and one that is too large for it."""
 
-    reader: PictureReader
+    reader: ImageReader
     write: Callable[[Image], bytes]
     too_large: bytes
 
@@ -31,8 +31,8 @@ def png(rgb: Image) -> bytes:
 
 
 CASES = {
-    "fake": Case(FakePictureReader(), picture_bytes, b"large"),
-    "real": Case(StrangersPictures(200), png, png(np.zeros((1, 201, 3), np.uint8))),
+    "fake": Case(FakeImageReader(), picture_bytes, b"large"),
+    "real": Case(UntrustedImageReader(200), png, png(np.zeros((1, 201, 3), np.uint8))),
 }
 each = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 

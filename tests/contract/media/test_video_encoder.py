@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.results import FakeFilmReader, FakeFilmViewer, FakeStudio
-from framecloak.adapters.media.video.frame_extraction import film_frame
+from fakes.results import FakeFilmReader, FakeVideoEncoder, FakeVideoFrameExtractor
+from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
-from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
-from framecloak.domain.anonymization.results.verification import FilmReader
-from framecloak.domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
+from framecloak.domain.anonymization.results.verification import VideoDemuxer
+from framecloak.domain.errors import FrameAnalysisError, InvalidFormatError, ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
-from framecloak.domain.ports.video import FilmFormat, FilmStudio, FilmViewer, Group
+from framecloak.domain.ports.video import FrameGroup, VideoEncoder, VideoFormat, VideoFrameExtractor
 
-FILM = FilmFormat(128, 96, Fraction(25), 90)
+FILM = VideoFormat(128, 96, Fraction(25), 90)
 LOOK = Appearance(OutputFormat.MP4)
 LEVELS = (30, 220, 90, 160, 60, 200)
 NAME = "films/film_0000000.mp4"
@@ -34,25 +34,25 @@ NAME = "films/film_0000000.mp4"
 class Kit:
     """What makes films, takes them apart, and shows frames of them."""
 
-    studio: FilmStudio
-    reader: FilmReader
-    viewer: FilmViewer
+    studio: VideoEncoder
+    reader: VideoDemuxer
+    viewer: VideoFrameExtractor
     folder: Path
 
-    def group(self, levels: Sequence[int] = LEVELS, film: FilmFormat = FILM) -> Group:
+    def group(self, levels: Sequence[int] = LEVELS, film: VideoFormat = FILM) -> FrameGroup:
         """Frames that are each of one grey."""
-        planes, encoder = self.studio.planes(film), self.studio.group(film)
+        planes, encoder = self.studio.plane_encoder(film), self.studio.group_encoder(film)
         for level in levels:
             encoder.add(planes.encode(grey(level, film), LOOK))
         return encoder.finish()
 
-    def frames(self, group: Group, first: int = 0, film: FilmFormat = FILM) -> list[Frame]:
-        return list(self.studio.frames(film, group, first))
+    def frames(self, group: FrameGroup, first: int = 0, film: VideoFormat = FILM) -> list[Frame]:
+        return list(self.studio.decode_group(film, group, first))
 
 
 KITS: dict[str, Callable[[Path], Kit]] = {
-    "fake": lambda folder: Kit(FakeStudio(), FakeFilmReader(), FakeFilmViewer(), folder),
-    "x264": lambda folder: Kit(X264Studio(folder), Mp4Reader(), film_frame, folder),
+    "fake": lambda folder: Kit(FakeVideoEncoder(), FakeFilmReader(), FakeVideoFrameExtractor(), folder),
+    "x264": lambda folder: Kit(X264VideoEncoder(folder), Mp4Reader(), extract_frame, folder),
 }
 
 
@@ -62,7 +62,7 @@ def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
     return make(tmp_path)
 
 
-def grey(level: int, film: FilmFormat = FILM) -> Image:
+def grey(level: int, film: VideoFormat = FILM) -> Image:
     return np.full((film.height, film.width, 3), level, np.uint8)
 
 
@@ -101,7 +101,7 @@ def test_frames_of_any_size_come_back_at_it(kit: Kit, size: tuple[int, int]) -> 
 
 
 def test_pictures_of_another_size_are_refused(kit: Kit) -> None:
-    planes = kit.studio.planes(FILM)
+    planes = kit.studio.plane_encoder(FILM)
     with pytest.raises(ValueError, match="128x96"):
         planes.encode(np.full((60, 200, 3), 77, np.uint8), LOOK)
 
@@ -111,7 +111,10 @@ def test_the_same_frames_give_the_same_bytes_whoever_encodes_them(kit: Kit) -> N
     assert kit.group() != kit.group(LEVELS[::-1])
 
 
-KITS_BY_TYPE: dict[type, Callable[[Path], Kit]] = {FakeStudio: KITS["fake"], X264Studio: KITS["x264"]}
+KITS_BY_TYPE: dict[type, Callable[[Path], Kit]] = {
+    FakeVideoEncoder: KITS["fake"],
+    X264VideoEncoder: KITS["x264"],
+}
 
 
 def test_a_group_needs_no_other_to_be_decoded(kit: Kit) -> None:
@@ -121,7 +124,7 @@ def test_a_group_needs_no_other_to_be_decoded(kit: Kit) -> None:
 
 
 def test_looking_at_the_first_frames_does_not_take_the_rest(kit: Kit) -> None:
-    frames = kit.studio.frames(FILM, kit.group(), 0)
+    frames = kit.studio.decode_group(FILM, kit.group(), 0)
     assert next(frames).bgr().mean() == pytest.approx(LEVELS[0], abs=3)
 
 
@@ -130,21 +133,21 @@ def test_looking_at_the_first_frames_does_not_take_the_rest(kit: Kit) -> None:
 def test_a_damaged_group_is_an_error_and_never_fewer_frames(kit: Kit, damage: bytes, place: int) -> None:
     samples = list(kit.group().samples)
     samples[place] = damage
-    with pytest.raises(ExaminationError):
-        kit.frames(Group(tuple(samples)))
+    with pytest.raises(FrameAnalysisError):
+        kit.frames(FrameGroup(tuple(samples)))
 
 
 def test_sound_that_a_film_cannot_hold_is_refused_beforehand(kit: Kit) -> None:
-    kit.studio.require_possible(FILM, None)
-    kit.studio.require_possible(FILM, Sound(kit.folder / "a.mp4", "aac"))
+    kit.studio.require_supported(FILM, None)
+    kit.studio.require_supported(FILM, Sound(kit.folder / "a.mp4", "aac"))
     with pytest.raises(InvalidFormatError) as caught:
-        kit.studio.require_possible(FILM, Sound(kit.folder / "a.avi", "pcm_s16le"))
+        kit.studio.require_supported(FILM, Sound(kit.folder / "a.avi", "pcm_s16le"))
     assert caught.value.hint
 
 
-def written(kit: Kit) -> tuple[bytes, list[Group]]:
+def written(kit: Kit) -> tuple[bytes, list[FrameGroup]]:
     groups = [kit.group(LEVELS[:4]), kit.group(LEVELS[4:])]
-    writer = kit.studio.film(FILM, Timing.steady(Fraction(25), 0, len(LEVELS)), None)
+    writer = kit.studio.writer(FILM, Timing.constant_rate(Fraction(25), 0, len(LEVELS)), None)
     for group in groups:
         writer.add(group)
     data = b"".join(writer.finish())
@@ -155,12 +158,12 @@ def written(kit: Kit) -> tuple[bytes, list[Group]]:
 def test_a_film_is_its_groups_in_a_row_and_the_same_every_time(kit: Kit) -> None:
     data, groups = written(kit)
     digests = [hashlib.sha256(sample).hexdigest() for group in groups for sample in group.samples]
-    assert kit.reader.samples([data[:100], data[100:]]) == digests
+    assert kit.reader.sample_digests([data[:100], data[100:]]) == digests
     assert written(kit)[0] == data
 
 
 def test_a_film_that_lacks_frames_is_not_handed_out_and_leaves_nothing(kit: Kit) -> None:
-    writer = kit.studio.film(FILM, Timing.steady(Fraction(25), 0, len(LEVELS)), None)
+    writer = kit.studio.writer(FILM, Timing.constant_rate(Fraction(25), 0, len(LEVELS)), None)
     writer.add(kit.group(LEVELS[:4]))
     with pytest.raises(ValueError, match="lacks frames"):
         b"".join(writer.finish())
@@ -169,8 +172,8 @@ def test_a_film_that_lacks_frames_is_not_handed_out_and_leaves_nothing(kit: Kit)
 
 
 def test_what_is_no_film_cannot_be_taken_apart(kit: Kit) -> None:
-    assert kit.reader.samples([b"no film"]) is None
-    assert kit.reader.samples([]) is None
+    assert kit.reader.sample_digests([b"no film"]) is None
+    assert kit.reader.sample_digests([]) is None
 
 
 def test_single_frames_are_shown_out_of_an_archive(kit: Kit) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fakes.media import NOT_A_VIDEO, FakeVideoProber
 from framecloak.adapters.media.video.container import open_container
-from framecloak.adapters.media.video.probing import FrameTimes, PyAvProber, VideoShelf, keyframes
+from framecloak.adapters.media.video.probing import FrameTimes, OpenVideoCache, PyAvProber, keyframe_numbers
 from framecloak.domain.errors import (
     FrameNotFoundError,
     ImageTooLargeError,
@@ -136,14 +136,14 @@ def test_keyframes_are_read_out_of_the_frame_index(tmp_path: Path) -> None:
     index = PyAvProber().probe(path).frame_index
     with closing(open_container(path)) as container:
         pictures = [frame.key_frame for frame in container.decode(video=0)]
-    assert keyframes(index) == [number for number, is_key in enumerate(pictures) if is_key]
-    assert keyframes(index)[0] == 0
-    assert keyframes(b"") == []
+    assert keyframe_numbers(index) == [number for number, is_key in enumerate(pictures) if is_key]
+    assert keyframe_numbers(index)[0] == 0
+    assert keyframe_numbers(b"") == []
 
 
 def test_a_shelf_keeps_a_video_open_until_its_file_is_another(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 5)
-    shelf = VideoShelf()
+    shelf = OpenVideoCache()
     first = shelf.open(path)
     assert shelf.open(path) is first
     path.unlink()

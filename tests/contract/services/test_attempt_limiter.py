@@ -43,9 +43,9 @@ async def test_keys_do_not_share_their_attempts(limiter: AttemptLimiter) -> None
 async def test_forgetting_opens_the_door_again(limiter: AttemptLimiter) -> None:
     for _ in range(3):
         await limiter.hit("anna", 1, WINDOW)
-    await limiter.forget("anna")
+    await limiter.reset("anna")
     assert await limiter.hit("anna", 1, WINDOW) == 0
-    await limiter.forget("somebody else")
+    await limiter.reset("somebody else")
 
 
 async def test_what_is_given_back_may_be_used_again(limiter: AttemptLimiter) -> None:
@@ -80,7 +80,7 @@ async def test_a_limit_of_none_lets_nobody_pass(limiter: AttemptLimiter) -> None
 async def test_it_says_when_it_cannot_count(kind: str) -> None:
     async with RedisAttemptLimiter("redis://:hunter2@127.0.0.1:1/0") as real:
         limiter: AttemptLimiter = FakeAttemptLimiter(unavailable=True) if kind == "fake" else real
-        for call in (limiter.hit("anna", 1, WINDOW), limiter.give_back("anna"), limiter.forget("anna")):
+        for call in (limiter.hit("anna", 1, WINDOW), limiter.give_back("anna"), limiter.reset("anna")):
             with pytest.raises(QueueUnavailableError) as caught:
                 await call
             assert "hunter2" not in f"{caught.value} {caught.value.hint}"

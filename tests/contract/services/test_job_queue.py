@@ -38,25 +38,25 @@ async def queue_that_is_down(request: pytest.FixtureRequest) -> AsyncIterator[Jo
 
 async def test_a_new_queue_is_empty(queue: JobQueue) -> None:
     await queue.ping()
-    assert dict(await queue.tickets()) == {}
+    assert dict(await queue.wakeups()) == {}
     assert list(await queue.workers()) == []
 
 
 async def test_tickets_of_both_priorities_are_counted_by_request(queue: JobQueue) -> None:
     one, other = uuid4(), uuid4()
     for request_id, priority in ((one, Priority.NORMAL), (one, Priority.HIGH), (other, Priority.NORMAL)):
-        await queue.call_for(request_id, priority)
-    assert dict(await queue.tickets()) == {one: 2, other: 1}
+        await queue.wake_workers(request_id, priority)
+    assert dict(await queue.wakeups()) == {one: 2, other: 1}
 
 
 async def test_a_clean_up_is_no_ticket(queue: JobQueue) -> None:
-    await queue.clean_up()
-    assert dict(await queue.tickets()) == {}
+    await queue.request_cleanup()
+    assert dict(await queue.wakeups()) == {}
 
 
-@pytest.mark.parametrize("call", ["call_for", "clean_up", "workers", "tickets", "ping"])
+@pytest.mark.parametrize("call", ["wake_workers", "request_cleanup", "workers", "wakeups", "ping"])
 async def test_every_call_says_when_the_queue_is_down(queue_that_is_down: JobQueue, call: str) -> None:
-    arguments = (uuid4(), Priority.NORMAL) if call == "call_for" else ()
+    arguments = (uuid4(), Priority.NORMAL) if call == "wake_workers" else ()
     with pytest.raises(QueueUnavailableError) as caught:
         await getattr(queue_that_is_down, call)(*arguments)
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
@@ -67,9 +67,9 @@ async def test_tickets_that_nobody_took_in_time_and_what_is_none_are_thrown_away
 ) -> None:
     async with ArqJobQueue(redis_url) as queue:
         await queue.redis.zadd(NORMAL_QUEUE, {"garbage": 1, f"{uuid4()}.x.y": 2})
-        await queue.call_for(uuid4(), Priority.NORMAL)
-        monkeypatch.setattr(job_queue, "TICKET_LASTS", -timedelta(seconds=1))
-        assert dict(await queue.tickets()) == {}
+        await queue.wake_workers(uuid4(), Priority.NORMAL)
+        monkeypatch.setattr(job_queue, "WAKEUP_TTL", -timedelta(seconds=1))
+        assert dict(await queue.wakeups()) == {}
         assert await queue.redis.zcard(NORMAL_QUEUE) == 0
 
 
@@ -77,21 +77,21 @@ async def test_nothing_of_a_ticket_outlives_it(redis_url: str, monkeypatch: pyte
     async with ArqJobQueue(redis_url) as queue:
         for priority in Priority:
             for _ in range(3):
-                await queue.call_for(uuid4(), priority)
+                await queue.wake_workers(uuid4(), priority)
         names = await queue.redis.zrange(NORMAL_QUEUE, 0, -1)
         # As ARQ leaves it when a worker is killed with a ticket in its hands.
         await queue.redis.set(b"arq:retry:" + names[0], 1)
         assert len([key async for key in queue.redis.scan_iter("arq:job:*")]) == 6
-        await queue.tickets()
+        await queue.wakeups()
         assert len([key async for key in queue.redis.scan_iter("arq:job:*")]) == 6
-        monkeypatch.setattr(job_queue, "TICKET_LASTS", -timedelta(seconds=1))
-        await queue.tickets()
+        monkeypatch.setattr(job_queue, "WAKEUP_TTL", -timedelta(seconds=1))
+        await queue.wakeups()
         assert [key async for key in queue.redis.scan_iter("*")] == []
 
 
 async def test_what_a_ticket_says_goes_by_itself_where_nobody_looks(redis_url: str) -> None:
     async with ArqJobQueue(redis_url) as queue:
-        await queue.call_for(uuid4(), Priority.NORMAL)
+        await queue.wake_workers(uuid4(), Priority.NORMAL)
         (key,) = [key async for key in queue.redis.scan_iter("arq:job:*")]
         assert timedelta() < timedelta(milliseconds=await queue.redis.pttl(key)) <= timedelta(minutes=10)
 

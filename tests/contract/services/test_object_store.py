@@ -177,7 +177,7 @@ async def test_what_is_not_there_is_not_found(store: ObjectStore, tmp_path: Path
         with pytest.raises(ObjectNotFoundError):
             await content(store, key, 4, 4)
         with pytest.raises(ObjectNotFoundError):
-            async with store.local(key, tmp_path):
+            async with store.local_file(key, tmp_path):
                 pass
         await store.remove(key)
     assert await keys(store, "") == ["folder/object"]
@@ -214,10 +214,10 @@ async def test_lists_come_in_the_order_of_keys(store: ObjectStore) -> None:
 async def test_remove_all_takes_what_begins_so_and_nothing_else(store: ObjectStore) -> None:
     for name in ("requests/1/slices/0", "requests/1/slices/1", "requests/1/result.zip", "requests/12/x"):
         await store.put(name, stream(b"x"))
-    assert await store.remove_all("requests/1/") == 3
-    assert await store.remove_all("requests/1/") == 0
+    assert await store.remove_prefix("requests/1/") == 3
+    assert await store.remove_prefix("requests/1/") == 0
     assert await keys(store, "") == ["requests/12/x"]
-    assert await store.remove_all("requests/1") == 1
+    assert await store.remove_prefix("requests/1") == 1
     await store.put("requests", stream(b"the folder is free again"))
 
 
@@ -300,7 +300,7 @@ async def test_a_file_is_copied_and_stays(store: ObjectStore, tmp_path: Path) ->
 
 async def test_an_object_can_be_had_as_a_file(store: ObjectStore, tmp_path: Path) -> None:
     await store.put("a", stream(b"0123456789" * 1000))
-    async with store.local("a", tmp_path) as path:
+    async with store.local_file("a", tmp_path) as path:
         assert path.read_bytes() == b"0123456789" * 1000
     assert await content(store, "a", 0, 10) == b"0123456789"
     assert files_in(tmp_path) == []
@@ -312,18 +312,18 @@ async def test_an_object_that_is_looked_into_again_and_again_is_always_the_prese
     for content_now in (b"first", b"second"):
         await store.put("a/b", stream(content_now))
         for _ in range(2):
-            async with store.kept("a/b", tmp_path) as path, store.kept("a/b", tmp_path) as same:
+            async with store.cached_file("a/b", tmp_path) as path, store.cached_file("a/b", tmp_path) as same:
                 assert path.read_bytes() == same.read_bytes() == content_now
     await store.remove("a/b")
     with pytest.raises(ObjectNotFoundError):
-        async with store.kept("a/b", tmp_path):
+        async with store.cached_file("a/b", tmp_path):
             pass
     await store.put("a/b", stream(b"third"))
-    async with store.kept("a/b", tmp_path):
+    async with store.cached_file("a/b", tmp_path):
         pass
-    await store.remove_all("a/")
+    await store.remove_prefix("a/")
     with pytest.raises(ObjectNotFoundError):
-        async with store.kept("a/b", tmp_path):
+        async with store.cached_file("a/b", tmp_path):
             pass
     assert kept_in(tmp_path) == files_in(tmp_path) == []
 
@@ -334,11 +334,11 @@ async def test_a_kept_object_is_fetched_once(
 ) -> None:
     await store.put("film", stream(b"x" * MEBI))
     fetched: list[str] = []
-    get = store._get
-    monkeypatch.setattr(store, "_get", lambda key, *args: (fetched.append(key), get(key, *args))[1])
+    get = store._open_range
+    monkeypatch.setattr(store, "_open_range", lambda key, *args: (fetched.append(key), get(key, *args))[1])
 
     async def look() -> bytes:
-        async with store.kept("film", tmp_path) as path:
+        async with store.cached_file("film", tmp_path) as path:
             return path.read_bytes()
 
     assert set(await asyncio.gather(*(look() for _ in range(10)))) == {b"x" * MEBI}

@@ -29,7 +29,7 @@ async def board(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator
 
 async def settle(listener: Listener) -> None:
     """The first connection tells everybody to look once; wait until that is over."""
-    await listener.changed(SHORT * 5)
+    await listener.wait_for_change(SHORT * 5)
 
 
 async def test_a_listener_hears_of_its_request_and_of_no_other(board: ProgressBoard) -> None:
@@ -37,10 +37,10 @@ async def test_a_listener_hears_of_its_request_and_of_no_other(board: ProgressBo
     with board.listen(one) as listener:
         await settle(listener)
         await board.announce(other)
-        assert not await listener.changed(SHORT)
+        assert not await listener.wait_for_change(SHORT)
         await board.announce(one)
-        assert await listener.changed(LONG)
-        assert not await listener.changed(SHORT)
+        assert await listener.wait_for_change(LONG)
+        assert not await listener.wait_for_change(SHORT)
 
 
 async def test_what_was_announced_while_nobody_waited_is_heard_once(board: ProgressBoard) -> None:
@@ -50,8 +50,8 @@ async def test_what_was_announced_while_nobody_waited_is_heard_once(board: Progr
         for _ in range(3):
             await board.announce(one)
         await asyncio.sleep(SHORT)
-        assert await listener.changed(LONG)
-        assert not await listener.changed(SHORT)
+        assert await listener.wait_for_change(LONG)
+        assert not await listener.wait_for_change(SHORT)
 
 
 async def test_many_may_listen_to_one_request(board: ProgressBoard) -> None:
@@ -60,7 +60,7 @@ async def test_many_may_listen_to_one_request(board: ProgressBoard) -> None:
         await settle(first)
         await settle(second)
         await board.announce(one)
-        assert await asyncio.gather(first.changed(LONG), second.changed(LONG)) == [True, True]
+        assert await asyncio.gather(first.wait_for_change(LONG), second.wait_for_change(LONG)) == [True, True]
     await board.announce(one)  # nobody listens any more
 
 
@@ -70,7 +70,7 @@ async def test_another_process_hears_it_too(redis_url: str) -> None:
         with api.listen(one) as listener:
             await settle(listener)
             await worker.announce(one)
-            assert await listener.changed(LONG)
+            assert await listener.wait_for_change(LONG)
 
 
 async def test_two_thousand_listeners_share_one_connection(redis_url: str) -> None:
@@ -82,7 +82,7 @@ async def test_two_thousand_listeners_share_one_connection(redis_url: str) -> No
         clients = await board._redis.client_list()
         assert len([one for one in clients if one["sub"] == "1"]) == 1
         await board.announce(ids[1234])
-        assert await listeners[1234].changed(LONG)
+        assert await listeners[1234].wait_for_change(LONG)
         for one in entered:
             one.__exit__(None, None, None)
         assert not board._listeners
@@ -96,11 +96,11 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path) -> None:
                 await settle(listener)
                 await redis.stop()
                 await board.announce(one)  # never raises
-                assert not await listener.changed(SHORT)
+                assert not await listener.wait_for_change(SHORT)
                 await redis.start()
                 # What was missed is unknown, so whoever listens is told to look.
-                assert await listener.changed(LONG)
+                assert await listener.wait_for_change(LONG)
                 await board.announce(one)
-                assert await listener.changed(LONG)
+                assert await listener.wait_for_change(LONG)
         finally:
             await redis.stop()

@@ -14,8 +14,8 @@ from fakes.vision import FakeAreaDetector, plant_area
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
 from framecloak.adapters.vision.detection.yolo_plates import YoloPlates
 from framecloak.adapters.vision.runtime.onnx import Provider
-from framecloak.domain.imaging.detections import Areas, Image
-from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.imaging.detections import BoxDetections, Image
+from framecloak.domain.ports.models import BoxDetector
 from support.samples import images, onnx_models
 
 
@@ -23,7 +23,7 @@ from support.samples import images, onnx_models
 class Case:
     """A detector, a picture that it must find areas in, and where they are."""
 
-    detector: AreaDetector
+    detector: BoxDetector
     picture: Image
     boxes: np.ndarray
 
@@ -63,7 +63,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return CASES[request.param](tmp_path_factory.mktemp("models"))
 
 
-def one(case: Case, threshold: float = 0.5) -> Areas:
+def one(case: Case, threshold: float = 0.5) -> BoxDetections:
     return case.detector.detect(case.picture, threshold)
 
 

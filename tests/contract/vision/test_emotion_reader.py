@@ -97,4 +97,4 @@ async def test_what_is_no_picture_is_a_mistake_of_the_caller(
 
 
 async def test_it_is_available(reader: EmotionReader) -> None:
-    assert await reader.available()
+    assert await reader.is_available()

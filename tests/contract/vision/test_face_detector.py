@@ -12,7 +12,7 @@ import pytest
 
 from fakes.vision import FakeFaceDetector, plant_face
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
-from framecloak.adapters.vision.detection.scrfd import InsightFacePack
+from framecloak.adapters.vision.detection.scrfd import Scrfd
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE
@@ -50,7 +50,7 @@ def centerface_in_fp16(models: Path) -> Case:
     """The graph for GPUs, with its outputs bound, as far as a CPU can run it."""
     graph = build_graph(models, Precision.FP16)
     session = open_session(graph.content, Provider.CPU)
-    session.bound = True
+    session.uses_io_binding = True
     card = ModelCard(CENTERFACE.name, graph.sha256, CENTERFACE.licence, "CPU", "fp16")
     return Case(CenterFace(session, card), images.group_photograph(), images.GROUP_BOXES)
 
@@ -60,7 +60,7 @@ def scrfd(models: Path) -> Case:
     cells = [(8, 4, 5), (16, 10, 8), (32, 2, 6)]
     boxes = [onnx_models.plant(picture, *cell) for cell in cells]
     pack = onnx_models.write_scrfd_pack(models / "tiny")
-    return Case(InsightFacePack.load(pack, Provider.CPU), picture, np.array(boxes))
+    return Case(Scrfd.load(pack, Provider.CPU), picture, np.array(boxes))
 
 
 CASES = {

@@ -46,8 +46,8 @@ def test_a_request_is_done_in_the_foreground(installation: Installation, tmp_pat
     names = [f"frames/segment_{installation.segments[SHORT]}/frame_{index:07d}.png" for index in range(2, 8)]
     assert command.Output(output).names == [*names, "report.html", "manifest.json", "manifest.sig"]
     assert [path.name for path in tmp_path.iterdir()] == ["frames.zip"]
-    assert (request.status, request.order.priority) == (Status.COMPLETED, "high")
-    assert request.order.appearance.style == "pixelate"
+    assert (request.status, request.spec.priority) == (Status.COMPLETED, "high")
+    assert request.spec.appearance.style == "pixelate"
 
 
 def test_a_request_is_left_to_the_workers_and_followed(installation: Installation, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_file_that_is_no_batch_is_refused(
 
 def test_every_item_of_the_example_is_an_order() -> None:
     items = json.loads(EXAMPLE.read_text())
-    orders = [msgspec.convert(item, SubmitBody).order(Level.FACES, OutputFormat.JPG) for item in items]
+    orders = [msgspec.convert(item, SubmitBody).to_domain(Level.FACES, OutputFormat.JPG) for item in items]
     assert [order.video_id for order in orders] == [1, 2]
     assert [order.segment_ids for order in orders] == [(1, 2), (3, 4)]
     assert [order.level for order in orders] == [Level.FACES, Level.MINIMAL]

@@ -14,7 +14,12 @@ import numpy as np
 import pytest
 
 from framecloak.adapters.media.video.source import open_video
-from framecloak.entrypoints.cli.redact.contact_sheet import Moment, contact_sheet, moments, redacted_only
+from framecloak.entrypoints.cli.redact.contact_sheet import (
+    FramePair,
+    draw_contact_sheet,
+    draw_redacted_only,
+    select_frame_pairs,
+)
 from support.processes import command, service_process
 from support.samples.media import write_video
 
@@ -95,18 +100,18 @@ def test_the_moments_shown_count_faces_and_not_regions(tmp_path: Path) -> None:
         archive.writestr("manifest.json", json.dumps({"frames": entries}))
         for entry in entries:
             archive.writestr(str(entry["file"]), frame.tobytes())
-    (best,) = moments(open_video(video), tmp_path / "frames.zip", 1)
+    (best,) = select_frame_pairs(open_video(video), tmp_path / "frames.zip", 1)
     assert best.redacted == "2 faces redacted"
-    both = moments(open_video(video), tmp_path / "frames.zip", 2)
+    both = select_frame_pairs(open_video(video), tmp_path / "frames.zip", 2)
     assert [one.redacted for one in both] == ["2 faces redacted", "1 face redacted"]
 
 
 def test_the_picture_for_everybody_holds_redacted_pixels_only(tmp_path: Path) -> None:
     bright = np.full((96, 128, 3), 230, np.uint8)
     white = np.full((96, 128, 3), 255, np.uint8)
-    shown = [Moment("0.0 s", "1 face redacted", np.zeros_like(bright), white)] * 3
-    assert redacted_only(shown, columns=2).reshape(-1, 3).max(axis=1).min() >= 40  # paper, ink and white
-    assert contact_sheet(shown).min() == 0
+    shown = [FramePair("0.0 s", "1 face redacted", np.zeros_like(bright), white)] * 3
+    assert draw_redacted_only(shown, columns=2).reshape(-1, 3).max(axis=1).min() >= 40  # paper, ink and white
+    assert draw_contact_sheet(shown).min() == 0
 
 
 def test_the_demo_takes_a_video_of_ones_own(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_password_is_replaced_and_never_on_a_command_line(installation: Instal
     assert (changed.code, changed.err) == (0, "")
     assert changed.out.endswith(": bob has a new password\n")
     assert (
-        installation.portal.call(installation.service.identity.sign_in, "bob", other, "::1").user.username
+        installation.portal.call(installation.service.accounts.sign_in, "bob", other, "::1").user.username
         == "bob"
     )
     weak = installation.run("users", "password", "bob", "--password-stdin", stdin="hunter2\n")
@@ -111,7 +111,7 @@ def test_a_video_may_be_imported_for_somebody_else(installation: Installation, t
 def test_operators_see_who_did_what(installation: Installation) -> None:
     installation.run("users", "create", "Zoe", "--password-stdin", stdin=f"{PASSWORD}\n")
     service, portal = installation.service, installation.portal
-    portal.call(service.identity.sign_in, "zoe", PASSWORD, "192.0.2.7")
+    portal.call(service.accounts.sign_in, "zoe", PASSWORD, "192.0.2.7")
     zoe = next(row["id"] for row in installation.rows("users", "list") if row["username"] == "Zoe")
 
     newest, opened = installation.rows("audit", "--subject", f"user:{zoe}")
@@ -138,7 +138,7 @@ def test_a_database_with_an_address_is_upgraded_only_when_told(
         "REDIS_URL": redis_url,
         "DATA_DIR": str(tmp_path / "data"),
     }
-    wanted = Schema(empty_database_url).wanted_revision
+    wanted = Schema(empty_database_url).required_revision
     for arguments in (["users", "list"], ["api", "--port", "0"], ["worker"]):
         refused = command.run(*arguments, environment=environment)
         assert refused.code == 50
@@ -206,7 +206,7 @@ def test_two_commands_at_the_same_time_share_one_embedded_stack(tmp_path: Path) 
 
 def test_galleries_are_sealed_with_another_key(installation: Installation) -> None:
     call, service = installation.portal.call, installation.service
-    (root,) = call(service.identity.list_users, OPERATOR, 1, 0).items
+    (root,) = call(service.accounts.list_users, OPERATOR, 1, 0).items
     owner = Principal(root.id, root.username, root.role, Means.COMMAND)
     gallery = call(service.galleries.create, owner, "patients", SPACE)
     call(service.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])

@@ -48,7 +48,7 @@ def space(installation: Installation, faces: tuple[Path, Path]) -> EmbeddingSpac
 def make(installation: Installation, owner: str, name: str, space: EmbeddingSpace) -> Gallery:
     """A gallery of somebody, as that somebody makes it over HTTP."""
     call, service = installation.portal.call, installation.service
-    users = call(service.identity.list_users, OPERATOR, 100, 0).items
+    users = call(service.accounts.list_users, OPERATOR, 100, 0).items
     (user,) = (user for user in users if user.username == owner)
     made: Gallery = call(
         service.galleries.create, Principal(user.id, user.username, user.role, Means.SESSION), name, space

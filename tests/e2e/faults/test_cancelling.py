@@ -13,7 +13,7 @@ from threading import Event
 import httpx
 import pytest
 
-from framecloak.domain.anonymization.work.active_lease import BEAT
+from framecloak.domain.anonymization.work.active_lease import RENEWAL_INTERVAL
 from support.http.client import SLICE_FRAMES, Request, until
 from support.listing import folders_below
 from support.pace import PACE
@@ -44,7 +44,7 @@ def test_work_stops_on_every_worker_and_nothing_stays(cluster: Cluster, film: Pa
         assert cancel(waiting).json() == {"success": True, "message": "Request cancelled"}
         assert cancel(request).json() == {"success": True, "message": "Request cancelled"}
         # Whoever is woken is due to ask whether the request is wanted, and is told before its slice is done.
-        assert not Event().wait(2 * BEAT)
+        assert not Event().wait(2 * RENEWAL_INTERVAL)
     until(lambda: parts_made(cluster) or not cluster.scratch(), "both workers have stopped", pause=0.001)
     assert parts_made(cluster) == []
     assert cluster.scratch() == []

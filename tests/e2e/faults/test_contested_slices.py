@@ -26,8 +26,8 @@ def test_many_tickets_for_the_same_slice(cluster: Cluster, film: Path) -> None:
 async def call(redis_url: str, request_id: str, times: int) -> None:
     async with ArqJobQueue(redis_url) as queue:
         for _ in range(times):
-            await queue.call_for(UUID(request_id), Priority.NORMAL)
-            await queue.call_for(UUID(request_id), Priority.HIGH)
+            await queue.wake_workers(UUID(request_id), Priority.NORMAL)
+            await queue.wake_workers(UUID(request_id), Priority.HIGH)
 
 
 def test_one_that_works_on_while_another_has_taken_over(cluster: Cluster, film: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.domain.anonymization.model.slices import MOST_FAILURES
+from framecloak.domain.anonymization.model.slices import MAX_FAILURES
 from support.http.client import SLICE_FRAMES, Request, Slice, until
 from support.servers.cluster import Cluster
 
@@ -60,7 +60,7 @@ def test_a_full_disk_is_nobodys_fault_and_work_goes_on_when_there_is_room(
         for worker in cluster.workers:
             limited.enter_context(limited_files(worker.process.pid, SMALL_DISK))
         request = cluster.order(film).submit()
-        until(lambda: given_back(request) >= 2 * MOST_FAILURES, "slices are given back again and again")
+        until(lambda: given_back(request) >= 2 * MAX_FAILURES, "slices are given back again and again")
         state = request.status()
         assert (state["status"], state["error"]) == ("processing", None)
         assert [line for line in cluster.log() if "no space left" in line["event"]]
@@ -92,7 +92,7 @@ def tried(request: Request) -> list[int]:
     rows = request.cluster.ask(
         "SELECT number FROM history WHERE request_id = $1 AND failures = $2 AND state = 'waiting'",
         request.id,
-        MOST_FAILURES,
+        MAX_FAILURES,
     )
     return [row["number"] for row in rows]
 
@@ -107,7 +107,7 @@ def require_pauses(history: list[Slice]) -> None:
             assert after.noted_at
             assert after.noted_at >= before.not_before
             rests.append(before.not_before - before.noted_at)
-    assert len(rests) == MOST_FAILURES - 1
+    assert len(rests) == MAX_FAILURES - 1
     assert rests[1] > rests[0]
     assert [one.failures for one in history if one.state == "waiting"] == [1, 2, 3]
 

@@ -235,4 +235,4 @@ def test_the_api_is_killed_between_commit_and_enqueue(cluster: Cluster, film: Pa
 async def tickets(redis_url: str) -> Mapping[UUID, int]:
     """How many calls wait for workers, by request."""
     async with ArqJobQueue(redis_url) as queue:
-        return await queue.tickets()
+        return await queue.wakeups()

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from framecloak.domain.anonymization.requests.cleanup import ORPHAN_KEPT, UPLOAD_KEPT
+from framecloak.domain.anonymization.requests.cleanup import MIN_ORPHAN_AGE, UPLOAD_RETENTION
 from support.http.client import Request, until
 from support.listing import folders_below
 from support.servers import cluster as clusters
@@ -65,10 +65,10 @@ def begun_upload(cluster: Cluster, film: Path) -> None:
     begun = cluster.http.post("/api/videos/uploads/", json={"filename": "film.mp4"}).raise_for_status().json()
     httpx.put(cluster.http.base_url.join(begun["url"]), content=film.read_bytes()).raise_for_status()
     keys = set(cluster.objects()) - before
-    long_ago = time.time() - UPLOAD_KEPT.total_seconds() - 60
+    long_ago = time.time() - UPLOAD_RETENTION.total_seconds() - 60
     for key in keys:
         os.utime(cluster.folder / "objects" / key, (long_ago, long_ago))
-    cluster.ask("UPDATE uploads SET expires_at = expires_at - $1::interval", UPLOAD_KEPT)
+    cluster.ask("UPDATE uploads SET expires_at = expires_at - $1::interval", UPLOAD_RETENTION)
 
 
 def leave_parts(cluster: Cluster, request: Request) -> None:
@@ -85,7 +85,7 @@ def leave_orphan(cluster: Cluster) -> str:
     key = f"videos/{uuid4().hex}"
     path = cluster.folder / "objects" / key
     path.write_bytes(b"an unredacted film")
-    long_ago = time.time() - 2 * ORPHAN_KEPT.total_seconds()
+    long_ago = time.time() - 2 * MIN_ORPHAN_AGE.total_seconds()
     os.utime(path, (long_ago, long_ago))
     return key
 

@@ -60,7 +60,7 @@ async def test_readers_of_several_processes_ask_it(
             np.testing.assert_allclose(rows, clip_models.expected(crops[:10]), atol=1e-6)
         np.testing.assert_allclose(await one.read(crops), clip_models.expected(crops), atol=1e-6)
         assert one.emotions == clip_models.EMOTIONS
-        assert await another.available()
+        assert await another.is_available()
     async with HttpEmotionReader(address, token="somebody else's") as stranger:
         with pytest.raises(EmotionsUnavailableError, match="401"):
             await stranger.read(crops[:1])

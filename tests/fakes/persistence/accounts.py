@@ -12,13 +12,13 @@ from framecloak.domain.model.accounts import ApiKey, Principal, Role, Session, U
 from framecloak.domain.ports.database import AuditEntry, AuditFilter, Page
 
 
-class FakeUsers:
+class FakeUserRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
     async def add(self, username: str, password_hash: str, role: Role) -> User:
         rows = await self._tx.write()
-        if await self.by_name(username):
+        if await self.find_by_name(username):
             raise UsernameTakenError(f"the username {username!r} is taken", "choose another name")
         user_id = self._tx.store.new_id()
         created_at = self._tx.store.now()
@@ -38,7 +38,7 @@ class FakeUsers:
         rows = await self._tx.write()
         return sum(user.is_administrator for user in rows.users.values())
 
-    async def by_name(self, username: str) -> User | None:
+    async def find_by_name(self, username: str) -> User | None:
         users = self._tx.rows.users.values()
         return next((user for user in users if user.username.lower() == username.lower()), None)
 
@@ -58,7 +58,7 @@ class FakeUsers:
         )
 
 
-class FakeSessions:
+class FakeSessionRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -66,14 +66,14 @@ class FakeSessions:
         rows = await self._tx.write()
         rows.sessions[session.digest] = session
 
-    async def find(self, digest: bytes, now: datetime) -> User | None:
+    async def find_user(self, digest: bytes, now: datetime) -> User | None:
         session = self._tx.rows.sessions.get(digest)
         return self._tx.rows.users[session.user_id] if session and session.expires_at > now else None
 
     async def remove(self, digest: bytes) -> None:
         (await self._tx.write()).sessions.pop(digest, None)
 
-    async def remove_of(self, user_id: int) -> None:
+    async def remove_all_of_user(self, user_id: int) -> None:
         rows = await self._tx.write()
         rows.sessions = {key: each for key, each in rows.sessions.items() if each.user_id != user_id}
 
@@ -84,11 +84,11 @@ class FakeSessions:
         return before - len(rows.sessions)
 
 
-class FakeRefreshTokens:
+class FakeRefreshTokenRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
-    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+    async def mark_used(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
         del user_id
         used = (await self._tx.write()).used_refresh_tokens
         if digest in used:
@@ -103,7 +103,7 @@ class FakeRefreshTokens:
         return before - len(rows.used_refresh_tokens)
 
 
-class FakeApiKeys:
+class FakeApiKeyRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -146,7 +146,7 @@ class FakeApiKeys:
         return rows.api_keys.pop(key_id)
 
 
-class FakeAuditLog:
+class FakeAuditLogRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -158,13 +158,13 @@ class FakeAuditLog:
         number, now = self._tx.store.new_id(), self._tx.store.now()
         rows.audit[number] = AuditEntry(number, now, user_id, username, action, subject, dict(details))
 
-    async def list(self, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
-        name = wanted.username and wanted.username.lower()
+    async def list(self, criteria: AuditFilter, limit: int) -> Sequence[AuditEntry]:
+        name = criteria.username and criteria.username.lower()
         found = [
             entry
             for entry in reversed(self._tx.rows.audit.values())
-            if wanted.subject in {None, entry.subject}
+            if criteria.subject in {None, entry.subject}
             and (name is None or (entry.username is not None and entry.username.lower() == name))
-            and (wanted.since is None or entry.created_at >= wanted.since)
+            and (criteria.since is None or entry.created_at >= criteria.since)
         ]
         return found[:limit]

@@ -8,35 +8,40 @@ from types import TracebackType
 from typing import Self
 
 from fakes.persistence.accounts import (
-    FakeApiKeys,
-    FakeAuditLog,
-    FakeRefreshTokens,
-    FakeSessions,
-    FakeUsers,
+    FakeApiKeyRepository,
+    FakeAuditLogRepository,
+    FakeRefreshTokenRepository,
+    FakeSessionRepository,
+    FakeUserRepository,
 )
-from fakes.persistence.galleries import FakeGalleries, FakeGalleryFaces
-from fakes.persistence.library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
-from fakes.persistence.requests import FakeDownloadTokens, FakeRequests
-from fakes.persistence.slices import FakeSlices
+from fakes.persistence.galleries import FakeGalleryFaceRepository, FakeGalleryRepository
+from fakes.persistence.library import (
+    FakeGrantRepository,
+    FakeMarkRepository,
+    FakeUploadRepository,
+    FakeVideoRepository,
+)
+from fakes.persistence.requests import FakeDownloadTokenRepository, FakeRequestRepository
+from fakes.persistence.slices import FakeSliceRepository
 from fakes.persistence.tables import Store, Tables, Transaction
-from fakes.persistence.webhooks import FakeNotices
+from fakes.persistence.webhooks import FakeNoticeRepository
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.database import (
-    ApiKeys,
-    AuditLog,
-    DownloadTokens,
-    Galleries,
-    GalleryFaces,
-    Grants,
-    Marks,
-    Notices,
-    RefreshTokens,
-    Requests,
-    Sessions,
-    Slices,
-    Uploads,
-    Users,
-    Videos,
+    ApiKeyRepository,
+    AuditLogRepository,
+    DownloadTokenRepository,
+    GalleryFaceRepository,
+    GalleryRepository,
+    GrantRepository,
+    MarkRepository,
+    NoticeRepository,
+    RefreshTokenRepository,
+    RequestRepository,
+    SessionRepository,
+    SliceRepository,
+    UploadRepository,
+    UserRepository,
+    VideoRepository,
 )
 
 
@@ -46,21 +51,21 @@ class FakeUnitOfWork:
     def __init__(self, database: FakeDatabase) -> None:
         self._database = database
         self._transaction = Transaction(database.store)
-        self.users: Users = FakeUsers(self._transaction)
-        self.sessions: Sessions = FakeSessions(self._transaction)
-        self.refresh_tokens: RefreshTokens = FakeRefreshTokens(self._transaction)
-        self.api_keys: ApiKeys = FakeApiKeys(self._transaction)
-        self.videos: Videos = FakeVideos(self._transaction)
-        self.marks: Marks = FakeMarks(self._transaction)
-        self.grants: Grants = FakeGrants(self._transaction)
-        self.uploads: Uploads = FakeUploads(self._transaction)
-        self.requests: Requests = FakeRequests(self._transaction)
-        self.slices: Slices = FakeSlices(self._transaction)
-        self.download_tokens: DownloadTokens = FakeDownloadTokens(self._transaction)
-        self.notices: Notices = FakeNotices(self._transaction)
-        self.galleries: Galleries = FakeGalleries(self._transaction)
-        self.gallery_faces: GalleryFaces = FakeGalleryFaces(self._transaction)
-        self.audit: AuditLog = FakeAuditLog(self._transaction)
+        self.users: UserRepository = FakeUserRepository(self._transaction)
+        self.sessions: SessionRepository = FakeSessionRepository(self._transaction)
+        self.refresh_tokens: RefreshTokenRepository = FakeRefreshTokenRepository(self._transaction)
+        self.api_keys: ApiKeyRepository = FakeApiKeyRepository(self._transaction)
+        self.videos: VideoRepository = FakeVideoRepository(self._transaction)
+        self.marks: MarkRepository = FakeMarkRepository(self._transaction)
+        self.grants: GrantRepository = FakeGrantRepository(self._transaction)
+        self.uploads: UploadRepository = FakeUploadRepository(self._transaction)
+        self.requests: RequestRepository = FakeRequestRepository(self._transaction)
+        self.slices: SliceRepository = FakeSliceRepository(self._transaction)
+        self.download_tokens: DownloadTokenRepository = FakeDownloadTokenRepository(self._transaction)
+        self.notices: NoticeRepository = FakeNoticeRepository(self._transaction)
+        self.galleries: GalleryRepository = FakeGalleryRepository(self._transaction)
+        self.gallery_faces: GalleryFaceRepository = FakeGalleryFaceRepository(self._transaction)
+        self.audit: AuditLogRepository = FakeAuditLogRepository(self._transaction)
 
     async def __aenter__(self) -> Self:
         await self._database.ping()

@@ -21,27 +21,29 @@ from framecloak.domain.errors import (
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Page
-from framecloak.domain.ports.repositories.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery, RotatedQuery
 
 
-class FakeGalleries:
+class FakeGalleryRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
-    async def add(self, gallery: SealedGallery) -> None:
+    async def add(self, gallery: EncryptedGallery) -> None:
         (await self._tx.write()).galleries[gallery.id] = gallery
 
-    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> EncryptedGallery:
         gallery = self._tx.rows.galleries.get(gallery_id)
         if gallery is None or not _is_there_for(gallery, principal, now):
             raise GalleryNotFoundError(f"there is no gallery {gallery_id}")
         return gallery
 
-    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> EncryptedGallery:
         await self._tx.write()
         return await self.get(gallery_id, principal, now)
 
-    async def list(self, principal: Principal, now: datetime, limit: int, offset: int) -> Page[SealedGallery]:
+    async def list(
+        self, principal: Principal, now: datetime, limit: int, offset: int
+    ) -> Page[EncryptedGallery]:
         found = [one for one in self._tx.rows.galleries.values() if _is_there_for(one, principal, now)]
         found.sort(key=lambda one: one.created_at, reverse=True)
         return Page(found[offset : offset + limit], len(found))
@@ -60,7 +62,7 @@ class FakeGalleries:
             await self.remove(gallery_id)
         return expired
 
-    async def larger_than(self, faces: int) -> Sequence[SealedGallery]:
+    async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
         return [one for one in self._oldest_first() if one.face_count > faces]
 
     async def set_indexed(self, gallery_id: UUID, *, indexed: bool) -> None:
@@ -68,10 +70,10 @@ class FakeGalleries:
         if gallery_id in rows.galleries:
             rows.galleries[gallery_id] = replace(rows.galleries[gallery_id], indexed=indexed)
 
-    async def under_other_keys(self, key_id: str, limit: int) -> Sequence[SealedGallery]:
+    async def with_outdated_keys(self, key_id: str, limit: int) -> Sequence[EncryptedGallery]:
         return [one for one in self._oldest_first() if one.key_ids != (key_id,)][:limit]
 
-    async def rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
+    async def begin_rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
         rows = await self._tx.write()
         gallery = rows.galleries.get(gallery_id)
         if gallery is None or gallery.old_key_id is not None or gallery.key_id == key_id:
@@ -90,15 +92,15 @@ class FakeGalleries:
         rows.galleries[gallery_id] = replace(gallery, old_key_id=None)
         return True
 
-    def _oldest_first(self) -> list[SealedGallery]:
+    def _oldest_first(self) -> list[EncryptedGallery]:
         return sorted(self._tx.rows.galleries.values(), key=lambda one: (one.created_at, one.id))
 
 
-class FakeGalleryFaces:
+class FakeGalleryFaceRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
-    async def add(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+    async def add(self, faces: Sequence[EncryptedFace], vectors: FloatArray) -> None:
         rows = await self._tx.write()
         gallery = rows.galleries.get(faces[0].gallery_id)
         if gallery is None:
@@ -108,11 +110,13 @@ class FakeGalleryFaces:
         )
         rows.galleries[gallery.id] = replace(gallery, face_count=gallery.face_count + len(faces))
 
-    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[SealedFace]:
+    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[EncryptedFace]:
         faces = sorted((face for face, _ in self._of(gallery_id)), key=lambda one: (one.created_at, one.id))
         return Page(faces[offset : offset + limit], len(faces))
 
-    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+    async def first_with_vectors(
+        self, gallery_id: UUID, limit: int
+    ) -> tuple[Sequence[EncryptedFace], FloatArray]:
         taken = sorted(self._of(gallery_id), key=lambda entry: (entry[0].created_at, entry[0].id))[:limit]
         vectors = [vector for _, vector in taken]
         return [face for face, _ in taken], np.array(vectors, np.float32).reshape(
@@ -129,9 +133,9 @@ class FakeGalleryFaces:
         rows.galleries[gallery_id] = replace(gallery, face_count=gallery.face_count - 1)
 
     async def search(
-        self, gallery: SealedGallery, query: Query, threshold: float, top_k: int
-    ) -> Sequence[tuple[SealedFace, float]]:
-        best: dict[bytes, tuple[SealedFace, float]] = {}
+        self, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
+    ) -> Sequence[tuple[EncryptedFace, float]]:
+        best: dict[bytes, tuple[EncryptedFace, float]] = {}
         for face, vector in self._of(gallery.id):
             similarity = float(np.clip(vector @ query.vector, -1, 1))
             known = best.get(face.person)
@@ -140,9 +144,9 @@ class FakeGalleryFaces:
                 best[face.person] = face, similarity
         return sorted(best.values(), key=lambda found: -found[1])[:top_k]
 
-    async def take_under_other_keys(
+    async def lock_with_outdated_keys(
         self, gallery_id: UUID, key_id: str, limit: int
-    ) -> tuple[Sequence[SealedFace], FloatArray]:
+    ) -> tuple[Sequence[EncryptedFace], FloatArray]:
         await self._tx.write()
         taken = [entry for entry in self._of(gallery_id) if entry[0].key_id != key_id][:limit]
         vectors = [vector for _, vector in taken]
@@ -150,16 +154,16 @@ class FakeGalleryFaces:
             len(taken), -1 if taken else 0
         )
 
-    async def replace(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+    async def replace(self, faces: Sequence[EncryptedFace], vectors: FloatArray) -> None:
         rows = await self._tx.write()
         for face, vector in zip(faces, vectors, strict=True):
             rows.gallery_faces[face.id] = face, vector
 
-    def _of(self, gallery_id: UUID) -> list[tuple[SealedFace, FloatArray]]:
+    def _of(self, gallery_id: UUID) -> list[tuple[EncryptedFace, FloatArray]]:
         return [entry for entry in self._tx.rows.gallery_faces.values() if entry[0].gallery_id == gallery_id]
 
 
-def _is_there_for(gallery: SealedGallery, principal: Principal, now: datetime) -> bool:
+def _is_there_for(gallery: EncryptedGallery, principal: Principal, now: datetime) -> bool:
     is_alive = gallery.expires_at is None or gallery.expires_at > now
     return is_alive and (principal.is_admin or gallery.owner_id == principal.user_id)
 
@@ -188,7 +192,7 @@ class FakeGalleryIndexes:
 
 
 @dataclass(frozen=True)
-class FakeVault:
+class FakeGalleryCipher:
     """Seals so that tests notice what is opened in a wrong place; turns by rolling the numbers around.
 
     Attributes:
@@ -201,25 +205,25 @@ class FakeVault:
     def key_id(self) -> str:
         return list(self.keys)[-1]
 
-    def seal(self, key_id: str, place: str, content: bytes) -> bytes:
+    def encrypt(self, key_id: str, context: str, plaintext: bytes) -> bytes:
         self._roll(key_id)
-        return f"{key_id}|{place}|".encode() + base64.b64encode(content)
+        return f"{key_id}|{context}|".encode() + base64.b64encode(plaintext)
 
-    def open(self, key_id: str, place: str, sealed: bytes) -> bytes:
+    def decrypt(self, key_id: str, context: str, ciphertext: bytes) -> bytes:
         self._roll(key_id)
-        prefix = f"{key_id}|{place}|".encode()
-        if not sealed.startswith(prefix):
-            raise GalleryDamagedError(f"{place} was changed, moved, or encrypted with another key")
-        return base64.b64decode(sealed.removeprefix(prefix))
+        prefix = f"{key_id}|{context}|".encode()
+        if not ciphertext.startswith(prefix):
+            raise GalleryDamagedError(f"{context} was changed, moved, or encrypted with another key")
+        return base64.b64decode(ciphertext.removeprefix(prefix))
 
     def pseudonym(self, key_id: str, gallery_id: UUID, label: str) -> bytes:
         self._roll(key_id)
         return hashlib.sha256(f"{key_id}|{gallery_id}|{label}".encode()).digest()[:16]
 
-    def turn(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+    def rotate(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
         return np.roll(vectors, self._roll(key_id), axis=1)
 
-    def turn_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+    def rotate_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
         return np.roll(vectors, -self._roll(key_id), axis=1)
 
     def _roll(self, key_id: str) -> int:

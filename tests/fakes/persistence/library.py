@@ -32,7 +32,7 @@ from framecloak.domain.model.videos import (
 from framecloak.domain.ports.database import Page
 
 
-class FakeVideos:
+class FakeVideoRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -45,14 +45,14 @@ class FakeVideos:
         rows.frame_indexes[video_id] = frame_index
         return rows.videos[video_id]
 
-    async def get(self, video_id: int, principal: Principal, needed: GrantRole) -> Video:
+    async def get(self, video_id: int, principal: Principal, required_role: GrantRole) -> Video:
         video = self._tx.rows.videos.get(video_id)
         role = self._role(video, principal) if video else None
         if video is None or role is None:
             raise VideoNotFoundError(f"there is no video {video_id}")
-        if not role.allows(needed):
+        if not role.allows(required_role):
             raise ForbiddenError(
-                f"the role {role} on video {video_id} does not allow this", f"ask for {needed} rights"
+                f"the role {role} on video {video_id} does not allow this", f"ask for {required_role} rights"
             )
         return replace(video, access=role)
 
@@ -72,13 +72,13 @@ class FakeVideos:
     async def stored_bytes(self) -> int:
         return sum(video.facts.size_bytes for video in self._tx.rows.videos.values())
 
-    async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
+    async def unreferenced_keys(self, object_keys: Sequence[str]) -> AbstractSet[str]:
         return {*object_keys} - {video.object_key for video in self._tx.rows.videos.values()}
 
     async def remove(self, video_id: int) -> None:
         rows = await self._tx.write()
         requests = rows.requests.values()
-        if any(each.order.video_id == video_id and not each.status.is_final for each in requests):
+        if any(each.spec.video_id == video_id and not each.status.is_final for each in requests):
             raise VideoInUseError(
                 f"an unfinished request needs video {video_id}", "wait for its end or cancel it"
             )
@@ -94,7 +94,7 @@ class FakeVideos:
         return self._tx.rows.grants.get((video.id, principal.user_id))
 
 
-class FakeMarks:
+class FakeMarkRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -141,7 +141,7 @@ class FakeMarks:
         del rows.regions[region_id]
 
 
-class FakeGrants:
+class FakeGrantRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -165,7 +165,7 @@ class FakeGrants:
         return VideoGrant(video_id, user_id, self._tx.rows.users[user_id].username, role)
 
 
-class FakeUploads:
+class FakeUploadRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -179,10 +179,10 @@ class FakeUploads:
             raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
         return upload
 
-    async def expects(self, object_key: str) -> bool:
+    async def is_pending(self, object_key: str) -> bool:
         return any(upload.object_key == object_key for upload in self._tx.rows.uploads.values())
 
-    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+    async def claim(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
         rows = await self._tx.write()
         await self.get(upload_id, owner_id, now)
         return rows.uploads.pop(upload_id)

@@ -10,15 +10,15 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from fakes.persistence.tables import Transaction
-from fakes.persistence.webhooks import FakeNotices
+from fakes.persistence.webhooks import FakeNoticeRepository
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
-    Order,
-    Snapshot,
+    RequestSpec,
     Status,
+    WorkSpec,
 )
-from framecloak.domain.anonymization.model.throughput import Pace, Workload
+from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
@@ -31,22 +31,22 @@ from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Page, RequestFilter
 
 
-class FakeRequests:
+class FakeRequestRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
     async def add(
-        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
+        self, user_id: int, order: RequestSpec, snapshot: WorkSpec, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         rows = await self._tx.write()
-        if idempotency and (earlier := await self.submitted_before(user_id, idempotency)):
+        if idempotency and (earlier := await self.find_by_idempotency_key(user_id, idempotency)):
             return earlier, False
         if order.video_id not in rows.videos:
             raise VideoNotFoundError(f"there is no video {order.video_id}")
         request = AnonymizationRequest(
             id=uuid4(),
             user_id=user_id,
-            order=order,
+            spec=order,
             status=Status.PENDING,
             total_frames=snapshot.frame_count,
             processed_frames=0,
@@ -65,7 +65,7 @@ class FakeRequests:
             rows.idempotency[user_id, idempotency[0]] = request.id, idempotency[1]
         return request, True
 
-    async def submitted_before(
+    async def find_by_idempotency_key(
         self, user_id: int, idempotency: tuple[str, bytes]
     ) -> AnonymizationRequest | None:
         key, digest = idempotency
@@ -78,8 +78,8 @@ class FakeRequests:
             )
         return self._tx.rows.requests[earlier[0]]
 
-    async def snapshot(self, request_id: UUID) -> Snapshot:
-        return self._tx.rows.snapshots.get(request_id, Snapshot({}, ()))
+    async def snapshot(self, request_id: UUID) -> WorkSpec:
+        return self._tx.rows.snapshots.get(request_id, WorkSpec({}, ()))
 
     async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
         request = self._tx.rows.requests.get(request_id)
@@ -88,14 +88,14 @@ class FakeRequests:
         return request
 
     async def list(
-        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+        self, principal: Principal, criteria: RequestFilter, limit: int, offset: int
     ) -> Page[AnonymizationRequest]:
         found = [
             each
             for each in reversed(self._tx.rows.requests.values())
             if (principal.is_admin or each.user_id == principal.user_id)
-            and wanted.video_id in {None, each.order.video_id}
-            and wanted.status in {None, each.status}
+            and criteria.video_id in {None, each.spec.video_id}
+            and criteria.status in {None, each.status}
         ]
         return Page(found[offset : offset + limit], len(found))
 
@@ -138,41 +138,44 @@ class FakeRequests:
         for key in [key for key in rows.slices if key[0] == request_id]:
             del rows.slices[key]
         rows.snapshots[request_id] = replace(rows.snapshots[request_id], boxes=None, earlier=None)
-        if request.order.webhook_url is not None:
-            await FakeNotices(self._tx).add(request_id, request.order.webhook_url, now)
+        if request.spec.webhook_url is not None:
+            await FakeNoticeRepository(self._tx).add(request_id, request.spec.webhook_url, now)
         return True
 
     async def counts(self) -> Mapping[Status, int]:
         found = Counter(request.status for request in self._tx.rows.requests.values())
         return {status: found[status] for status in Status}
 
-    async def paces(self, last: int) -> Sequence[Pace]:
+    async def paces(self, limit: int) -> Sequence[RequestDuration]:
         done = [
             (each.completed_at, each, (each.completed_at - each.started_at).total_seconds())
             for each in self._tx.rows.requests.values()
             if each.status is Status.COMPLETED and each.started_at and each.completed_at
         ]
         done.sort(key=lambda one: one[0], reverse=True)
-        return [Pace(Workload.of(one.order), one.total_frames, seconds) for _, one, seconds in done[:last]]
+        return [
+            RequestDuration(Workload.of(one.spec), one.total_frames, seconds)
+            for _, one, seconds in done[:limit]
+        ]
 
-    async def frames_done(self) -> int:
+    async def processed_frames(self) -> int:
         return sum(each.processed_frames for each in self._tx.rows.requests.values())
 
-    async def frames_waiting(self) -> Mapping[Workload, int]:
+    async def pending_frames(self) -> Mapping[Workload, int]:
         found = Counter[Workload]()
         for each in self._tx.rows.requests.values():
             if not each.status.is_final:
-                found[Workload.of(each.order)] += each.total_frames - each.processed_frames
+                found[Workload.of(each.spec)] += each.total_frames - each.processed_frames
         return found
 
-    async def waiting_since(self) -> datetime | None:
+    async def oldest_pending_since(self) -> datetime | None:
         requests = self._tx.rows.requests.values()
         return min((each.created_at for each in requests if each.status is Status.PENDING), default=None)
 
     async def result_bytes(self) -> int:
         return sum(each.result_bytes or 0 for each in self._tx.rows.requests.values())
 
-    async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
+    async def results_completed_before(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         return [
             (each.id, each.result_key)
             for each in self._tx.rows.requests.values()
@@ -184,17 +187,17 @@ class FakeRequests:
         needed = {each.id for each in requests.values() if each.result_key or not each.status.is_final}
         return {*request_ids} - needed
 
-    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+    async def finished_or_missing(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
         requests = self._tx.rows.requests
         return {*request_ids} - {each.id for each in requests.values() if not each.status.is_final}
 
-    async def forget_result(self, request_id: UUID) -> None:
+    async def clear_result(self, request_id: UUID) -> None:
         rows = await self._tx.write()
         if request := rows.requests.get(request_id):
             rows.requests[request_id] = replace(request, result_key=None, result_bytes=None)
 
 
-class FakeDownloadTokens:
+class FakeDownloadTokenRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 

@@ -10,11 +10,17 @@ from uuid import UUID
 
 from fakes.persistence.tables import SliceEntry, Transaction
 from framecloak.domain.anonymization.model.request import Priority, Status
-from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
+from framecloak.domain.anonymization.model.slices import (
+    FinishedSlice,
+    Lease,
+    LeaseState,
+    PendingWork,
+    SliceKind,
+)
 from framecloak.domain.model.segments import Segment
 
 
-class FakeSlices:
+class FakeSliceRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -25,21 +31,21 @@ class FakeSlices:
             rows.slices[request_id, number] = SliceEntry(SliceKind.FRAMES, segment)
         rows.slices[request_id, len(segments)] = SliceEntry(SliceKind.ASSEMBLY, whole)
 
-    async def admit_requests(self, limit: int) -> None:
+    async def start_requests(self, limit: int) -> None:
         rows = await self._tx.write()
         live = [one for one in rows.requests.values() if not one.status.is_final]
         busy = Counter(one.user_id for one in live if one.id in rows.admitted)
         waiting = [one for one in live if one.id not in rows.admitted]
-        waiting.sort(key=lambda one: (one.order.priority is not Priority.HIGH, one.created_at))
+        waiting.sort(key=lambda one: (one.spec.priority is not Priority.HIGH, one.created_at))
         taken, turns = busy.copy(), []
         for place, one in enumerate(waiting):
             taken[one.user_id] += 1
             if taken[one.user_id] <= max(1, limit - 1):
-                turns.append((one.order.priority is not Priority.HIGH, taken[one.user_id], place, one.id))
+                turns.append((one.spec.priority is not Priority.HIGH, taken[one.user_id], place, one.id))
         for turn in sorted(turns)[: max(0, limit - busy.total())]:
             rows.admitted[turn[3]] = self._tx.store.now()
 
-    async def demands(self) -> Sequence[Demand]:
+    async def pending_work(self) -> Sequence[PendingWork]:
         now = self._tx.store.now()
         found = []
         for request in self._tx.rows.requests.values():
@@ -50,14 +56,16 @@ class FakeSlices:
                     if request_id == request.id
                 )
                 ready = len(self._ready(request.id))
-                priority = request.order.priority
-                found.append(Demand(request.id, request.user_id, priority, request.created_at, ready, held))
+                priority = request.spec.priority
+                found.append(
+                    PendingWork(request.id, request.user_id, priority, request.created_at, ready, held)
+                )
         return found
 
-    async def ready(self, request_id: UUID) -> Sequence[int]:
+    async def ready_numbers(self, request_id: UUID) -> Sequence[int]:
         return self._ready(request_id)
 
-    async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
+    async def lease(self, request_id: UUID, number: int, owner: str, ttl: timedelta) -> Lease | None:
         rows = await self._tx.write()
         if number not in self._ready(request_id):
             return None
@@ -66,7 +74,7 @@ class FakeSlices:
             before,
             state="leased",
             owner=owner,
-            lease_until=now + lasts,
+            lease_until=now + ttl,
             not_before=None,
             attempts=before.attempts + 1,
             processed_frames=0,
@@ -80,12 +88,12 @@ class FakeSlices:
             request_id, number, entry.kind, entry.segment, owner, entry.attempts, entry.failures, recovered
         )
 
-    async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
+    async def renew(self, lease: Lease, ttl: timedelta, processed_frames: int) -> LeaseState:
         counted = processed_frames if lease.kind is SliceKind.FRAMES else 0
-        lease_until = self._tx.store.now() + lasts
+        lease_until = self._tx.store.now() + ttl
         return await self._change(lease, lease_until=lease_until, processed_frames=counted)
 
-    async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
+    async def finish(self, lease: Lease, blanked_frames: int) -> LeaseState:
         return await self._change(
             lease,
             state="completed",
@@ -139,20 +147,20 @@ class FakeSlices:
             return None
         return entry if (entry.owner, entry.attempts) == (lease.owner, lease.attempt) else None
 
-    async def _change(self, lease: Lease, **changes: object) -> Standing:
+    async def _change(self, lease: Lease, **changes: object) -> LeaseState:
         rows = await self._tx.write()
         if not self._in_work(lease.request_id):
-            return Standing.CANCELLED
+            return LeaseState.CANCELLED
         request = rows.requests[lease.request_id]
         entry = self._held(lease)
         if entry is None:
             known = rows.slices[lease.request_id, lease.number]
             finished = changes.get("part_key")
-            return Standing.HELD if finished and known.part_key == finished else Standing.LOST
+            return LeaseState.HELD if finished and known.part_key == finished else LeaseState.LOST
         rows.slices[lease.request_id, lease.number] = replace(entry, **changes)  # type: ignore[arg-type]
         done = sum(one.processed_frames for (owner, _), one in rows.slices.items() if owner == request.id)
         rows.requests[request.id] = replace(request, processed_frames=max(request.processed_frames, done))
-        return Standing.HELD
+        return LeaseState.HELD
 
     async def _give_back(self, lease: Lease, pause: timedelta, blame: int) -> int | None:
         rows = await self._tx.write()

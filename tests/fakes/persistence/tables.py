@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID
 
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Snapshot
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, WorkSpec
 from framecloak.domain.anonymization.model.slices import SliceKind
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import ApiKey, Session, User
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
 from framecloak.domain.ports.database import AuditEntry
-from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery
 from framecloak.domain.ports.repositories.webhooks import NoticeState
 
 
@@ -65,14 +65,14 @@ class Tables:
     grants: dict[tuple[int, int], GrantRole] = field(default_factory=dict)
     uploads: dict[str, PendingUpload] = field(default_factory=dict)
     requests: dict[UUID, AnonymizationRequest] = field(default_factory=dict)
-    snapshots: dict[UUID, Snapshot] = field(default_factory=dict)
+    snapshots: dict[UUID, WorkSpec] = field(default_factory=dict)
     admitted: dict[UUID, datetime] = field(default_factory=dict)
     slices: dict[tuple[UUID, int], SliceEntry] = field(default_factory=dict)
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
     notices: dict[UUID, NoticeEntry] = field(default_factory=dict)
-    galleries: dict[UUID, SealedGallery] = field(default_factory=dict)
-    gallery_faces: dict[UUID, tuple[SealedFace, FloatArray]] = field(default_factory=dict)
+    galleries: dict[UUID, EncryptedGallery] = field(default_factory=dict)
+    gallery_faces: dict[UUID, tuple[EncryptedFace, FloatArray]] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

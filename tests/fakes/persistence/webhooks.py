@@ -11,7 +11,7 @@ from fakes.persistence.tables import NoticeEntry, Transaction
 from framecloak.domain.ports.repositories.webhooks import Notice, NoticeState
 
 
-class FakeNotices:
+class FakeNoticeRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
@@ -34,7 +34,7 @@ class FakeNotices:
             taken.append(Notice(notice_id, entry.url, rows.requests[entry.request_id], entry.attempts))
         return taken
 
-    async def delivered(self, notice: Notice, now: datetime) -> None:
+    async def mark_delivered(self, notice: Notice, now: datetime) -> None:
         rows = await self._tx.write()
         entry = rows.notices.get(notice.id)
         if entry and entry.state is NoticeState.PENDING:

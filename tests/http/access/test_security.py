@@ -16,7 +16,7 @@ import pytest
 from fakes.clock import NOON
 from framecloak.adapters.security.tokens import JwtIssuer
 from framecloak.domain.model.accounts import Role
-from framecloak.entrypoints.asgi.headers import Policies
+from framecloak.entrypoints.asgi.headers import SecurityHeaders
 from support.http.api import CONFIG, JWT_KEY, Api, Scene, make_api
 from support.use_cases import PASSWORD
 
@@ -283,7 +283,7 @@ async def test_cookies_are_out_of_reach(api: Api, tmp_path_factory: pytest.TempP
 
 
 async def test_what_browsers_are_told_can_be_set(tmp_path: Path) -> None:
-    policies = Policies(hsts_seconds=600, frame_ancestors="https://portal.example")
+    policies = SecurityHeaders(hsts_seconds=600, frame_ancestors="https://portal.example")
     async with make_api(tmp_path, replace(CONFIG, policies=policies)).client() as browser:
         for path in ("/health", "/nothing"):
             headers = (await browser.get(path)).headers
@@ -330,7 +330,7 @@ async def test_a_download_link_that_is_altered_or_late_is_worthless(scene: Scene
 async def test_an_object_address_that_is_altered_or_late_is_worthless(scene: Scene) -> None:
     request = await scene.request()
     async with scene.api.client() as stranger:
-        address = await scene.api.world.anonymization.redeem_download(
+        address = await scene.api.world.anonymization.redeem_download_token(
             request, (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()["token"]
         )
         assert (await stranger.get(address)).content == b"zip"

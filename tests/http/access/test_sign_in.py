@@ -62,7 +62,7 @@ async def test_a_name_that_exists_answers_like_one_that_does_not(api: Api) -> No
 
 
 async def test_calls_are_limited_per_account_and_per_address(tmp_path: Path) -> None:
-    limited = make_api(tmp_path / "limited", replace(CONFIG, rates=RateLimits(3, 2)))
+    limited = make_api(tmp_path / "limited", replace(CONFIG, rate_limits=RateLimits(3, 2)))
     _, ada = await limited.person("ada")
     async with ada, limited.client() as stranger:
         mine = [await ada.get("/api/auth/me") for _ in range(4)]
@@ -77,7 +77,7 @@ async def test_calls_are_limited_per_account_and_per_address(tmp_path: Path) -> 
 
 
 async def test_a_credential_that_is_good_no_more_is_limited_like_any_guess(tmp_path: Path) -> None:
-    config = replace(CONFIG, rates=RateLimits(0, 5), principal_lasts=timedelta(0))
+    config = replace(CONFIG, rate_limits=RateLimits(0, 5), principal_ttl=timedelta(0))
     limited = make_api(tmp_path / "limited", config)
     boss = await limited.world.person("root", Role.ADMIN)
     ada, client = await limited.person("ada")

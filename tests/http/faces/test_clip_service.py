@@ -12,7 +12,7 @@ import pytest
 from litestar import Litestar
 
 from fakes.emotions import FakeEmotionReader
-from framecloak.adapters.vision.emotions.clip_protocol import EmotionsAnswer, EmotionsOrder, Picture
+from framecloak.adapters.vision.emotions.clip_protocol import EmotionsRequest, EmotionsResponse, RgbImage
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.ports.models import EmotionReader
 from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
@@ -36,8 +36,8 @@ def app(
 
 
 def order(*emotions: str) -> bytes:
-    images = tuple(Picture.of(clip_models.face(name)) for name in emotions)
-    return msgspec.msgpack.encode(EmotionsOrder(images=images))
+    images = tuple(RgbImage.from_pixels(clip_models.face(name)) for name in emotions)
+    return msgspec.msgpack.encode(EmotionsRequest(images=images))
 
 
 async def post(to: Litestar, body: bytes, media_type: str = MSGPACK, **headers: str) -> asgi.Answer:
@@ -48,7 +48,7 @@ async def post(to: Litestar, body: bytes, media_type: str = MSGPACK, **headers: 
 async def test_faces_are_answered_in_their_order() -> None:
     answer = await post(app(), order("sad", "happy"), Accept=MSGPACK)
     assert (answer.status, answer.headers["content-type"]) == (200, MSGPACK)
-    found = msgspec.msgpack.decode(answer.body, type=EmotionsAnswer)
+    found = msgspec.msgpack.decode(answer.body, type=EmotionsResponse)
     assert (found.model, found.emotions) == ("clip/tiny", clip_models.EMOTIONS)
     expected = clip_models.expected([clip_models.face("sad"), clip_models.face("happy")])
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)

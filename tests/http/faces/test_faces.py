@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from framecloak.domain.errors import ModelMissingError, OverloadedError
-from framecloak.domain.reid.analysis import FaceAnalysis
-from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.domain.reid.analysis import FaceAnalyzer
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.http.app import create_app
 from support.http.api import CONFIG, HOST, Api, Client, Scene
 from support.http.faces import ONE, picture, problem, text
@@ -300,7 +300,7 @@ async def test_strangers_are_turned_away_before_anything_is_read(api: Api, path:
         assert await problem(await stranger.post(path, content=b"x")) == (401, "not_authenticated")
 
 
-def with_faces(scene: Scene, faces: Faces) -> httpx.AsyncClient:
+def with_faces(scene: Scene, faces: LazyFaceAnalyzer) -> httpx.AsyncClient:
     """Ada's client of an API that analyses with something else."""
     app = create_app(replace(scene.api.services, faces=faces), CONFIG)
     return Client(
@@ -311,10 +311,10 @@ def with_faces(scene: Scene, faces: Faces) -> httpx.AsyncClient:
 
 
 async def test_without_models_it_says_so(scene: Scene) -> None:
-    def missing() -> FaceAnalysis:
+    def missing() -> FaceAnalyzer:
         raise ModelMissingError("there is no recogniser", "run `framecloak models build`")
 
-    async with with_faces(scene, Faces(missing)) as ada:
+    async with with_faces(scene, LazyFaceAnalyzer(missing)) as ada:
         answer = await ada.post("/analyze", json={"image_data": text(ONE)})
         assert await problem(answer) == (503, "model_missing")
         health = (await ada.get("/health")).json()
@@ -327,7 +327,7 @@ async def test_who_comes_at_a_bad_time_is_told_when_to_come_back(scene: Scene) -
         async def analyze(self, picture: bytes) -> None:
             raise OverloadedError("64 pictures are waiting already", "try again", retry_after=3)
 
-    faces = Faces(Busy)  # type: ignore[arg-type,return-value]
+    faces = LazyFaceAnalyzer(Busy)  # type: ignore[arg-type,return-value]
     async with with_faces(scene, faces) as ada:
         answer = await ada.post("/analyze", json={"image_data": text(ONE)})
     assert await problem(answer) == (503, "overloaded")

@@ -12,7 +12,7 @@ import pytest
 
 from fakes.clock import NOON
 from fakes.recognition import FakeFaceRecognizer
-from framecloak.domain.reid.matching import USUAL_THRESHOLD
+from framecloak.domain.reid.matching import DEFAULT_THRESHOLD
 from support.http.api import GALLERY_CAPACITY, Scene
 from support.http.faces import ONE, picture, problem, text
 
@@ -54,7 +54,7 @@ async def test_a_face_is_enrolled_and_found(scene: Scene) -> None:
     assert (seen["name"], seen["model"], seen["dimension"]) == ("staff", "fake", DIMENSION)
     assert (seen["face_count"], seen["expires_at"]) == (1, None)
     # Nobody has looked into this model, which is taken to be like most.
-    assert (seen["threshold"], seen["likeness"]) == (USUAL_THRESHOLD, None)
+    assert (seen["threshold"], seen["likeness"]) == (DEFAULT_THRESHOLD, None)
 
 
 async def test_every_way_to_send_a_picture_enrols_and_finds_the_same(scene: Scene) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from fakes.vision import plant_face
 from framecloak.domain.errors import InvalidImageError
 from framecloak.entrypoints.http.transport import images
-from framecloak.entrypoints.http.transport.images import picture_bytes
+from framecloak.entrypoints.http.transport.images import image_bytes
 from support.http.api import Scene
 from support.http.faces import ONE, problem, text
 
@@ -69,7 +69,7 @@ async def test_large_pictures_are_decoded_beside_the_event_loop(
     lines = base64.encodebytes(large).decode()
     whole = (await scene.ada.post("/analyze", content=large, headers={"Content-Type": "image/png"})).json()
     one, many, enrolled, found = await sent_to_all(scene.ada, lines)
-    assert len(threads) > 4 * len(lines) / images._PIECE
+    assert len(threads) > 4 * len(lines) / images._CHUNK_CHARACTERS
     assert not any(threads)
     assert one["embedding"] == whole["embedding"] == many["results"][0]["faces"][0]["embedding"]
     assert many["results"][1]["error"]["code"] == "invalid_image"
@@ -106,9 +106,9 @@ def test_pieces_make_no_difference(sent: str, piece: int) -> None:
         expected = None
     found: bytes | None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "_PIECE", piece)
+        patch.setattr(images, "_CHUNK_CHARACTERS", piece)
         try:
-            found = picture_bytes(msgspec.Raw(msgspec.json.encode(sent)), JSON)
+            found = image_bytes(msgspec.Raw(msgspec.json.encode(sent)), JSON)
         except InvalidImageError:
             found = None
     assert found == expected

@@ -51,7 +51,7 @@ async def test_a_result_is_fetched_by_a_link_that_works_once(scene: Scene) -> No
 async def test_ranges_of_a_result(scene: Scene, wanted: str, status: int, content: bytes | None) -> None:
     request = await scene.request()
     minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
-    address = await scene.api.world.anonymization.redeem_download(request, minted["token"])
+    address = await scene.api.world.anonymization.redeem_download_token(request, minted["token"])
     answer = await scene.ada.get(address, headers={"Range": wanted})
     assert answer.status_code == status
     if content is None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from framecloak.domain.anonymization.model.slices import LEASE
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.model.accounts import Role
 from support.http.api import CONFIG, VIDEO, Scene, make_api
 
@@ -31,9 +31,9 @@ async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> 
     async def work() -> None:
         await asyncio.sleep(0.05)
         async with world.database.unit_of_work() as unit:
-            lease = await unit.slices.lease(request, 0, "worker", LEASE)
+            lease = await unit.slices.lease(request, 0, "worker", LEASE_DURATION)
             assert lease
-            await unit.slices.renew(lease, LEASE, 4)
+            await unit.slices.renew(lease, LEASE_DURATION, 4)
             await unit.commit()
         await world.board.announce(request)
         await asyncio.sleep(0.05)

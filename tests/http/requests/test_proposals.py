@@ -11,10 +11,10 @@ import pytest
 
 from fakes.media import FakeSource
 from fakes.vision import FakeAreaDetector, plant_area
-from framecloak.domain.errors import ExaminationError, LevelUnavailableError
+from framecloak.domain.errors import FrameAnalysisError, LevelUnavailableError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.frames import Frame, SourceInfo
-from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.ports.models import BoxDetector
 from support.http.api import Scene
 
 NAME = (32, 32, 192, 64)
@@ -29,7 +29,7 @@ class Scan:
 
     def bgr(self) -> Image:
         if self.index == 0:
-            raise ExaminationError("the first frame is damaged")
+            raise FrameAnalysisError("the first frame is damaged")
         picture = np.zeros((384, 640, 3), np.uint8)
         noise = np.random.default_rng(self.index).integers(0, 120, (220, 400, 3), np.uint8)
         picture[100:320, 120:520] = noise
@@ -96,10 +96,10 @@ async def test_a_detector_that_fails_on_every_frame_proposes_nothing(scene: Scen
 
 
 async def test_without_a_text_detector_it_says_what_to_install(scene: Scene, path: str) -> None:
-    def missing() -> AreaDetector:
+    def missing() -> BoxDetector:
         raise LevelUnavailableError("the text detector is not installed", "install it")
 
-    scene.api.world.overlays._load_text = missing
+    scene.api.world.overlays._load_text_detector = missing
     answer = await scene.ada.post(f"{path}/proposals/")
     assert (answer.status_code, answer.json()["code"]) == (422, "level_unavailable")
 

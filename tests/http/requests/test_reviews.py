@@ -248,7 +248,7 @@ async def test_text_that_stays(scene: Scene) -> None:
     areas = [area, {**area, "start_frame": 2, "end_frame": 5}]
     body = order_of(scene, anonymization_level="full", keep_text=areas)
     request = UUID((await scene.ada.post(f"{BASE}/", json=body)).raise_for_status().json()["request_id"])
-    kept = scene.api.world.fake_database.tables.requests[request].order.keep_text
+    kept = scene.api.world.fake_database.tables.requests[request].spec.keep_text
     assert [one.segment for one in kept] == [None, Segment(2, 5)]
 
 
@@ -301,7 +301,7 @@ async def test_results_expire_for_reviewers_too(result: Result) -> None:
     world = result.scene.api.world
     world.clock.advance(timedelta(days=30))
     async with world.database.unit_of_work() as work:
-        await work.requests.forget_result(result.id)
+        await work.requests.clear_result(result.id)
         await work.commit()
     for what in ("frames/3", "manifest", "report", "review", "boxes"):
         assert (await result.scene.ada.get(result.path(what))).status_code == 409

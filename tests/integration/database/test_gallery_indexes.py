@@ -12,16 +12,16 @@ from sqlalchemy import text
 
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.adapters.postgres.vector_search import search as gallery_search
-from framecloak.adapters.postgres.vector_search.indexes import GalleryIndexes
-from framecloak.adapters.postgres.vector_search.search import _APPROXIMATE
-from framecloak.adapters.security.vault import Vault
+from framecloak.adapters.postgres.vector_search import search
+from framecloak.adapters.postgres.vector_search.indexes import PostgresGalleryIndexes
+from framecloak.adapters.postgres.vector_search.search import _INDEX_SEARCH
+from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.domain.errors import ExtensionMissingError
 from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
-from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
+from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
-from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.galleries.service import GalleryService
 from support.use_cases import World
 
 SPACE = EmbeddingSpace("synthetic", "ab" * 32, 32)
@@ -45,14 +45,16 @@ class Bench:
         random = np.random.default_rng(3)
         drawn = random.standard_normal((2 * PEOPLE, SPACE.dimension)).astype(np.float32)
         self.vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-        self.indexes = GalleryIndexes(url)
+        self.indexes = PostgresGalleryIndexes(url)
 
-    def galleries(self, *keys: bytes) -> Galleries:
-        return Galleries(self.world.database, Vault(*keys[:1], keys[1:]), self.world.clock, capacity=10_000)
+    def galleries(self, *keys: bytes) -> GalleryService:
+        return GalleryService(
+            self.world.database, AesGalleryCipher(*keys[:1], keys[1:]), self.world.clock, capacity=10_000
+        )
 
-    def upkeep(self, *keys: bytes, above: int = 100) -> GalleryUpkeep:
-        vault = Vault(*keys[:1], keys[1:])
-        return GalleryUpkeep(self.world.database, vault, self.indexes, above, batch=100)
+    def upkeep(self, *keys: bytes, above: int = 100) -> GalleryMaintenance:
+        vault = AesGalleryCipher(*keys[:1], keys[1:])
+        return GalleryMaintenance(self.world.database, vault, self.indexes, above, batch=100)
 
     async def filled(self, owner: Principal) -> Gallery:
         gallery = await self.galleries(OLD).create(owner, "patients", SPACE)
@@ -85,16 +87,16 @@ async def anna(bench: Bench) -> Principal:
 async def test_an_index_answers_as_an_exact_search_does(bench: Bench, anna: Principal) -> None:
     gallery, other = await bench.filled(anna), await bench.filled(anna)
     wanted = await bench.answers(anna, gallery, OLD)
-    assert await bench.upkeep(OLD).tend_indexes() == 2
+    assert await bench.upkeep(OLD).maintain_indexes() == 2
     assert await bench.indexes.existing() == {gallery.id, other.id}
-    assert await bench.upkeep(OLD).tend_indexes() == 0
+    assert await bench.upkeep(OLD).maintain_indexes() == 0
     # A walk through so small a graph finds everything.
     assert await bench.answers(anna, gallery, OLD) == wanted
     # Nobody can be kept in sight long enough for that many: searched exactly.
     many = await bench.answers(anna, gallery, OLD, top_k=PEOPLE)
     assert [labels[:5] for labels in many] == wanted
     await bench.galleries(OLD).delete(anna, other.id)
-    await bench.upkeep(OLD, above=10_000).tend_indexes()
+    await bench.upkeep(OLD, above=10_000).maintain_indexes()
     assert await bench.indexes.existing() == set()
     assert await bench.answers(anna, gallery, OLD) == wanted
 
@@ -103,9 +105,13 @@ async def test_the_index_fits_what_is_asked(
     bench: Bench, anna: Principal, postgres_database: PostgresDatabase
 ) -> None:
     gallery = await bench.filled(anna)
-    await bench.upkeep(OLD).tend_indexes()
-    statement = _APPROXIMATE % {"gallery_id": gallery.id, "dimension": SPACE.dimension}
-    parameters = {"key_id": Vault(OLD).key_id, "vector": bench.vectors[0].tolist(), "candidates": 100}
+    await bench.upkeep(OLD).maintain_indexes()
+    statement = _INDEX_SEARCH % {"gallery_id": gallery.id, "dimension": SPACE.dimension}
+    parameters = {
+        "key_id": AesGalleryCipher(OLD).key_id,
+        "vector": bench.vectors[0].tolist(),
+        "candidates": 100,
+    }
     async with postgres_database._engine.connect() as connection:
         # So few faces would be sorted, which is quicker still.
         await connection.execute(text("SET enable_sort = off"))
@@ -124,7 +130,7 @@ async def test_one_person_with_very_many_faces_hides_nobody(bench: Bench, anna: 
     wanted = await bench.answers(anna, gallery, OLD)
     assert "twin" in wanted[0]
     assert len(wanted[0]) == 5
-    await bench.upkeep(OLD).tend_indexes()
+    await bench.upkeep(OLD).maintain_indexes()
     assert await bench.answers(anna, gallery, OLD) == wanted
 
 
@@ -132,10 +138,10 @@ async def test_nobody_is_missed_because_a_walk_through_the_index_went_astray(
     bench: Bench, anna: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = await bench.filled(anna)
-    await bench.upkeep(OLD).tend_indexes()
+    await bench.upkeep(OLD).maintain_indexes()
     # In a large graph a walk may pass by the nearest face; in one as small as this it has to be made to.
-    astray = _APPROXIMATE.replace("LIMIT :candidates", "LIMIT :candidates OFFSET 1")
-    monkeypatch.setattr(gallery_search, "_APPROXIMATE", astray)
+    astray = _INDEX_SEARCH.replace("LIMIT :candidates", "LIMIT :candidates OFFSET 1")
+    monkeypatch.setattr(search, "_INDEX_SEARCH", astray)
     galleries = bench.galleries(OLD)
     for number, vector in enumerate(bench.vectors[:20]):
         (match,) = await galleries.search(anna, gallery.id, Embedding(SPACE, vector), 0.99, 1)
@@ -149,7 +155,7 @@ async def test_what_a_broken_build_left_is_replaced(bench: Bench, anna: Principa
     await fetch(
         bench.url, "update pg_index set indisvalid = false where indexrelid = $1::text::regclass", name
     )
-    assert await bench.upkeep(OLD).tend_indexes() == 1
+    assert await bench.upkeep(OLD).maintain_indexes() == 1
     (row,) = await fetch(bench.url, "select indexdef from pg_indexes where indexname = $1", name)
     assert "hnsw" in row[0]
 
@@ -158,10 +164,10 @@ async def test_one_builds_at_a_time(bench: Bench, anna: Principal) -> None:
     gallery = await bench.filled(anna)
     somebody = await asyncpg.connect(bench.url)
     await somebody.execute("select pg_advisory_lock($1)", 0x46726D64)
-    assert await bench.upkeep(OLD).tend_indexes() == 0
+    assert await bench.upkeep(OLD).maintain_indexes() == 0
     assert await bench.indexes.existing() == set()
     await somebody.close()
-    assert await bench.upkeep(OLD).tend_indexes() == 1
+    assert await bench.upkeep(OLD).maintain_indexes() == 1
     assert await bench.indexes.existing() == {gallery.id}
 
 
@@ -172,7 +178,7 @@ async def test_an_index_of_nothing_is_dropped_quietly(bench: Bench) -> None:
 
 async def test_the_key_changes_in_the_tables(bench: Bench, anna: Principal) -> None:
     gallery = await bench.filled(anna)
-    await bench.upkeep(OLD).tend_indexes()
+    await bench.upkeep(OLD).maintain_indexes()
     wanted = await bench.answers(anna, gallery, OLD)
     query = "select label, person, array(select unnest(vector::real[])) from gallery_faces order by id"
     before = await fetch(bench.url, query)
@@ -187,7 +193,7 @@ async def test_the_key_changes_in_the_tables(bench: Bench, anna: Principal) -> N
     assert not {row[1] for row in before} & {row[1] for row in after}
     assert await bench.answers(anna, gallery, NEW) == wanted
     assert await bench.indexes.existing() == set()
-    assert await bench.upkeep(NEW).tend_indexes() == 1
+    assert await bench.upkeep(NEW).maintain_indexes() == 1
     assert await bench.answers(anna, gallery, NEW) == wanted
 
 

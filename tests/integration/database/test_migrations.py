@@ -49,7 +49,7 @@ async def test_up_down_and_up_again(empty_database_url: str) -> None:
     schema = Schema(empty_database_url)
     assert await schema.current_revision() is None
     await schema.upgrade()
-    assert await schema.current_revision() == schema.wanted_revision is not None
+    assert await schema.current_revision() == schema.required_revision is not None
     await schema.require_current()
     tables = {name for (name,) in await fetch(empty_database_url, _TABLES)}
     assert tables == {*METADATA.tables, "alembic_version"}

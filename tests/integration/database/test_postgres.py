@@ -146,7 +146,7 @@ async def test_a_restart_of_the_server(tmp_path: Path) -> None:
 
 
 async def test_a_pool_without_a_free_connection(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "POOL_SECONDS", 0)
+    monkeypatch.setattr(engine, "POOL_TIMEOUT_SECONDS", 0)
     database = PostgresDatabase(database_url, pool_size=1)
     async with database.unit_of_work():
         with pytest.raises(DatabaseUnavailableError, match="busy"):

@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.domain.accounts.service import SignedIn
+from framecloak.domain.accounts.service import NewSession
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.model.slices import LEASE, Standing
-from framecloak.domain.anonymization.requests.cleanup import Cleaner
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION, LeaseState
+from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.errors import (
     AlreadyFinishedError,
     ApiKeyNotFoundError,
@@ -56,7 +56,7 @@ async def test_what_is_not_committed_did_not_happen(world: World) -> None:
     async with world.database.unit_of_work() as work:
         await work.users.add("anna", "hash", Role.USER)
     async with world.database.unit_of_work() as work:
-        assert await work.users.by_name("anna") is None
+        assert await work.users.find_by_name("anna") is None
 
 
 async def test_accounts_sessions_and_keys(world: World) -> None:
@@ -64,22 +64,25 @@ async def test_accounts_sessions_and_keys(world: World) -> None:
     with pytest.raises(UsernameTakenError):
         await world.person("aNNa")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
-    assert await world.identity.by_session(signed_in.secret) == anna
+    assert await world.identity.authenticate_session(signed_in.secret) == anna
     key, secret = await world.identity.create_api_key(anna, "one", world.clock.now() + timedelta(days=1))
-    assert (await world.identity.by_api_key(secret)).user_id == anna.user_id
+    assert (await world.identity.authenticate_api_key(secret)).user_id == anna.user_id
     (listed,) = await world.identity.list_api_keys(anna)
     assert (listed.id, listed.digest, listed.expires_at) == (key.id, key.digest, key.expires_at)
     assert listed.last_used_at is not None
     with pytest.raises(ApiKeyNotFoundError):
         await world.identity.revoke_api_key(boss, key.id)
     await world.identity.change_user(boss, anna.user_id, disabled=True)
-    for attempt in (world.identity.by_session(signed_in.secret), world.identity.by_api_key(secret)):
+    for attempt in (
+        world.identity.authenticate_session(signed_in.secret),
+        world.identity.authenticate_api_key(secret),
+    ):
         with pytest.raises(NotAuthenticatedError):
             await attempt
     await world.identity.change_user(boss, anna.user_id, disabled=False)
     await world.identity.revoke_api_key(anna, key.id)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_api_key(secret)
+        await world.identity.authenticate_api_key(secret)
     with pytest.raises(UserNotFoundError):
         await world.identity.get_user(boss, 999)
     page = await world.identity.list_users(boss, 1, 1)
@@ -104,10 +107,10 @@ async def test_sign_ins_during_a_new_password_leave_no_session(world: World) -> 
     change = world.identity.change_user(boss, anna.user_id, password="another long password")
     *results, _ = await asyncio.gather(*tries, change, return_exceptions=True)
     for one in results:
-        assert isinstance(one, SignedIn | InvalidCredentialsError)
-        if isinstance(one, SignedIn):
+        assert isinstance(one, NewSession | InvalidCredentialsError)
+        if isinstance(one, NewSession):
             with pytest.raises(NotAuthenticatedError):
-                await world.identity.by_session(one.secret)
+                await world.identity.authenticate_session(one.secret)
 
 
 async def test_of_many_who_refresh_at_once_one_gets_tokens_and_reuse_ends_them(world: World) -> None:
@@ -118,7 +121,7 @@ async def test_of_many_who_refresh_at_once_one_gets_tokens_and_reuse_ends_them(w
     (won,) = [one for one in results if isinstance(one, TokenPair)]
     assert sum(isinstance(one, NotAuthenticatedError) for one in results) == 19
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_access_token(won.access)
+        await world.identity.authenticate_access_token(won.access)
 
 
 async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) -> None:
@@ -185,7 +188,7 @@ async def test_a_request_lives_as_on_the_fake(world: World) -> None:
     order = await world.order(anna, (0, 10), (5, 20))
     submitted = await world.submissions.submit(anna, order, "key")
     request = submitted.request
-    assert (request.order, request.total_frames, submitted.estimated_seconds) == (order, 20, 1)
+    assert (request.spec, request.total_frames, submitted.estimated_seconds) == (order, 20, 1)
     assert (await world.submissions.submit(anna, order, "key")).request.id == request.id
     with pytest.raises(IdempotencyConflictError):
         await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
@@ -194,14 +197,14 @@ async def test_a_request_lives_as_on_the_fake(world: World) -> None:
     with pytest.raises(VideoInUseError):
         await world.collection.delete(anna, order.video_id)
     async with world.database.unit_of_work() as work:
-        lease = await work.slices.lease(request.id, 0, "worker", LEASE)
+        lease = await work.slices.lease(request.id, 0, "worker", LEASE_DURATION)
         assert lease is not None
-        assert await work.slices.renew(lease, LEASE, 7) is Standing.HELD
+        assert await work.slices.renew(lease, LEASE_DURATION, 7) is LeaseState.HELD
         await work.commit()
     assert (await world.anonymization.status(anna, request.id)).request.progress == 35
     async with world.database.unit_of_work() as work:
         await work.slices.release(lease, timedelta())
-        assert await work.slices.ready(request.id) == [0]
+        assert await work.slices.ready_numbers(request.id) == [0]
         await work.commit()
     await world.anonymization.cancel(anna, request.id)
     with pytest.raises(AlreadyFinishedError):
@@ -209,7 +212,7 @@ async def test_a_request_lives_as_on_the_fake(world: World) -> None:
     wanted = RequestFilter(video_id=order.video_id, status=Status.CANCELLED)
     assert (await world.anonymization.list(anna, wanted, 9, 0)).total == 1
     await world.collection.delete(anna, order.video_id)
-    assert (await world.anonymization.status(anna, request.id)).request.order == order
+    assert (await world.anonymization.status(anna, request.id)).request.spec == order
 
 
 async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
@@ -240,19 +243,19 @@ async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> Non
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
-        await world.anonymization.mint_download(anna, request_id)
+        await world.anonymization.issue_download_token(anna, request_id)
     await world.complete(request_id)
-    token = (await world.anonymization.mint_download(anna, request_id)).token
+    token = (await world.anonymization.issue_download_token(anna, request_id)).token
     with pytest.raises(TokenNotFoundError):
-        await world.anonymization.redeem_download(uuid4(), token)
-    tries = [world.anonymization.redeem_download(request_id, token) for _ in range(50)]
+        await world.anonymization.redeem_download_token(uuid4(), token)
+    tries = [world.anonymization.redeem_download_token(request_id, token) for _ in range(50)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(one, str) for one in results) == 1
     assert sum(isinstance(one, TokenUsedError) for one in results) == 49
-    late = (await world.anonymization.mint_download(anna, request_id)).token
+    late = (await world.anonymization.issue_download_token(anna, request_id)).token
     world.clock.advance(timedelta(hours=2))
     with pytest.raises(TokenExpiredError):
-        await world.anonymization.redeem_download(request_id, late)
+        await world.anonymization.redeem_download_token(request_id, late)
 
 
 async def test_numbers_and_cleaning(world: World) -> None:
@@ -264,14 +267,14 @@ async def test_numbers_and_cleaning(world: World) -> None:
     assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)
     assert (statistics.requests[Status.COMPLETED], statistics.requests[Status.PENDING]) == (1, 1)
     async with world.database.unit_of_work() as work:
-        assert [one.request_id for one in await work.slices.demands()] == [waiting]
-    await world.anonymization.mint_download(anna, done)
+        assert [one.request_id for one in await work.slices.pending_work()] == [waiting]
+    await world.anonymization.issue_download_token(anna, done)
     await world.collection.begin_upload(anna, "a.mp4")
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(hours=13))
-    report = await Cleaner(
+    report = await CleanupService(
         world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep
     ).run()
     assert (report.tokens, report.sessions, report.results, report.uploads) == (1, 1, 1, 1)
     with pytest.raises(NotReadyError):
-        await world.anonymization.mint_download(anna, done)
+        await world.anonymization.issue_download_token(anna, done)

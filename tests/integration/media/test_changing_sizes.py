@@ -19,21 +19,21 @@ from fakes.vision import FakeAreaDetector, FakeFaceDetector, plant_area, plant_f
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
-from framecloak.adapters.media.pictures.source import open_picture
-from framecloak.adapters.media.video.frames import MOST_DISTORTION
+from framecloak.adapters.media.pictures.source import open_image
+from framecloak.adapters.media.video.frames import MAX_DISTORTION
 from framecloak.adapters.media.video.probing import PyAvProber
 from framecloak.adapters.media.video.source import VideoSource, open_video
-from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
-from framecloak.domain.anonymization.overlays.service import find_overlays
-from framecloak.domain.anonymization.pipeline.config import Instruments, Lens
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.errors import ExaminationError, UnreadableVideoError
-from framecloak.domain.imaging.detections import Areas, FloatArray, Image, Kind
+from framecloak.domain.anonymization.overlays.service import propose_for_video
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, ResidualTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.errors import FrameAnalysisError, UnreadableVideoError
+from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import FrameSource
 from support.samples.media import numbered_picture, read_number, write_changing_size, write_picture
@@ -42,7 +42,7 @@ FULL, SMALL, LARGE, TURNED = (640, 384), (320, 192), (960, 576), (384, 640)
 NAME = (480, 32, 600, 72)
 """Where the patient's name is, in pixels of the first frame."""
 REGION = Region(NAME[0], NAME[1], NAME[2] - NAME[0], NAME[3] - NAME[1])
-LESS, MORE = MOST_DISTORTION - 0.05, MOST_DISTORTION + 0.1
+LESS, MORE = MAX_DISTORTION - 0.05, MAX_DISTORTION + 0.1
 LENGTH = 12
 """Frames of each size."""
 
@@ -71,15 +71,15 @@ def film(path: Path, sizes: Sequence[tuple[int, int]], missed: frozenset[int] = 
     return open_video(write_changing_size(path, parts))
 
 
-def instruments(folder: Path, level: Level = Level.FACES) -> Instruments:
-    return Instruments(
+def instruments(folder: Path, level: Level = Level.FACES) -> PipelineTools:
+    return PipelineTools(
         None if level is Level.MINIMAL else FakeFaceDetector(),
         OpenCvRedactor(),
         OpenCvEncoder(),
         2,
-        films=X264Studio(folder),
-        areas={Kind.TEXT: FakeAreaDetector()} if level is Level.FULL else {},
-        lens=Lens(OpenCvReader(), OpenCvEncoder(), None),
+        video_encoder=X264VideoEncoder(folder),
+        box_detectors={TargetKind.TEXT: FakeAreaDetector()} if level is Level.FULL else {},
+        residual_tools=ResidualTools(OpenCvReader(), OpenCvEncoder(), None),
     )
 
 
@@ -96,7 +96,7 @@ def redacted(
 ) -> tuple[dict[str, Any], list[Image]]:
     """The manifest and all frames of what a source became."""
     whole = (Segment(0, source.info.frame_count),)
-    exhibit = Exhibit(
+    exhibit = ExportSource(
         0,
         source,
         None,
@@ -106,13 +106,13 @@ def redacted(
         keep_text=keep_text,
         boxes=boxes,
     )
-    export = Export(IMPRINT, level, Appearance(output), batches([exhibit]), verify=verify)
+    export = ExportJob(IMPRINT, level, Appearance(output), group_sources([exhibit]), verify=verify)
     path = folder / "out.zip"
     with ZipArchive(path) as archive:
         export.run(instruments(folder, level), archive, lambda: None)
     with ZipFile(path) as zipped:
         manifest: dict[str, Any] = json.loads(zipped.read("manifest.json"))
-        if not output.is_film:
+        if not output.is_video:
             return manifest, [_opened(zipped.read(entry["file"])) for entry in manifest["frames"]]
         (folder / "film.mp4").write_bytes(zipped.read(zipped.namelist()[0]))
     with av.open(str(folder / "film.mp4")) as container:
@@ -198,14 +198,14 @@ class FindsText:
     stride = 32
     card = FakeAreaDetector().card
 
-    def detect(self, image: Image, threshold: float) -> Areas:
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
         rows, columns = np.nonzero((image > 230).all(axis=2))
         if not len(rows):
-            return Areas(np.empty((0, 4), np.float32), np.empty(0, np.float32))
+            return BoxDetections(np.empty((0, 4), np.float32), np.empty(0, np.float32))
         box: FloatArray = np.array(
             [[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float32
         )
-        return Areas(box, np.ones(1, np.float32))
+        return BoxDetections(box, np.ones(1, np.float32))
 
 
 def test_kept_text_stays_where_it_was_marked_and_other_text_goes(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_rendering_puts_the_boxes_of_a_table_into_frames_of_every_size(tmp_path:
     for number in range(3 * LENGTH):
         corners = [(NAME, Origin.MANUAL), (face(number), Origin.DETECTED)]
         builder.add(number, [RedactedBox(one, None, None, origin) for one, origin in corners])
-    table = builder.finish().fitted(source.info.width, source.info.height)
+    table = builder.finish().clipped_to(source.info.width, source.info.height)
     _, frames = redacted(tmp_path, source, level=Level.MINIMAL, boxes=table)
     for number, picture in enumerate(frames):
         assert inner(picture, NAME).max() < 20
@@ -247,7 +247,7 @@ def test_what_stands_still_is_proposed_though_the_size_changes(tmp_path: Path) -
         picture[NAME[1] : NAME[3], NAME[0] : NAME[2]] = 255
         shots.append(np.asarray(picture, np.uint8))
     path = write_changing_size(tmp_path / "call.mkv", [(FULL, shots[:3]), (SMALL, shots[3:])])
-    proposals = find_overlays(open_video(path), FindsText())
+    proposals = propose_for_video(open_video(path), FindsText())
     x1, y1, x2, y2 = NAME
     areas = [one.region.xyxy for one in proposals]
     assert any(
@@ -281,14 +281,14 @@ def test_how_far_a_shape_may_differ(factor: float, *, shown: bool, across: bool,
         assert read_number(frame.bgr()) == 3
         return
     for read in (frame.bgr, lambda: frame.rgb(64, 64)):
-        with pytest.raises(ExaminationError, match=f"frame 3 has {width}x{height} pixels"):
+        with pytest.raises(FrameAnalysisError, match=f"frame 3 has {width}x{height} pixels"):
             read()
 
 
 def test_a_picture_of_another_size_than_its_header_says_is_refused(tmp_path: Path) -> None:
     """A region was checked against the header; it might lie outside what is decoded."""
     path = write_picture(tmp_path / "scan.jpg", numbered_picture(0, FULL))
-    source = open_picture(path)
+    source = open_image(path)
     write_picture(path, numbered_picture(0, SMALL))
     with pytest.raises(UnreadableVideoError, match="not of the size"):
         source.frames(0, 1)

@@ -15,7 +15,7 @@ from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.errors import (
     DomainError,
     EmptyFileError,
-    ExaminationError,
+    FrameAnalysisError,
     ImageTooLargeError,
     InputNotFoundError,
     NoFramesError,
@@ -41,8 +41,8 @@ def _state(frames: Iterator[Frame]) -> str:
     for frame in frames:
         try:
             state += "." if read_number(frame.bgr()) == frame.index else "!"
-        except ExaminationError:
-            with pytest.raises(ExaminationError):
+        except FrameAnalysisError:
+            with pytest.raises(FrameAnalysisError):
                 frame.rgb(64, 64)
             state += "x"
     return state

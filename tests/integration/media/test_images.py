@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
-from framecloak.adapters.media.pictures.source import is_picture, open_picture, pictures_in
+from framecloak.adapters.media.pictures.source import image_files_in, is_image_file, open_image
 from framecloak.domain.errors import (
     EmptyFileError,
     ImageTooLargeError,
@@ -21,7 +21,7 @@ from framecloak.domain.errors import (
     UnreadableVideoError,
 )
 from framecloak.domain.imaging.detections import Image
-from framecloak.entrypoints.cli.redact.people import folder_of_people
+from framecloak.entrypoints.cli.redact.people import reference_photos
 from support.samples.media import cut, numbered_picture, read_number, write_picture
 
 NUMBER = 37
@@ -34,14 +34,14 @@ def pillow(picture: Image = STORED) -> PillowImage.Image:
 
 
 def pixels(path: Path) -> Image:
-    (frame,) = open_picture(path).frames(0, 1)
+    (frame,) = open_image(path).frames(0, 1)
     return frame.bgr()
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"])
 def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
     path = write_picture(tmp_path / f"photo{suffix}", STORED)
-    info = open_picture(path).info
+    info = open_image(path).info
     assert (info.width, info.height, info.frame_count) == (96, 64, 1)
     assert (info.name, info.continuous, info.rotation) == (path.name, False, 0)
     difference = np.abs(pixels(path).astype(int) - STORED)
@@ -57,7 +57,7 @@ def test_exif_orientation_is_applied(suffix: str, orientation: int, tmp_path: Pa
     pillow().save(path, exif=exif, **({} if suffix in {".png", ".tiff"} else {"quality": 95}))
     with PillowImage.open(path) as stored:
         upright = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))[:, :, ::-1]
-    source = open_picture(path)
+    source = open_image(path)
     assert (source.info.height, source.info.width) == upright.shape[:2]
     (frame,) = source.frames(0, 1)
     assert np.abs(frame.bgr().astype(int) - upright).mean() < 4
@@ -71,7 +71,7 @@ def test_exif_of_a_big_endian_camera_is_read(tmp_path: Path) -> None:
     segment = b"\xff\xe1" + struct.pack(">H", 2 + len(block)) + block
     path = tmp_path / "camera.jpg"
     path.write_bytes(plain.getvalue()[:2] + segment + plain.getvalue()[2:])
-    assert open_picture(path).info.rotation == 90
+    assert open_image(path).info.rotation == 90
 
 
 def test_16_bit_pictures_become_8_bit(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_what_alpha_hides_stays_hidden(tmp_path: Path) -> None:
         assert not seen[10:30, 20:60].any()
         assert np.abs(seen[40:50, 20:60].astype(int) - STORED[40:50, 20:60] / 2).max() <= 2
         assert (seen[50:] == STORED[50:]).all()
-        (frame,) = open_picture(tmp_path / name).frames(0, 1)
+        (frame,) = open_image(tmp_path / name).frames(0, 1)
         assert not frame.rgb(96, 64)[11:29, 21:59].any()
 
 
@@ -119,7 +119,7 @@ def test_a_png_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(_png_header(16384, 16384))
     with pytest.raises(ImageTooLargeError, match=r"16384x16384 pixels \(268 megapixels\)"):
-        open_picture(path)
+        open_image(path)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tiff", ".webp"])
@@ -130,7 +130,7 @@ def test_the_limit_holds_for_every_format(suffix: str, tmp_path: Path) -> None:
     quick = {"lossless": True, "quality": 0, "method": 0} if suffix == ".webp" else {}
     PillowImage.new("L" if suffix != ".webp" else "RGB", size).save(path, **quick)
     with pytest.raises(ImageTooLargeError, match=f"{size[0]}x{size[1]} pixels"):
-        open_picture(path)
+        open_image(path)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
@@ -141,7 +141,7 @@ def test_a_truncated_picture_is_refused(
     path = write_picture(tmp_path / f"cut{suffix}", numbered_picture(5, (640, 480)))
     cut(path, share)
     with pytest.raises(UnreadableVideoError, match="image"):
-        open_picture(path).frames(0, 1)
+        open_image(path).frames(0, 1)
     assert capfd.readouterr() == ("", "")
 
 
@@ -154,13 +154,13 @@ def test_what_is_no_picture_is_said_so(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(content)
     with pytest.raises(UnreadableVideoError, match="is not an image that can be read"):
-        open_picture(path)
+        open_image(path)
 
 
 def test_a_tiff_that_wraps_a_jpeg_is_refused(tmp_path: Path) -> None:
     pillow().save(tmp_path / "wrapped.tiff", compression="jpeg")
     with pytest.raises(UnreadableVideoError, match="is not an image that can be read"):
-        open_picture(tmp_path / "wrapped.tiff")
+        open_image(tmp_path / "wrapped.tiff")
 
 
 def test_the_format_is_told_by_the_bytes(tmp_path: Path) -> None:
@@ -170,30 +170,30 @@ def test_the_format_is_told_by_the_bytes(tmp_path: Path) -> None:
 
 def test_missing_and_empty_files_are_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputNotFoundError):
-        open_picture(tmp_path / "missing.jpg")
+        open_image(tmp_path / "missing.jpg")
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(EmptyFileError):
-        open_picture(tmp_path / "empty.jpg")
+        open_image(tmp_path / "empty.jpg")
 
 
 def test_pictures_of_a_folder_come_sorted_by_name(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "c.txt", ".hidden.png", "10.webp", "9.tiff"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in pictures_in(tmp_path)] == ["10.webp", "9.tiff", "a.jpg", "b.PNG"]
+    assert [path.name for path in image_files_in(tmp_path)] == ["10.webp", "9.tiff", "a.jpg", "b.PNG"]
     with pytest.raises(InputNotFoundError):
-        pictures_in(tmp_path / "missing")
+        image_files_in(tmp_path / "missing")
 
 
 def test_people_are_not_looked_for_in_hidden_files(tmp_path: Path) -> None:
     for name in ("ada.jpg", "._ada.jpg"):  # the second is how other systems see a Mac's notes on the first
         (tmp_path / name).write_bytes(b"x")
-    people = folder_of_people(tmp_path, None, None, None)
+    people = reference_photos(tmp_path, None, None, None)
     assert people is not None
-    assert people.pictures() == [tmp_path / "ada.jpg"]
+    assert people.image_paths() == [tmp_path / "ada.jpg"]
 
 
 def test_pictures_are_told_by_their_suffix() -> None:
-    assert is_picture(Path("a/B.JPEG"))
-    assert not is_picture(Path("a/b.mp4"))
-    assert not is_picture(Path("png"))
+    assert is_image_file(Path("a/B.JPEG"))
+    assert not is_image_file(Path("a/b.mp4"))
+    assert not is_image_file(Path("png"))

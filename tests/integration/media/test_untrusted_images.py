@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
-from framecloak.adapters.media.pictures.untrusted import StrangersPictures
+from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.domain.errors import ImageTooLargeError, InvalidImageError
 from support.samples.media import numbered_picture
 
@@ -26,7 +26,7 @@ def encoded(kind: str, mode: str = "RGB", **options: object) -> bytes:
 
 
 def rgb(data: bytes) -> np.ndarray:
-    frame = StrangersPictures().read(data)
+    frame = UntrustedImageReader().read(data)
     return frame.rgb(frame.width, frame.height)
 
 
@@ -103,7 +103,7 @@ def test_what_is_cut_off_is_refused(kind: str, share: float) -> None:
 )
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidImageError) as refused:
-        StrangersPictures().read(data)
+        UntrustedImageReader().read(data)
     assert refused.value.code == "invalid_image"
     assert refused.value.hint
 
@@ -111,7 +111,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(("brand", "name"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")])
 def test_pictures_of_telephones_are_refused_by_name(brand: bytes, name: str) -> None:
     with pytest.raises(InvalidImageError, match=f"{name} images are not supported") as refused:
-        StrangersPictures().read(b"\0\0\0\x18ftyp" + brand + b"\0" * 64)
+        UntrustedImageReader().read(b"\0\0\0\x18ftyp" + brand + b"\0" * 64)
     assert "JPEG" in refused.value.hint
 
 
@@ -129,14 +129,14 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(4097, 16), (16, 4097), (60_000, 60_000)])
 def test_too_many_pixels_are_refused_by_the_header(size: tuple[int, int]) -> None:
     with pytest.raises(ImageTooLargeError, match=f"{size[0]}x{size[1]}") as refused:
-        StrangersPictures().read(bomb(*size))
+        UntrustedImageReader().read(bomb(*size))
     assert "4096" in refused.value.hint
 
 
 def test_the_largest_size_is_read() -> None:
     buffer = io.BytesIO()
     PillowImage.new("RGB", (4096, 4096)).save(buffer, "JPEG")
-    assert StrangersPictures().read(buffer.getvalue()).width == 4096
+    assert UntrustedImageReader().read(buffer.getvalue()).width == 4096
 
 
 @pytest.mark.parametrize("claimed", [(96, 2000), (2000, 64)])

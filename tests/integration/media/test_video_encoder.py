@@ -20,18 +20,29 @@ from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
 from framecloak.adapters.media.video.source import VideoSource, open_video
-from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
-from framecloak.domain.anonymization.model.options import GROUP_FRAMES, Appearance, Audio, Level, OutputFormat
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.results.verification import Problem, verify
-from framecloak.domain.anonymization.results.video_writer import require_filmable
-from framecloak.domain.anonymization.work.parts import Binder, Binding, Filming, write_part
+from framecloak.domain.anonymization.model.options import (
+    FRAMES_PER_GROUP,
+    Appearance,
+    Audio,
+    Level,
+    OutputFormat,
+)
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.verification import ProblemKind, verify_archive
+from framecloak.domain.anonymization.results.video_writer import require_video_possible
+from framecloak.domain.anonymization.work.parts import (
+    AssemblySpec,
+    ResultAssembler,
+    VideoAssembly,
+    write_part,
+)
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.errors import InvalidFormatError
 from framecloak.domain.model.segments import Region, Segment
-from framecloak.domain.ports.video import FilmFormat
+from framecloak.domain.ports.video import VideoFormat
 from support.samples.media import cut, numbered_picture, overwrite, read_number, write_video
 
 FILM = Appearance(OutputFormat.MP4)
@@ -43,14 +54,16 @@ def nothing() -> None:
     """For runs whose progress is of no interest."""
 
 
-def export(source: VideoSource, segments: Sequence[Segment] = (), look: Appearance = FILM) -> Export:
+def export(source: VideoSource, segments: Sequence[Segment] = (), look: Appearance = FILM) -> ExportJob:
     chosen = tuple(segments) or (Segment(0, source.info.frame_count),)
-    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", chosen, (REGION,))
-    return Export(IMPRINT, Level.FACES, look, batches([exhibit]))
+    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", chosen, (REGION,))
+    return ExportJob(IMPRINT, Level.FACES, look, group_sources([exhibit]))
 
 
-def instruments(folder: Path) -> Instruments:
-    return Instruments(FakeFaceDetector(), OpenCvRedactor(), OpenCvEncoder(), 2, films=X264Studio(folder))
+def instruments(folder: Path) -> PipelineTools:
+    return PipelineTools(
+        FakeFaceDetector(), OpenCvRedactor(), OpenCvEncoder(), 2, video_encoder=X264VideoEncoder(folder)
+    )
 
 
 def filmed(
@@ -99,7 +112,7 @@ def test_frames_are_shown_when_they_were(tmp_path: Path, name: str, how: dict[st
     wanted, _ = shown(video)
     times, end = shown(film)
     assert times == [one - wanted[0] for one in wanted]
-    start, over = source.timing(0, source.info.frame_count).seconds
+    start, over = source.timing(0, source.info.frame_count).interval_seconds
     assert end == over - start
     found = pictures(film)
     stored = [
@@ -161,11 +174,11 @@ def test_slices_make_no_difference_to_the_bytes(tmp_path: Path) -> None:
     filmed(tmp_path, source, segments)
     whole = (tmp_path / "out.zip").read_bytes()
     for longest in (1, 100):
-        slices = plan_slices(segments, longest=longest, unit=GROUP_FRAMES)
+        slices = plan_slices(segments, max_frames=longest, group_frames=FRAMES_PER_GROUP)
         result = tmp_path / "bound.zip"
-        filming = Filming(X264Studio(tmp_path), source)
-        binding = Binding(IMPRINT, Level.FACES, FILM, source.sha256(), segments, (REGION,), filming)
-        with ZipArchive(result) as archive, closing(Binder(binding, archive, nothing)) as binder:
+        filming = VideoAssembly(X264VideoEncoder(tmp_path), source)
+        binding = AssemblySpec(IMPRINT, Level.FACES, FILM, source.sha256(), segments, (REGION,), filming)
+        with ZipArchive(result) as archive, closing(ResultAssembler(binding, archive, nothing)) as binder:
             for number, piece in enumerate(slices):
                 path = tmp_path / f"part{number}.zip"
                 with ZipArchive(path) as part:
@@ -208,7 +221,7 @@ def test_sound_is_dropped_unless_it_is_to_be_kept(tmp_path: Path, suffix: str) -
     source = open_video(with_sound(tmp_path / f"a.{suffix}", "aac"))
     with av.open(str(filmed(tmp_path, source))) as container:
         assert [stream.type for stream in container.streams] == ["video"]
-    (start, end) = source.timing(10, 40).seconds
+    (start, end) = source.timing(10, 40).interval_seconds
     look = Appearance(OutputFormat.MP4, audio=Audio.KEEP)
     kept = heard(filmed(tmp_path, source, [Segment(10, 40)], look))
     wanted = [(when - start, data) for when, data in heard(tmp_path / f"a.{suffix}") if start <= when < end]
@@ -234,17 +247,17 @@ def test_sound_that_an_mp4_cannot_hold_is_refused_before_any_work(tmp_path: Path
     source = open_video(with_sound(tmp_path / "a.mkv", "pcm_s16le"))
     look = Appearance(OutputFormat.MP4, audio=Audio.KEEP)
     with pytest.raises(InvalidFormatError, match="pcm_s16le"):
-        require_filmable([source], look, X264Studio())
-    require_filmable([source], FILM, X264Studio())
+        require_video_possible([source], look, X264VideoEncoder())
+    require_video_possible([source], FILM, X264VideoEncoder())
     with pytest.raises(InvalidFormatError, match="16384"):
-        X264Studio().require_possible(FilmFormat(20000, 10, Fraction(25), 90), None)
+        X264VideoEncoder().require_supported(VideoFormat(20000, 10, Fraction(25), 90), None)
 
 
 def test_a_changed_film_names_the_frame(tmp_path: Path) -> None:
     filmed(tmp_path, open_video(write_video(tmp_path / "a.mp4", 60)))
     with ZipReader(tmp_path / "out.zip") as reader:
-        genuine = verify(reader, is_signed, Mp4Reader(), IMPRINT.signer.public_key)
-    assert genuine.findings == ()
+        genuine = verify_archive(reader, is_signed, Mp4Reader(), IMPRINT.signer.public_key)
+    assert genuine.problems == ()
     film = bytearray((tmp_path / "film.mp4").read_bytes())
     film[-40] ^= 0xFF
     with ZipReader(tmp_path / "out.zip") as old, ZipArchive(tmp_path / "new.zip") as new:
@@ -252,9 +265,9 @@ def test_a_changed_film_names_the_frame(tmp_path: Path) -> None:
             new.add(name, bytes(film) if name.endswith(".mp4") else old.read(name))
         new.commit()
     with ZipReader(tmp_path / "new.zip") as reader:
-        verdict = verify(reader, is_signed, Mp4Reader(), IMPRINT.signer.public_key)
-    assert [one.problem for one in verdict.findings] == [Problem.FRAME_CHANGED, Problem.FILE_CHANGED]
-    assert "frame 59 " in verdict.findings[0].detail
+        verdict = verify_archive(reader, is_signed, Mp4Reader(), IMPRINT.signer.public_key)
+    assert [one.kind for one in verdict.problems] == [ProblemKind.FRAME_CHANGED, ProblemKind.FILE_CHANGED]
+    assert "frame 59 " in verdict.problems[0].detail
 
 
 def test_a_cut_off_video_makes_a_film_of_what_is_there(tmp_path: Path) -> None:

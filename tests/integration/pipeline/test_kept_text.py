@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from framecloak.adapters.media.pictures.source import open_picture
+from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
 from framecloak.adapters.vision.runtime.onnx import Provider
@@ -63,7 +63,7 @@ def middles(detector: PpOcrText, picture: Image) -> list[tuple[float, float]]:
 
 def originals(path: Path, kind: str) -> list[Image]:
     """Every frame of the source as it is decoded."""
-    source = open_picture(path) if kind == "picture" else open_video(path)
+    source = open_image(path) if kind == "picture" else open_video(path)
     return [frame.bgr() for frame in source.frames(0, source.info.frame_count)]
 
 

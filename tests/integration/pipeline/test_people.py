@@ -16,25 +16,25 @@ from jsonschema import Draft202012Validator
 
 import framecloak.domain.anonymization.results.manifest
 from fakes.results import IMPRINT
-from framecloak.adapters.media.pictures.source import open_picture
+from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.adapters.security.vault import Vault
-from framecloak.domain.anonymization.identification.decisions import Identification, rule_for
-from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, Unknown
+from framecloak.adapters.security.vault import AesGalleryCipher
+from framecloak.domain.anonymization.identification.decisions import IdentificationSetup, identity_rule
+from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityOptions, Unknown
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.work.parts import Binder, Binding, write_part
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.faces import Embedding
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.reid.galleries.model import Enrolment
-from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.reference_people import People, people_in_pictures
+from framecloak.domain.reid.galleries.service import GalleryService
+from framecloak.domain.reid.reference_people import ReferencePeople, reference_people
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 from support.samples.images import GROUP_BOXES, group_photograph
@@ -112,36 +112,42 @@ def container() -> Container:
 
 
 @pytest.fixture(scope="module")
-def plain(container: Container) -> Instruments:
-    return container.instruments(Level.FACES, Verify.ALL)
+def plain(container: Container) -> PipelineTools:
+    return container.pipeline_tools(Level.FACES, Verify.ALL)
 
 
 @pytest.fixture(scope="module")
-def known(container: Container, plain: Instruments, tmp_path_factory: pytest.TempPathFactory) -> People:
+def known(
+    container: Container, plain: PipelineTools, tmp_path_factory: pytest.TempPathFactory
+) -> ReferencePeople:
     assert plain.detector
     picture = portrait(tmp_path_factory.mktemp("people") / "somebody.png", PERSON)
-    return people_in_pictures([open_picture(picture)], plain.detector, container.load_recognizer())
+    return reference_people([open_image(picture)], plain.detector, container.load_recognizer())
 
 
-def working(plain: Instruments, container: Container, known: People, mode: IdentityMode) -> Instruments:
-    rule = rule_for(known.space, mode, None, Unknown.REDACT)
-    identification = Identification(container.load_recognizer(), known, rule)
+def working(
+    plain: PipelineTools, container: Container, known: ReferencePeople, mode: IdentityMode
+) -> PipelineTools:
+    rule = identity_rule(known.space, mode, None, Unknown.REDACT)
+    identification = IdentificationSetup(container.load_recognizer(), known, rule)
     return replace(plain, identification=identification)
 
 
-def order(film: Path, drift: Drift) -> Export:
+def order(film: Path, drift: Drift) -> ExportJob:
     stem = lambda index: f"frames/{index:07d}"  # noqa: E731
-    exhibit = Exhibit(0, open_video(film), None, stem, (Segment(0, drift.length),))
-    return Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]), verify=Verify.ALL)
+    exhibit = ExportSource(0, open_video(film), None, stem, (Segment(0, drift.length),))
+    return ExportJob(
+        IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), group_sources([exhibit]), verify=Verify.ALL
+    )
 
 
 @pytest.mark.parametrize("mode", IdentityMode)
 def test_pixels_of_one_person_and_of_the_others(
     film: Path,
     drift: Drift,
-    plain: Instruments,
+    plain: PipelineTools,
     container: Container,
-    known: People,
+    known: ReferencePeople,
     tmp_path: Path,
     mode: IdentityMode,
 ) -> None:
@@ -174,19 +180,24 @@ def test_pixels_of_one_person_and_of_the_others(
 
 
 def test_slices_agree_about_people(
-    film: Path, drift: Drift, plain: Instruments, container: Container, known: People, tmp_path: Path
+    film: Path,
+    drift: Drift,
+    plain: PipelineTools,
+    container: Container,
+    known: ReferencePeople,
+    tmp_path: Path,
 ) -> None:
     export, instruments = order(film, drift), working(plain, container, known, IdentityMode.EXCEPT)
     whole = tmp_path / "whole.zip"
     with ZipArchive(whole) as result:
         export.run(instruments, result, lambda: None)
     segments = (Segment(0, drift.length),)
-    source = export.batches[0].source
+    source = export.groups[0].source
     sliced = tmp_path / "sliced.zip"
-    binding = Binding(IMPRINT, export.level, export.appearance, source.sha256(), segments, ())
-    slices = plan_slices(segments, longest=drift.length // 4 + 2)
+    binding = AssemblySpec(IMPRINT, export.level, export.appearance, source.sha256(), segments, ())
+    slices = plan_slices(segments, max_frames=drift.length // 4 + 2)
     assert len(slices) > 2
-    with ZipArchive(sliced) as result, closing(Binder(binding, result, lambda: None)) as binder:
+    with ZipArchive(sliced) as result, closing(ResultAssembler(binding, result, lambda: None)) as binder:
         for number, segment in enumerate(slices):
             part = tmp_path / f"{number}.zip"
             with ZipArchive(part) as archive:
@@ -201,31 +212,31 @@ def test_slices_agree_about_people(
 async def test_a_request_names_a_gallery(
     film: Path,
     drift: Drift,
-    plain: Instruments,
+    plain: PipelineTools,
     container: Container,
-    known: People,
+    known: ReferencePeople,
     postgres_database: PostgresDatabase,
     tmp_path: Path,
     mode: IdentityMode,
 ) -> None:
-    recognizer, vault = container.load_recognizer(), Vault(b"v" * 32)
+    recognizer, vault = container.load_recognizer(), AesGalleryCipher(b"v" * 32)
     world = World(tmp_path, real_database=postgres_database, vault=vault, recognizer=recognizer)
     anna = await world.person("anna")
-    galleries = Galleries(world.database, vault, world.clock, 10)
+    galleries = GalleryService(world.database, vault, world.clock, 10)
     gallery = await galleries.create(anna, "staff", recognizer.space)
-    (likenesses,) = known.likenesses
+    (likenesses,) = known.embeddings
     enrolment = Enrolment("Grace", Embedding(recognizer.space, likenesses.vectors[0]))
     await galleries.enrol(anna, gallery.id, [enrolment])
     desk = Desk(world)
     desk.anna = anna
     desk.open_video = lambda _: open_video(film)
     desk.detector = plain.detector
-    wanted = Identities(mode, gallery.id)
+    wanted = IdentityOptions(mode, gallery.id)
     order = replace(await world.order(anna, (0, drift.length)), identities=wanted)
     request_id = (await world.submissions.submit(anna, order)).request.id
     await desk.process(request_id)
     request = await desk.request(request_id)
-    assert (request.status, request.error, request.order.identities) == (Status.COMPLETED, None, wanted)
+    assert (request.status, request.error, request.spec.identities) == (Status.COMPLETED, None, wanted)
     (result,) = desk.results().values()
     entries = unzipped(result)
     assert b"Grace" not in result

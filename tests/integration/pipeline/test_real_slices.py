@@ -14,18 +14,18 @@ import cv2
 import pytest
 
 from fakes.results import IMPRINT
-from framecloak.adapters.media.video.probing import PyAvProber, keyframes
+from framecloak.adapters.media.video.probing import PyAvProber, keyframe_numbers
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.domain.anonymization.model.options import Appearance, Level
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.work.parts import Binder, Binding, write_part
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.entrypoints.composition.pipeline import Container
-from framecloak.entrypoints.processes.demo import video as demo_film
+from framecloak.entrypoints.processes.demo import video
 from framecloak.entrypoints.settings import Settings
 from support.demo_shots import demo_shots
 from support.samples.media import write_video
@@ -98,7 +98,7 @@ SMALL = Script(
     ),
 )
 LARGE = Script(
-    size=demo_film.SIZE,
+    size=video.SIZE,
     letters=1.2,
     stroke=3,
     slack=1,
@@ -128,18 +128,20 @@ def film(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def instruments() -> Instruments:
-    return Container.build(Settings.from_environment({})).instruments(Level.FULL)
+def instruments() -> PipelineTools:
+    return Container.build(Settings.from_environment({})).pipeline_tools(Level.FULL)
 
 
 @pytest.fixture(scope="module")
-def export(film: Path) -> Export:
-    exhibit = Exhibit(0, open_video(film), None, lambda index: f"frames/{index}", SEGMENTS, (REGION,))
-    return Export(IMPRINT, Level.FULL, Appearance(), batches([exhibit]))
+def export(film: Path) -> ExportJob:
+    exhibit = ExportSource(0, open_video(film), None, lambda index: f"frames/{index}", SEGMENTS, (REGION,))
+    return ExportJob(IMPRINT, Level.FULL, Appearance(), group_sources([exhibit]))
 
 
 @pytest.fixture(scope="module")
-def in_one_go(export: Export, instruments: Instruments, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def in_one_go(
+    export: ExportJob, instruments: PipelineTools, tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
     path = tmp_path_factory.mktemp("whole") / "frames.zip"
     with ZipArchive(path) as archive:
         export.run(instruments, archive, lambda: None)
@@ -148,8 +150,8 @@ def in_one_go(export: Export, instruments: Instruments, tmp_path_factory: pytest
 
 @pytest.mark.parametrize(("is_cut", "by_one_worker"), [(False, False), (True, False), (True, True)])
 def test_the_archive_is_the_same_to_the_byte(
-    export: Export,
-    instruments: Instruments,
+    export: ExportJob,
+    instruments: PipelineTools,
     script: Script,
     film: Path,
     in_one_go: bytes,
@@ -159,13 +161,15 @@ def test_the_archive_is_the_same_to_the_byte(
 ) -> None:
     """The large film is the long form: it adds the looks at full size, and cuts every 19 frames."""
     longest = script.longest if is_cut else 1000
-    slices = plan_slices(SEGMENTS, keyframes(PyAvProber().probe(film).frame_index), longest)
+    slices = plan_slices(SEGMENTS, keyframe_numbers(PyAvProber().probe(film).frame_index), longest)
     result = tmp_path / "frames.zip"
-    source = export.batches[0].source
-    binding = Binding(export.imprint, export.level, export.appearance, source.sha256(), SEGMENTS, (REGION,))
+    source = export.groups[0].source
+    binding = AssemblySpec(
+        export.issuer, export.level, export.appearance, source.sha256(), SEGMENTS, (REGION,)
+    )
     seam = None
     with ExitStack() as last_seam, ZipArchive(result) as bound:
-        binder = last_seam.enter_context(closing(Binder(binding, bound, lambda: None)))
+        binder = last_seam.enter_context(closing(ResultAssembler(binding, bound, lambda: None)))
         for number, segment in enumerate(slices):
             path = tmp_path / f"{number}.zip"
             with ZipArchive(path) as archive:

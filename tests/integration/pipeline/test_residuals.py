@@ -14,7 +14,7 @@ from fakes.results import IMPRINT
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.video.source import open_video
-from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.options import (
     Appearance,
@@ -24,14 +24,14 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
     Verify,
 )
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import Frame
 from framecloak.entrypoints.composition.pipeline import Container
-from framecloak.entrypoints.processes.demo import video as demo_film
+from framecloak.entrypoints.processes.demo import video
 from framecloak.entrypoints.settings import Settings
 from support.demo_shots import demo_shots
 from support.samples.media import write_video
@@ -55,28 +55,28 @@ class Unreadable(OpenCvReader):
 
     def read(self, data: bytes, index: int) -> Frame:
         if index == 10:
-            raise ExaminationError("no picture")
+            raise FrameAnalysisError("no picture")
         return super().read(data, index)
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    return write_video(path, size=demo_film.SIZE, pictures=demo_shots(LENGTH), options={})
+    return write_video(path, size=video.SIZE, pictures=demo_shots(LENGTH), options={})
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Instruments:
-    return Container.build(Settings.from_environment({})).instruments(Level.FACES, Verify.ALL)
+def shipped() -> PipelineTools:
+    return Container.build(Settings.from_environment({})).pipeline_tools(Level.FACES, Verify.ALL)
 
 
-def manifest_of(film: Path, instruments: Instruments, look: Appearance, verify: Verify) -> dict[str, Any]:
+def manifest_of(film: Path, instruments: PipelineTools, look: Appearance, verify: Verify) -> dict[str, Any]:
     source = open_video(film)
-    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, LENGTH),))
-    export = Export(IMPRINT, Level.FACES, look, batches([exhibit]), verify=verify)
+    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, LENGTH),))
+    export = ExportJob(IMPRINT, Level.FACES, look, group_sources([exhibit]), verify=verify)
     path = film.with_name("out.zip")
     with ZipArchive(path) as archive:
-        export.run(replace(instruments, films=X264Studio(film.parent)), archive, lambda: None)
+        export.run(replace(instruments, video_encoder=X264VideoEncoder(film.parent)), archive, lambda: None)
     with zipfile.ZipFile(path) as result:
         manifest: dict[str, Any] = json.loads(result.read("manifest.json"))
     return manifest
@@ -84,7 +84,7 @@ def manifest_of(film: Path, instruments: Instruments, look: Appearance, verify: 
 
 @pytest.mark.parametrize("output", [OutputFormat.JPG, OutputFormat.MP4])
 def test_a_face_that_was_overlooked_is_found_and_redacted_again(
-    film: Path, shipped: Instruments, output: OutputFormat
+    film: Path, shipped: PipelineTools, output: OutputFormat
 ) -> None:
     look = Appearance(output, style=RedactionStyle.PIXELATE)
     manifest = manifest_of(film, replace(shipped, redactor=Forgetful()), look, Verify.ALL)
@@ -99,14 +99,16 @@ def test_a_face_that_was_overlooked_is_found_and_redacted_again(
     assert proof["blanked"] == sum(entry["blanked"] for entry in manifest["frames"]) < LENGTH / 2
 
 
-def test_solid_leaves_nothing(film: Path, shipped: Instruments) -> None:
+def test_solid_leaves_nothing(film: Path, shipped: PipelineTools) -> None:
     proof = manifest_of(film, shipped, Appearance(), Verify.SAMPLE)["proof"]
     assert (proof["frames"], proof["residual_after"], proof["blanked"]) == (2, 0, 0)
 
 
-def test_what_cannot_be_searched_is_black(film: Path, shipped: Instruments) -> None:
-    assert shipped.lens is not None
-    blind = replace(shipped, lens=replace(shipped.lens, reader=Unreadable(), recognizer=None))
+def test_what_cannot_be_searched_is_black(film: Path, shipped: PipelineTools) -> None:
+    assert shipped.residual_tools is not None
+    blind = replace(
+        shipped, residual_tools=replace(shipped.residual_tools, reader=Unreadable(), recognizer=None)
+    )
     manifest = manifest_of(film, blind, Appearance(), Verify.SAMPLE)
     assert [entry["index"] for entry in manifest["frames"] if entry["blanked"]] == [10]
     assert (manifest["proof"]["failed"], manifest["proof"]["recognizer"]) == (1, None)
@@ -115,5 +117,5 @@ def test_what_cannot_be_searched_is_black(film: Path, shipped: Instruments) -> N
 def test_a_reader_refuses_what_is_no_picture() -> None:
     image = OpenCvRedactor.__name__.encode()
     for data in (b"", image):
-        with pytest.raises(ExaminationError):
+        with pytest.raises(FrameAnalysisError):
             OpenCvReader().read(data, 0)

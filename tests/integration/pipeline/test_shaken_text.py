@@ -13,13 +13,13 @@ import pytest
 from fakes.media import FakeSource
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
 from framecloak.adapters.vision.runtime.onnx import Provider
-from framecloak.domain.anonymization.detection.scales import Look
-from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_AREAS
+from framecloak.domain.anonymization.detection.scales import DetectionScale
+from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
 from framecloak.domain.anonymization.model.options import Appearance
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
-from framecloak.domain.imaging.detections import Image, Kind
+from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.segments import Segment
 from support.samples.scripted_video import BlackBoxes, RawBytes, ScriptedDetector
 
@@ -91,13 +91,15 @@ def test_no_stroke_is_left_of_what_moves_to_and_fro(way: Way, still: bool, detec
     def paint(frame: int) -> Image:
         return scene(way(frame), still=still)
 
-    instructions = Instructions(Appearance(), (), TrackingSettings(), (Look(640),), areas=VIDEO_AREAS)
-    instruments = Instruments(
+    instructions = RedactionSpec(
+        Appearance(), (), TrackingSettings(), (DetectionScale(640),), text_and_plates=VIDEO_TEXT_AND_PLATES
+    )
+    instruments = PipelineTools(
         ScriptedDetector({}),
         BlackBoxes(),
         RawBytes(),
         2,
-        areas={Kind.TEXT: detector},
+        box_detectors={TargetKind.TEXT: detector},
     )
     source = FakeSource("ward.mp4", FRAMES, paint)
     left = {}

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.media import FakeEncoder, FakeRedactor, FakeSource
-from fakes.results import IMPRINT, FakeFilmReader, FakeStudio, is_signed
+from fakes.results import IMPRINT, FakeFilmReader, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.results.verification import Problem, verify
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.verification import ProblemKind, verify_archive
 from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
 from framecloak.domain.model.segments import Segment
 
@@ -27,10 +27,14 @@ FORMATS = [one for one in OutputFormat if one is not OutputFormat.JPEG]
 def result(folder: Path, output_format: OutputFormat) -> Path:
     """A result of eleven frames in two segments, the way the command line and the workers write them."""
     path = folder / f"{output_format}.zip"
-    exhibit = Exhibit(0, FakeSource("film", 20), None, "frames/{}".format, (Segment(1, 7), Segment(9, 14)))
-    instruments = Instruments(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2, films=FakeStudio())
+    exhibit = ExportSource(
+        0, FakeSource("film", 20), None, "frames/{}".format, (Segment(1, 7), Segment(9, 14))
+    )
+    instruments = PipelineTools(
+        FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2, video_encoder=FakeVideoEncoder()
+    )
     with ZipArchive(path) as archive:
-        Export(IMPRINT, Level.FACES, Appearance(output_format), batches([exhibit])).run(
+        ExportJob(IMPRINT, Level.FACES, Appearance(output_format), group_sources([exhibit])).run(
             instruments, archive, lambda: None
         )
     return path
@@ -41,7 +45,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return result(tmp_path_factory.mktemp("whole"), request.param)
 
 
-def worst(path: Path) -> Problem | None:
+def worst(path: Path) -> ProblemKind | None:
     """What `verify` says first.
 
     Raises:
@@ -52,7 +56,7 @@ def worst(path: Path) -> Problem | None:
     except ObjectNotFoundError as error:
         raise UnreadableArchiveError("it is no ZIP", "") from error
     with reader:
-        return verify(reader, is_signed, FakeFilmReader(), IMPRINT.signer.public_key).worst
+        return verify_archive(reader, is_signed, FakeFilmReader(), IMPRINT.signer.public_key).worst
 
 
 def test_a_result_is_genuine(whole: Path) -> None:
@@ -86,4 +90,4 @@ def test_no_added_bytes_go_unnoticed(whole: Path, data: st.DataObject) -> None:
 def test_a_frame_in_front_of_the_archive_is_told(whole: Path) -> None:
     changed = whole.with_name("changed.zip")
     changed.write_bytes(HIDDEN + whole.read_bytes())
-    assert worst(changed) is Problem.ARCHIVE_CHANGED
+    assert worst(changed) is ProblemKind.ARCHIVE_CHANGED

@@ -29,7 +29,7 @@ async def _put(store: MinioStore, folder: Path) -> object:
 
 
 async def _local(store: MinioStore, folder: Path) -> object:
-    async with store.local("videos/film", folder) as path:
+    async with store.local_file("videos/film", folder) as path:
         return path
 
 
@@ -37,7 +37,7 @@ ACTIONS: dict[str, Action] = {
     "put": lambda store, _: store.put("videos/film", stream(b"x" * 1000)),
     "put a file": _put,
     "stat": lambda store, _: store.stat("videos/film"),
-    "remove all": lambda store, _: store.remove_all("requests/1/"),
+    "remove all": lambda store, _: store.remove_prefix("requests/1/"),
     "read": lambda store, _: content(store, "videos/film"),
     "local": _local,
 }

@@ -58,7 +58,7 @@ async def test_copies_of_originals_go_with_the_next_clean_up(
 
     async with build_service(Settings.from_environment(variables)) as service:
         await service.store.put("videos/film", film())
-        async with service.store.kept("videos/film", service.scratch) as ours:
+        async with service.store.cached_file("videos/film", service.scratch) as ours:
             killed = await asyncio.to_thread(
                 subprocess.run,
                 [sys.executable, "-c", KILLED],
@@ -72,6 +72,6 @@ async def test_copies_of_originals_go_with_the_next_clean_up(
             assert [one.read_bytes() for one in left] == [b"an unredacted film", b"unredacted"]
             assert {one.parent.parent for one in left} == {scratch}
             report = await service.cleaner.run()
-            assert (report.folders, report.shortfalls) == (2, ())
+            assert (report.folders, report.step_failures) == (2, ())
             assert ours.read_bytes() == b"an unredacted film"
             assert not any(one.parent.exists() for one in left)

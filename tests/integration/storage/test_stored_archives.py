@@ -13,15 +13,15 @@ from fakes.results import IMPRINT
 from fakes.storage import FakeObjectStore
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
-from framecloak.adapters.media.video.frame_extraction import film_frame
+from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.source import open_video
-from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.adapters.storage import stored_archives
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.model.segments import Segment
 from support.samples.media import read_number, write_video
@@ -59,14 +59,14 @@ CONTENTS = {f"frames/{n:03d}.jpg": bytes([n]) * (n * 50) for n in range(100)} | 
 
 @pytest.mark.parametrize("tail", [1, 100, 3000, 1 << 20])
 async def test_every_entry_is_found(tmp_path: Path, tail: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored_archives, "_TAIL", tail)
+    monkeypatch.setattr(stored_archives, "_TAIL_BYTES", tail)
     zips = StoredZips(await stored(tmp_path, CONTENTS))
     for name, data in CONTENTS.items():
         assert await zips.read(KEY, name) == data
 
 
 async def test_only_what_is_asked_for_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored_archives, "_TAIL", 10_000)
+    monkeypatch.setattr(stored_archives, "_TAIL_BYTES", 10_000)
     store = await stored(tmp_path, CONTENTS)
     zips = StoredZips(store)
     await zips.read(KEY, "frames/002.jpg")
@@ -99,9 +99,11 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Frames 10 to 129 of a film whose frames show their numbers, as far as six bits go."""
     folder = tmp_path_factory.mktemp("films")
     source = open_video(write_video(folder / "numbered.mp4", 140))
-    exhibit = Exhibit(0, source, None, str, (Segment(10, 130),))
-    export = Export(IMPRINT, Level.MINIMAL, Appearance(OutputFormat.MP4), batches([exhibit]))
-    instruments = Instruments(None, OpenCvRedactor(), OpenCvEncoder(), 2, films=X264Studio(folder))
+    exhibit = ExportSource(0, source, None, str, (Segment(10, 130),))
+    export = ExportJob(IMPRINT, Level.MINIMAL, Appearance(OutputFormat.MP4), group_sources([exhibit]))
+    instruments = PipelineTools(
+        None, OpenCvRedactor(), OpenCvEncoder(), 2, video_encoder=X264VideoEncoder(folder)
+    )
     with ZipArchive(folder / "out.zip") as archive:
         export.run(instruments, archive, lambda: None)
     return folder / "out.zip"
@@ -109,7 +111,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("position", [0, 1, 47, 48, 49, 100, 119])
 def test_a_frame_of_a_film_is_that_frame(films: Path, position: int) -> None:
-    data = film_frame(films, "films/film_0000010.mp4", position)
+    data = extract_frame(films, "films/film_0000010.mp4", position)
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert read_number(np.asarray(picture, np.uint8)) == (position + 10) % 64
 
@@ -117,8 +119,8 @@ def test_a_frame_of_a_film_is_that_frame(films: Path, position: int) -> None:
 @pytest.mark.parametrize(("name", "position"), [("films/film_0000010.mp4", 120), ("films/other.mp4", 0)])
 def test_a_frame_that_is_not_there(films: Path, name: str, position: int) -> None:
     with pytest.raises(ObjectNotFoundError):
-        film_frame(films, name, position)
+        extract_frame(films, name, position)
     with pytest.raises(ObjectNotFoundError):
-        film_frame(films.with_name("none.zip"), name, position)
+        extract_frame(films.with_name("none.zip"), name, position)
     with pytest.raises(ObjectNotFoundError):
-        film_frame(films.with_name("numbered.mp4"), name, position)
+        extract_frame(films.with_name("numbered.mp4"), name, position)

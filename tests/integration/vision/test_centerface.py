@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph, decode, published_weights
 from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
-from framecloak.adapters.vision.detection.nms import suppress
-from framecloak.adapters.vision.runtime.onnx import Outputs, Provider, Session, open_session
+from framecloak.adapters.vision.detection.nms import nms
+from framecloak.adapters.vision.runtime.onnx import LazyOutputs, Provider, Session, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256, BuiltFile, sha256_of
-from framecloak.domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
+from framecloak.domain.errors import FrameAnalysisError, InvalidOptionError, ModelMissingError
 from framecloak.domain.imaging.detections import Detections, ModelCard
 from support.samples import images, onnx_models
 
@@ -32,7 +32,7 @@ class FixedSession(Session):
     def __init__(self, outputs: list[NDArray[np.float32]]) -> None:
         real = open_session(onnx_models.identity_bytes(), Provider.CPU)
         self.provider, self.input, self.outputs = real.provider, real.input, real.outputs
-        self.bound = False
+        self.uses_io_binding = False
         self._given = outputs
 
     def run(self, batch: NDArray[np.uint8] | NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -47,14 +47,14 @@ class CountingSession(Session):
         self.__dict__ |= real.__dict__ | {"bound": True}
         self.fetched: list[int] = []
 
-    def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> Outputs:
+    def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> LazyOutputs:
         outputs = super().run_lazily(batch, needed)
 
         def fetch(number: int) -> NDArray[np.float32]:
             self.fetched.append(number)
             return outputs[number]
 
-        return Outputs(fetch)
+        return LazyOutputs(fetch)
 
 
 @pytest.fixture(scope="module")
@@ -107,20 +107,20 @@ def test_numbers_that_are_none_fail_closed(output: int, value: float) -> None:
     outputs[output][..., 2, 2] = value
     batch = [outputs[0][None, None], *(array[None] for array in outputs[1:])]
     detector = CenterFace(FixedSession(batch), ModelCard("fixed", "", "", "CPU", "fp32"))
-    with pytest.raises(ExaminationError):
+    with pytest.raises(FrameAnalysisError):
         detector.detect([np.zeros((32, 64, 3), np.uint8)], 0.5)
 
 
 def test_suppression_keeps_the_best_of_each_cluster_in_order_of_score() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10], [0, 6, 10, 16]], np.float32)
-    kept = suppress(boxes, np.array([0.5, 0.9, 0.7, 0.6], np.float32), 0.3)
+    kept = nms(boxes, np.array([0.5, 0.9, 0.7, 0.6], np.float32), 0.3)
     assert kept.tolist() == [1, 2, 3]
-    assert suppress(boxes[:0], np.empty(0, np.float32), 0.3).tolist() == []
+    assert nms(boxes[:0], np.empty(0, np.float32), 0.3).tolist() == []
 
 
 def test_equal_scores_keep_their_order() -> None:
     boxes = np.array([[20, 0, 30, 10], [0, 0, 10, 10], [0, 0, 10, 10]], np.float32)
-    assert suppress(boxes, np.full(3, 0.5, np.float32), 0.3).tolist() == [0, 1]
+    assert nms(boxes, np.full(3, 0.5, np.float32), 0.3).tolist() == [0, 1]
 
 
 def test_the_wheel_holds_the_weights_that_are_known() -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from fakes.metrics import FakeModelMeter
-from framecloak.adapters.vision.emotions.clip_http import MOST_BYTES, HttpEmotionReader
-from framecloak.adapters.vision.emotions.clip_protocol import EmotionsAnswer, EmotionsOrder
+from framecloak.adapters.vision.emotions.clip_http import MAX_REQUEST_BYTES, HttpEmotionReader
+from framecloak.adapters.vision.emotions.clip_protocol import EmotionsRequest, EmotionsResponse
 from framecloak.domain.errors import EmotionsUnavailableError
 from framecloak.domain.support.circuit_breaker import CircuitBreaker
 from framecloak.domain.support.resilience import Backoff
@@ -23,8 +23,8 @@ from support.servers.webhook_receiver import Receiver, listening
 
 FACE = clip_models.face("happy")
 TOKEN = "hunter2 hunter2 hunter2"
-AT_ONCE = Backoff(lasts=60, first_pause=0.001, longest_pause=0.001)
-NEVER_AGAIN = Backoff(lasts=0)
+AT_ONCE = Backoff(total_seconds=60, first_pause=0.001, max_pause=0.001)
+NEVER_AGAIN = Backoff(total_seconds=0)
 
 
 class Service:
@@ -37,25 +37,25 @@ class Service:
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
-        self.orders: list[EmotionsOrder] = []
+        self.orders: list[EmotionsRequest] = []
         self.headers = httpx.Headers()
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.headers = request.headers
-        order = msgspec.msgpack.decode(request.content, type=EmotionsOrder)
+        order = msgspec.msgpack.decode(request.content, type=EmotionsRequest)
         self.orders.append(order)
         now = (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]) if self.answers else None
         if isinstance(now, Exception):
             raise now
-        return now or well([picture.image() for picture in order.images])
+        return now or well([picture.pixels() for picture in order.images])
 
 
 def well(crops: list[np.ndarray]) -> httpx.Response:
     rows = tuple(tuple(row) for row in clip_models.expected(crops).tolist())
-    return answered(EmotionsAnswer(model="tiny", emotions=clip_models.EMOTIONS, probabilities=rows))
+    return answered(EmotionsResponse(model="tiny", emotions=clip_models.EMOTIONS, probabilities=rows))
 
 
-def answered(content: EmotionsAnswer) -> httpx.Response:
+def answered(content: EmotionsResponse) -> httpx.Response:
     return httpx.Response(200, content=msgspec.msgpack.encode(content))
 
 
@@ -86,7 +86,7 @@ async def test_pictures_travel_as_they_are_with_the_token(ask: Ask) -> None:
     picture = np.random.default_rng(3).integers(0, 256, (5, 7, 3), np.uint8)
     await reader.read([picture])
     (order,) = service.orders
-    np.testing.assert_array_equal(order.images[0].image(), picture)
+    np.testing.assert_array_equal(order.images[0].pixels(), picture)
     assert service.headers["authorization"] == f"Bearer {TOKEN}"
     assert reader.emotions == clip_models.EMOTIONS
 
@@ -100,7 +100,7 @@ async def test_what_does_not_fit_into_one_request_goes_in_several(ask: Ask) -> N
     large = np.zeros((2048, 4096, 3), np.uint8)
     large[:] = clip_models.COLOURS["sad"]
     small_service = Service()
-    await ask(small_service, most_bytes=MOST_BYTES).read([large, large, large, FACE])
+    await ask(small_service, most_bytes=MAX_REQUEST_BYTES).read([large, large, large, FACE])
     assert [len(order.images) for order in small_service.orders] == [2, 2]
 
 
@@ -125,7 +125,7 @@ async def test_silence_is_tried_again(ask: Ask, fault: httpx.Response | Exceptio
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 302])
 async def test_a_refusal_is_final_and_does_not_open_the_circuit(ask: Ask, status: int) -> None:
     service = Service(httpx.Response(status, headers={"location": "http://elsewhere.test"}))
-    reader = ask(service, breaker=CircuitBreaker(failures=1))
+    reader = ask(service, breaker=CircuitBreaker(max_failures=1))
     for _ in range(2):
         with pytest.raises(EmotionsUnavailableError, match=str(status)) as refused:
             await reader.read([FACE])
@@ -148,7 +148,7 @@ async def test_a_refusal_is_final_and_does_not_open_the_circuit(ask: Ask, status
 async def test_numbers_that_are_no_probabilities_are_not_passed_on(
     ask: Ask, rows: tuple[tuple[float, ...], ...]
 ) -> None:
-    content = EmotionsAnswer(model="tiny", emotions=clip_models.EMOTIONS, probabilities=rows)
+    content = EmotionsResponse(model="tiny", emotions=clip_models.EMOTIONS, probabilities=rows)
     with pytest.raises(EmotionsUnavailableError, match="not probabilities"):
         await ask(Service(answered(content))).read([FACE])
 
@@ -162,13 +162,13 @@ async def test_something_else_at_that_address(ask: Ask, body: bytes) -> None:
 async def test_after_several_failures_it_is_left_alone_for_a_while(ask: Ask) -> None:
     now = 0.0
     service = Service(httpx.ConnectError("refused"))
-    breaker = CircuitBreaker(failures=2, pause=5, clock=lambda: now)
+    breaker = CircuitBreaker(max_failures=2, pause=5, clock=lambda: now)
     reader = ask(service, backoff=NEVER_AGAIN, breaker=breaker)
     for _ in range(4):
         with pytest.raises(EmotionsUnavailableError):
             await reader.read([FACE])
     assert len(service.orders) == 2
-    assert not await reader.available()
+    assert not await reader.is_available()
     now, service.answers = 5.0, []
     assert (await reader.read([FACE])).shape == (1, 3)
 
@@ -187,7 +187,7 @@ async def test_a_service_that_hangs_costs_no_more_than_its_time(deaf: Receiver) 
         async with asyncio.timeout(30):
             with pytest.raises(EmotionsUnavailableError, match=r"in time|talked to"):
                 await reader.read([FACE])
-            assert not await reader.available()
+            assert not await reader.is_available()
 
 
 async def test_every_request_is_told_also_one_in_vain(ask: Ask) -> None:
@@ -207,18 +207,18 @@ async def test_a_call_of_several_requests_has_no_more_time_than_one(ask: Ask) ->
             await asyncio.sleep(0.2)
             return await super().__call__(request)
 
-    breaker = CircuitBreaker(failures=1)
+    breaker = CircuitBreaker(max_failures=1)
     reader = ask(Slow(), total_seconds=0.3, most_images=1, breaker=breaker)
     with pytest.raises(EmotionsUnavailableError, match=r"in time|talked to"):
         await reader.read([FACE] * 2)
-    assert breaker.refuses
+    assert breaker.is_open
 
 
 async def test_nobody_at_that_address(unused_tcp_port: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     url = f"http://127.0.0.1:{unused_tcp_port}"
     async with HttpEmotionReader(url, token=TOKEN, backoff=NEVER_AGAIN) as reader:
-        assert not await reader.available()
+        assert not await reader.is_available()
         with pytest.raises(EmotionsUnavailableError, match="could not be reached"):
             await reader.read([FACE])
     assert TOKEN not in caplog.text

@@ -15,12 +15,17 @@ import pytest
 
 from fakes.metrics import FakeModelMeter
 from framecloak.adapters.vision.emotions import clip_files
-from framecloak.adapters.vision.emotions.clip_onnx import LARGEST_BATCH, Clip, OnnxEmotionReader, prepare
+from framecloak.adapters.vision.emotions.clip_onnx import (
+    MAX_BATCH,
+    ClipClassifier,
+    OnnxEmotionReader,
+    preprocess,
+)
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.weights.catalogue import FileState, installed_packs
 from framecloak.domain.errors import (
     EmotionsUnavailableError,
-    ExaminationError,
+    FrameAnalysisError,
     InvalidSettingError,
     ModelCorruptError,
     ModelMissingError,
@@ -42,14 +47,14 @@ def settings(models: Path, **more: str) -> Settings:
 
 
 def test_the_card_names_the_graph(tmp_path: Path) -> None:
-    clip = Clip.load(clip_models.write_clip(tmp_path), Provider.CPU)
+    clip = ClipClassifier.load(clip_models.write_clip(tmp_path), Provider.CPU)
     assert clip.card.name == "clip/tiny"
     assert clip.card.sha256 == clip_files.read_description(tmp_path / "clip").visual.sha256
 
 
 def test_nothing_there_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match="no CLIP") as missing:
-        Clip.load(tmp_path / "clip", Provider.CPU)
+        ClipClassifier.load(tmp_path / "clip", Provider.CPU)
     assert "framecloak models export-clip" in missing.value.hint
 
 
@@ -73,7 +78,7 @@ def test_a_description_that_was_tampered_with_is_refused(tmp_path: Path, changes
     folder = clip_models.write_clip(tmp_path)
     rewrite(folder, **changes)
     with pytest.raises(ModelCorruptError):
-        Clip.load(folder, Provider.CPU)
+        ClipClassifier.load(folder, Provider.CPU)
 
 
 @pytest.mark.parametrize("pattern", ["clip.json", "visual-*", "text-*"])
@@ -82,16 +87,16 @@ def test_a_file_that_has_changed_is_refused(tmp_path: Path, pattern: str) -> Non
     (path,) = folder.glob(pattern)
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ModelCorruptError, match=path.name):
-        Clip.load(folder, Provider.CPU)
+        ClipClassifier.load(folder, Provider.CPU)
 
 
 def test_embeddings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     folder = clip_models.write_clip(tmp_path)
-    entry, data = clip_files.text_file(np.full((3, 3), np.nan, np.float32))
+    entry, data = clip_files.encode_text_embeddings(np.full((3, 3), np.nan, np.float32))
     (folder / entry.name).write_bytes(data)
     rewrite(folder, text=msgspec.to_builtins(entry))
     with pytest.raises(ModelCorruptError, match="one vector for each emotion"):
-        Clip.load(folder, Provider.CPU)
+        ClipClassifier.load(folder, Provider.CPU)
 
 
 def test_an_export_is_no_pack_and_is_listed_and_verified(
@@ -114,7 +119,7 @@ def test_an_export_is_no_pack_and_is_listed_and_verified(
 def test_preparing_keeps_the_middle_upright(height: int, width: int) -> None:
     columns = np.linspace(0, 255, width)
     picture = np.broadcast_to(columns[None, :, None], (height, width, 3)).astype(np.uint8)
-    found = prepare(picture, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    found = preprocess(picture, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     assert (found.shape, found.dtype) == ((3, 8, 8), np.float32)
     assert (np.diff(found[0].mean(axis=0)) >= 0).all()
     # The middle of an even number of pixels cut out of an odd one lies half a pixel off.
@@ -125,7 +130,7 @@ def test_preparing_keeps_the_middle_upright(height: int, width: int) -> None:
 def test_a_hairs_breadth_costs_no_memory() -> None:
     line = np.zeros((1, 3_000_000, 3), np.uint8)
     line[:, 1_400_000:1_600_000] = 255
-    assert prepare(line, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)).min() == 1
+    assert preprocess(line, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)).min() == 1
 
 
 class CountingClip:
@@ -147,26 +152,26 @@ class CountingClip:
         self.begun.set()
         assert self.released.wait(60)
         if self.broken:
-            raise ExaminationError("the graph is broken")
+            raise FrameAnalysisError("the graph is broken")
         return clip_models.expected(crops)
 
 
 async def test_callers_that_come_during_a_call_share_the_next_ones() -> None:
     clip = CountingClip()
-    crops = [clip_models.face(clip_models.EMOTIONS[index % 3]) for index in range(1 + LARGEST_BATCH + 5)]
+    crops = [clip_models.face(clip_models.EMOTIONS[index % 3]) for index in range(1 + MAX_BATCH + 5)]
     async with OnnxEmotionReader(clip) as reader:  # type: ignore[arg-type]  # has what is needed
         reads = [asyncio.create_task(reader.read([crop])) for crop in crops]
         await clip.has_begun()
         clip.released.set()
         rows = await asyncio.gather(*reads)
-    assert clip.calls == [1, LARGEST_BATCH, 5]
+    assert clip.calls == [1, MAX_BATCH, 5]
     np.testing.assert_allclose(np.concatenate(rows), clip_models.expected(crops))
 
 
 async def test_too_many_are_told_so_and_a_broken_graph_is_unavailable() -> None:
     clip = CountingClip()
     face = clip_models.face("sad")
-    async with OnnxEmotionReader(clip, most_waiting=2) as reader:  # type: ignore[arg-type]  # as above
+    async with OnnxEmotionReader(clip, max_waiting=2) as reader:  # type: ignore[arg-type]  # as above
         first = asyncio.create_task(reader.read([face]))
         await clip.has_begun()
         second = asyncio.create_task(reader.read([face]))
@@ -193,7 +198,7 @@ async def test_the_service_goes_before_the_export_and_nobody_is_an_answer(tmp_pa
     async with choose_emotion_reader(settings(tmp_path, **url)) as remote:
         assert remote is not None
         assert not isinstance(remote, OnnxEmotionReader)
-        assert not await remote.available()
+        assert not await remote.is_available()
 
 
 async def test_the_local_reader_opens_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

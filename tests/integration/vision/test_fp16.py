@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from framecloak.adapters.vision.detection.centerface import build_graph, published_weights
 from framecloak.adapters.vision.detection.centerface_graphs import read_published
-from framecloak.adapters.vision.runtime.fp16 import halve
+from framecloak.adapters.vision.runtime.fp16 import convert_to_fp16
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.domain.errors import ModelCorruptError
@@ -23,7 +23,9 @@ def test_outputs_stay_float32_and_differ_by_rounding_alone() -> None:
     model = onnx_models.convolution_model(random)
     picture = random.normal(0, 1, (1, 3, 16, 16)).astype(np.float32)
     (exact,) = open_session(model.SerializeToString(), Provider.CPU).run(picture)
-    (halved,) = open_session(halve(model).SerializeToString(), Provider.CPU).run(picture.astype(np.float16))
+    (halved,) = open_session(convert_to_fp16(model).SerializeToString(), Provider.CPU).run(
+        picture.astype(np.float16)
+    )
     assert halved.dtype == np.float32
     assert 0 < np.abs(halved - exact).max() < 0.01
 
@@ -31,7 +33,7 @@ def test_outputs_stay_float32_and_differ_by_rounding_alone() -> None:
 def test_the_graph_that_was_given_is_left_alone() -> None:
     model = onnx_models.convolution_model(np.random.default_rng(4))
     before = model.SerializeToString()
-    halve(model)
+    convert_to_fp16(model)
     assert model.SerializeToString() == before
 
 
@@ -40,7 +42,7 @@ def test_an_output_that_others_read_is_still_read() -> None:
     model.graph.output.append(
         onnx.helper.make_tensor_value_info("r1", onnx.TensorProto.FLOAT, [1, 6, 16, 16])
     )
-    halved = halve(model)
+    halved = convert_to_fp16(model)
     onnx.checker.check_model(halved, full_check=True)
     session = open_session(halved.SerializeToString(), Provider.CPU)
     assert [output.dtype for output in session.run(np.ones((1, 3, 16, 16), np.float16))] == [np.float32] * 2
@@ -51,18 +53,18 @@ def test_a_weight_that_fp16_cannot_hold_is_refused() -> None:
     first = model.graph.initializer[0]
     first.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(first) * np.float32(1e6), first.name))
     with pytest.raises(ModelCorruptError, match=f"the weight {first.name}"):
-        halve(model)
+        convert_to_fp16(model)
 
 
 def test_an_operator_that_nobody_looked_at_is_refused() -> None:
     model = onnx_models.convolution_model(np.random.default_rng(4))
     model.graph.node[1].op_type = "Exp"
     with pytest.raises(ModelCorruptError, match="cannot calculate Exp in fp16"):
-        halve(model)
+        convert_to_fp16(model)
 
 
 def test_no_weight_of_centerface_is_lost() -> None:
-    halved = halve(read_published(published_weights()))
+    halved = convert_to_fp16(read_published(published_weights()))
     weights = {weight.name: numpy_helper.to_array(weight) for weight in halved.graph.initializer}
     floats = [array for array in weights.values() if array.dtype.kind == "f"]
     assert {array.dtype for array in floats} == {np.dtype(np.float16)}

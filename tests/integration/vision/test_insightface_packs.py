@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from framecloak.adapters.vision.detection.centerface import CenterFace
 from framecloak.adapters.vision.detection.factory import choose_detector
-from framecloak.adapters.vision.detection.scrfd import InsightFacePack, batches_correctly, decode, is_scrfd
-from framecloak.adapters.vision.runtime.onnx import Outputs, Provider, Session, open_session
+from framecloak.adapters.vision.detection.scrfd import Scrfd, batches_correctly, decode, is_scrfd
+from framecloak.adapters.vision.runtime.onnx import LazyOutputs, Provider, Session, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import record_digests
 from framecloak.domain.errors import (
-    ExaminationError,
+    FrameAnalysisError,
     InvalidOptionError,
     ModelCorruptError,
     ModelMissingError,
@@ -26,8 +26,8 @@ from support.samples import images, onnx_models
 CARD = ModelCard("tiny/det_tiny", "0" * 64, "unknown", "CPU", "fp32")
 
 
-def tiny(max_batch: int = 1, **options: bool | int) -> InsightFacePack:
-    return InsightFacePack(session(**options), CARD, max_batch)
+def tiny(max_batch: int = 1, **options: bool | int) -> Scrfd:
+    return Scrfd(session(**options), CARD, max_batch)
 
 
 def session(**options: bool | int) -> Session:
@@ -81,8 +81,8 @@ def test_a_pack_that_leaves_outputs_on_the_device_finds_the_same() -> None:
     batch = [grey(), grey()]
     box = onnx_models.plant(batch[1], 16, 2, 3)
     bound = session(batch=True)
-    bound.bound = True
-    detector = InsightFacePack(bound, CARD, 2)
+    bound.uses_io_binding = True
+    detector = Scrfd(bound, CARD, 2)
     assert [len(found) for found in detector.detect([batch[0]], 0.5)] == [0]
     found = detector.detect(batch, 0.5)
     assert [len(faces) for faces in found] == [0, 1]
@@ -93,14 +93,14 @@ def test_scores_that_are_no_numbers_are_not_taken_for_an_empty_picture() -> None
     class Blind(Session):
         """A session whose scores are not numbers."""
 
-        def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> Outputs:
+        def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> LazyOutputs:
             outputs = super().run_lazily(batch, needed)
-            return Outputs(lambda number: outputs[number] * np.float32(np.nan))
+            return LazyOutputs(lambda number: outputs[number] * np.float32(np.nan))
 
     blind = Blind.__new__(Blind)
     blind.__dict__ |= session().__dict__
-    with pytest.raises(ExaminationError, match="scores"):
-        InsightFacePack(blind, CARD).detect([grey()], 0.5)
+    with pytest.raises(FrameAnalysisError, match="scores"):
+        Scrfd(blind, CARD).detect([grey()], 0.5)
 
 
 def test_a_fixed_input_size_is_met_by_a_letterbox() -> None:
@@ -134,7 +134,7 @@ def test_numbers_that_are_none_fail_closed(output: int, message: str) -> None:
     ]
     outputs[0][5] = 0.9
     outputs[output * 3][5] = np.nan
-    with pytest.raises(ExaminationError, match=message):
+    with pytest.raises(FrameAnalysisError, match=message):
         decode(outputs, (64, 64), 0.5)
 
 
@@ -147,7 +147,7 @@ def test_only_scrfd_graphs_are_taken_for_detectors() -> None:
 def test_a_pack_finds_its_detector_among_other_graphs(tmp_path: Path) -> None:
     folder = onnx_models.write_scrfd_pack(tmp_path / "buffalo_l")
     (folder / "det_tiny.onnx").rename(folder / "zzz.onnx")
-    card = InsightFacePack.load(folder, Provider.CPU).card
+    card = Scrfd.load(folder, Provider.CPU).card
     assert (card.name, card.licence) == ("buffalo_l/zzz", "non-commercial research only")
 
 
@@ -155,21 +155,21 @@ def test_a_pack_without_a_detector_says_so(tmp_path: Path) -> None:
     folder = onnx_models.write_scrfd_pack(tmp_path / "half")
     (folder / "det_tiny.onnx").unlink()
     with pytest.raises(ModelMissingError, match="SCRFD"):
-        InsightFacePack.load(folder, Provider.CPU)
+        Scrfd.load(folder, Provider.CPU)
 
 
 def test_a_file_that_is_not_the_recorded_one_is_refused(tmp_path: Path) -> None:
     folder = onnx_models.write_scrfd_pack(tmp_path / "own")
     record_digests(folder, {"det_tiny.onnx": "0" * 64})
     with pytest.raises(ModelCorruptError, match=r"det_tiny\.onnx"):
-        InsightFacePack.load(folder, Provider.CPU)
+        Scrfd.load(folder, Provider.CPU)
 
 
 def test_a_known_name_with_other_bytes_is_refused(tmp_path: Path) -> None:
     folder = onnx_models.write_scrfd_pack(tmp_path / "buffalo_l")
     (folder / "det_tiny.onnx").rename(folder / "det_10g.onnx")
     with pytest.raises(ModelCorruptError, match=r"det_10g\.onnx"):
-        InsightFacePack.load(folder, Provider.CPU)
+        Scrfd.load(folder, Provider.CPU)
 
 
 class TestChoice:
@@ -177,7 +177,7 @@ class TestChoice:
         assert isinstance(choose_detector("auto", tmp_path, Provider.CPU), CenterFace)
         onnx_models.write_scrfd_pack(tmp_path / "models" / "own")
         chosen = choose_detector("auto", tmp_path, Provider.CPU)
-        assert isinstance(chosen, InsightFacePack)
+        assert isinstance(chosen, Scrfd)
         assert chosen.card.name == "own/det_tiny"
 
     def test_auto_prefers_the_catalogues_packs_in_its_order(self, tmp_path: Path) -> None:

@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from framecloak.adapters.vision.runtime.int8 import Range, quantize, rounded_tensors
+from framecloak.adapters.vision.runtime.int8 import ActivationRange, quantize, tensors_to_calibrate
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.domain.errors import ModelCorruptError
 from support.samples import onnx_models
 
 NODES = {"first", "second", "add"}
-RANGES = {"image": Range(-1, 1), "r1": Range(0, 4), "c2": Range(-4, 4), "sum": Range(-5, 5)}
+RANGES = {
+    "image": ActivationRange(-1, 1),
+    "r1": ActivationRange(0, 4),
+    "c2": ActivationRange(-4, 4),
+    "sum": ActivationRange(-5, 5),
+}
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_no_two_neighbours_overflow_sixteen_bits(weights: NDArray[np.float32]) -
 
 
 def stored_weights(weights: NDArray[np.float32], groups: int = 1) -> NDArray[np.int8]:
-    ranges = {"image": Range(0, 255), "sum": Range(-1, 1)}
+    ranges = {"image": ActivationRange(0, 255), "sum": ActivationRange(-1, 1)}
     graph = quantize(onnx_models.single_convolution(weights, groups), ranges, {"only"}).graph
     (found,) = [onnx.numpy_helper.to_array(one) for one in graph.initializer if one.name == "w_int8"]
     return found
@@ -69,7 +74,7 @@ def test_strong_weights_and_a_bright_image_are_added_up_in_full(
     scales = np.abs(weights).reshape(len(weights), -1).max(axis=1) / stored.reshape(len(stored), -1).max(
         axis=1
     )
-    ranges = {"image": Range(0, 255), "sum": Range(0, float((total * scales).max()))}
+    ranges = {"image": ActivationRange(0, 255), "sum": ActivationRange(0, float((total * scales).max()))}
     model = quantize(onnx_models.single_convolution(weights, groups), ranges, {"only"})
     result = -open_session(model.SerializeToString(), Provider.CPU).run(image)[0][0, :, 2, 2]
     np.testing.assert_allclose(result, total * scales, rtol=0.01, atol=ranges["sum"].high / 255)
@@ -95,9 +100,9 @@ def test_a_relu_goes_into_the_convolution_before_it(random: np.random.Generator)
 
 def test_ranges_are_asked_for_by_the_tensors_that_get_rounded(random: np.random.Generator) -> None:
     model = onnx_models.convolution_model(random)
-    assert rounded_tensors(model, NODES) == sorted(RANGES)
+    assert tensors_to_calibrate(model, NODES) == sorted(RANGES)
     with pytest.raises(ModelCorruptError, match="r1"):
-        quantize(model, {"image": Range(-1, 1)}, {"first"})
+        quantize(model, {"image": ActivationRange(-1, 1)}, {"first"})
 
 
 def test_the_given_graph_is_left_alone_and_the_result_is_always_the_same(random: np.random.Generator) -> None:

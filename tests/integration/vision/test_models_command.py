@@ -28,7 +28,7 @@ from framecloak.domain.errors import (
     ModelMissingError,
     ProviderUnavailableError,
 )
-from framecloak.entrypoints.cli.models import models as command
+from framecloak.entrypoints.cli.models import models
 from support.samples import onnx_models
 
 PACK = find_pack("buffalo_l")
@@ -77,7 +77,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+    return CliRunner().invoke(models, [str(argument) for argument in arguments])
 
 
 def fails(result: Result, error: type[DomainError]) -> DomainError:

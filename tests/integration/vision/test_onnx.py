@@ -14,10 +14,15 @@ import onnxruntime
 import pytest
 
 from framecloak.adapters.vision.runtime import gpu_libraries
-from framecloak.adapters.vision.runtime.onnx import PREFERENCE, Provider, open_first, open_session
-from framecloak.adapters.vision.runtime.precision import Precision, choose_precision, describe
+from framecloak.adapters.vision.runtime.onnx import (
+    PROVIDER_PREFERENCE,
+    Provider,
+    open_session,
+    open_session_per_provider,
+)
+from framecloak.adapters.vision.runtime.precision import Precision, choose_precision, describe_execution
 from framecloak.domain.errors import (
-    ExaminationError,
+    FrameAnalysisError,
     InvalidOptionError,
     ModelCorruptError,
     ModelMissingError,
@@ -49,7 +54,7 @@ def test_auto_ends_at_the_cpu() -> None:
         tried.append(provider)
         return onnx_models.identity_bytes()
 
-    session = open_first(model_for, Provider.AUTO)
+    session = open_session_per_provider(model_for, Provider.AUTO)
     assert session.provider is tried[-1]
     if not GPU_BUILD:
         assert tried == [Provider.CPU]
@@ -80,8 +85,8 @@ def test_a_gpu_that_fails_is_refused_by_name_and_passed_over_by_auto(monkeypatch
             tried.append(provider)
             return onnx_models.identity_bytes()
 
-        assert open_first(model_for, Provider.AUTO).provider is Provider.CPU
-    assert tried == list(PREFERENCE)
+        assert open_session_per_provider(model_for, Provider.AUTO).provider is Provider.CPU
+    assert tried == list(PROVIDER_PREFERENCE)
 
 
 def test_a_failure_of_cuda_is_told_without_where_it_was_noticed_and_on_which_machine(
@@ -100,14 +105,14 @@ def test_a_failure_of_cuda_is_told_without_where_it_was_noticed_and_on_which_mac
             )
 
     monkeypatch.setattr(session, "_session", Failing())
-    with pytest.raises(ExaminationError) as raised:
+    with pytest.raises(FrameAnalysisError) as raised:
         session.run(np.zeros((1, 3, 112, 112), np.float32))
     assert raised.value.message.endswith("(1, 3, 112, 112): CUDA failure 2: out of memory")
 
 
 def test_a_library_that_cannot_be_loaded_is_named() -> None:
-    assert "absent.so" in (gpu_libraries.why_it_cannot_be_loaded("absent.so") or "")
-    assert gpu_libraries.why_it_cannot_be_loaded("libonnxruntime_providers_shared.so") is None
+    assert "absent.so" in (gpu_libraries.loading_error("absent.so") or "")
+    assert gpu_libraries.loading_error("libonnxruntime_providers_shared.so") is None
 
 
 @pytest.mark.parametrize("wheels", [True, False])
@@ -137,18 +142,18 @@ def test_a_missing_file_is_missing(tmp_path: Path) -> None:
 
 def test_a_failure_of_the_runtime_is_an_examination_error() -> None:
     session = open_session(onnx_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
-    with pytest.raises(ExaminationError, match=r"\(1, 3, 9, 9\)"):
+    with pytest.raises(FrameAnalysisError, match=r"\(1, 3, 9, 9\)"):
         session.run(np.zeros((1, 3, 9, 9), np.float32))
 
 
 def test_outputs_that_stay_where_they_were_calculated_are_those_of_a_plain_run() -> None:
     session = open_session(onnx_models.scrfd_bytes(), Provider.CPU)
-    assert not session.bound  # there is nothing to save
+    assert not session.uses_io_binding  # there is nothing to save
     picture = np.random.default_rng(1).normal(0, 1, (3, 64, 96, 1)).astype(np.float32).transpose(3, 0, 1, 2)
     plain = session.run(picture)
     for bound in (False, True):
-        session.bound = bound
-        lazy = session.run_lazily(picture, needed=3)
+        session.uses_io_binding = bound
+        lazy = session.run_lazily(picture, eager_outputs=3)
         for number, output in enumerate(plain):
             np.testing.assert_array_equal(lazy[number], output)
             np.testing.assert_array_equal(lazy[number], output)
@@ -156,9 +161,9 @@ def test_outputs_that_stay_where_they_were_calculated_are_those_of_a_plain_run()
 
 def test_a_failure_of_a_bound_run_is_an_examination_error() -> None:
     session = open_session(onnx_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
-    session.bound = True
-    with pytest.raises(ExaminationError, match=r"\(1, 3, 9, 9\)"):
-        session.run_lazily(np.zeros((1, 3, 9, 9), np.float32), needed=1)
+    session.uses_io_binding = True
+    with pytest.raises(FrameAnalysisError, match=r"\(1, 3, 9, 9\)"):
+        session.run_lazily(np.zeros((1, 3, 9, 9), np.float32), eager_outputs=1)
 
 
 @pytest.mark.parametrize(
@@ -173,13 +178,13 @@ def test_a_failure_of_a_bound_run_is_an_examination_error() -> None:
 def test_int8_instructions_are_read_off_the_cpu(tmp_path: Path, flags: str, name: str) -> None:
     cpu_info = tmp_path / "cpuinfo"
     cpu_info.write_text(f"processor : 0\n{flags}\n")
-    assert describe(card("CPU", "int8"), cpu_info) == name
-    assert describe(card("CPU", "fp32"), cpu_info) == "CPU (fp32)"
-    assert describe(card("CUDA", "fp32"), cpu_info) == "CUDA (fp32)"
+    assert describe_execution(card("CPU", "int8"), cpu_info) == name
+    assert describe_execution(card("CPU", "fp32"), cpu_info) == "CPU (fp32)"
+    assert describe_execution(card("CUDA", "fp32"), cpu_info) == "CUDA (fp32)"
 
 
 def test_no_cpu_info_means_no_int8_instructions(tmp_path: Path) -> None:
-    assert describe(card("CPU", "int8"), tmp_path / "absent") == "CPU (int8)"
+    assert describe_execution(card("CPU", "int8"), tmp_path / "absent") == "CPU (int8)"
 
 
 def test_precision_follows_the_provider() -> None:

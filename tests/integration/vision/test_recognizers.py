@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
-from framecloak.adapters.media.pictures.untrusted import StrangersPictures
+from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.adapters.vision.detection.centerface import CenterFace
-from framecloak.adapters.vision.recognition.alignment import similarity
+from framecloak.adapters.vision.recognition.alignment import similarity_transform
 from framecloak.adapters.vision.recognition.arcface import (
     ArcFace,
     Normalization,
     is_arcface,
+    landmark_template,
     read_normalization,
-    template,
 )
 from framecloak.adapters.vision.recognition.dlib_graph import build
 from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet, build_graph
@@ -30,7 +30,7 @@ from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import record_digests
 from framecloak.domain.errors import ModelCorruptError, ModelMissingError
-from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
 from support.samples import images, onnx_models
 
 FACES = Path(__file__).parents[4] / "shared" / "data" / "faces"
@@ -71,15 +71,15 @@ def test_a_graph_that_mixes_up_batches_gets_one_face_at_a_time(tmp_path: Path) -
 
 
 def test_the_template_is_that_of_the_chip() -> None:
-    assert (template(224) == 2 * template(112)).all()
-    np.testing.assert_allclose(template(128), template(112) + np.float32([8, 0]))
+    assert (landmark_template(224) == 2 * landmark_template(112)).all()
+    np.testing.assert_allclose(landmark_template(128), landmark_template(112) + np.float32([8, 0]))
 
 
 def test_the_similarity_is_that_of_scikit_image() -> None:
     from skimage.transform import SimilarityTransform
 
-    theirs = SimilarityTransform.from_estimate(POINTS, template(112)).params[:2]
-    np.testing.assert_allclose(similarity(POINTS, template(112)), theirs, atol=1e-4)
+    theirs = SimilarityTransform.from_estimate(POINTS, landmark_template(112)).params[:2]
+    np.testing.assert_allclose(similarity_transform(POINTS, landmark_template(112)), theirs, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_another_file_is_no_network_of_dlib(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def analysis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceAnalysis]:
+def analysis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceAnalyzer]:
     models = tmp_path_factory.mktemp("models")
-    made = FaceAnalysis(
-        StrangersPictures(),
+    made = FaceAnalyzer(
+        UntrustedImageReader(),
         CenterFace.load(models, Provider.CPU, Precision.FP32),
         DlibResNet.load(models, Provider.CPU),
         None,
@@ -171,7 +171,7 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceAnalysis]
     made.close()
 
 
-async def test_a_face_is_recognised_in_a_tight_crop_and_mirrored(analysis: FaceAnalysis) -> None:
+async def test_a_face_is_recognised_in_a_tight_crop_and_mirrored(analysis: FaceAnalyzer) -> None:
     photograph = np.ascontiguousarray(images.group_photograph()[:, :, ::-1])
     x1, y1, x2, y2 = images.GROUP_BOXES[4].astype(int)
     crop = photograph[y1:y2, x1:x2]
@@ -185,7 +185,7 @@ async def test_a_face_is_recognised_in_a_tight_crop_and_mirrored(analysis: FaceA
 
 @pytest.mark.shared
 @pytest.mark.skipif(not FACES.exists(), reason="needs the shared pictures beside the checkout")
-async def test_every_pair_of_one_person_is_more_alike_than_any_two_people(analysis: FaceAnalysis) -> None:
+async def test_every_pair_of_one_person_is_more_alike_than_any_two_people(analysis: FaceAnalyzer) -> None:
     people: list[tuple[str, np.ndarray]] = []
     for path in sorted(FACES.iterdir()):
         (found,) = await analysis.analyze_all([path.read_bytes()])

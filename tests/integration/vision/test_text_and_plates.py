@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
-from framecloak.adapters.vision.detection import pp_ocr as text
+from framecloak.adapters.vision.detection import pp_ocr
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, decode
 from framecloak.adapters.vision.detection.yolo_plates import YoloPlates, load_plate_detector, plate_detectors
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.errors import (
-    ExaminationError,
+    FrameAnalysisError,
     LevelUnavailableError,
     ModelCorruptError,
     ModelMissingError,
 )
-from framecloak.domain.imaging.detections import Image, Kind
+from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 from support.samples import images, onnx_models
@@ -98,22 +98,22 @@ def test_numbers_that_are_none_and_maps_of_another_size_are_failures(
     detector: PpOcrText, answer: np.ndarray
 ) -> None:
     broken = PpOcrText(_Session(answer), detector.card)  # type: ignore[arg-type]
-    with pytest.raises(ExaminationError):
+    with pytest.raises(FrameAnalysisError):
         broken.detect(np.zeros((64, 64, 3), np.uint8), 0.5)
 
 
 def test_without_the_wheel_text_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text.importlib.util, "find_spec", lambda _: None)
-    assert not text.text_is_installed()
+    monkeypatch.setattr(pp_ocr.importlib.util, "find_spec", lambda _: None)
+    assert not pp_ocr.text_is_installed()
     with pytest.raises(ModelMissingError) as caught:
         PpOcrText.load(Provider.CPU)
     assert "pip install" in (caught.value.hint or "")
 
 
 def test_another_text_model_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / text.published_text_weights().name
+    path = tmp_path / pp_ocr.published_text_weights().name
     path.write_bytes(b"another release")
-    monkeypatch.setattr(text, "_weights_path", lambda: path)
+    monkeypatch.setattr(pp_ocr, "_weights_path", lambda: path)
     with pytest.raises(ModelCorruptError):
         PpOcrText.load(Provider.CPU)
 
@@ -151,8 +151,8 @@ def test_of_several_plate_detectors_none_is_taken(tmp_path: Path) -> None:
 def test_level_full_looks_with_the_plate_detector_in_the_models_folder(tmp_path: Path) -> None:
     (tmp_path / "plates.onnx").write_bytes(onnx_models.plates_bytes())
     settings = Settings.from_environment({"MODEL_PATH": str(tmp_path), "DATA_DIR": str(tmp_path / "data")})
-    areas = Container.build(settings).instruments(Level.FULL, Verify.NONE).areas
-    assert areas[Kind.PLATE].card.name == "plates"
+    areas = Container.build(settings).pipeline_tools(Level.FULL, Verify.NONE).box_detectors
+    assert areas[TargetKind.PLATE].card.name == "plates"
 
 
 @pytest.mark.parametrize("data", [onnx_models.plates_bytes(6), onnx_models.identity_bytes(), b"nothing"])

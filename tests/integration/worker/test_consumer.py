@@ -6,8 +6,8 @@ import asyncio
 
 from arq.constants import in_progress_key_prefix
 
-from framecloak.adapters.redis.job_queue import CLEAN_UP, CLEANUP_QUEUE, ArqJobQueue
-from framecloak.domain.support.resilience import ended
+from framecloak.adapters.redis.job_queue import CLEANUP_QUEUE, CLEANUP_TASK, ArqJobQueue
+from framecloak.domain.support.resilience import cancel_and_wait
 from framecloak.entrypoints.worker.consumer import Consumer
 from support.patience import patience
 
@@ -19,16 +19,16 @@ async def test_what_a_killed_worker_had_begun_keeps_nothing_behind_it_waiting(re
         taken.set()
 
     async with ArqJobQueue(redis_url) as queue:
-        await queue.clean_up()
-        await queue.clean_up()
+        await queue.request_cleanup()
+        await queue.request_cleanup()
         (begun, _) = await queue.redis.zrange(CLEANUP_QUEUE, 0, -1)
         await queue.redis.set(in_progress_key_prefix + begun.decode(), b"1")
-        consumer = Consumer(redis_url, CLEANUP_QUEUE, CLEAN_UP, take, lambda: True, poll=0.05)
+        consumer = Consumer(redis_url, CLEANUP_QUEUE, CLEANUP_TASK, take, lambda: True, poll_seconds=0.05)
         running = asyncio.create_task(consumer.run())
         try:
             await asyncio.wait_for(taken.wait(), patience(20))
         finally:
-            await ended(running)
-            await consumer.put_back()
+            await cancel_and_wait(running)
+            await consumer.cancel_running()
         # Whether its worker was killed or is slow, nobody knows before a job's time is over.
         assert begun in await queue.redis.zrange(CLEANUP_QUEUE, 0, -1)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import httpcore
 import pytest
 
-from framecloak.adapters.webhooks.addresses import CheckedBackend, may_be_called
+from framecloak.adapters.webhooks.addresses import FilteredNetworkBackend, is_permitted
 from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.errors import WebhookFailedError
 from support.servers.webhook_receiver import Receiver, answer, listening
@@ -26,7 +26,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 def sender() -> HttpWebhookSender:
     """One that tests may call their own servers with."""
-    return HttpWebhookSender(allow_private=True, total_seconds=2)
+    return HttpWebhookSender(allow_private=True, total_timeout_seconds=2)
 
 
 class Names:
@@ -150,7 +150,7 @@ async def test_proxies_of_the_environment_are_not_used(
 @pytest.mark.parametrize("slow", [None, b"HTTP/1.1 200 OK\r\n"])
 async def test_a_receiver_that_does_not_answer_is_left(receiver: Receiver, slow: bytes | None) -> None:
     receiver.answer, receiver.endless = slow, b"X-More: to come\r\n" if slow else b""
-    sender = HttpWebhookSender(allow_private=True, total_seconds=0.3)
+    sender = HttpWebhookSender(allow_private=True, total_timeout_seconds=0.3)
     begun = time.monotonic()
     error = await failure(sender, receiver.url)
     assert error.retry
@@ -221,7 +221,7 @@ async def test_private_addresses_are_refused_however_they_are_written(receiver: 
     "addresses", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["2606:4700::1", "::1"], ["fe80::1%eth0"]]
 )
 async def test_names_of_private_addresses_are_refused(receiver: Receiver, addresses: list[str]) -> None:
-    sender = HttpWebhookSender(allow_private=False, lookup=Names(addresses))
+    sender = HttpWebhookSender(allow_private=False, resolver=Names(addresses))
     error = await failure(sender, f"http://hooks.example:{receiver.port}/?token=hush")
     assert not error.retry
     assert receiver.requests == []
@@ -244,8 +244,8 @@ async def test_names_of_private_addresses_are_refused(receiver: Receiver, addres
     ],
 )
 def test_some_addresses_are_never_called(address: str) -> None:
-    assert not may_be_called(address, allow_private=False)
-    assert not may_be_called(address, allow_private=True)
+    assert not is_permitted(address, allow_private=False)
+    assert not is_permitted(address, allow_private=True)
 
 
 @pytest.mark.parametrize(
@@ -270,18 +270,18 @@ def test_some_addresses_are_never_called(address: str) -> None:
     ],
 )
 def test_addresses_that_are_not_public_need_permission(address: str) -> None:
-    assert not may_be_called(address, allow_private=False)
-    assert may_be_called(address, allow_private=True)
+    assert not is_permitted(address, allow_private=False)
+    assert is_permitted(address, allow_private=True)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:4700::1", "::ffff:1.1.1.1"])
 def test_public_addresses_may_be_called(address: str) -> None:
-    assert may_be_called(address, allow_private=False)
+    assert is_permitted(address, allow_private=False)
 
 
 async def test_a_name_is_looked_up_once_and_what_was_checked_is_called() -> None:
     names, network = Names(["93.184.216.34"], ["127.0.0.1"]), Network()
-    backend = CheckedBackend(allow_private=False, lookup=names, network=network)
+    backend = FilteredNetworkBackend(allow_private=False, resolver=names, network=network)
     await backend.connect_tcp("hooks.example", 8443)
     assert (names.asked, network.tried) == (["hooks.example"], [("93.184.216.34", 8443)])
     with pytest.raises(WebhookFailedError, match="not on the public internet"):
@@ -291,7 +291,7 @@ async def test_a_name_is_looked_up_once_and_what_was_checked_is_called() -> None
 
 async def test_a_connection_goes_where_the_name_pointed_when_it_was_checked(receiver: Receiver) -> None:
     names = Names(["127.0.0.1"], ["192.0.2.1"])
-    sender = HttpWebhookSender(allow_private=True, lookup=names)
+    sender = HttpWebhookSender(allow_private=True, resolver=names)
     await sender.send(f"http://hooks.example:{receiver.port}/", BODY, HEADERS)
     assert names.asked == ["hooks.example"]
     ((head, _),) = receiver.requests
@@ -301,18 +301,18 @@ async def test_a_connection_goes_where_the_name_pointed_when_it_was_checked(rece
 async def test_of_several_addresses_the_first_that_answers_is_called() -> None:
     addresses = ["2606:4700::1", "93.184.216.34", "1.1.1.1"]
     network = Network(unreachable=addresses[:1])
-    backend = CheckedBackend(allow_private=False, lookup=Names(addresses), network=network)
+    backend = FilteredNetworkBackend(allow_private=False, resolver=Names(addresses), network=network)
     await backend.connect_tcp("hooks.example", 80)
     assert network.tried == [(address, 80) for address in addresses[:2]]
     with pytest.raises(httpcore.ConnectError):
-        await CheckedBackend(
-            allow_private=False, lookup=Names(addresses), network=Network(unreachable=addresses)
+        await FilteredNetworkBackend(
+            allow_private=False, resolver=Names(addresses), network=Network(unreachable=addresses)
         ).connect_tcp("hooks.example", 80)
 
 
 async def test_the_certificate_has_to_be_for_the_name_and_not_for_the_address() -> None:
     network = Network()
-    backend = CheckedBackend(allow_private=False, lookup=Names(["93.184.216.34"]), network=network)
+    backend = FilteredNetworkBackend(allow_private=False, resolver=Names(["93.184.216.34"]), network=network)
     Stream.server_names.clear()
     async with httpcore.AsyncConnectionPool(network_backend=backend) as pool:
         with pytest.raises(httpcore.ConnectError):
@@ -329,10 +329,10 @@ async def test_the_certificate_has_to_be_for_the_name_and_not_for_the_address() 
     ],
 )
 async def test_names_of_nothing(lookup: Names, retry: bool) -> None:
-    sender = HttpWebhookSender(allow_private=False, lookup=lookup)
+    sender = HttpWebhookSender(allow_private=False, resolver=lookup)
     assert (await failure(sender, "https://hooks.example/hush")).retry is retry
 
 
 async def test_sockets_of_this_machine_are_refused() -> None:
     with pytest.raises(WebhookFailedError):
-        await CheckedBackend(allow_private=True).connect_unix_socket("/run/docker.sock")
+        await FilteredNetworkBackend(allow_private=True).connect_unix_socket("/run/docker.sock")

@@ -16,14 +16,14 @@ from redis.asyncio import Redis
 from fakes.metrics import FakeMeter
 from framecloak.adapters.embedded.processes import available_port
 from framecloak.adapters.embedded.redis import EmbeddedRedis
-from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, TICKET, ArqJobQueue
+from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, SLICE_TASK, ArqJobQueue
 from framecloak.domain.anonymization.model.request import Priority, Status
 from framecloak.domain.anonymization.model.slices import Lease
-from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern, Shortfall
+from framecloak.domain.anonymization.requests.cleanup_report import CleanupFailure, CleanupReport, CleanupStep
 from framecloak.domain.anonymization.work.active_lease import WorkerStuckError
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.metrics import NULL_METER, Meter
-from framecloak.entrypoints.worker import lifecycle as worker_run
+from framecloak.entrypoints.worker import lifecycle
 from framecloak.entrypoints.worker.duty import Duty
 from framecloak.entrypoints.worker.lifecycle import SLICE_QUEUES, UPKEEP_QUEUES, WorkerParts, run_worker
 from support.patience import patience
@@ -81,10 +81,10 @@ class Bench:
         except asyncio.CancelledError:
             self.interrupted.append(lease.request_id)
             raise
-        await self._worker.do(lease, on_counted)
+        await self._worker.process(lease, on_counted)
 
     def rest(self) -> None:
-        self._worker.rest()
+        self._worker.release_resources()
 
 
 @dataclass
@@ -140,15 +140,15 @@ async def working(
             dispatcher=world.dispatcher,
             webhooks=broom,  # type: ignore[arg-type] - as above
             cleaner=broom,  # type: ignore[arg-type] - as above
-            gallery_upkeep=broom,  # type: ignore[arg-type] - as above
+            gallery_maintenance=broom,  # type: ignore[arg-type] - as above
             queue=queue,
             redis_url=url,
             cleanup_interval=interval,
             grace=timedelta(seconds=grace),
             name="tests:1",
             duty=duty,
-            has_room=has_room,
-            give_up=give_up,
+            has_memory=has_room,
+            exit_process=give_up,
             meter=meter,
         )
         task = asyncio.create_task(run_worker(parts, stop))
@@ -163,8 +163,8 @@ async def working(
 @pytest.fixture(autouse=True)
 def only_tickets_wake(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks of its own would hide what tickets do; those for clean-ups are seldom, and are waited for."""
-    monkeypatch.setattr(worker_run, "LOOK", 3600.0)
-    monkeypatch.setattr(worker_run, "CLEANUP_LOOK", 0.05)
+    monkeypatch.setattr(lifecycle, "POLL_INTERVAL", 3600.0)
+    monkeypatch.setattr(lifecycle, "CLEANUP_POLL_INTERVAL", 0.05)
 
 
 def claims_of(shift: Shift) -> list[bool]:
@@ -193,7 +193,7 @@ async def test_a_ticket_wakes_it_and_it_tells_that_it_lives(redis_url: str, tmp_
         await until(is_done)
 
         async def has_used_all_tickets() -> bool:
-            return not await shift.queue.tickets()
+            return not await shift.queue.wakeups()
 
         await until(has_used_all_tickets)
         (known,) = await shift.queue.workers()
@@ -205,7 +205,7 @@ async def test_a_ticket_wakes_it_and_it_tells_that_it_lives(redis_url: str, tmp_
 async def test_it_looks_by_itself_when_no_ticket_comes(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_run, "LOOK", 0.1)
+    monkeypatch.setattr(lifecycle, "POLL_INTERVAL", 0.1)
     async with working(redis_url, tmp_path, world=World(tmp_path)) as shift:
         shift.bench.open.set()
         await shift.submit("anna")
@@ -229,7 +229,7 @@ async def test_told_to_stop_it_finishes_what_it_can_and_gives_the_rest_back(
     world = World(tmp_path)
     async with working(redis_url, tmp_path, grace=0.2, world=world) as shift:
         unfinished = await shift.submit("anna")
-        await shift.queue.call_for(unfinished, Priority.NORMAL)
+        await shift.queue.wake_workers(unfinished, Priority.NORMAL)
         await until(lambda: shift.bench.begun == [unfinished])
         shift.stop.set()
         await until(shift.task.done)
@@ -272,7 +272,7 @@ async def test_without_room_it_leaves_tickets_to_others(redis_url: str, tmp_path
     async with working(redis_url, tmp_path, has_room=lambda: False) as shift:
         request = await shift.submit("anna")
         await asyncio.sleep(0.5)
-        assert (await shift.queue.tickets())[request] == 1
+        assert (await shift.queue.wakeups())[request] == 1
 
 
 async def test_without_room_it_takes_nothing(redis_url: str, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ async def test_without_room_it_takes_nothing(redis_url: str, tmp_path: Path) -> 
         await asyncio.sleep(0.5)
         assert shift.bench.begun == []
         room[0] = True
-        await shift.queue.call_for(request, Priority.NORMAL)
+        await shift.queue.wake_workers(request, Priority.NORMAL)
         await until(lambda: shift.bench.begun == [request, request])
 
 
@@ -292,9 +292,9 @@ async def test_what_is_no_ticket_is_dropped(redis_url: str, tmp_path: Path) -> N
         shift.bench.open.set()
         await redis.set("arq:job:garbage", b"\xc1 nothing that msgpack knows")
         await redis.zadd(NORMAL_QUEUE, {"garbage": 1})
-        await shift.queue.redis.enqueue_job(TICKET, "no uuid", _queue_name=NORMAL_QUEUE)
+        await shift.queue.redis.enqueue_job(SLICE_TASK, "no uuid", _queue_name=NORMAL_QUEUE)
         await shift.queue.redis.enqueue_job("unheard_of", _queue_name=NORMAL_QUEUE)
-        await shift.queue.call_for(uuid4(), Priority.NORMAL)
+        await shift.queue.wake_workers(uuid4(), Priority.NORMAL)
         request = await shift.submit("anna")
         await until(lambda: shift.bench.begun == [request, request])
 
@@ -307,8 +307,8 @@ async def test_what_is_no_ticket_is_dropped(redis_url: str, tmp_path: Path) -> N
 async def test_a_redis_that_comes_back_empty_costs_no_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_run, "LOOK", 0.3)
-    monkeypatch.setattr(worker_run, "SIGN_OF_LIFE", 0.2)
+    monkeypatch.setattr(lifecycle, "POLL_INTERVAL", 0.3)
+    monkeypatch.setattr(lifecycle, "HEARTBEAT_INTERVAL", 0.2)
     redis = EmbeddedRedis(tmp_path / "redis", available_port(None))
     url = await redis.start()
     try:
@@ -336,7 +336,7 @@ async def test_a_clean_up_is_ordered_once_in_an_interval_whoever_is_there(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # They try all the time, rather than once in a minute or four times in an interval.
-    monkeypatch.setattr(worker_run, "_slot", lambda _: 0.05)
+    monkeypatch.setattr(lifecycle, "_check_interval", lambda _: 0.05)
     async with working(redis_url, tmp_path) as one, working(redis_url, tmp_path) as other:
         await until(lambda: one.broom.sweeps + other.broom.sweeps == 1)
         claims = claims_of(one), claims_of(other)
@@ -357,7 +357,7 @@ async def test_a_clean_up_is_ordered_once_in_an_interval_whoever_is_there(
 async def test_a_chore_that_fails_unexpectedly_is_done_again(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_run, "NEWS", 0.02)
+    monkeypatch.setattr(lifecycle, "WEBHOOK_INTERVAL", 0.02)
     async with working(redis_url, tmp_path) as shift:
         shift.broom.error = ZeroDivisionError("a slip")
         await until(lambda: shift.broom.error is None)
@@ -369,8 +369,8 @@ async def test_a_chore_that_fails_unexpectedly_is_done_again(
 async def test_what_a_clean_up_did_and_could_not_do_is_counted_and_logged(
     redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    short = Shortfall(Concern.UPLOADS, 2, "cannot delete uploads/a")
-    meter, broom = FakeMeter(), Broom(report=CleanupReport(results=3, tokens=5, shortfalls=(short,)))
+    short = CleanupFailure(CleanupStep.UPLOADS, 2, "cannot delete uploads/a")
+    meter, broom = FakeMeter(), Broom(report=CleanupReport(results=3, tokens=5, step_failures=(short,)))
     async with working(redis_url, tmp_path, broom=broom, meter=meter):
         await until(lambda: bool(meter.removed))
     assert (meter.removed["results"], meter.removed["download_rights"]) == (3, 5)
@@ -383,7 +383,7 @@ async def test_one_that_does_slices_alone_leaves_clean_ups_to_others(redis_url: 
     async with working(redis_url, tmp_path, duty=Duty.SLICES) as shift:
         shift.bench.open.set()
         await shift.submit("anna")
-        await shift.queue.clean_up()
+        await shift.queue.request_cleanup()
 
         async def is_done() -> bool:
             return await shift.statuses() == [Status.COMPLETED]
@@ -401,6 +401,6 @@ async def test_one_that_tidies_up_alone_does_no_slices_and_counts_as_no_worker(
         await shift.submit("anna")
         await until(lambda: shift.broom.sweeps == 1)
         assert shift.bench.begun == []
-        assert await shift.queue.tickets()
+        assert await shift.queue.wakeups()
         assert list(await shift.queue.workers()) == []
         assert [one.queues for one in await shift.queue.processes()] == [UPKEEP_QUEUES]

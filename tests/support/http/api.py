@@ -16,30 +16,32 @@ from litestar import Litestar
 from fakes.clock import FakeClock
 from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer
 from fakes.vision import FakeFaceDetector
-from framecloak.adapters.media.pictures.untrusted import StrangersPictures
+from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.adapters.metrics.api import ApiMetrics
 from framecloak.adapters.security.tokens import JwtIssuer
-from framecloak.adapters.security.vault import Vault
+from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.domain.model.accounts import Principal, Role
-from framecloak.domain.operations.health import Health
-from framecloak.domain.operations.service_metrics import Vitals
-from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
+from framecloak.domain.operations.health import HealthService
+from framecloak.domain.operations.service_metrics import ServiceMetrics
+from framecloak.domain.ports.metrics import NULL_MODEL_METERS, ModelKind, ModelMeter
 from framecloak.domain.ports.models import EmotionReader
-from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
-from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
+from framecloak.domain.reid.galleries.service import GalleryService
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.http.app import create_app
 from framecloak.entrypoints.http.config import HttpConfig, RateLimits
-from framecloak.entrypoints.http.services import ObjectServer, Services
+from framecloak.entrypoints.http.services import HttpServices, ObjectServer
 from support.listing import files_below
 from support.use_cases import PASSWORD, World
 
 JWT_KEY = b"j" * 32
 HOST = "http://framecloak.test"
 VIDEO = {"Content-Type": "video/mp4"}
-CONFIG = HttpConfig(csrf_secret=b"c" * 32, rates=RateLimits(0, 0), event_interval=timedelta(milliseconds=5))
+CONFIG = HttpConfig(
+    csrf_secret=b"c" * 32, rate_limits=RateLimits(0, 0), event_interval=timedelta(milliseconds=5)
+)
 """Nobody is turned away for calling often, and nothing is waited for."""
 GALLERY_CAPACITY = 3
 
@@ -61,7 +63,7 @@ class Api:
     world: World
     app: Litestar
     store: FilesystemStore
-    services: Services
+    services: HttpServices
 
     def with_own_store(self) -> Litestar:
         """The same behind a store that serves its objects itself."""
@@ -92,41 +94,41 @@ class Api:
 
 
 def face_analysis(
-    emotions: EmotionReader | None, meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS
-) -> FaceAnalysis:
+    emotions: EmotionReader | None, meters: Mapping[ModelKind, ModelMeter] = NULL_MODEL_METERS
+) -> FaceAnalyzer:
     """Reads real picture files, and finds the faces that `fakes.vision.plant_face` paints."""
     models = FakeFaceDetector(), FakeFaceRecognizer()
-    return FaceAnalysis(StrangersPictures(), *models, emotions, Capacity(threads=2), meters)
+    return FaceAnalyzer(UntrustedImageReader(), *models, emotions, Capacity(threads=2), meters)
 
 
 def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     clock = FakeClock()
     urls = SignedUrls("", b"u" * 32, clock)
     store = FilesystemStore(folder / "objects", urls)
-    vault = Vault(b"v" * 32)
+    vault = AesGalleryCipher(b"v" * 32)
     world = World(folder, clock=clock, tokens=JwtIssuer(JWT_KEY, clock), real_store=store, vault=vault)
 
     async def models_are_there() -> bool:
         return True
 
     emotions, metrics = CannedEmotionReader(), ApiMetrics("0")
-    health = Health(world.database, world.store, world.queue, models_are_there)
-    services = Services(
-        identity=world.identity,
-        collection=world.collection,
-        sharing=world.sharing,
-        marking=world.marking,
-        submissions=world.submissions,
+    health = HealthService(world.database, world.store, world.queue, models_are_there)
+    services = HttpServices(
+        accounts=world.identity,
+        videos=world.collection,
+        grants=world.sharing,
+        marks=world.marking,
+        submit=world.submissions,
         overlays=world.overlays,
-        resubmissions=world.resubmissions,
-        reviewing=world.reviewing,
-        anonymization=world.anonymization,
-        board=world.board,
-        delivery=world.delivery,
+        rerender=world.resubmissions,
+        reviews=world.reviewing,
+        requests=world.anonymization,
+        progress_board=world.board,
+        downloads=world.delivery,
         health=health,
-        vitals=Vitals(world.database, world.queue, clock, health),
-        faces=Faces(lambda: face_analysis(emotions, metrics.models), emotions),
-        galleries=Galleries(world.database, vault, clock, capacity=GALLERY_CAPACITY),
+        service_metrics=ServiceMetrics(world.database, world.queue, clock, health),
+        faces=LazyFaceAnalyzer(lambda: face_analysis(emotions, metrics.models), emotions),
+        galleries=GalleryService(world.database, vault, clock, capacity=GALLERY_CAPACITY),
         clock=clock,
         metrics=metrics,
         limiter=world.call_limiter,

@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.model.request import AnonymizationRequest, 
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.entrypoints.cli.admin.connection import OPERATOR
-from framecloak.entrypoints.composition.servers import own_stack
+from framecloak.entrypoints.composition.servers import owned_servers
 from framecloak.entrypoints.composition.service import Service, build_service
 from framecloak.entrypoints.settings import Settings
 from support.listing import files_below
@@ -71,7 +71,7 @@ class Installation:
 
     def requests(self) -> list[AnonymizationRequest]:
         """The newest one, if there is any."""
-        return list(self.portal.call(self.service.anonymization.list, OPERATOR, RequestFilter(), 1, 0).items)
+        return list(self.portal.call(self.service.requests.list, OPERATOR, RequestFilter(), 1, 0).items)
 
     def newest_request(self) -> AnonymizationRequest:
         (newest,) = self.requests()
@@ -79,9 +79,7 @@ class Installation:
 
     def status(self, request_id: str | UUID) -> Status:
         """Where a request stands."""
-        return self.portal.call(
-            self.service.anonymization.status, OPERATOR, UUID(str(request_id))
-        ).request.status
+        return self.portal.call(self.service.requests.status, OPERATOR, UUID(str(request_id))).request.status
 
     @contextmanager
     def working_on_the_long_video(self, output: Path) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
@@ -95,7 +93,7 @@ class Installation:
             while True:
                 assert process.poll() is None
                 for request in self.requests():
-                    if request.order.video_id == LONG and request.status is Status.PROCESSING:
+                    if request.spec.video_id == LONG and request.status is Status.PROCESSING:
                         yield process, request.id
                         return
                 time.sleep(0.05)
@@ -111,7 +109,7 @@ def installed(folder: Path) -> Iterator[Installation]:
     settings = Settings.from_environment({"DATA_DIR": str(folder / "data")})
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(own_stack(settings)) as running,
+        portal.wrap_async_context_manager(owned_servers(settings)) as running,
         portal.wrap_async_context_manager(build_service(running)) as service,
     ):
         segments: dict[int, int] = {}
@@ -132,7 +130,7 @@ def installed(folder: Path) -> Iterator[Installation]:
             done = made.run(*arguments, stdin=stdin, installed=True)
             assert (done.code, done.out, done.err) == (0, f"{said}\n", ""), done
         for video, segment in ((SHORT, Segment(2, 8)), (LONG, Segment(0, 3000))):
-            marked = portal.call(service.marking.add_segment, OPERATOR, video, segment, None)
+            marked = portal.call(service.marks.add_segment, OPERATOR, video, segment, None)
             segments[video] = marked.id
         yield made
 

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from framecloak.adapters.vision.emotions.clip_files import (
     ClipDescription,
-    named_by_content,
-    text_file,
+    content_addressed_file,
+    encode_text_embeddings,
     write_description,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image
@@ -57,8 +57,8 @@ def write_clip(models: Path, side: int = SIDE) -> Path:
     folder = models / "clip"
     folder.mkdir(parents=True, exist_ok=True)
     graph = visual_bytes(side)
-    visual = named_by_content("visual", "onnx", hashlib.sha256(graph).hexdigest())
-    entry, data = text_file(text())
+    visual = content_addressed_file("visual", "onnx", hashlib.sha256(graph).hexdigest())
+    entry, data = encode_text_embeddings(text())
     (folder / visual.name).write_bytes(graph)
     (folder / entry.name).write_bytes(data)
     description = ClipDescription(

@@ -11,7 +11,7 @@ from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import User
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery
 from support.samples.persistence import NOW
 
 SPACE = EmbeddingSpace("dlib-resnet", "ab" * 32, 8)
@@ -28,7 +28,7 @@ def embedding(*numbers: float) -> Embedding:
     return Embedding(SPACE, unit(*numbers))
 
 
-def sealed_gallery(owner: User, **changes: object) -> SealedGallery:
+def sealed_gallery(owner: User, **changes: object) -> EncryptedGallery:
     values: dict[str, object] = {
         "id": uuid4(),
         "owner_id": owner.id,
@@ -41,17 +41,17 @@ def sealed_gallery(owner: User, **changes: object) -> SealedGallery:
         "created_at": NOW,
         "expires_at": None,
     }
-    return SealedGallery(**{**values, **changes})
+    return EncryptedGallery(**{**values, **changes})
 
 
 def sealed_face(
     gallery_id: UUID, person: str, key_id: str = "first", created_at: datetime = NOW
-) -> SealedFace:
+) -> EncryptedFace:
     pseudonym = f"{key_id}/{person}".encode().ljust(16)
-    return SealedFace(uuid4(), gallery_id, key_id, pseudonym, b"label\0", b"metadata\xff", created_at)
+    return EncryptedFace(uuid4(), gallery_id, key_id, pseudonym, b"label\0", b"metadata\xff", created_at)
 
 
-async def add_gallery(database: Database, owner: User, **changes: object) -> SealedGallery:
+async def add_gallery(database: Database, owner: User, **changes: object) -> EncryptedGallery:
     gallery = sealed_gallery(owner, **changes)
     async with database.unit_of_work() as work:
         await work.galleries.add(gallery)
@@ -60,8 +60,8 @@ async def add_gallery(database: Database, owner: User, **changes: object) -> Sea
 
 
 async def add_face(
-    database: Database, gallery: SealedGallery, person: str, vector: FloatArray, key_id: str = "first"
-) -> SealedFace:
+    database: Database, gallery: EncryptedGallery, person: str, vector: FloatArray, key_id: str = "first"
+) -> EncryptedFace:
     face = sealed_face(gallery.id, person, key_id)
     async with database.unit_of_work() as work:
         await work.gallery_faces.add([face], vector[np.newaxis])

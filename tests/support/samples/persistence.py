@@ -16,7 +16,12 @@ from framecloak.domain.anonymization.model.options import (
     RedactionShape,
     RedactionStyle,
 )
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Priority, Snapshot
+from framecloak.domain.anonymization.model.request import (
+    AnonymizationRequest,
+    Priority,
+    RequestSpec,
+    WorkSpec,
+)
 from framecloak.domain.model.accounts import Means, Principal, Role, User
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import Video, VideoFacts
@@ -46,15 +51,15 @@ def facts(**changes: object) -> VideoFacts:
     return VideoFacts(**{**values, **changes})
 
 
-def order_for(video: Video, *segment_ids: int, priority: Priority = Priority.HIGH) -> Order:
+def order_for(video: Video, *segment_ids: int, priority: Priority = Priority.HIGH) -> RequestSpec:
     appearance = Appearance(OutputFormat.WEBP, 71, RedactionStyle.BLUR, RedactionShape.ELLIPSE)
     url = "https://hooks.example/done"
-    return Order(video.id, segment_ids or (3, 1, 2), Level.MINIMAL, appearance, priority, url)
+    return RequestSpec(video.id, segment_ids or (3, 1, 2), Level.MINIMAL, appearance, priority, url)
 
 
-def snapshot_for(order: Order, frames: int) -> Snapshot:
+def snapshot_for(order: RequestSpec, frames: int) -> WorkSpec:
     """So many frames, which all segments of the order share."""
-    return Snapshot(dict.fromkeys(order.segment_ids, Segment(0, frames)), ())
+    return WorkSpec(dict.fromkeys(order.segment_ids, Segment(0, frames)), ())
 
 
 async def add_user(database: Database, username: str, role: Role = Role.USER) -> User:

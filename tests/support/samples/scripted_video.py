@@ -8,16 +8,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from fakes.results import ShippedFrame
+from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
-from framecloak.domain.anonymization.pipeline.config import Lens
-from framecloak.domain.errors import ExaminationError, TruncatedVideoError
-from framecloak.domain.imaging.detections import Areas, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.anonymization.pipeline.config import ResidualTools
+from framecloak.domain.errors import FrameAnalysisError, TruncatedVideoError
+from framecloak.domain.imaging.detections import BoxDetections, Detections, FloatArray, Image, ModelCard
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
-from framecloak.domain.reid.reference_people import Likenesses
+from framecloak.domain.reid.reference_people import ReferenceEmbeddings
 
 WIDTH, HEIGHT = 320, 192
 Script = dict[int, list[tuple[float, float, float, float]]]
@@ -35,7 +35,7 @@ class ScriptedFrame:
 
     def bgr(self) -> Image:
         if self.lost:
-            raise ExaminationError(f"frame {self.index} was not decoded")
+            raise FrameAnalysisError(f"frame {self.index} was not decoded")
         picture = np.full((HEIGHT, WIDTH, 3), self.index, np.uint8)
         for row, (x1, y1, x2, y2, *_) in enumerate(self.writing):
             letters = np.random.default_rng(row).integers(0, 256, (round(y2 - y1), round(x2 - x1), 1))
@@ -60,7 +60,7 @@ class ScriptedSource:
     sound: Sound | None = None
 
     def timing(self, start: int, stop: int) -> Timing:
-        return Timing.steady(Fraction(25), start, stop)
+        return Timing.constant_rate(Fraction(25), start, stop)
 
     @property
     def readable(self) -> int:
@@ -106,7 +106,7 @@ class ScriptedDetector:
     def _detect(self, image: Image, threshold: float) -> Detections:
         index = int(image[0, 0, 0])
         if index in self.broken_at:
-            raise ExaminationError("not a number")
+            raise FrameAnalysisError("not a number")
         if index == self.crash_at:
             raise ZeroDivisionError
         rows = [row for row in self.script.get(index, []) if row[3] >= threshold]
@@ -144,12 +144,12 @@ class ScriptedRecognizer:
         faces = [(int(chip[0, 0, 0]), 2 * int(chip[0, 0, 1])) for chip in chips]
         self.calls.append(faces)
         if any(frame in self.broken_at for frame, _ in faces):
-            raise ExaminationError("not a number")
+            raise FrameAnalysisError("not a number")
         cosines = np.array([self.likeness(*face) for face in faces])
         return np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
 
 
-PERSON = Likenesses(np.array([[1, 0]], np.float32))
+PERSON = ReferenceEmbeddings(np.array([[1, 0]], np.float32))
 
 
 @dataclass
@@ -166,14 +166,14 @@ class ScriptedAreas:
     looked_at: list[int] = field(default_factory=list)
     card: ModelCard = field(default_factory=lambda: ModelCard("areas", "1" * 64, "none", "CPU", "fp32"))
 
-    def detect(self, image: Image, threshold: float) -> Areas:
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
         index = int(image[0, 0, 0])
         self.looked_at.append(index)
         if index in self.broken_at:
-            raise ExaminationError("not a number")
+            raise FrameAnalysisError("not a number")
         rows = [row for row in self.script.get(index, []) if row[4] >= threshold]
         table = np.array(rows, np.float32).reshape(-1, 5)
-        return Areas(table[:, :4] * (image.shape[1] / WIDTH), table[:, 4])
+        return BoxDetections(table[:, :4] * (image.shape[1] / WIDTH), table[:, 4])
 
 
 class BlackBoxes:
@@ -192,8 +192,8 @@ class RawReader:
 
     def read(self, data: bytes, index: int) -> Frame:
         if len(data) != WIDTH * HEIGHT * 3:
-            raise ExaminationError("no picture")
-        return ShippedFrame(index, np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 3))
+            raise FrameAnalysisError("no picture")
+        return EncodedFrame(index, np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 3))
 
 
 class Smudge:
@@ -204,7 +204,7 @@ class Smudge:
         return bytes([image.shape[0], image.shape[1], *middle.tolist()])
 
 
-LENS = Lens(RawReader(), Smudge(), None)
+LENS = ResidualTools(RawReader(), Smudge(), None)
 
 
 @dataclass
@@ -230,7 +230,7 @@ class SearchingDetector(ScriptedDetector):
         if not whole or image[0, 0].any():
             return super()._detect(image, threshold) if whole else Detections.empty()
         if int(corner[0]) in self.lost_in:
-            raise ExaminationError("not a number")
+            raise FrameAnalysisError("not a number")
         places = [(x, y) for x, y in self.left_at if int(image[y + 16, x + 16, 0]) in self.left_in]
         boxes = np.array([(x, y, x + 32, y + 32) for x, y in places], np.float32).reshape(-1, 4)
         return Detections(

@@ -16,8 +16,8 @@ from framecloak.adapters.storage.async_files import PARTIAL_PREFIX
 from framecloak.adapters.storage.filenames import content_disposition
 from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.local_cache import LocalCache
-from framecloak.adapters.storage.minio import NO_DELIMITER, MinioStore
-from framecloak.adapters.storage.signed_urls import PATH, SignedUrls
+from framecloak.adapters.storage.minio import UNUSED_DELIMITER, MinioStore
+from framecloak.adapters.storage.signed_urls import URL_PATH_PREFIX, SignedUrls
 from framecloak.domain.errors import (
     ForbiddenError,
     TokenExpiredError,
@@ -92,7 +92,7 @@ def folder_sample(root: Path) -> Sample:
 
     async def send(method: str, address: str, body: bytes) -> Answer:
         parts = urlsplit(address)
-        key = unquote(parts.path.removeprefix(PATH))
+        key = unquote(parts.path.removeprefix(URL_PATH_PREFIX))
         try:
             name = urls.verify(method, key, dict(parse_qsl(parts.query)), clock.now())
         except (ForbiddenError, TokenExpiredError):
@@ -128,7 +128,7 @@ def minio_sample(s3: S3Server, store: MinioStore, bucket: str) -> Sample:
         s3.turn_clock(time.total_seconds())
 
     def leftovers() -> list[str]:
-        found = store._client._list_multipart_uploads(bucket, delimiter=NO_DELIMITER)
+        found = store._client._list_multipart_uploads(bucket, delimiter=UNUSED_DELIMITER)
         return [upload.object_name for upload in found.uploads]
 
     def be_killed() -> None:

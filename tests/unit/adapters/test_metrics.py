@@ -17,13 +17,13 @@ from framecloak.adapters.metrics.prometheus import (
     PrometheusMeter,
     exposition,
     process_registry,
-    watch_memory,
+    register_memory_gauges,
 )
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.model.slices import LEASE, MOST_ATTEMPTS
-from framecloak.domain.anonymization.work.slice_worker import LATER
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_ATTEMPTS
+from framecloak.domain.anonymization.work.slice_worker import RETRY_DELAY
 from framecloak.domain.errors import InvalidSettingError, StorageFullError
-from framecloak.domain.ports.metrics import NULL_METER, Meter, Outcome, Stage, timed
+from framecloak.domain.ports.metrics import NULL_METER, Meter, SliceOutcome, Stage, timed
 from support.use_cases import World
 from support.worker_harness import Desk
 
@@ -40,7 +40,7 @@ def test_what_was_counted_is_told(registry: CollectorRegistry) -> None:
     meter.model_batch(4)
     meter.frames(10, 3)
     meter.slice_recovered()
-    meter.slice_ended("frames", Outcome.DONE, 2.0)
+    meter.slice_ended("frames", SliceOutcome.DONE, 2.0)
     meter.slice_failed("storage_full")
     meter.retried("upload")
     meter.cleaned_up({"results": 3}, {"uploads": 2})
@@ -71,7 +71,7 @@ def test_two_processes_worth_of_numbers_do_not_meet(registry: CollectorRegistry)
 
 def test_memory_is_told(registry: CollectorRegistry) -> None:
     answers = [True, False]
-    watch_memory(registry, 100, lambda: answers.pop(0))
+    register_memory_gauges(registry, 100, lambda: answers.pop(0))
     assert registry.get_sample_value("framecloak_worker_memory_limit_bytes") == 100
     assert registry.get_sample_value("framecloak_worker_has_room") == 1.0
     assert registry.get_sample_value("framecloak_worker_has_room") == 0.0
@@ -108,13 +108,17 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(World(tmp_path))
 
 
-def ends(desk: Desk) -> list[tuple[str, Outcome]]:
+def ends(desk: Desk) -> list[tuple[str, SliceOutcome]]:
     return [(kind, outcome) for kind, outcome, _ in desk.meter.ends]
 
 
 async def test_work_is_counted(desk: Desk) -> None:
     await desk.process(await desk.submit((0, 30)))
-    assert ends(desk) == [("frames", Outcome.DONE), ("frames", Outcome.DONE), ("assembly", Outcome.DONE)]
+    assert ends(desk) == [
+        ("frames", SliceOutcome.DONE),
+        ("frames", SliceOutcome.DONE),
+        ("assembly", SliceOutcome.DONE),
+    ]
     assert (desk.meter.delivered, desk.meter.blanked) == (30, 0)
     # The video for both slices, and both parts; two parts and the result.
     assert len(desk.meter.stages[Stage.STORE]) == 2 + 2 + 3
@@ -128,18 +132,18 @@ async def test_a_failure_and_what_is_done_again_are_counted(desk: Desk) -> None:
     with pytest.raises(StorageFullError):
         await desk.process(request_id)
     desk.room = 1_000_000
-    desk.world.clock.advance(LATER)
+    desk.world.clock.advance(RETRY_DELAY)
     await desk.process(request_id)
     assert desk.meter.failures == ["storage_full"]
     assert desk.meter.retries == ["slice"]
-    assert ends(desk)[0] == ("frames", Outcome.FAILED)
+    assert ends(desk)[0] == ("frames", SliceOutcome.FAILED)
 
 
 async def test_a_slice_that_was_taken_over_is_counted(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
     await desk.world.dispatcher.run()
     assert await desk.worker("silent").lease(request_id)
-    desk.world.clock.advance(2 * LEASE)
+    desk.world.clock.advance(2 * LEASE_DURATION)
     await desk.process(request_id)
     assert (desk.meter.recovered, desk.meter.retries) == (1, [])
 
@@ -147,9 +151,9 @@ async def test_a_slice_that_was_taken_over_is_counted(desk: Desk) -> None:
 async def test_a_slice_that_nobody_survives_is_counted(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
     await desk.world.dispatcher.run()
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert await desk.worker().lease(request_id)
-        desk.world.clock.advance(2 * LEASE)
+        desk.world.clock.advance(2 * LEASE_DURATION)
     await desk.process(request_id)
     assert (await desk.request(request_id)).status is Status.FAILED
     assert desk.meter.failures == ["no_worker_survived"]
@@ -168,7 +172,7 @@ async def test_what_was_cancelled_or_given_back_is_told_apart(desk: Desk) -> Non
     lease = await worker.lease(request_id)
     assert lease
     desk.world.store.put_file = never  # type: ignore[method-assign,assignment]
-    task = asyncio.create_task(worker.do(lease))
+    task = asyncio.create_task(worker.process(lease))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -177,6 +181,6 @@ async def test_what_was_cancelled_or_given_back_is_told_apart(desk: Desk) -> Non
     again = await worker.lease(request_id)
     assert again
     await desk.world.anonymization.cancel(desk.anna, request_id)
-    await worker.do(again)
+    await worker.process(again)
     desk.world.clock.advance(timedelta(minutes=1))
-    assert ends(desk) == [("frames", Outcome.RELEASED), ("frames", Outcome.CANCELLED)]
+    assert ends(desk) == [("frames", SliceOutcome.RELEASED), ("frames", SliceOutcome.CANCELLED)]

@@ -11,14 +11,14 @@ import pytest
 
 from framecloak.adapters.report.english import ENGLISH
 from framecloak.adapters.report.german import GERMAN
-from framecloak.adapters.report.page import report
-from framecloak.adapters.report.timeline import COLUMNS, plot
-from framecloak.adapters.report.words import Words
-from framecloak.domain.anonymization.detection.scales import PICTURE_LOOKS, VIDEO_LOOKS
-from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_AREAS
-from framecloak.domain.anonymization.identification.log import DecidedRun, IdentityLog, RecordedIdentities
-from framecloak.domain.anonymization.model.boxes import Origin, Verdict
-from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
+from framecloak.adapters.report.page import render_report
+from framecloak.adapters.report.timeline import MAX_COLUMNS, render_plot
+from framecloak.adapters.report.words import Messages
+from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES
+from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
+from framecloak.domain.anonymization.identification.log import DecisionRun, IdentityLog, RecordedIdentities
+from framecloak.domain.anonymization.model.boxes import IdentityDecision, Origin
+from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import (
     Appearance,
@@ -29,16 +29,22 @@ from framecloak.domain.anonymization.model.options import (
     Verify,
 )
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
-from framecloak.domain.anonymization.model.residuals import Check, Method, Proof, Tally, Thumbnail
-from framecloak.domain.anonymization.results.archive_writer import ReportFacts
+from framecloak.domain.anonymization.model.residuals import (
+    CheckCounts,
+    CheckMethod,
+    FaceThumbnail,
+    FrameCheck,
+    ResidualSummary,
+)
+from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,
     RecordedSettings,
     RecordedSource,
     Summary,
 )
-from framecloak.domain.anonymization.results.report_data import MOST_THUMBNAILS, Evidence, Timeline
-from framecloak.domain.imaging.detections import Kind, ModelCard
+from framecloak.domain.anonymization.results.report_data import MAX_THUMBNAILS, ReportEvidence, Timeline
+from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
 
@@ -50,9 +56,9 @@ def box(track: int, origin: Origin, score: float = 0.9) -> RedactedBox:
     return RedactedBox((0, 0, 9, 9), track, score, origin)
 
 
-def evidence() -> Evidence:
+def evidence() -> ReportEvidence:
     """Track 0 is found, lost for three frames, found again; 7 and 8 are black; track 1 is weak."""
-    gathered = Evidence()
+    gathered = ReportEvidence()
     for index in range(12):
         origin = Origin.FILLED if 2 <= index < 5 else Origin.DETECTED
         boxes = () if index in {7, 8} else (box(0, origin), box(1, Origin.LINKED, 0.2))
@@ -64,17 +70,17 @@ def page(
     look: Appearance | None = None,
     level: Level = Level.FACES,
     name: str | None = None,
-    proof: Proof | None = None,
+    proof: ResidualSummary | None = None,
 ) -> str:
     boxes = {Origin.DETECTED: 7, Origin.FILLED: 3, Origin.LINKED: 1010}
     summary = Summary(12, 2, 2)
     summary.boxes.update(boxes)
     threshold = None if level is Level.MINIMAL else 0.12
-    settings = RecordedSettings(level, look or Appearance(), threshold, VIDEO_LOOKS, PICTURE_LOOKS)
+    settings = RecordedSettings(level, look or Appearance(), threshold, VIDEO_SCALES, IMAGE_SCALES)
     source = RecordedSource(0, "b" * 64, INFO, name, (Segment(0, 12),), (), None)
     models = [RecordedModel(CARD)] if threshold else []
-    facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], proof)
-    return report(facts).decode()
+    facts = ReportData("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], proof)
+    return render_report(facts).decode()
 
 
 @pytest.mark.parametrize(
@@ -85,15 +91,15 @@ def page(
     ],
 )
 def test_it_says_in_which_frames_a_model_ran_in_another_way(language: Language, told: str) -> None:
-    settings = RecordedSettings(Level.FACES, Appearance(language=language), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+    settings = RecordedSettings(Level.FACES, Appearance(language=language), 0.12, VIDEO_SCALES, IMAGE_SCALES)
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 60),), (), None)
     models = [
         RecordedModel(CARD, (Segment(0, 20), Segment(40, 60))),
         RecordedModel(replace(CARD, precision="fp32", sha256="d" * 64), (Segment(20, 40),)),
         RecordedModel(replace(CARD, name="text", sha256="e" * 64)),
     ]
-    facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], Summary(60), evidence(), [])
-    written = report(facts).decode()
+    facts = ReportData("framecloak 1", "c" * 32, settings, models, [source], Summary(60), evidence(), [])
+    written = render_report(facts).decode()
     assert told in written
     assert "CPU, fp32 (" in written
     assert "<td>CPU, int8</td>" in written
@@ -102,27 +108,27 @@ def test_it_says_in_which_frames_a_model_ran_in_another_way(language: Language, 
 def test_evidence() -> None:
     gathered = evidence()
     assert [(gap.track, gap.start, gap.length) for gap in gathered.longest_gaps()] == [(0, 2, 3)]
-    assert gathered.gaps == 1
-    assert [(blank.start, blank.stop) for blank in gathered.blanks] == [(7, 9)]
+    assert gathered.gap_count == 1
+    assert [(blank.start, blank.stop) for blank in gathered.blanked_runs] == [(7, 9)]
     weak, strong = gathered.weakest_tracks()
-    assert (weak.track, weak.best_score, weak.seen, weak.frames) == (1, 0.2, 10, 10)
-    assert (strong.track, strong.best_score, strong.seen, strong.frames) == (0, 0.9, 7, 10)
+    assert (weak.track, weak.best_score, weak.detected_frames, weak.frames) == (1, 0.2, 10, 10)
+    assert (strong.track, strong.best_score, strong.detected_frames, strong.frames) == (0, 0.9, 7, 10)
 
 
 def test_text_and_plates_are_counted_by_themselves() -> None:
-    gathered = Evidence()
+    gathered = ReportEvidence()
     for index in range(12):
         origin = Origin.FILLED if index % 6 else Origin.DETECTED
-        line = RedactedBox((0, 0, 90, 9), 5, 0.6, origin, Kind.TEXT)
-        plate = RedactedBox((0, 0, 30, 9), 6, 0.6, origin, Kind.PLATE, by_shape=True)
+        line = RedactedBox((0, 0, 90, 9), 5, 0.6, origin, TargetKind.TEXT)
+        plate = RedactedBox((0, 0, 30, 9), 6, 0.6, origin, TargetKind.PLATE, by_shape=True)
         boxes = (line, plate, box(0, Origin.EXTENDED if index > 9 else Origin.DETECTED))
         gathered.add(0, RedactedFrame(index, b"", boxes, blanked=False))
-    assert (gathered.gaps, gathered.tracks, gathered.plates_by_shape) == (0, 1, 12)
+    assert (gathered.gap_count, gathered.track_count, gathered.plates_by_shape) == (0, 1, 12)
     assert dict(gathered.inferred) == {Origin.DETECTED: 0, Origin.EXTENDED: 2}
     assert [one.track for one in gathered.weakest_tracks()] == [0]
     timeline = gathered.timeline
-    assert list(timeline.writing) == [2] * 12
-    assert (sum(timeline.found), sum(timeline.inferred), sum(timeline.regions)) == (10, 2, 0)
+    assert list(timeline.text_and_plates) == [2] * 12
+    assert (sum(timeline.detected_faces), sum(timeline.inferred_faces), sum(timeline.regions)) == (10, 2, 0)
 
 
 @pytest.mark.parametrize("level", Level)
@@ -133,27 +139,29 @@ def test_text_and_plates_are_told_where_they_were_looked_for(level: Level) -> No
 
 
 def test_text_that_was_kept_is_told() -> None:
-    settings = RecordedSettings(Level.FULL, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS, VIDEO_AREAS)
+    settings = RecordedSettings(
+        Level.FULL, Appearance(), 0.12, VIDEO_SCALES, IMAGE_SCALES, VIDEO_TEXT_AND_PLATES
+    )
     area = Region(0, 0, 9, 9)
     for kept in ((), (area,), (area, area)):
         source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 12),), (), None, kept)
-        facts = ReportFacts("framecloak 1", "c" * 32, settings, [], [source], Summary(1), evidence(), [])
-        text = report(facts).decode()
+        facts = ReportData("framecloak 1", "c" * 32, settings, [], [source], Summary(1), evidence(), [])
+        text = render_report(facts).decode()
         assert (ENGLISH.kept_text.format(areas=len(kept)) in text) is bool(kept)
-        assert ENGLISH.looked_for_text.format(every=6) in text
+        assert ENGLISH.search_for_text.format(every=6) in text
 
 
 def test_pictures_of_tracks_name_the_source_where_there_are_several() -> None:
-    gathered = Evidence()
+    gathered = ReportEvidence()
     for number in range(2):
         frame = RedactedFrame(
-            0, b"", (box(3, Origin.LINKED, 0.2),), blanked=False, thumbnails=(Thumbnail(3, b"small"),)
+            0, b"", (box(3, Origin.LINKED, 0.2),), blanked=False, thumbnails=(FaceThumbnail(3, b"small"),)
         )
         gathered.add(number, frame)
-    settings = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+    settings = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_SCALES, IMAGE_SCALES)
     sources = [RecordedSource(n, "b" * 64, INFO, None, (Segment(0, 1),), (), None) for n in range(2)]
-    facts = ReportFacts("framecloak 1", "c" * 32, settings, [], sources, Summary(2), gathered, [])
-    captions = re.findall("<figcaption>(.*?)</figcaption>", report(facts).decode())
+    facts = ReportData("framecloak 1", "c" * 32, settings, [], sources, Summary(2), gathered, [])
+    captions = re.findall("<figcaption>(.*?)</figcaption>", render_report(facts).decode())
     assert captions == ["Source 0, Track 3", "Source 1, Track 3"]
 
 
@@ -209,29 +217,30 @@ def test_it_says_what_happened() -> None:
 
 
 def test_proof_has_its_place() -> None:
-    tally = Tally()
-    tally.add(Check(whole=True, before=3, similarity_before=0.81))
-    text = page(proof=Proof(Method(Verify.SAMPLE, 0.2, "arcface", 0.4), tally))
+    tally = CheckCounts()
+    tally.add(FrameCheck(whole=True, before=3, similarity_before=0.81))
+    text = page(proof=ResidualSummary(CheckMethod(Verify.SAMPLE, 0.2, "arcface", 0.4), tally))
     assert "not searched a second time" not in text
     assert "0.81" in text
     assert "arcface" in text
     assert ENGLISH.nothing_compared in text
     german = page(
-        Appearance(language=Language.GERMAN), proof=Proof(Method(Verify.ALL, 0.2, None, None), tally)
+        Appearance(language=Language.GERMAN),
+        proof=ResidualSummary(CheckMethod(Verify.ALL, 0.2, None, None), tally),
     )
-    assert GERMAN.not_compared in german
-    assert GERMAN.searched[Verify.ALL] in german
+    assert GERMAN.residuals_not_compared in german
+    assert GERMAN.residual_scope[Verify.ALL] in german
 
 
 def test_weak_tracks_are_shown_redacted() -> None:
-    gathered = Evidence()
+    gathered = ReportEvidence()
     boxes = tuple(box(track, Origin.LINKED, 0.2 + track / 1000) for track in range(300))
     for track, one in enumerate(boxes):
-        small = (Thumbnail(track, b"picture %d" % track),)
+        small = (FaceThumbnail(track, b"picture %d" % track),)
         gathered.add(0, RedactedFrame(track, b"", (one,), blanked=False, thumbnails=small))
     weakest = gathered.weakest_tracks()
     assert [one.thumbnail for one in weakest] == [b"picture %d" % track for track in range(10)]
-    assert gathered.thumbnails <= MOST_THUMBNAILS
+    assert gathered.thumbnail_count <= MAX_THUMBNAILS
 
 
 @pytest.mark.parametrize("language", Language)
@@ -239,17 +248,20 @@ def test_weak_tracks_are_shown_redacted() -> None:
 def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -> None:
     log = IdentityLog()
     for index in range(40):
-        kept = Verdict(Decision.KNOWN, ((index // 8 * 8, 0.97),))
-        unsure = Verdict(Decision.UNCERTAIN, ())
+        kept = IdentityDecision(Decision.KNOWN, ((index // 8 * 8, 0.97),))
+        unsure = IdentityDecision(Decision.UNCERTAIN, ())
         place = (0, 0, 9, 9)
-        faces = (Identified(place, 4, kept, redacted=False), Identified(place, 5, unsure, redacted=True))
+        faces = (
+            IdentifiedFace(place, 4, kept, redacted=False),
+            IdentifiedFace(place, 5, unsure, redacted=True),
+        )
         log.add(0, RedactedFrame(index, b"", (), blanked=False, identified=faces))
-    assert (log.kept, log.kept_tracks, log.redacted[Decision.UNCERTAIN]) == (40, 1, 40)
+    assert (log.kept_count, log.kept_tracks, log.redacted_counts[Decision.UNCERTAIN]) == (40, 1, 40)
     people = RecordedIdentities(mode, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
     look = Appearance(language=language)
-    settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_LOOKS, PICTURE_LOOKS, identities=people)
+    settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_SCALES, IMAGE_SCALES, identities=people)
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
-    facts = ReportFacts(
+    facts = ReportData(
         "framecloak 1",
         "c" * 32,
         settings,
@@ -261,11 +273,16 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
         None,
         log,
     )
-    text = report(facts).decode()
+    text = render_report(facts).decode()
     Parsed(text)
     words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
-    assert words.levels[Level.FACES] not in text
-    for said in (words.whoever[Level.FACES], words.people, "gallery:staff", "dlib-resnet"):
+    assert words.scope_by_level[Level.FACES] not in text
+    for said in (
+        words.scope_regardless_of_identity[Level.FACES],
+        words.people,
+        "gallery:staff",
+        "dlib-resnet",
+    ):
         assert said in text
     assert words.number(0.97, 2) in text
     assert text.index(f"<td>{words.was_kept}") < text.index(f"<td>{words.was_redacted}")
@@ -291,27 +308,27 @@ def test_what_was_rendered_again_claims_no_more_than_is_known(
     people = RecordedIdentities(
         IdentityMode.EXCEPT, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3
     )
-    run = DecidedRun(0, 4, 0, 40, Decision.KNOWN, redacted=False, views={8: 0.97})
+    run = DecisionRun(0, 4, 0, 40, Decision.KNOWN, redacted=False, similarity_by_frame={8: 0.97})
     settings = RecordedSettings(
         Level.FACES,
         Appearance(language=language),
         None,
-        VIDEO_LOOKS,
-        PICTURE_LOOKS,
+        VIDEO_SCALES,
+        IMAGE_SCALES,
         based_on=based_on,
         identities=people,
     )
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
     log = IdentityLog((run,))
-    assert (log.kept, log.kept_tracks) == (40, 1)
-    facts = ReportFacts(
+    assert (log.kept_count, log.kept_tracks) == (40, 1)
+    facts = ReportData(
         "framecloak 1", "c" * 32, settings, [], [source], Summary(40), evidence(), [], None, log
     )
-    text = report(facts).decode()
+    text = render_report(facts).decode()
     words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
     assert based_on.edited is edited
     lead = words.lead_rendered[edited].format(frames="40", boxes="0", blanked="0")
-    for said in (lead, words.rendered_people, words.decided_before, words.was_kept, "gallery:staff"):
+    for said in (lead, words.inherited_identities, words.decided_before, words.was_kept, "gallery:staff"):
         assert said in text
     assert "looked over" not in text
     assert "durchgesehen" not in text
@@ -322,7 +339,7 @@ def test_names_of_files_are_text() -> None:
     assert "&lt;b&gt;?.mp4" in page(name="<b>\udce4.mp4")
 
 
-def _placeholders(words: Words) -> dict[str, set[str]]:
+def _placeholders(words: Messages) -> dict[str, set[str]]:
     texts = {one.name: str(getattr(words, one.name)) for one in fields(words)}
     formatter = string.Formatter()
     return {
@@ -341,8 +358,8 @@ def test_a_short_appearance_in_a_long_film_can_be_seen() -> None:
     for index in range(100_000):
         boxes = (box(0, Origin.DETECTED),) if index == 51_234 else ()
         timeline.add(RedactedFrame(index, b"", boxes, blanked=index == 99_999))
-    drawn = plot(timeline, "areas")
+    drawn = render_plot(timeline, "areas")
     assert re.findall(r'class="(\w+)"', drawn) == ["blanked", "found"]
-    width = 1200 / COLUMNS
-    assert f"M{51_234 * COLUMNS // 100_000 * width:.2f} " in drawn
+    width = 1200 / MAX_COLUMNS
+    assert f"M{51_234 * MAX_COLUMNS // 100_000 * width:.2f} " in drawn
     assert len(drawn) < 1000

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.adapters.security.rotations import haar_rotation
-from framecloak.adapters.security.vault import Vault
+from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.domain.errors import GalleryDamagedError, GalleryKeyMissingError
-from framecloak.entrypoints.composition.keys import gallery_vault
+from framecloak.entrypoints.composition.keys import gallery_cipher
 from framecloak.entrypoints.settings import Settings
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(32, 64))
@@ -55,19 +55,19 @@ def test_rotations_are_uniform() -> None:
 
 @pytest.mark.parametrize("dimension", [2, 128, 512])
 def test_cosines_stay_and_nothing_else_does(dimension: int) -> None:
-    vault, given_ = Vault(KEY), vectors(1, 40, dimension)
-    turned = vault.turn(vault.key_id, GALLERY, given_)
+    vault, given_ = AesGalleryCipher(KEY), vectors(1, 40, dimension)
+    turned = vault.rotate(vault.key_id, GALLERY, given_)
     assert turned.dtype == np.float32
     assert np.abs(turned @ turned.T - given_ @ given_.T).max() < 1e-6
-    assert np.abs(vault.turn_back(vault.key_id, GALLERY, turned) - given_).max() < 1e-6
+    assert np.abs(vault.rotate_back(vault.key_id, GALLERY, turned) - given_).max() < 1e-6
 
 
 def test_a_stolen_table_matches_nothing_from_outside() -> None:
-    vault, enrolled = Vault(KEY), vectors(1, 200, 512)
-    stolen = vault.turn(vault.key_id, GALLERY, enrolled)
-    elsewhere = vault.turn(vault.key_id, OTHER_GALLERY, enrolled)
-    otherwise = Vault(OTHER_KEY)
-    rekeyed = otherwise.turn(otherwise.key_id, GALLERY, enrolled)
+    vault, enrolled = AesGalleryCipher(KEY), vectors(1, 200, 512)
+    stolen = vault.rotate(vault.key_id, GALLERY, enrolled)
+    elsewhere = vault.rotate(vault.key_id, OTHER_GALLERY, enrolled)
+    otherwise = AesGalleryCipher(OTHER_KEY)
+    rekeyed = otherwise.rotate(otherwise.key_id, GALLERY, enrolled)
     for outside in (enrolled, elsewhere, rekeyed):
         # As far from each other as any two directions: the standard deviation is 1 / sqrt(512) = 0.044.
         same, others = np.sum(stolen * outside, axis=1), stolen @ outside.T
@@ -76,20 +76,20 @@ def test_a_stolen_table_matches_nothing_from_outside() -> None:
 
 
 def test_what_is_sealed_opens_only_where_it_was_put() -> None:
-    vault = Vault(KEY)
-    sealed = vault.seal(vault.key_id, "here", b"Ada")
-    assert vault.open(vault.key_id, "here", sealed) == b"Ada"
-    assert sealed != vault.seal(vault.key_id, "here", b"Ada")
+    vault = AesGalleryCipher(KEY)
+    sealed = vault.encrypt(vault.key_id, "here", b"Ada")
+    assert vault.decrypt(vault.key_id, "here", sealed) == b"Ada"
+    assert sealed != vault.encrypt(vault.key_id, "here", b"Ada")
     assert b"Ada" not in sealed
     changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
     for place, content in (("there", sealed), ("here", changed), ("here", b""), ("here", sealed[:13])):
         with pytest.raises(GalleryDamagedError, match=place) as caught:
-            vault.open(vault.key_id, place, content)
+            vault.decrypt(vault.key_id, place, content)
         assert "Ada" not in str(caught.value)
 
 
 def test_pseudonyms_link_within_one_gallery_alone() -> None:
-    vault, other = Vault(KEY), Vault(OTHER_KEY)
+    vault, other = AesGalleryCipher(KEY), AesGalleryCipher(OTHER_KEY)
     names = {
         vault.pseudonym(vault.key_id, GALLERY, "Ada"),
         vault.pseudonym(vault.key_id, GALLERY, "Bob"),
@@ -102,22 +102,22 @@ def test_pseudonyms_link_within_one_gallery_alone() -> None:
 
 
 def test_old_keys_still_open() -> None:
-    old, both = Vault(KEY), Vault(OTHER_KEY, [KEY])
-    sealed = old.seal(old.key_id, "here", b"Ada")
+    old, both = AesGalleryCipher(KEY), AesGalleryCipher(OTHER_KEY, [KEY])
+    sealed = old.encrypt(old.key_id, "here", b"Ada")
     assert both.key_id != old.key_id
-    assert both.open(old.key_id, "here", sealed) == b"Ada"
+    assert both.decrypt(old.key_id, "here", sealed) == b"Ada"
     with pytest.raises(GalleryKeyMissingError, match=r"GALLERY_OLD_KEYS"):
-        Vault(OTHER_KEY).open(old.key_id, "here", sealed)
+        AesGalleryCipher(OTHER_KEY).decrypt(old.key_id, "here", sealed)
 
 
 def test_keys_come_from_the_settings() -> None:
-    before = gallery_vault(Settings.from_environment({"SECRET_KEY": OLD}))
-    after = gallery_vault(Settings.from_environment({"SECRET_KEY": OLD, "GALLERY_KEY": NEW}))
-    moved = gallery_vault(
+    before = gallery_cipher(Settings.from_environment({"SECRET_KEY": OLD}))
+    after = gallery_cipher(Settings.from_environment({"SECRET_KEY": OLD, "GALLERY_KEY": NEW}))
+    moved = gallery_cipher(
         Settings.from_environment({"SECRET_KEY": "x" * 40, "GALLERY_KEY": NEW, "GALLERY_OLD_KEYS": OLD})
     )
     assert before.key_id != after.key_id == moved.key_id
-    sealed = before.seal(before.key_id, "here", b"Ada")
+    sealed = before.encrypt(before.key_id, "here", b"Ada")
     # What was derived from SECRET_KEY goes on opening, whichever way that key is known.
-    assert after.open(before.key_id, "here", sealed) == b"Ada"
-    assert moved.open(before.key_id, "here", sealed) == b"Ada"
+    assert after.decrypt(before.key_id, "here", sealed) == b"Ada"
+    assert moved.decrypt(before.key_id, "here", sealed) == b"Ada"

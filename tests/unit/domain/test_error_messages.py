@@ -13,7 +13,7 @@ from framecloak.adapters.storage.async_files import disk_errors
 from framecloak.adapters.storage.minio_errors import s3_errors
 from framecloak.domain import errors
 from framecloak.domain.errors import DomainError, ProcessingTimeoutError
-from framecloak.domain.errors.base import UNEXPECTED
+from framecloak.domain.errors.base import UNEXPECTED_ERROR
 from framecloak.entrypoints.asgi.problem_details import STATUS_BY_CODE
 from framecloak.entrypoints.cli.exit_codes import report_domain_error
 
@@ -30,10 +30,10 @@ KINDS = [getattr(errors, name) for name in errors.__all__]
 def test_what_is_about_the_installation_is_not_for_users(kind: type[DomainError]) -> None:
     is_inside = STATUS_BY_CODE.get(kind.code, 0) >= 500 and kind.code not in MAY_BE_READ_BY_ALL
     if is_inside and kind is not DomainError:
-        assert kind.outside is not None
-    if kind.outside is not None:
-        assert kind.outside.hint
-        assert not OPERATORS_WORDS.search(str(kind.outside))
+        assert kind.user_message_override is not None
+    if kind.user_message_override is not None:
+        assert kind.user_message_override.hint
+        assert not OPERATORS_WORDS.search(str(kind.user_message_override))
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,20 @@ def test_neither_hosts_nor_paths_are_told(translating: Callable[[], AbstractCont
     with pytest.raises(DomainError) as caught, translating():
         raise OSError(errno.EIO, "Input/output error")
     assert re.search("minio|/srv", str(caught.value))
-    assert not re.search("minio|MINIO|/srv|folder", str(caught.value.told()))
+    assert not re.search("minio|MINIO|/srv|folder", str(caught.value.user_message()))
 
 
 def test_what_users_can_do_something_about_is_told() -> None:
     late = ProcessingTimeoutError("Processing timeout: a slice took longer than 3 s", "try fewer frames")
     assert (
-        str(late.told()) == str(late) == "Processing timeout: a slice took longer than 3 s: try fewer frames"
+        str(late.user_message())
+        == str(late)
+        == "Processing timeout: a slice took longer than 3 s: try fewer frames"
     )
 
 
 def test_nothing_is_told_of_what_has_no_name() -> None:
-    assert DomainError("the database rejected a row by constraint 'x'").told() == UNEXPECTED
+    assert DomainError("the database rejected a row by constraint 'x'").user_message() == UNEXPECTED_ERROR
 
 
 def test_operators_are_told_everything(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ import pytest
 from framecloak.adapters.storage.threads import in_thread
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.errors import ModelMissingError
-from framecloak.domain.operations import probes as checks
-from framecloak.domain.operations.health import Condition, Health
+from framecloak.domain.operations import probes
+from framecloak.domain.operations.health import Condition, HealthService
 from framecloak.domain.ports.queue import WorkerInfo
 from support.use_cases import World
 
@@ -47,8 +47,8 @@ async def hanging() -> bool:
     return True
 
 
-def examined(world: World, models: Callable[[], Awaitable[bool]] = present) -> Health:
-    return Health(world.database, world.store, world.queue, models)
+def examined(world: World, models: Callable[[], Awaitable[bool]] = present) -> HealthService:
+    return HealthService(world.database, world.store, world.queue, models)
 
 
 ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
@@ -122,7 +122,7 @@ async def test_without_workers_requests_wait(world: World) -> None:
 async def test_a_check_that_hangs_has_failed_and_holds_nothing_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "PATIENCE", 0.05)
+    monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.05)
     async with asyncio.timeout(5):
         report = await examined(world, hanging).check()
     assert report.checks == ALL_WELL | {"models": "failed"}
@@ -153,7 +153,7 @@ async def test_every_check_is_waited_for_at_the_same_time(
 async def test_a_check_that_blocks_a_thread_holds_nothing_up_and_takes_no_second_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "PATIENCE", 0.05)
+    monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.05)
     release, ended, threads = threading.Event(), asyncio.Event(), []
 
     async def ping() -> None:
@@ -202,7 +202,7 @@ async def test_the_use_of_storage_is_added_up_now_and_then(
     assert {report.storage_bytes for report in reports} == {0}
     await world.video(anna)
     assert (await health.check()).storage_bytes == 0
-    monkeypatch.setattr(checks, "REFRESH", 0.0)
+    monkeypatch.setattr(probes, "REFRESH_INTERVAL_SECONDS", 0.0)
     again = examined(world)
     assert (await again.check()).storage_bytes == 4
     world.fake_database.reachable = False

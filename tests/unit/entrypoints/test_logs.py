@@ -21,7 +21,7 @@ from framecloak.adapters.security.secrets import new_secret
 from framecloak.adapters.security.tokens import JwtIssuer
 from framecloak.domain.accounts.service import KEY_PREFIX
 from framecloak.entrypoints.runtime.log_masking import masked
-from framecloak.entrypoints.runtime.logs import OWN, TALKATIVE, bound, configure_logging
+from framecloak.entrypoints.runtime.logs import OWN_LOGGERS, VERBOSE_LOGGERS, configure_logging, log_context
 from framecloak.entrypoints.settings import Settings
 
 SETTINGS = replace(Settings.from_environment({}), log_format="json")
@@ -37,7 +37,7 @@ def _as_before() -> Iterator[None]:
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in (*OWN, *TALKATIVE, "audit"):
+    for name in (*OWN_LOGGERS, *VERBOSE_LOGGERS, "audit"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -48,7 +48,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_a_line_says_when_who_what_and_in_which_context(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(SETTINGS)
     request = UUID(int=7)
-    with bound(request_id=request):
+    with log_context(request_id=request):
         LOGGER.info("%d frames of %s", 3, "film.mp4", extra={"video_id": 5})
     LOGGER.info("100 % done")
     first, second = lines(capsys)
@@ -68,7 +68,7 @@ async def test_the_context_of_one_task_is_not_that_of_another(capsys: pytest.Cap
     configure_logging(SETTINGS)
 
     async def work(number: int) -> None:
-        with bound(request_id=number):
+        with log_context(request_id=number):
             await asyncio.sleep(0)
             await asyncio.to_thread(LOGGER.info, "%s", number)
 

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableError
-from framecloak.entrypoints.composition import servers as stack
-from framecloak.entrypoints.composition.servers import any_stack, own_stack, remove_data_folder
+from framecloak.entrypoints.composition import servers
+from framecloak.entrypoints.composition.servers import owned_servers, remove_data_folder, shared_servers
 from framecloak.entrypoints.settings import Settings
 
 ELSEWHERE = "postgresql://db/name"
@@ -47,7 +47,7 @@ async def hosted(
     end = asyncio.Event()
 
     async def host() -> None:
-        async with own_stack(settings) if alone else any_stack(settings) as running:
+        async with owned_servers(settings) if alone else shared_servers(settings) as running:
             addresses.put_nowait(running.redis_url)
             await end.wait()
 
@@ -61,14 +61,14 @@ async def hosted(
 
 async def test_servers_with_addresses_are_used_and_nothing_is_started(settings: Settings) -> None:
     complete = replace(settings, redis_url="redis://queue")
-    for used in (any_stack, own_stack):
+    for used in (shared_servers, owned_servers):
         async with used(complete) as running:
             assert running is complete
     assert not settings.data_dir.exists()
 
 
 async def test_what_is_missing_is_started_stopped_and_private(settings: Settings) -> None:
-    async with any_stack(settings) as running:
+    async with shared_servers(settings) as running:
         assert running == replace(settings, redis_url=running.redis_url)
         assert await answers(running.redis_url)
         addresses = settings.data_dir / "servers.json"
@@ -81,28 +81,28 @@ async def test_what_is_missing_is_started_stopped_and_private(settings: Settings
 
 async def test_a_second_command_uses_the_servers_of_the_first(settings: Settings) -> None:
     async with hosted(settings) as (address, end, host):
-        async with any_stack(settings) as guest:
+        async with shared_servers(settings) as guest:
             assert guest.redis_url == address
             end.set()
-            await asyncio.sleep(3 * stack._POLL)
+            await asyncio.sleep(3 * servers._POLL_SECONDS)
             # The first is done, and waits for the second, and for whoever comes meanwhile.
             assert not host.done()
-            async with any_stack(settings) as another:
+            async with shared_servers(settings) as another:
                 assert another.redis_url == address
             assert not host.done()
             assert await answers(address)
         await host
         assert not await answers(address)
-    async with any_stack(settings) as later:
+    async with shared_servers(settings) as later:
         assert await answers(later.redis_url)
 
 
 async def test_whoever_waits_for_others_can_be_told_not_to(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with hosted(settings) as (address, end, host), any_stack(settings):
+    async with hosted(settings) as (address, end, host), shared_servers(settings):
         end.set()
-        await asyncio.sleep(3 * stack._POLL)
+        await asyncio.sleep(3 * servers._POLL_SECONDS)
         assert caplog.messages == [
             "waiting for another command that uses these servers; Ctrl-C stops them now"
         ]
@@ -117,7 +117,7 @@ async def test_a_service_waits_for_commands_as_long_as_for_its_worker(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     hurried = replace(settings, worker_grace_seconds=0.2)
-    async with hosted(hurried, alone=True) as (address, end, host), any_stack(settings):
+    async with hosted(hurried, alone=True) as (address, end, host), shared_servers(settings):
         end.set()
         await host
         assert not await answers(address)
@@ -129,52 +129,52 @@ async def test_a_service_waits_for_commands_as_long_as_for_its_worker(
 
 async def test_an_error_stops_the_servers_too(settings: Settings) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with any_stack(settings) as running:
+        async with shared_servers(settings) as running:
             raise ZeroDivisionError
     assert not await answers(running.redis_url)
     assert not (settings.data_dir / "servers.json").exists()
 
 
 async def test_a_data_folder_has_one_service_at_a_time(settings: Settings) -> None:
-    async with own_stack(settings):
+    async with owned_servers(settings):
         with pytest.raises(DatabaseUnavailableError, match="another Framecloak runs on"):
-            async with own_stack(settings):
+            async with owned_servers(settings):
                 pass
 
 
 async def test_commands_with_other_servers_do_not_share_a_folder_by_mistake(settings: Settings) -> None:
     embedded = replace(settings, database_url="")
     other = replace(settings, database_url="postgresql://other/name")
-    async with any_stack(settings) as running:
-        async with any_stack(other) as guest:
+    async with shared_servers(settings) as running:
+        async with shared_servers(other) as guest:
             assert guest == replace(other, redis_url=running.redis_url)
         with pytest.raises(DatabaseUnavailableError, match="and uses other servers"):
-            async with any_stack(embedded):
+            async with shared_servers(embedded):
                 pass
 
 
 async def test_servers_that_do_not_come_up_are_waited_for_in_vain(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack, "PATIENCE", 0.2)
+    monkeypatch.setattr(servers, "SERVER_WAIT_SECONDS", 0.2)
     settings.data_dir.mkdir()
     with (settings.data_dir / "stack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(DatabaseUnavailableError, match="its servers are not ready"):
-            async with any_stack(settings):
+            async with shared_servers(settings):
                 pass
 
 
 async def test_addresses_of_a_process_that_was_killed_are_not_believed(settings: Settings) -> None:
     settings.data_dir.mkdir()
     (settings.data_dir / "servers.json").write_text('{"redis_url": "redis://127.0.0.1:1/0"}')
-    async with any_stack(settings) as running:
+    async with shared_servers(settings) as running:
         assert await answers(running.redis_url)
 
 
 async def test_a_data_folder_that_cannot_be_made_is_named(settings: Settings) -> None:
     settings.data_dir.write_text("a file")
-    for used in (any_stack, own_stack):
+    for used in (shared_servers, owned_servers):
         with pytest.raises(OutputUnwritableError, match=f"cannot write to {settings.data_dir}"):
             async with used(settings):
                 pass
@@ -183,7 +183,7 @@ async def test_a_data_folder_that_cannot_be_made_is_named(settings: Settings) ->
 async def test_only_a_data_folder_that_nobody_uses_is_removed(settings: Settings) -> None:
     folder = settings.data_dir
     remove_data_folder(folder)
-    async with any_stack(settings):
+    async with shared_servers(settings):
         with pytest.raises(DatabaseUnavailableError, match="another Framecloak runs on"):
             remove_data_folder(folder)
     remove_data_folder(folder)

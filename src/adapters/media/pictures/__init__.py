@@ -1,1 +1,1 @@
-"""pictures."""
+"""Image files: read, checked, redacted and written."""

@@ -1,4 +1,4 @@
-"""encoder."""
+"""Image files, written with OpenCV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PNG_PARAMETERS = [
     cv2.IMWRITE_PNG_STRATEGY_RLE,
 ]
 
-_MAX_SIDE = {OutputFormat.WEBP: 16383, OutputFormat.JPG: 65500, OutputFormat.JPEG: 65500}
+_MAX_SIDE_PX = {OutputFormat.WEBP: 16383, OutputFormat.JPG: 65500, OutputFormat.JPEG: 65500}
 
 
 class OpenCvEncoder:
@@ -38,7 +38,7 @@ class OpenCvEncoder:
         """
         form = appearance.output_format
         height, width = image.shape[:2]
-        limit = _MAX_SIDE.get(form)
+        limit = _MAX_SIDE_PX.get(form)
         if limit is not None and max(width, height) > limit:
             message = f"{form} holds at most {limit} pixels a side, and this frame is {width}x{height}"
             raise InvalidFormatError(message, "choose png")

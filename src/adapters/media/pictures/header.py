@@ -14,22 +14,22 @@ _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_COMPRESSION, _TIFF_ORIENTATION = 256, 257, 259,
 _TIFF_JPEG = {6, 7}  # JPEG compression, which libav decodes with wrong colours
 _TIFF_FORMATS = {3: "H", 4: "I"}
 # Start-of-frame markers C0..CF, except DHT (C4), JPG (C8) and DAC (CC).
-_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_STANDALONE = {0x01, *range(0xD0, 0xD9)}
+_JPEG_FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_STANDALONE_MARKERS = {0x01, *range(0xD0, 0xD9)}
 
-_MOST_PARTS = 10_000
+_MAX_SEGMENTS = 10_000
 """Maximum number of segments or chunks to read; photographs have dozens, animations one per frame."""
 
-_BLOCK = 4096
+_READ_BLOCK_BYTES = 4096
 """Bytes per read when skipping fill bytes."""
 
 
-class UnknownPictureError(ValueError):
+class UnknownImageError(ValueError):
     """Bytes that are not the header of an image in a supported format."""
 
 
 @dataclass(frozen=True, slots=True)
-class PictureHeader:
+class ImageHeader:
     """Header of an image file.
 
     Attributes:
@@ -46,14 +46,14 @@ class PictureHeader:
     animated: bool = False
 
 
-def read_header(file: BinaryIO) -> PictureHeader:
+def read_header(file: BinaryIO) -> ImageHeader:
     """Recognise a JPEG, PNG, WebP, BMP or TIFF by its first bytes and read its header.
 
     Args:
         file: file opened for reading; its position is changed.
 
     Raises:
-        UnknownPictureError: the format is not one of these, or the header is broken.
+        UnknownImageError: the format is not one of these, or the header is broken.
     """
     magic = file.read(12)
     try:
@@ -68,76 +68,76 @@ def read_header(file: BinaryIO) -> PictureHeader:
         if magic[:4] in {b"II*\0", b"MM\0*"}:
             return _tiff(file)
     except (struct.error, IndexError) as error:
-        raise UnknownPictureError("the header ends early") from error
-    raise UnknownPictureError("the image format is not known")
+        raise UnknownImageError("the header ends early") from error
+    raise UnknownImageError("the image format is not known")
 
 
-def _jpeg(file: BinaryIO) -> PictureHeader:
+def _jpeg(file: BinaryIO) -> ImageHeader:
     orientation: Orientation | None = None
     offset = 2
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_SEGMENTS):
         file.seek(offset)
         prefix, marker = struct.unpack(">BB", file.read(2))
         if prefix != 0xFF:
-            raise UnknownPictureError("a JPEG segment does not begin with a marker")
+            raise UnknownImageError("a JPEG segment does not begin with a marker")
         if marker == 0xFF:
-            offset = _end_of_fill(file)
+            offset = _last_fill_byte(file)
             continue
-        if marker in _JPEG_STANDALONE:
+        if marker in _JPEG_STANDALONE_MARKERS:
             offset += 2
             continue
         (length,) = struct.unpack(">H", file.read(2))
         if length < 2:
-            raise UnknownPictureError("a JPEG segment is shorter than its own length")
-        if marker in _JPEG_FRAMES:
+            raise UnknownImageError("a JPEG segment is shorter than its own length")
+        if marker in _JPEG_FRAME_MARKERS:
             _, height, width = struct.unpack(">BHH", file.read(5))
-            return PictureHeader("mjpeg", width, height, orientation or Orientation.UPRIGHT)
+            return ImageHeader("mjpeg", width, height, orientation or Orientation.UPRIGHT)
         if marker == 0xE1 and orientation is None:
             content = file.read(length - 2)
             if content.startswith(_EXIF):
                 orientation = _exif_orientation(content)
         offset += 2 + length
-    raise _too_many_parts()
+    raise _too_many_segments()
 
 
-def _end_of_fill(file: BinaryIO) -> int:
+def _last_fill_byte(file: BinaryIO) -> int:
     """Return the offset of the last 0xFF of a run at the file's position.
 
     Any number of fill bytes 0xFF may precede a JPEG marker.
     """
-    while block := file.read(_BLOCK):
+    while block := file.read(_READ_BLOCK_BYTES):
         if rest := block.lstrip(b"\xff"):
             return file.tell() - len(rest) - 1
-    raise UnknownPictureError("the header ends early")
+    raise UnknownImageError("the header ends early")
 
 
-def _too_many_parts() -> UnknownPictureError:
-    return UnknownPictureError(f"the image does not begin within the first {_MOST_PARTS} parts of the file")
+def _too_many_segments() -> UnknownImageError:
+    return UnknownImageError(f"the image does not begin within the first {_MAX_SEGMENTS} parts of the file")
 
 
-def _png(file: BinaryIO) -> PictureHeader:
+def _png(file: BinaryIO) -> ImageHeader:
     file.seek(16)
     width, height = struct.unpack(">II", file.read(8))
     orientation: Orientation | None = None
     offset = len(_PNG)
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_SEGMENTS):
         file.seek(offset)
         head = file.read(8)
         length, kind = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"IEND")
         if kind in {b"IDAT", b"IEND"}:
-            return PictureHeader("png", width, height, orientation or Orientation.UPRIGHT)
+            return ImageHeader("png", width, height, orientation or Orientation.UPRIGHT)
         if kind == b"eXIf" and orientation is None:
             orientation = _exif_orientation(file.read(length))
         offset += 12 + length
-    raise _too_many_parts()
+    raise _too_many_segments()
 
 
-def _webp(file: BinaryIO) -> PictureHeader:
+def _webp(file: BinaryIO) -> ImageHeader:
     size: tuple[int, int] | None = None
     orientation: Orientation | None = None
     animated = False
     offset = 12
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_SEGMENTS):
         file.seek(offset)
         head = file.read(8)
         if len(head) < 8:
@@ -152,10 +152,10 @@ def _webp(file: BinaryIO) -> PictureHeader:
             orientation = _exif_orientation(file.read(length))
         offset += 8 + length + length % 2
     else:
-        raise _too_many_parts()
+        raise _too_many_segments()
     if size is None:
-        raise UnknownPictureError("the WebP contains no image")
-    return PictureHeader("webp", *size, orientation or Orientation.UPRIGHT, animated)
+        raise UnknownImageError("the WebP contains no image")
+    return ImageHeader("webp", *size, orientation or Orientation.UPRIGHT, animated)
 
 
 def _webp_size(kind: bytes, content: bytes) -> tuple[int, int]:
@@ -170,26 +170,26 @@ def _webp_size(kind: bytes, content: bytes) -> tuple[int, int]:
     return width_bits & 0x3FFF, height_bits & 0x3FFF
 
 
-def _bmp(file: BinaryIO) -> PictureHeader:
+def _bmp(file: BinaryIO) -> ImageHeader:
     file.seek(14)
     (header,) = struct.unpack("<I", file.read(4))
     layout = "<HH" if header == 12 else "<ii"
     width, height = struct.unpack(layout, file.read(struct.calcsize(layout)))
     # A negative height means rows from top to bottom.
-    return PictureHeader("bmp", abs(width), abs(height), Orientation.UPRIGHT)
+    return ImageHeader("bmp", abs(width), abs(height), Orientation.UPRIGHT)
 
 
-def _tiff(file: BinaryIO) -> PictureHeader:
+def _tiff(file: BinaryIO) -> ImageHeader:
     file.seek(0)
     order, directory = _tiff_start(file.read(8))
     file.seek(directory)
     (entries,) = struct.unpack(order + "H", file.read(2))
     tags = _tiff_tags(order, file.read(12 * entries))
     if _TIFF_WIDTH not in tags or _TIFF_HEIGHT not in tags:
-        raise UnknownPictureError("the TIFF states no size")
+        raise UnknownImageError("the TIFF states no size")
     if tags.get(_TIFF_COMPRESSION) in _TIFF_JPEG:
-        raise UnknownPictureError("the TIFF uses JPEG compression")
-    return PictureHeader("tiff", tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT], _orientation(tags))
+        raise UnknownImageError("the TIFF uses JPEG compression")
+    return ImageHeader("tiff", tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT], _orientation(tags))
 
 
 def _exif_orientation(content: bytes) -> Orientation:

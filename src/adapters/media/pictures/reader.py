@@ -1,4 +1,4 @@
-"""reader."""
+"""Redacted frames, read back from their image files with OpenCV."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from io import BytesIO
 import cv2
 import numpy as np
 
-from framecloak.adapters.media.pictures.header import PictureHeader, UnknownPictureError, read_header
-from framecloak.adapters.media.pictures.redactor import _NEARLY, _REDUCTIONS
-from framecloak.domain.errors import ExaminationError
+from framecloak.adapters.media.pictures.header import ImageHeader, UnknownImageError, read_header
+from framecloak.adapters.media.pictures.redactor import _MIN_RELATIVE_SIZE, _REDUCTIONS
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.frames import Frame
 
@@ -25,49 +25,52 @@ class OpenCvReader:
             index: number of the frame.
 
         Raises:
-            ExaminationError: the bytes are not an image.
+            FrameAnalysisError: the bytes are not an image.
         """
         try:
             header = read_header(BytesIO(data))
-        except UnknownPictureError as error:
+        except UnknownImageError as error:
             raise _unreadable(index) from error
-        return _WrittenFrame(index, data, header)
+        return _EncodedFrame(index, data, header)
 
 
-class _WrittenFrame:
+class _EncodedFrame:
     """Frame backed by an encoded image, decoded at each access to its pixels."""
 
-    def __init__(self, index: int, data: bytes, header: PictureHeader) -> None:
+    def __init__(self, index: int, data: bytes, header: ImageHeader) -> None:
         self.index = index
         self.width, self.height = header.width, header.height
         self.nbytes = len(data)
         self._data = data
-        self._shrinks = header.codec == "mjpeg"
+        self._is_jpeg = header.codec == "mjpeg"
 
     def bgr(self) -> Image:
-        return self._decoded(cv2.IMREAD_COLOR)
+        return self._decode(cv2.IMREAD_COLOR)
 
     def rgb(self, width: int, height: int) -> Image:
-        image = self._decoded(self._reduction(width, height))
+        image = self._decode(self._decoding_flag(width, height))
         resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
 
-    def _reduction(self, width: int, height: int) -> int:
+    def _decoding_flag(self, width: int, height: int) -> int:
         """Return the OpenCV flag to decode with.
 
         A JPEG is decoded at the smallest sufficient scale, which takes a third of the time.
         """
-        for share, flag in _REDUCTIONS if self._shrinks else ():
-            if self.width >= share * width * _NEARLY and self.height >= share * height * _NEARLY:
+        for share, flag in _REDUCTIONS if self._is_jpeg else ():
+            if (
+                self.width >= share * width * _MIN_RELATIVE_SIZE
+                and self.height >= share * height * _MIN_RELATIVE_SIZE
+            ):
                 return flag
         return cv2.IMREAD_COLOR
 
-    def _decoded(self, flag: int) -> Image:
+    def _decode(self, flag: int) -> Image:
         image = cv2.imdecode(np.frombuffer(self._data, np.uint8), flag)
         if image is None:
             raise _unreadable(self.index)
         return np.asarray(image, np.uint8)
 
 
-def _unreadable(index: int) -> ExaminationError:
-    return ExaminationError(f"the encoded image of frame {index} cannot be decoded")
+def _unreadable(index: int) -> FrameAnalysisError:
+    return FrameAnalysisError(f"the encoded image of frame {index} cannot be decoded")

@@ -1,4 +1,4 @@
-"""redactor."""
+"""Redaction of pixels with OpenCV: fill, pixelation and blur."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from framecloak.domain.imaging.detections import FloatArray, Image
 MAX_CELLS = 6
 """Maximum number of mosaic cells per axis of a box, whatever the size of the box."""
 
-_SMALLEST = 1e-6  # prevents a division by zero for a box without height
+_MIN_HALF_HEIGHT_PX = 1e-6  # prevents a division by zero for a box without height
 
-_MIN_CELL = 4  # side of a cell in pixels; a box of 8 pixels keeps 2 x 2 cells
+_MIN_CELL_PX = 4  # side of a cell in pixels; a box of 8 pixels keeps 2 x 2 cells
 
 _REDUCTIONS = (
     (8, cv2.IMREAD_REDUCED_COLOR_8),
@@ -29,7 +29,7 @@ _REDUCTIONS = (
     (2, cv2.IMREAD_REDUCED_COLOR_2),
 )
 
-_NEARLY = 0.97
+_MIN_RELATIVE_SIZE = 0.97
 """Minimum size of a reduced image, relative to the requested size: half of 1080 rows suffices for 544."""
 
 
@@ -52,7 +52,7 @@ class _Box(NamedTuple):
         return range(floor(self.y1), max(ceil(self.y2), floor(self.y1) + 1))
 
     @property
-    def inside_picture(self) -> tuple[slice, slice]:
+    def image_slices(self) -> tuple[slice, slice]:
         """Rows and columns as an index into the image; slicing clips them at its right and lower edge."""
         rows, columns = self.rows, self.columns
         return slice(max(rows.start, 0), rows.stop), slice(max(columns.start, 0), columns.stop)
@@ -79,14 +79,14 @@ class OpenCvRedactor:
         """
         if np.isnan(boxes).any():
             raise ValueError("a box to redact has a coordinate that is not a number")
-        for box in _boxes_on(image, boxes):
+        for box in _overlapping_boxes(image, boxes):
             if style is RedactionStyle.SOLID:
                 _fill(image, box, shape)
             else:
                 _coarsen(image, box, shape, smooth=style is RedactionStyle.BLUR)
 
 
-def _boxes_on(image: Image, boxes: FloatArray) -> Iterator[_Box]:
+def _overlapping_boxes(image: Image, boxes: FloatArray) -> Iterator[_Box]:
     """Yield the boxes that overlap the image, with ordered and finite corners."""
     height, width = image.shape[:2]
     # Coordinates may be infinite. Beyond twice the image size, clipping them makes no difference.
@@ -101,16 +101,16 @@ def _boxes_on(image: Image, boxes: FloatArray) -> Iterator[_Box]:
 
 def _fill(image: Image, box: _Box, shape: RedactionShape) -> None:
     if shape is RedactionShape.BOX:
-        image[box.inside_picture] = 0
+        image[box.image_slices] = 0
     else:
         cv2.fillConvexPoly(image, _ellipse(box), (0, 0, 0))
 
 
 def _coarsen(image: Image, box: _Box, shape: RedactionShape, *, smooth: bool) -> None:
-    rows, columns = box.inside_picture
+    rows, columns = box.image_slices
     patch = image[rows, columns]
     height, width = patch.shape[:2]
-    means = cv2.resize(patch, (_cells(width), _cells(height)), interpolation=cv2.INTER_AREA)
+    means = cv2.resize(patch, (_cell_count(width), _cell_count(height)), interpolation=cv2.INTER_AREA)
     interpolation = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
     coarse = cv2.resize(means, (width, height), interpolation=interpolation)
     if shape is RedactionShape.BOX:
@@ -122,8 +122,8 @@ def _coarsen(image: Image, box: _Box, shape: RedactionShape, *, smooth: bool) ->
     cv2.copyTo(coarse, mask, patch)
 
 
-def _cells(pixels: int) -> int:
-    return min(MAX_CELLS, max(1, pixels // _MIN_CELL))
+def _cell_count(pixels: int) -> int:
+    return min(MAX_CELLS, max(1, pixels // _MIN_CELL_PX))
 
 
 def _ellipse(box: _Box) -> NDArray[np.int32]:
@@ -137,7 +137,7 @@ def _ellipse(box: _Box) -> NDArray[np.int32]:
     """
     rows = np.arange(box.rows.start, box.rows.stop)
     centre_x, centre_y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
-    half_height = max((box.y2 - box.y1) / 2, _SMALLEST)
+    half_height = max((box.y2 - box.y1) / 2, _MIN_HALF_HEIGHT_PX)
     nearest = np.clip(np.maximum(np.abs(rows + 0.5 - centre_y) - 0.5, 0) / half_height, 0, 1)
     reach = (box.x2 - box.x1) / 2 * np.sqrt(1 - nearest**2)
     left = np.floor(centre_x - reach)

@@ -11,7 +11,7 @@ from typing import cast
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from framecloak.adapters.media.pictures.header import PictureHeader, UnknownPictureError, read_header
+from framecloak.adapters.media.pictures.header import ImageHeader, UnknownImageError, read_header
 from framecloak.adapters.media.size_limit import MAX_PIXELS, check_size
 from framecloak.adapters.media.video.container import check_file
 from framecloak.adapters.media.video.frames import DecodedFrame
@@ -19,29 +19,29 @@ from framecloak.domain.errors import InputNotFoundError, InvalidSegmentError, Un
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-def is_picture(path: Path) -> bool:
+def is_image_file(path: Path) -> bool:
     """Return True if the file name has the suffix of a supported image format."""
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def image_files_in(folder: Path) -> list[Path]:
     """List the image files directly in a folder, sorted by name, without hidden files.
 
     Raises:
         InputNotFoundError: the folder cannot be read.
     """
     try:
-        images = [path for path in folder.iterdir() if is_picture(path) and path.is_file()]
+        images = [path for path in folder.iterdir() if is_image_file(path) and path.is_file()]
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputNotFoundError(f"cannot open {folder}: {reason}", "name a folder") from error
     return sorted((path for path in images if path.name[0] != "."), key=lambda path: path.name)
 
 
-def open_picture(path: Path) -> PictureSource:
+def open_image(path: Path) -> ImageSource:
     """Open an image file and read its header. The content determines the format, not the file name.
 
     Raises:
@@ -54,17 +54,17 @@ def open_picture(path: Path) -> PictureSource:
     try:
         with path.open("rb") as file:
             header = read_header(file)
-    except UnknownPictureError as error:
+    except UnknownImageError as error:
         message = f"{path.name} is not an image that can be read"
         raise UnreadableVideoError(message, "give a JPEG, PNG, WebP, BMP or TIFF file") from error
     check_size(path.name, header.width, header.height)
-    return PictureSource(path, header)
+    return ImageSource(path, header)
 
 
-class PictureSource:
+class ImageSource:
     """Image file as a source of one frame. Its EXIF orientation is applied."""
 
-    def __init__(self, path: Path, header: PictureHeader) -> None:
+    def __init__(self, path: Path, header: ImageHeader) -> None:
         self._path = path
         self._header = header
         sides = (header.width, header.height)
@@ -93,7 +93,7 @@ class PictureSource:
 
     def timing(self, start: int, stop: int) -> Timing:
         """Return the timing of a frame that is shown for one second."""
-        return Timing.steady(Fraction(1), start, stop)
+        return Timing.constant_rate(Fraction(1), start, stop)
 
     def sha256(self) -> str:
         """Return the SHA-256 hex digest of the file.
@@ -121,8 +121,8 @@ class PictureSource:
 
     def _decode(self) -> DecodedFrame:
         try:
-            decoded = decode_picture(self._header.codec, self._read(), MAX_PIXELS)
-        except DamagedPictureError as error:
+            decoded = decode_image_file(self._header.codec, self._read(), MAX_PIXELS)
+        except DamagedImageError as error:
             message = f"the image {self._info.name} is damaged or cut off"
             raise UnreadableVideoError(message, "copy or export it again") from error
         if (decoded.width, decoded.height) != (self._header.width, self._header.height):
@@ -138,11 +138,11 @@ class PictureSource:
             raise InputNotFoundError(f"cannot read {self._path}: {reason}", "check the path") from error
 
 
-class DamagedPictureError(ValueError):
+class DamagedImageError(ValueError):
     """Image data that is damaged or incomplete."""
 
 
-def decode_picture(codec: str, data: bytes, max_pixels: int) -> av.VideoFrame:
+def decode_image_file(codec: str, data: bytes, max_pixels: int) -> av.VideoFrame:
     """Decode an image file from memory.
 
     Args:
@@ -152,7 +152,7 @@ def decode_picture(codec: str, data: bytes, max_pixels: int) -> av.VideoFrame:
             in its header and another in its data.
 
     Raises:
-        DamagedPictureError: the image is damaged or truncated, or has more than ``max_pixels`` pixels.
+        DamagedImageError: the image is damaged or truncated, or has more than ``max_pixels`` pixels.
     """
     # PyAV's type hints give this class only for a few literal codec names.
     decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
@@ -164,7 +164,7 @@ def decode_picture(codec: str, data: bytes, max_pixels: int) -> av.VideoFrame:
     try:
         decoded = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
     except av.FFmpegError as error:
-        raise DamagedPictureError(f"{codec} cannot be decoded") from error
+        raise DamagedImageError(f"{codec} cannot be decoded") from error
     if not decoded or decoded[0].is_corrupt:
-        raise DamagedPictureError(f"{codec} cannot be decoded whole")
+        raise DamagedImageError(f"{codec} cannot be decoded whole")
     return decoded[0]

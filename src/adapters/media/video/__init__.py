@@ -1,1 +1,1 @@
-"""video."""
+"""Video files: decoded, probed and written with PyAV and x264."""

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from framecloak.adapters.media.video.truncation import is_cut_short
+from framecloak.adapters.media.video.truncation import is_truncated
 from framecloak.domain.errors import (
     EmptyFileError,
     InputNotFoundError,
@@ -26,11 +26,11 @@ _DEMUXERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,mjpeg,flv,asf,ogg,mxf,"
     "nut,gif,dv,wtv,yuv4mpegpipe,wav,mp3,aac,flac,ac3,aiff"
 )
-_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
+_CONTAINER_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 _MAX_READ_ERRORS = 64
 
 # A string, because the class accepts no type argument at run time.
-Packet: TypeAlias = "av.Packet[VideoStream]"
+VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 
 
 def check_file(path: Path) -> None:
@@ -61,10 +61,10 @@ def open_container(path: Path) -> InputContainer:
         UnreadableVideoError: the file is not a media file.
     """
     try:
-        return av.open(f"file:{path}", "r", container_options=_OPTIONS)
+        return av.open(f"file:{path}", "r", container_options=_CONTAINER_OPTIONS)
     except (av.FFmpegError, ValueError) as error:
         check_file(path)
-        if is_cut_short(path):
+        if is_truncated(path):
             message = f"{path.name} is cut off before its list of frames: none of them can be read"
             raise TruncatedVideoError(message, "copy or export the file again") from error
         message = f"{path.name} is not a video that can be read"
@@ -83,7 +83,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
     ]
     if not moving:
-        if is_cut_short(path):
+        if is_truncated(path):
             message = f"{path.name} is cut off before its list of streams"
             raise TruncatedVideoError(message, "copy or export the file again")
         raise NoVideoStreamError(f"{path.name} holds no video", "give a file with a video stream")
@@ -98,7 +98,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def read_packets(container: InputContainer, stream: VideoStream) -> Generator[Packet | None, None, None]:
+def read_packets(container: InputContainer, stream: VideoStream) -> Generator[VideoPacket | None, None, None]:
     """Yield the packets of a stream from the current position to the end of the file.
 
     Yields:
@@ -118,7 +118,7 @@ def read_packets(container: InputContainer, stream: VideoStream) -> Generator[Pa
             return
 
 
-def decode(packet: Packet | None) -> tuple[list[av.VideoFrame], bool]:
+def decode(packet: VideoPacket | None) -> tuple[list[av.VideoFrame], bool]:
     """Decode one packet.
 
     Returns:

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from framecloak.adapters.media.video.container import (
-    Packet,
+    VideoPacket,
     decode,
     open_container,
     read_packets,
@@ -22,7 +22,7 @@ from framecloak.adapters.media.video.container import (
 from framecloak.adapters.media.video.frame_index import FrameIndex
 
 
-class Output(NamedTuple):
+class DecoderOutput(NamedTuple):
     """A decoded frame with its decoding state.
 
     Attributes:
@@ -44,26 +44,26 @@ class Decoder:
         path: path of the video file.
         index: index of its packets; None if decoding can only begin at the first packet.
         threads: decoding threads per run.
-        cut_off: True if the file is truncated; a partial last packet is then skipped.
+        is_truncated: True if the file is truncated; a partial last packet is then skipped.
     """
 
     path: Path
     index: FrameIndex | None
     threads: int
-    cut_off: bool
+    is_truncated: bool
 
-    def run(self, entry: int) -> Generator[Output, None, None]:
+    def run(self, entry_packet: int) -> Generator[DecoderOutput, None, None]:
         """Yield frames in presentation order, decoded from a given packet on.
 
         The decoder reports an error as soon as it occurs, while it still holds back earlier frames. So
         every frame is suspect from a report up to the first keyframe that was submitted after it.
 
         Args:
-            entry: index of a keyframe packet in decoding order, or 0.
+            entry_packet: index of a keyframe packet in decoding order, or 0.
         """
         trouble: int | None = None
         keyframes_in = keyframes_out = 0
-        with closing(self._packets(entry)) as packets:
+        with closing(self._packets(entry_packet)) as packets:
             for packet in packets:
                 keyframes_in += packet is not None and packet.is_keyframe
                 frames, damaged = decode(packet)
@@ -75,25 +75,25 @@ class Decoder:
                     # If a keyframe is lost, this count lags behind and frames stay suspect for longer.
                     if keyframe and trouble is not None and keyframes_out > trouble:
                         trouble = None
-                    yield Output(frame, keyframe, trouble is not None)
+                    yield DecoderOutput(frame, keyframe, trouble is not None)
 
     def _is_keyframe(self, frame: av.VideoFrame) -> bool:
         if self.index is None or frame.pts is None:
             return frame.key_frame
         return self.index.is_keyframe(frame.pts)
 
-    def _packets(self, entry: int) -> Generator[Packet | None, None, None]:
+    def _packets(self, entry_packet: int) -> Generator[VideoPacket | None, None, None]:
         """Yield packets from an index in decoding order on, or from the first if seeking is not exact."""
-        if self.index is not None and entry:
+        if self.index is not None and entry_packet:
             with closing(open_container(self.path)) as container:
                 stream = self._stream(container)
-                packet = _seek(container, stream, self.index, entry)
+                packet = _seek_packet(container, stream, self.index, entry_packet)
                 if packet is not None:
                     yield packet
-                    yield from self._read(container, stream)
+                    yield from self._usable_packets(container, stream)
                     return
         with closing(open_container(self.path)) as container:
-            yield from self._read(container, self._stream(container))
+            yield from self._usable_packets(container, self._stream(container))
 
     def _stream(self, container: InputContainer) -> VideoStream:
         stream = video_stream(container, self.path)
@@ -101,16 +101,20 @@ class Decoder:
         stream.codec_context.thread_count = self.threads
         return stream
 
-    def _read(self, container: InputContainer, stream: VideoStream) -> Generator[Packet | None, None, None]:
+    def _usable_packets(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Generator[VideoPacket | None, None, None]:
         for packet in read_packets(container, stream):
-            if not (self.cut_off and packet is not None and packet.is_corrupt):
+            if not (self.is_truncated and packet is not None and packet.is_corrupt):
                 yield packet
 
 
-def _seek(container: InputContainer, stream: VideoStream, index: FrameIndex, entry: int) -> Packet | None:
+def _seek_packet(
+    container: InputContainer, stream: VideoStream, index: FrameIndex, entry_packet: int
+) -> VideoPacket | None:
     """Seek to a keyframe packet and return it; None if the container cannot seek to it exactly."""
     try:
-        container.seek(index.seek_target(entry), stream=stream)
+        container.seek(index.seek_target(entry_packet), stream=stream)
     except av.FFmpegError:
         return None
     for packet in read_packets(container, stream):
@@ -118,9 +122,9 @@ def _seek(container: InputContainer, stream: VideoStream, index: FrameIndex, ent
             return None
         if packet.pts is None:
             continue
-        if packet.pts == index.pts(entry):
+        if packet.pts == index.pts(entry_packet):
             return packet
-        reached = index.packet(packet.pts)
-        if reached is not None and reached > entry:
+        reached = index.packet_index(packet.pts)
+        if reached is not None and reached > entry_packet:
             return None
     return None

@@ -16,11 +16,11 @@ from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError
 
-_HEADER = struct.Struct("<26xHH")
+_LOCAL_HEADER = struct.Struct("<26xHH")
 _PREVIEW = Appearance(OutputFormat.JPG, quality=90)
 
 
-def film_frame(archive: Path, name: str, position: int) -> bytes:
+def extract_frame(archive: Path, name: str, position: int) -> bytes:
     """Return one frame of a result video as JPEG, decoded from the first frame of its group on.
 
     Args:
@@ -32,7 +32,10 @@ def film_frame(archive: Path, name: str, position: int) -> bytes:
         ObjectNotFoundError: there is no such video or frame, or it is damaged.
     """
     try:
-        with archive.open("rb") as file, av.open(_window(file, name), "r", format="mp4") as container:
+        with (
+            archive.open("rb") as file,
+            av.open(_open_stored_entry(file, name), "r", format="mp4") as container,
+        ):
             stream = container.streams.video[0]
             # Result videos have no B-frames, so decoding order is presentation order.
             timestamp = stream.index_entries[position].timestamp
@@ -46,7 +49,7 @@ def film_frame(archive: Path, name: str, position: int) -> bytes:
     raise ObjectNotFoundError(f"{name} has no frame {position}")
 
 
-def _window(file: BinaryIO, name: str) -> _Window:
+def _open_stored_entry(file: BinaryIO, name: str) -> _FileRange:
     """Return a file object over the bytes of an uncompressed archive entry.
 
     Raises:
@@ -57,16 +60,16 @@ def _window(file: BinaryIO, name: str) -> _Window:
     if entry.compress_type != ZIP_STORED:
         raise KeyError(name)
     file.seek(entry.header_offset)
-    lengths = _HEADER.unpack(file.read(_HEADER.size))
-    return _Window(file, entry.header_offset + _HEADER.size + sum(lengths), entry.file_size)
+    lengths = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    return _FileRange(file, entry.header_offset + _LOCAL_HEADER.size + sum(lengths), entry.file_size)
 
 
-class _Window(io.RawIOBase):
+class _FileRange(io.RawIOBase):
     """Read-only file object over a byte range of another file."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         self._file, self._start, self._size = file, start, size
-        self._at = 0
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -75,16 +78,16 @@ class _Window(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
     def read(self, size: int = -1) -> bytes:
-        remaining = max(0, self._size - self._at)
-        self._file.seek(self._start + self._at)
+        remaining = max(0, self._size - self._position)
+        self._file.seek(self._start + self._position)
         data = self._file.read(remaining if size < 0 else min(size, remaining))
-        self._at += len(data)
+        self._position += len(data)
         return data

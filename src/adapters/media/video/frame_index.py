@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Stamps = NDArray[np.int64]
+Timestamps = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
@@ -22,8 +22,8 @@ class PacketTable:
         shown: True where the packet gives a visible frame; edit lists and codecs hide some.
     """
 
-    pts: Stamps
-    dts: Stamps
+    pts: Timestamps
+    dts: Timestamps
     keyframe: Flags
     shown: Flags
 
@@ -43,7 +43,7 @@ class FrameIndex:
         self._order = np.argsort(packets.pts, kind="stable")
         self._sorted_pts = packets.pts[self._order]
         shown = packets.shown[self._order]
-        self._number = np.where(shown, np.cumsum(shown) - 1, -1)
+        self._frame_of_slot = np.where(shown, np.cumsum(shown) - 1, -1)
         self._slot_of_frame = np.flatnonzero(shown)
         # A slot is a position in presentation order, hidden packets included. For each slot, the first
         # packet that is needed to show it and all later ones.
@@ -61,7 +61,7 @@ class FrameIndex:
         stamps = self._sorted_pts[self._slot_of_frame]
         return int(stamps[-1] - stamps[0]) if len(stamps) else 0
 
-    def stamps(self, start: int, stop: int) -> list[int]:
+    def timestamps(self, start: int, stop: int) -> list[int]:
         """Return the presentation timestamps of the frames ``[start, stop)`` in ticks."""
         stamps: list[int] = self._sorted_pts[self._slot_of_frame[start:stop]].tolist()
         return stamps
@@ -74,22 +74,22 @@ class FrameIndex:
         """Return the timestamp to seek to so that reading begins at or before a packet."""
         return int(min(self._packets.dts[packet], self._packets.pts[packet]))
 
-    def number(self, pts: int) -> int | None:
+    def frame_number(self, pts: int) -> int | None:
         """Return the number of the frame with a timestamp; None if no visible frame has it."""
         slot = self._slot(pts)
-        return None if slot is None or self._number[slot] < 0 else int(self._number[slot])
+        return None if slot is None or self._frame_of_slot[slot] < 0 else int(self._frame_of_slot[slot])
 
-    def packet(self, pts: int) -> int | None:
+    def packet_index(self, pts: int) -> int | None:
         """Return the index in decoding order of the packet with a timestamp; None if there is none."""
         slot = self._slot(pts)
         return None if slot is None else int(self._order[slot])
 
     def is_keyframe(self, pts: int) -> bool:
         """Return True if decoding can begin at the packet with a timestamp."""
-        packet = self.packet(pts)
+        packet = self.packet_index(pts)
         return packet is not None and bool(self._packets.keyframe[packet])
 
-    def entry(self, number: int) -> int:
+    def entry_packet(self, number: int) -> int:
         """Return the packet at which decoding must begin to show a frame and all frames after it.
 
         It is the last keyframe that is neither shown nor decoded after any of these frames. For leading
@@ -102,7 +102,7 @@ class FrameIndex:
         usable = (self._keyframe_slots <= slot) & (self._keyframes <= self._first_packet[slot])
         return int(self._keyframes[usable][-1]) if usable.any() else 0
 
-    def frames_before(self, broken: Flags) -> int:
+    def intact_frame_count(self, broken: Flags) -> int:
         """Return the number of frames, from the first on, that need none of the broken packets.
 
         Args:

@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from framecloak.adapters.media.video.container import (
-    Packet,
+    VideoPacket,
     decode,
     open_container,
     read_packets,
@@ -25,7 +25,7 @@ from framecloak.adapters.media.video.container import (
 )
 from framecloak.adapters.media.video.frame_index import Flags, FrameIndex, PacketTable
 from framecloak.adapters.media.video.mp4_boxes import composition_offsets
-from framecloak.adapters.media.video.truncation import is_cut_short
+from framecloak.adapters.media.video.truncation import is_truncated
 
 _CHECKED_PACKETS = 32
 _SAMPLED_PACKETS = 64
@@ -33,23 +33,23 @@ _VP8_SHOW_FRAME = 0x10
 
 
 @dataclass(frozen=True, slots=True)
-class Numbering:
+class FrameNumbering:
     """Numbering of a video's frames.
 
     Attributes:
         index: timestamps and keyframes; None if frames can only be counted by decoding.
         frame_count: number of frames that the video has, or that its header promises.
-        readable: number of frames, from the first on, that the file contains.
+        readable_frames: number of frames, from the first on, that the file contains.
         span: ticks from the first frame to the last; 0 if timestamps are missing.
     """
 
     index: FrameIndex | None
     frame_count: int
-    readable: int
+    readable_frames: int
     span: int
 
 
-def number_frames(path: Path, first: av.VideoFrame) -> Numbering:
+def number_frames(path: Path, first: av.VideoFrame) -> FrameNumbering:
     """Count the frames of a video and map each to its packet, by the fastest method that is exact.
 
     Args:
@@ -62,7 +62,7 @@ def number_frames(path: Path, first: av.VideoFrame) -> Numbering:
     return _from_sample_tables(path, first) or _from_packets(path, first) or _by_decoding(path)
 
 
-def _from_sample_tables(path: Path, first: av.VideoFrame) -> Numbering | None:
+def _from_sample_tables(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         samples = len(stream.index_entries)
@@ -76,18 +76,18 @@ def _from_sample_tables(path: Path, first: av.VideoFrame) -> Numbering | None:
         keyframe = np.array([entry.is_keyframe for entry in entries])
         hidden = np.array([entry.is_discard for entry in entries])
         ends = np.array([entry.pos + entry.size for entry in entries], np.int64)
-        shift = _agreed_shift(container, stream, dts, dts + offsets, keyframe)
+        shift = _timestamp_shift(container, stream, dts, dts + offsets, keyframe)
         if shift is None:
             return None
-    packets = _visible_from(first, PacketTable(dts + offsets + shift, dts, keyframe, ~hidden))
+    packets = _hide_before_first_keyframe(first, PacketTable(dts + offsets + shift, dts, keyframe, ~hidden))
     if packets is None:
         return None
     index = FrameIndex(packets)
-    readable = index.frames_before(ends > path.stat().st_size)
-    return Numbering(index, len(index), readable, index.span)
+    readable = index.intact_frame_count(ends > path.stat().st_size)
+    return FrameNumbering(index, len(index), readable, index.span)
 
 
-def _agreed_shift(
+def _timestamp_shift(
     container: InputContainer,
     stream: VideoStream,
     dts: np.ndarray[tuple[int], np.dtype[np.int64]],
@@ -119,7 +119,7 @@ def _agreed_shift(
     return shifts.pop() if len(shifts) == 1 else None
 
 
-def _from_packets(path: Path, first: av.VideoFrame) -> Numbering | None:
+def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         rows: list[tuple[int, int, bool, bool]] = []
@@ -130,22 +130,22 @@ def _from_packets(path: Path, first: av.VideoFrame) -> Numbering | None:
                 return None
             dts = packet.pts if packet.dts is None else packet.dts
             rows.append((packet.pts, dts, packet.is_keyframe, _is_shown(packet)))
-        promised = _promised_frames(container, stream)
+        promised = _stated_frame_count(container, stream)
     if not rows:
-        return Numbering(None, 0, 0, 0)
+        return FrameNumbering(None, 0, 0, 0)
     pts, dts_, keyframe, shown = (np.array(column) for column in zip(*rows, strict=True))
-    packets = _visible_from(first, PacketTable(pts, dts_, keyframe, shown))
-    if packets is None or not _decodes_as_stamped(path, packets):
+    packets = _hide_before_first_keyframe(first, PacketTable(pts, dts_, keyframe, shown))
+    if packets is None or not _timestamps_match_decoder(path, packets):
         return None
     index = FrameIndex(packets)
-    if not is_cut_short(path):
-        return Numbering(index, len(index), len(index), index.span)
+    if not is_truncated(path):
+        return FrameNumbering(index, len(index), len(index), index.span)
     # Missing packets would be decoded, and so shown, after the last packet that is present.
-    readable = index.frames_before(packets.pts >= packets.dts[-1])
-    return Numbering(index, max(promised, len(index) + 1), readable, index.span)
+    readable = index.intact_frame_count(packets.pts >= packets.dts[-1])
+    return FrameNumbering(index, max(promised, len(index) + 1), readable, index.span)
 
 
-def _is_shown(packet: Packet) -> bool:
+def _is_shown(packet: VideoPacket) -> bool:
     if packet.is_discard:
         return False
     # VP8 has packets for frames that serve only as references and are not shown (RFC 6386, 9.1).
@@ -153,7 +153,7 @@ def _is_shown(packet: Packet) -> bool:
     return not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOW_FRAME)
 
 
-def _promised_frames(container: InputContainer, stream: VideoStream) -> int:
+def _stated_frame_count(container: InputContainer, stream: VideoStream) -> int:
     """Return the number of frames stated in the container's header, or estimated from its duration."""
     if stream.frames:
         return stream.frames
@@ -162,7 +162,7 @@ def _promised_frames(container: InputContainer, stream: VideoStream) -> int:
     return round(container.duration / av.time_base * stream.average_rate)
 
 
-def _visible_from(first: av.VideoFrame, packets: PacketTable) -> PacketTable | None:
+def _hide_before_first_keyframe(first: av.VideoFrame, packets: PacketTable) -> PacketTable | None:
     """Hide undecodable packets before the first keyframe, as after a cut in a recording.
 
     Returns:
@@ -178,7 +178,7 @@ def _visible_from(first: av.VideoFrame, packets: PacketTable) -> PacketTable | N
     return PacketTable(packets.pts, packets.dts, packets.keyframe, packets.shown & (packets.pts >= start))
 
 
-def _decodes_as_stamped(path: Path, packets: PacketTable) -> bool:
+def _timestamps_match_decoder(path: Path, packets: PacketTable) -> bool:
     """Return True if the first packets give one frame each, in the order of their timestamps.
 
     Interlaced streams may hold two packets per frame, one for each field, and an AVI stores the decoding
@@ -202,8 +202,8 @@ def _decodes_as_stamped(path: Path, packets: PacketTable) -> bool:
     return decoded == expected
 
 
-def _by_decoding(path: Path) -> Numbering:
-    cut_off = is_cut_short(path)
+def _by_decoding(path: Path) -> FrameNumbering:
+    cut_off = is_truncated(path)
     count = 0
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
@@ -211,5 +211,5 @@ def _by_decoding(path: Path) -> Numbering:
         for packet in read_packets(container, stream):
             if not (cut_off and packet is not None and packet.is_corrupt):
                 count += len(decode(packet)[0])
-        promised = _promised_frames(container, stream) if cut_off else count
-    return Numbering(None, max(promised, count), count, 0)
+        promised = _stated_frame_count(container, stream) if cut_off else count
+    return FrameNumbering(None, max(promised, count), count, 0)

@@ -11,11 +11,11 @@ import numpy as np
 
 from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.size_limit import MAX_PIXELS
-from framecloak.adapters.media.video.pixel_formats import stretched, to_bgr, to_rgb
-from framecloak.domain.errors import ExaminationError
+from framecloak.adapters.media.video.pixel_formats import resize_image, to_bgr, to_rgb
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 
-MOST_DISTORTION = 1.45
+MAX_DISTORTION = 1.45
 """Maximum change of the aspect ratio by resizing, as a factor; enough for 4:3 shown as 16:9 and for PAL shown
 as widescreen. Of 47 faces in a street scene, detection misses none at 1.34, one at 1.5 and a quarter at 2."""
 
@@ -74,44 +74,44 @@ class DecodedFrame:
         """Return the upright frame at full size, (height, width, 3) uint8 BGR, as a new array.
 
         Raises:
-            ExaminationError: the pixel format cannot be converted, or the frame's size differs too much
+            FrameAnalysisError: the pixel format cannot be converted, or the frame's size differs too much
                 from the video's.
         """
-        self._require_fit()
+        self._require_similar_size()
         try:
             with self._lock:
                 stored = to_bgr(self._decoded)
         except (av.FFmpegError, ValueError) as error:
-            self._refuse(error)
-        return stretched(self._orientation.apply(stored), *self._size)
+            self._raise_unreadable(error)
+        return resize_image(self._orientation.apply(stored), *self._size)
 
     def rgb(self, width: int, height: int) -> Image:
         """Return the upright frame resized to the given size, (height, width, 3) uint8 RGB.
 
         Raises:
-            ExaminationError: the pixel format cannot be converted, or the frame's size differs too much
+            FrameAnalysisError: the pixel format cannot be converted, or the frame's size differs too much
                 from the video's.
         """
-        self._require_fit()
+        self._require_similar_size()
         size = (height, width) if self._orientation.swaps_sides else (width, height)
         try:
             with self._lock:
                 stored = to_rgb(self._decoded, *size)
         except (av.FFmpegError, ValueError) as error:
-            self._refuse(error)
+            self._raise_unreadable(error)
         return self._orientation.apply(stored)
 
-    def _require_fit(self) -> None:
+    def _require_similar_size(self) -> None:
         (width, height), (own_width, own_height) = self._size, self._own_size
         distortion = width * own_height / (height * own_width)
         too_large = own_width * own_height > MAX_PIXELS
-        if too_large or not 1 / MOST_DISTORTION <= distortion <= MOST_DISTORTION:
+        if too_large or not 1 / MAX_DISTORTION <= distortion <= MAX_DISTORTION:
             message = f"frame {self._index} has {own_width}x{own_height} pixels, unlike the video's"
-            raise ExaminationError(f"{message} {width}x{height}")
+            raise FrameAnalysisError(f"{message} {width}x{height}")
 
-    def _refuse(self, error: Exception) -> NoReturn:
+    def _raise_unreadable(self, error: Exception) -> NoReturn:
         name = self._decoded.format.name
-        raise ExaminationError(f"frame {self._index} has pixels that cannot be read ({name})") from error
+        raise FrameAnalysisError(f"frame {self._index} has pixels that cannot be read ({name})") from error
 
 
 class ArrayFrame:
@@ -158,7 +158,7 @@ class DamagedFrame:
         """Raise an error, because the frame has no pixels.
 
         Raises:
-            ExaminationError: always.
+            FrameAnalysisError: always.
         """
         raise self._error()
 
@@ -166,9 +166,9 @@ class DamagedFrame:
         """Raise an error, because the frame has no pixels.
 
         Raises:
-            ExaminationError: always.
+            FrameAnalysisError: always.
         """
         raise self._error()
 
-    def _error(self) -> ExaminationError:
-        return ExaminationError(f"frame {self.index} is damaged in the file and could not be decoded")
+    def _error(self) -> FrameAnalysisError:
+        return FrameAnalysisError(f"frame {self.index} is damaged in the file and could not be decoded")

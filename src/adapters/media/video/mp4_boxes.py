@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 _CTTS_ENTRY = np.dtype([("count", ">u4"), ("offset", ">i4")])
 
 
-class Box(NamedTuple):
+class Mp4Box(NamedTuple):
     """Box of an MP4 file.
 
     Attributes:
@@ -27,7 +27,7 @@ class Box(NamedTuple):
     end: int
 
 
-def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
+def mp4_boxes(file: BinaryIO, start: int, end: int) -> Iterator[Mp4Box]:
     """Yield the consecutive boxes in ``[start, end)`` up to the first bytes that are not a box.
 
     A box may extend beyond ``end``; this is the sign of a truncated file.
@@ -45,7 +45,7 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
             size = end - start
         if size < header:
             return
-        yield Box(kind, start + header, start + size)
+        yield Mp4Box(kind, start + header, start + size)
         start += size
 
 
@@ -62,19 +62,19 @@ def composition_offsets(path: Path, track_id: int, samples: int) -> NDArray[np.i
         None if the file is fragmented, or its table does not fit the track.
     """
     with path.open("rb") as file:
-        top = {box.kind: box for box in boxes(file, 0, path.stat().st_size)}
+        top = {box.kind: box for box in mp4_boxes(file, 0, path.stat().st_size)}
         if b"moov" not in top or b"moof" in top:
             return None
         for track in _children(file, top[b"moov"], b"trak"):
             if _track_id(file, track) != track_id:
                 continue
-            tables = _descend(file, track, b"mdia", b"minf", b"stbl")
-            return None if tables is None else _offsets(file, tables, samples)
+            tables = _first_descendant(file, track, b"mdia", b"minf", b"stbl")
+            return None if tables is None else _read_ctts(file, tables, samples)
     return None
 
 
-def _offsets(file: BinaryIO, tables: Box, samples: int) -> NDArray[np.int64] | None:
-    table = _descend(file, tables, b"ctts")
+def _read_ctts(file: BinaryIO, tables: Mp4Box, samples: int) -> NDArray[np.int64] | None:
+    table = _first_descendant(file, tables, b"ctts")
     if table is None:
         return np.zeros(samples, np.int64)
     file.seek(table.start + 4)
@@ -90,11 +90,11 @@ def _offsets(file: BinaryIO, tables: Box, samples: int) -> NDArray[np.int64] | N
     return np.repeat(entries["offset"].astype(np.int64), entries["count"])
 
 
-def _children(file: BinaryIO, parent: Box, kind: bytes) -> list[Box]:
-    return [box for box in boxes(file, parent.start, parent.end) if box.kind == kind]
+def _children(file: BinaryIO, parent: Mp4Box, kind: bytes) -> list[Mp4Box]:
+    return [box for box in mp4_boxes(file, parent.start, parent.end) if box.kind == kind]
 
 
-def _descend(file: BinaryIO, box: Box, *kinds: bytes) -> Box | None:
+def _first_descendant(file: BinaryIO, box: Mp4Box, *kinds: bytes) -> Mp4Box | None:
     for kind in kinds:
         children = _children(file, box, kind)
         if not children:
@@ -103,8 +103,8 @@ def _descend(file: BinaryIO, box: Box, *kinds: bytes) -> Box | None:
     return box
 
 
-def _track_id(file: BinaryIO, track: Box) -> int | None:
-    header = _descend(file, track, b"tkhd")
+def _track_id(file: BinaryIO, track: Mp4Box) -> int | None:
+    header = _first_descendant(file, track, b"tkhd")
     if header is None:
         return None
     file.seek(header.start)

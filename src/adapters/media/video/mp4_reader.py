@@ -16,16 +16,16 @@ from framecloak.domain.errors import DomainError
 class Mp4Reader:
     """MP4 reader that extracts encoded samples without decoding them."""
 
-    def samples(self, pieces: Iterable[bytes]) -> list[str] | None:
+    def sample_digests(self, chunks: Iterable[bytes]) -> list[str] | None:
         """Return the SHA-256 hex digest of each frame's sample; None if the video cannot be parsed.
 
         Errors of the iterator are passed on to the caller.
 
         Args:
-            pieces: bytes of the MP4 file, in chunks.
+            chunks: bytes of the MP4 file, in chunks.
         """
         with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-            for chunk in pieces:
+            for chunk in chunks:
                 file.write(chunk)
             file.flush()
             path = Path(file.name)

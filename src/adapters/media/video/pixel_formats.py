@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from framecloak.domain.imaging.detections import Image
 
 _PLANAR_YUV = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
-_WITH_ALPHA = {"pal8", "ya8", "ya16be", "ya16le"}
+_ALPHA_FORMATS = {"pal8", "ya8", "ya16be", "ya16le"}
 
 
 class _Reformatters(threading.local):
@@ -42,8 +42,8 @@ def to_bgr(frame: av.VideoFrame) -> Image:
         av.FFmpegError: the pixel format cannot be converted.
     """
     if _has_alpha(frame):
-        return _on_black(_packed(frame, "bgra"))
-    return _packed(frame, "bgr24")
+        return _blend_on_black(_convert_full_size(frame, "bgra"))
+    return _convert_full_size(frame, "bgr24")
 
 
 def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
@@ -66,7 +66,7 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
     return _as_image(converted)
 
 
-def stretched(image: Image, width: int, height: int) -> Image:
+def resize_image(image: Image, width: int, height: int) -> Image:
     """Resize an image (h, w, 3) into a new contiguous array; return it unchanged if the size is the same."""
     if image.shape[:2] == (height, width):
         return image
@@ -75,7 +75,7 @@ def stretched(image: Image, width: int, height: int) -> Image:
     return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
 
 
-def _packed(frame: av.VideoFrame, pixel_format: str) -> Image:
+def _convert_full_size(frame: av.VideoFrame, pixel_format: str) -> Image:
     converted = _reformatters.full_size.reformat(
         frame, format=pixel_format, dst_color_range=ColorRange.JPEG, threads=1
     )
@@ -93,7 +93,7 @@ def _resized_planes(frame: av.VideoFrame, width: int, height: int) -> av.VideoFr
     chroma = planar[height:].reshape(2, height // 2, width // 2)
     for plane, target in zip(frame.planes, (planar[:height], chroma[0], chroma[1]), strict=True):
         stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-        _stretch(stored[:, : plane.width], target)
+        _resize_plane(stored[:, : plane.width], target)
     small = av.VideoFrame.from_numpy_buffer(planar, "yuv420p")
     small.colorspace = frame.colorspace
     full_range = frame.format.name.startswith("yuvj")
@@ -101,7 +101,7 @@ def _resized_planes(frame: av.VideoFrame, width: int, height: int) -> av.VideoFr
     return small
 
 
-def _stretch(source: Image, target: Image) -> None:
+def _resize_plane(source: Image, target: Image) -> None:
     height, width = target.shape
     # Linear interpolation uses two pixels per axis only; halving first takes every pixel into account.
     while source.shape[0] >= 2 * height and source.shape[1] >= 2 * width:
@@ -113,9 +113,9 @@ def _stretch(source: Image, target: Image) -> None:
 
 def _has_alpha(frame: av.VideoFrame) -> bool:
     name = frame.format.name
-    return name in _WITH_ALPHA or any(component.is_alpha for component in frame.format.components)
+    return name in _ALPHA_FORMATS or any(component.is_alpha for component in frame.format.components)
 
 
-def _on_black(bgra: Image) -> Image:
+def _blend_on_black(bgra: Image) -> Image:
     alpha = bgra[:, :, 3:].astype(np.uint16)
     return ((bgra[:, :, :3] * alpha + 127) // 255).astype(np.uint8)

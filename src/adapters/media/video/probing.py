@@ -13,18 +13,18 @@ from typing import Self
 import numpy as np
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
-from framecloak.adapters.media.pictures.previews import shrunk
+from framecloak.adapters.media.pictures.previews import shrink_to_width
 from framecloak.adapters.media.video.container import open_container, read_packets, video_stream
-from framecloak.adapters.media.video.frame_index import Flags, Stamps
+from framecloak.adapters.media.video.frame_index import Flags, Timestamps
 from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
 from framecloak.domain.ports.video import ProbedVideo
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
-_VIDEOS_KEPT_OPEN = 16
-_HEADER = np.dtype([("magic", "S4"), ("frames", "<u4"), ("numerator", "<u4"), ("denominator", "<u4")])
-_MAGIC = b"FCI1"
+_MAX_OPEN_VIDEOS = 16
+_INDEX_HEADER = np.dtype([("magic", "S4"), ("frames", "<u4"), ("numerator", "<u4"), ("denominator", "<u4")])
+_INDEX_MAGIC = b"FCI1"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class FrameTimes:
     """
 
     time_base: Fraction
-    pts: Stamps
+    pts: Timestamps
     keyframe: Flags
 
     def to_bytes(self) -> bytes:
@@ -47,7 +47,7 @@ class FrameTimes:
         It takes a few bytes per frame, because the differences between timestamps compress well.
         """
         ratio = (self.time_base.numerator, self.time_base.denominator)
-        header = np.array((_MAGIC, len(self.pts), *ratio), _HEADER)
+        header = np.array((_INDEX_MAGIC, len(self.pts), *ratio), _INDEX_HEADER)
         steps = np.diff(self.pts, prepend=0).astype("<i8")
         return header.tobytes() + zlib.compress(steps.tobytes() + np.packbits(self.keyframe).tobytes())
 
@@ -58,22 +58,22 @@ class FrameTimes:
         Raises:
             ValueError: the data is not a frame index.
         """
-        if data[:4] != _MAGIC or len(data) < _HEADER.itemsize:
+        if data[:4] != _INDEX_MAGIC or len(data) < _INDEX_HEADER.itemsize:
             raise ValueError("the data is not a frame index")
-        header = np.frombuffer(data, _HEADER, count=1)[0]
+        header = np.frombuffer(data, _INDEX_HEADER, count=1)[0]
         frames = int(header["frames"])
-        body = zlib.decompress(data[_HEADER.itemsize :])
+        body = zlib.decompress(data[_INDEX_HEADER.itemsize :])
         pts = np.cumsum(np.frombuffer(body, "<i8", frames), dtype=np.int64)
         bits = np.frombuffer(body, np.uint8, offset=8 * frames)
         keyframe = np.unpackbits(bits, count=frames).astype(np.bool_)
         return cls(Fraction(int(header["numerator"]), int(header["denominator"])), pts, keyframe)
 
 
-class VideoShelf:
+class OpenVideoCache:
     """Cache of opened videos, least recently used first out, because a video is read slice by slice."""
 
     def __init__(self) -> None:
-        self._open = lru_cache(_VIDEOS_KEPT_OPEN)(_open_version)
+        self._open = lru_cache(_MAX_OPEN_VIDEOS)(_open_file_version)
 
     def open(self, path: Path) -> VideoSource:
         """Return a video from the cache, or open it if it is not there or the file has changed.
@@ -94,7 +94,7 @@ class PyAvProber:
     """Prober of video files based on PyAV (libav). Its methods block and are thread-safe."""
 
     def __init__(self) -> None:
-        self._shelf = VideoShelf()
+        self._videos = OpenVideoCache()
 
     def probe(self, path: Path) -> ProbedVideo:
         """Read the metadata and the frame index of a video from its packets, decoding almost nothing.
@@ -106,7 +106,7 @@ class PyAvProber:
             TruncatedVideoError: the file has fewer frames than its header states.
             DomainError: see `open_video`.
         """
-        info = self._shelf.open(path).info
+        info = self._videos.open(path).info
         if info.readable_frames < info.frame_count:
             message = f"the video is cut off: {info.readable_frames} of {info.frame_count} frames can be read"
             raise TruncatedVideoError(message, "copy, export or upload it again")
@@ -131,24 +131,24 @@ class PyAvProber:
 
         Raises:
             FrameNotFoundError: there is no such frame.
-            ExaminationError: the frame is damaged.
+            FrameAnalysisError: the frame is damaged.
             DomainError: see `open_video`.
         """
-        source = self._shelf.open(path)
+        source = self._videos.open(path)
         if not 0 <= index < source.info.readable_frames:
             message = f"the video has no frame {index}"
             raise FrameNotFoundError(message, f"frames are numbered 0 to {source.info.readable_frames - 1}")
         with closing(source.frames(index, index + 1)) as frames:
             image = next(frames).bgr()
-        return OpenCvEncoder().encode(image if width is None else shrunk(image, width), _PREVIEW)
+        return OpenCvEncoder().encode(image if width is None else shrink_to_width(image, width), _PREVIEW)
 
 
-def keyframes(frame_index: bytes) -> list[int]:
+def keyframe_numbers(frame_index: bytes) -> list[int]:
     """Return the numbers of the keyframes in a serialised frame index; an empty index has none."""
     return np.flatnonzero(FrameTimes.from_bytes(frame_index).keyframe).tolist() if frame_index else []
 
 
-def _open_version(path: Path, inode: int, size: int, modified: int) -> VideoSource:
+def _open_file_version(path: Path, inode: int, size: int, modified: int) -> VideoSource:
     """Open a video. The other arguments are cache keys that change when the file is replaced."""
     del inode, size, modified
     return open_video(path)

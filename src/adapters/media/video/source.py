@@ -13,7 +13,7 @@ from av.buffer import Buffer
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from framecloak.adapters.media.file_hash import Fingerprint
+from framecloak.adapters.media.file_hash import BackgroundFileHash
 from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.size_limit import check_size
 from framecloak.adapters.media.video.container import (
@@ -25,9 +25,9 @@ from framecloak.adapters.media.video.container import (
 )
 from framecloak.adapters.media.video.decoder import Decoder
 from framecloak.adapters.media.video.frame_index import FrameIndex
-from framecloak.adapters.media.video.frame_indexing import Numbering, number_frames
+from framecloak.adapters.media.video.frame_indexing import FrameNumbering, number_frames
 from framecloak.adapters.media.video.frames import DamagedFrame, DecodedFrame
-from framecloak.adapters.media.video.truncation import is_cut_short
+from framecloak.adapters.media.video.truncation import is_truncated
 from framecloak.domain.errors import (
     InvalidSegmentError,
     NoFramesError,
@@ -38,8 +38,8 @@ from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 
 DEFAULT_THREADS = 2
-_USUAL_RATE = Fraction(25)
-_LONGEST_LAST = 10
+_DEFAULT_FRAME_RATE = Fraction(25)
+_MAX_LAST_FRAME_SECONDS = 10
 """Maximum plausible duration of the last frame in seconds; a longer one in the container is ignored."""
 
 
@@ -73,24 +73,24 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
         sound = None if track is None else Sound(path, getattr(track, "name", None) or "unknown")
         first = _first_frame(container, stream, path)
     numbering = number_frames(path, first)
-    info = _describe(path.name, first, numbering, rate, time_base)
-    clock = _Clock(time_base, end, rate or _USUAL_RATE)
+    info = _source_info(path.name, first, numbering, rate, time_base)
+    clock = _StreamTiming(time_base, end, rate or _DEFAULT_FRAME_RATE)
     return VideoSource(path, info, numbering, _orientation(first), threads, clock, sound)
 
 
 @dataclass(frozen=True, slots=True)
-class _Clock:
+class _StreamTiming:
     """Timing information of a container.
 
     Attributes:
-        base: duration of a tick in seconds.
-        end: end of the stream in ticks; None if the container does not state it.
-        rate: frames per second, for streams without timestamps.
+        time_base: duration of a tick in seconds.
+        end_ticks: end of the stream in ticks; None if the container does not state it.
+        frame_rate: frames per second, for streams without timestamps.
     """
 
-    base: Fraction
-    end: int | None
-    rate: Fraction
+    time_base: Fraction
+    end_ticks: int | None
+    frame_rate: Fraction
 
 
 class VideoSource:
@@ -100,13 +100,13 @@ class VideoSource:
         self,
         path: Path,
         info: SourceInfo,
-        numbering: Numbering,
+        numbering: FrameNumbering,
         orientation: Orientation,
         threads: int,
-        clock: _Clock,
+        stream_timing: _StreamTiming,
         sound: Sound | None,
     ) -> None:
-        self._clock = clock
+        self._stream_timing = stream_timing
         self._sound = sound
         self._info = info
         self._numbering = numbering
@@ -115,9 +115,9 @@ class VideoSource:
             path,
             numbering.index,
             threads=threads,
-            cut_off=numbering.readable < numbering.frame_count,
+            is_truncated=numbering.readable_frames < numbering.frame_count,
         )
-        self._fingerprint = Fingerprint(path)
+        self._file_hash = BackgroundFileHash(path)
 
     @property
     def info(self) -> SourceInfo:
@@ -134,25 +134,26 @@ class VideoSource:
 
         A stream without timestamps is assumed to run at its average frame rate, from time 0.
         """
-        index, clock = self._numbering.index, self._clock
-        if index is None or not clock.base or stop > len(index):
-            return Timing.steady(clock.rate, start, stop)
-        stamps = index.stamps(start, min(stop + 1, len(index)))
+        index, clock = self._numbering.index, self._stream_timing
+        if index is None or not clock.time_base or stop > len(index):
+            return Timing.constant_rate(clock.frame_rate, start, stop)
+        stamps = index.timestamps(start, min(stop + 1, len(index)))
         if stop < len(index):
-            return Timing(clock.base, stamps[:-1], stamps[-1])
-        return Timing(clock.base, stamps, stamps[-1] + self._last_ticks(stamps[-1], len(index)))
+            return Timing(clock.time_base, stamps[:-1], stamps[-1])
+        return Timing(clock.time_base, stamps, stamps[-1] + self._last_frame_ticks(stamps[-1], len(index)))
 
-    def _last_ticks(self, last: int, count: int) -> int:
+    def _last_frame_ticks(self, last: int, count: int) -> int:
         """Return the duration of the video's last frame in ticks.
 
         It is the duration that the container states, or the average duration if that is implausible.
         """
-        clock = self._clock
+        clock = self._stream_timing
         average = max(
-            1, round(self._numbering.span / max(1, count - 1)) or round(1 / clock.rate / clock.base)
+            1,
+            round(self._numbering.span / max(1, count - 1)) or round(1 / clock.frame_rate / clock.time_base),
         )
-        stated = 0 if clock.end is None else clock.end - last
-        return stated if 0 < stated * clock.base <= _LONGEST_LAST else average
+        stated = 0 if clock.end_ticks is None else clock.end_ticks - last
+        return stated if 0 < stated * clock.time_base <= _MAX_LAST_FRAME_SECONDS else average
 
     def sha256(self) -> str:
         """Return the SHA-256 hex digest of the file, computed in the background since it was opened.
@@ -160,7 +161,7 @@ class VideoSource:
         Raises:
             InputNotFoundError: the file can no longer be read.
         """
-        return self._fingerprint.sha256()
+        return self._file_hash.sha256()
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
         """Yield every frame of ``[start, stop)`` exactly once, in presentation order.
@@ -178,43 +179,43 @@ class VideoSource:
         if not 0 <= start <= stop <= self._info.frame_count:
             message = f"frames {start}:{stop} lie outside {self._info.name}"
             raise InvalidSegmentError(message, f"it has {self._info.frame_count} frames")
-        readable = self._numbering.readable
+        readable = self._numbering.readable_frames
         if stop > readable:
             count = self._info.frame_count
             message = f"{self._info.name} is cut off: {readable} of {count} frames can be read"
             rest = f", or take what is there with --segments 0:{readable}" if readable else ""
             raise TruncatedVideoError(message, f"copy the file again{rest}")
-        return self._deliver(start, stop)
+        return self._frames_with_fallback(start, stop)
 
-    def _deliver(self, start: int, stop: int) -> Generator[Frame, None, None]:
+    def _frames_with_fallback(self, start: int, stop: int) -> Generator[Frame, None, None]:
         if start == stop:
             return
         index = self._numbering.index
-        entry = 0 if index is None else index.entry(start)
-        frames = self._complete(entry, start, stop)
+        entry = 0 if index is None else index.entry_packet(start)
+        frames = self._frames_without_gaps(entry, start, stop)
         first = next(frames)
         if entry and isinstance(first, DamagedFrame):
             # Decoding cannot start at every keyframe: some streams refresh the image gradually.
             frames.close()
-            frames = self._complete(0, start, stop)
+            frames = self._frames_without_gaps(0, start, stop)
             first = next(frames)
         with closing(frames):
             yield first
             yield from frames
 
-    def _complete(self, entry: int, start: int, stop: int) -> Generator[Frame, None, None]:
+    def _frames_without_gaps(self, entry_packet: int, start: int, stop: int) -> Generator[Frame, None, None]:
         """Yield the frames of a segment without gaps, decoded from a packet on."""
         due = start
-        with closing(self._examined(entry)) as numbered:
+        with closing(self._numbered_frames(entry_packet)) as numbered:
             for number, decoded in numbered:
                 if number < due:
                     continue
                 for lost in range(due, min(number, stop)):
-                    yield self._damaged(lost)
+                    yield self._damaged_frame(lost)
                 if number >= stop:
                     return
                 if decoded is None:
-                    yield self._damaged(number)
+                    yield self._damaged_frame(number)
                 else:
                     size = self._info.width, self._info.height
                     yield DecodedFrame(number, decoded, self._orientation, size)
@@ -222,18 +223,18 @@ class VideoSource:
                 if due == stop:
                     return
         for lost in range(due, stop):
-            yield self._damaged(lost)
+            yield self._damaged_frame(lost)
 
-    def _examined(self, entry: int) -> Generator[tuple[int, av.VideoFrame | None], None, None]:
+    def _numbered_frames(self, entry_packet: int) -> Generator[tuple[int, av.VideoFrame | None], None, None]:
         """Yield frame numbers and frames from a packet on, with None for frames that may be damaged."""
         index = self._numbering.index
-        first = 0 if index is None or not entry else index.number(index.pts(entry))
+        first = 0 if index is None or not entry_packet else index.frame_number(index.pts(entry_packet))
         previous = None if first is None else first - 1
         damaged = False
-        with closing(self._decoder.run(entry)) as outputs:
+        with closing(self._decoder.run(entry_packet)) as outputs:
             for output in outputs:
                 following = 0 if previous is None else previous + 1
-                number = following if index is None else _number(index, output.frame)
+                number = following if index is None else _frame_number(index, output.frame)
                 if number is None or (first is not None and number < first):
                     continue  # a leading frame, which an open GOP shows before its keyframe
                 lost = previous is not None and number != following
@@ -242,7 +243,7 @@ class VideoSource:
                 damaged = broken or (not output.keyframe and (damaged or lost))
                 yield number, None if damaged or output.suspect else output.frame
 
-    def _damaged(self, number: int) -> DamagedFrame:
+    def _damaged_frame(self, number: int) -> DamagedFrame:
         return DamagedFrame(number, self._info.width, self._info.height)
 
 
@@ -253,7 +254,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
         frames, _ = decode(packet)
         if frames:
             return frames[0]
-    if is_cut_short(path):
+    if is_truncated(path):
         message = f"{path.name} is cut off before its first whole frame"
         raise TruncatedVideoError(message, "copy or export the file again")
     if packets == 0:
@@ -262,8 +263,8 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     raise UnreadableVideoError(message, "copy or convert the file again")
 
 
-def _describe(
-    name: str, first: av.VideoFrame, numbering: Numbering, rate: Fraction, time_base: Fraction
+def _source_info(
+    name: str, first: av.VideoFrame, numbering: FrameNumbering, rate: Fraction, time_base: Fraction
 ) -> SourceInfo:
     orientation = _orientation(first)
     sides = (first.height, first.width) if orientation.swaps_sides else (first.width, first.height)
@@ -275,7 +276,7 @@ def _describe(
         width=sides[0],
         height=sides[1],
         frame_count=numbering.frame_count,
-        readable_frames=numbering.readable,
+        readable_frames=numbering.readable_frames,
         frame_rate=float(rate),
         duration=float(numbering.frame_count / rate) if rate else 0.0,
         rotation=orientation.degrees,
@@ -294,5 +295,5 @@ def _orientation(frame: av.VideoFrame) -> Orientation:
     return Orientation.from_display_matrix(bytes(matrix))
 
 
-def _number(index: FrameIndex, frame: av.VideoFrame) -> int | None:
-    return None if frame.pts is None else index.number(frame.pts)
+def _frame_number(index: FrameIndex, frame: av.VideoFrame) -> int | None:
+    return None if frame.pts is None else index.frame_number(frame.pts)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from framecloak.adapters.media.video.mp4_boxes import boxes
+from framecloak.adapters.media.video.mp4_boxes import mp4_boxes
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = 0x18538067
 # Bytes after the last box are often padding; only a box of a known type counts as truncated.
-_MP4_KINDS = {b"ftyp", b"moov", b"moof", b"mdat", b"free", b"sidx"}
+_MP4_BOX_TYPES = {b"ftyp", b"moov", b"moof", b"mdat", b"free", b"sidx"}
 
 
-def is_cut_short(path: Path) -> bool:
+def is_truncated(path: Path) -> bool:
     """Return True if an MP4, Matroska, WebM or AVI file is shorter than its header states.
 
     Transport streams and raw streams do not state their length; for them the result is False.
@@ -25,25 +25,25 @@ def is_cut_short(path: Path) -> bool:
     with path.open("rb") as file:
         magic = file.read(12)
         if magic[4:8] == b"ftyp":
-            return _mp4_is_cut_short(file, size)
+            return _mp4_is_truncated(file, size)
         if magic[:4] == _EBML:
-            return _matroska_is_cut_short(file, size)
+            return _matroska_is_truncated(file, size)
         if magic[:4] == b"RIFF":
-            return _riff_is_cut_short(file, size)
+            return _riff_is_truncated(file, size)
     return False
 
 
-def _mp4_is_cut_short(file: BinaryIO, size: int) -> bool:
-    top_level = list(boxes(file, 0, size))
-    return any(box.kind in _MP4_KINDS and box.end > size for box in top_level)
+def _mp4_is_truncated(file: BinaryIO, size: int) -> bool:
+    top_level = list(mp4_boxes(file, 0, size))
+    return any(box.kind in _MP4_BOX_TYPES and box.end > size for box in top_level)
 
 
-def _matroska_is_cut_short(file: BinaryIO, size: int) -> bool:
+def _matroska_is_truncated(file: BinaryIO, size: int) -> bool:
     offset = 0
     while offset < size:
         file.seek(offset)
-        kind = _ebml_number(file, keep_marker=True)
-        length = _ebml_number(file, keep_marker=False)
+        kind = _read_ebml_number(file, keep_marker=True)
+        length = _read_ebml_number(file, keep_marker=False)
         if kind is None or length is None:
             return False
         offset = file.tell() + length
@@ -52,7 +52,7 @@ def _matroska_is_cut_short(file: BinaryIO, size: int) -> bool:
     return False
 
 
-def _ebml_number(file: BinaryIO, *, keep_marker: bool) -> int | None:
+def _read_ebml_number(file: BinaryIO, *, keep_marker: bool) -> int | None:
     """Read a variable-length number (RFC 8794, section 4).
 
     Returns:
@@ -70,7 +70,7 @@ def _ebml_number(file: BinaryIO, *, keep_marker: bool) -> int | None:
     return None if value == (1 << value_bits) - 1 else value
 
 
-def _riff_is_cut_short(file: BinaryIO, size: int) -> bool:
+def _riff_is_truncated(file: BinaryIO, size: int) -> bool:
     offset = 0
     while offset + 8 <= size:
         file.seek(offset)

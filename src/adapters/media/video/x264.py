@@ -19,17 +19,17 @@ from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.video.container import open_container
 from framecloak.adapters.media.video.frames import ArrayFrame, DecodedFrame
 from framecloak.adapters.media.video.pixel_formats import to_bgr
-from framecloak.adapters.media.zip.archive import translated
+from framecloak.adapters.media.zip.archive import translate_write_errors
 from framecloak.domain.anonymization.model.options import Appearance
-from framecloak.domain.errors import DomainError, ExaminationError, InvalidFormatError
+from framecloak.domain.errors import DomainError, FrameAnalysisError, InvalidFormatError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import FrameEncoder
-from framecloak.domain.ports.video import FilmFormat, FilmWriter, Group, GroupEncoder
+from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat, VideoWriter
 
-MAX_SIDE = 16384
-SOUNDS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"})
+MAX_SIDE_PX = 16384
+MP4_AUDIO_CODECS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"})
 """Audio codecs whose packets can be copied into an MP4 unchanged."""
 
 # Fixed, because the output of x264 depends on the number of threads.
@@ -37,13 +37,13 @@ _THREADS = 4
 _BT709 = 1
 _SEI = 6
 _START_CODE = b"\x00\x00\x01"
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 # A string, because the class accepts no type argument at run time.
-Packet: TypeAlias = "av.Packet[av.AudioStream]"
+AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
 
 
-class X264Studio:
+class X264VideoEncoder:
     """Video encoder based on x264 and PyAV.
 
     It uses no B-frames. So frames are stored in presentation order and their times are exact without an
@@ -56,61 +56,61 @@ class X264Studio:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
 
-    def require_possible(self, film: FilmFormat, sound: Sound | None) -> None:
+    def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:
         """Raise an error if a video of this format and sound cannot be written.
 
         Args:
-            film: format of the video.
+            video_format: format of the video.
             sound: audio to copy into it; None for a silent video.
 
         Raises:
             InvalidFormatError: the frames are too large, or MP4 cannot hold the audio codec.
         """
-        if max(film.width, film.height) > MAX_SIDE:
-            size = f"{film.width}x{film.height}"
-            message = f"mp4 holds at most {MAX_SIDE} pixels a side, and these frames are {size}"
+        if max(video_format.width, video_format.height) > MAX_SIDE_PX:
+            size = f"{video_format.width}x{video_format.height}"
+            message = f"mp4 holds at most {MAX_SIDE_PX} pixels a side, and these frames are {size}"
             raise InvalidFormatError(message, "choose png")
-        if sound is not None and sound.codec not in SOUNDS:
+        if sound is not None and sound.codec not in MP4_AUDIO_CODECS:
             message = f"the sound of {sound.path.name} is {sound.codec}, which an mp4 cannot hold"
             raise InvalidFormatError(message, "leave the sound out, or convert it to AAC first")
 
-    def planes(self, film: FilmFormat) -> FrameEncoder:
+    def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:
         """Return a converter from BGR images to the raw planes that group encoders accept."""
-        return _Planes(film)
+        return _YuvPlaneEncoder(video_format)
 
-    def group(self, film: FilmFormat) -> GroupEncoder:
+    def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
         """Return an encoder for a new group of frames."""
-        return _GroupEncoder(film)
+        return _X264GroupEncoder(video_format)
 
-    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+    def decode_group(self, video_format: VideoFormat, group: FrameGroup, first: int) -> Iterator[Frame]:
         """Decode an encoded group and yield its frames as a player would show them.
 
         Args:
-            film: format that the group was encoded for.
+            video_format: format that the group was encoded for.
             group: encoded frames.
             first: index of the group's first frame.
 
         Raises:
-            ExaminationError: the group cannot be decoded, or gives the wrong number of frames.
+            FrameAnalysisError: the group cannot be decoded, or gives the wrong number of frames.
         """
         decoder = av.CodecContext.create("h264", "r")
         decoder.thread_count = _THREADS
         shown = 0
         try:
-            for packet in [*(av.Packet(_packet(sample)) for sample in group.samples), None]:
+            for packet in [*(av.Packet(_sample_to_packet(sample)) for sample in group.samples), None]:
                 for decoded in decoder.decode(packet):
-                    yield _shown(first + shown, decoded, film)
+                    yield _cropped_frame(first + shown, decoded, video_format)
                     shown += 1
         except av.FFmpegError as error:
-            raise ExaminationError("a group of frames cannot be decoded again") from error
+            raise FrameAnalysisError("a group of frames cannot be decoded again") from error
         if shown != len(group.samples):
-            raise ExaminationError(f"a group has {shown} frames instead of {len(group.samples)}")
+            raise FrameAnalysisError(f"a group has {shown} frames instead of {len(group.samples)}")
 
-    def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
+    def writer(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> VideoWriter:
         """Return a writer for a new video file.
 
         Args:
-            film: format that its groups were encoded for.
+            video_format: format that its groups were encoded for.
             timing: presentation times of its frames.
             sound: audio to copy for the same period; None for a silent video.
 
@@ -118,10 +118,10 @@ class X264Studio:
             StorageFullError: the disk is full.
             OutputUnwritableError: the folder is not writable.
         """
-        return _FilmWriter(self._folder, film, timing, sound)
+        return _Mp4Writer(self._folder, video_format, timing, sound)
 
 
-def _even(pixels: int) -> int:
+def _round_up_to_even(pixels: int) -> int:
     return pixels + pixels % 2
 
 
@@ -135,11 +135,11 @@ class _Scaler(threading.local):
 _scaler = _Scaler()
 
 
-class _Planes:
+class _YuvPlaneEncoder:
     """Converter from BGR images to raw planar YUV 4:2:0, BT.709, limited range."""
 
-    def __init__(self, film: FilmFormat) -> None:
-        self._size = film.width, film.height
+    def __init__(self, video_format: VideoFormat) -> None:
+        self._size = video_format.width, video_format.height
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:  # noqa: ARG002 (the port's signature)
         width, height = self._size
@@ -160,20 +160,23 @@ class _Planes:
         return planar.to_ndarray().tobytes()
 
 
-class _GroupEncoder:
-    def __init__(self, film: FilmFormat) -> None:
-        self._shape = _even(film.height) * 3 // 2, _even(film.width)
+class _X264GroupEncoder:
+    def __init__(self, video_format: VideoFormat) -> None:
+        self._shape = _round_up_to_even(video_format.height) * 3 // 2, _round_up_to_even(video_format.width)
         encoder = av.CodecContext.create("libx264", "w")
-        encoder.width, encoder.height = _even(film.width), _even(film.height)
+        encoder.width, encoder.height = (
+            _round_up_to_even(video_format.width),
+            _round_up_to_even(video_format.height),
+        )
         encoder.pix_fmt = "yuv420p"
         # A group only counts its frames; their presentation times are set by the video writer.
-        encoder.framerate, encoder.time_base = film.rate, 1 / film.rate
+        encoder.framerate, encoder.time_base = video_format.rate, 1 / video_format.rate
         encoder.thread_count = _THREADS
         encoder.colorspace = encoder.color_primaries = encoder.color_trc = _BT709
         encoder.color_range = ColorRange.MPEG
         encoder.options = {
             "preset": "veryfast",
-            "crf": f"{45 - 0.3 * film.quality:.1f}",
+            "crf": f"{45 - 0.3 * video_format.quality:.1f}",
             "bf": "0",
             "g": "100000",
             "sc_threshold": "0",
@@ -188,14 +191,14 @@ class _GroupEncoder:
         frame = av.VideoFrame.from_ndarray(pixels, "yuv420p")
         frame.pts, frame.time_base = self._count, self._encoder.time_base
         self._count += 1
-        self._samples += [_sample(bytes(packet)) for packet in self._encoder.encode(frame)]
+        self._samples += [_packet_to_sample(bytes(packet)) for packet in self._encoder.encode(frame)]
 
-    def finish(self) -> Group:
-        self._samples += [_sample(bytes(packet)) for packet in self._encoder.encode(None)]
-        return Group(tuple(self._samples))
+    def finish(self) -> FrameGroup:
+        self._samples += [_packet_to_sample(bytes(packet)) for packet in self._encoder.encode(None)]
+        return FrameGroup(tuple(self._samples))
 
 
-def _sample(packet: bytes) -> bytes:
+def _packet_to_sample(packet: bytes) -> bytes:
     """Convert a packet to an MP4 sample: each NAL unit preceded by its length (ISO/IEC 14496-15).
 
     SEI units are dropped, because x264 writes its version and settings into one.
@@ -205,7 +208,7 @@ def _sample(packet: bytes) -> bytes:
     return b"".join(len(unit).to_bytes(4, "big") + unit for unit in retained)
 
 
-def _packet(sample: bytes) -> bytes:
+def _sample_to_packet(sample: bytes) -> bytes:
     """Convert an MP4 sample to an Annex B packet for libav: each NAL unit preceded by a start code."""
     out, offset = bytearray(), 0
     while offset < len(sample):
@@ -215,20 +218,22 @@ def _packet(sample: bytes) -> bytes:
     return bytes(out)
 
 
-def _shown(index: int, decoded: av.VideoFrame, film: FilmFormat) -> Frame:
+def _cropped_frame(index: int, decoded: av.VideoFrame, video_format: VideoFormat) -> Frame:
     """Return a decoded frame at the video's size, without the row or column that padded an odd size."""
-    if (decoded.width, decoded.height) == (film.width, film.height):
+    if (decoded.width, decoded.height) == (video_format.width, video_format.height):
         return DecodedFrame(index, decoded, Orientation.UPRIGHT)
     try:
         image = to_bgr(decoded)
     except (av.FFmpegError, ValueError) as error:
-        raise ExaminationError(f"frame {index} has pixels that cannot be read") from error
-    return ArrayFrame(index, np.ascontiguousarray(image[: film.height, : film.width]))
+        raise FrameAnalysisError(f"frame {index} has pixels that cannot be read") from error
+    return ArrayFrame(index, np.ascontiguousarray(image[: video_format.height, : video_format.width]))
 
 
-class _FilmWriter:
-    def __init__(self, folder: Path | None, film: FilmFormat, timing: Timing, sound: Sound | None) -> None:
-        with translated(folder or Path(tempfile.gettempdir())):
+class _Mp4Writer:
+    def __init__(
+        self, folder: Path | None, video_format: VideoFormat, timing: Timing, sound: Sound | None
+    ) -> None:
+        with translate_write_errors(folder or Path(tempfile.gettempdir())):
             with tempfile.NamedTemporaryFile(
                 dir=folder, prefix=".film-", suffix=".partial", delete=False
             ) as file:
@@ -245,42 +250,45 @@ class _FilmWriter:
                     "movie_timescale": "90000",
                 },
             )
-        scale, self._ticks = timing.clock()
+        scale, self._ticks = timing.mp4_ticks()
         self._stream = self._container.add_mux_stream(
-            "h264", rate=film.rate, width=_even(film.width), height=_even(film.height)
+            "h264",
+            rate=video_format.rate,
+            width=_round_up_to_even(video_format.width),
+            height=_round_up_to_even(video_format.height),
         )
-        self._stream.time_base = self._base = Fraction(1, scale)
-        self._next = 0
-        self._sound: _Track | None = None
+        self._stream.time_base = self._time_base = Fraction(1, scale)
+        self._next_frame = 0
+        self._sound: _AudioTrack | None = None
         try:
-            self._sound = _Track(sound, timing, self._container) if sound else None
+            self._sound = _AudioTrack(sound, timing, self._container) if sound else None
         except DomainError:
             self.discard()
             raise
 
-    def add(self, group: Group) -> None:
-        with translated(self._path):
+    def add(self, group: FrameGroup) -> None:
+        with translate_write_errors(self._path):
             for sample in group.samples:
-                start, end = self._ticks[self._next : self._next + 2]
-                packet = av.Packet(_packet(sample))
-                packet.stream, packet.time_base = self._stream, self._base
+                start, end = self._ticks[self._next_frame : self._next_frame + 2]
+                packet = av.Packet(_sample_to_packet(sample))
+                packet.stream, packet.time_base = self._stream, self._time_base
                 packet.pts = packet.dts = start
                 packet.duration = end - start
                 packet.is_keyframe = sample is group.samples[0]
                 if self._sound:
-                    self._sound.write_until(start * self._base)
+                    self._sound.write_until(start * self._time_base)
                 self._container.mux_one(packet)
-                self._next += 1
+                self._next_frame += 1
 
     def finish(self) -> Iterator[bytes]:
-        if self._next + 1 != len(self._ticks):
+        if self._next_frame + 1 != len(self._ticks):
             raise ValueError("the video lacks frames")
-        with translated(self._path):
+        with translate_write_errors(self._path):
             if self._sound:
-                self._sound.write_until(self._ticks[-1] * self._base)
+                self._sound.write_until(self._ticks[-1] * self._time_base)
             self._container.close()
         with self._path.open("rb") as file:
-            while chunk := file.read(_PIECE):
+            while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
         self._path.unlink()
 
@@ -292,38 +300,38 @@ class _FilmWriter:
         self._path.unlink(missing_ok=True)
 
 
-class _Track:
+class _AudioTrack:
     """Audio track that is copied into a video packet by packet, interleaved with the frames."""
 
-    def __init__(self, sound: Sound, timing: Timing, film: av.container.OutputContainer) -> None:
-        self._film = film
-        self._start, self._end = timing.seconds
+    def __init__(self, sound: Sound, timing: Timing, container: av.container.OutputContainer) -> None:
+        self._container = container
+        self._start, self._end = timing.interval_seconds
         self._source = open_container(sound.path)
         track = self._source.streams.best("audio")
         if track is None:
             raise InvalidFormatError(f"{sound.path.name} no longer holds sound", "leave the sound out")
-        self._stream = film.add_stream_from_template(cast("av.AudioStream", track))
+        self._stream = container.add_stream_from_template(cast("av.AudioStream", track))
         self._stream.metadata.clear()
-        self._packets = self._heard(cast("av.AudioStream", track))
-        self._waiting = next(self._packets, None)
+        self._packets = self._packets_in_interval(cast("av.AudioStream", track))
+        self._next_packet = next(self._packets, None)
 
     def write_until(self, seconds: Fraction) -> None:
         """Copy the audio packets that begin before a time in the video, in seconds."""
-        while self._waiting and _start_of(self._waiting) < seconds:
-            self._film.mux_one(self._waiting)
-            self._waiting = next(self._packets, None)
+        while self._next_packet and _start_seconds(self._next_packet) < seconds:
+            self._container.mux_one(self._next_packet)
+            self._next_packet = next(self._packets, None)
 
     def close(self) -> None:
         self._packets.close()
         self._source.close()
 
-    def _heard(self, track: av.AudioStream) -> Generator[Packet, None, None]:
+    def _packets_in_interval(self, track: av.AudioStream) -> Generator[AudioPacket, None, None]:
         with suppress(av.FFmpegError):  # a file that cannot be seeked in is read from the beginning
             self._source.seek(max(0, int(self._start * av.time_base)))
         for packet in self._source.demux(track):
-            if packet.pts is None or not packet.size or _start_of(packet) < self._start:
+            if packet.pts is None or not packet.size or _start_seconds(packet) < self._start:
                 continue
-            if _start_of(packet) >= self._end:
+            if _start_seconds(packet) >= self._end:
                 return
             packet.pts -= round(self._start / packet.time_base)
             packet.dts = packet.pts
@@ -331,5 +339,5 @@ class _Track:
             yield packet
 
 
-def _start_of(packet: Packet) -> Fraction:
+def _start_seconds(packet: AudioPacket) -> Fraction:
     return Fraction(packet.pts or 0) * (packet.time_base or 0)

@@ -1,1 +1,1 @@
-"""zip."""
+"""ZIP archives: written as a stream, read in parts, and checked for hidden content."""

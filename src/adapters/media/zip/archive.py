@@ -16,17 +16,17 @@ from types import TracebackType
 from typing import IO, Self
 
 from framecloak.adapters.media.zip.format import (
-    LIMIT,
-    Entry,
+    MAX_BYTES_WITHOUT_ZIP64,
+    ZipEntry,
     directory_record,
     end_of_directory,
     local_header,
 )
-from framecloak.adapters.media.zip.integrity import misfits
+from framecloak.adapters.media.zip.integrity import find_foreign_content
 from framecloak.domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableError, StorageFullError
-from framecloak.domain.ports.archives import Misfit
+from framecloak.domain.ports.archives import ForeignContent
 
-_DAMAGE = (
+_READ_ERRORS = (
     EOFError,
     KeyError,
     LZMAError,
@@ -40,8 +40,8 @@ _DAMAGE = (
 )
 """Errors that reading a foreign or damaged ZIP can raise."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_PIECE = 1 << 20
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CHUNK_BYTES = 1 << 20
 
 
 class ZipArchive:
@@ -64,9 +64,9 @@ class ZipArchive:
         self._names: set[str] = set()
         if path.is_dir():
             raise OutputUnwritableError(f"cannot write {path}: it is a folder", "name a ZIP file")
-        with translated(self._path):
+        with translate_write_errors(self._path):
             self._file = self._create()
-        self._entries: list[Entry] = []
+        self._entries: list[ZipEntry] = []
         self._end = 0
 
     def add(self, name: str, data: bytes) -> None:
@@ -81,21 +81,21 @@ class ZipArchive:
             StorageFullError: the disk is full.
             OutputUnwritableError: writing failed for any other reason.
         """
-        self._write(name, (data,), is_long=len(data) > LIMIT)
+        self._write(name, (data,), is_zip64=len(data) > MAX_BYTES_WITHOUT_ZIP64)
 
-    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
+    def add_stream(self, name: str, chunks: Iterable[bytes]) -> None:
         """Append one entry of any length. Errors of the iterator are passed on to the caller.
 
         Args:
             name: path inside the archive, with ``/`` between folders.
-            pieces: content of the entry, in chunks.
+            chunks: content of the entry, in chunks.
 
         Raises:
             ValueError: the archive already has an entry of this name.
             StorageFullError: the disk is full.
             OutputUnwritableError: writing failed for any other reason.
         """
-        self._write(name, pieces, is_long=True)
+        self._write(name, chunks, is_zip64=True)
 
     def commit(self) -> None:
         """Write the central directory, flush the file to disk and rename it to its final name.
@@ -104,7 +104,7 @@ class ZipArchive:
             StorageFullError: the disk is full.
             OutputUnwritableError: writing failed for any other reason.
         """
-        with translated(self._path):
+        with translate_write_errors(self._path):
             self._write_directory()
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -132,24 +132,24 @@ class ZipArchive:
     def _create(self) -> IO[bytes]:
         return self._partial.open("xb")
 
-    def _write(self, name: str, pieces: Iterable[bytes], *, is_long: bool) -> None:
+    def _write(self, name: str, chunks: Iterable[bytes], *, is_zip64: bool) -> None:
         if name in self._names:
             raise ValueError(f"the archive already holds {name}")
         size = crc = 0
-        with translated(self._path):
+        with translate_write_errors(self._path):
             # Continue after the last complete entry; this overwrites the rest of an entry that failed.
             self._file.seek(self._end)
-            self._file.write(local_header(Entry(name, self._end, size, crc, is_long)))
-            for chunk in pieces:
+            self._file.write(local_header(ZipEntry(name, self._end, size, crc, is_zip64)))
+            for chunk in chunks:
                 self._file.write(chunk)
                 size += len(chunk)
                 crc = zlib.crc32(chunk, crc)
-            entry = Entry(name, self._end, size, crc, is_long)
+            entry = ZipEntry(name, self._end, size, crc, is_zip64)
             self._file.seek(entry.offset)
             self._file.write(local_header(entry))
         self._names.add(name)
         self._entries.append(entry)
-        self._end = entry.start + entry.size
+        self._end = entry.content_start + entry.size
 
     def _write_directory(self) -> None:
         self._file.seek(self._end)
@@ -170,7 +170,7 @@ class ZipReader:
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
-        with _damage_translated(path.name), ExitStack() as opened:
+        with _translate_read_errors(path.name), ExitStack() as opened:
             self._file = opened.enter_context(path.open("rb"))
             self._zip = zipfile.ZipFile(self._file)
             opened.pop_all()
@@ -186,8 +186,8 @@ class ZipReader:
         Raises:
             ObjectNotFoundError: there is no such entry, or the archive is damaged.
         """
-        with _damage_translated(name), self._zip.open(name) as file:
-            while chunk := file.read(_PIECE):
+        with _translate_read_errors(name), self._zip.open(name) as file:
+            while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
 
     def read(self, name: str) -> bytes:
@@ -196,17 +196,17 @@ class ZipReader:
         Raises:
             ObjectNotFoundError: there is no such entry, or the archive is damaged.
         """
-        with _damage_translated(name):
+        with _translate_read_errors(name):
             return self._zip.read(name)
 
-    def misfits(self) -> list[Misfit]:
+    def foreign_content(self) -> list[ForeignContent]:
         """List everything in the file that is neither an entry nor written by `ZipArchive` around entries.
 
         Raises:
             ObjectNotFoundError: the file can no longer be read.
         """
-        with _damage_translated(self._name):
-            return list(misfits(self._file, self._zip.infolist()))
+        with _translate_read_errors(self._name):
+            return list(find_foreign_content(self._file, self._zip.infolist()))
 
     def __enter__(self) -> Self:
         return self
@@ -222,7 +222,7 @@ class ZipReader:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translate_write_errors(path: Path) -> Iterator[None]:
     """Translate errors of the operating system into domain errors about writing ``path``.
 
     Raises:
@@ -232,19 +232,19 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _translate(error, path) from error
+        raise _to_domain_error(error, path) from error
 
 
 @contextmanager
-def _damage_translated(name: str) -> Iterator[None]:
+def _translate_read_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
+    except _READ_ERRORS as error:
         raise ObjectNotFoundError(f"{name} is gone or damaged") from error
 
 
-def _translate(error: OSError, path: Path) -> DomainError:
-    if error.errno in _FULL:
+def _to_domain_error(error: OSError, path: Path) -> DomainError:
+    if error.errno in _DISK_FULL_ERRNOS:
         message = f"no space left to write {path}"
         return StorageFullError(message, "free some space or choose another disk")
     reason = error.strerror or str(error)

@@ -9,22 +9,22 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-LIMIT = (1 << 31) - 1
+MAX_BYTES_WITHOUT_ZIP64 = (1 << 31) - 1
 """Maximum size or offset in bytes without ZIP64; below 4 GiB, since some programs read 32 bits as signed."""
 
-MOST_ENTRIES = (1 << 16) - 1
+MAX_ENTRIES_WITHOUT_ZIP64 = (1 << 16) - 1
 """Maximum number of entries without ZIP64."""
 
-LONGEST_NAME = (1 << 16) - 1
+MAX_NAME_BYTES = (1 << 16) - 1
 """Maximum length of an entry name in bytes."""
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _DIRECTORY_RECORD = struct.Struct("<4s4B4H3L5H2L")
-_LONG_END = struct.Struct("<4sQ2H2L4Q")
-_LONG_END_LOCATOR = struct.Struct("<4sLQL")
+_ZIP64_END = struct.Struct("<4sQ2H2L4Q")
+_ZIP64_END_LOCATOR = struct.Struct("<4sLQL")
 _END = struct.Struct("<4s4H2LH")
 
-_VERSION, _LONG_VERSION = 20, 45
+_VERSION, _ZIP64_VERSION = 20, 45
 _UNIX = 3
 _READABLE_BY_ALL = 0o644 << 16
 _UTF_8 = 0x800
@@ -32,12 +32,12 @@ _STORED = 0
 # The earliest time that ZIP can store. A real one would make every archive different and reveal the time
 # of the run.
 _TIME, _DATE = 0, 1 << 5 | 1
-_ELSEWHERE = 0xFFFFFFFF
-_LONG_FIELD = 1
+_IN_ZIP64_FIELD = 0xFFFFFFFF
+_ZIP64_FIELD_ID = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ZipEntry:
     """Entry of an archive.
 
     Attributes:
@@ -45,7 +45,7 @@ class Entry:
         offset: start of its local header, in bytes from the start of the archive.
         size: size of its content in bytes.
         crc: CRC-32 of its content.
-        is_long: True if its local header has a 64-bit size field (ZIP64). This is so if the size needs it,
+        is_zip64: True if its local header has a 64-bit size field (ZIP64). This is so if the size needs it,
             or was not known when the header was written.
     """
 
@@ -53,37 +53,37 @@ class Entry:
     offset: int
     size: int
     crc: int
-    is_long: bool
+    is_zip64: bool
 
     @property
-    def start(self) -> int:
+    def content_start(self) -> int:
         """Start of its content, in bytes from the start of the archive."""
         return self.offset + len(local_header(self))
 
 
-def local_header(entry: Entry) -> bytes:
+def local_header(entry: ZipEntry) -> bytes:
     """Return the local header, which precedes an entry's content."""
-    name, flags = _encoded(entry.name)
+    name, flags = _encode_name(entry.name)
     extra, size, version = b"", entry.size, _VERSION
-    if entry.is_long:
-        extra, size, version = _long_field(entry.size, entry.size), _ELSEWHERE, _LONG_VERSION
+    if entry.is_zip64:
+        extra, size, version = _zip64_field(entry.size, entry.size), _IN_ZIP64_FIELD, _ZIP64_VERSION
     lengths = len(name), len(extra)
     fields = (b"PK\3\4", version, flags, _STORED, _TIME, _DATE, entry.crc, size, size, *lengths)
     return _LOCAL_HEADER.pack(*fields) + name + extra
 
 
-def directory_record(entry: Entry) -> bytes:
+def directory_record(entry: ZipEntry) -> bytes:
     """Return the record of an entry in the central directory, which follows the entries."""
-    name, flags = _encoded(entry.name)
+    name, flags = _encode_name(entry.name)
     size, offset, long = entry.size, entry.offset, list[int]()
-    if size > LIMIT:
+    if size > MAX_BYTES_WITHOUT_ZIP64:
         long += [size, size]
-        size = _ELSEWHERE
-    if offset > LIMIT:
+        size = _IN_ZIP64_FIELD
+    if offset > MAX_BYTES_WITHOUT_ZIP64:
         long.append(offset)
-        offset = _ELSEWHERE
-    extra = _long_field(*long) if long else b""
-    version = _LONG_VERSION if long or entry.is_long else _VERSION
+        offset = _IN_ZIP64_FIELD
+    extra = _zip64_field(*long) if long else b""
+    version = _ZIP64_VERSION if long or entry.is_zip64 else _VERSION
     made_by = version, _UNIX, version, 0
     lengths = len(name), len(extra), 0
     stored_as = flags, _STORED, _TIME, _DATE, entry.crc
@@ -102,18 +102,18 @@ def end_of_directory(count: int, start: int, size: int) -> bytes:
         size: size of the directory in bytes.
     """
     long = b""
-    if count > MOST_ENTRIES or start > LIMIT or size > LIMIT:
-        versions = _LONG_VERSION, _LONG_VERSION
-        long = _LONG_END.pack(b"PK\6\6", _LONG_END.size - 12, *versions, 0, 0, count, count, size, start)
-        long += _LONG_END_LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
-        count, size, start = min(count, 0xFFFF), min(size, _ELSEWHERE), min(start, _ELSEWHERE)
+    if count > MAX_ENTRIES_WITHOUT_ZIP64 or start > MAX_BYTES_WITHOUT_ZIP64 or size > MAX_BYTES_WITHOUT_ZIP64:
+        versions = _ZIP64_VERSION, _ZIP64_VERSION
+        long = _ZIP64_END.pack(b"PK\6\6", _ZIP64_END.size - 12, *versions, 0, 0, count, count, size, start)
+        long += _ZIP64_END_LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
+        count, size, start = min(count, 0xFFFF), min(size, _IN_ZIP64_FIELD), min(start, _IN_ZIP64_FIELD)
     return long + _END.pack(b"PK\5\6", 0, 0, count, count, size, start, 0)
 
 
-def _long_field(*values: int) -> bytes:
-    return struct.pack(f"<2H{len(values)}Q", _LONG_FIELD, 8 * len(values), *values)
+def _zip64_field(*values: int) -> bytes:
+    return struct.pack(f"<2H{len(values)}Q", _ZIP64_FIELD_ID, 8 * len(values), *values)
 
 
-def _encoded(name: str) -> tuple[bytes, int]:
+def _encode_name(name: str) -> tuple[bytes, int]:
     """Return the encoded name, and the general purpose flags that state its encoding."""
     return (name.encode(), 0) if name.isascii() else (name.encode(), _UTF_8)

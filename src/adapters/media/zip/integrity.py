@@ -14,19 +14,19 @@ from typing import IO
 from zipfile import ZipInfo
 
 from framecloak.adapters.media.zip.format import (
-    LIMIT,
-    LONGEST_NAME,
-    Entry,
+    MAX_BYTES_WITHOUT_ZIP64,
+    MAX_NAME_BYTES,
+    ZipEntry,
     directory_record,
     end_of_directory,
     local_header,
 )
-from framecloak.domain.ports.archives import Misfit
+from framecloak.domain.ports.archives import ForeignContent
 
 _ARCHIVE = "the archive"
 
 
-def misfits(file: IO[bytes], listed: Sequence[ZipInfo]) -> Iterator[Misfit]:
+def find_foreign_content(file: IO[bytes], listed: Sequence[ZipInfo]) -> Iterator[ForeignContent]:
     """Yield everything in an archive that Framecloak would not have written.
 
     The contents of entries are not read here. Their stored CRC is checked, and readers compare it with the
@@ -44,18 +44,18 @@ def misfits(file: IO[bytes], listed: Sequence[ZipInfo]) -> Iterator[Misfit]:
     """
     total = file.seek(0, os.SEEK_END)
     end = 0
-    entries: list[Entry] = []
+    entries: list[ZipEntry] = []
     rewritten: list[str] = []
     for info in listed:
         name, start = info.filename, info.header_offset
-        if not 0 <= start <= start + info.file_size <= total or len(name.encode()) > LONGEST_NAME:
-            yield Misfit(name, "the directory gives an impossible position, size or name for it")
+        if not 0 <= start <= start + info.file_size <= total or len(name.encode()) > MAX_NAME_BYTES:
+            yield ForeignContent(name, "the directory gives an impossible position, size or name for it")
             return
         if start > end:
-            yield Misfit(name, f"there are {start - end} bytes before it that belong to no entry")
+            yield ForeignContent(name, f"there are {start - end} bytes before it that belong to no entry")
         elif start < end:
-            yield Misfit(name, "it overlaps the entry before it")
-        forms = _forms(info)
+            yield ForeignContent(name, "it overlaps the entry before it")
+        forms = _possible_entries(info)
         file.seek(start)
         header = file.read(max(len(local_header(form)) for form in forms))
         entry = next((form for form in forms if header.startswith(local_header(form))), None)
@@ -63,24 +63,26 @@ def misfits(file: IO[bytes], listed: Sequence[ZipInfo]) -> Iterator[Misfit]:
             rewritten.append(name)
             entry = forms[0]
         entries.append(entry)
-        end = entry.start + entry.size
+        end = entry.content_start + entry.size
     if rewritten:
         more = f", nor are those of {len(rewritten) - 1} more" if len(rewritten) > 1 else ""
-        yield Misfit(rewritten[0], f"its header is not as Framecloak writes it{more}")
-    yield from _directory(file, entries, end, total)
+        yield ForeignContent(rewritten[0], f"its header is not as Framecloak writes it{more}")
+    yield from _check_directory(file, entries, end, total)
 
 
-def _forms(listed: ZipInfo) -> list[Entry]:
+def _possible_entries(listed: ZipInfo) -> list[ZipEntry]:
     """Return the forms in which Framecloak may have written an entry.
 
     An entry whose size was not known in advance has a ZIP64 header, whatever its size is.
     """
     fields = listed.filename, listed.header_offset, listed.file_size, listed.CRC
-    long = Entry(*fields, is_long=True)
-    return [long] if listed.file_size > LIMIT else [Entry(*fields, is_long=False), long]
+    long = ZipEntry(*fields, is_zip64=True)
+    return [long] if listed.file_size > MAX_BYTES_WITHOUT_ZIP64 else [ZipEntry(*fields, is_zip64=False), long]
 
 
-def _directory(file: IO[bytes], entries: Sequence[Entry], start: int, total: int) -> Iterator[Misfit]:
+def _check_directory(
+    file: IO[bytes], entries: Sequence[ZipEntry], start: int, total: int
+) -> Iterator[ForeignContent]:
     """Compare the directory, which must start where the last entry ends."""
     file.seek(start)
     size, mismatch = 0, None
@@ -94,6 +96,6 @@ def _directory(file: IO[bytes], entries: Sequence[Entry], start: int, total: int
         mismatch = _ARCHIVE
     surplus = total - start - size - len(end)
     if surplus > 0:
-        yield Misfit(_ARCHIVE, f"it holds {surplus} bytes that belong to no entry")
+        yield ForeignContent(_ARCHIVE, f"it holds {surplus} bytes that belong to no entry")
     elif mismatch is not None:
-        yield Misfit(mismatch, "its part of the ZIP directory is not as Framecloak writes it")
+        yield ForeignContent(mismatch, "its part of the ZIP directory is not as Framecloak writes it")

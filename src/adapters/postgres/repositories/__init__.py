@@ -1,1 +1,1 @@
-"""repositories."""
+"""Repositories in PostgreSQL; each implements a port of ``domain/ports/repositories``."""

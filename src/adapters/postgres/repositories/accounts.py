@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
+from framecloak.adapters.postgres.connection import Connection, Record, searchable_id, searchable_text
 from framecloak.adapters.postgres.tables.accounts import ApiKeyRow, SessionRow, UsedRefreshTokenRow, UserRow
 from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
 from framecloak.domain.model.accounts import ApiKey, Role, Session, User
@@ -37,7 +37,7 @@ _API_KEY = (
 # Built once, because one of these statements runs with every authenticated request.
 _USER_BY_ID: Select[*tuple[Any, ...]] = select(*_USER).where(UserRow.id == bindparam("user_id"))
 # FOR NO KEY UPDATE: transactions that add rows referring to the account need not wait.
-_USER_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
+_USER_BY_ID_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
 _USER_BY_SESSION: Select[*tuple[Any, ...]] = (
     select(*_USER)
     .join(SessionRow, SessionRow.user_id == UserRow.id)
@@ -53,7 +53,7 @@ _USER_BY_API_KEY: Select[*tuple[Any, ...]] = (
 )
 
 
-class Users:
+class PostgresUserRepository:
     """Postgres repository of accounts; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -71,14 +71,16 @@ class Users:
 
     async def get(self, user_id: int) -> User:
         """See the port."""
-        row = (await self._connection.execute(_USER_BY_ID, {"user_id": row_id(user_id)})).one_or_none()
+        row = (await self._connection.execute(_USER_BY_ID, {"user_id": searchable_id(user_id)})).one_or_none()
         if row is None:
             raise UserNotFoundError(f"there is no account {user_id}")
         return _user(row)
 
     async def lock(self, user_id: int) -> User:
         """See the port."""
-        row = (await self._connection.execute(_USER_LOCKED, {"user_id": row_id(user_id)})).one_or_none()
+        row = (
+            await self._connection.execute(_USER_BY_ID_LOCKED, {"user_id": searchable_id(user_id)})
+        ).one_or_none()
         if row is None:
             raise UserNotFoundError(f"there is no account {user_id}")
         return _user(row)
@@ -94,9 +96,11 @@ class Users:
         )
         return len((await self._connection.execute(statement)).all())
 
-    async def by_name(self, username: str) -> User | None:
+    async def find_by_name(self, username: str) -> User | None:
         """See the port."""
-        statement = select(*_USER).where(func.lower(UserRow.username) == func.lower(row_name(username)))
+        statement = select(*_USER).where(
+            func.lower(UserRow.username) == func.lower(searchable_text(username))
+        )
         row = (await self._connection.execute(statement)).one_or_none()
         return _user(row) if row else None
 
@@ -115,12 +119,12 @@ class Users:
             "disabled": user.disabled,
             "token_generation": user.token_generation,
         }
-        statement = update(UserRow).where(UserRow.id == row_id(user.id)).values(changes)
+        statement = update(UserRow).where(UserRow.id == searchable_id(user.id)).values(changes)
         if not (await self._connection.execute(statement)).rowcount:
             raise UserNotFoundError(f"there is no account {user.id}")
 
 
-class Sessions:
+class PostgresSessionRepository:
     """Postgres repository of browser sessions; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -135,7 +139,7 @@ class Sessions:
         }
         await self._connection.execute(insert(SessionRow).values(values))
 
-    async def find(self, digest: bytes, now: datetime) -> User | None:
+    async def find_user(self, digest: bytes, now: datetime) -> User | None:
         """See the port."""
         found = await self._connection.execute(_USER_BY_SESSION, {"digest": digest, "now": now})
         row = found.one_or_none()
@@ -145,7 +149,7 @@ class Sessions:
         """See the port."""
         await self._connection.execute(delete(SessionRow).where(SessionRow.digest == digest))
 
-    async def remove_of(self, user_id: int) -> None:
+    async def remove_all_of_user(self, user_id: int) -> None:
         """See the port."""
         await self._connection.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
 
@@ -155,13 +159,13 @@ class Sessions:
         return (await self._connection.execute(statement)).rowcount
 
 
-class RefreshTokens:
+class PostgresRefreshTokenRepository:
     """Postgres repository of used refresh tokens; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+    async def mark_used(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
         """See the port."""
         values = {"digest": digest, "user_id": user_id, "expires_at": expires_at}
         # A second transaction waits until the first has committed, then conflicts with its row.
@@ -174,7 +178,7 @@ class RefreshTokens:
         return (await self._connection.execute(statement)).rowcount
 
 
-class ApiKeys:
+class PostgresApiKeyRepository:
     """Postgres repository of API keys; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -218,7 +222,9 @@ class ApiKeys:
 
     async def remove(self, key_id: int, user_id: int) -> ApiKey:
         """See the port."""
-        statement = delete(ApiKeyRow).where(ApiKeyRow.id == row_id(key_id), ApiKeyRow.user_id == user_id)
+        statement = delete(ApiKeyRow).where(
+            ApiKeyRow.id == searchable_id(key_id), ApiKeyRow.user_id == user_id
+        )
         row = (await self._connection.execute(statement.returning(*_API_KEY))).one_or_none()
         if row is None:
             raise ApiKeyNotFoundError(f"there is no API key {key_id}")

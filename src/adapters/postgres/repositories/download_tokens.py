@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from framecloak.adapters.postgres.connection import Connection
-from framecloak.adapters.postgres.rows.requests import REQUEST, request_of
+from framecloak.adapters.postgres.rows.requests import REQUEST_COLUMNS, request_from_row
 from framecloak.adapters.postgres.tables.requests import DownloadTokenRow, RequestRow
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken
 from framecloak.domain.errors import DomainError, TokenExpiredError, TokenNotFoundError, TokenUsedError
 
 
-class DownloadTokens:
+class PostgresDownloadTokenRepository:
     """Postgres repository of download tokens; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -32,25 +32,25 @@ class DownloadTokens:
 
     async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         """See the port."""
-        statement = select(*REQUEST).where(_is(digest, request_id), _is_good(now))
+        statement = select(*REQUEST_COLUMNS).where(_is_token(digest, request_id), _is_valid(now))
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
-            raise await self._refusal(digest, request_id)
-        return request_of(row)
+            raise await self._rejection(digest, request_id)
+        return request_from_row(row)
 
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         """See the port."""
         # Concurrent callers are serialised by the row lock; all but the first find the token used.
         statement = (
             update(DownloadTokenRow)
-            .where(_is(digest, request_id), _is_good(now))
+            .where(_is_token(digest, request_id), _is_valid(now))
             .values(used_at=now)
-            .returning(*REQUEST)
+            .returning(*REQUEST_COLUMNS)
         )
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
-            raise await self._refusal(digest, request_id)
-        return request_of(row)
+            raise await self._rejection(digest, request_id)
+        return request_from_row(row)
 
     async def remove_without_result(self) -> int:
         """See the port."""
@@ -59,9 +59,9 @@ class DownloadTokens:
         )
         return (await self._connection.execute(statement)).rowcount
 
-    async def _refusal(self, digest: bytes, request_id: UUID) -> DomainError:
+    async def _rejection(self, digest: bytes, request_id: UUID) -> DomainError:
         """Return the error that explains why a token is not valid."""
-        reason = select(DownloadTokenRow.used_at).where(_is(digest, request_id))
+        reason = select(DownloadTokenRow.used_at).where(_is_token(digest, request_id))
         token = (await self._connection.execute(reason)).one_or_none()
         if token is None:
             return TokenNotFoundError("there is no such download link", "ask for a new one")
@@ -70,11 +70,11 @@ class DownloadTokens:
         return TokenExpiredError("the download link has expired", "ask for a new one")
 
 
-def _is(digest: bytes, request_id: UUID) -> ColumnElement[bool]:
+def _is_token(digest: bytes, request_id: UUID) -> ColumnElement[bool]:
     return and_(DownloadTokenRow.digest == digest, DownloadTokenRow.request_id == request_id)
 
 
-def _is_good(now: datetime) -> ColumnElement[bool]:
+def _is_valid(now: datetime) -> ColumnElement[bool]:
     """Return the condition for valid tokens, including the join with their requests."""
     return and_(
         RequestRow.id == DownloadTokenRow.request_id,

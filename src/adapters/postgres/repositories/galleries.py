@@ -22,50 +22,60 @@ from sqlalchemy import (
 
 from framecloak.adapters.postgres.connection import Connection, Record
 from framecloak.adapters.postgres.rows.galleries import (
-    FACE,
-    GALLERY,
-    face_of,
-    gallery_of,
+    FACE_COLUMNS,
+    GALLERY_COLUMNS,
+    encrypted_values,
+    face_from_row,
+    gallery_from_row,
     gallery_values,
-    sealed_values,
-    vectors_of,
+    vectors_from_rows,
 )
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
-from framecloak.adapters.postgres.vector_search.search import search
+from framecloak.adapters.postgres.vector_search.search import nearest_faces
 from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.ports.repositories.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery, RotatedQuery
 from framecloak.domain.ports.repositories.paging import Page
 
 
-class Galleries:
+class PostgresGalleryRepository:
     """Postgres repository of galleries; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, gallery: SealedGallery) -> None:
+    async def add(self, gallery: EncryptedGallery) -> None:
         """See the port."""
         await self._connection.execute(insert(GalleryRow).values(gallery_values(gallery)))
 
-    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> EncryptedGallery:
         """See the port."""
-        statement = select(*GALLERY).where(GalleryRow.id == gallery_id, _is_there_for(principal, now))
-        return _found(gallery_id, (await self._connection.execute(statement)).one_or_none())
+        statement = select(*GALLERY_COLUMNS).where(
+            GalleryRow.id == gallery_id, _is_visible_to(principal, now)
+        )
+        return _gallery_or_raise(gallery_id, (await self._connection.execute(statement)).one_or_none())
 
-    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> EncryptedGallery:
         """See the port."""
-        statement = select(*GALLERY).where(GalleryRow.id == gallery_id, _is_there_for(principal, now))
-        return _found(gallery_id, (await self._connection.execute(statement.with_for_update())).one_or_none())
+        statement = select(*GALLERY_COLUMNS).where(
+            GalleryRow.id == gallery_id, _is_visible_to(principal, now)
+        )
+        return _gallery_or_raise(
+            gallery_id, (await self._connection.execute(statement.with_for_update())).one_or_none()
+        )
 
-    async def list(self, principal: Principal, now: datetime, limit: int, offset: int) -> Page[SealedGallery]:
+    async def list(
+        self, principal: Principal, now: datetime, limit: int, offset: int
+    ) -> Page[EncryptedGallery]:
         """See the port."""
-        is_visible = _is_there_for(principal, now)
-        statement = select(*GALLERY).where(is_visible).order_by(GalleryRow.created_at.desc(), GalleryRow.id)
+        is_visible = _is_visible_to(principal, now)
+        statement = (
+            select(*GALLERY_COLUMNS).where(is_visible).order_by(GalleryRow.created_at.desc(), GalleryRow.id)
+        )
         rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
         total = await self._connection.execute(select(func.count()).select_from(GalleryRow).where(is_visible))
-        return Page([gallery_of(row) for row in rows], total.scalar_one())
+        return Page([gallery_from_row(row) for row in rows], total.scalar_one())
 
     async def remove(self, gallery_id: UUID) -> None:
         """See the port."""
@@ -76,27 +86,29 @@ class Galleries:
         statement = delete(GalleryRow).where(GalleryRow.expires_at <= now).returning(GalleryRow.id)
         return list((await self._connection.execute(statement)).scalars())
 
-    async def larger_than(self, faces: int) -> Sequence[SealedGallery]:
+    async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
         """See the port."""
-        statement = select(*GALLERY).where(GalleryRow.face_count > faces).order_by(GalleryRow.created_at)
-        return [gallery_of(row) for row in await self._connection.execute(statement)]
+        statement = (
+            select(*GALLERY_COLUMNS).where(GalleryRow.face_count > faces).order_by(GalleryRow.created_at)
+        )
+        return [gallery_from_row(row) for row in await self._connection.execute(statement)]
 
     async def set_indexed(self, gallery_id: UUID, *, indexed: bool) -> None:
         """See the port."""
         statement = update(GalleryRow).where(GalleryRow.id == gallery_id).values(indexed=indexed)
         await self._connection.execute(statement)
 
-    async def under_other_keys(self, key_id: str, limit: int) -> Sequence[SealedGallery]:
+    async def with_outdated_keys(self, key_id: str, limit: int) -> Sequence[EncryptedGallery]:
         """See the port."""
         statement = (
-            select(*GALLERY)
+            select(*GALLERY_COLUMNS)
             .where(or_(GalleryRow.key_id != key_id, GalleryRow.old_key_id.is_not(None)))
             .order_by(GalleryRow.created_at, GalleryRow.id)
             .limit(limit)
         )
-        return [gallery_of(row) for row in await self._connection.execute(statement)]
+        return [gallery_from_row(row) for row in await self._connection.execute(statement)]
 
-    async def rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
+    async def begin_rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
         """See the port."""
         is_settled = and_(GalleryRow.old_key_id.is_(None), GalleryRow.key_id != key_id)
         values = {"name": name, "key_id": key_id, "old_key_id": GalleryRow.key_id}
@@ -113,13 +125,13 @@ class Galleries:
         return bool((await self._connection.execute(statement)).rowcount)
 
 
-class GalleryFaces:
+class PostgresGalleryFaceRepository:
     """Postgres repository of enrolled faces; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+    async def add(self, faces: Sequence[EncryptedFace], vectors: FloatArray) -> None:
         """See the port."""
         gallery_id = faces[0].gallery_id
         rows = [
@@ -128,85 +140,89 @@ class GalleryFaces:
                 "gallery_id": face.gallery_id,
                 "created_at": face.created_at,
                 "vector": vector,
-                **sealed_values(face),
+                **encrypted_values(face),
             }
             for face, vector in zip(faces, vectors.tolist(), strict=True)
         ]
         gone = {"fk_gallery_faces_gallery_id_galleries": _no_gallery(gallery_id)}
         await self._connection.execute(insert(GalleryFaceRow), rows, violations=gone)
-        await self._count(gallery_id, len(faces))
+        await self._change_count(gallery_id, len(faces))
 
-    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[SealedFace]:
+    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[EncryptedFace]:
         """See the port."""
         is_enrolled = GalleryFaceRow.gallery_id == gallery_id
-        statement = select(*FACE).where(is_enrolled).order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
+        statement = (
+            select(*FACE_COLUMNS).where(is_enrolled).order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
+        )
         rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
         total = select(GalleryRow.face_count).where(GalleryRow.id == gallery_id)
         count = (await self._connection.execute(total)).scalar_one_or_none()
-        return Page([face_of(row) for row in rows], count or 0)
+        return Page([face_from_row(row) for row in rows], count or 0)
 
-    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+    async def first_with_vectors(
+        self, gallery_id: UUID, limit: int
+    ) -> tuple[Sequence[EncryptedFace], FloatArray]:
         """See the port."""
         statement = (
-            select(*FACE, GalleryFaceRow.vector)
+            select(*FACE_COLUMNS, GalleryFaceRow.vector)
             .where(GalleryFaceRow.gallery_id == gallery_id)
             .order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
             .limit(limit)
         )
         rows = (await self._connection.execute(statement)).all()
-        return [face_of(row[:-1]) for row in rows], vectors_of([row[-1] for row in rows])
+        return [face_from_row(row[:-1]) for row in rows], vectors_from_rows([row[-1] for row in rows])
 
     async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
         """See the port."""
         matches = and_(GalleryFaceRow.id == face_id, GalleryFaceRow.gallery_id == gallery_id)
         if not (await self._connection.execute(delete(GalleryFaceRow).where(matches))).rowcount:
             raise GalleryFaceNotFoundError(f"gallery {gallery_id} has no face {face_id}")
-        await self._count(gallery_id, -1)
+        await self._change_count(gallery_id, -1)
 
     async def search(
-        self, gallery: SealedGallery, query: Query, threshold: float, top_k: int
-    ) -> Sequence[tuple[SealedFace, float]]:
+        self, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
+    ) -> Sequence[tuple[EncryptedFace, float]]:
         """See the port."""
-        return await search(self._connection, gallery, query, threshold, top_k)
+        return await nearest_faces(self._connection, gallery, query, threshold, top_k)
 
-    async def take_under_other_keys(
+    async def lock_with_outdated_keys(
         self, gallery_id: UUID, key_id: str, limit: int
-    ) -> tuple[Sequence[SealedFace], FloatArray]:
+    ) -> tuple[Sequence[EncryptedFace], FloatArray]:
         """See the port."""
         statement = (
-            select(*FACE, GalleryFaceRow.vector)
+            select(*FACE_COLUMNS, GalleryFaceRow.vector)
             .where(GalleryFaceRow.gallery_id == gallery_id, GalleryFaceRow.key_id != key_id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         rows = (await self._connection.execute(statement)).all()
-        return [face_of(row[:-1]) for row in rows], vectors_of([row[-1] for row in rows])
+        return [face_from_row(row[:-1]) for row in rows], vectors_from_rows([row[-1] for row in rows])
 
-    async def replace(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+    async def replace(self, faces: Sequence[EncryptedFace], vectors: FloatArray) -> None:
         """See the port."""
         statement = update(GalleryFaceRow).where(GalleryFaceRow.id == bindparam("face_id"))
         rows = [
-            {"face_id": face.id, "vector": vector, **sealed_values(face)}
+            {"face_id": face.id, "vector": vector, **encrypted_values(face)}
             for face, vector in zip(faces, vectors.tolist(), strict=True)
         ]
         await self._connection.execute(statement, rows)
 
-    async def _count(self, gallery_id: UUID, more: int) -> None:
-        values = {"face_count": GalleryRow.face_count + more}
+    async def _change_count(self, gallery_id: UUID, difference: int) -> None:
+        values = {"face_count": GalleryRow.face_count + difference}
         await self._connection.execute(update(GalleryRow).where(GalleryRow.id == gallery_id).values(values))
 
 
-def _is_there_for(principal: Principal, now: datetime) -> ColumnElement[bool]:
+def _is_visible_to(principal: Principal, now: datetime) -> ColumnElement[bool]:
     """Return the condition for galleries that have not expired and that the caller may use."""
     is_current = or_(GalleryRow.expires_at.is_(None), GalleryRow.expires_at > now)
     is_allowed = literal(True) if principal.is_admin else GalleryRow.owner_id == principal.user_id
     return and_(is_current, is_allowed)
 
 
-def _found(gallery_id: UUID, row: Record | None) -> SealedGallery:
+def _gallery_or_raise(gallery_id: UUID, row: Record | None) -> EncryptedGallery:
     if row is None:
         raise _no_gallery(gallery_id)
-    return gallery_of(row)
+    return gallery_from_row(row)
 
 
 def _no_gallery(gallery_id: UUID) -> GalleryNotFoundError:

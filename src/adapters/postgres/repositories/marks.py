@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select, update
 
-from framecloak.adapters.postgres.connection import Connection, Record, row_id
+from framecloak.adapters.postgres.connection import Connection, Record, searchable_id
 from framecloak.adapters.postgres.tables.videos import RegionRow, SegmentRow
 from framecloak.domain.errors import (
     DomainError,
@@ -37,7 +37,7 @@ _REGION = (
 )
 
 
-class Marks:
+class PostgresMarkRepository:
     """Postgres repository of marked segments and regions; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -52,14 +52,14 @@ class Marks:
             "label": label,
         }
         statement = insert(SegmentRow).values(values).returning(*_SEGMENT)
-        violations = _without_video("segments", video_id)
+        violations = _missing_video_errors("segments", video_id)
         return _segment((await self._connection.execute(statement, violations=violations)).one())
 
     async def segments(self, video_id: int) -> Sequence[MarkedSegment]:
         """See the port."""
         statement = (
             select(*_SEGMENT)
-            .where(SegmentRow.video_id == row_id(video_id))
+            .where(SegmentRow.video_id == searchable_id(video_id))
             .order_by(SegmentRow.start_frame, SegmentRow.end_frame, SegmentRow.id)
         )
         return [_segment(row) for row in await self._connection.execute(statement)]
@@ -67,11 +67,11 @@ class Marks:
     async def segment(self, video_id: int, segment_id: int) -> MarkedSegment:
         """See the port."""
         statement = select(*_SEGMENT).where(
-            SegmentRow.id == row_id(segment_id), SegmentRow.video_id == row_id(video_id)
+            SegmentRow.id == searchable_id(segment_id), SegmentRow.video_id == searchable_id(video_id)
         )
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
-            raise _no_segment(video_id, segment_id)
+            raise _segment_not_found(video_id, segment_id)
         return _segment(row)
 
     async def update_segment(self, marked: MarkedSegment) -> None:
@@ -81,18 +81,21 @@ class Marks:
             "end_frame": marked.segment.end_frame,
             "label": marked.label,
         }
-        matches = (SegmentRow.id == row_id(marked.id), SegmentRow.video_id == row_id(marked.video_id))
+        matches = (
+            SegmentRow.id == searchable_id(marked.id),
+            SegmentRow.video_id == searchable_id(marked.video_id),
+        )
         statement = update(SegmentRow).where(*matches).values(changes)
         if not (await self._connection.execute(statement)).rowcount:
-            raise _no_segment(marked.video_id, marked.id)
+            raise _segment_not_found(marked.video_id, marked.id)
 
     async def remove_segment(self, video_id: int, segment_id: int) -> None:
         """See the port."""
         statement = delete(SegmentRow).where(
-            SegmentRow.id == row_id(segment_id), SegmentRow.video_id == row_id(video_id)
+            SegmentRow.id == searchable_id(segment_id), SegmentRow.video_id == searchable_id(video_id)
         )
         if not (await self._connection.execute(statement)).rowcount:
-            raise _no_segment(video_id, segment_id)
+            raise _segment_not_found(video_id, segment_id)
 
     async def add_region(self, video_id: int, region: Region, label: str | None) -> MarkedRegion:
         """See the port."""
@@ -107,29 +110,31 @@ class Marks:
             "label": label,
         }
         statement = insert(RegionRow).values(values).returning(*_REGION)
-        violations = _without_video("regions", video_id)
+        violations = _missing_video_errors("regions", video_id)
         return _region((await self._connection.execute(statement, violations=violations)).one())
 
     async def regions(self, video_id: int) -> Sequence[MarkedRegion]:
         """See the port."""
-        statement = select(*_REGION).where(RegionRow.video_id == row_id(video_id)).order_by(RegionRow.id)
+        statement = (
+            select(*_REGION).where(RegionRow.video_id == searchable_id(video_id)).order_by(RegionRow.id)
+        )
         return [_region(row) for row in await self._connection.execute(statement)]
 
     async def remove_region(self, video_id: int, region_id: int) -> None:
         """See the port."""
         statement = delete(RegionRow).where(
-            RegionRow.id == row_id(region_id), RegionRow.video_id == row_id(video_id)
+            RegionRow.id == searchable_id(region_id), RegionRow.video_id == searchable_id(video_id)
         )
         if not (await self._connection.execute(statement)).rowcount:
             raise RegionNotFoundError(f"video {video_id} has no region {region_id}")
 
 
-def _without_video(table: str, video_id: int) -> dict[str, DomainError]:
+def _missing_video_errors(table: str, video_id: int) -> dict[str, DomainError]:
     """Return the error for a mark whose video was deleted meanwhile, by the name of the foreign key."""
     return {f"fk_{table}_video_id_videos": VideoNotFoundError(f"there is no video {video_id}")}
 
 
-def _no_segment(video_id: int, segment_id: int) -> SegmentNotFoundError:
+def _segment_not_found(video_id: int, segment_id: int) -> SegmentNotFoundError:
     return SegmentNotFoundError(f"video {video_id} has no segment {segment_id}")
 
 

@@ -12,41 +12,46 @@ from uuid import UUID, uuid4
 from sqlalchemy import Boolean, ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from framecloak.adapters.postgres.connection import Connection, row_id
-from framecloak.adapters.postgres.repositories.webhooks import Notices
+from framecloak.adapters.postgres.connection import Connection, searchable_id
+from framecloak.adapters.postgres.repositories.webhooks import PostgresNoticeRepository
 from framecloak.adapters.postgres.rows import snapshots
-from framecloak.adapters.postgres.rows.requests import REQUEST, identity_values, region_row, request_of
+from framecloak.adapters.postgres.rows.requests import (
+    REQUEST_COLUMNS,
+    identity_values,
+    region_values,
+    request_from_row,
+)
 from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Snapshot, Status
-from framecloak.domain.anonymization.model.throughput import Pace, Workload
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status, WorkSpec
+from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Page, RequestFilter
 
 _IS_UNFINISHED = RequestRow.completed_at.is_(None)
-_WORKLOAD = (
+_WORKLOAD_COLUMNS = (
     RequestRow.level,
     RequestRow.verify,
     RequestRow.output_format,
     RequestRow.based_on_request_id.is_not(None),
 )
 # Built once, because clients that wait for a result poll this query.
-_VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST).where(
+_VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST_COLUMNS).where(
     RequestRow.id == bindparam("request_id"),
     or_(bindparam("is_admin", type_=Boolean), RequestRow.user_id == bindparam("user_id")),
 )
 
 
-class Requests:
+class PostgresRequestRepository:
     """Postgres repository of anonymisation requests; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(
-        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
+        self, user_id: int, order: RequestSpec, snapshot: WorkSpec, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         """See the port."""
         key, digest = idempotency or (None, None)
@@ -65,7 +70,7 @@ class Requests:
             "verify": order.verify,
             "priority": order.priority,
             "webhook_url": order.webhook_url,
-            "keep_text": [region_row(region) for region in order.keep_text],
+            "keep_text": [region_values(region) for region in order.keep_text],
             "based_on_request_id": order.based_on.request_id if order.based_on else None,
             "based_on_manifest": order.based_on.manifest_sha256 if order.based_on else None,
             "based_on_signature": order.based_on.signature if order.based_on else None,
@@ -81,7 +86,7 @@ class Requests:
             insert(RequestRow)
             .values(values)
             .on_conflict_do_nothing(constraint="uq_requests_idempotency_key")
-            .returning(*REQUEST)
+            .returning(*REQUEST_COLUMNS)
         )
         gone = VideoNotFoundError(f"there is no video {order.video_id}")
         while True:
@@ -90,20 +95,20 @@ class Requests:
             )
             row = added.one_or_none()
             if row is not None:
-                request = request_of(row)
+                request = request_from_row(row)
                 await snapshots.add(self._connection, request.id, snapshot)
                 return request, True
             # Only a row with the same key conflicts. It may vanish before it is read, hence the loop.
-            earlier = await self.submitted_before(user_id, idempotency) if idempotency else None
+            earlier = await self.find_by_idempotency_key(user_id, idempotency) if idempotency else None
             if earlier is not None:
                 return earlier, False
 
-    async def submitted_before(
+    async def find_by_idempotency_key(
         self, user_id: int, idempotency: tuple[str, bytes]
     ) -> AnonymizationRequest | None:
         """See the port."""
         key, digest = idempotency
-        statement = select(*REQUEST, RequestRow.order_digest).where(
+        statement = select(*REQUEST_COLUMNS, RequestRow.order_digest).where(
             RequestRow.user_id == user_id, RequestRow.idempotency_key == key
         )
         row = (await self._connection.execute(statement)).one_or_none()
@@ -114,9 +119,9 @@ class Requests:
             raise IdempotencyConflictError(
                 "the idempotency key was used for a different request", "use a new key for a new request"
             )
-        return request_of(request)
+        return request_from_row(request)
 
-    async def snapshot(self, request_id: UUID) -> Snapshot:
+    async def snapshot(self, request_id: UUID) -> WorkSpec:
         """See the port."""
         return await snapshots.get(self._connection, request_id)
 
@@ -130,15 +135,15 @@ class Requests:
         row = (await self._connection.execute(_VISIBLE_BY_ID, parameters)).one_or_none()
         if row is None:
             raise RequestNotFoundError(f"there is no request {request_id}")
-        return request_of(row)
+        return request_from_row(row)
 
     async def list(
-        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+        self, principal: Principal, criteria: RequestFilter, limit: int, offset: int
     ) -> Page[AnonymizationRequest]:
         """See the port."""
-        conditions = _conditions(principal, wanted)
+        conditions = _conditions(principal, criteria)
         statement = (
-            select(*REQUEST)
+            select(*REQUEST_COLUMNS)
             .where(*conditions)
             .order_by(RequestRow.created_at.desc(), RequestRow.id)
             .limit(limit)
@@ -147,7 +152,7 @@ class Requests:
         rows = (await self._connection.execute(statement)).all()
         counting = select(func.count()).select_from(RequestRow).where(*conditions)
         total = (await self._connection.execute(counting)).scalar_one()
-        return Page([request_of(row) for row in rows], total)
+        return Page([request_from_row(row) for row in rows], total)
 
     async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
         """See the port."""
@@ -155,10 +160,10 @@ class Requests:
             update(RequestRow)
             .where(RequestRow.id == request_id, RequestRow.status == Status.PENDING)
             .values(status=Status.PROCESSING, admitted_at=now, started_at=now)
-            .returning(*REQUEST)
+            .returning(*REQUEST_COLUMNS)
         )
         row = (await self._connection.execute(statement)).one_or_none()
-        return request_of(row) if row else None
+        return request_from_row(row) if row else None
 
     async def finish(
         self,
@@ -192,7 +197,7 @@ class Requests:
         for table in (SliceRow, RequestBoxesRow):
             await self._connection.execute(delete(table).where(table.request_id == request_id))
         if row.webhook_url is not None:
-            await Notices(self._connection).add(request_id, row.webhook_url, now)
+            await PostgresNoticeRepository(self._connection).add(request_id, row.webhook_url, now)
         return True
 
     async def counts(self) -> Mapping[Status, int]:
@@ -201,21 +206,26 @@ class Requests:
         rows = await self._connection.execute(statement)
         return dict.fromkeys(Status, 0) | {Status(status): count for status, count in rows}
 
-    async def paces(self, last: int) -> Sequence[Pace]:
+    async def paces(self, limit: int) -> Sequence[RequestDuration]:
         """See the port."""
         statement = (
-            select(*_WORKLOAD, RequestRow.total_frames, RequestRow.completed_at - RequestRow.started_at)
+            select(
+                *_WORKLOAD_COLUMNS, RequestRow.total_frames, RequestRow.completed_at - RequestRow.started_at
+            )
             .where(RequestRow.status == Status.COMPLETED, RequestRow.started_at.is_not(None))
             .order_by(RequestRow.completed_at.desc())
-            .limit(last)
+            .limit(limit)
         )
         rows = await self._connection.execute(statement)
-        return [Pace(_workload(*kind), frames, duration.total_seconds()) for *kind, frames, duration in rows]
+        return [
+            RequestDuration(_workload(*kind), frames, duration.total_seconds())
+            for *kind, frames, duration in rows
+        ]
 
-    async def frames_waiting(self) -> Mapping[Workload, int]:
+    async def pending_frames(self) -> Mapping[Workload, int]:
         """See the port."""
         left = func.sum(RequestRow.total_frames - RequestRow.processed_frames)
-        statement = select(*_WORKLOAD, left).where(_IS_UNFINISHED).group_by(*_WORKLOAD)
+        statement = select(*_WORKLOAD_COLUMNS, left).where(_IS_UNFINISHED).group_by(*_WORKLOAD_COLUMNS)
         rows = await self._connection.execute(statement)
         frames_by_workload = Counter[Workload]()
         for *kind, frames in rows:
@@ -223,7 +233,7 @@ class Requests:
             frames_by_workload[_workload(*kind)] += int(frames)
         return frames_by_workload
 
-    async def waiting_since(self) -> datetime | None:
+    async def oldest_pending_since(self) -> datetime | None:
         """See the port."""
         # The second condition selects the partial index; without it, all requests would be scanned.
         is_waiting = and_(RequestRow.status == Status.PENDING, _IS_UNFINISHED)
@@ -236,12 +246,12 @@ class Requests:
         statement = select(func.coalesce(func.sum(RequestRow.result_bytes), 0))
         return int((await self._connection.execute(statement)).scalar_one())
 
-    async def frames_done(self) -> int:
+    async def processed_frames(self) -> int:
         """See the port."""
         statement = select(func.coalesce(func.sum(RequestRow.processed_frames), 0))
         return int((await self._connection.execute(statement)).scalar_one())
 
-    async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
+    async def results_completed_before(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """See the port."""
         is_old = and_(RequestRow.status == Status.COMPLETED, RequestRow.completed_at < moment)
         statement = select(RequestRow.id, RequestRow.result_key).where(
@@ -255,28 +265,28 @@ class Requests:
         statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), is_needed)
         return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
 
-    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+    async def finished_or_missing(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
         """See the port."""
         statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), _IS_UNFINISHED)
         return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
 
-    async def forget_result(self, request_id: UUID) -> None:
+    async def clear_result(self, request_id: UUID) -> None:
         """See the port."""
         cleared = {"result_key": None, "result_bytes": None}
         await self._connection.execute(update(RequestRow).where(RequestRow.id == request_id).values(cleared))
 
 
-def _conditions(principal: Principal, wanted: RequestFilter) -> list[ColumnElement[bool]]:
+def _conditions(principal: Principal, criteria: RequestFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if not principal.is_admin:
         conditions.append(RequestRow.user_id == principal.user_id)
-    if wanted.video_id is not None:
-        conditions.append(RequestRow.video_id == row_id(wanted.video_id))
-    if wanted.status is not None:
-        conditions.append(RequestRow.status == wanted.status)
+    if criteria.video_id is not None:
+        conditions.append(RequestRow.video_id == searchable_id(criteria.video_id))
+    if criteria.status is not None:
+        conditions.append(RequestRow.status == criteria.status)
     return conditions
 
 
 def _workload(level: str, verify: str, output_format: str, is_render: bool) -> Workload:
-    is_film = OutputFormat(output_format).is_film
+    is_film = OutputFormat(output_format).is_video
     return Workload(Level(level), Verify(verify), is_film, is_render=is_render)

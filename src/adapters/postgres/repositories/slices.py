@@ -15,10 +15,16 @@ from sqlalchemy import TextClause, insert, text
 from framecloak.adapters.postgres.connection import Connection
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.request import Priority
-from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
+from framecloak.domain.anonymization.model.slices import (
+    FinishedSlice,
+    Lease,
+    LeaseState,
+    PendingWork,
+    SliceKind,
+)
 from framecloak.domain.model.segments import Segment
 
-_DISPATCHING = 7_203_518_264
+_DISPATCH_LOCK_KEY = 7_203_518_264
 """Key of the advisory lock that admits one dispatcher at a time; arbitrary, but unique in the database."""
 
 _IS_READY = """
@@ -36,7 +42,7 @@ _LOCK_REQUEST = text(
     f"SELECT {_IN_WORK} FROM requests WHERE id = :request_id FOR NO KEY UPDATE"  # noqa: S608 -- constants
 )
 
-_ADMIT = text(
+_START_REQUESTS = text(
     f"""
     WITH busy AS (
         SELECT user_id, count(*) AS requests FROM requests WHERE {_IN_WORK} GROUP BY user_id
@@ -56,7 +62,7 @@ _ADMIT = text(
     """  # noqa: S608 -- put together from constants
 )
 
-_DEMANDS = text(
+_PENDING_WORK = text(
     f"""
     SELECT requests.id, requests.user_id, requests.priority, requests.created_at,
         count(*) FILTER (WHERE {_IS_READY.replace(":request_id", "requests.id")}),
@@ -89,7 +95,7 @@ _LEASE = text(
     """  # noqa: S608 -- as above
 )
 
-_BEGUN = text(
+_MARK_PROCESSING = text(
     """
     UPDATE requests SET status = 'processing', started_at = coalesce(started_at, clock_timestamp())
     WHERE id = :request_id
@@ -155,7 +161,7 @@ _IS_FINISHED = text(
 )
 
 
-class Slices:
+class PostgresSliceRepository:
     """Postgres repository of slices; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -177,50 +183,52 @@ class Slices:
         ]
         await self._connection.execute(insert(SliceRow), rows)
 
-    async def admit_requests(self, limit: int) -> None:
+    async def start_requests(self, limit: int) -> None:
         """See the port."""
-        await self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DISPATCHING})
-        await self._connection.execute(_ADMIT, {"limit": limit, "most_of_one": max(1, limit - 1)})
+        await self._connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DISPATCH_LOCK_KEY}
+        )
+        await self._connection.execute(_START_REQUESTS, {"limit": limit, "most_of_one": max(1, limit - 1)})
 
-    async def demands(self) -> Sequence[Demand]:
+    async def pending_work(self) -> Sequence[PendingWork]:
         """See the port."""
-        rows = await self._connection.execute(_DEMANDS)
+        rows = await self._connection.execute(_PENDING_WORK)
         return [
-            Demand(request_id, user_id, Priority(priority), created_at, ready, leased)
+            PendingWork(request_id, user_id, Priority(priority), created_at, ready, leased)
             for request_id, user_id, priority, created_at, ready, leased in rows
         ]
 
-    async def ready(self, request_id: UUID) -> Sequence[int]:
+    async def ready_numbers(self, request_id: UUID) -> Sequence[int]:
         """See the port."""
         return list((await self._connection.execute(_READY, {"request_id": request_id})).scalars())
 
-    async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
+    async def lease(self, request_id: UUID, number: int, owner: str, ttl: timedelta) -> Lease | None:
         """See the port."""
-        if not await self._locked_in_work(request_id):
+        if not await self._lock_request(request_id):
             return None
-        values = {"request_id": request_id, "number": number, "owner": owner, "lasts": lasts}
+        values = {"request_id": request_id, "number": number, "owner": owner, "lasts": ttl}
         row = (await self._connection.execute(_LEASE, values)).one_or_none()
         if row is None:
             return None
-        await self._connection.execute(_BEGUN, {"request_id": request_id})
+        await self._connection.execute(_MARK_PROCESSING, {"request_id": request_id})
         kind, start_frame, end_frame, attempt, failures, recovered = row
         segment = Segment(start_frame, end_frame)
         return Lease(request_id, number, SliceKind(kind), segment, owner, attempt, failures, recovered)
 
-    async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
+    async def renew(self, lease: Lease, ttl: timedelta, processed_frames: int) -> LeaseState:
         """See the port."""
-        in_work = await self._locked_in_work(lease.request_id)
-        values = {**_identity(lease), "lasts": lasts, "processed_frames": processed_frames}
-        return await self._changed(lease, in_work, _RENEW, values)
+        in_work = await self._lock_request(lease.request_id)
+        values = {**_lease_parameters(lease), "lasts": ttl, "processed_frames": processed_frames}
+        return await self._change_held(lease, in_work, _RENEW, values)
 
-    async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
+    async def finish(self, lease: Lease, blanked_frames: int) -> LeaseState:
         """See the port."""
-        in_work = await self._locked_in_work(lease.request_id)
-        values = {**_identity(lease), "blanked_frames": blanked_frames, "key": lease.key}
-        standing = await self._changed(lease, in_work, _FINISH, values)
-        if standing is Standing.LOST:
+        in_work = await self._lock_request(lease.request_id)
+        values = {**_lease_parameters(lease), "blanked_frames": blanked_frames, "key": lease.key}
+        standing = await self._change_held(lease, in_work, _FINISH, values)
+        if standing is LeaseState.LOST:
             finished = await self._connection.execute(_IS_FINISHED, values)
-            return Standing.LOST if finished.one_or_none() is None else Standing.HELD
+            return LeaseState.LOST if finished.one_or_none() is None else LeaseState.HELD
         return standing
 
     async def release(self, lease: Lease, pause: timedelta) -> None:
@@ -236,29 +244,29 @@ class Slices:
         rows = await self._connection.execute(_PARTS, {"request_id": request_id})
         return [FinishedSlice(number, key) for number, key in rows]
 
-    async def _locked_in_work(self, request_id: UUID) -> bool:
+    async def _lock_request(self, request_id: UUID) -> bool:
         """Lock the request and its slices until the transaction ends; return whether it is in work."""
         return bool((await self._connection.execute(_LOCK_REQUEST, {"request_id": request_id})).scalar())
 
-    async def _changed(
+    async def _change_held(
         self, lease: Lease, in_work: bool, statement: TextClause, values: dict[str, object]
-    ) -> Standing:
+    ) -> LeaseState:
         if not in_work:
-            return Standing.CANCELLED
+            return LeaseState.CANCELLED
         result = await self._connection.execute(statement, values)
         if result.one_or_none() is None:
-            return Standing.LOST
+            return LeaseState.LOST
         await self._connection.execute(_COUNT_FRAMES, {"request_id": lease.request_id})
-        return Standing.HELD
+        return LeaseState.HELD
 
     async def _give_back(self, lease: Lease, pause: timedelta, blame: int) -> int | None:
-        await self._locked_in_work(lease.request_id)
-        values = {**_identity(lease), "pause": pause, "blame": blame}
+        await self._lock_request(lease.request_id)
+        values = {**_lease_parameters(lease), "pause": pause, "blame": blame}
         row = (await self._connection.execute(_GIVE_BACK, values)).one_or_none()
         return None if row is None else int(row[0])
 
 
-def _identity(lease: Lease) -> dict[str, object]:
+def _lease_parameters(lease: Lease) -> dict[str, object]:
     return {
         "request_id": lease.request_id,
         "number": lease.number,

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
+from framecloak.adapters.postgres.connection import Connection, Record, searchable_id, searchable_text
 from framecloak.adapters.postgres.tables.accounts import UserRow
 from framecloak.adapters.postgres.tables.videos import FrameIndexRow, GrantRow, UploadRow, VideoRow
 from framecloak.domain.errors import (
@@ -50,7 +50,7 @@ _UPLOAD = (
 )
 
 
-class Videos:
+class PostgresVideoRepository:
     """Postgres repository of stored videos; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -66,27 +66,28 @@ class Videos:
         await self._connection.execute(insert(FrameIndexRow).values(video_id=video.id, content=frame_index))
         return video
 
-    async def get(self, video_id: int, principal: Principal, needed: GrantRole) -> Video:
+    async def get(self, video_id: int, principal: Principal, required_role: GrantRole) -> Video:
         """See the port."""
         statement = (
             select(GrantRow.role, *_VIDEO)
             .select_from(VideoRow)
             .outerjoin(GrantRow, _is_grant_to(principal))
-            .where(VideoRow.id == row_id(video_id), _is_visible_to(principal))
+            .where(VideoRow.id == searchable_id(video_id), _is_visible_to(principal))
         )
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
             raise VideoNotFoundError(f"there is no video {video_id}")
-        video = _seen(row, principal)
-        if not video.access.allows(needed):
+        video = _video_with_access(row, principal)
+        if not video.access.allows(required_role):
             raise ForbiddenError(
-                f"the role {video.access} on video {video_id} does not allow this", f"ask for {needed} rights"
+                f"the role {video.access} on video {video_id} does not allow this",
+                f"ask for {required_role} rights",
             )
         return video
 
     async def frame_index(self, video_id: int) -> bytes:
         """See the port."""
-        statement = select(FrameIndexRow.content).where(FrameIndexRow.video_id == row_id(video_id))
+        statement = select(FrameIndexRow.content).where(FrameIndexRow.video_id == searchable_id(video_id))
         content = (await self._connection.execute(statement)).scalar_one_or_none()
         if content is None:
             raise VideoNotFoundError(f"there is no video {video_id}")
@@ -107,16 +108,16 @@ class Videos:
         )
         rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
         total = await self._connection.execute(select(func.count()).select_from(visible))
-        return Page([_seen(row, principal) for row in rows], total.scalar_one())
+        return Page([_video_with_access(row, principal) for row in rows], total.scalar_one())
 
     async def stored_bytes(self) -> int:
         """See the port."""
         statement = select(func.coalesce(func.sum(VideoRow.size_bytes), 0))
         return int((await self._connection.execute(statement)).scalar_one())
 
-    async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
+    async def unreferenced_keys(self, object_keys: Sequence[str]) -> AbstractSet[str]:
         """See the port."""
-        names = [row_name(key) for key in object_keys]
+        names = [searchable_text(key) for key in object_keys]
         statement = select(VideoRow.object_key).where(VideoRow.object_key.in_(names))
         return {*object_keys} - {*(await self._connection.execute(statement)).scalars()}
 
@@ -125,11 +126,11 @@ class Videos:
         in_use = VideoInUseError(
             f"an unfinished request needs video {video_id}", "wait for its end or cancel it"
         )
-        statement = delete(VideoRow).where(VideoRow.id == row_id(video_id))
+        statement = delete(VideoRow).where(VideoRow.id == searchable_id(video_id))
         await self._connection.execute(statement, violations={"fk_requests_needed_video_id_videos": in_use})
 
 
-class Grants:
+class PostgresGrantRepository:
     """Postgres repository of grants on videos; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -140,14 +141,14 @@ class Grants:
         statement = (
             select(GrantRow.video_id, GrantRow.user_id, UserRow.username, GrantRow.role)
             .join(UserRow, UserRow.id == GrantRow.user_id)
-            .where(GrantRow.video_id == row_id(video_id))
+            .where(GrantRow.video_id == searchable_id(video_id))
             .order_by(GrantRow.user_id)
         )
         return [_grant(*row) for row in await self._connection.execute(statement)]
 
     async def put(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
         """See the port."""
-        account = select(UserRow.username).where(UserRow.id == row_id(user_id))
+        account = select(UserRow.username).where(UserRow.id == searchable_id(user_id))
         username = (await self._connection.execute(account)).scalar_one_or_none()
         if username is None:
             raise UserNotFoundError(f"there is no account {user_id}")
@@ -162,13 +163,13 @@ class Grants:
     async def remove(self, video_id: int, user_id: int) -> None:
         """See the port."""
         statement = delete(GrantRow).where(
-            GrantRow.video_id == row_id(video_id), GrantRow.user_id == row_id(user_id)
+            GrantRow.video_id == searchable_id(video_id), GrantRow.user_id == searchable_id(user_id)
         )
         if not (await self._connection.execute(statement)).rowcount:
             raise GrantNotFoundError(f"account {user_id} has no grant on video {video_id}")
 
 
-class Uploads:
+class PostgresUploadRepository:
     """Postgres repository of pending uploads; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -180,17 +181,17 @@ class Uploads:
 
     async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
         """See the port."""
-        statement = select(*_UPLOAD).where(_is_upload(upload_id, owner_id, now))
+        statement = select(*_UPLOAD).where(_is_valid_upload(upload_id, owner_id, now))
         return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
 
-    async def expects(self, object_key: str) -> bool:
+    async def is_pending(self, object_key: str) -> bool:
         """See the port."""
-        statement = select(UploadRow.id).where(UploadRow.object_key == row_name(object_key))
+        statement = select(UploadRow.id).where(UploadRow.object_key == searchable_text(object_key))
         return (await self._connection.execute(statement)).one_or_none() is not None
 
-    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+    async def claim(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
         """See the port."""
-        statement = delete(UploadRow).where(_is_upload(upload_id, owner_id, now)).returning(*_UPLOAD)
+        statement = delete(UploadRow).where(_is_valid_upload(upload_id, owner_id, now)).returning(*_UPLOAD)
         return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
 
     async def remove_expired(self, now: datetime) -> Sequence[PendingUpload]:
@@ -215,7 +216,7 @@ def _video(row: Record | tuple[Any, ...]) -> Video:
     return Video(video_id, owner_id, filename, object_key, VideoFacts(*facts), created_at)
 
 
-def _seen(row: Record, principal: Principal) -> Video:
+def _video_with_access(row: Record, principal: Principal) -> Video:
     """Return the video in a row that begins with the role granted to the principal, or null."""
     role, *rest = row
     video = _video(tuple(rest))
@@ -228,9 +229,9 @@ def _grant(video_id: int, user_id: int, username: str, role: str) -> VideoGrant:
     return VideoGrant(video_id, user_id, username, GrantRole(role))
 
 
-def _is_upload(upload_id: str, owner_id: int, now: datetime) -> ColumnElement[bool]:
+def _is_valid_upload(upload_id: str, owner_id: int, now: datetime) -> ColumnElement[bool]:
     return and_(
-        UploadRow.id == row_name(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
+        UploadRow.id == searchable_text(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
     )
 
 

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from framecloak.adapters.postgres.connection import Connection
-from framecloak.adapters.postgres.rows.requests import REQUEST, request_of
+from framecloak.adapters.postgres.rows.requests import REQUEST_COLUMNS, request_from_row
 from framecloak.adapters.postgres.tables.requests import RequestRow
 from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
 from framecloak.domain.ports.repositories.webhooks import Notice, NoticeState
 
 
-class Notices:
+class PostgresNoticeRepository:
     """Postgres repository of webhook notices; see the port."""
 
     def __init__(self, connection: Connection) -> None:
@@ -47,14 +47,15 @@ class Notices:
             update(WebhookNoticeRow)
             .where(WebhookNoticeRow.id == due.c.id, RequestRow.id == WebhookNoticeRow.request_id)
             .values(due_at=lease_until, attempts=WebhookNoticeRow.attempts + 1)
-            .returning(WebhookNoticeRow.id, WebhookNoticeRow.url, WebhookNoticeRow.attempts, *REQUEST)
+            .returning(WebhookNoticeRow.id, WebhookNoticeRow.url, WebhookNoticeRow.attempts, *REQUEST_COLUMNS)
         )
         rows = await self._connection.execute(statement)
         return [
-            Notice(notice_id, url, request_of(request), attempt) for notice_id, url, attempt, *request in rows
+            Notice(notice_id, url, request_from_row(request), attempt)
+            for notice_id, url, attempt, *request in rows
         ]
 
-    async def delivered(self, notice: Notice, now: datetime) -> None:
+    async def mark_delivered(self, notice: Notice, now: datetime) -> None:
         """See the port."""
         is_pending = and_(WebhookNoticeRow.id == notice.id, WebhookNoticeRow.state == NoticeState.PENDING)
         values = {"state": NoticeState.DELIVERED, "due_at": None, "settled_at": now}

@@ -1,1 +1,1 @@
-"""rows."""
+"""Conversion between rows and values of the domain."""

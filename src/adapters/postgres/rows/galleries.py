@@ -11,9 +11,9 @@ from framecloak.adapters.postgres.connection import Record
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.faces import EmbeddingSpace
-from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery
 
-GALLERY = (
+GALLERY_COLUMNS = (
     GalleryRow.id,
     GalleryRow.owner_id,
     GalleryRow.name,
@@ -29,7 +29,7 @@ GALLERY = (
 )
 """Columns for `gallery_of`."""
 
-FACE = (
+FACE_COLUMNS = (
     GalleryFaceRow.id,
     GalleryFaceRow.gallery_id,
     GalleryFaceRow.key_id,
@@ -38,16 +38,16 @@ FACE = (
     GalleryFaceRow.notes,
     GalleryFaceRow.created_at,
 )
-"""Columns for `face_of`."""
+"""Columns for `face_from_row`."""
 
 
-def gallery_of(row: Record | Sequence[Any]) -> SealedGallery:
+def gallery_from_row(row: Record | Sequence[Any]) -> EncryptedGallery:
     """Return the gallery in the columns ``GALLERY``."""
     gallery_id, owner_id, name, model, sha256, dimension, *rest = row
-    return SealedGallery(gallery_id, owner_id, name, EmbeddingSpace(model, sha256, dimension), *rest)
+    return EncryptedGallery(gallery_id, owner_id, name, EmbeddingSpace(model, sha256, dimension), *rest)
 
 
-def gallery_values(gallery: SealedGallery) -> dict[str, object]:
+def gallery_values(gallery: EncryptedGallery) -> dict[str, object]:
     """Return the column values of a gallery."""
     return {
         "id": gallery.id,
@@ -65,16 +65,16 @@ def gallery_values(gallery: SealedGallery) -> dict[str, object]:
     }
 
 
-def face_of(row: Record | Sequence[Any]) -> SealedFace:
+def face_from_row(row: Record | Sequence[Any]) -> EncryptedFace:
     """Return the face in the columns ``FACE``."""
-    return SealedFace(*row)
+    return EncryptedFace(*row)
 
 
-def sealed_values(face: SealedFace) -> dict[str, object]:
+def encrypted_values(face: EncryptedFace) -> dict[str, object]:
     """Return the column values of a face that depend on its key, without the vector."""
     return {"key_id": face.key_id, "person": face.person, "label": face.label, "metadata": face.metadata}
 
 
-def vectors_of(rows: Sequence[Sequence[float]]) -> FloatArray:
+def vectors_from_rows(rows: Sequence[Sequence[float]]) -> FloatArray:
     """Return vectors as an array: (n, dimension) float32; (0, 0) for no rows."""
     return np.asarray(rows, np.float32).reshape(len(rows), -1 if rows else 0)

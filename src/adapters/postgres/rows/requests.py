@@ -8,7 +8,12 @@ from uuid import UUID
 
 from framecloak.adapters.postgres.connection import Record
 from framecloak.adapters.postgres.tables.requests import RequestRow
-from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, PinnedPeople, Unknown
+from framecloak.domain.anonymization.model.identities import (
+    IdentityMode,
+    IdentityOptions,
+    PinnedPeople,
+    Unknown,
+)
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Audio,
@@ -20,10 +25,10 @@ from framecloak.domain.anonymization.model.options import (
     Verify,
 )
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Priority, Status
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, RequestSpec, Status
 from framecloak.domain.model.segments import Region, Segment
 
-ORDER = (
+SPEC_COLUMNS = (
     RequestRow.video_id,
     RequestRow.segment_ids,
     RequestRow.level,
@@ -46,7 +51,7 @@ ORDER = (
     RequestRow.identity_threshold,
     RequestRow.unknown_faces,
 )
-_STATE = (
+_STATE_COLUMNS = (
     RequestRow.id,
     RequestRow.user_id,
     RequestRow.status,
@@ -61,12 +66,12 @@ _STATE = (
     RequestRow.result_key,
     RequestRow.result_bytes,
 )
-REQUEST = (*ORDER, *_STATE)
-"""Columns for `request_of`; they begin with the columns ``ORDER`` for `order_of`."""
+REQUEST_COLUMNS = (*SPEC_COLUMNS, *_STATE_COLUMNS)
+"""Columns for `request_from_row`; they begin with the columns ``SPEC_COLUMNS`` for `order_of`."""
 
 
-def order_of(columns: Sequence[Any]) -> Order:
-    """Return the request specification in the columns ``ORDER``."""
+def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
+    """Return the request specification in the columns ``SPEC_COLUMNS``."""
     video_id, segment_ids, level, *appearance_columns, verify, priority, webhook_url = columns[:12]
     keep_text, base, manifest, signature, edited_here, *identity_columns = columns[12:]
     output_format, quality, style, shape, audio, language = appearance_columns
@@ -78,7 +83,7 @@ def order_of(columns: Sequence[Any]) -> Order:
         Audio(audio),
         Language(language),
     )
-    return Order(
+    return RequestSpec(
         video_id,
         tuple(segment_ids),
         Level(level),
@@ -94,13 +99,13 @@ def order_of(columns: Sequence[Any]) -> Order:
 
 def _identities(
     mode: str | None, gallery_id: UUID | None, threshold: float | None, unknown: str | None
-) -> Identities | None:
+) -> IdentityOptions | None:
     if mode is None or gallery_id is None or unknown is None:
         return None
-    return Identities(IdentityMode(mode), gallery_id, threshold, Unknown(unknown))
+    return IdentityOptions(IdentityMode(mode), gallery_id, threshold, Unknown(unknown))
 
 
-def region_row(region: Region) -> list[int | None]:
+def region_values(region: Region) -> list[int | None]:
     """Return a region as a JSON array: x, y, width, height in pixels, then first and end frame or nulls."""
     segment = region.segment
     ends = (segment.start_frame, segment.end_frame) if segment else (None, None)
@@ -112,32 +117,32 @@ def _region(row: Sequence[Any]) -> Region:
     return Region(x, y, width, height, None if start is None else Segment(start, end))
 
 
-def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:
-    """Return the request in the columns ``REQUEST``."""
-    order = order_of(row[: len(ORDER)])
-    request_id, user_id, status, *rest = row[len(ORDER) :]
+def request_from_row(row: Record | Sequence[Any]) -> AnonymizationRequest:
+    """Return the request in the columns ``REQUEST_COLUMNS``."""
+    order = spec_from_row(row[: len(SPEC_COLUMNS)])
+    request_id, user_id, status, *rest = row[len(SPEC_COLUMNS) :]
     return AnonymizationRequest(request_id, user_id, order, Status(status), *rest)
 
 
-def identity_values(wanted: Identities | None, people: PinnedPeople | None) -> dict[str, object]:
+def identity_values(identities: IdentityOptions | None, people: PinnedPeople | None) -> dict[str, object]:
     """Return the column values of the identity rule; empty when all faces are redacted.
 
     Args:
-        wanted: identity rule of the request.
+        identities: identity rule of the request.
         people: state of its gallery at submission; required with a rule.
 
     Raises:
         ValueError: there is an identity rule but no state of its gallery.
     """
-    if wanted is None:
+    if identities is None:
         return {}
     if people is None:
         raise ValueError("an identity rule needs the people pinned from its gallery")
     return {
-        "identity_mode": wanted.mode,
-        "gallery_id": wanted.gallery_id,
-        "identity_threshold": wanted.threshold,
-        "unknown_faces": wanted.unknown,
+        "identity_mode": identities.mode,
+        "gallery_id": identities.gallery_id,
+        "identity_threshold": identities.threshold,
+        "unknown_faces": identities.unknown,
         "people_threshold": people.threshold,
         "people_faces": people.faces,
         "people_digest": people.digest,

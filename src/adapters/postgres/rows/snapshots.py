@@ -14,11 +14,11 @@ from framecloak.adapters.postgres.tables.requests import (
     RequestSegmentRow,
 )
 from framecloak.domain.anonymization.model.identities import PinnedPeople
-from framecloak.domain.anonymization.model.request import Snapshot
+from framecloak.domain.anonymization.model.request import WorkSpec
 from framecloak.domain.model.segments import Region, Segment
 
 
-async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> None:
+async def add(connection: Connection, request_id: UUID, snapshot: WorkSpec) -> None:
     """Store the snapshot of a request that was added in the same transaction."""
     segments = [
         {
@@ -50,7 +50,7 @@ async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> N
         await connection.execute(insert(RequestBoxesRow), [row])
 
 
-async def get(connection: Connection, request_id: UUID) -> Snapshot:
+async def get(connection: Connection, request_id: UUID) -> WorkSpec:
     """Return the snapshot of a request, with segments in order of time and regions in insertion order.
 
     Boxes, and the identities that belong to them, are available until the request ends.
@@ -67,7 +67,7 @@ async def get(connection: Connection, request_id: UUID) -> Snapshot:
     )
     boxes, earlier = (await connection.execute(boxes_statement)).one_or_none() or (None, None)
     regions, people = await _regions(connection, request_id), await _people(connection, request_id)
-    return Snapshot(segments, regions, boxes, people, earlier)
+    return WorkSpec(segments, regions, boxes, people, earlier)
 
 
 async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | None:

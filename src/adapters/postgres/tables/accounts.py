@@ -20,7 +20,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from framecloak.adapters.postgres.tables.columns import CLOCK, Time, digest_of, one_of
+from framecloak.adapters.postgres.tables.columns import (
+    CLOCK_TIMESTAMP,
+    TimestampTz,
+    allowed_values,
+    digest_check,
+)
 from framecloak.domain.model.accounts import Role
 
 
@@ -31,7 +36,7 @@ class UserRow(IdentityBase):
     __table_args__ = (
         Index("uq_users_username_lower", func.lower(text("username")), unique=True),
         CheckConstraint("username <> ''", name="username"),
-        one_of("role", Role),
+        allowed_values("role", Role),
         CheckConstraint("token_generation >= 0", name="token_generation"),
     )
 
@@ -39,7 +44,7 @@ class UserRow(IdentityBase):
     password_hash: Mapped[str] = mapped_column(Text)
     role: Mapped[str] = mapped_column(Text)
     disabled: Mapped[bool] = mapped_column(server_default=text("false"))
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
     token_generation: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
@@ -47,37 +52,37 @@ class SessionRow(DefaultBase):
     """Browser sessions."""
 
     __tablename__ = "sessions"
-    __table_args__ = (digest_of(),)
+    __table_args__ = (digest_check(),)
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
+    expires_at: Mapped[datetime] = mapped_column(TimestampTz, index=True)
 
 
 class UsedRefreshTokenRow(DefaultBase):
     """Used refresh tokens, by the digest of their id; kept until they would have expired."""
 
     __tablename__ = "used_refresh_tokens"
-    __table_args__ = (digest_of(),)
+    __table_args__ = (digest_check(),)
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
+    expires_at: Mapped[datetime] = mapped_column(TimestampTz, index=True)
 
 
 class ApiKeyRow(IdentityBase):
     """API keys of accounts."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (UniqueConstraint("digest"), digest_of())
+    __table_args__ = (UniqueConstraint("digest"), digest_check())
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(Text)
     prefix: Mapped[str] = mapped_column(Text)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
-    expires_at: Mapped[datetime | None] = mapped_column(Time)
-    last_used_at: Mapped[datetime | None] = mapped_column(Time)
+    created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
+    expires_at: Mapped[datetime | None] = mapped_column(TimestampTz)
+    last_used_at: Mapped[datetime | None] = mapped_column(TimestampTz)
 
 
 class AuditRow(IdentityBase):
@@ -86,7 +91,7 @@ class AuditRow(IdentityBase):
     __tablename__ = "audit_log"
     __table_args__ = (Index("ix_audit_log_subject", "subject", "id"),)
 
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
     user_id: Mapped[int | None] = mapped_column(BigInteger)
     username: Mapped[str | None] = mapped_column(Text)
     action: Mapped[str] = mapped_column(Text)

@@ -17,7 +17,7 @@ from advanced_alchemy.base import DefaultBase
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from framecloak.adapters.postgres.tables.columns import CLOCK, Time
+from framecloak.adapters.postgres.tables.columns import CLOCK_TIMESTAMP, TimestampTz
 from framecloak.adapters.postgres.vector_search.column_type import Vector
 
 
@@ -44,8 +44,8 @@ class GalleryRow(DefaultBase):
     old_key_id: Mapped[str | None] = mapped_column(Text)
     face_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     indexed: Mapped[bool] = mapped_column(server_default=text("false"))
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
-    expires_at: Mapped[datetime | None] = mapped_column(Time)
+    created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
+    expires_at: Mapped[datetime | None] = mapped_column(TimestampTz)
 
 
 class GalleryFaceRow(DefaultBase):
@@ -66,4 +66,4 @@ class GalleryFaceRow(DefaultBase):
     # Encrypted JSON. The attribute name "metadata" is reserved by SQLAlchemy.
     notes: Mapped[bytes] = mapped_column("metadata", LargeBinary)
     vector: Mapped[list[float]] = mapped_column(Vector)
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)

@@ -26,7 +26,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from framecloak.adapters.postgres.tables.columns import CLOCK, Time, area, digest_of, frames, one_of
+from framecloak.adapters.postgres.tables.columns import (
+    CLOCK_TIMESTAMP,
+    TimestampTz,
+    allowed_values,
+    digest_check,
+    frame_range_check,
+    region_checks,
+)
 from framecloak.domain.anonymization.model.identities import IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import (
     Audio,
@@ -40,7 +47,7 @@ from framecloak.domain.anonymization.model.options import (
 from framecloak.domain.anonymization.model.provenance import SignatureState
 from framecloak.domain.anonymization.model.request import Priority, Status
 
-_LIVE = "completed_at IS NULL"
+_IS_UNFINISHED = "completed_at IS NULL"
 
 
 class RequestRow(DefaultBase):
@@ -57,7 +64,7 @@ class RequestRow(DefaultBase):
         Index("ix_requests_user_id_created_at", "user_id", "created_at"),
         Index("ix_requests_video_id_created_at", "video_id", "created_at"),
         Index("ix_requests_created_at", "created_at"),
-        Index("ix_requests_unfinished", "created_at", postgresql_where=text(_LIVE)),
+        Index("ix_requests_unfinished", "created_at", postgresql_where=text(_IS_UNFINISHED)),
         Index("ix_requests_completed", "completed_at", postgresql_where=text("status = 'completed'")),
         Index(
             "ix_requests_needed_video_id",
@@ -65,39 +72,39 @@ class RequestRow(DefaultBase):
             postgresql_where=text("needed_video_id IS NOT NULL"),
         ),
         CheckConstraint("cardinality(segment_ids) BETWEEN 1 AND 100", name="segment_ids"),
-        one_of("level", Level),
-        one_of("output_format", OutputFormat),
+        allowed_values("level", Level),
+        allowed_values("output_format", OutputFormat),
         CheckConstraint("quality BETWEEN 1 AND 100", name="quality"),
-        one_of("style", RedactionStyle),
-        one_of("shape", RedactionShape),
-        one_of("audio", Audio),
-        one_of("language", Language),
-        one_of("verify", Verify),
-        one_of("priority", Priority),
+        allowed_values("style", RedactionStyle),
+        allowed_values("shape", RedactionShape),
+        allowed_values("audio", Audio),
+        allowed_values("language", Language),
+        allowed_values("verify", Verify),
+        allowed_values("priority", Priority),
         CheckConstraint(
             "(based_on_manifest IS NULL) = (based_on_signature IS NULL)"
             " AND (based_on_manifest IS NULL) = (based_on_request_id IS NULL)",
             name="based_on",
         ),
-        one_of("based_on_signature", SignatureState),
+        allowed_values("based_on_signature", SignatureState),
         CheckConstraint("(idempotency_key IS NULL) = (order_digest IS NULL)", name="idempotency"),
-        digest_of("order_digest"),
-        one_of("status", Status),
+        digest_check("order_digest"),
+        allowed_values("status", Status),
         CheckConstraint("total_frames > 0", name="total_frames"),
         CheckConstraint("processed_frames BETWEEN 0 AND total_frames", name="processed_frames"),
         CheckConstraint("blanked_frames BETWEEN 0 AND total_frames", name="blanked_frames"),
-        CheckConstraint(f"({_LIVE}) = (status IN ('pending', 'processing'))", name="completed_at"),
+        CheckConstraint(f"({_IS_UNFINISHED}) = (status IN ('pending', 'processing'))", name="completed_at"),
         CheckConstraint("status <> 'pending' OR started_at IS NULL", name="started_at"),
         CheckConstraint("started_at IS NULL OR admitted_at IS NOT NULL", name="admitted_at"),
         CheckConstraint("(result_key IS NULL) = (result_bytes IS NULL)", name="result"),
         CheckConstraint("result_key IS NULL OR status = 'completed'", name="result_key"),
         CheckConstraint("result_bytes > 0", name="result_bytes"),
-        one_of("identity_mode", IdentityMode),
-        one_of("unknown_faces", Unknown),
+        allowed_values("identity_mode", IdentityMode),
+        allowed_values("unknown_faces", Unknown),
         CheckConstraint("identity_threshold > 0 AND identity_threshold <= 1", name="identity_threshold"),
         CheckConstraint("people_threshold > 0 AND people_threshold <= 1", name="people_threshold"),
         CheckConstraint("people_faces > 0", name="people_faces"),
-        digest_of("people_digest"),
+        digest_check("people_digest"),
         CheckConstraint(
             "num_nulls(identity_mode, gallery_id, unknown_faces, people_threshold, people_faces, "
             "people_digest) IN (0, 6) AND (identity_threshold IS NULL OR identity_mode IS NOT NULL)",
@@ -109,7 +116,7 @@ class RequestRow(DefaultBase):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
     video_id: Mapped[int] = mapped_column(BigInteger)
     needed_video_id: Mapped[int | None] = mapped_column(
-        Computed(f"CASE WHEN ({_LIVE}) THEN video_id ELSE NULL::bigint END", persisted=True),
+        Computed(f"CASE WHEN ({_IS_UNFINISHED}) THEN video_id ELSE NULL::bigint END", persisted=True),
         ForeignKey("videos.id", ondelete="RESTRICT"),
     )
     segment_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
@@ -134,10 +141,10 @@ class RequestRow(DefaultBase):
     total_frames: Mapped[int] = mapped_column(Integer)
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
-    admitted_at: Mapped[datetime | None] = mapped_column(Time)
-    started_at: Mapped[datetime | None] = mapped_column(Time)
-    completed_at: Mapped[datetime | None] = mapped_column(Time)
+    created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
+    admitted_at: Mapped[datetime | None] = mapped_column(TimestampTz)
+    started_at: Mapped[datetime | None] = mapped_column(TimestampTz)
+    completed_at: Mapped[datetime | None] = mapped_column(TimestampTz)
     error: Mapped[str | None] = mapped_column(Text)
     error_code: Mapped[str | None] = mapped_column(Text)
     result_key: Mapped[str | None] = mapped_column(Text)
@@ -155,7 +162,7 @@ class RequestSegmentRow(DefaultBase):
     """Segments of a request, copied at submission; they outlive the original segments."""
 
     __tablename__ = "request_segments"
-    __table_args__ = (PrimaryKeyConstraint("request_id", "segment_id"), frames())
+    __table_args__ = (PrimaryKeyConstraint("request_id", "segment_id"), frame_range_check())
 
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
     segment_id: Mapped[int] = mapped_column(BigInteger)
@@ -170,7 +177,7 @@ class RequestRegionRow(DefaultBase):
     __table_args__ = (
         PrimaryKeyConstraint("request_id", "number"),
         CheckConstraint("number >= 0", name="number"),
-        *area(),
+        *region_checks(),
     )
 
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
@@ -199,9 +206,9 @@ class DownloadTokenRow(DefaultBase):
     """Download tokens, each of which allows fetching a result once."""
 
     __tablename__ = "download_tokens"
-    __table_args__ = (digest_of(),)
+    __table_args__ = (digest_check(),)
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"), index=True)
-    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
-    used_at: Mapped[datetime | None] = mapped_column(Time)
+    expires_at: Mapped[datetime] = mapped_column(TimestampTz, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(TimestampTz)

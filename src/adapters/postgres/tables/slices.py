@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from framecloak.adapters.postgres.tables.columns import Time, frames, one_of
+from framecloak.adapters.postgres.tables.columns import TimestampTz, allowed_values, frame_range_check
 from framecloak.domain.anonymization.model.slices import SliceKind
 
 
@@ -28,9 +28,9 @@ class SliceRow(DefaultBase):
     __table_args__ = (
         PrimaryKeyConstraint("request_id", "number"),
         CheckConstraint("number >= 0", name="number"),
-        one_of("kind", SliceKind),
-        frames(),
-        one_of("state", ("waiting", "leased", "completed")),
+        allowed_values("kind", SliceKind),
+        frame_range_check(),
+        allowed_values("state", ("waiting", "leased", "completed")),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
         CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
         CheckConstraint("not_before IS NULL OR state = 'waiting'", name="not_before"),
@@ -48,8 +48,8 @@ class SliceRow(DefaultBase):
     end_frame: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))
     owner: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[datetime | None] = mapped_column(Time)
-    not_before: Mapped[datetime | None] = mapped_column(Time)
+    lease_until: Mapped[datetime | None] = mapped_column(TimestampTz)
+    not_before: Mapped[datetime | None] = mapped_column(TimestampTz)
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))

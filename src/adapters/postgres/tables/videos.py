@@ -19,7 +19,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from framecloak.adapters.postgres.tables.columns import CLOCK, Time, area, frames, one_of
+from framecloak.adapters.postgres.tables.columns import (
+    CLOCK_TIMESTAMP,
+    TimestampTz,
+    allowed_values,
+    frame_range_check,
+    region_checks,
+)
 from framecloak.domain.model.videos import GrantRole
 
 
@@ -49,7 +55,7 @@ class VideoRow(IdentityBase):
     frame_count: Mapped[int] = mapped_column(Integer)
     duration: Mapped[float] = mapped_column(Double)
     rotation: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
 
 
 class FrameIndexRow(DefaultBase):
@@ -67,7 +73,7 @@ class SegmentRow(IdentityBase):
     __tablename__ = "segments"
     __table_args__ = (
         Index("ix_segments_video_id_start_frame", "video_id", "start_frame"),
-        frames(),
+        frame_range_check(),
     )
 
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
@@ -80,7 +86,7 @@ class RegionRow(IdentityBase):
     """Regions marked on videos; they apply to all frames when no range is given."""
 
     __tablename__ = "regions"
-    __table_args__ = area()
+    __table_args__ = region_checks()
 
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), index=True)
     x: Mapped[int] = mapped_column(Integer)
@@ -98,7 +104,7 @@ class GrantRow(DefaultBase):
     __tablename__ = "grants"
     __table_args__ = (
         PrimaryKeyConstraint("video_id", "user_id"),
-        one_of("role", (GrantRole.VIEWER, GrantRole.EDITOR)),
+        allowed_values("role", (GrantRole.VIEWER, GrantRole.EDITOR)),
     )
 
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
@@ -116,4 +122,4 @@ class UploadRow(DefaultBase):
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     filename: Mapped[str] = mapped_column(Text)
     object_key: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
+    expires_at: Mapped[datetime] = mapped_column(TimestampTz, index=True)

@@ -9,7 +9,7 @@ from advanced_alchemy.base import DefaultBase
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from framecloak.adapters.postgres.tables.columns import Time, one_of
+from framecloak.adapters.postgres.tables.columns import TimestampTz, allowed_values
 from framecloak.domain.ports.repositories.webhooks import NoticeState
 
 
@@ -22,7 +22,7 @@ class WebhookNoticeRow(DefaultBase):
         Index("ix_webhook_notices_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_webhook_notices_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
         CheckConstraint("url <> ''", name="url"),
-        one_of("state", NoticeState),
+        allowed_values("state", NoticeState),
         CheckConstraint("(state = 'pending') = (due_at IS NOT NULL)", name="due_at"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled_at"),
         CheckConstraint("attempts >= 0", name="attempts"),
@@ -33,7 +33,7 @@ class WebhookNoticeRow(DefaultBase):
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
     url: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
-    due_at: Mapped[datetime | None] = mapped_column(Time)
+    due_at: Mapped[datetime | None] = mapped_column(TimestampTz)
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    settled_at: Mapped[datetime | None] = mapped_column(Time)
+    settled_at: Mapped[datetime | None] = mapped_column(TimestampTz)
     failure: Mapped[str | None] = mapped_column(Text)

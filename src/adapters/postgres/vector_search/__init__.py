@@ -1,1 +1,1 @@
-"""vector_search."""
+"""Search among the vectors of galleries with pgvector."""

@@ -20,14 +20,14 @@ class Vector(UserDefinedType[list[float]]):
 
     def bind_expression(self, bindvalue: BindParameter[list[float]]) -> ColumnElement[Any]:
         """Convert from an array, which drivers send in binary form, far faster than a vector's text form."""
-        return cast(cast(bindvalue, ARRAY(REAL)), _Bare())
+        return cast(cast(bindvalue, ARRAY(REAL)), _PlainVector())
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Convert to an array."""
         return cast(column, ARRAY(REAL))
 
 
-class _Bare(UserDefinedType[Any]):
+class _PlainVector(UserDefinedType[Any]):
     """Type ``vector`` as the target of a cast, without conversions of its own."""
 
     cache_ok = True

@@ -15,46 +15,46 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from framecloak.adapters.postgres.connection import Connection
-from framecloak.adapters.postgres.rows.galleries import FACE, face_of
+from framecloak.adapters.postgres.rows.galleries import FACE_COLUMNS, face_from_row
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow
-from framecloak.domain.ports.repositories.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery, RotatedQuery
 
-EFFORT = 100
+MIN_EF_SEARCH = 100
 """Minimum candidate list size of an index search (pgvector's ``hnsw.ef_search``)."""
 
-FACES_PER_NEIGHBOUR = 1000
+FACES_PER_LIST_ENTRY = 1000
 """Faces in the gallery per list entry: larger galleries need a larger list; see BENCHMARKS.md."""
 
-CANDIDATES = 100
+MIN_CANDIDATES = 100
 """Minimum number of faces that are compared exactly after an index search."""
 
 CANDIDATES_PER_PERSON = 4
 """Candidates per requested person, because a person may have several faces."""
 
-MOST_CANDIDATES = 1000
+MAX_CANDIDATES = 1000
 """Maximum of pgvector's ``hnsw.ef_search``."""
 
-Best: TypeAlias = dict[UUID, float]
+BestFaces: TypeAlias = dict[UUID, float]
 """Cosine similarity of each person's best face, by face id, in descending order."""
 
-_QUERY = "CAST(CAST(:vector AS real[]) AS vector)"
+_QUERY_VECTOR = "CAST(CAST(:vector AS real[]) AS vector)"
 
-_EXACT = f"""
+_EXACT_SEARCH = f"""
     SELECT id, distance FROM (
-        SELECT DISTINCT ON (person) id, vector <#> {_QUERY} AS distance
+        SELECT DISTINCT ON (person) id, vector <#> {_QUERY_VECTOR} AS distance
         FROM gallery_faces
-        WHERE gallery_id = :gallery_id AND key_id = :key_id AND vector <#> {_QUERY} <= :farthest
+        WHERE gallery_id = :gallery_id AND key_id = :key_id AND vector <#> {_QUERY_VECTOR} <= :farthest
         ORDER BY person, distance, id
     ) AS best
     ORDER BY distance, id LIMIT :top_k
 """  # noqa: S608 -- literals from this file
 
 # The gallery's id is a literal: Postgres uses a partial index only if the plan proves its condition.
-_APPROXIMATE = f"""
-    SELECT id, person, vector <#> {_QUERY} AS distance FROM (
+_INDEX_SEARCH = f"""
+    SELECT id, person, vector <#> {_QUERY_VECTOR} AS distance FROM (
         SELECT id, person, key_id, vector FROM gallery_faces
         WHERE gallery_id = '%(gallery_id)s'
-        ORDER BY CAST(vector AS halfvec(%(dimension)d)) <#> CAST({_QUERY} AS halfvec(%(dimension)d))
+        ORDER BY CAST(vector AS halfvec(%(dimension)d)) <#> CAST({_QUERY_VECTOR} AS halfvec(%(dimension)d))
         LIMIT :candidates
     ) AS near
     WHERE key_id = :key_id
@@ -62,15 +62,15 @@ _APPROXIMATE = f"""
 """  # noqa: S608 -- literals from this file
 
 # Iterative scans continue while there are too few results, for example after many deletions.
-_TUNE = """
+_SET_SEARCH_OPTIONS = """
     SELECT set_config('hnsw.ef_search', CAST(:effort AS text), true),
            set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 
 
-async def search(
-    connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
-) -> Sequence[tuple[SealedFace, float]]:
+async def nearest_faces(
+    connection: Connection, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
+) -> Sequence[tuple[EncryptedFace, float]]:
     """Return the best face of each sufficiently similar person; see the port of gallery faces.
 
     Args:
@@ -85,18 +85,18 @@ async def search(
     """
     best = None
     if gallery.indexed:
-        best = await _approximate(connection, gallery, query, threshold, top_k)
+        best = await _search_index(connection, gallery, query, threshold, top_k)
     if best is None:
-        best = await _exact(connection, gallery, query, threshold, top_k)
-    statement = select(*FACE).where(GalleryFaceRow.id.in_(best))
-    faces = {face.id: face for face in map(face_of, await connection.execute(statement))}
+        best = await _search_exactly(connection, gallery, query, threshold, top_k)
+    statement = select(*FACE_COLUMNS).where(GalleryFaceRow.id.in_(best))
+    faces = {face.id: face for face in map(face_from_row, await connection.execute(statement))}
     # A face may have been deleted between the two statements.
     return [(faces[face_id], similarity) for face_id, similarity in best.items() if face_id in faces]
 
 
-async def _exact(
-    connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
-) -> Best:
+async def _search_exactly(
+    connection: Connection, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
+) -> BestFaces:
     parameters = {
         "gallery_id": gallery.id,
         "key_id": query.key_id,
@@ -104,25 +104,25 @@ async def _exact(
         "farthest": -threshold,
         "top_k": top_k,
     }
-    rows = await connection.execute(text(_EXACT), parameters)
+    rows = await connection.execute(text(_EXACT_SEARCH), parameters)
     return {face_id: _cosine(distance) for face_id, distance in rows}
 
 
-async def _approximate(
-    connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
-) -> Best | None:
+async def _search_index(
+    connection: Connection, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
+) -> BestFaces | None:
     """Return the best matches found by the index; None when there are none or some may be missing."""
-    candidates = max(CANDIDATES, CANDIDATES_PER_PERSON * top_k)
-    if candidates > MOST_CANDIDATES:
+    candidates = max(MIN_CANDIDATES, CANDIDATES_PER_PERSON * top_k)
+    if candidates > MAX_CANDIDATES:
         return None
-    effort = min(MOST_CANDIDATES, max(EFFORT, candidates, gallery.face_count // FACES_PER_NEIGHBOUR))
-    await connection.execute(text(_TUNE), {"effort": str(effort)})
-    statement = text(_APPROXIMATE % {"gallery_id": gallery.id, "dimension": gallery.space.dimension})
+    effort = min(MAX_CANDIDATES, max(MIN_EF_SEARCH, candidates, gallery.face_count // FACES_PER_LIST_ENTRY))
+    await connection.execute(text(_SET_SEARCH_OPTIONS), {"effort": str(effort)})
+    statement = text(_INDEX_SEARCH % {"gallery_id": gallery.id, "dimension": gallery.space.dimension})
     parameters = {"key_id": query.key_id, "vector": query.vector.tolist(), "candidates": candidates}
     rows = (await connection.execute(statement, parameters)).all()
     similar = [row for row in rows if -row[2] >= threshold]
     people: set[bytes] = set()
-    best: Best = {}
+    best: BestFaces = {}
     for face_id, person, distance in similar:
         if person not in people and len(best) < top_k:
             people.add(person)

@@ -1,1 +1,1 @@
-"""detection."""
+"""Detectors of faces, text and licence plates."""

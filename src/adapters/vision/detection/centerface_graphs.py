@@ -11,14 +11,14 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper, version_converter
 
-from framecloak.adapters.vision.runtime.fp16 import halve
-from framecloak.adapters.vision.runtime.int8 import Range, quantize
+from framecloak.adapters.vision.runtime.fp16 import convert_to_fp16
+from framecloak.adapters.vision.runtime.int8 import ActivationRange, quantize
 from framecloak.adapters.vision.runtime.precision import Precision
 
 _OPSET = 17  # per-channel dequantisation came with opset 13
-_FLOAT_FIRST = 3
-_FLOAT_LAST = 5
-_FIRST_OF_NECK = "509"
+_FIRST_FLOAT_CONVOLUTIONS = 3
+_LAST_FLOAT_CONVOLUTIONS = 5
+_FIRST_NECK_TENSOR = "509"
 
 
 def build(source: Path, precision: Precision) -> bytes:
@@ -34,11 +34,11 @@ def build(source: Path, precision: Precision) -> bytes:
     model = read_published(source)
     if precision is Precision.INT8:
         table = json.loads(CALIBRATION.read_text("utf-8"))["ranges"]
-        ranges = {tensor: Range(*ends) for tensor, ends in table.items()}
+        ranges = {tensor: ActivationRange(*ends) for tensor, ends in table.items()}
         model = quantize(model, ranges, int8_nodes(model))
     elif precision is Precision.FP16:
-        model = halve(model)
-    accept_pictures(model)
+        model = convert_to_fp16(model)
+    accept_uint8_images(model)
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
@@ -61,7 +61,7 @@ def read_published(source: Path) -> onnx.ModelProto:
     return model
 
 
-def accept_pictures(model: onnx.ModelProto) -> None:
+def accept_uint8_images(model: onnx.ModelProto) -> None:
     """Change the input of the graph to interleaved uint8 pixels, in place.
 
     Transposing the channels as bytes and casting them inside the graph is slightly faster than an input of
@@ -85,13 +85,16 @@ def int8_nodes(model: onnx.ModelProto) -> set[str]:
     """
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     additions = [node.name for node in model.graph.node if node.op_type == "Add"]
-    return {*convolutions[_FLOAT_FIRST : len(convolutions) - _FLOAT_LAST], *additions}
+    return {
+        *convolutions[_FIRST_FLOAT_CONVOLUTIONS : len(convolutions) - _LAST_FLOAT_CONVOLUTIONS],
+        *additions,
+    }
 
 
 def neck_tensors(model: onnx.ModelProto) -> set[str]:
     """Return the outputs of the layers after the backbone, whose strongest activations are the faces."""
     outputs = [node.output[0] for node in model.graph.node]
-    return set(outputs[outputs.index(_FIRST_OF_NECK) :])
+    return set(outputs[outputs.index(_FIRST_NECK_TENSOR) :])
 
 
 CALIBRATION = Path(__file__).with_name("centerface_calibration.json")

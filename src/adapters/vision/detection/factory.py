@@ -1,4 +1,4 @@
-"""factory."""
+"""Choice of the face detector by its name."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import importlib.util
 from pathlib import Path
 
 from framecloak.adapters.vision.detection.centerface import CenterFace
-from framecloak.adapters.vision.detection.scrfd import InsightFacePack
+from framecloak.adapters.vision.detection.scrfd import Scrfd
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE, installed_packs
-from framecloak.adapters.vision.weights.packs import first_that_has_one
+from framecloak.adapters.vision.weights.packs import load_from_first_pack
 from framecloak.domain.errors import InvalidOptionError, ModelMissingError
 from framecloak.domain.ports.models import FaceDetector
 
 AUTO = "auto"
 
-_OF_OUR_OWN_GRAPHS = (Precision.FP16, Precision.INT8)
+_BUILT_GRAPH_PRECISIONS = (Precision.FP16, Precision.INT8)
 """Precisions that exist only for the graphs that Framecloak builds itself, not for packs."""
 
 
@@ -43,8 +43,8 @@ def choose_detector(
         InvalidOptionError: the detector has no graph in the requested precision.
     """
     packs = installed_packs(models)
-    if name == AUTO and precision not in _OF_OUR_OWN_GRAPHS:
-        detector = first_that_has_one(packs.values(), lambda folder: InsightFacePack.load(folder, provider))
+    if name == AUTO and precision not in _BUILT_GRAPH_PRECISIONS:
+        detector = load_from_first_pack(packs.values(), lambda folder: Scrfd.load(folder, provider))
         if detector:
             return detector
     if name in {AUTO, CENTERFACE.name}:
@@ -55,9 +55,9 @@ def choose_detector(
             f"there is no detector {name!r} in {models}",
             f"choose one of {installed}; `framecloak models list` shows how to get others",
         )
-    if precision in _OF_OUR_OWN_GRAPHS:
+    if precision in _BUILT_GRAPH_PRECISIONS:
         raise InvalidOptionError(f"{name} has no {precision} graph", "use the precision auto or fp32")
-    return InsightFacePack.load(packs[name], provider)
+    return Scrfd.load(packs[name], provider)
 
 
 def detector_is_installed(name: str, models: Path) -> bool:

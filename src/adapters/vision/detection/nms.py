@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from framecloak.domain.imaging.detections import FloatArray
 
 
-def suppress(boxes: FloatArray, scores: FloatArray, max_iou: float) -> NDArray[np.intp]:
+def nms(boxes: FloatArray, scores: FloatArray, max_iou: float) -> NDArray[np.intp]:
     """Return the indices of the boxes to keep, best score first.
 
     A box is removed if its intersection over union with a kept box of a better score exceeds ``max_iou``.

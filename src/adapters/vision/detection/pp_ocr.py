@@ -19,23 +19,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.adapters.vision.detection.batching import stack
+from framecloak.adapters.vision.detection.batching import stack_images
 from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.adapters.vision.weights.catalogue import TEXT, sha256_of
-from framecloak.domain.errors import ExaminationError, ModelCorruptError, ModelMissingError
-from framecloak.domain.imaging.detections import Areas, FloatArray, Image, ModelCard
+from framecloak.adapters.vision.weights.catalogue import PP_OCR, sha256_of
+from framecloak.domain.errors import FrameAnalysisError, ModelCorruptError, ModelMissingError
+from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, ModelCard
 
 _Rectangle: TypeAlias = tuple[Sequence[float], Sequence[float], float]
 """Rotated rectangle of OpenCV: centre, width and height, and angle in degrees."""
 
-_CORE = 0.3
+_MIN_CORE_PROBABILITY = 0.3
 """Minimum probability of a pixel in the core of a line."""
-_UNCLIP = 1.6
+_UNCLIP_RATIO = 1.6
 """Growth of a core in units of its area divided by its perimeter, as in training."""
-_THINNEST_CORE = 3
+_MIN_CORE_PX = 3
 """Minimum thickness of a core in pixels; thinner cores are noise."""
-_BATCH = 1
+_MAX_BATCH = 1
 
 
 class PpOcrText:
@@ -65,15 +65,15 @@ class PpOcrText:
         path = published_text_weights()
         session = open_session(path, provider)
         card = ModelCard(
-            name=TEXT.name,
-            sha256=TEXT.files[path.name],
-            licence=TEXT.licence,
+            name=PP_OCR.name,
+            sha256=PP_OCR.files[path.name],
+            licence=PP_OCR.licence,
             provider=session.provider.label,
             precision=Precision.FP32.value,
         )
         return cls(session, card)
 
-    def detect(self, image: Image, threshold: float) -> Areas:
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
         """Detect the text lines in an image.
 
         Args:
@@ -84,20 +84,20 @@ class PpOcrText:
             Upright boxes in pixels of the image, best score first; a slanted line is enclosed entirely.
 
         Raises:
-            ExaminationError: the model failed, or its output is not finite.
+            FrameAnalysisError: the model failed, or its output is not finite.
             ValueError: a side of the image is not a multiple of ``stride``.
         """
-        (checked,) = stack([image], _BATCH, self.stride)
+        (checked,) = stack_images([image], _MAX_BATCH, self.stride)
         blob = cv2.dnn.blobFromImages([checked], 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
         (probabilities,) = self._session.run(np.asarray(blob, np.float32))
         if probabilities.shape != (1, 1, *image.shape[:2]):
-            raise ExaminationError(f"the text model gave a map of {probabilities.shape} for {image.shape}")
+            raise FrameAnalysisError(f"the text model gave a map of {probabilities.shape} for {image.shape}")
         if not np.isfinite(probabilities).all():
-            raise ExaminationError("the text model gave probabilities that are not numbers")
+            raise FrameAnalysisError("the text model gave probabilities that are not numbers")
         return decode(probabilities[0, 0], threshold)
 
 
-def decode(probabilities: FloatArray, threshold: float) -> Areas:
+def decode(probabilities: FloatArray, threshold: float) -> BoxDetections:
     """Convert a probability map to upright boxes.
 
     Args:
@@ -105,30 +105,32 @@ def decode(probabilities: FloatArray, threshold: float) -> Areas:
         threshold: minimum mean probability of a core.
     """
     cores, _ = cv2.findContours(
-        (probabilities > _CORE).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        (probabilities > _MIN_CORE_PROBABILITY).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
     boxes, scores = [], []
     for core in cores:
         rectangle = cv2.minAreaRect(core)
-        if min(rectangle[1]) < _THINNEST_CORE:
+        if min(rectangle[1]) < _MIN_CORE_PX:
             continue
         score = _mean_inside(probabilities, rectangle)
         if score >= threshold:
-            corners = cv2.boxPoints(_grown(rectangle))
+            corners = cv2.boxPoints(_unclip(rectangle))
             boxes.append([*corners.min(axis=0), *corners.max(axis=0)])
             scores.append(score)
     order = np.argsort(-np.array(scores), kind="stable")
-    return Areas(np.array(boxes, np.float32).reshape(-1, 4)[order], np.array(scores, np.float32)[order])
+    return BoxDetections(
+        np.array(boxes, np.float32).reshape(-1, 4)[order], np.array(scores, np.float32)[order]
+    )
 
 
-def _grown(rectangle: _Rectangle) -> _Rectangle:
+def _unclip(rectangle: _Rectangle) -> _Rectangle:
     """Grow the rectangle of a core to enclose the whole line.
 
     The paper offsets the outline by ``d`` and encloses the result again. For a rectangle, this adds ``2 d``
     to width and height.
     """
     centre, (width, height), angle = rectangle
-    growth = _UNCLIP * width * height / (width + height)
+    growth = _UNCLIP_RATIO * width * height / (width + height)
     return centre, (width + growth, height + growth), angle
 
 
@@ -160,7 +162,7 @@ def published_text_weights() -> Path:
         ModelCorruptError: the file has an unknown digest.
     """
     path = _weights_path()
-    if not path.is_file() or sha256_of(path) != TEXT.files[path.name]:
+    if not path.is_file() or sha256_of(path) != PP_OCR.files[path.name]:
         raise ModelCorruptError(
             f"{path} is not the file that Framecloak was tested with",
             "run `pip install --force-reinstall --no-deps 'rapidocr==3.10.*'`",
@@ -174,5 +176,5 @@ def _weights_path() -> Path:
         raise ModelMissingError(
             "the text detector is not installed", "run `pip install 'framecloak[embedded]'`"
         )
-    (name,) = TEXT.files
+    (name,) = PP_OCR.files
     return Path(wheel.origin).parent / "models" / name

@@ -17,11 +17,11 @@ from typing import Self
 import cv2
 import numpy as np
 
-from framecloak.adapters.vision.detection.batching import stack
-from framecloak.adapters.vision.detection.nms import suppress
-from framecloak.adapters.vision.runtime.onnx import Outputs, Provider, Session
+from framecloak.adapters.vision.detection.batching import stack_images
+from framecloak.adapters.vision.detection.nms import nms
+from framecloak.adapters.vision.runtime.onnx import LazyOutputs, Provider, Session
 from framecloak.adapters.vision.weights.packs import open_graph
-from framecloak.domain.errors import ExaminationError, ModelMissingError
+from framecloak.domain.errors import FrameAnalysisError, ModelMissingError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 
 _STRIDES = (8, 16, 32)
@@ -34,7 +34,7 @@ _DETECTOR_PREFIXES = ("det_", "scrfd_")
 _TYPICAL_LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.78], [0.65, 0.78]], np.float32)
 
 
-class InsightFacePack:
+class Scrfd:
     """Face detector with a SCRFD graph. It is thread-safe.
 
     Args:
@@ -65,7 +65,7 @@ class InsightFacePack:
             ModelCorruptError: a file cannot be read, or its digest is not the recorded one.
             ProviderUnavailableError: the provider does not work on this machine.
         """
-        for path in _likeliest_first(folder):
+        for path in _graphs_by_likelihood(folder):
             session, card = open_graph(path, provider)
             if is_scrfd(session):
                 gains = session.provider is not Provider.CPU and batches_correctly(session)
@@ -86,13 +86,13 @@ class InsightFacePack:
             One entry per image, in pixels of the image, best score first.
 
         Raises:
-            ExaminationError: the model failed, or its output is not finite.
+            FrameAnalysisError: the model failed, or its output is not finite.
             ValueError: there are too many images, their shapes differ, or a side is not a multiple of
                 ``stride``.
         """
         if not images:
             return []
-        batch = stack(images, self.max_batch, self.stride)
+        batch = stack_images(images, self.max_batch, self.stride)
         scale = 1.0
         if self._fixed_size and batch.shape[1:3] != self._fixed_size:
             batch, scale = _letterbox(batch, *self._fixed_size)
@@ -137,32 +137,32 @@ def batches_correctly(session: Session) -> bool:
             for index, single in enumerate(alone)
             for number in range(len(session.outputs))
         )
-    except ExaminationError:
+    except FrameAnalysisError:
         return False
 
 
-def run(session: Session, batch: Image) -> Outputs:
+def run(session: Session, batch: Image) -> LazyOutputs:
     """Run a SCRFD graph on (n, h, w, 3) uint8 RGB.
 
     Returns:
         Lazy outputs, each (n, anchors, channels); reading an output of unexpected size raises
-        ``ExaminationError``.
+        ``FrameAnalysisError``.
 
     Raises:
-        ExaminationError: the runtime failed.
+        FrameAnalysisError: the runtime failed.
     """
     height, width = batch.shape[1:3]
     blob = cv2.dnn.blobFromImages(list(batch), 1 / 128, mean=(127.5, 127.5, 127.5))
-    outputs = session.run_lazily(np.asarray(blob, np.float32), needed=len(_STRIDES))
+    outputs = session.run_lazily(np.asarray(blob, np.float32), eager_outputs=len(_STRIDES))
 
     def rows(number: int) -> FloatArray:
         output, stride = outputs[number], _STRIDES[number % 3]
         anchors = len(batch) * (height // stride) * (width // stride) * _ANCHORS
         if output.size != anchors * output.shape[-1]:
-            raise ExaminationError(f"SCRFD gave an output of shape {output.shape} for {batch.shape}")
+            raise FrameAnalysisError(f"SCRFD gave an output of shape {output.shape} for {batch.shape}")
         return output.reshape(len(batch), -1, output.shape[-1])
 
-    return Outputs(rows)
+    return LazyOutputs(rows)
 
 
 def decode(outputs: Sequence[FloatArray], size: tuple[int, int], threshold: float) -> Detections:
@@ -176,15 +176,15 @@ def decode(outputs: Sequence[FloatArray], size: tuple[int, int], threshold: floa
         threshold: minimum score of a detection.
 
     Raises:
-        ExaminationError: a score, box or landmark is not finite.
+        FrameAnalysisError: a score, box or landmark is not finite.
     """
     per_stride = [
         _decode_stride(outputs[level::3], stride, size, threshold) for level, stride in enumerate(_STRIDES)
     ]
     boxes, scores, landmarks = (np.concatenate(parts) for parts in zip(*per_stride, strict=True))
     if not (np.isfinite(boxes).all() and np.isfinite(landmarks).all()):
-        raise ExaminationError("SCRFD gave a face whose position is not a number")
-    return Detections(boxes, scores, landmarks).select(suppress(boxes, scores, _MAX_IOU))
+        raise FrameAnalysisError("SCRFD gave a face whose position is not a number")
+    return Detections(boxes, scores, landmarks).select(nms(boxes, scores, _MAX_IOU))
 
 
 def _decode_stride(
@@ -192,7 +192,7 @@ def _decode_stride(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     scores = outputs[0].ravel()
     if not np.isfinite(scores).all():
-        raise ExaminationError("SCRFD gave scores that are not numbers")
+        raise FrameAnalysisError("SCRFD gave scores that are not numbers")
     anchors = np.flatnonzero(scores >= threshold)
     rows, columns = np.divmod(anchors // _ANCHORS, size[1] // stride)
     centres = np.stack([columns, rows], axis=1).astype(np.float32) * stride
@@ -221,7 +221,7 @@ def _letterbox(batch: Image, height: int, width: int) -> tuple[Image, float]:
     return boxed, scale
 
 
-def _likeliest_first(folder: Path) -> Iterator[Path]:
+def _graphs_by_likelihood(folder: Path) -> Iterator[Path]:
     """Yield a pack's graphs, those named like detectors first, because each try loads a graph."""
     paths = sorted(folder.glob("*.onnx"))
     yield from (path for path in paths if path.name.startswith(_DETECTOR_PREFIXES))

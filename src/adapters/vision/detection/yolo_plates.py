@@ -17,13 +17,13 @@ import numpy as np
 from framecloak.adapters.vision.runtime.onnx import Provider, Session
 from framecloak.adapters.vision.weights.catalogue import installed_packs
 from framecloak.adapters.vision.weights.packs import open_graph
-from framecloak.domain.errors import ExaminationError, LevelUnavailableError, ModelCorruptError
-from framecloak.domain.imaging.detections import Areas, FloatArray, Image, ModelCard
+from framecloak.domain.errors import FrameAnalysisError, LevelUnavailableError, ModelCorruptError
+from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, ModelCard
 
-_GREY = 114
+_PADDING_GREY = 114
 """Grey level around the image, as in training."""
-_COLUMNS = 7
-_UNSET_SIDE = 640
+_OUTPUT_COLUMNS = 7
+_DEFAULT_SIDE_PX = 640
 """Side of the square in pixels for graphs with a dynamic input size."""
 
 
@@ -40,7 +40,7 @@ class YoloPlates:
     def __init__(self, session: Session, card: ModelCard) -> None:
         self._session = session
         self.card = card
-        self._side = session.input.shape[2] or _UNSET_SIDE
+        self._side = session.input.shape[2] or _DEFAULT_SIDE_PX
 
     @classmethod
     def load(cls, path: Path, models: Path, provider: Provider = Provider.AUTO) -> Self:
@@ -65,7 +65,7 @@ class YoloPlates:
             )
         return cls(session, card)
 
-    def detect(self, image: Image, threshold: float) -> Areas:
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
         """Detect the licence plates in an image.
 
         Args:
@@ -76,17 +76,17 @@ class YoloPlates:
             Boxes in pixels of the image, best score first.
 
         Raises:
-            ExaminationError: the model failed, or its output is not finite.
+            FrameAnalysisError: the model failed, or its output is not finite.
         """
-        squared, scale, corner = _squared(image, self._side)
+        squared, scale, corner = _letterbox(image, self._side)
         blob = cv2.dnn.blobFromImages([squared], 1 / 255)
-        rows = self._session.run(np.asarray(blob, np.float32))[0].reshape(-1, _COLUMNS)
+        rows = self._session.run(np.asarray(blob, np.float32))[0].reshape(-1, _OUTPUT_COLUMNS)
         if not np.isfinite(rows).all():
-            raise ExaminationError("the plate detector gave values that are not finite")
+            raise FrameAnalysisError("the plate detector gave values that are not finite")
         rows = rows[rows[:, 6] >= threshold]
         rows = rows[np.argsort(-rows[:, 6], kind="stable")]
         boxes: FloatArray = (rows[:, 1:5] - np.tile(corner, 2)) / np.float32(scale)
-        return Areas(boxes, rows[:, 6])
+        return BoxDetections(boxes, rows[:, 6])
 
 
 def load_plate_detector(models: Path, provider: Provider = Provider.AUTO) -> YoloPlates | None:
@@ -112,13 +112,13 @@ def plate_detectors(models: Path) -> list[Path]:
 
     A file may be directly in the models folder or in a pack's folder.
     """
-    loose = [path for path in sorted(models.glob("*.onnx")) if _speaks_of_plates(path.name)]
+    loose = [path for path in sorted(models.glob("*.onnx")) if _has_plate_in_name(path.name)]
     folders = installed_packs(models).values()
     packed = [path for folder in folders for path in sorted(folder.glob("*.onnx"))]
-    return loose + [path for path in packed if _speaks_of_plates(f"{path.parent.name}/{path.name}")]
+    return loose + [path for path in packed if _has_plate_in_name(f"{path.parent.name}/{path.name}")]
 
 
-def _speaks_of_plates(name: str) -> bool:
+def _has_plate_in_name(name: str) -> bool:
     return "plate" in name.lower() and not name.startswith(".")
 
 
@@ -128,10 +128,10 @@ def is_plate_detector(session: Session) -> bool:
         return False
     _, channels, height, width = session.input.shape
     columns = session.outputs[0].shape[-1] if session.outputs[0].shape else None
-    return channels == 3 and height == width and columns in {None, _COLUMNS}
+    return channels == 3 and height == width and columns in {None, _OUTPUT_COLUMNS}
 
 
-def _squared(image: Image, side: int) -> tuple[Image, float, FloatArray]:
+def _letterbox(image: Image, side: int) -> tuple[Image, float, FloatArray]:
     """Scale an image to fit a square and centre it.
 
     Returns:
@@ -141,7 +141,7 @@ def _squared(image: Image, side: int) -> tuple[Image, float, FloatArray]:
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     x, y = (side - size[0]) // 2, (side - size[1]) // 2
-    squared = np.full((side, side, 3), _GREY, np.uint8)
+    squared = np.full((side, side, 3), _PADDING_GREY, np.uint8)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     squared[y : y + size[1], x : x + size[0]] = cv2.resize(image, size, interpolation=method)
     return squared, scale, np.array([x, y], np.float32)

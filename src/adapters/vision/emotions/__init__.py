@@ -1,1 +1,1 @@
-"""emotions."""
+"""Emotions of faces with CLIP, in this process or over HTTP."""

@@ -21,12 +21,12 @@ from PIL import Image as Pillow
 from framecloak.adapters.vision.emotions.clip_files import (
     ClipDescription,
     ExportedFile,
-    named_by_content,
-    remove_others,
-    text_file,
+    content_addressed_file,
+    encode_text_embeddings,
+    remove_other_exports,
     write_description,
 )
-from framecloak.adapters.vision.emotions.clip_onnx import Clip
+from framecloak.adapters.vision.emotions.clip_onnx import ClipClassifier
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.weights.catalogue import CLIP_FOLDER, sha256_of
 from framecloak.domain.errors import InvalidOptionError, ModelExportError, OutputUnwritableError
@@ -35,11 +35,11 @@ from framecloak.domain.imaging.detections import FloatArray, Image
 TOLERANCE = 1e-4
 """Maximum difference between the probabilities of the graph and those of torch."""
 
-_CONFIGURATION = ".json"
-_PROBES = ((48, 64), (300, 200), (224, 224), (7, 31), (640, 480))
+_CONFIG_SUFFIX = ".json"
+_TEST_IMAGE_SIZES = ((48, 64), (300, 200), (224, 224), (7, 31), (640, 480))
 """Heights and widths of the random images that an export is tested with, in pixels."""
 
-_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+_OFFLINE_VARIABLES = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def export(source: ClipSource, models: Path) -> ClipDescription:
     _require_local(source)
     if not source.allow_download:
         # The hub's library reads these variables when it is imported, which happens below.
-        os.environ.update(_OFFLINE)
+        os.environ.update(_OFFLINE_VARIABLES)
     open_clip = _open_clip()
     try:
         models.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _export(open_clip: Any, source: ClipSource, folder: Path) -> ClipDescription
         text = _text_embeddings(model, open_clip.get_tokenizer(name), source)
         scale = float(model.logit_scale.exp())
     visual = _write_visual(model, folder)
-    text_entry, text_data = text_file(text)
+    text_entry, text_data = encode_text_embeddings(text)
     (folder / text_entry.name).write_bytes(text_data)
     weights = Path(source.pretrained)
     config = open_clip.get_model_preprocess_cfg(model)
@@ -132,7 +132,7 @@ def _export(open_clip: Any, source: ClipSource, folder: Path) -> ClipDescription
         model=name,
         weights=weights.name,
         weights_sha256=sha256_of(weights) if weights.is_file() else None,
-        size=_square(config, name),
+        size=_input_side(config, name),
         mean=config["mean"],
         std=config["std"],
         logit_scale=scale,
@@ -142,14 +142,16 @@ def _export(open_clip: Any, source: ClipSource, folder: Path) -> ClipDescription
         text=text_entry,
     )
     write_description(folder, description)
-    _require_equal(Clip.load(folder, Provider.CPU), model, transform, text * np.float32(scale))
+    _require_same_probabilities(
+        ClipClassifier.load(folder, Provider.CPU), model, transform, text * np.float32(scale)
+    )
     return description
 
 
 def _model_name(open_clip: Any, model: str) -> str:  # noqa: ANN401 - as above
     """Return the open_clip name of the architecture, after registering it if it is a JSON file."""
     path = Path(model)
-    if path.suffix == _CONFIGURATION and path.is_file():
+    if path.suffix == _CONFIG_SUFFIX and path.is_file():
         open_clip.add_model_config(path)
         if path.stem not in open_clip.list_models():
             raise InvalidOptionError(
@@ -225,12 +227,12 @@ def _write_visual(model: Any, folder: Path) -> ExportedFile:  # noqa: ANN401 - a
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelExportError(f"torch cannot write the visual tower as a graph: {reason}") from error
-    visual = named_by_content("visual", "onnx", sha256_of(path))
+    visual = content_addressed_file("visual", "onnx", sha256_of(path))
     path.rename(folder / visual.name)
     return visual
 
 
-def _square(config: dict[str, Any], name: str) -> int:
+def _input_side(config: dict[str, Any], name: str) -> int:
     """Return the side of the square images that the model accepts, in pixels.
 
     Raises:
@@ -246,7 +248,12 @@ def _square(config: dict[str, Any], name: str) -> int:
     return int(height)
 
 
-def _require_equal(clip: Clip, model: Any, transform: Any, weights: FloatArray) -> None:  # noqa: ANN401 - as above
+def _require_same_probabilities(
+    clip: ClipClassifier,
+    model: Any,  # noqa: ANN401 - as above
+    transform: Any,  # noqa: ANN401 - as above
+    weights: FloatArray,
+) -> None:
     """Compare the probabilities of an export with those of the model.
 
     Raises:
@@ -255,7 +262,7 @@ def _require_equal(clip: Clip, model: Any, transform: Any, weights: FloatArray) 
     import torch  # noqa: PLC0415 - as above
 
     random = np.random.default_rng(0)
-    images: list[Image] = [random.integers(0, 256, (*shape, 3), np.uint8) for shape in _PROBES]
+    images: list[Image] = [random.integers(0, 256, (*shape, 3), np.uint8) for shape in _TEST_IMAGE_SIZES]
     with torch.inference_mode():
         pixels = torch.stack([transform(Pillow.fromarray(image)) for image in images])
         logits = model.encode_image(pixels, normalize=True) @ torch.from_numpy(weights).T
@@ -278,7 +285,7 @@ def _publish(description: ClipDescription, scratch: Path, folder: Path) -> None:
     for file in (description.visual, description.text):
         (scratch / file.name).replace(folder / file.name)
     write_description(folder, description)
-    remove_others(folder, description)
+    remove_other_exports(folder, description)
 
 
 @contextlib.contextmanager

@@ -22,10 +22,10 @@ from framecloak.adapters.vision.weights.catalogue import (
 from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 from framecloak.domain.imaging.detections import FloatArray
 
-DESCRIPTION = "clip.json"
+DESCRIPTION_FILE = "clip.json"
 
 _EXPORT_AGAIN = "run `framecloak models export-clip` again"
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Meta(pattern=r"^[a-z]+-[0-9a-f]{12}\.[a-z]+$")]
@@ -63,7 +63,7 @@ class ClipDescription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     version: Literal[1] = 1
-    model: Annotated[str, Meta(min_length=1, max_length=_LONGEST_NAME)]
+    model: Annotated[str, Meta(min_length=1, max_length=_MAX_NAME_LENGTH)]
     weights: str
     weights_sha256: Digest | None
     size: Annotated[int, Meta(ge=1, le=4096)]
@@ -76,12 +76,12 @@ class ClipDescription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     text: ExportedFile
 
 
-def named_by_content(kind: str, suffix: str, digest: str) -> ExportedFile:
+def content_addressed_file(kind: str, suffix: str, digest: str) -> ExportedFile:
     """Name a file after its content, so that an export never overwrites a file that is in use."""
     return ExportedFile(name=f"{kind}-{digest[:12]}.{suffix}", sha256=digest)
 
 
-def text_file(embeddings: FloatArray) -> tuple[ExportedFile, bytes]:
+def encode_text_embeddings(embeddings: FloatArray) -> tuple[ExportedFile, bytes]:
     """Serialise the embeddings of the emotions.
 
     Args:
@@ -93,7 +93,7 @@ def text_file(embeddings: FloatArray) -> tuple[ExportedFile, bytes]:
     buffer = io.BytesIO()
     np.save(buffer, embeddings, allow_pickle=False)
     data = buffer.getvalue()
-    return named_by_content("text", "npy", hashlib.sha256(data).hexdigest()), data
+    return content_addressed_file("text", "npy", hashlib.sha256(data).hexdigest()), data
 
 
 def write_description(folder: Path, description: ClipDescription) -> None:
@@ -103,7 +103,7 @@ def write_description(folder: Path, description: ClipDescription) -> None:
         OSError: the folder is not writable, or the disk is full.
     """
     data = msgspec.json.format(msgspec.json.encode(description), indent=2) + b"\n"
-    write_atomically(folder / DESCRIPTION, data)
+    write_atomically(folder / DESCRIPTION_FILE, data)
 
 
 def read_description(folder: Path) -> ClipDescription:
@@ -113,7 +113,7 @@ def read_description(folder: Path) -> ClipDescription:
         ModelMissingError: there is no such file.
         ModelCorruptError: the file cannot be read or is not a valid description.
     """
-    path = folder / DESCRIPTION
+    path = folder / DESCRIPTION_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=ClipDescription)
     except FileNotFoundError as error:
@@ -126,7 +126,7 @@ def read_description(folder: Path) -> ClipDescription:
 
 def is_exported(models: Path) -> bool:
     """Return True if the models folder contains an export."""
-    return (models / CLIP_FOLDER / DESCRIPTION).is_file()
+    return (models / CLIP_FOLDER / DESCRIPTION_FILE).is_file()
 
 
 def verified_file(folder: Path, file: ExportedFile) -> Path:
@@ -136,12 +136,12 @@ def verified_file(folder: Path, file: ExportedFile) -> Path:
         ModelCorruptError: the file does not exist, or its digest differs.
     """
     path = folder / file.name
-    if _state(path, file.sha256) is not FileState.UNCHANGED:
+    if _file_state(path, file.sha256) is not FileState.UNCHANGED:
         raise ModelCorruptError(f"{path} is not the file that was exported", _EXPORT_AGAIN)
     return path
 
 
-def read_text(folder: Path, description: ClipDescription) -> FloatArray:
+def read_text_embeddings(folder: Path, description: ClipDescription) -> FloatArray:
     """Read the embeddings of the emotions, (emotions, dimension) float32.
 
     Raises:
@@ -168,10 +168,10 @@ def check_files(models: Path) -> Iterator[FileCheck]:
         folder = models / CLIP_FOLDER
         description = read_description(folder)
         for file in (description.visual, description.text):
-            yield FileCheck(folder / file.name, _state(folder / file.name, file.sha256))
+            yield FileCheck(folder / file.name, _file_state(folder / file.name, file.sha256))
 
 
-def remove_others(folder: Path, description: ClipDescription) -> None:
+def remove_other_exports(folder: Path, description: ClipDescription) -> None:
     """Remove the files of earlier exports."""
     current = {description.visual.name, description.text.name}
     for path in (*folder.glob("visual-*.onnx"), *folder.glob("text-*.npy")):
@@ -179,7 +179,7 @@ def remove_others(folder: Path, description: ClipDescription) -> None:
             path.unlink(missing_ok=True)
 
 
-def _state(path: Path, digest: str) -> FileState:
+def _file_state(path: Path, digest: str) -> FileState:
     if not path.is_file():
         return FileState.MISSING
     return FileState.UNCHANGED if sha256_of(path) == digest else FileState.CHANGED

@@ -12,8 +12,8 @@ import httpx
 import msgspec
 import numpy as np
 
-from framecloak.adapters.vision.emotions.clip_onnx import LARGEST_BATCH, require_crops
-from framecloak.adapters.vision.emotions.clip_protocol import EmotionsAnswer, EmotionsOrder, Picture
+from framecloak.adapters.vision.emotions.clip_onnx import MAX_BATCH, require_crops
+from framecloak.adapters.vision.emotions.clip_protocol import EmotionsRequest, EmotionsResponse, RgbImage
 from framecloak.domain.errors import EmotionsUnavailableError
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
@@ -21,7 +21,7 @@ from framecloak.domain.support.circuit_breaker import CircuitBreaker
 from framecloak.domain.support.resilience import Backoff
 
 MSGPACK = "application/msgpack"
-MOST_BYTES = 64 * 1024**2
+MAX_REQUEST_BYTES = 64 * 1024**2
 """Maximum size of a request body in bytes; an image of the maximum size fits."""
 
 _CONNECT_SECONDS = 1.0
@@ -29,11 +29,11 @@ _HEALTH_SECONDS = 1.0
 _FRAMING_BYTES = 64 * 1024
 """Bytes of a request body that are reserved for data other than pixels."""
 
-_BUSY = 429
+_TOO_MANY_REQUESTS = 429
 _SUM_TOLERANCE = 1e-3
 
 
-class _SilentError(EmotionsUnavailableError):
+class _NoAnswerError(EmotionsUnavailableError):
     """Missing answer or server error of the service; a retry may help."""
 
 
@@ -49,8 +49,8 @@ class HttpEmotionReader:
         url: base URL of the service, without a trailing slash.
         token: shared bearer token; empty for none.
         total_seconds: time limit of a call in seconds, including all its requests and retries.
-        most_images: maximum number of images per request.
-        most_bytes: maximum size of a request body in bytes.
+        max_images: maximum number of images per request.
+        max_bytes: maximum size of a request body in bytes.
         backoff: retry policy.
         breaker: circuit breaker.
         meter: meter that records every request with its retries.
@@ -63,17 +63,17 @@ class HttpEmotionReader:
         *,
         token: str = "",
         total_seconds: float = 3.0,
-        most_images: int = LARGEST_BATCH,
-        most_bytes: int = MOST_BYTES,
+        max_images: int = MAX_BATCH,
+        max_bytes: int = MAX_REQUEST_BYTES,
         backoff: Backoff | None = None,
         breaker: CircuitBreaker | None = None,
         meter: ModelMeter = NULL_MODEL_METER,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._total_seconds = total_seconds
-        self._most_images = most_images
-        self._most_pixels = most_bytes - _FRAMING_BYTES
-        self._backoff = backoff or Backoff(lasts=total_seconds / 2, first_pause=0.1, longest_pause=1.0)
+        self._max_images = max_images
+        self._max_pixel_bytes = max_bytes - _FRAMING_BYTES
+        self._backoff = backoff or Backoff(total_seconds=total_seconds / 2, first_pause=0.1, max_pause=1.0)
         self._breaker = breaker or CircuitBreaker()
         self._meter = meter
         self._emotions: tuple[str, ...] = ()
@@ -113,14 +113,14 @@ class HttpEmotionReader:
         """
         require_crops(crops)
         end = asyncio.get_running_loop().time() + self._total_seconds
-        rows = [await self._read_portion(portion, end) for portion in self._portions(crops)]
+        rows = [await self._read_batch(portion, end) for portion in self._request_batches(crops)]
         if len({part.shape[1] for part in rows}) > 1:
             raise EmotionsUnavailableError("the CLIP service was replaced during the call", "try again")
         return np.concatenate(rows) if rows else np.empty((0, len(self._emotions)), np.float32)
 
-    async def available(self) -> bool:
+    async def is_available(self) -> bool:
         """Return True if the service is healthy and the circuit breaker is closed; never raise an error."""
-        if self._breaker.refuses:
+        if self._breaker.is_open:
             return False
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
@@ -128,12 +128,12 @@ class HttpEmotionReader:
         except (httpx.HTTPError, TimeoutError, OSError):
             return False
 
-    def _portions(self, crops: list[Image]) -> Iterator[list[Image]]:
+    def _request_batches(self, crops: list[Image]) -> Iterator[list[Image]]:
         """Split crops into lists that each fit into one request."""
         portion: list[Image] = []
         pixels = 0
         for crop in crops:
-            if portion and (len(portion) == self._most_images or pixels + crop.nbytes > self._most_pixels):
+            if portion and (len(portion) == self._max_images or pixels + crop.nbytes > self._max_pixel_bytes):
                 yield portion
                 portion, pixels = [], 0
             portion.append(crop)
@@ -141,47 +141,49 @@ class HttpEmotionReader:
         if portion:
             yield portion
 
-    async def _read_portion(self, crops: list[Image], end: float) -> FloatArray:
-        return await self._breaker.run(lambda: self._read_in_time(crops, end), _SilentError)
+    async def _read_batch(self, crops: list[Image], end: float) -> FloatArray:
+        return await self._breaker.run(lambda: self._read_until(crops, end), _NoAnswerError)
 
-    async def _read_in_time(self, crops: list[Image], end: float) -> FloatArray:
-        body = msgspec.msgpack.encode(EmotionsOrder(images=tuple(Picture.of(crop) for crop in crops)))
+    async def _read_until(self, crops: list[Image], end: float) -> FloatArray:
+        body = msgspec.msgpack.encode(
+            EmotionsRequest(images=tuple(RgbImage.from_pixels(crop) for crop in crops))
+        )
         began = perf_counter()
         try:
             async with asyncio.timeout_at(end):
-                answer = await self._backoff.run(lambda: self._ask(body), _SilentError)
+                answer = await self._backoff.run(lambda: self._post(body), _NoAnswerError)
         except TimeoutError as error:
-            raise _SilentError("the CLIP service did not answer in time") from error
+            raise _NoAnswerError("the CLIP service did not answer in time") from error
         finally:
-            self._meter.called(len(crops), perf_counter() - began)
-        probabilities = _checked(answer, len(crops))
+            self._meter.record_call(len(crops), perf_counter() - began)
+        probabilities = _checked_probabilities(answer, len(crops))
         self._emotions = answer.emotions
         return probabilities
 
-    async def _ask(self, body: bytes) -> EmotionsAnswer:
+    async def _post(self, body: bytes) -> EmotionsResponse:
         try:
             response = await self._client.post(
                 "/emotions", content=body, headers={"Content-Type": MSGPACK, "Accept": MSGPACK}
             )
         except (httpx.HTTPError, OSError) as error:
             # httpx does not wrap all TLS errors; those are raised as OSError.
-            raise _SilentError("the CLIP service could not be reached", "see CLIP_SERVICE_URL") from error
-        if response.status_code == _BUSY or response.is_server_error:
-            raise _SilentError(f"the CLIP service answered {response.status_code}")
+            raise _NoAnswerError("the CLIP service could not be reached", "see CLIP_SERVICE_URL") from error
+        if response.status_code == _TOO_MANY_REQUESTS or response.is_server_error:
+            raise _NoAnswerError(f"the CLIP service answered {response.status_code}")
         if not response.is_success:
             raise EmotionsUnavailableError(
                 f"the CLIP service refused with {response.status_code}",
                 "see CLIP_SERVICE_URL and CLIP_SERVICE_TOKEN",
             )
         try:
-            return msgspec.msgpack.decode(response.content, type=EmotionsAnswer)
+            return msgspec.msgpack.decode(response.content, type=EmotionsResponse)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EmotionsUnavailableError(
                 "the server that answers is not a Framecloak CLIP service", "see CLIP_SERVICE_URL"
             ) from error
 
 
-def _checked(answer: EmotionsAnswer, count: int) -> FloatArray:
+def _checked_probabilities(answer: EmotionsResponse, count: int) -> FloatArray:
     """Return the probabilities of an answer as (n, emotions) float32.
 
     Raises:

@@ -17,33 +17,33 @@ from PIL import Image as Pillow
 from framecloak.adapters.vision.emotions.clip_files import (
     ClipDescription,
     read_description,
-    read_text,
+    read_text_embeddings,
     verified_file,
 )
 from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
 from framecloak.adapters.vision.weights.catalogue import CLIP_FOLDER
 from framecloak.domain.errors import (
     EmotionsUnavailableError,
-    ExaminationError,
+    FrameAnalysisError,
     ModelCorruptError,
     OverloadedError,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
 from framecloak.domain.reid.batching import Batcher
-from framecloak.domain.reid.thread_lanes import Lanes
+from framecloak.domain.reid.thread_lanes import ThreadLanes
 
-LARGEST_BATCH = 32
+MAX_BATCH = 32
 """Maximum number of faces per inference."""
 
-MOST_WAITING = 512
+MAX_WAITING = 512
 """Maximum number of faces in the queue."""
 
-_LONGEST_SIDE = 8
+_MAX_ASPECT_RATIO = 8
 """Maximum length of a crop in units of its shorter side; it is trimmed to this before it is resized."""
 
 
-class Clip:
+class ClipClassifier:
     """Zero-shot classifier of face crops by emotion. It is thread-safe.
 
     Args:
@@ -54,7 +54,7 @@ class Clip:
 
     def __init__(self, session: Session, text: FloatArray, description: ClipDescription) -> None:
         self._session = session
-        self._weights = text.T * np.float32(description.logit_scale)
+        self._text_weights = text.T * np.float32(description.logit_scale)
         self._description = description
         self.emotions = description.emotions
         self.card = ModelCard(
@@ -79,7 +79,7 @@ class Clip:
             ProviderUnavailableError: the provider does not work on this machine.
         """
         description = read_description(folder)
-        text = read_text(folder, description)
+        text = read_text_embeddings(folder, description)
         session = open_session(verified_file(folder, description.visual), provider)
         expected = (3, description.size, description.size)
         if session.input.shape[1:] != expected or session.outputs[0].shape[1:] != text.shape[1:]:
@@ -99,19 +99,19 @@ class Clip:
             (n, emotions) float32; each row sums to 1.
 
         Raises:
-            ExaminationError: the runtime failed, or its output is not finite.
+            FrameAnalysisError: the runtime failed, or its output is not finite.
         """
         export = self._description
-        pixels = np.stack([prepare(crop, export.size, export.mean, export.std) for crop in crops])
-        logits: FloatArray = self._session.run(pixels)[0] @ self._weights
+        pixels = np.stack([preprocess(crop, export.size, export.mean, export.std) for crop in crops])
+        logits: FloatArray = self._session.run(pixels)[0] @ self._text_weights
         if not np.isfinite(logits).all():
-            raise ExaminationError("CLIP gave values that are not finite")
+            raise FrameAnalysisError("CLIP gave values that are not finite")
         odds: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
         totals: FloatArray = odds.sum(axis=1, keepdims=True)
         return odds / totals
 
 
-def prepare(
+def preprocess(
     crop: Image, size: int, mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> FloatArray:
     """Preprocess a crop for the visual tower: resize its shorter side, crop its centre, normalise it.
@@ -128,7 +128,7 @@ def prepare(
     Returns:
         (3, size, size) float32.
     """
-    image = Pillow.fromarray(_middle(crop))
+    image = Pillow.fromarray(_trim_to_aspect_ratio(crop))
     shorter, longer = sorted(image.size)
     resized = int(size * longer / shorter)
     target = (size, resized) if image.width <= image.height else (resized, size)
@@ -140,10 +140,10 @@ def prepare(
     return ((cut - centre) / spread).transpose(2, 0, 1)
 
 
-def _middle(crop: Image) -> Image:
+def _trim_to_aspect_ratio(crop: Image) -> Image:
     """Trim a very elongated crop to its middle, because resizing it would need too much memory."""
     height, width = crop.shape[:2]
-    longest = _LONGEST_SIDE * min(height, width)
+    longest = _MAX_ASPECT_RATIO * min(height, width)
     top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
     return np.ascontiguousarray(crop[top : top + longest, left : left + longest])
 
@@ -165,24 +165,24 @@ class OnnxEmotionReader:
     Args:
         clip: classifier.
         lanes: number of worker threads.
-        most_waiting: maximum number of faces in the queue.
+        max_waiting: maximum number of faces in the queue.
         meter: meter that records the inferences.
     """
 
     def __init__(
         self,
-        clip: Clip,
+        clip: ClipClassifier,
         lanes: int = 1,
-        most_waiting: int = MOST_WAITING,
+        max_waiting: int = MAX_WAITING,
         meter: ModelMeter = NULL_MODEL_METER,
     ) -> None:
         self._clip = clip
-        self._lanes = Lanes(lanes, "clip")
+        self._lanes = ThreadLanes(lanes, "clip")
         self._batcher: Batcher[Image, FloatArray] = Batcher(
             lambda crops: list(clip.classify(crops)),
-            max_batch=LARGEST_BATCH,
+            max_batch=MAX_BATCH,
             lanes=self._lanes,
-            max_waiting=most_waiting,
+            max_waiting=max_waiting,
             meter=meter,
         )
 
@@ -205,7 +205,7 @@ class OnnxEmotionReader:
         Raises:
             DomainError: see `Clip.load`.
         """
-        clip = await asyncio.to_thread(Clip.load, models / CLIP_FOLDER, provider)
+        clip = await asyncio.to_thread(ClipClassifier.load, models / CLIP_FOLDER, provider)
         return cls(clip, threads if clip.card.provider == Provider.CPU.label else 1, meter=meter)
 
     async def __aenter__(self) -> Self:
@@ -245,11 +245,11 @@ class OnnxEmotionReader:
             return np.empty((0, len(self.emotions)), np.float32)
         try:
             return np.stack(await self._batcher.run_all(crops))
-        except (ExaminationError, OverloadedError) as error:
+        except (FrameAnalysisError, OverloadedError) as error:
             raise EmotionsUnavailableError(
                 f"the emotions could not be read: {error.message}", error.hint
             ) from error
 
-    async def available(self) -> bool:
+    async def is_available(self) -> bool:
         """Return True: a loaded model is always available."""
         return True

@@ -12,12 +12,12 @@ from msgspec import Meta, Struct
 
 from framecloak.domain.imaging.detections import Image
 
-LONGEST_SIDE = 4096
+MAX_SIDE_PX = 4096
 
-Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE, description="Pixels.", examples=[112])]
+Side = Annotated[int, Meta(ge=1, le=MAX_SIDE_PX, description="Pixels.", examples=[112])]
 
 
-class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RgbImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Face crop with some surroundings.
 
     Attributes:
@@ -31,7 +31,7 @@ class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rgb: Annotated[bytes, Meta(description="Red, green and blue of each pixel, row by row.")]
 
     @classmethod
-    def of(cls, image: Image) -> Picture:
+    def from_pixels(cls, image: Image) -> RgbImage:
         """Build a message from pixels.
 
         Args:
@@ -45,7 +45,7 @@ class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """True if the number of bytes matches width and height."""
         return len(self.rgb) == 3 * self.width * self.height
 
-    def image(self) -> Image:
+    def pixels(self) -> Image:
         """Return the pixels as (h, w, 3) uint8 RGB.
 
         Raises:
@@ -54,13 +54,13 @@ class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return np.frombuffer(self.rgb, np.uint8).reshape(self.height, self.width, 3)
 
 
-class EmotionsOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EmotionsRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of ``POST /emotions``."""
 
-    images: Annotated[tuple[Picture, ...], Meta(min_length=1, description="Face crops to classify.")]
+    images: Annotated[tuple[RgbImage, ...], Meta(min_length=1, description="Face crops to classify.")]
 
 
-class EmotionsAnswer(Struct, frozen=True, kw_only=True):
+class EmotionsResponse(Struct, frozen=True, kw_only=True):
     """Answer to ``POST /emotions``.
 
     Attributes:

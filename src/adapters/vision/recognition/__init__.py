@@ -1,1 +1,1 @@
-"""recognition."""
+"""Face recognisers: alignment and embeddings."""

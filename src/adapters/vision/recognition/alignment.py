@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from framecloak.domain.imaging.detections import FloatArray, Image
 
-_SMALLEST_SPREAD = 1e-6  # square pixels; prevents a division by zero if all landmarks coincide
+_MIN_SPREAD = 1e-6  # square pixels; prevents a division by zero if all landmarks coincide
 
 
 def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) -> Image:
@@ -28,7 +28,7 @@ def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) 
     chips = np.zeros((len(landmarks), side, side, 3), np.uint8)
     halves = [image]
     for chip, points in zip(chips, landmarks, strict=True):
-        matrix = similarity(points, template)
+        matrix = similarity_transform(points, template)
         zoom = np.hypot(matrix[0, 0], matrix[1, 0])
         level = 0
         # Coinciding landmarks have a zoom of 0; the size limit ends the loop for them.
@@ -36,13 +36,13 @@ def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) 
             level += 1
             zoom *= 2
             if level == len(halves):
-                halves.append(_half(halves[-1]))
-        scaled = _on_smaller(matrix, image, halves[level])
+                halves.append(_half_size(halves[-1]))
+        scaled = _scaled_transform(matrix, image, halves[level])
         cv2.warpAffine(halves[level], scaled, (side, side), dst=chip, flags=cv2.INTER_LINEAR)
     return chips
 
 
-def similarity(points: FloatArray, template: FloatArray) -> NDArray[np.float64]:
+def similarity_transform(points: FloatArray, template: FloatArray) -> NDArray[np.float64]:
     """Return the similarity transform that maps points to a template with the least squared error.
 
     See Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991. In
@@ -58,19 +58,19 @@ def similarity(points: FloatArray, template: FloatArray) -> NDArray[np.float64]:
     source, target = np.asarray(points, np.float64), np.asarray(template, np.float64)
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     source, target = source - source_mean, target - target_mean
-    spread = max(float((source**2).sum()), _SMALLEST_SPREAD)
+    spread = max(float((source**2).sum()), _MIN_SPREAD)
     cosine = (source * target).sum() / spread
     sine = (source[:, 0] * target[:, 1] - source[:, 1] * target[:, 0]).sum() / spread
     turn = np.array([[cosine, -sine], [sine, cosine]])
     return np.column_stack([turn, target_mean - turn @ source_mean])
 
 
-def _half(image: Image) -> Image:
+def _half_size(image: Image) -> Image:
     height, width = (max(1, size // 2) for size in image.shape[:2])
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _on_smaller(matrix: NDArray[np.float64], image: Image, smaller: Image) -> NDArray[np.float64]:
+def _scaled_transform(matrix: NDArray[np.float64], image: Image, smaller: Image) -> NDArray[np.float64]:
     """Adapt a transformation to a downscaled copy of the image. Pixel centres are at 0.5."""
     if smaller is image:
         return matrix

@@ -19,7 +19,7 @@ from framecloak.adapters.vision.recognition.embedding import MAX_BATCH, unit_vec
 from framecloak.adapters.vision.runtime.onnx import Provider, Session
 from framecloak.adapters.vision.weights.catalogue import DLIB_RESNET
 from framecloak.adapters.vision.weights.packs import open_graph
-from framecloak.domain.errors import ExaminationError, ModelMissingError
+from framecloak.domain.errors import FrameAnalysisError, ModelMissingError
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.model.faces import EmbeddingSpace
 
@@ -29,8 +29,8 @@ _TEMPLATE = np.array(
 )
 """Positions of eyes, nose and corners of the mouth in a chip (aligned face crop) of 112 pixels."""
 _RECOGNISER_PREFIXES = ("w600k_", "glintr", "arcface")
-_OTHER_MODELS = ("det_", "scrfd_", "1k3d68", "2d106det", "genderage")
-_OTHER_SIDES = (96, 192)
+_OTHER_MODEL_PREFIXES = ("det_", "scrfd_", "1k3d68", "2d106det", "genderage")
+_OTHER_MODEL_SIDES_PX = (96, 192)
 """Input sides of InsightFace's models for age and for dense landmarks, in pixels."""
 
 
@@ -55,7 +55,7 @@ class ArcFace:
         self._session = session
         self._normalization = normalization
         self._side = session.input.shape[2] or 0
-        self._template = template(self._side)
+        self._template = landmark_template(self._side)
         self.card = card
         blank = np.zeros((1, self._side, self._side, 3), np.uint8)
         dimension = int(self._run(blank)[0].shape[-1])
@@ -75,7 +75,7 @@ class ArcFace:
             ModelCorruptError: a file cannot be read, or its digest is not the recorded one.
             ProviderUnavailableError: the provider does not work on this machine.
         """
-        for path in _likeliest_first(folder):
+        for path in _graphs_by_likelihood(folder):
             session, card = open_graph(path, provider)
             if is_arcface(session):
                 return cls(session, card, folder.name, read_normalization(path))
@@ -106,7 +106,7 @@ class ArcFace:
             (n, dimension) float32 of unit length.
 
         Raises:
-            ExaminationError: the model failed, or its output is not finite.
+            FrameAnalysisError: the model failed, or its output is not finite.
             ValueError: there are too many crops, or their shape is not that of ``align``.
         """
         return unit_vectors(self._run, chips, self._side, self.space.dimension, self.max_batch)
@@ -126,7 +126,7 @@ class ArcFace:
         chips = np.random.default_rng(0).integers(0, 256, (2, self._side, self._side, 3), np.uint8)
         try:
             (together,) = self._run(chips)
-        except ExaminationError:
+        except FrameAnalysisError:
             return False
         alone = np.concatenate([self._run(chip[np.newaxis])[0] for chip in chips])
         return together.shape == alone.shape and np.allclose(together, alone, rtol=1e-3, atol=1e-3)
@@ -138,10 +138,15 @@ def is_arcface(session: Session) -> bool:
         return False
     channels, height, width = session.input.shape[1:]
     square = height is not None and height == width and height >= 112 and height % 16 == 0
-    return channels == 3 and square and height not in _OTHER_SIDES and len(session.outputs[0].shape) == 2
+    return (
+        channels == 3
+        and square
+        and height not in _OTHER_MODEL_SIDES_PX
+        and len(session.outputs[0].shape) == 2
+    )
 
 
-def template(side: int) -> FloatArray:
+def landmark_template(side: int) -> FloatArray:
     """Return the landmark template for chips of a given side.
 
     The basic template is for 112 pixels. For multiples of 128 it is centred horizontally in 128 pixels.
@@ -168,12 +173,12 @@ def read_normalization(path: Path) -> Normalization:
     return Normalization(0.0, 1.0) if subtracts and multiplies else Normalization(127.5, 127.5)
 
 
-def _likeliest_first(folder: Path) -> Iterator[Path]:
+def _graphs_by_likelihood(folder: Path) -> Iterator[Path]:
     """Yield a pack's graphs, those named like recognisers first, because each try loads a graph."""
 
     def unlikeliness(path: Path) -> tuple[int, str]:
         if path.name.startswith(_RECOGNISER_PREFIXES):
             return 0, path.name
-        return (2 if path.name.startswith(_OTHER_MODELS) else 1), path.name
+        return (2 if path.name.startswith(_OTHER_MODEL_PREFIXES) else 1), path.name
 
     yield from sorted(folder.glob("*.onnx"), key=unlikeliness)

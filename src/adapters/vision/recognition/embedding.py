@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import FloatArray, Image
 
 MAX_BATCH = 32
 """Maximum number of faces per inference."""
 
-_SHORTEST = 1e-6
+_MIN_LENGTH = 1e-6
 
 
 def unit_vectors(
@@ -35,7 +35,7 @@ def unit_vectors(
         (n, dimension) float32 of unit length.
 
     Raises:
-        ExaminationError: the model failed, or its output is not finite, has a wrong shape or a zero vector.
+        FrameAnalysisError: the model failed, or its output is not finite, has a wrong shape or a zero vector.
         ValueError: there are too many chips, or their shape is wrong.
     """
     if chips.shape[1:] != (side, side, 3) or chips.dtype != np.uint8:
@@ -46,10 +46,10 @@ def unit_vectors(
         return np.empty((0, dimension), np.float32)
     vectors = run(chips)[0]
     if vectors.shape != (len(chips), dimension):
-        raise ExaminationError(
+        raise FrameAnalysisError(
             f"the model gave {vectors.shape} for {len(chips)} faces of {dimension} numbers"
         )
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not (np.isfinite(lengths).all() and (lengths > _SHORTEST).all()):
-        raise ExaminationError("the model gave a vector that has no direction")
+    if not (np.isfinite(lengths).all() and (lengths > _MIN_LENGTH).all()):
+        raise FrameAnalysisError("the model gave a vector that has no direction")
     return np.asarray(vectors / lengths, np.float32)

@@ -1,4 +1,4 @@
-"""factory."""
+"""Choice of the face recogniser by its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from framecloak.adapters.vision.recognition.arcface import ArcFace
 from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.weights.catalogue import DLIB_RESNET, installed_packs
-from framecloak.adapters.vision.weights.packs import first_that_has_one
+from framecloak.adapters.vision.weights.packs import load_from_first_pack
 from framecloak.domain.errors import ModelMissingError
 from framecloak.domain.ports.models import FaceRecognizer
 
@@ -31,7 +31,7 @@ def choose_recognizer(name: str, models: Path, provider: Provider = Provider.AUT
     """
     packs = installed_packs(models)
     if name == AUTO:
-        recognizer = first_that_has_one(packs.values(), lambda folder: ArcFace.load(folder, provider))
+        recognizer = load_from_first_pack(packs.values(), lambda folder: ArcFace.load(folder, provider))
         if recognizer:
             return recognizer
     if name in {AUTO, DLIB_RESNET.name}:

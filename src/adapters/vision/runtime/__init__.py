@@ -1,1 +1,1 @@
-"""runtime."""
+"""ONNX Runtime: sessions, execution providers and precisions."""

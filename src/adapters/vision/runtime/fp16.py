@@ -13,11 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from framecloak.domain.errors import ModelCorruptError
 
-OPERATORS = frozenset({"Add", "BatchNormalization", "Conv", "ConvTranspose", "Relu", "Sigmoid"})
+SUPPORTED_OPERATORS = frozenset({"Add", "BatchNormalization", "Conv", "ConvTranspose", "Relu", "Sigmoid"})
 """Supported operators: all their inputs and outputs have one data type, and their values stay near 1."""
 
 
-def halve(model: onnx.ModelProto) -> onnx.ModelProto:
+def convert_to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of the graph with float16 inputs and weights; its outputs stay float32.
 
     Args:
@@ -26,7 +26,7 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ModelCorruptError: the graph has another operator, or a weight exceeds the range of float16.
     """
-    if foreign := {node.op_type for node in model.graph.node} - OPERATORS:
+    if foreign := {node.op_type for node in model.graph.node} - SUPPORTED_OPERATORS:
         raise ModelCorruptError(f"cannot calculate {', '.join(sorted(foreign))} in fp16", "use fp32")
     halved = onnx.ModelProto()
     halved.CopyFrom(model)
@@ -34,7 +34,7 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     del graph.value_info[:]  # declares float32 for tensors that are float16 now
     for weight in graph.initializer:
         if weight.data_type == TensorProto.FLOAT:
-            weight.CopyFrom(_halved(weight))
+            weight.CopyFrom(_fp16_weight(weight))
     for value in graph.input:
         value.type.tensor_type.elem_type = TensorProto.FLOAT16
     half_names = {output.name: f"{output.name}_fp16" for output in graph.output}
@@ -48,7 +48,7 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     return halved
 
 
-def _halved(weight: onnx.TensorProto) -> onnx.TensorProto:
+def _fp16_weight(weight: onnx.TensorProto) -> onnx.TensorProto:
     values = numpy_helper.to_array(weight)
     if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
         raise ModelCorruptError(f"fp16 cannot hold the weight {weight.name}", "use fp32")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import onnxruntime
 
-CUDA = "libonnxruntime_providers_cuda.so"
-TENSORRT = "libonnxruntime_providers_tensorrt.so"
+CUDA_LIBRARY = "libonnxruntime_providers_cuda.so"
+TENSORRT_LIBRARY = "libonnxruntime_providers_tensorrt.so"
 
 
 @cache
@@ -24,7 +24,7 @@ def load_from_wheels() -> None:
             onnxruntime.preload_dlls()
 
 
-def why_it_cannot_be_loaded(library: str) -> str | None:
+def loading_error(library: str) -> str | None:
     """Return the linker's error for one of the runtime's own libraries; None if it can be loaded.
 
     The runtime only logs this error and does not include it in its exceptions.

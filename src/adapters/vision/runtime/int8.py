@@ -24,7 +24,7 @@ from framecloak.domain.imaging.detections import FloatArray
 MAX_WEIGHT = 127
 """Maximum magnitude of a weight."""
 
-MAX_NEIGHBOURS = 128
+MAX_ADJACENT_SUM = 128
 """Maximum sum of the magnitudes of two adjacent weights.
 
 Processors without VNNI add two products of uint8 and int8 in 16 bits (``vpmaddubsw``), which saturates above
@@ -33,7 +33,7 @@ misses more of the faces that are 14 to 20 pixels high.
 """
 
 
-class Range(NamedTuple):
+class ActivationRange(NamedTuple):
     """Range of the values of an activation."""
 
     low: float
@@ -45,7 +45,9 @@ class _Scale(NamedTuple):
     zero_point: int
 
 
-def quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], nodes: Collection[str]) -> onnx.ModelProto:
+def quantize(
+    model: onnx.ModelProto, ranges: Mapping[str, ActivationRange], nodes: Collection[str]
+) -> onnx.ModelProto:
     """Return a copy of the graph in which the given nodes calculate in int8.
 
     Args:
@@ -63,7 +65,7 @@ def quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], nodes: Collect
     return quantized
 
 
-def rounded_tensors(model: onnx.ModelProto, nodes: Collection[str]) -> list[str]:
+def tensors_to_calibrate(model: onnx.ModelProto, nodes: Collection[str]) -> list[str]:
     """List the tensors whose ranges ``quantize`` needs."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -88,7 +90,7 @@ class _Quantizer:
         """Inputs and outputs of the int8 nodes, sorted."""
         return sorted(self._read | self._written)
 
-    def rewrite(self, ranges: Mapping[str, Range]) -> None:
+    def rewrite(self, ranges: Mapping[str, ActivationRange]) -> None:
         self._scales = {tensor: _scale(tensor, ranges) for tensor in self.tensors}
         nodes = [pair for value in self._graph.input for pair in self._rounding(value.name)]
         for node in self._graph.node:
@@ -99,7 +101,7 @@ class _Quantizer:
             for index, name in enumerate(node.input):
                 # Float nodes continue to read the outputs of float nodes without rounding.
                 if name in self._written or (name in self._read and node.name in self._nodes):
-                    node.input[index] = _rounded(name)
+                    node.input[index] = _rounded_name(name)
             nodes += [node, *self._rounding(node.output[0])]
         del self._graph.node[:]
         self._graph.node.extend(nodes)
@@ -136,7 +138,7 @@ class _Quantizer:
         return [
             helper.make_node("QuantizeLinear", [tensor, *parameters], [quantized], f"quantize_{tensor}"),
             helper.make_node(
-                "DequantizeLinear", [quantized, *parameters], [_rounded(tensor)], _rounded(tensor)
+                "DequantizeLinear", [quantized, *parameters], [_rounded_name(tensor)], _rounded_name(tensor)
             ),
         ]
 
@@ -147,11 +149,11 @@ class _Quantizer:
         scales = _weight_scales(weight, _groups(node))
         bias_scales = scales * np.float32(activation.scale)
         return [
-            self._store(node, 1, _round(weight, scales, np.int8), scales),
-            self._store(node, 2, _round(bias, bias_scales, np.int32), bias_scales),
+            self._add_dequantized(node, 1, _round_to_scale(weight, scales, np.int8), scales),
+            self._add_dequantized(node, 2, _round_to_scale(bias, bias_scales, np.int32), bias_scales),
         ]
 
-    def _store(
+    def _add_dequantized(
         self,
         node: onnx.NodeProto,
         index: int,
@@ -164,8 +166,10 @@ class _Quantizer:
             self._add(f"{name}_scales", scales),
             self._add(f"{name}_zero_points", np.zeros(len(scales), values.dtype)),
         ]
-        node.input[index] = _rounded(name)
-        return helper.make_node("DequantizeLinear", inputs, [_rounded(name)], _rounded(name), axis=0)
+        node.input[index] = _rounded_name(name)
+        return helper.make_node(
+            "DequantizeLinear", inputs, [_rounded_name(name)], _rounded_name(name), axis=0
+        )
 
     def _add(self, name: str, values: NDArray[np.generic]) -> str:
         self._graph.initializer.append(numpy_helper.from_array(values, name))
@@ -178,7 +182,7 @@ class _Quantizer:
         self._graph.initializer.extend(remaining)
 
 
-def _scale(tensor: str, ranges: Mapping[str, Range]) -> _Scale:
+def _scale(tensor: str, ranges: Mapping[str, ActivationRange]) -> _Scale:
     try:
         low, high = ranges[tensor]
     except KeyError:
@@ -209,15 +213,15 @@ def _weight_scales(weight: FloatArray, groups: int) -> FloatArray:
     depthwise = groups > 1 and weight.shape[1] == 1
     if taps.shape[1] > 1 and not depthwise:
         # Each of the two weights may be rounded up by 0.5.
-        scales = np.maximum(scales, (taps[:, :-1] + taps[:, 1:]).max(axis=1) / (MAX_NEIGHBOURS - 1))
+        scales = np.maximum(scales, (taps[:, :-1] + taps[:, 1:]).max(axis=1) / (MAX_ADJACENT_SUM - 1))
     return np.where(scales > 0, scales, 1).astype(np.float32)
 
 
-def _rounded(tensor: str) -> str:
+def _rounded_name(tensor: str) -> str:
     return f"{tensor}_rounded"
 
 
-def _round(
+def _round_to_scale(
     values: NDArray[np.float32], scales: NDArray[np.float32], dtype: type[np.signedinteger]
 ) -> NDArray[np.signedinteger]:
     """Round values to multiples of the scale of their output channel, the first axis."""

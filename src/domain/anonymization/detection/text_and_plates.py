@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.scales import Look, sizes_due
-from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
+from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame
-from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.ports.models import BoxDetector
 
-SAME_AREA = 0.9
+MIN_SHARE_INSIDE = 0.9
 """Share of a box inside another one from which on the smaller box is redundant."""
 
 PADDING = 0.2
@@ -30,12 +30,12 @@ PADDING = 0.2
 PLATE_PADDING = 0.4
 """Padding for text with the aspect ratio of a plate: the rim and small print lie outside the number."""
 
-PLATE_SHAPES = (1.2, 4.5)
+PLATE_ASPECT_RATIOS = (1.2, 4.5)
 """Smallest and largest ratio of width to height of the text on a plate."""
 
 
 @dataclass(frozen=True, slots=True)
-class AreaSettings:
+class TextAndPlateSettings:
     """Settings of text and plate detection.
 
     Attributes:
@@ -51,7 +51,7 @@ class AreaSettings:
     tracking: TrackingSettings
 
 
-VIDEO_AREAS = AreaSettings(
+VIDEO_TEXT_AND_PLATES = TextAndPlateSettings(
     longest_sides=(1280,),
     every=6,
     threshold=0.35,
@@ -59,7 +59,7 @@ VIDEO_AREAS = AreaSettings(
     tracking=TrackingSettings(accept=0.5, memory=24, max_gap=18, extension=6, margin=0.0, smoothing=0),
 )
 
-PICTURE_AREAS = AreaSettings(
+IMAGE_TEXT_AND_PLATES = TextAndPlateSettings(
     longest_sides=(640, 1280, 1920),
     every=1,
     threshold=0.4,
@@ -67,9 +67,9 @@ PICTURE_AREAS = AreaSettings(
 )
 
 
-def look_for_areas(
-    frame: Frame, detectors: Mapping[Kind, AreaDetector], settings: AreaSettings
-) -> dict[Kind, Found]:
+def detect_text_and_plates(
+    frame: Frame, detectors: Mapping[TargetKind, BoxDetector], settings: TextAndPlateSettings
+) -> dict[TargetKind, FrameDetections]:
     """Detect text and plates in a frame.
 
     Args:
@@ -81,59 +81,63 @@ def look_for_areas(
         Padded boxes in pixels of the frame, by kind.
 
     Raises:
-        ExaminationError: the frame was not decoded, or a detector failed on it.
+        FrameAnalysisError: the frame was not decoded, or a detector failed on it.
     """
-    by_kind: dict[Kind, list[Found]] = {kind: [] for kind in detectors}
+    by_kind: dict[TargetKind, list[FrameDetections]] = {kind: [] for kind in detectors}
     stride = max(detector.stride for detector in detectors.values())
-    scales = [Look(side) for side in settings.longest_sides]
-    for width, height in sizes_due(frame.index, (frame.width, frame.height), scales, stride):
+    scales = [DetectionScale(side) for side in settings.longest_sides]
+    for width, height in scaled_sizes(frame.index, (frame.width, frame.height), scales, stride):
         image = frame.rgb(width, height)
         zoom = np.tile([frame.width / width, frame.height / height], 2)
         for kind, detector in detectors.items():
             raw = detector.detect(image, settings.threshold)
             boxes = raw.boxes * zoom
-            like_plates = have_plate_shape(boxes)
-            found = Found(padded(boxes, like_plates), raw.scores.astype(np.float64))
-            by_kind[kind].append(replace(found, like_plates=like_plates) if kind is Kind.TEXT else found)
-    return {kind: _merged(detections) for kind, detections in by_kind.items()}
+            like_plates = plate_shaped(boxes)
+            found = FrameDetections(pad_text(boxes, like_plates), raw.scores.astype(np.float64))
+            by_kind[kind].append(
+                replace(found, plate_shaped=like_plates) if kind is TargetKind.TEXT else found
+            )
+    return {kind: _merge(detections) for kind, detections in by_kind.items()}
 
 
-def have_plate_shape(boxes: Boxes) -> NDArray[np.bool_]:
+def plate_shaped(boxes: Boxes) -> NDArray[np.bool_]:
     """Return which boxes (n, 4) have the aspect ratio of the text on a plate, as (n,) bool."""
     width, height = (boxes[:, 2:] - boxes[:, :2]).T
     shape = width / np.maximum(height, 1e-9)
-    return np.asarray((shape >= PLATE_SHAPES[0]) & (shape <= PLATE_SHAPES[1]))
+    return np.asarray((shape >= PLATE_ASPECT_RATIOS[0]) & (shape <= PLATE_ASPECT_RATIOS[1]))
 
 
-def padded(boxes: Boxes, like_plates: NDArray[np.bool_]) -> Boxes:
+def pad_text(boxes: Boxes, are_plate_shaped: NDArray[np.bool_]) -> Boxes:
     """Pad boxes (n, 4) for parts of the text that are not detected: strokes, and the rim of a plate.
 
     Args:
         boxes: boxes of text, in pixels.
-        like_plates: (n,) bool, True for boxes with the aspect ratio of a plate.
+        are_plate_shaped: (n,) bool, True for boxes with the aspect ratio of a plate.
     """
     shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
-    return bx.pad(boxes, np.where(like_plates, PLATE_PADDING, PADDING) * shorter)
+    return bx.pad(boxes, np.where(are_plate_shaped, PLATE_PADDING, PADDING) * shorter)
 
 
-def _merged(finds: Sequence[Found]) -> Found:
+def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
     """Merge the detections of several scales, dropping boxes that lie inside a larger one.
 
     Overlapping boxes are not suppressed: if two scales detect different words of a line, both remain.
     """
-    if len(finds) == 1:
-        return finds[0]
-    boxes = np.concatenate([detections.boxes for detections in finds])
-    scores = np.concatenate([detections.scores for detections in finds])
-    shape_flags = [detections.like_plates for detections in finds if detections.like_plates is not None]
+    if len(per_scale) == 1:
+        return per_scale[0]
+    boxes = np.concatenate([detections.boxes for detections in per_scale])
+    scores = np.concatenate([detections.scores for detections in per_scale])
+    shape_flags = [detections.plate_shaped for detections in per_scale if detections.plate_shaped is not None]
     larger_first = np.argsort(-bx.area(boxes), kind="stable")
     boxes, scores = boxes[larger_first], scores[larger_first].copy()
     like_plates = np.concatenate(shape_flags)[larger_first] if shape_flags else None
     kept = np.ones(len(boxes), bool)
-    inside = bx.shares_inside(boxes, boxes) >= SAME_AREA
+    inside = bx.share_inside(boxes, boxes) >= MIN_SHARE_INSIDE
     for small in range(1, len(boxes)):
         holders = np.flatnonzero(inside[small, :small] & kept[:small])
         if len(holders):
             kept[small] = False
             scores[holders[0]] = max(scores[holders[0]], scores[small])
-    return Found(boxes[kept], scores[kept], like_plates=None if like_plates is None else like_plates[kept])
+    return FrameDetections(
+        boxes[kept], scores[kept], plate_shaped=None if like_plates is None else like_plates[kept]
+    )

@@ -1,1 +1,1 @@
-"""identification."""
+"""Identity decisions: whose faces are redacted, and whose are kept."""

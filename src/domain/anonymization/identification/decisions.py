@@ -19,24 +19,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from framecloak.domain.anonymization.identification.face_samples import ViewPlan, take_views
-from framecloak.domain.anonymization.model.analysis import Examination
-from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks, Verdict
+from framecloak.domain.anonymization.identification.face_samples import SamplingPlan, collect_samples
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.boxes import IdentityDecision, TrackedBox, Tracks
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, IdentityRule, Unknown
-from framecloak.domain.errors import ExaminationError, InvalidOptionError
-from framecloak.domain.imaging.detections import Image, Kind
+from framecloak.domain.errors import FrameAnalysisError, InvalidOptionError
+from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceRecognizer
-from framecloak.domain.reid.matching import assumed_likeness
-from framecloak.domain.reid.reference_people import People
+from framecloak.domain.reid.matching import similarity_scale_or_default
+from framecloak.domain.reid.reference_people import ReferencePeople
 
-_Place = tuple[int, int]
+_DetectionKey = tuple[int, int]
 """Key of a detection: frame index and row among the detections of that frame."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identification:
+class IdentificationSetup:
     """Setup of the identification of faces.
 
     Attributes:
@@ -46,11 +46,11 @@ class Identification:
     """
 
     recognizer: FaceRecognizer
-    people: People
+    people: ReferencePeople
     rule: IdentityRule
 
 
-def rule_for(
+def identity_rule(
     space: EmbeddingSpace, mode: IdentityMode, threshold: float | None, unknown: Unknown
 ) -> IdentityRule:
     """Return the identity rule for an embedding model.
@@ -65,7 +65,7 @@ def rule_for(
         InvalidOptionError: As for `IdentityRule`, or the threshold would leave faces visible that are to be
             redacted with this model.
     """
-    means = assumed_likeness(space)
+    means = similarity_scale_or_default(space)
     effective = means.usual if threshold is None else threshold
     rule = IdentityRule(mode, effective, min(means.possible, effective), unknown)
     if mode is IdentityMode.EXCEPT and effective < means.possible:
@@ -84,27 +84,34 @@ def rule_for(
     return rule
 
 
-def decide(
-    views: Sequence[float | None], seen: Sequence[bool], threshold: float, possible: float, needed: int
+def classify(
+    similarities: Sequence[float | None],
+    has_detection: Sequence[bool],
+    threshold: float,
+    possible: float,
+    min_samples: int,
 ) -> Decision:
     """Classify the face of a track in one slot.
 
     Args:
-        views: For each slot, the highest similarity of its best sample to any of the people; None without a
-            sample. The slot to decide is in the middle.
-        seen: For each slot, whether the track has a detection in it.
+        similarities: For each slot, the highest similarity of its best sample to any of the people; None
+            without a sample. The slot to decide is in the middle.
+        has_detection: For each slot, whether the track has a detection in it.
         threshold: Minimum similarity of a known person.
         possible: Minimum similarity that may belong to a known person; all samples of a stranger are below.
-        needed: Minimum number of samples for a decision.
+        min_samples: Minimum number of samples for a decision.
     """
-    middle = len(views) // 2
-    known_similarities = sorted(similarity for similarity in views if similarity is not None)
-    nearby = [similarity for similarity in views[max(0, middle - 1) : middle + 2] if similarity is not None]
+    middle = len(similarities) // 2
+    known_similarities = sorted(similarity for similarity in similarities if similarity is not None)
+    nearby = [
+        similarity for similarity in similarities[max(0, middle - 1) : middle + 2] if similarity is not None
+    ]
     sides = (slice(0, middle), slice(middle + 1, None))
     one_sided = any(
-        any(seen[side]) and all(similarity is None for similarity in views[side]) for side in sides
+        any(has_detection[side]) and all(similarity is None for similarity in similarities[side])
+        for side in sides
     )
-    if len(known_similarities) < needed or not nearby or one_sided:
+    if len(known_similarities) < min_samples or not nearby or one_sided:
         return Decision.UNCERTAIN
     if known_similarities[-1] < possible:
         return Decision.STRANGER
@@ -112,16 +119,16 @@ def decide(
     return Decision.KNOWN if min(nearby) >= threshold and median >= threshold else Decision.UNCERTAIN
 
 
-def with_views(
-    examined: Examination, frame: Frame, identification: Identification | None, plan: ViewPlan
-) -> Examination:
+def with_samples(
+    analysis: FrameAnalysis, frame: Frame, identification: IdentificationSetup | None, plan: SamplingPlan
+) -> FrameAnalysis:
     """Add face samples to the analysis of a frame if the plan samples that frame."""
-    if identification is None or examined.found is None or not plan.looks_at(frame.index):
-        return examined
-    return replace(examined, views=take_views(frame, examined.found, identification.recognizer))
+    if identification is None or analysis.faces is None or not plan.is_sampled(frame.index):
+        return analysis
+    return replace(analysis, face_samples=collect_samples(frame, analysis.faces, identification.recognizer))
 
 
-class Verdicts:
+class IdentityClassifier:
     """Classifier of the faces of a video by identity, block by block.
 
     Args:
@@ -130,41 +137,41 @@ class Verdicts:
         pool: Executor of the recognition calls.
     """
 
-    def __init__(self, identification: Identification, plan: ViewPlan, pool: Executor) -> None:
+    def __init__(self, identification: IdentificationSetup, plan: SamplingPlan, pool: Executor) -> None:
         self._identification = identification
         self._plan = plan
         self._pool = pool
-        self._similarities: dict[int, Mapping[_Place, float]] = {}
+        self._similarities: dict[int, Mapping[_DetectionKey, float]] = {}
 
-    def judged(self, tracks: Tracks, examined: Sequence[Examination], due: range) -> Tracks:
+    def classified(self, tracks: Tracks, analyses: Sequence[FrameAnalysis], due: range) -> Tracks:
         """Return the tracks with an identity decision for every face in the frames that are due.
 
         Args:
             tracks: Tracks of a run of frames.
-            examined: Analyses of these frames.
+            analyses: Analyses of these frames.
             due: Indices in the video of the frames to decide.
         """
-        first, plan = examined[0].index, self._plan
+        first, plan = analyses[0].index, self._plan
         slots = range(due.start // plan.slot - plan.context, (due.stop - 1) // plan.slot + plan.context + 1)
         histories = {
-            number: _history(members, examined, slots, plan)
+            number: _history(members, analyses, slots, plan)
             for number, members in enumerate(tracks.members)
-            if _is_face(members, examined)
+            if _is_face(members, analyses)
         }
-        self._recognize(slots, histories, examined)
-        verdicts: dict[tuple[int, int], Verdict] = {}
+        self._recognize(slots, histories, analyses)
+        verdicts: dict[tuple[int, int], IdentityDecision] = {}
         boxes = list(tracks.boxes)
         for index in due:
             judged: list[TrackedBox] = []
             for box in boxes[index - first]:
                 history = histories.get(box.track)
-                if history is None or box.kind is not Kind.FACE:
+                if history is None or box.kind is not TargetKind.FACE:
                     judged.append(box)
                     continue
                 key = box.track, index // plan.slot
                 if key not in verdicts:
-                    verdicts[key] = self._verdict(history, key[1])
-                judged.append(replace(box, verdict=verdicts[key]))
+                    verdicts[key] = self._decision(history, key[1])
+                judged.append(replace(box, identity=verdicts[key]))
             boxes[index - first] = judged
         self._similarities = {
             slot: similarities
@@ -173,34 +180,36 @@ class Verdicts:
         }
         return Tracks(boxes, tracks.members)
 
-    def _verdict(self, history: _History, slot: int) -> Verdict:
+    def _decision(self, history: _SampleHistory, slot: int) -> IdentityDecision:
         window = range(slot - self._plan.context, slot + self._plan.context + 1)
         views: list[float | None] = []
         evidence: list[tuple[int, float]] = []
         for window_slot in window:
-            detection = history.best.get(window_slot)
+            detection = history.best_samples.get(window_slot)
             similarity = None if detection is None else self._similarities[window_slot].get(detection)
             views.append(similarity)
             if detection is not None and similarity is not None:
                 evidence.append((detection[0], similarity))
-        seen = [window_slot in history.seen for window_slot in window]
+        seen = [window_slot in history.detected_slots for window_slot in window]
         rule = self._identification.rule
-        decision = decide(views, seen, rule.threshold, rule.possible, self._plan.needed)
-        return Verdict(decision, tuple(evidence))
+        decision = classify(views, seen, rule.threshold, rule.possible_threshold, self._plan.min_samples)
+        return IdentityDecision(decision, tuple(evidence))
 
     def _recognize(
-        self, slots: range, histories: Mapping[int, _History], examined: Sequence[Examination]
+        self, slots: range, histories: Mapping[int, _SampleHistory], analyses: Sequence[FrameAnalysis]
     ) -> None:
         """Compute the similarities of the samples in slots that are not cached yet."""
-        first = examined[0].index
-        pending: dict[int, tuple[list[_Place], list[Future[list[float]]]]] = {}
+        first = analyses[0].index
+        pending: dict[int, tuple[list[_DetectionKey], list[Future[list[float]]]]] = {}
         size = self._identification.recognizer.max_batch
         for slot in slots:
             if slot in self._similarities:
                 continue
             # The composition of a batch must depend on the slot alone: it can affect the last digits.
-            detections = sorted({each.best[slot] for each in histories.values() if slot in each.best})
-            chips = [examined[frame - first].views[row].chip for frame, row in detections]
+            detections = sorted(
+                {each.best_samples[slot] for each in histories.values() if slot in each.best_samples}
+            )
+            chips = [analyses[frame - first].face_samples[row].chip for frame, row in detections]
             calls = [chips[start : start + size] for start in range(0, len(chips), size)]
             pending[slot] = detections, [self._pool.submit(self._compare, call) for call in calls]
         for slot, (detections, futures) in pending.items():
@@ -215,42 +224,42 @@ class Verdicts:
         identification = self._identification
         try:
             vectors = identification.recognizer.embed(np.stack(chips))
-        except ExaminationError:
+        except FrameAnalysisError:
             return [float("nan")] * len(chips)
         return [round(float(similarity), 4) for similarity in identification.people.similarities(vectors)]
 
 
 @dataclass(frozen=True, slots=True)
-class _History:
+class _SampleHistory:
     """Slots in which a track was detected and sampled.
 
     Attributes:
-        seen: Slots with a detection of the track.
-        best: Best sample of the track in each slot that has one.
+        detected_slots: Slots with a detection of the track.
+        best_samples: Best sample of the track in each slot that has one.
     """
 
-    seen: frozenset[int]
-    best: Mapping[int, _Place]
+    detected_slots: frozenset[int]
+    best_samples: Mapping[int, _DetectionKey]
 
 
-def _is_face(members: Sequence[_Place], examined: Sequence[Examination]) -> bool:
+def _is_face(members: Sequence[_DetectionKey], analyses: Sequence[FrameAnalysis]) -> bool:
     """Return whether a track is one of faces; they come first among the detections of a frame."""
     frame, row = members[0]
-    return row < len(examined[frame].finds(Kind.FACE).scores)
+    return row < len(analyses[frame].detections(TargetKind.FACE).scores)
 
 
 def _history(
-    members: Sequence[_Place], examined: Sequence[Examination], slots: range, plan: ViewPlan
-) -> _History:
-    first = examined[0].index
-    ranked: dict[int, list[tuple[float, _Place]]] = defaultdict(list)
+    members: Sequence[_DetectionKey], analyses: Sequence[FrameAnalysis], slots: range, plan: SamplingPlan
+) -> _SampleHistory:
+    first = analyses[0].index
+    ranked: dict[int, list[tuple[float, _DetectionKey]]] = defaultdict(list)
     seen: set[int] = set()
     for frame, row in members:
         slot = (first + frame) // plan.slot
         if slot not in slots:
             continue
         seen.add(slot)
-        view = examined[frame].views.get(row)
+        view = analyses[frame].face_samples.get(row)
         if view:
-            ranked[slot].append((-view.worth, (first + frame, row)))
-    return _History(frozenset(seen), {slot: min(views)[1] for slot, views in ranked.items()})
+            ranked[slot].append((-view.quality_score, (first + frame, row)))
+    return _SampleHistory(frozenset(seen), {slot: min(views)[1] for slot, views in ranked.items()})

@@ -12,49 +12,49 @@ from typing import Self
 
 import numpy as np
 
-from framecloak.domain.anonymization.model.analysis import View
-from framecloak.domain.anonymization.model.detections import Found
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.anonymization.model.analysis import FaceSample
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.model.faces import Quality
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceRecognizer
 from framecloak.domain.reid.quality import assess
 
-SMALLEST = 32.0
+MIN_FACE_SIDE_PX = 32.0
 """Minimum shorter side of a face in pixels; smaller faces cannot be told apart reliably."""
 
-BLURRIEST = 0.2
+MIN_SHARPNESS = 0.2
 """Minimum sharpness; faces in focus have 0.45 and more."""
 
-MOST_TURNED = 45.0
+MAX_YAW_PITCH_DEGREES = 45.0
 """Maximum yaw and pitch of a head in degrees."""
 
-MOST_TILTED = 60.0
+MAX_ROLL_DEGREES = 60.0
 """Maximum roll of a head in degrees; alignment compensates for it."""
 
-SUREST = 0.5
+MIN_SCORE = 0.5
 """Minimum detection score of a face that a recogniser can handle."""
 
-_ENOUGH_PIXELS = 112.0
-_ENOUGH_DETAIL = 0.45
+_SATURATION_SIZE_PX = 112.0
+_SATURATION_SHARPNESS = 0.45
 
 
 @dataclass(frozen=True, slots=True)
-class ViewPlan:
+class SamplingPlan:
     """Sampling plan for identification; lengths are in frames on a grid of absolute frame indices.
 
     Attributes:
         slot: Length of a slot; the best sample of each face in a slot is used.
         step: Interval between sampled frames within a slot.
         context: Slots on each side of a slot that its decision also uses.
-        needed: Minimum number of samples for a decision.
+        min_samples: Minimum number of samples for a decision.
     """
 
     slot: int = 8
     step: int = 2
     context: int = 3
-    needed: int = 3
+    min_samples: int = 3
 
     @classmethod
     def for_rate(cls, frames_per_second: float) -> Self:
@@ -63,57 +63,67 @@ class ViewPlan:
         return cls(slot=slot, step=max(1, slot // 4))
 
     @classmethod
-    def for_pictures(cls) -> Self:
+    def for_images(cls) -> Self:
         """Return the plan for still images, where one sample has to suffice."""
-        return cls(slot=1, step=1, context=0, needed=1)
+        return cls(slot=1, step=1, context=0, min_samples=1)
 
     @property
     def reach(self) -> int:
         """Number of frames on each side of a frame that its decision may depend on."""
         return (self.context + 1) * self.slot if self.context else 0
 
-    def looks_at(self, index: int) -> bool:
+    def is_sampled(self, index: int) -> bool:
         """Return whether faces of a frame are sampled."""
         return index % self.slot % self.step == 0
 
 
-def take_views(frame: Frame, found: Found, recognizer: FaceRecognizer) -> Mapping[int, View]:
+def collect_samples(
+    frame: Frame, faces: FrameDetections, recognizer: FaceRecognizer
+) -> Mapping[int, FaceSample]:
     """Collect samples of the faces in a frame that can be recognised.
 
     Args:
         frame: Frame with the faces.
-        found: Face detections in pixels of the frame.
+        faces: Face detections in pixels of the frame.
         recognizer: Recogniser that aligns the faces.
 
     Returns:
         Samples by detection row. Faces that are too small, turned away, blurred or of low score are left
         out. Empty if the frame cannot be read.
     """
-    if found.landmarks is None:
+    if faces.landmarks is None:
         return {}
-    large = bx.sides(found.boxes).min(axis=1) >= SMALLEST
-    rows = np.flatnonzero(large & (found.scores >= SUREST))
+    large = bx.sides(faces.boxes).min(axis=1) >= MIN_FACE_SIDE_PX
+    rows = np.flatnonzero(large & (faces.scores >= MIN_SCORE))
     if not len(rows):
         return {}
     try:
         image = frame.rgb(frame.width, frame.height)
-    except ExaminationError:
+    except FrameAnalysisError:
         return {}
-    landmarks = found.landmarks[rows]
-    views: dict[int, View] = {}
+    landmarks = faces.landmarks[rows]
+    views: dict[int, FaceSample] = {}
     for row, chip, points in zip(rows.tolist(), recognizer.align(image, landmarks), landmarks, strict=True):
-        quality = assess(chip, points, found.boxes[row].astype(np.float32))
+        quality = assess(chip, points, faces.boxes[row].astype(np.float32))
         if _is_usable(quality):
-            views[row] = View(chip, _worth(quality))
+            views[row] = FaceSample(chip, _quality_score(quality))
     return views
 
 
 def _is_usable(quality: Quality) -> bool:
     rotation = max(abs(quality.yaw), abs(quality.pitch))
-    return quality.sharpness >= BLURRIEST and rotation <= MOST_TURNED and abs(quality.roll) <= MOST_TILTED
+    return (
+        quality.sharpness >= MIN_SHARPNESS
+        and rotation <= MAX_YAW_PITCH_DEGREES
+        and abs(quality.roll) <= MAX_ROLL_DEGREES
+    )
 
 
-def _worth(quality: Quality) -> float:
+def _quality_score(quality: Quality) -> float:
     """Return the product of frontality, size and sharpness; the latter two saturate."""
     frontal = math.cos(math.radians(quality.yaw)) * math.cos(math.radians(quality.pitch))
-    return frontal * min(1.0, quality.size / _ENOUGH_PIXELS) * min(1.0, quality.sharpness / _ENOUGH_DETAIL)
+    return (
+        frontal
+        * min(1.0, quality.size / _SATURATION_SIZE_PX)
+        * min(1.0, quality.sharpness / _SATURATION_SHARPNESS)
+    )

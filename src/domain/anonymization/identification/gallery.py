@@ -18,8 +18,8 @@ from functools import partial
 
 import numpy as np
 
-from framecloak.domain.anonymization.identification.decisions import Identification, rule_for
-from framecloak.domain.anonymization.model.identities import Identities, PinnedPeople
+from framecloak.domain.anonymization.identification.decisions import IdentificationSetup, identity_rule
+from framecloak.domain.anonymization.model.identities import IdentityOptions, PinnedPeople
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 from framecloak.domain.errors import (
     GalleryDamagedError,
@@ -30,19 +30,19 @@ from framecloak.domain.errors import (
     ModelMismatchError,
     NotAuthenticatedError,
 )
-from framecloak.domain.model.accounts import Means, Principal, enabled, principal_of
+from framecloak.domain.model.accounts import Means, Principal, principal_of, require_enabled
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.models import FaceRecognizer
-from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
-from framecloak.domain.ports.security import Vault
-from framecloak.domain.reid.galleries.encryption import open_gallery
-from framecloak.domain.reid.reference_people import Likenesses, People
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery
+from framecloak.domain.ports.security import GalleryCipher
+from framecloak.domain.reid.galleries.encryption import decrypt_gallery
+from framecloak.domain.reid.reference_people import ReferenceEmbeddings, ReferencePeople
 
-MOST_FACES = 20_000
+MAX_REFERENCE_FACES = 20_000
 """Maximum number of faces in a gallery that a request uses; all faces of a video are compared with it."""
 
-_LOST = (
+_UNUSABLE_ERRORS = (
     GalleryNotFoundError,
     GalleryKeyMissingError,
     GalleryDamagedError,
@@ -56,18 +56,22 @@ class GalleryPeople:
 
     Args:
         database: Database with the galleries.
-        vault: Cipher of their contents.
+        cipher: Cipher of their contents.
         clock: Current time (UTC).
         recognizer: Returns the face recogniser; may load its model on the first call.
     """
 
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, recognizer: Callable[[], FaceRecognizer]
+        self,
+        database: Database,
+        cipher: GalleryCipher,
+        clock: Clock,
+        recognizer: Callable[[], FaceRecognizer],
     ) -> None:
         self._database = database
-        self._vault = vault
+        self._cipher = cipher
         self._clock = clock
-        self._load = recognizer
+        self._load_recognizer = recognizer
 
     async def recognizer(self) -> FaceRecognizer:
         """Return the face recogniser, loading it in a thread if necessary.
@@ -77,10 +81,10 @@ class GalleryPeople:
             ModelCorruptError: The model file is damaged.
             ProviderUnavailableError: The requested execution provider is unavailable.
         """
-        return await asyncio.to_thread(self._load)
+        return await asyncio.to_thread(self._load_recognizer)
 
     async def pin(
-        self, work: UnitOfWork, principal: Principal, wanted: Identities, recognizer: FaceRecognizer
+        self, work: UnitOfWork, principal: Principal, identities: IdentityOptions, recognizer: FaceRecognizer
     ) -> PinnedPeople:
         """Return a fingerprint of the people who are enrolled now, with the effective threshold.
 
@@ -90,36 +94,36 @@ class GalleryPeople:
             GalleryKeyMissingError: The gallery is encrypted with a key that is not configured.
             InvalidOptionError: The gallery is empty or too large, or the threshold is unsafe with its model.
         """
-        gallery = await work.galleries.get(wanted.gallery_id, principal, self._clock.now())
-        open_gallery(self._vault, gallery).require_space(recognizer.space)
-        faces = (await work.gallery_faces.list(gallery.id, MOST_FACES + 1, 0)).items
+        gallery = await work.galleries.get(identities.gallery_id, principal, self._clock.now())
+        decrypt_gallery(self._cipher, gallery).require_space(recognizer.space)
+        faces = (await work.gallery_faces.list(gallery.id, MAX_REFERENCE_FACES + 1, 0)).items
         if not faces:
             raise InvalidOptionError(f"gallery {gallery.id} has no enrolled faces", "enrol a face first")
-        if len(faces) > MOST_FACES:
+        if len(faces) > MAX_REFERENCE_FACES:
             raise InvalidOptionError(
-                f"gallery {gallery.id} has more than {MOST_FACES} faces",
+                f"gallery {gallery.id} has more than {MAX_REFERENCE_FACES} faces",
                 "create a smaller gallery with the people relevant to the video",
             )
-        rule = rule_for(gallery.space, wanted.mode, wanted.threshold, wanted.unknown)
+        rule = identity_rule(gallery.space, identities.mode, identities.threshold, identities.unknown)
         return PinnedPeople(rule.threshold, len(faces), _digest(faces))
 
-    async def require(self, request: AnonymizationRequest) -> None:
+    async def require_gallery(self, request: AnonymizationRequest) -> None:
         """Require that the gallery of a request, if it uses one, is still accessible.
 
         Raises:
             IdentitiesLostError: The gallery is gone, or the user has lost access to it.
         """
-        identities = request.order.identities
-        if identities and request.order.tells_people_apart:
+        identities = request.spec.identities
+        if identities and request.spec.recognises_faces:
             try:
                 async with self._database.unit_of_work() as work:
                     await self._gallery(work, request, identities)
-            except _LOST as error:
-                raise _lost(identities, str(error.told())) from error
+            except _UNUSABLE_ERRORS as error:
+                raise _identities_lost(identities, str(error.user_message())) from error
 
     async def identification(
         self, request: AnonymizationRequest, pinned: PinnedPeople | None
-    ) -> Identification | None:
+    ) -> IdentificationSetup | None:
         """Return the identification setup of a request and record the use of its gallery in the audit log.
 
         Returns:
@@ -132,56 +136,57 @@ class GalleryPeople:
                 have accepted it.
             ModelMissingError: No recognition model is installed.
         """
-        identities = request.order.identities
-        if identities is None or not request.order.tells_people_apart:
+        identities = request.spec.identities
+        if identities is None or not request.spec.recognises_faces:
             return None
         if pinned is None:
-            raise _lost(identities, "its enrolled faces were not recorded")
+            raise _identities_lost(identities, "its enrolled faces were not recorded")
         recognizer = await self.recognizer()
         try:
             async with self._database.unit_of_work() as work:
                 principal, gallery = await self._gallery(work, request, identities)
-                open_gallery(self._vault, gallery).require_space(recognizer.space)
-                faces, vectors = await work.gallery_faces.first(gallery.id, pinned.faces)
+                decrypt_gallery(self._cipher, gallery).require_space(recognizer.space)
+                faces, vectors = await work.gallery_faces.first_with_vectors(gallery.id, pinned.faces)
                 details = {"request": str(request.id), "faces": len(faces)}
                 await work.audit.add(principal, "gallery.identify", f"gallery:{gallery.id}", details)
                 await work.commit()
             if _digest(faces) != pinned.digest:
-                raise _lost(identities, "a face was removed from it")
-            likenesses = await asyncio.to_thread(self._likenesses, gallery, faces, vectors)
-        except _LOST as error:
-            raise _lost(identities, str(error.told())) from error
-        people = People(f"gallery:{gallery.id}", gallery.space, likenesses)
-        rule = rule_for(gallery.space, identities.mode, pinned.threshold, identities.unknown)
-        return Identification(recognizer, people, rule)
+                raise _identities_lost(identities, "a face was removed from it")
+            likenesses = await asyncio.to_thread(self._reference_embeddings, gallery, faces, vectors)
+        except _UNUSABLE_ERRORS as error:
+            raise _identities_lost(identities, str(error.user_message())) from error
+        people = ReferencePeople(f"gallery:{gallery.id}", gallery.space, likenesses)
+        rule = identity_rule(gallery.space, identities.mode, pinned.threshold, identities.unknown)
+        return IdentificationSetup(recognizer, people, rule)
 
     async def _gallery(
-        self, work: UnitOfWork, request: AnonymizationRequest, wanted: Identities
-    ) -> tuple[Principal, SealedGallery]:
+        self, work: UnitOfWork, request: AnonymizationRequest, identities: IdentityOptions
+    ) -> tuple[Principal, EncryptedGallery]:
         """Return the submitting principal of a request and its gallery, if still accessible to them."""
-        principal = principal_of(enabled(await work.users.get(request.user_id)), Means.COMMAND)
-        return principal, await work.galleries.get(wanted.gallery_id, principal, self._clock.now())
+        principal = principal_of(require_enabled(await work.users.get(request.user_id)), Means.COMMAND)
+        return principal, await work.galleries.get(identities.gallery_id, principal, self._clock.now())
 
-    def _likenesses(
-        self, gallery: SealedGallery, faces: Sequence[SealedFace], vectors: np.ndarray
-    ) -> list[Likenesses]:
+    def _reference_embeddings(
+        self, gallery: EncryptedGallery, faces: Sequence[EncryptedFace], vectors: np.ndarray
+    ) -> list[ReferenceEmbeddings]:
         """Group faces by encryption key; during a key rotation there are two keys."""
         references = []
         for key_id in sorted({face.key_id for face in faces}):
             rows = [row for row, face in enumerate(faces) if face.key_id == key_id]
-            turn = partial(self._vault.turn, key_id, gallery.id)
+            turn = partial(self._cipher.rotate, key_id, gallery.id)
             # Draws the rotation now, so that a missing key is reported here and not during the analysis.
             turn(np.zeros((1, gallery.space.dimension), np.float32))
-            references.append(Likenesses(vectors[rows], turn))
+            references.append(ReferenceEmbeddings(vectors[rows], turn))
         return references
 
 
-def _digest(faces: Sequence[SealedFace]) -> bytes:
+def _digest(faces: Sequence[EncryptedFace]) -> bytes:
     return hashlib.sha256(b"".join(face.id.bytes for face in faces)).digest()
 
 
-def _lost(wanted: Identities, why: str) -> IdentitiesLostError:
+def _identities_lost(identities: IdentityOptions, reason: str) -> IdentitiesLostError:
     return IdentitiesLostError(
-        f"gallery {wanted.gallery_id} is no longer usable as it was when the request was submitted: {why}",
+        f"gallery {identities.gallery_id} is no longer usable as it was when the request was submitted: "
+        f"{reason}",
         "submit the order again with an existing gallery",
     )

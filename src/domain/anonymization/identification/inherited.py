@@ -8,26 +8,26 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from framecloak.domain.anonymization.identification.log import DecidedRun, RecordedIdentities
+from framecloak.domain.anonymization.identification.log import DecisionRun, RecordedIdentities
 from framecloak.domain.anonymization.model.identities import Decision
-from framecloak.domain.support.canonical_json import canonical
+from framecloak.domain.support.canonical_json import canonical_json
 
 _PEOPLE = re.compile(r"gallery:[0-9a-f-]{36}|folder:[0-9a-f]{64}")
-_ASKED_FIELDS = frozenset({"mode", "threshold", "possible", "unknown", "model", "people", "faces"})
+_SETTINGS_FIELDS = frozenset({"mode", "threshold", "possible", "unknown", "model", "people", "faces"})
 _RUN_FIELDS = frozenset({"source", "track", "segment", "decision", "redacted", "similarity", "views"})
 
 
 @dataclass(frozen=True, slots=True)
-class EarlierIdentities:
+class InheritedIdentities:
     """Identity settings and decisions of an earlier result.
 
     Attributes:
-        asked: Identification settings of that result.
+        settings: Identification settings of that result.
         runs: Decisions of that result, with their evidence.
     """
 
-    asked: RecordedIdentities
-    runs: tuple[DecidedRun, ...]
+    settings: RecordedIdentities
+    runs: tuple[DecisionRun, ...]
 
     @classmethod
     def read(cls, document: object) -> Self:
@@ -39,10 +39,10 @@ class EarlierIdentities:
         if not isinstance(document, dict) or not isinstance(document.get("decisions"), list):
             raise ValueError("identities must be an object with decisions")  # noqa: TRY004 - it is JSON
         settings = {name: value for name, value in document.items() if name != "decisions"}
-        return cls(_asked(settings), tuple(_run(run) for run in document["decisions"]))
+        return cls(_parse_settings(settings), tuple(_parse_run(run) for run in document["decisions"]))
 
     @classmethod
-    def unpacked(cls, packed: bytes) -> Self:
+    def from_bytes(cls, packed: bytes) -> Self:
         """Decode the result of `packed`.
 
         Raises:
@@ -50,21 +50,21 @@ class EarlierIdentities:
         """
         return cls.read(json.loads(packed))
 
-    def packed(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Encode for storage in the database."""
-        return canonical(self.document())
+        return canonical_json(self.to_entry())
 
-    def document(self) -> dict[str, Any]:
+    def to_entry(self) -> dict[str, Any]:
         """Return the ``identities`` member of a manifest."""
-        return {**asdict(self.asked), "decisions": [run.document() for run in self.runs]}
+        return {**asdict(self.settings), "decisions": [run.to_entry() for run in self.runs]}
 
     def of_source(self, number: int) -> Self:
         """Return the decisions of one source, renumbered to be the only source."""
         return replace(self, runs=tuple(replace(run, source=0) for run in self.runs if run.source == number))
 
 
-def _asked(document: Mapping[str, Any]) -> RecordedIdentities:
-    if document.keys() - {"possible"} != _ASKED_FIELDS - {"possible"}:
+def _parse_settings(document: Mapping[str, Any]) -> RecordedIdentities:
+    if document.keys() - {"possible"} != _SETTINGS_FIELDS - {"possible"}:
         raise ValueError("the identification settings lack fields, or have unknown ones")
     cosines = [document["threshold"], document.get("possible", document["threshold"])]
     if not all(_is_number(cosine) and 0 < cosine <= 1 for cosine in cosines):
@@ -77,7 +77,7 @@ def _asked(document: Mapping[str, Any]) -> RecordedIdentities:
     return RecordedIdentities.read(document)
 
 
-def _run(document: object) -> DecidedRun:
+def _parse_run(document: object) -> DecisionRun:
     if not isinstance(document, dict) or document.keys() != _RUN_FIELDS:
         raise ValueError("a decision lacks fields, or has unknown ones")
     segment, redacted, views = document["segment"], document["redacted"], document["views"]
@@ -90,7 +90,7 @@ def _run(document: object) -> DecidedRun:
         raise ValueError("a decision must name a source and a track")
     if not all(_is_view(view) for view in views):
         raise ValueError("a view must be a frame index and a cosine similarity")
-    return DecidedRun(
+    return DecisionRun(
         document["source"],
         document["track"],
         start,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from framecloak.domain.anonymization.identification.decisions import Identification
-from framecloak.domain.anonymization.model.frames import Identified, RedactedFrame
+from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
+from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 
 
@@ -35,17 +35,17 @@ class RecordedIdentities:
     faces: int
 
     @classmethod
-    def of(cls, identification: Identification) -> RecordedIdentities:
+    def of(cls, identification: IdentificationSetup) -> RecordedIdentities:
         """Return the recorded settings of an identification setup."""
         rule, people = identification.rule, identification.people
         return cls(
             rule.mode,
             rule.threshold,
-            rule.possible,
+            rule.possible_threshold,
             rule.unknown,
             people.space.name,
             people.reference,
-            people.faces,
+            people.face_count,
         )
 
     @classmethod
@@ -58,7 +58,7 @@ class RecordedIdentities:
 
 
 @dataclass(slots=True)
-class DecidedRun:
+class DecisionRun:
     """Run of frames of a track with the same identity decision.
 
     Attributes:
@@ -67,7 +67,7 @@ class DecidedRun:
         start, stop: Half-open range of frames ``[start, stop)``.
         decision: Identity decision.
         redacted: Whether the face was redacted.
-        views: Evidence: highest similarity of the face by sampled frame.
+        similarity_by_frame: Evidence: highest similarity of the face by sampled frame.
     """
 
     source: int
@@ -76,20 +76,20 @@ class DecidedRun:
     stop: int
     decision: Decision
     redacted: bool
-    views: dict[int, float] = field(default_factory=dict)
+    similarity_by_frame: dict[int, float] = field(default_factory=dict)
 
     @property
-    def similarity(self) -> float | None:
+    def median_similarity(self) -> float | None:
         """Median similarity of all samples, the lower one of two; None without samples."""
-        ordered = sorted(self.views.values())
+        ordered = sorted(self.similarity_by_frame.values())
         return ordered[(len(ordered) - 1) // 2] if ordered else None
 
-    def continues(self, index: int, face: Identified) -> bool:
+    def continues(self, index: int, face: IdentifiedFace) -> bool:
         """Return whether a face in a frame continues this run."""
-        same_decision = (self.decision, self.redacted) == (face.verdict.decision, face.redacted)
+        same_decision = (self.decision, self.redacted) == (face.decision.decision, face.redacted)
         return same_decision and index == self.stop
 
-    def document(self) -> dict[str, object]:
+    def to_entry(self) -> dict[str, object]:
         """Return the manifest entry of the run."""
         return {
             "source": self.source,
@@ -97,8 +97,8 @@ class DecidedRun:
             "segment": [self.start, self.stop],
             "decision": self.decision,
             "redacted": self.redacted,
-            "similarity": self.similarity,
-            "views": [[frame, self.views[frame]] for frame in sorted(self.views)],
+            "similarity": self.median_similarity,
+            "views": [[frame, self.similarity_by_frame[frame]] for frame in sorted(self.similarity_by_frame)],
         }
 
 
@@ -109,41 +109,41 @@ class IdentityLog:
         earlier: Decisions of an earlier result, if this one takes its boxes from there.
     """
 
-    def __init__(self, earlier: Sequence[DecidedRun] = ()) -> None:
-        self.kept = 0
-        self.redacted: Counter[Decision] = Counter()
-        self._open: dict[tuple[int, int], DecidedRun] = {}
-        self._done: list[DecidedRun] = list(earlier)
+    def __init__(self, earlier: Sequence[DecisionRun] = ()) -> None:
+        self.kept_count = 0
+        self.redacted_counts: Counter[Decision] = Counter()
+        self._open_runs: dict[tuple[int, int], DecisionRun] = {}
+        self._closed_runs: list[DecisionRun] = list(earlier)
         for run in earlier:
             if run.redacted:
-                self.redacted[run.decision] += run.stop - run.start
+                self.redacted_counts[run.decision] += run.stop - run.start
             else:
-                self.kept += run.stop - run.start
+                self.kept_count += run.stop - run.start
 
-    def add(self, source: int, frame: RedactedFrame) -> None:
+    def add(self, source_id: int, frame: RedactedFrame) -> None:
         """Add a written frame with its index and track ids as in the manifest."""
         for face in frame.identified:
             if face.redacted:
-                self.redacted[face.verdict.decision] += 1
+                self.redacted_counts[face.decision.decision] += 1
             else:
-                self.kept += 1
-            key = source, face.track
-            run = self._open.get(key)
+                self.kept_count += 1
+            key = source_id, face.track
+            run = self._open_runs.get(key)
             if run is None or not run.continues(frame.index, face):
                 if run:
-                    self._done.append(run)
-                start, decision = frame.index, face.verdict.decision
-                run = DecidedRun(source, face.track, start, start, decision, face.redacted)
-                self._open[key] = run
+                    self._closed_runs.append(run)
+                start, decision = frame.index, face.decision.decision
+                run = DecisionRun(source_id, face.track, start, start, decision, face.redacted)
+                self._open_runs[key] = run
             run.stop = frame.index + 1
-            run.views.update(face.verdict.evidence)
+            run.similarity_by_frame.update(face.decision.evidence)
 
     @property
     def kept_tracks(self) -> int:
         """Number of tracks with at least one frame in which the face was kept."""
         return len({(run.source, run.track) for run in self.runs() if not run.redacted})
 
-    def runs(self) -> Sequence[DecidedRun]:
+    def runs(self) -> Sequence[DecisionRun]:
         """Return all runs, ordered by source and first frame."""
-        runs = [*self._done, *self._open.values()]
+        runs = [*self._closed_runs, *self._open_runs.values()]
         return sorted(runs, key=lambda run: (run.source, run.start, run.track, run.stop))

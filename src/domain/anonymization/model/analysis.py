@@ -1,4 +1,4 @@
-"""analysis."""
+"""Analysis of one frame: detections of all kinds, and what tracking needs beside them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.imaging.boxes import Boxes
-from framecloak.domain.imaging.detections import FloatArray, Image, Kind
+from framecloak.domain.imaging.detections import FloatArray, Image, TargetKind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class PropagatedBoxes:
     """Detections of other frames that template matching searched for in one frame.
 
     Attributes:
@@ -29,13 +29,13 @@ class Seen:
     boxes: Boxes
 
     @classmethod
-    def nothing(cls) -> Self:
+    def empty(cls) -> Self:
         """Return an instance for a frame in which nothing was searched for."""
         return cls(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 4)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Patch:
+class Template:
     """Content of a box, for locating it in other frames.
 
     Attributes:
@@ -55,46 +55,47 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class FaceSample:
     """Sample of a face in one frame.
 
     Attributes:
         chip: (side, side, 3) uint8 RGB, aligned for the recogniser.
-        worth: Quality score; higher is better.
+        quality_score: Quality score; higher is better.
     """
 
     chip: Image
-    worth: float
+    quality_score: float
 
 
-Thumbnail: TypeAlias = NDArray[np.float32]
+LumaGrid: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Examination:
+class FrameAnalysis:
     """Results of all detectors and of template matching for one frame.
 
     Attributes:
         index: number of the frame in the video.
-        found: faces, in pixels of the displayed frame; None if the frame could not be analysed.
-        impression: coarse mean levels for detecting shot boundaries; None if the frame could not be analysed.
-        areas: text and plates, in pixels of the displayed frame; empty if they were not searched for here.
-        patches: templates of the text and plate boxes, in the order of their rows; empty if nothing was
+        faces: faces, in pixels of the displayed frame; None if the frame could not be analysed.
+        luma_grid: coarse mean levels for detecting shot boundaries; None if the frame could not be analysed.
+        text_and_plates: text and plates, in pixels of the displayed frame; empty if they were not searched
+            for here.
+        templates: templates of the text and plate boxes, in the order of their rows; empty if nothing was
             detected, and in frames outside the regular detection interval.
-        seen: positions in this frame of the text and plates detected in the surrounding passes.
-        views: samples of faces that are good enough to recognise, by detection row; empty if identities are
-            not requested.
+        propagated: positions in this frame of the text and plates detected in the surrounding passes.
+        face_samples: samples of faces that are good enough to recognise, by detection row; empty if
+            identities are not requested.
     """
 
     index: int
-    found: Found | None
-    impression: Thumbnail | None
-    areas: Mapping[Kind, Found] = field(default_factory=dict)
-    patches: Mapping[Kind, Sequence[Patch]] = field(default_factory=dict)
-    seen: Mapping[Kind, Seen] = field(default_factory=dict)
-    views: Mapping[int, View] = field(default_factory=dict)
+    faces: FrameDetections | None
+    luma_grid: LumaGrid | None
+    text_and_plates: Mapping[TargetKind, FrameDetections] = field(default_factory=dict)
+    templates: Mapping[TargetKind, Sequence[Template]] = field(default_factory=dict)
+    propagated: Mapping[TargetKind, PropagatedBoxes] = field(default_factory=dict)
+    face_samples: Mapping[int, FaceSample] = field(default_factory=dict)
 
-    def finds(self, kind: Kind) -> Found:
+    def detections(self, kind: TargetKind) -> FrameDetections:
         """Return the detections of one kind; empty if it was not searched for or the frame failed."""
-        found = self.found if kind is Kind.FACE else self.areas.get(kind)
-        return found or Found.nothing()
+        found = self.faces if kind is TargetKind.FACE else self.text_and_plates.get(kind)
+        return found or FrameDetections.empty()

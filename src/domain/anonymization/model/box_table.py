@@ -16,26 +16,26 @@ from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
 from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
 
-MOST_BOXES = 2_000_000
+MAX_BOXES = 2_000_000
 """Largest number of boxes in a table: an hour of video with twenty faces in every frame."""
 
-MOST_FRAMES = 1_000_000
+MAX_FRAMES = 1_000_000
 """Largest number of frames in a table: more than nine hours at thirty frames per second."""
 
-LARGEST = 2**31 - 1
+MAX_INT32 = 2**31 - 1
 """Largest coordinate, frame number and track id."""
 
 _ORIGINS = tuple(Origin)
-_KINDS: tuple[tuple[Kind | None, bool], ...] = (
+_KINDS: tuple[tuple[TargetKind | None, bool], ...] = (
     (None, False),
-    *((kind, False) for kind in Kind),
-    (Kind.PLATE, True),
+    *((kind, False) for kind in TargetKind),
+    (TargetKind.PLATE, True),
 )
-_ORIGIN_PLACES = {origin: place for place, origin in enumerate(_ORIGINS)}
-_KIND_PLACES = {kind: place for place, kind in enumerate(_KINDS)}
+_ORIGIN_CODES = {origin: place for place, origin in enumerate(_ORIGINS)}
+_KIND_CODES = {kind: place for place, kind in enumerate(_KINDS)}
 _HEADER = Struct("<4sII")
 _MAGIC = b"FBT1"
 
@@ -51,7 +51,7 @@ class BoxTable:
         corners: (n, 4) int32, ``x1, y1, x2, y2`` in whole pixels.
         tracks: (n,) int32, track ids; -1 for none.
         scores: (n,) float64; NaN for none.
-        marks: (n, 2) uint8, codes of origin and kind; a plate inferred from the shape of its text has a kind
+        codes: (n, 2) uint8, codes of origin and kind; a plate inferred from the shape of its text has a kind
             code of its own.
     """
 
@@ -61,7 +61,7 @@ class BoxTable:
     corners: NDArray[np.int32]
     tracks: NDArray[np.int32]
     scores: NDArray[np.float64]
-    marks: NDArray[np.uint8]
+    codes: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.corners)
@@ -74,13 +74,13 @@ class BoxTable:
         """
         index = int(np.searchsorted(self.frames, frame))
         if index == len(self.frames) or self.frames[index] != frame:
-            raise _missing(frame)
+            raise _missing_entry(frame)
         if self.blanked[index]:
             return None
         start = int(self.ends[index - 1]) if index else 0
         return tuple(self._box(row) for row in range(start, int(self.ends[index])))
 
-    def fitted(self, width: int, height: int) -> Self:
+    def clipped_to(self, width: int, height: int) -> Self:
         """Return a table whose boxes are clipped to the frame.
 
         Raises:
@@ -98,7 +98,7 @@ class BoxTable:
             )
         return self._with(corners=corners)
 
-    def within(self, segments: Iterable[Segment]) -> Self:
+    def restricted_to(self, segments: Iterable[Segment]) -> Self:
         """Return a table that is restricted to the frames of some segments.
 
         Raises:
@@ -111,7 +111,7 @@ class BoxTable:
             if len(numbers) < len(segment):
                 expected = np.arange(segment.start_frame, segment.start_frame + len(numbers))
                 gap = np.flatnonzero(numbers != expected)
-                raise _missing(segment.start_frame + int(gap[0] if len(gap) else len(numbers)))
+                raise _missing_entry(segment.start_frame + int(gap[0] if len(gap) else len(numbers)))
             selected[first:last] = True
         counts = np.diff(self.ends, prepend=0)
         rows = np.repeat(selected, counts)
@@ -122,17 +122,17 @@ class BoxTable:
             self.corners[rows],
             self.tracks[rows],
             self.scores[rows],
-            self.marks[rows],
+            self.codes[rows],
         )
 
     def origins(self) -> dict[Origin, NDArray[np.bool_]]:
         """Return, for every origin, which boxes have it, as (n,) bool."""
-        return {origin: self.marks[:, 0] == code for origin, code in _ORIGIN_PLACES.items()}
+        return {origin: self.codes[:, 0] == code for origin, code in _ORIGIN_CODES.items()}
 
-    def of_kind(self, kind: Kind | None) -> NDArray[np.bool_]:
+    def of_kind(self, kind: TargetKind | None) -> NDArray[np.bool_]:
         """Return which boxes are of a kind, as (n,) bool; None selects regions."""
         codes = [code for code, (coded_kind, _) in enumerate(_KINDS) if coded_kind is kind]
-        return np.isin(self.marks[:, 1], codes)
+        return np.isin(self.codes[:, 1], codes)
 
     def packed(self) -> bytes:
         """Serialise the table for `unpacked`; equal tables give equal bytes."""
@@ -161,7 +161,7 @@ class BoxTable:
 
     def _box(self, row: int) -> RedactedBox:
         x1, y1, x2, y2 = self.corners[row].tolist()
-        origin, kind = self.marks[row].tolist()
+        origin, kind = self.codes[row].tolist()
         track, score = int(self.tracks[row]), float(self.scores[row])
         return RedactedBox(
             (x1, y1, x2, y2),
@@ -172,10 +172,10 @@ class BoxTable:
         )
 
     def _columns(self) -> tuple[NDArray[np.generic], ...]:
-        return self.frames, self.ends, self.blanked, self.corners, self.tracks, self.scores, self.marks
+        return self.frames, self.ends, self.blanked, self.corners, self.tracks, self.scores, self.codes
 
     def _with(self, corners: NDArray[np.int32]) -> Self:
-        return type(self)(self.frames, self.ends, self.blanked, corners, self.tracks, self.scores, self.marks)
+        return type(self)(self.frames, self.ends, self.blanked, corners, self.tracks, self.scores, self.codes)
 
 
 class BoxTableBuilder:
@@ -184,7 +184,7 @@ class BoxTableBuilder:
     def __init__(self) -> None:
         self._frames, self._counts, self._blanked = array("q"), array("q"), array("B")
         self._corners, self._tracks = array("i"), array("i")
-        self._scores, self._marks = array("d"), array("B")
+        self._scores, self._codes = array("d"), array("B")
 
     def add(self, frame: int, boxes: Sequence[RedactedBox] | None) -> None:
         """Add the boxes to redact in a frame; None for a frame that is to be black.
@@ -193,11 +193,11 @@ class BoxTableBuilder:
             InvalidManifestError: a number is out of range.
             TooManyBoxesError: the table is full.
         """
-        if not 0 <= frame <= LARGEST:
+        if not 0 <= frame <= MAX_INT32:
             raise InvalidManifestError(f"there is no frame {frame}", "frames are numbered from 0")
-        if len(self._frames) == MOST_FRAMES or len(self._tracks) + len(boxes or ()) > MOST_BOXES:
+        if len(self._frames) == MAX_FRAMES or len(self._tracks) + len(boxes or ()) > MAX_BOXES:
             raise TooManyBoxesError(
-                f"there are more than {MOST_BOXES} boxes or {MOST_FRAMES} frames",
+                f"there are more than {MAX_BOXES} boxes or {MAX_FRAMES} frames",
                 "render fewer frames at once",
             )
         self._frames.append(frame)
@@ -207,8 +207,8 @@ class BoxTableBuilder:
             self._corners.extend(_checked(frame, box.xyxy))
             self._tracks.append(-1 if box.track is None else box.track)
             self._scores.append(np.nan if box.score is None else box.score)
-            self._marks.append(_ORIGIN_PLACES[box.origin])
-            self._marks.append(_KIND_PLACES[box.kind, box.by_shape])
+            self._codes.append(_ORIGIN_CODES[box.origin])
+            self._codes.append(_KIND_CODES[box.kind, box.by_shape])
 
     def finish(self) -> BoxTable:
         """Return the table.
@@ -236,7 +236,7 @@ class BoxTableBuilder:
             np.array(self._corners, np.int32).reshape(-1, 4)[rows],
             np.array(self._tracks, np.int32)[rows],
             np.array(self._scores, np.float64)[rows],
-            np.array(self._marks, np.uint8).reshape(-1, 2)[rows],
+            np.array(self._codes, np.uint8).reshape(-1, 2)[rows],
         )
 
 
@@ -252,14 +252,14 @@ def _checked(frame: int, xyxy: bx.Corners) -> bx.Corners:
         raise InvalidManifestError(
             f"frame {frame}: the box {list(xyxy)} has no extent", "give left, top, right, bottom in pixels"
         )
-    if min(x1, y1) < -LARGEST or max(x2, y2) > LARGEST:
+    if min(x1, y1) < -MAX_INT32 or max(x2, y2) > MAX_INT32:
         raise InvalidManifestError(
             f"frame {frame}: the box {list(xyxy)} is larger than any picture", "correct its corners"
         )
     return xyxy
 
 
-def _missing(frame: int) -> InvalidManifestError:
+def _missing_entry(frame: int) -> InvalidManifestError:
     return InvalidManifestError(
         f"frame {frame} has no entry, so it is unknown what to redact in it",
         'add one; with "boxes": [] and "blanked": false the frame is written unchanged',

@@ -1,4 +1,4 @@
-"""boxes."""
+"""Tracked boxes, their origins and the identity decisions on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from framecloak.domain.anonymization.model.identities import Decision
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 
 
 class Origin(StrEnum):
@@ -30,12 +30,12 @@ class Origin(StrEnum):
     """Detected in the redacted frame by the residual check."""
 
 
-FOUND = frozenset({Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED})
+DETECTOR_ORIGINS = frozenset({Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED})
 """Origins that stem from a detector, in this frame or in others of the track."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class IdentityDecision:
     """Result of identifying a face.
 
     Attributes:
@@ -58,7 +58,7 @@ class TrackedBox:
         score: score of the detection; of the nearest one in time if the box is interpolated or extrapolated.
         origin: reason why the box is redacted.
         kind: kind of object.
-        verdict: identity decision; None if identities were not requested.
+        identity: identity decision; None if identities were not requested.
         by_shape: True for text that was classified as a plate by its shape.
     """
 
@@ -66,8 +66,8 @@ class TrackedBox:
     track: int
     score: float
     origin: Origin
-    kind: Kind = Kind.FACE
-    verdict: Verdict | None = None
+    kind: TargetKind = TargetKind.FACE
+    identity: IdentityDecision | None = None
     by_shape: bool = False
 
 

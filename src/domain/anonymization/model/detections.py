@@ -1,4 +1,4 @@
-"""detections."""
+"""Detections of one frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framecloak.domain.imaging.detections import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FrameDetections:
     """Detections of one kind in one frame.
 
     Attributes:
@@ -21,15 +21,15 @@ class Found:
         scores: (n,) in 0..1.
         landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for kinds without
             landmarks.
-        like_plates: (n,) bool, True for text with the shape of a plate; None for other kinds.
+        plate_shaped: (n,) bool, True for text with the shape of a plate; None for other kinds.
     """
 
     boxes: Boxes
     scores: NDArray[np.float64]
     landmarks: FloatArray | None = None
-    like_plates: NDArray[np.bool_] | None = None
+    plate_shaped: NDArray[np.bool_] | None = None
 
     @classmethod
-    def nothing(cls) -> Self:
+    def empty(cls) -> Self:
         """Return an instance without detections."""
         return cls(np.empty((0, 4)), np.empty(0))

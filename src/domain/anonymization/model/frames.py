@@ -1,12 +1,12 @@
-"""frames."""
+"""Redacted frames and their boxes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.model.boxes import FOUND, Origin, Verdict
-from framecloak.domain.anonymization.model.residuals import Check, Pending, Thumbnail
-from framecloak.domain.imaging.detections import Basis, Kind
+from framecloak.domain.anonymization.model.boxes import DETECTOR_ORIGINS, IdentityDecision, Origin
+from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck, PendingCheck
+from framecloak.domain.imaging.detections import Basis, TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +27,32 @@ class RedactedBox:
     track: int | None
     score: float | None
     origin: Origin
-    kind: Kind | None = Kind.FACE
+    kind: TargetKind | None = TargetKind.FACE
     by_shape: bool = False
 
     @property
     def basis(self) -> Basis | None:
         """Reason why it counts as a licence plate; None for other kinds and for boxes set by hand."""
-        if self.kind is not Kind.PLATE or self.origin not in FOUND:
+        if self.kind is not TargetKind.PLATE or self.origin not in DETECTOR_ORIGINS:
             return None
         return Basis.SHAPE if self.by_shape else Basis.DETECTOR
 
 
 @dataclass(frozen=True, slots=True)
-class Identified:
+class IdentifiedFace:
     """Face whose identity was requested.
 
     Attributes:
         xyxy: box as in `RedactedBox`; a face that was kept is no residual if it is detected there again.
         track: track id.
-        verdict: identity decision.
+        decision: identity decision.
         redacted: True if the decision led to redaction. A face that is kept may still be covered by another
             redacted box.
     """
 
     xyxy: tuple[int, int, int, int]
     track: int
-    verdict: Verdict
+    decision: IdentityDecision
     redacted: bool
 
 
@@ -75,7 +75,7 @@ class RedactedFrame:
     data: bytes
     boxes: tuple[RedactedBox, ...]
     blanked: bool
-    identified: tuple[Identified, ...] = ()
-    pending: Pending | None = None
-    check: Check | None = None
-    thumbnails: tuple[Thumbnail, ...] = ()
+    identified: tuple[IdentifiedFace, ...] = ()
+    pending: PendingCheck | None = None
+    check: FrameCheck | None = None
+    thumbnails: tuple[FaceThumbnail, ...] = ()

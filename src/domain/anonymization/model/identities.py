@@ -44,8 +44,8 @@ class IdentityRule:
         mode: selection of the faces.
         threshold: smallest cosine similarity at which two faces count as the same person, above 0 and at
             most 1.
-        possible: smallest cosine similarity at which two faces may be of the same person, at most the
-            threshold; a face below it certainly belongs to another person.
+        possible_threshold: smallest cosine similarity at which two faces may be of the same person, at most
+            the threshold; a face below it certainly belongs to another person.
         unknown: handling of uncertain faces in mode ``only``.
 
     Raises:
@@ -55,11 +55,11 @@ class IdentityRule:
 
     mode: IdentityMode
     threshold: float
-    possible: float
+    possible_threshold: float
     unknown: Unknown = Unknown.REDACT
 
     def __post_init__(self) -> None:
-        check_identities(self.mode, self.threshold, self.unknown)
+        validate_identities(self.mode, self.threshold, self.unknown)
 
     def redacts(self, decision: Decision) -> bool:
         """Return whether a face with this decision is redacted."""
@@ -71,13 +71,13 @@ class IdentityRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Identities:
+class IdentityOptions:
     """Identity options of a request.
 
     Attributes:
         mode: selection of the faces to redact.
         gallery_id: id of the gallery in which the people are enrolled.
-        threshold: as in `IdentityRule`; None for the default of the gallery's model. `rule_for` checks
+        threshold: as in `IdentityRule`; None for the default of the gallery's model. `identity_rule` checks
             whether it suits that model.
         unknown: as in `IdentityRule`.
 
@@ -91,7 +91,7 @@ class Identities:
     unknown: Unknown = Unknown.REDACT
 
     def __post_init__(self) -> None:
-        check_identities(self.mode, self.threshold, self.unknown)
+        validate_identities(self.mode, self.threshold, self.unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class PinnedPeople:
     digest: bytes
 
 
-def check_identities(mode: IdentityMode, threshold: float | None, unknown: Unknown) -> None:
+def validate_identities(mode: IdentityMode, threshold: float | None, unknown: Unknown) -> None:
     """Raise an error if the identity options are invalid.
 
     Raises:

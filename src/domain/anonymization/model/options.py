@@ -78,7 +78,7 @@ class OutputFormat(StrEnum):
     """One video per segment instead of images."""
 
     @property
-    def is_film(self) -> bool:
+    def is_video(self) -> bool:
         """True if the result consists of videos instead of images."""
         return self is OutputFormat.MP4
 
@@ -186,14 +186,14 @@ class Appearance:
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
             raise InvalidOptionError(f"quality {self.quality} is outside 1 to 100", "choose 1 to 100")
-        if self.audio is Audio.KEEP and not self.output_format.is_film:
+        if self.audio is Audio.KEEP and not self.output_format.is_video:
             raise InvalidOptionError(
                 f"{self.output_format} files cannot contain sound", "choose mp4, or leave the sound out"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class AppearanceChanges:
     """Changes to an appearance; None keeps the previous value.
 
     Attributes:
@@ -207,7 +207,7 @@ class Choices:
     audio: Audio | None = None
     language: Language | None = None
 
-    def over(self, before: Appearance) -> Appearance:
+    def applied_to(self, previous: Appearance) -> Appearance:
         """Return a previous appearance with these changes.
 
         A change from videos to images drops sound that was kept before.
@@ -215,16 +215,16 @@ class Choices:
         Raises:
             InvalidOptionError: the quality is out of range, or sound is to be kept in images.
         """
-        output_format = self.output_format or before.output_format
+        output_format = self.output_format or previous.output_format
         return Appearance(
             output_format,
-            before.quality if self.quality is None else self.quality,
-            self.style or before.style,
-            self.shape or before.shape,
-            self.audio or (before.audio if output_format.is_film else Audio.DROP),
-            self.language or before.language,
+            previous.quality if self.quality is None else self.quality,
+            self.style or previous.style,
+            self.shape or previous.shape,
+            self.audio or (previous.audio if output_format.is_video else Audio.DROP),
+            self.language or previous.language,
         )
 
 
-GROUP_FRAMES = 48
+FRAMES_PER_GROUP = 48
 """About two seconds: players can seek to the start of a group, and each group costs one key frame."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from framecloak.domain.anonymization.model.identities import Identities, PinnedPeople
+from framecloak.domain.anonymization.model.identities import IdentityOptions, PinnedPeople
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
@@ -38,7 +38,7 @@ class Priority(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RequestSpec:
     """Specification of a request, before it is checked against the video and the limits.
 
     Attributes:
@@ -62,17 +62,17 @@ class Order:
     webhook_url: str | None = field(default=None, repr=False)
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
-    identities: Identities | None = None
+    identities: IdentityOptions | None = None
     verify: Verify = Verify.SAMPLE
 
     @property
-    def tells_people_apart(self) -> bool:
+    def recognises_faces(self) -> bool:
         """True if faces are recognised. Boxes from a manifest were recognised when the manifest was made."""
         return self.identities is not None and self.based_on is None
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class WorkSpec:
     """State of a video's marks at submission; later changes to the marks do not affect the request.
 
     Attributes:
@@ -81,7 +81,7 @@ class Snapshot:
             removed.
         boxes: known boxes to redact, as written by `BoxTable.packed`; None to run the detectors.
         earlier: identity decisions of the result that the boxes come from, as written by
-            `EarlierIdentities.packed`; None if it contains none.
+            `InheritedIdentities.packed`; None if it contains none.
         people: people enrolled in the request's gallery; None if it names no gallery.
     """
 
@@ -92,14 +92,14 @@ class Snapshot:
     earlier: bytes | None = None
 
     @property
-    def stretches(self) -> tuple[Segment, ...]:
+    def ranges(self) -> tuple[Segment, ...]:
         """Frames to deliver, each once, as disjoint ascending ranges."""
         return tuple(union(self.segments.values()))
 
     @property
     def frame_count(self) -> int:
         """Number of frames to deliver; overlaps between segments count once."""
-        return sum(len(segment) for segment in self.stretches)
+        return sum(len(segment) for segment in self.ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class AnonymizationRequest:
     Attributes:
         id: random id.
         user_id: id of the user who submitted it.
-        order: specification of the request.
+        spec: specification of the request.
         status: current status.
         total_frames: number of frames to deliver; overlaps between segments count once.
         processed_frames: number of frames that are finished.
@@ -124,7 +124,7 @@ class AnonymizationRequest:
 
     id: UUID
     user_id: int
-    order: Order
+    spec: RequestSpec
     status: Status
     total_frames: int
     processed_frames: int

@@ -10,14 +10,14 @@ from typing import Any, Self
 from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.imaging.boxes import Corners
-from framecloak.domain.imaging.detections import Image, Kind
+from framecloak.domain.imaging.detections import Image, TargetKind
 
-SAMPLED = 10
+SAMPLE_INTERVAL = 10
 """Sampling interval in frames; it counts in the video, so that every slice samples the same frames."""
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchScope:
     """Part of a redacted frame that the residual check searches.
 
     Attributes:
@@ -33,37 +33,37 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Portrait:
+class FaceCrop:
     """Crop of a removed face, for comparison with residuals. It never leaves the process.
 
     Attributes:
         box: redacted box.
-        area: cropped region: the box and a margin, inside the frame.
+        region: cropped region: the box and a margin, inside the frame.
         image: (h, w, 3) uint8 BGR, scaled down if the region is large.
     """
 
     box: Corners
-    area: Corners
+    region: Corners
     image: Image
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingCheck:
     """Outstanding residual check of a frame.
 
     Attributes:
-        search: part of the frame to search.
+        scope: part of the frame to search.
         size: width and height of the frame in pixels.
-        portraits: crops of the faces that were removed from it.
+        face_crops: crops of the faces that were removed from it.
     """
 
-    search: Search
+    scope: SearchScope
     size: tuple[int, int]
-    portraits: tuple[Portrait, ...]
+    face_crops: tuple[FaceCrop, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class FrameCheck:
     """Result of the residual check of one frame.
 
     Attributes:
@@ -88,7 +88,7 @@ class Check:
         """True if the frame must be delivered black."""
         return self.failed or self.after > 0
 
-    def row(self) -> list[Any]:
+    def to_row(self) -> list[Any]:
         """Return the row for the part of a result."""
         return [
             self.whole,
@@ -100,13 +100,13 @@ class Check:
         ]
 
     @classmethod
-    def of_row(cls, row: Sequence[Any]) -> Self:
+    def from_row(cls, row: Sequence[Any]) -> Self:
         """Build the check from a row of a part."""
         return cls(*row)
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbnail:
+class FaceThumbnail:
     """Thumbnail of a redacted face, cut from the redacted frame.
 
     Attributes:
@@ -117,23 +117,23 @@ class Thumbnail:
     track: int
     data: bytes
 
-    def row(self) -> list[Any]:
+    def to_row(self) -> list[Any]:
         """Return the row for the part of a result."""
         return [self.track, base64.b64encode(self.data).decode()]
 
     @classmethod
-    def of_row(cls, row: Sequence[Any], numbers: Sequence[int]) -> Self:
+    def from_row(cls, row: Sequence[Any], track_ids: Sequence[int]) -> Self:
         """Build the thumbnail from a row of a part.
 
         Args:
             row: row as returned by ``to_row``.
-            numbers: track ids in the whole result, by the ids within the part.
+            track_ids: track ids in the whole result, by the ids within the part.
         """
-        return cls(numbers[row[0]], base64.b64decode(row[1]))
+        return cls(track_ids[row[0]], base64.b64decode(row[1]))
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class CheckMethod:
     """Method of the residual check.
 
     Attributes:
@@ -150,7 +150,7 @@ class Method:
 
 
 @dataclass(slots=True)
-class Tally:
+class CheckCounts:
     """Totals of all residual checks.
 
     Attributes:
@@ -174,41 +174,41 @@ class Tally:
     blanked: int = 0
     failed: int = 0
 
-    def add(self, check: Check) -> None:
+    def add(self, check: FrameCheck) -> None:
         """Add the result of one frame."""
         self.frames += check.whole
         self.near_gaps += not check.whole
         self.residual_before += check.before
         self.residual_after += check.after
-        self.similarity_before = highest(self.similarity_before, check.similarity_before)
-        self.similarity_after = highest(self.similarity_after, check.similarity_after)
+        self.similarity_before = max_similarity(self.similarity_before, check.similarity_before)
+        self.similarity_after = max_similarity(self.similarity_after, check.similarity_after)
         self.redacted_again += check.before > 0
         self.blanked += check.blanks
         self.failed += check.failed
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ResidualSummary:
     """Summary of the residual check.
 
     Attributes:
         method: method of the check.
-        tally: totals.
+        counts: totals.
     """
 
-    method: Method
-    tally: Tally = field(default_factory=Tally)
+    method: CheckMethod
+    counts: CheckCounts = field(default_factory=CheckCounts)
 
 
-def highest(first: float | None, second: float | None) -> float | None:
+def max_similarity(first: float | None, second: float | None) -> float | None:
     """Return the higher of two similarities, either of which may be unknown."""
     known = [similarity for similarity in (first, second) if similarity is not None]
     return max(known, default=None)
 
 
-def searches(
+def plan_search_scopes(
     verify: Verify, first: int, boxes: Sequence[Sequence[TrackedBox]], due: range
-) -> list[Search | None]:
+) -> list[SearchScope | None]:
     """Return which part of each redacted frame the residual check searches.
 
     A frame next to a filled gap of a face is searched only around that face: the rest of the frame is no less
@@ -227,26 +227,26 @@ def searches(
     if verify is Verify.NONE:
         return [None] * len(due)
     if verify is Verify.ALL:
-        return [Search()] * len(due)
-    scopes: list[Search | None] = []
+        return [SearchScope()] * len(due)
+    scopes: list[SearchScope | None] = []
     for index in due:
-        near = () if index % SAMPLED == 0 else _next_to_gaps(boxes, index - first)
-        scopes.append(Search(near) if near or index % SAMPLED == 0 else None)
+        near = () if index % SAMPLE_INTERVAL == 0 else _boxes_next_to_gaps(boxes, index - first)
+        scopes.append(SearchScope(near) if near or index % SAMPLE_INTERVAL == 0 else None)
     return scopes
 
 
-def _next_to_gaps(boxes: Sequence[Sequence[TrackedBox]], at: int) -> tuple[Corners, ...]:
+def _boxes_next_to_gaps(boxes: Sequence[Sequence[TrackedBox]], index: int) -> tuple[Corners, ...]:
     """Return the boxes of faces in a frame that are interpolated in the one before or after."""
-    neighbours = [boxes[adjacent] for adjacent in (at - 1, at + 1) if 0 <= adjacent < len(boxes)]
+    neighbours = [boxes[adjacent] for adjacent in (index - 1, index + 1) if 0 <= adjacent < len(boxes)]
     filled = {box.track for frame in neighbours for box in frame if _is_filled(box)}
-    return tuple(_whole(box.xyxy) for box in boxes[at] if box.track in filled and not _is_filled(box))
+    return tuple(_rounded(box.xyxy) for box in boxes[index] if box.track in filled and not _is_filled(box))
 
 
 def _is_filled(box: TrackedBox) -> bool:
     # Text is detected at intervals; between them all of it is interpolated, which is no sign of doubt.
-    return box.kind is Kind.FACE and box.origin is Origin.FILLED
+    return box.kind is TargetKind.FACE and box.origin is Origin.FILLED
 
 
-def _whole(xyxy: tuple[float, float, float, float]) -> Corners:
+def _rounded(xyxy: tuple[float, float, float, float]) -> Corners:
     x1, y1, x2, y2 = (round(side) for side in xyxy)
     return x1, y1, x2, y2

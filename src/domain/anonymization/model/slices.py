@@ -10,13 +10,13 @@ from uuid import UUID
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.model.segments import Segment
 
-LEASE = timedelta(seconds=20)
+LEASE_DURATION = timedelta(seconds=20)
 """Time without renewal after which a lease expires and another worker may take over the slice."""
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Failures caused by the slice itself after which its request fails."""
 
-MOST_ATTEMPTS = 20
+MAX_ATTEMPTS = 20
 """Attempts after which a slice is given up, so that one that crashes every worker ends as well."""
 
 
@@ -30,7 +30,7 @@ class SliceKind(StrEnum):
     """Assemble the result from all parts; the last slice of a request."""
 
 
-class Standing(StrEnum):
+class LeaseState(StrEnum):
     """State of a lease."""
 
     HELD = "held"
@@ -91,7 +91,7 @@ class FinishedSlice:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class PendingWork:
     """Pending work of a request in progress.
 
     Attributes:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from framecloak.domain.anonymization.model.options import Level, Verify
-from framecloak.domain.anonymization.model.request import Order
+from framecloak.domain.anonymization.model.request import RequestSpec
 
-RATED_REQUESTS = 50
+MAX_RATED_REQUESTS = 50
 """Number of completed requests that estimates are based on."""
 
-PRIOR_RATE = 20.0
+DEFAULT_THROUGHPUT = 20.0
 """Assumed throughput of an installation without completed requests, in reference frames per second."""
 
 LEVEL_EFFORTS: Mapping[Level, float] = {Level.MINIMAL: 0.2, Level.FACES: 1.0, Level.FULL: 1.75}
@@ -21,7 +21,7 @@ LEVEL_EFFORTS: Mapping[Level, float] = {Level.MINIMAL: 0.2, Level.FACES: 1.0, Le
 VERIFY_EFFORTS: Mapping[Verify, float] = {Verify.NONE: 0.9, Verify.SAMPLE: 1.0, Verify.ALL: 1.8}
 """Processing time of a frame with a residual check of this extent, relative to `sample`."""
 
-FILM_EFFORT = 0.4
+VIDEO_EFFORT = 0.4
 """Additional processing time of a video frame, relative to a reference frame."""
 
 
@@ -32,19 +32,19 @@ class Workload:
     Attributes:
         level: extent of the redaction.
         verify: frames that undergo the residual check.
-        is_film: True if videos are written instead of images.
+        is_video: True if videos are written instead of images.
         is_render: True if the boxes are given, so that no detector runs.
     """
 
     level: Level
     verify: Verify
-    is_film: bool
+    is_video: bool
     is_render: bool
 
     @classmethod
-    def of(cls, order: Order) -> Self:
+    def of(cls, order: RequestSpec) -> Self:
         """Build the workload of a request."""
-        is_film = order.appearance.output_format.is_film
+        is_film = order.appearance.output_format.is_video
         return cls(order.level, order.verify, is_film, is_render=order.based_on is not None)
 
     @property
@@ -57,11 +57,11 @@ class Workload:
         effort = LEVEL_EFFORTS[Level.MINIMAL]
         if not self.is_render and self.level is not Level.MINIMAL:
             effort = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
-        return effort + (FILM_EFFORT if self.is_film else 0.0)
+        return effort + (VIDEO_EFFORT if self.is_video else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RequestDuration:
     """Duration of a completed request.
 
     Attributes:
@@ -75,14 +75,14 @@ class Pace:
     seconds: float
 
 
-def usual_rate(recent: Sequence[Pace]) -> float:
+def throughput(recent: Sequence[RequestDuration]) -> float:
     """Return the throughput over recent requests in reference frames per second."""
     work = sum(request.frames * request.workload.effort for request in recent)
     seconds = sum(request.seconds for request in recent)
-    return work / seconds if work and seconds > 0 else PRIOR_RATE
+    return work / seconds if work and seconds > 0 else DEFAULT_THROUGHPUT
 
 
-def seconds_for(frames: Mapping[Workload, int], rate: float) -> float:
+def estimate_seconds(frames: Mapping[Workload, int], rate: float) -> float:
     """Return the estimated processing time in seconds.
 
     Args:

@@ -1,1 +1,1 @@
-"""overlays."""
+"""Proposals of regions for text and logos that a device overlays on its video."""

@@ -7,30 +7,37 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_AREAS, look_for_areas
-from framecloak.domain.anonymization.overlays.proposals import Proposal, propose, sample_numbers
+from framecloak.domain.anonymization.detection.text_and_plates import (
+    VIDEO_TEXT_AND_PLATES,
+    detect_text_and_plates,
+)
+from framecloak.domain.anonymization.overlays.proposals import (
+    OverlayProposal,
+    propose_overlays,
+    sample_indexes,
+)
 from framecloak.domain.errors import (
-    ExaminationError,
+    FrameAnalysisError,
     InputNotFoundError,
     ObjectNotFoundError,
     VideoNotFoundError,
 )
 from framecloak.domain.imaging.boxes import Boxes
-from framecloak.domain.imaging.detections import Image, Kind
+from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.ports.models import BoxDetector
 from framecloak.domain.ports.object_store import ObjectStore
 
 
-def find_overlays(source: FrameSource, text: AreaDetector) -> list[Proposal]:
+def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[OverlayProposal]:
     """Propose regions for overlays in a video, from samples; frames that cannot be analysed are skipped.
 
     Args:
         source: source video.
-        text: text detector.
+        text_detector: text detector.
 
     Returns:
         The proposals of `propose`.
@@ -40,20 +47,22 @@ def find_overlays(source: FrameSource, text: AreaDetector) -> list[Proposal]:
     """
     images: list[Image] = []
     texts: list[Boxes] = []
-    for number in sample_numbers(source.info.readable_frames):
+    for number in sample_indexes(source.info.readable_frames):
         with closing(source.frames(number, number + 1)) as frames:
             frame = next(frames)
         try:
             image = frame.bgr()
-            detections = look_for_areas(frame, {Kind.TEXT: text}, VIDEO_AREAS)[Kind.TEXT]
-        except ExaminationError:
+            detections = detect_text_and_plates(
+                frame, {TargetKind.TEXT: text_detector}, VIDEO_TEXT_AND_PLATES
+            )[TargetKind.TEXT]
+        except FrameAnalysisError:
             continue
         images.append(image)
         texts.append(detections.boxes)
-    return propose(images, texts)
+    return propose_overlays(images, texts)
 
 
-class OverlayProposals:
+class OverlayService:
     """Use case that proposes regions for stored videos; the proposals are not stored.
 
     Args:
@@ -61,7 +70,7 @@ class OverlayProposals:
         store: object store of video files.
         scratch: folder for temporary files.
         open_video: opens a video file.
-        load_text: loads the text detector; slow, so it is called once.
+        load_text_detector: loads the text detector; slow, so it is called once.
     """
 
     def __init__(
@@ -70,18 +79,18 @@ class OverlayProposals:
         store: ObjectStore,
         scratch: Path,
         open_video: Callable[[Path], FrameSource],
-        load_text: Callable[[], AreaDetector],
+        load_text_detector: Callable[[], BoxDetector],
     ) -> None:
         self._database = database
         self._store = store
         self._scratch = scratch
         self._open_video = open_video
-        self._load_text = load_text
-        self._text: AreaDetector | None = None
+        self._load_text_detector = load_text_detector
+        self._text_detector: BoxDetector | None = None
         # One at a time: each call takes seconds of a CPU core and the memory of two dozen frames.
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def propose(self, principal: Principal, video_id: int) -> Sequence[Proposal]:
+    async def propose(self, principal: Principal, video_id: int) -> Sequence[OverlayProposal]:
         """Propose regions for the overlays of a video; for users who may mark it.
 
         Args:
@@ -101,8 +110,8 @@ class OverlayProposals:
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
         try:
-            async with self._turn, self._store.kept(video.object_key, self._scratch) as path:
-                proposals = await asyncio.to_thread(self._look, path)
+            async with self._lock, self._store.cached_file(video.object_key, self._scratch) as path:
+                proposals = await asyncio.to_thread(self._propose, path)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
                 f"the file of video {video_id} is gone", "upload the video again"
@@ -113,6 +122,6 @@ class OverlayProposals:
             await work.commit()
         return proposals
 
-    def _look(self, path: Path) -> list[Proposal]:
-        self._text = self._text or self._load_text()
-        return find_overlays(self._open_video(path), self._text)
+    def _propose(self, path: Path) -> list[OverlayProposal]:
+        self._text_detector = self._text_detector or self._load_text_detector()
+        return propose_for_video(self._open_video(path), self._text_detector)

@@ -1,1 +1,1 @@
-"""pipeline."""
+"""The pipeline: decode, detect, track and decide, redact and encode."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.detection.frame_reader import FrameReader
-from framecloak.domain.anonymization.model.analysis import Examination
-from framecloak.domain.anonymization.tracking.track_ids import TrackLinks
+from framecloak.domain.anonymization.detection.frame_reader import SequentialFrameReader
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.tracking.track_ids import TrackBoundaries
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class Continuation:
             None where decoding cannot be resumed.
     """
 
-    links: TrackLinks
-    analyses: tuple[Examination, ...] = ()
-    reader: FrameReader | None = None
+    links: TrackBoundaries
+    analyses: tuple[FrameAnalysis, ...] = ()
+    reader: SequentialFrameReader | None = None
 
     @classmethod
     def empty(cls) -> Continuation:
         """Return the continuation of a segment that has no predecessor."""
-        return cls(TrackLinks((), {}))
+        return cls(TrackBoundaries((), {}))
 
     def close(self) -> None:
         """Free the decoder of a continuation that will not be used."""

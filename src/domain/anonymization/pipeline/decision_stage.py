@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.shots import scene_numbers
-from framecloak.domain.anonymization.identification.decisions import Verdicts
-from framecloak.domain.anonymization.model.analysis import Examination
+from framecloak.domain.anonymization.detection.shots import shot_numbers
+from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.boxes import TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.model.residuals import Search, searches
+from framecloak.domain.anonymization.model.residuals import SearchScope, plan_search_scopes
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
-from framecloak.domain.anonymization.tracking.multi_kind import follow
-from framecloak.domain.anonymization.tracking.track_ids import TrackLinks, TrackNumbers
+from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
+from framecloak.domain.anonymization.tracking.track_ids import TrackBoundaries, TrackIds
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class FrameDecision:
     """
 
     boxes: list[TrackedBox] | None
-    search: Search | None
+    search: SearchScope | None
 
 
 class DecisionStage:
@@ -50,11 +50,11 @@ class DecisionStage:
     def __init__(
         self,
         window: FrameWindow,
-        settings: Mapping[Kind, TrackingSettings],
+        settings: Mapping[TargetKind, TrackingSettings],
         verify: Verify,
         continuous: bool,
-        verdicts: Verdicts | None,
-        analyses: Sequence[Examination],
+        verdicts: IdentityClassifier | None,
+        analyses: Sequence[FrameAnalysis],
     ) -> None:
         self._window = window
         self._settings = settings
@@ -63,18 +63,18 @@ class DecisionStage:
         self._verdicts = verdicts
         self._analyses = deque(analyses)
         reach = max(kind.max_gap + kind.extension for kind in settings.values())
-        self._numbers = TrackNumbers(reach, window.first)
+        self._numbers = TrackIds(reach, window.first)
 
     @property
-    def analyses(self) -> tuple[Examination, ...]:
+    def analyses(self) -> tuple[FrameAnalysis, ...]:
         """Analysed frames that the next segment can reuse."""
         return tuple(self._analyses)
 
-    def links(self) -> TrackLinks:
+    def links(self) -> TrackBoundaries:
         """Return the tracks that reach over the ends of the segment."""
-        return self._numbers.links()
+        return self._numbers.boundaries()
 
-    def add(self, analyses: Iterable[Examination]) -> None:
+    def add(self, analyses: Iterable[FrameAnalysis]) -> None:
         """Append the next analysed frames."""
         self._analyses.extend(analyses)
 
@@ -85,13 +85,13 @@ class DecisionStage:
     def decide(self, due: range) -> list[FrameDecision]:
         """Decide on the frames of a block, and forget analyses that no later block needs."""
         first = self._analyses[0].index
-        tracks = follow(self._analyses, self._shots(), self._settings)
+        tracks = track_all_kinds(self._analyses, self._shots(), self._settings)
         if self._verdicts:
-            tracks = self._verdicts.judged(tracks, self._analyses, due)
-        numbered = self._numbers.numbered(tracks, first, due)
-        checked = searches(self._verify, first, tracks.boxes, due)
+            tracks = self._verdicts.classified(tracks, self._analyses, due)
+        numbered = self._numbers.with_ids(tracks, first, due)
+        checked = plan_search_scopes(self._verify, first, tracks.boxes, due)
         decisions = [
-            FrameDecision(boxes if self._analyses[index - first].found is not None else None, search)
+            FrameDecision(boxes if self._analyses[index - first].faces is not None else None, search)
             for index, boxes, search in zip(due, numbered, checked, strict=True)
         ]
         oldest = self._window.oldest_needed(due.stop)
@@ -102,4 +102,4 @@ class DecisionStage:
     def _shots(self) -> NDArray[np.intp]:
         if not self._continuous:
             return np.arange(len(self._analyses))
-        return scene_numbers([analysis.impression for analysis in self._analyses])
+        return shot_numbers([analysis.luma_grid for analysis in self._analyses])

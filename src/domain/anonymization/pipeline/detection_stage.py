@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
-from framecloak.domain.anonymization.detection.faces import examine
-from framecloak.domain.anonymization.detection.text_and_plates import look_for_areas
-from framecloak.domain.anonymization.identification.decisions import with_views
-from framecloak.domain.anonymization.model.analysis import Examination
-from framecloak.domain.anonymization.model.detections import Found
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
+from framecloak.domain.anonymization.detection.faces import analyze_frames
+from framecloak.domain.anonymization.detection.text_and_plates import detect_text_and_plates
+from framecloak.domain.anonymization.identification.decisions import with_samples
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
-from framecloak.domain.anonymization.tracking.adaptive_detection import CloserLooks
-from framecloak.domain.anonymization.tracking.propagation import with_patches
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.anonymization.tracking.adaptive_detection import AdaptiveDetection
+from framecloak.domain.anonymization.tracking.propagation import with_templates
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import Stage, timed
 
@@ -36,8 +36,8 @@ class DetectionStage:
         self,
         pool: Executor,
         window: FrameWindow,
-        instructions: Instructions,
-        instruments: Instruments,
+        instructions: RedactionSpec,
+        instruments: PipelineTools,
         accept: float,
     ) -> None:
         self._pool = pool
@@ -46,10 +46,10 @@ class DetectionStage:
         self._instruments = instruments
         self._batch: list[Frame] = []
         self.batch_size = instruments.detector.max_batch if instruments.detector else 1
-        self._running: deque[tuple[list[Frame], Future[list[Examination]]]] = deque()
-        self._adaptive = CloserLooks(pool, self._with_areas, window.is_sampled, accept)
+        self._running: deque[tuple[list[Frame], Future[list[FrameAnalysis]]]] = deque()
+        self._adaptive = AdaptiveDetection(pool, self._with_areas, window.is_sampled, accept)
 
-    def continue_from(self, analysis: Examination) -> None:
+    def continue_from(self, analysis: FrameAnalysis) -> None:
         """Start after a sampled frame that was analysed by the previous segment."""
         self._adaptive.continue_from(analysis)
 
@@ -65,41 +65,43 @@ class DetectionStage:
             self._running.append((self._batch, self._pool.submit(self._analyze, self._batch)))
             self._batch = []
 
-    def finished(self, allowed: int) -> Iterator[Examination]:
+    def finished(self, allowed: int) -> Iterator[FrameAnalysis]:
         """Yield analysed frames, waiting until at most ``allowed`` batches and re-detections are running."""
         while self._running and (len(self._running) > allowed or self._running[0][1].done()):
             frames, analyses = self._running.popleft()
             for analysis, frame in zip(analyses.result(), frames, strict=True):
                 self._adaptive.add(analysis, frame)
-        yield from self._adaptive.settled(allowed)
+        yield from self._adaptive.completed(allowed)
 
-    def _analyze(self, frames: list[Frame]) -> list[Examination]:
+    def _analyze(self, frames: list[Frame]) -> list[FrameAnalysis]:
         detector = self._instruments.detector
         if detector is None:
-            return [Examination(frame.index, Found.nothing(), None) for frame in frames]
+            return [FrameAnalysis(frame.index, FrameDetections.empty(), None) for frame in frames]
         instructions, meter = self._instructions, self._instruments.meter
         with timed(meter, Stage.DETECT):
-            analyses = examine(frames, detector, instructions.looks, instructions.threshold, meter)
+            analyses = analyze_frames(
+                frames, detector, instructions.scales, instructions.low_threshold, meter
+            )
         return [
-            with_views(
+            with_samples(
                 self._with_areas(analysis, frame) if self._window.is_sampled(frame.index) else analysis,
                 frame,
                 self._instruments.identification,
-                instructions.views,
+                instructions.sampling,
             )
             for analysis, frame in zip(analyses, frames, strict=True)
         ]
 
-    def _with_areas(self, analysis: Examination, frame: Frame) -> Examination:
+    def _with_areas(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
         """Add text and plates to an analysis; mark the frame as not analysed where that fails."""
-        settings = self._instructions.areas
-        if settings is None or analysis.found is None:
+        settings = self._instructions.text_and_plates
+        if settings is None or analysis.faces is None:
             return analysis
         try:
             with timed(self._instruments.meter, Stage.DETECT):
-                areas = look_for_areas(frame, self._instruments.areas, settings)
-                complete = replace(analysis, areas=areas)
+                areas = detect_text_and_plates(frame, self._instruments.box_detectors, settings)
+                complete = replace(analysis, text_and_plates=areas)
                 propagated = self._window.interval > 1 and self._window.is_sampled(frame.index)
-                return with_patches(complete, frame) if propagated else complete
-        except ExaminationError:
-            return Examination(frame.index, None, None)
+                return with_templates(complete, frame) if propagated else complete
+        except FrameAnalysisError:
+            return FrameAnalysis(frame.index, None, None)

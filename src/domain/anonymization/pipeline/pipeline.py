@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.detection.faces import run_from
-from framecloak.domain.anonymization.detection.frame_reader import FrameReader
-from framecloak.domain.anonymization.detection.shots import SCENE_HORIZON
-from framecloak.domain.anonymization.identification.decisions import Verdicts
+from framecloak.domain.anonymization.detection.faces import consecutive_from
+from framecloak.domain.anonymization.detection.frame_reader import SequentialFrameReader
+from framecloak.domain.anonymization.detection.shots import SHOT_MARGIN_FRAMES
+from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.decision_stage import DecisionStage
 from framecloak.domain.anonymization.pipeline.detection_stage import DetectionStage
@@ -29,7 +29,7 @@ from framecloak.domain.anonymization.pipeline.memory_plan import MIN_BLOCK_FRAME
 from framecloak.domain.anonymization.pipeline.render_stage import RenderStage
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import FrameSource
 
@@ -37,8 +37,8 @@ from framecloak.domain.ports.frames import FrameSource
 def redacted_frames(
     source: FrameSource,
     segment: Segment,
-    instructions: Instructions,
-    instruments: Instruments,
+    instructions: RedactionSpec,
+    instruments: PipelineTools,
     before: Continuation | None = None,
 ) -> Generator[RedactedFrame, None, Continuation]:
     """Redact one segment of a video.
@@ -67,17 +67,17 @@ def redacted_frames(
     before = before or Continuation.empty()
     settings = _tracker_settings(instructions, instruments)
     window = _window(source, segment, instructions, instruments, settings)
-    carried = run_from(window.start, window.first, before.analyses)
+    carried = consecutive_from(window.start, window.first, before.analyses)
     reader = before.reader if carried else None
     if reader is None or not reader.is_at(source, window.first):
         before.close()
         start = window.first if carried else window.start
-        reader = FrameReader(source, start, window.readable, instruments.meter)
+        reader = SequentialFrameReader(source, start, window.readable, instruments.meter)
     handed_on = False
     pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
     try:
         identification = instruments.identification
-        verdicts = Verdicts(identification, instructions.views, pool) if identification else None
+        verdicts = IdentityClassifier(identification, instructions.sampling, pool) if identification else None
         verify = instructions.verify if instruments.detector else Verify.NONE
         accept = min(kind.accept for kind in settings.values())
         detection = DetectionStage(pool, window, instructions, instruments, accept)
@@ -113,7 +113,7 @@ class _Stages:
     threads: int
     due: int = 0
 
-    def run(self, reader: FrameReader, known_until: int) -> Iterator[RedactedFrame]:
+    def run(self, reader: SequentialFrameReader, known_until: int) -> Iterator[RedactedFrame]:
         """Decode the window and yield its segment's frames, redacted, in order.
 
         Args:
@@ -160,26 +160,28 @@ class _Stages:
 def _window(
     source: FrameSource,
     segment: Segment,
-    instructions: Instructions,
-    instruments: Instruments,
-    settings: dict[Kind, TrackingSettings],
+    instructions: RedactionSpec,
+    instruments: PipelineTools,
+    settings: dict[TargetKind, TrackingSettings],
 ) -> FrameWindow:
     looks_ahead = source.info.continuous and instruments.detector is not None
     margin = 0
     if looks_ahead:
-        margin = max(kind.horizon for kind in settings.values()) + SCENE_HORIZON
+        margin = max(kind.temporal_margin for kind in settings.values()) + SHOT_MARGIN_FRAMES
         if instruments.identification:
-            margin += instructions.views.reach
+            margin += instructions.sampling.reach
         # Frames beside a gap are chosen for the residual check: the tracker must be right about one more.
         margin += instructions.verify is Verify.SAMPLE
-    interval = instructions.areas.every if instructions.areas and looks_ahead else 1
+    interval = instructions.text_and_plates.every if instructions.text_and_plates and looks_ahead else 1
     # A file that was cut off may have fewer frames behind the segment than the margin.
     readable = max(source.info.readable_frames, segment.end_frame)
     return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable)
 
 
-def _tracker_settings(instructions: Instructions, instruments: Instruments) -> dict[Kind, TrackingSettings]:
-    settings = {Kind.FACE: instructions.tracking}
-    if instructions.areas:
-        settings |= dict.fromkeys(instruments.areas, instructions.areas.tracking)
+def _tracker_settings(
+    instructions: RedactionSpec, instruments: PipelineTools
+) -> dict[TargetKind, TrackingSettings]:
+    settings = {TargetKind.FACE: instructions.tracking}
+    if instructions.text_and_plates:
+        settings |= dict.fromkeys(instruments.box_detectors, instructions.text_and_plates.tracking)
     return settings

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
-from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import IdentityRule
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
-from framecloak.domain.anonymization.model.residuals import Pending, Search, Thumbnail
-from framecloak.domain.anonymization.residuals.face_crops import portraits, thumbnails
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.anonymization.model.residuals import FaceThumbnail, PendingCheck, SearchScope
+from framecloak.domain.anonymization.residuals.face_crops import face_crops, thumbnails
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.detections import Image, Kind
+from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
@@ -24,7 +24,7 @@ from framecloak.domain.ports.pixels import FrameEncoder, Redactor
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RenderExtras:
     """Additional outputs of rendering a frame.
 
     Attributes:
@@ -32,16 +32,16 @@ class Kept:
         thumbnailer: encoder for thumbnails of redacted faces; None if none are requested.
     """
 
-    search: Search | None = None
+    search: SearchScope | None = None
     thumbnailer: FrameEncoder | None = None
 
 
-NOTHING_KEPT = Kept()
+NO_EXTRAS = RenderExtras()
 
 
-def told_apart(
+def split_by_identity(
     frame: Frame, tracked: Sequence[TrackedBox], rule: IdentityRule | None
-) -> tuple[list[TrackedBox], tuple[Identified, ...]]:
+) -> tuple[list[TrackedBox], tuple[IdentifiedFace, ...]]:
     """Select the boxes to redact in a frame by the identity of its faces.
 
     Boxes without an identity decision are redacted. Overlapping boxes are treated independently: pixels
@@ -57,11 +57,13 @@ def told_apart(
     """
     if rule is None:
         return list(tracked), ()
-    to_redact = [box for box in tracked if box.verdict is None or rule.redacts(box.verdict.decision)]
+    to_redact = [box for box in tracked if box.identity is None or rule.redacts(box.identity.decision)]
     identified = [
-        Identified(_whole_pixels(box.xyxy, frame), box.track, box.verdict, rule.redacts(box.verdict.decision))
+        IdentifiedFace(
+            _whole_pixels(box.xyxy, frame), box.track, box.identity, rule.redacts(box.identity.decision)
+        )
         for box in tracked
-        if box.verdict
+        if box.identity
     ]
     return to_redact, tuple(face for face in identified if _has_pixels(face.xyxy))
 
@@ -87,7 +89,7 @@ def boxes_to_redact(
     redacted = [
         RedactedBox(part, box.track, box.score, box.origin, box.kind, box.by_shape)
         for box in tracked
-        for part in _without(_whole_pixels(box.xyxy, frame), text_regions if _is_text(box) else [])
+        for part in _subtract_holes(_whole_pixels(box.xyxy, frame), text_regions if _is_text(box) else [])
     ]
     redacted += [
         RedactedBox(_whole_pixels(region.xyxy, frame), None, None, Origin.REGION, None)
@@ -97,7 +99,7 @@ def boxes_to_redact(
     return tuple(box for box in redacted if _has_pixels(box.xyxy))
 
 
-def inside(frame: Frame, boxes: Iterable[RedactedBox]) -> tuple[RedactedBox, ...]:
+def clip_to_frame(frame: Frame, boxes: Iterable[RedactedBox]) -> tuple[RedactedBox, ...]:
     """Clip boxes to a frame and drop those that lie outside."""
     clipped = (replace(box, xyxy=_whole_pixels(box.xyxy, frame)) for box in boxes)
     return tuple(box for box in clipped if _has_pixels(box.xyxy))
@@ -110,7 +112,7 @@ def render(
     redactor: Redactor,
     encoder: FrameEncoder,
     meter: Meter = NULL_METER,
-    kept: Kept = NOTHING_KEPT,
+    extras: RenderExtras = NO_EXTRAS,
 ) -> RedactedFrame:
     """Redact and encode a frame.
 
@@ -121,28 +123,28 @@ def render(
         redactor: implementation of redaction.
         encoder: encoder of the image.
         meter: recorder of processing times.
-        kept: additional outputs.
+        extras: additional outputs.
 
     Returns:
         The redacted frame; black if it was not analysed or cannot be decoded.
     """
     image, pending = None, None
-    faces = [box for box in boxes or () if box.kind is Kind.FACE]
+    faces = [box for box in boxes or () if box.kind is TargetKind.FACE]
     with timed(meter, Stage.REDACT):
         if boxes is not None:
-            image = _decoded(frame)
+            image = _decode(frame)
         if image is not None:
-            if kept.search is not None:
-                removed = portraits(image, [box.xyxy for box in faces])
-                pending = Pending(kept.search, (frame.width, frame.height), removed)
+            if extras.search is not None:
+                removed = face_crops(image, [box.xyxy for box in faces])
+                pending = PendingCheck(extras.search, (frame.width, frame.height), removed)
             _redact(image, frame, boxes or (), appearance, redactor)
     output = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
-    face_thumbnails: tuple[Thumbnail, ...] = ()
+    face_thumbnails: tuple[FaceThumbnail, ...] = ()
     with timed(meter, Stage.ENCODE):
         data = encoder.encode(output, appearance)
-        if image is not None and kept.thumbnailer:
+        if image is not None and extras.thumbnailer:
             face_thumbnails = thumbnails(
-                image, [(face.track, face.xyxy, face.score) for face in faces], kept.thumbnailer
+                image, [(face.track, face.xyxy, face.score) for face in faces], extras.thumbnailer
             )
     if image is None:
         return RedactedFrame(frame.index, data, (), blanked=True)
@@ -151,11 +153,11 @@ def render(
     )
 
 
-def _decoded(frame: Frame) -> Image | None:
+def _decode(frame: Frame) -> Image | None:
     """Return the pixels of a frame; None if it cannot be decoded."""
     try:
         return frame.bgr()
-    except ExaminationError:
+    except FrameAnalysisError:
         return None
 
 
@@ -167,7 +169,7 @@ def _redact(
     residuals = [box for box in boxes if box.origin is Origin.RESIDUAL]
     styled = [box for box in boxes if box.origin is not Origin.RESIDUAL]
     for shape in RedactionShape:
-        corners = [box.xyxy for box in styled if _shape(box, frame, appearance) is shape]
+        corners = [box.xyxy for box in styled if _redaction_shape(box, frame, appearance) is shape]
         if corners:
             redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
     if residuals:
@@ -177,7 +179,7 @@ def _redact(
 
 def _is_text(box: TrackedBox) -> bool:
     """Return whether a box is text, including text that was reclassified as a plate."""
-    return box.kind is Kind.TEXT or box.by_shape
+    return box.kind is TargetKind.TEXT or box.by_shape
 
 
 def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tuple[int, int, int, int]:
@@ -191,7 +193,7 @@ def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tupl
     )
 
 
-def _without(
+def _subtract_holes(
     box: tuple[int, int, int, int], holes: Iterable[tuple[int, int, int, int]]
 ) -> list[tuple[int, int, int, int]]:
     """Return the part of a box outside all holes, as boxes that do not overlap."""
@@ -201,7 +203,7 @@ def _without(
     return parts
 
 
-def _shape(box: RedactedBox, frame: Frame, appearance: Appearance) -> RedactionShape:
+def _redaction_shape(box: RedactedBox, frame: Frame, appearance: Appearance) -> RedactionShape:
     """Return the shape to redact a box with.
 
     Only faces may become ellipses. At a border of the frame the face is cut off, and an ellipse inscribed in
@@ -209,7 +211,7 @@ def _shape(box: RedactedBox, frame: Frame, appearance: Appearance) -> RedactionS
     """
     x1, y1, x2, y2 = box.xyxy
     at_border = x1 == 0 or y1 == 0 or x2 == frame.width or y2 == frame.height
-    return RedactionShape.BOX if box.kind is not Kind.FACE or at_border else appearance.shape
+    return RedactionShape.BOX if box.kind is not TargetKind.FACE or at_border else appearance.shape
 
 
 def _has_pixels(xyxy: tuple[int, int, int, int]) -> bool:

@@ -7,20 +7,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
-from framecloak.domain.anonymization.detection.frame_reader import FrameReader
-from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.detection.frame_reader import SequentialFrameReader
+from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.model.residuals import Search
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments, prover
+from framecloak.domain.anonymization.model.residuals import SearchScope
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
 from framecloak.domain.anonymization.pipeline.decision_stage import FrameDecision
 from framecloak.domain.anonymization.pipeline.render import (
-    NOTHING_KEPT,
-    Kept,
+    NO_EXTRAS,
+    RenderExtras,
     boxes_to_redact,
     render,
-    told_apart,
+    split_by_identity,
 )
-from framecloak.domain.anonymization.residuals.face_crops import THUMBNAIL_EVERY
+from framecloak.domain.anonymization.residuals.face_crops import THUMBNAIL_INTERVAL_FRAMES
 from framecloak.domain.ports.frames import Frame, FrameSource
 
 
@@ -38,7 +38,7 @@ class RenderStage:
     """
 
     def __init__(
-        self, pool: Executor, source: FrameSource, instructions: Instructions, instruments: Instruments
+        self, pool: Executor, source: FrameSource, instructions: RedactionSpec, instruments: PipelineTools
     ) -> None:
         self._pool = pool
         self._source = source
@@ -47,10 +47,10 @@ class RenderStage:
         self._verify = instructions.verify if instruments.detector else Verify.NONE
         continuous = source.info.continuous
         # Frames of a video file are checked group by group once those are encoded: see ``video_writer.py``.
-        film = instructions.appearance.output_format.is_film
-        self._prover = None if film else prover(instructions, instruments, continuous=continuous)
+        film = instructions.appearance.output_format.is_video
+        self._prover = None if film else residual_guard(instructions, instruments, continuous=continuous)
         self._waiting: deque[Frame] = deque()
-        self._reader: FrameReader | None = None
+        self._reader: SequentialFrameReader | None = None
         self._decoded_again: Iterator[Frame] | None = None
         self._running: deque[Future[RedactedFrame]] = deque()
 
@@ -61,7 +61,7 @@ class RenderStage:
 
     def decode_again(self, first: int, end: int) -> None:
         """Decode the frames of a range a second time instead of keeping them until they are decided."""
-        self._reader = FrameReader(self._source, first, end, self._instruments.meter)
+        self._reader = SequentialFrameReader(self._source, first, end, self._instruments.meter)
         self._decoded_again = self._reader.frames(end, end)
 
     def add(self, frame: Frame) -> None:
@@ -83,10 +83,10 @@ class RenderStage:
     def _render(self, frame: Frame, decision: FrameDecision) -> RedactedFrame:
         instructions, instruments = self._instructions, self._instruments
         boxes: tuple[RedactedBox, ...] | None = None
-        identified: tuple[Identified, ...] = ()
+        identified: tuple[IdentifiedFace, ...] = ()
         if decision.boxes is not None:
             rule = instruments.identification.rule if instruments.identification else None
-            to_redact, identified = told_apart(frame, decision.boxes, rule)
+            to_redact, identified = split_by_identity(frame, decision.boxes, rule)
             boxes = boxes_to_redact(frame, to_redact, instructions.regions, instructions.keep_text)
         rendered = render(
             frame,
@@ -98,12 +98,12 @@ class RenderStage:
             self._kept(frame.index, decision.search),
         )
         rendered = rendered if rendered.blanked else replace(rendered, identified=identified)
-        return self._prover.picture(rendered) if self._prover else rendered
+        return self._prover.check_image(rendered) if self._prover else rendered
 
-    def _kept(self, index: int, search: Search | None) -> Kept:
+    def _kept(self, index: int, search: SearchScope | None) -> RenderExtras:
         """Return what the residual check needs of the frame before it is redacted."""
-        lens = self._instruments.lens
+        lens = self._instruments.residual_tools
         if self._verify is Verify.NONE or lens is None:
-            return NOTHING_KEPT
-        with_crops = index % THUMBNAIL_EVERY == 0 or not self._source.info.continuous
-        return Kept(search, lens.thumbnailer if with_crops else None)
+            return NO_EXTRAS
+        with_crops = index % THUMBNAIL_INTERVAL_FRAMES == 0 or not self._source.info.continuous
+        return RenderExtras(search, lens.thumbnailer if with_crops else None)

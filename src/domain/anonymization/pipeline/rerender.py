@@ -10,15 +10,15 @@ from contextlib import closing
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.pipeline.render import inside, render
+from framecloak.domain.anonymization.pipeline.render import clip_to_frame, render
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import Frame, FrameSource
 
 
 def rerendered_frames(
-    source: FrameSource, segment: Segment, table: BoxTable, appearance: Appearance, instruments: Instruments
+    source: FrameSource, segment: Segment, table: BoxTable, appearance: Appearance, tools: PipelineTools
 ) -> Generator[RedactedFrame, None, Continuation]:
     """Redact one segment of a video with the boxes of a table.
 
@@ -27,7 +27,7 @@ def rerendered_frames(
         segment: frames to deliver; must lie inside the video.
         table: boxes, with an entry for every frame of the segment.
         appearance: style and format of the frames.
-        instruments: tools of the pipeline; the detectors are not used.
+        tools: tools of the pipeline; the detectors are not used.
 
     Yields:
         Every frame of the segment once, in order. Close the iterator to stop early.
@@ -43,17 +43,17 @@ def rerendered_frames(
 
     def rendered(frame: Frame) -> RedactedFrame:
         boxes = table.boxes(frame.index)
-        visible = None if boxes is None else inside(frame, boxes)
-        redactor, encoder, meter = instruments.redactor, instruments.encoder, instruments.meter
+        visible = None if boxes is None else clip_to_frame(frame, boxes)
+        redactor, encoder, meter = tools.redactor, tools.encoder, tools.meter
         return render(frame, visible, appearance, redactor, encoder, meter)
 
     pending: deque[Future[RedactedFrame]] = deque()
-    pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
+    pool = ThreadPoolExecutor(tools.threads, thread_name_prefix="frames")
     try:
         with closing(source.frames(segment.start_frame, segment.end_frame)) as decoded:
             for frame in decoded:
                 pending.append(pool.submit(rendered, frame))
-                while len(pending) > 2 * instruments.threads:
+                while len(pending) > 2 * tools.threads:
                     yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -1,1 +1,1 @@
-"""requests."""
+"""Use cases of requests: submit, follow, cancel, download, and clean up."""

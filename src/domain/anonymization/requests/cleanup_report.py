@@ -14,7 +14,7 @@ from framecloak.domain.errors import DomainError
 logger = logging.getLogger(__name__)
 
 
-class Concern(StrEnum):
+class CleanupStep(StrEnum):
     """Steps of a clean-up; each runs on its own, so that the failure of one does not stop the others."""
 
     RECORDS = "records"
@@ -30,18 +30,18 @@ class Concern(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shortfall:
+class CleanupFailure:
     """Failures of one step of a clean-up.
 
     Attributes:
-        concern: the step that failed.
+        step: the step that failed.
         count: number of failures.
-        first: details of the first failure, for operators.
+        first_error: details of the first failure, for operators.
     """
 
-    concern: Concern
+    step: CleanupStep
     count: int
-    first: str
+    first_error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class CleanupReport:
         galleries: expired galleries, with all people enrolled in them.
         unfinished: partly stored objects, left by killed processes.
         orphans: stored videos without a record, left by killed processes.
-        shortfalls: failures by step.
+        step_failures: failures by step.
     """
 
     tokens: int = 0
@@ -72,12 +72,12 @@ class CleanupReport:
     galleries: int = 0
     unfinished: int = 0
     orphans: int = 0
-    shortfalls: tuple[Shortfall, ...] = ()
+    step_failures: tuple[CleanupFailure, ...] = ()
 
     def removed(self) -> dict[str, int]:
         """Return the numbers of deleted items by name."""
         counted = asdict(self)
-        del counted["shortfalls"]
+        del counted["step_failures"]
         return counted
 
     def counts(self) -> dict[str, int]:
@@ -87,10 +87,10 @@ class CleanupReport:
 
     def failures(self) -> Mapping[str, int]:
         """Return the numbers of failures by step."""
-        return {shortfall.concern.value: shortfall.count for shortfall in self.shortfalls}
+        return {shortfall.step.value: shortfall.count for shortfall in self.step_failures}
 
 
-class CleanupTally:
+class CleanupCounter:
     """Counter of deleted items and failures during a clean-up.
 
     Attributes:
@@ -99,31 +99,32 @@ class CleanupTally:
 
     def __init__(self) -> None:
         self.removed = Counter[str]()
-        self._failures = Counter[Concern]()
-        self._first: dict[Concern, str] = {}
+        self._failures = Counter[CleanupStep]()
+        self._first_errors: dict[CleanupStep, str] = {}
 
     @contextmanager
-    def about(self, concern: Concern) -> Iterator[None]:
+    def guarded(self, step: CleanupStep) -> Iterator[None]:
         """Record an error raised in the block, and suppress it."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the failure of one step must not stop the others
-            self.failed(concern, error)
+            self.record_failure(step, error)
 
-    def failed(self, concern: Concern, error: Exception) -> None:
+    def record_failure(self, step: CleanupStep, error: Exception) -> None:
         """Count a failure; only the first one of a step is kept for the report."""
-        self._failures[concern] += 1
-        if concern in self._first:
+        self._failures[step] += 1
+        if step in self._first_errors:
             return
         if isinstance(error, DomainError):
-            self._first[concern] = str(error)
+            self._first_errors[step] = str(error)
         else:
-            self._first[concern] = f"{type(error).__name__}: {error}"
-            logger.error("the clean-up of %s failed unexpectedly", concern, exc_info=error)
+            self._first_errors[step] = f"{type(error).__name__}: {error}"
+            logger.error("the clean-up of %s failed unexpectedly", step, exc_info=error)
 
     def report(self) -> CleanupReport:
         """Return the report."""
         failures = (
-            Shortfall(concern, self._failures[concern], self._first[concern]) for concern in self._first
+            CleanupFailure(concern, self._failures[concern], self._first_errors[concern])
+            for concern in self._first_errors
         )
-        return CleanupReport(**self.removed, shortfalls=tuple(failures))
+        return CleanupReport(**self.removed, step_failures=tuple(failures))

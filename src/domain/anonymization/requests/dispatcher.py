@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.request import Priority
-from framecloak.domain.anonymization.model.slices import Demand
+from framecloak.domain.anonymization.model.slices import PendingWork
 from framecloak.domain.errors import DatabaseUnavailableError, QueueUnavailableError
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.queue import JobQueue
 
-TICKETS_PER_WORKER = 2
+WAKEUPS_PER_WORKER = 2
 """Queued wake-ups per worker: one is taken while the next is written."""
 
-FEWEST_TICKETS = 4
+MIN_WAKEUPS = 4
 """Minimum of queued wake-ups, however few workers there are."""
 
 logger = logging.getLogger(__name__)
@@ -52,13 +52,13 @@ class Dispatcher:
             DatabaseUnavailableError: the database cannot be reached.
         """
         async with self._database.unit_of_work() as work:
-            await work.slices.admit_requests(self._max_requests)
-            demands = await work.slices.demands()
+            await work.slices.start_requests(self._max_requests)
+            demands = await work.slices.pending_work()
             await work.commit()
-        turns = in_turn(demands)
+        turns = fair_order(demands)
         if turns:
             try:
-                await self._call(demands)
+                await self._wake_workers(demands)
             except QueueUnavailableError as error:
                 logger.warning("%s", error)
         return turns
@@ -70,42 +70,42 @@ class Dispatcher:
         except DatabaseUnavailableError as error:
             logger.warning("%s", error)
 
-    async def _call(self, demands: Sequence[Demand]) -> None:
-        waiting = await self._queue.tickets()
-        room = max(FEWEST_TICKETS, TICKETS_PER_WORKER * len(await self._queue.workers()))
-        for request_id, priority in choose_tickets(demands, waiting, room):
-            await self._queue.call_for(request_id, priority)
+    async def _wake_workers(self, pending: Sequence[PendingWork]) -> None:
+        waiting = await self._queue.wakeups()
+        room = max(MIN_WAKEUPS, WAKEUPS_PER_WORKER * len(await self._queue.workers()))
+        for request_id, priority in plan_wakeups(pending, waiting, room):
+            await self._queue.wake_workers(request_id, priority)
             logger.debug("waking a worker", extra={"request_id": str(request_id)})
 
 
-def in_turn(demands: Sequence[Demand]) -> list[UUID]:
+def fair_order(pending: Sequence[PendingWork]) -> list[UUID]:
     """Return the ids of the requests that have a slice ready to start, in fair order.
 
     Urgent requests come first. Among equals, the user with the fewest slices in progress comes first, and
     among the requests of one user the oldest.
 
     Args:
-        demands: pending work of the requests in progress.
+        pending: pending work of the requests in progress.
     """
     busy = Counter[int]()
-    for demand in demands:
+    for demand in pending:
         busy[demand.user_id] += demand.leased
-    ready = [demand for demand in demands if demand.ready]
+    ready = [demand for demand in pending if demand.ready]
     ready.sort(
         key=lambda demand: (demand.priority is not Priority.HIGH, busy[demand.user_id], demand.created_at)
     )
     return [demand.request_id for demand in ready]
 
 
-def choose_tickets(
-    demands: Sequence[Demand], waiting: Mapping[UUID, int], room: int
+def plan_wakeups(
+    pending: Sequence[PendingWork], queued: Mapping[UUID, int], max_queued: int
 ) -> list[tuple[UUID, Priority]]:
     """Choose the wake-ups to write, in fair order; queued wake-ups count as work in progress.
 
     Args:
-        demands: pending work of the requests in progress.
-        waiting: number of wake-ups already queued, by request.
-        room: maximum number of queued wake-ups for each priority.
+        pending: pending work of the requests in progress.
+        queued: number of wake-ups already queued, by request.
+        max_queued: maximum number of queued wake-ups for each priority.
 
     Returns:
         Request and priority of each wake-up to write.
@@ -113,16 +113,16 @@ def choose_tickets(
     chosen: list[tuple[UUID, Priority]] = []
     for priority in (Priority.HIGH, Priority.NORMAL):
         oldest_first = sorted(
-            (demand for demand in demands if demand.priority is priority),
+            (demand for demand in pending if demand.priority is priority),
             key=lambda demand: demand.created_at,
         )
         open_slices = {
-            demand.request_id: demand.ready - waiting.get(demand.request_id, 0) for demand in oldest_first
+            demand.request_id: demand.ready - queued.get(demand.request_id, 0) for demand in oldest_first
         }
         busy = Counter[int]()
         for demand in oldest_first:
-            busy[demand.user_id] += demand.leased + min(demand.ready, waiting.get(demand.request_id, 0))
-        remaining = room - sum(waiting.get(demand.request_id, 0) for demand in oldest_first)
+            busy[demand.user_id] += demand.leased + min(demand.ready, queued.get(demand.request_id, 0))
+        remaining = max_queued - sum(queued.get(demand.request_id, 0) for demand in oldest_first)
         while remaining > 0:
             candidates = [demand for demand in oldest_first if open_slices[demand.request_id] > 0]
             if not candidates:

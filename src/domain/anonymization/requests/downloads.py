@@ -11,7 +11,7 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import ObjectStore, StoredObject
 
 
-class Delivery:
+class DownloadService:
     """Results behind download tokens.
 
     Args:
@@ -29,7 +29,7 @@ class Delivery:
         self._clock = clock
         self._digest = digest
 
-    async def result(self, request_id: UUID, token: str) -> StoredObject:
+    async def find_result(self, request_id: UUID, token: str) -> StoredObject:
         """Return the stored result that a download token is for. The token stays unused.
 
         Args:

@@ -10,15 +10,20 @@ from hashlib import sha256
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
-from framecloak.domain.anonymization.model.options import Choices, Verify
+from framecloak.domain.anonymization.model.options import AppearanceChanges, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Priority, Snapshot
-from framecloak.domain.anonymization.requests.submit import Submissions, Submitted
-from framecloak.domain.anonymization.results.edited_manifest import EditedManifest, read_edited
+from framecloak.domain.anonymization.model.request import (
+    AnonymizationRequest,
+    Priority,
+    RequestSpec,
+    WorkSpec,
+)
+from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
+from framecloak.domain.anonymization.results.edited_manifest import EditedManifest, read_edited_manifest
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.signature import SEAL_FILE, signature_state
-from framecloak.domain.anonymization.review.edits import FrameEdit, edited
-from framecloak.domain.anonymization.review.region_coverage import covered, still_covered
+from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, signature_state
+from framecloak.domain.anonymization.review.edits import FrameEdit, apply_edits
+from framecloak.domain.anonymization.review.region_coverage import cover_regions, remaining_regions
 from framecloak.domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region
@@ -27,14 +32,14 @@ from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.security import SignatureCheck
 
-MOST_AT_ONCE = 2
+MAX_CONCURRENT_EDITS = 2
 """Maximum number of manifests edited concurrently: each takes memory and a CPU core for a moment."""
 
-_SHOWN = 12
+_SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Rework:
+class RerenderSpec:
     """Changes to make when a result is rendered again.
 
     Attributes:
@@ -46,7 +51,7 @@ class Rework:
     """
 
     edits: tuple[FrameEdit, ...]
-    choices: Choices = field(default_factory=Choices)
+    choices: AppearanceChanges = field(default_factory=AppearanceChanges)
     priority: Priority = Priority.NORMAL
     webhook_url: str | None = field(default=None, repr=False)
     source_sha256: str | None = None
@@ -57,45 +62,45 @@ class _Base:
     """The result that is edited: its request, the snapshot of that request, and the video."""
 
     request: AnonymizationRequest
-    snapshot: Snapshot
+    snapshot: WorkSpec
     facts: VideoFacts
 
 
-class Resubmissions:
+class RerenderService:
     """Use case that accepts edits of results.
 
     Args:
         database: database of requests.
         submissions: accepts requests.
         archives: reads single files of results.
-        own_key: returns the public signing key of this installation.
+        public_key: returns the public signing key of this installation.
         is_signed: verifies signatures.
     """
 
     def __init__(
         self,
         database: Database,
-        submissions: Submissions,
+        submissions: SubmitService,
         archives: StoredArchives,
-        own_key: Callable[[], bytes],
+        public_key: Callable[[], bytes],
         is_signed: SignatureCheck,
     ) -> None:
         self._database = database
         self._submissions = submissions
         self._archives = archives
-        self._own_key = own_key
+        self._public_key = public_key
         self._is_signed = is_signed
-        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_EDITS)
 
     async def submit(
-        self, principal: Principal, request_id: UUID, rework: Rework, idempotency_key: str | None = None
+        self, principal: Principal, request_id: UUID, spec: RerenderSpec, idempotency_key: str | None = None
     ) -> Submitted:
         """Submit a request that renders an existing result again with edited boxes.
 
         Args:
             principal: caller.
             request_id: request whose result is edited.
-            rework: changes to make.
+            spec: changes to make.
             idempotency_key: a repeated key with the same edits of the same result returns the request of the
                 first call, even if the result has changed since.
 
@@ -115,75 +120,75 @@ class Resubmissions:
             QueueUnavailableError: no worker could be notified; nothing was stored.
             StorageUnavailableError: the result cannot be read at the moment.
         """
-        key = (idempotency_key, _fingerprint(request_id, rework)) if idempotency_key else None
-        previous = await self._submissions.taken_before(principal, key) if key else None
+        key = (idempotency_key, _fingerprint(request_id, spec)) if idempotency_key else None
+        previous = await self._submissions.find_submitted(principal, key) if key else None
         if previous:
             return previous
         async with self._database.unit_of_work() as work:
-            base = await _base(work, principal, request_id)
+            base = await _load_base(work, principal, request_id)
         # Fetching and reading a result takes a while, so no database connection is held meanwhile.
-        order, snapshot = await self._prepared(base, rework)
+        order, snapshot = await self._prepare(base, spec)
 
-        async def still_allowed(work: UnitOfWork) -> tuple[Order, Snapshot]:
-            await _base(work, principal, request_id)
+        async def still_allowed(work: UnitOfWork) -> tuple[RequestSpec, WorkSpec]:
+            await _load_base(work, principal, request_id)
             return order, snapshot
 
-        return await self._submissions.take(principal, still_allowed, key)
+        return await self._submissions.submit_prepared(principal, still_allowed, key)
 
-    async def _prepared(self, base: _Base, rework: Rework) -> tuple[Order, Snapshot]:
-        previous, snapshot, facts = base.request.order, base.snapshot, base.facts
-        if rework.source_sha256 not in {None, facts.sha256}:
+    async def _prepare(self, base: _Base, spec: RerenderSpec) -> tuple[RequestSpec, WorkSpec]:
+        previous, snapshot, facts = base.request.spec, base.snapshot, base.facts
+        if spec.source_sha256 not in {None, facts.sha256}:
             raise ManifestMismatchError(
-                f"the edits are for the file with the SHA-256 {str(rework.source_sha256)[:_SHOWN]}..., and "
-                f"the video of the request has {facts.sha256[:_SHOWN]}...",
+                f"the edits are for the file with the SHA-256 {str(spec.source_sha256)[:_SHOWN_DIGITS]}..., "
+                f"and the video of the request has {facts.sha256[:_SHOWN_DIGITS]}...",
                 "edit the result of that video",
             )
-        appearance = rework.choices.over(previous.appearance)
-        async with self._places:
-            document, signature = await self._documents(base.request.require_result())
-            manifest = await asyncio.to_thread(read_edited, document)
+        appearance = spec.choices.applied_to(previous.appearance)
+        async with self._slots:
+            document, signature = await self._read_documents(base.request.require_result())
+            manifest = await asyncio.to_thread(read_edited_manifest, document)
             size = facts.width, facts.height
-            boxes, regions = await asyncio.to_thread(_packed, manifest, rework, snapshot, size)
-        state = signature_state(manifest.sha256, signature, self._own_key, self._is_signed)
-        order = Order(
+            boxes, regions = await asyncio.to_thread(_packed_boxes, manifest, spec, snapshot, size)
+        state = signature_state(manifest.sha256, signature, self._public_key, self._is_signed)
+        order = RequestSpec(
             previous.video_id,
             previous.segment_ids,
             previous.level,
             appearance,
-            rework.priority,
-            rework.webhook_url,
+            spec.priority,
+            spec.webhook_url,
             previous.keep_text,
-            BasedOn(manifest.sha256, state, base.request.id, edited_here=bool(rework.edits)),
+            BasedOn(manifest.sha256, state, base.request.id, edited_here=bool(spec.edits)),
             # The choice of faces to redact was made together with the boxes.
             previous.identities,
             # The boxes are final, so there is no residual check.
             verify=Verify.NONE,
         )
-        earlier = manifest.identities.of_source(*manifest.sources).packed() if manifest.identities else None
-        return order, Snapshot(snapshot.segments, regions, boxes, snapshot.people, earlier)
+        earlier = manifest.identities.of_source(*manifest.sources).to_bytes() if manifest.identities else None
+        return order, WorkSpec(snapshot.segments, regions, boxes, snapshot.people, earlier)
 
-    async def _documents(self, key: str) -> tuple[bytes, bytes]:
+    async def _read_documents(self, key: str) -> tuple[bytes, bytes]:
         try:
             document = await self._archives.read(key, MANIFEST_FILE)
-            return document, await self._archives.read(key, SEAL_FILE)
+            return document, await self._archives.read(key, SIGNATURE_FILE)
         except ObjectNotFoundError as error:
             raise NotReadyError("the result's file is gone or damaged", "submit the order again") from error
 
 
-async def _base(work: UnitOfWork, principal: Principal, request_id: UUID) -> _Base:
+async def _load_base(work: UnitOfWork, principal: Principal, request_id: UUID) -> _Base:
     """Load the result to edit, after checking that the caller may edit it.
 
     Raises:
-        DomainError: the caller may not, or there is no result; see `Resubmissions.submit`.
+        DomainError: the caller may not, or there is no result; see `RerenderService.submit`.
     """
     request = await work.requests.get(request_id, principal)
-    video = await work.videos.get(request.order.video_id, principal, GrantRole.EDITOR)
+    video = await work.videos.get(request.spec.video_id, principal, GrantRole.EDITOR)
     request.require_result()
     return _Base(request, await work.requests.snapshot(request_id), video.facts)
 
 
-def _packed(
-    manifest: EditedManifest, rework: Rework, snapshot: Snapshot, size: tuple[int, int]
+def _packed_boxes(
+    manifest: EditedManifest, spec: RerenderSpec, snapshot: WorkSpec, size: tuple[int, int]
 ) -> tuple[bytes, tuple[Region, ...]]:
     """Return the packed boxes of every frame, and the remaining regions. CPU-bound.
 
@@ -192,12 +197,12 @@ def _packed(
     also covered in a frame that was black, because such a frame had no box that could have been removed.
     """
     (table,) = manifest.tables.values()
-    base = covered(table.fitted(*size), snapshot.regions, size)
-    edited_table: BoxTable = edited(base, rework.edits).fitted(*size)
-    final = covered(edited_table, snapshot.regions, size, base.blanked).within(snapshot.stretches)
-    return final.packed(), still_covered(final, snapshot.regions, size)
+    base = cover_regions(table.clipped_to(*size), snapshot.regions, size)
+    edited_table: BoxTable = apply_edits(base, spec.edits).clipped_to(*size)
+    final = cover_regions(edited_table, snapshot.regions, size, base.blanked).restricted_to(snapshot.ranges)
+    return final.packed(), remaining_regions(final, snapshot.regions, size)
 
 
-def _fingerprint(request_id: UUID, rework: Rework) -> bytes:
+def _fingerprint(request_id: UUID, spec: RerenderSpec) -> bytes:
     """Return a digest that differs for different edits or different results."""
-    return sha256(json.dumps([str(request_id), asdict(rework)], sort_keys=True).encode()).digest()
+    return sha256(json.dumps([str(request_id), asdict(spec)], sort_keys=True).encode()).digest()

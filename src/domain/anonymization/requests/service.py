@@ -10,16 +10,16 @@ from uuid import UUID
 
 from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
-from framecloak.domain.anonymization.model.throughput import RATED_REQUESTS, seconds_for, usual_rate
+from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.work.result_deletion import deleted_in_time
+from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page, RequestFilter
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.progress import ProgressBoard
 
-LINK_LASTS = timedelta(minutes=1)
+LINK_TTL = timedelta(minutes=1)
 """Validity of the presigned URL behind a download token."""
 
 
@@ -28,16 +28,16 @@ class Retention:
     """Retention periods.
 
     Attributes:
-        token_lasts: validity of an unused download token.
-        result_lasts: retention period of results.
+        token_ttl: validity of an unused download token.
+        result_retention: retention period of results.
     """
 
-    token_lasts: timedelta = timedelta(hours=24)
-    result_lasts: timedelta = timedelta(hours=168)
+    token_ttl: timedelta = timedelta(hours=24)
+    result_retention: timedelta = timedelta(hours=168)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RequestProgress:
     """State of a request with an estimate of its end.
 
     Attributes:
@@ -83,7 +83,7 @@ class Statistics:
     frames_done: int
 
 
-class Anonymization:
+class RequestService:
     """Use cases on submitted requests: status, cancellation, download, statistics.
 
     Args:
@@ -117,7 +117,7 @@ class Anonymization:
         self._new_secret = new_secret
         self._digest = digest
 
-    async def status(self, principal: Principal, request_id: UUID) -> Progress:
+    async def status(self, principal: Principal, request_id: UUID) -> RequestProgress:
         """Return the state of a request with an estimate of its end.
 
         Raises:
@@ -126,22 +126,22 @@ class Anonymization:
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
             if request.status.is_final:
-                return Progress(request, None)
+                return RequestProgress(request, None)
             if request.status is Status.PROCESSING and request.processed_frames and request.started_at:
                 # The start was recorded by the worker's clock, which may be ahead of this one.
                 elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
                 remaining = request.total_frames - request.processed_frames
-                return Progress(request, math.ceil(remaining * elapsed / request.processed_frames))
-            rate = usual_rate(await work.requests.paces(RATED_REQUESTS))
-            waiting = await work.requests.frames_waiting()
-        return Progress(request, math.ceil(seconds_for(waiting, rate)))
+                return RequestProgress(request, math.ceil(remaining * elapsed / request.processed_frames))
+            rate = throughput(await work.requests.paces(MAX_RATED_REQUESTS))
+            waiting = await work.requests.pending_frames()
+        return RequestProgress(request, math.ceil(estimate_seconds(waiting, rate)))
 
     async def list(
-        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+        self, principal: Principal, criteria: RequestFilter, limit: int, offset: int
     ) -> Page[AnonymizationRequest]:
         """Return the requests visible to the caller, newest first."""
         async with self._database.unit_of_work() as work:
-            return await work.requests.list(principal, wanted, limit, offset)
+            return await work.requests.list(principal, criteria, limit, offset)
 
     async def cancel(self, principal: Principal, request_id: UUID) -> None:
         """Cancel a request that is waiting or in progress.
@@ -163,10 +163,10 @@ class Anonymization:
             await work.commit()
         await self._board.announce(request_id)
         await self._dispatcher.try_run()
-        async with deleted_in_time():
-            await self._store.remove_all(result_prefix(request_id))
+        async with limited_deletion():
+            await self._store.remove_prefix(result_prefix(request_id))
 
-    async def mint_download(self, principal: Principal, request_id: UUID) -> Download:
+    async def issue_download_token(self, principal: Principal, request_id: UUID) -> Download:
         """Issue a token that permits one download of a result.
 
         Raises:
@@ -174,7 +174,7 @@ class Anonymization:
             NotReadyError: the request has no result.
         """
         secret = self._new_secret()
-        expires_at = self._clock.now() + self._retention.token_lasts
+        expires_at = self._clock.now() + self._retention.token_ttl
         async with self._database.unit_of_work() as work:
             (await work.requests.get(request_id, principal)).require_result()
             await work.download_tokens.add(DownloadToken(self._digest(secret), request_id, expires_at, None))
@@ -182,7 +182,7 @@ class Anonymization:
             await work.commit()
         return Download(secret, request_id, expires_at)
 
-    async def redeem_download(self, request_id: UUID, token: str) -> str:
+    async def redeem_download_token(self, request_id: UUID, token: str) -> str:
         """Exchange a download token for the presigned URL of the result.
 
         Args:
@@ -203,7 +203,7 @@ class Anonymization:
             request = await work.download_tokens.redeem(self._digest(token), request_id, self._clock.now())
             key = request.require_result()
             await work.audit.add(None, "download.redeem", f"request:{request_id}", {})
-            address = await self._store.presigned_get(key, f"{request_id}.zip", LINK_LASTS)
+            address = await self._store.presigned_get(key, f"{request_id}.zip", LINK_TTL)
             await work.commit()
         return address
 
@@ -215,10 +215,10 @@ class Anonymization:
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
-            paces = await work.requests.paces(RATED_REQUESTS)
+            paces = await work.requests.paces(MAX_RATED_REQUESTS)
             counts = await work.requests.counts()
-            waiting = await work.requests.frames_waiting()
-            done = await work.requests.frames_done()
+            waiting = await work.requests.pending_frames()
+            done = await work.requests.processed_frames()
         frames, seconds = sum(pace.frames for pace in paces), sum(pace.seconds for pace in paces)
         return Statistics(
             requests={status: counts.get(status, 0) for status in Status},

@@ -11,13 +11,13 @@ from typing import TypeAlias
 
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import (
-    GROUP_FRAMES,
+    FRAMES_PER_GROUP,
     Level,
     require_available,
     require_faces,
 )
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Snapshot
-from framecloak.domain.anonymization.model.throughput import RATED_REQUESTS, seconds_for, usual_rate
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, WorkSpec
+from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.work.slice_planning import SLICE_FRAMES, plan_slices
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
@@ -27,9 +27,9 @@ from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.models import FaceRecognizer
 from framecloak.domain.ports.queue import JobQueue
-from framecloak.domain.support.resilience import uninterrupted
+from framecloak.domain.support.resilience import run_to_completion
 
-MOST_SEGMENTS = 100
+MAX_SEGMENTS = 100
 """Maximum number of segments in one request."""
 
 
@@ -47,7 +47,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class ServiceCapacity:
     """Capacity of the installation as seen by a client that is about to submit a request.
 
     Attributes:
@@ -66,11 +66,11 @@ class Outlook:
     seconds_waiting: float
 
 
-Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[Order, Snapshot]]]
+Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[RequestSpec, WorkSpec]]]
 """Checks permissions within a unit of work, then returns the order and the snapshot to work on."""
 
 
-class Submissions:
+class SubmitService:
     """Use case that accepts requests.
 
     Args:
@@ -105,7 +105,7 @@ class Submissions:
         self._people = people
 
     async def submit(
-        self, principal: Principal, order: Order, idempotency_key: str | None = None
+        self, principal: Principal, order: RequestSpec, idempotency_key: str | None = None
     ) -> Submitted:
         """Accept a request.
 
@@ -138,24 +138,24 @@ class Submissions:
             QueueUnavailableError: no worker could be notified; nothing was stored.
         """
         # Loading the model takes longer than a database connection should be held.
-        recognizer = await self._recognizer() if order.identities else None
+        recognizer = await self._load_recognizer() if order.identities else None
 
-        async def prepared(work: UnitOfWork) -> tuple[Order, Snapshot]:
+        async def prepared(work: UnitOfWork) -> tuple[RequestSpec, WorkSpec]:
             return order, await self._snapshot(work, principal, order, recognizer)
 
         key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
-        return await uninterrupted(self._take_in(principal, prepared, key))
+        return await run_to_completion(self._submit(principal, prepared, key))
 
-    async def outlook(self) -> Outlook:
+    async def capacity(self) -> ServiceCapacity:
         """Return the current capacity and backlog of the installation."""
         async with self._database.unit_of_work() as work:
-            waiting = await work.requests.frames_waiting()
-            rate = usual_rate(await work.requests.paces(RATED_REQUESTS))
+            waiting = await work.requests.pending_frames()
+            rate = throughput(await work.requests.paces(MAX_RATED_REQUESTS))
         levels = tuple(level for level in Level if self._level_is_available(level))
-        seconds = seconds_for(waiting, rate)
-        return Outlook(levels, self._max_frames, rate, sum(waiting.values()), seconds)
+        seconds = estimate_seconds(waiting, rate)
+        return ServiceCapacity(levels, self._max_frames, rate, sum(waiting.values()), seconds)
 
-    async def take(
+    async def submit_prepared(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
     ) -> Submitted:
         """Accept a request that is not based on the current marks of a video.
@@ -173,9 +173,9 @@ class Submissions:
             IdempotencyConflictError: the key was used with a different order.
             QueueUnavailableError: no worker could be notified; nothing was stored.
         """
-        return await uninterrupted(self._take_in(principal, prepare, key))
+        return await run_to_completion(self._submit(principal, prepare, key))
 
-    async def taken_before(self, principal: Principal, key: tuple[str, bytes]) -> Submitted | None:
+    async def find_submitted(self, principal: Principal, key: tuple[str, bytes]) -> Submitted | None:
         """Return the request accepted earlier with a key; None if there is none.
 
         Args:
@@ -186,41 +186,41 @@ class Submissions:
             IdempotencyConflictError: the key was used with a different order.
         """
         async with self._database.unit_of_work() as work:
-            request = await work.requests.submitted_before(principal.user_id, key)
+            request = await work.requests.find_by_idempotency_key(principal.user_id, key)
             return Submitted(request, await _estimate(work, request)) if request else None
 
-    async def _take_in(
+    async def _submit(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
     ) -> Submitted:
         # Ping first: a stored request is visible to others immediately and cannot be taken back.
         await self._queue.ping()
         async with self._database.unit_of_work() as work:
-            request = await work.requests.submitted_before(principal.user_id, key) if key else None
+            request = await work.requests.find_by_idempotency_key(principal.user_id, key) if key else None
             is_new = False
             if request is None:
                 order, snapshot = await prepare(work)
                 request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
                 if is_new:
-                    await self._plan(work, principal, request, snapshot)
+                    await self._plan_slices(work, principal, request, snapshot)
             seconds = await _estimate(work, request)
             await work.commit()
         if is_new:
             await self._dispatcher.try_run()
         return Submitted(request, seconds)
 
-    async def _recognizer(self) -> FaceRecognizer:
+    async def _load_recognizer(self) -> FaceRecognizer:
         if self._people is None:
             raise InvalidOptionError("this installation cannot recognise people", "leave identities out")
         return await self._people.recognizer()
 
-    async def _plan(
-        self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: Snapshot
+    async def _plan_slices(
+        self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: WorkSpec
     ) -> None:
         """Store the slices of a new request, and add it to the audit log."""
-        order = request.order
+        order = request.spec
         keyframes = self._keyframes(await work.videos.frame_index(order.video_id))
-        unit = GROUP_FRAMES if order.appearance.output_format.is_film else 1
-        slices = plan_slices(snapshot.stretches, keyframes, self._slice_frames, unit)
+        unit = FRAMES_PER_GROUP if order.appearance.output_format.is_video else 1
+        slices = plan_slices(snapshot.ranges, keyframes, self._slice_frames, unit)
         await work.slices.add(request.id, slices)
         details: dict[str, object] = {
             "video_id": order.video_id,
@@ -229,13 +229,13 @@ class Submissions:
         }
         if order.based_on:
             details["based_on"] = str(order.based_on.request_id)
-        if order.identities and order.tells_people_apart:
+        if order.identities and order.recognises_faces:
             details |= {"gallery_id": str(order.identities.gallery_id), "identities": order.identities.mode}
         await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 
     async def _snapshot(
-        self, work: UnitOfWork, principal: Principal, order: Order, recognizer: FaceRecognizer | None
-    ) -> Snapshot:
+        self, work: UnitOfWork, principal: Principal, order: RequestSpec, recognizer: FaceRecognizer | None
+    ) -> WorkSpec:
         """Check an order, and return the marks, frames and people that it is based on."""
         require_available(order.level, self._level_is_available)
         if order.identities:
@@ -248,15 +248,15 @@ class Submissions:
             )
         size = facts.width, facts.height
         require_within([], order.keep_text, size=size, frame_count=facts.frame_count)
-        if not 1 <= len(order.segment_ids) <= MOST_SEGMENTS:
-            raise InvalidSegmentsError("Invalid segments", f"name 1 to {MOST_SEGMENTS} segments of the video")
+        if not 1 <= len(order.segment_ids) <= MAX_SEGMENTS:
+            raise InvalidSegmentsError("Invalid segments", f"name 1 to {MAX_SEGMENTS} segments of the video")
         marked = {mark.id: mark.segment for mark in await work.marks.segments(order.video_id)}
         unknown = [str(segment_id) for segment_id in order.segment_ids if segment_id not in marked]
         if unknown:
             hint = f"segments {', '.join(unknown)} do not belong to video {order.video_id}"
             raise InvalidSegmentsError("Invalid segments", hint)
         regions = tuple(mark.region for mark in await work.marks.regions(order.video_id))
-        snapshot = Snapshot({segment_id: marked[segment_id] for segment_id in order.segment_ids}, regions)
+        snapshot = WorkSpec({segment_id: marked[segment_id] for segment_id in order.segment_ids}, regions)
         frames = snapshot.frame_count
         if frames > self._max_frames:
             message = f"the request has {frames} frames, more than the maximum of {self._max_frames}"
@@ -271,10 +271,10 @@ async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
     """Estimate the whole seconds until a request is completed, including requests queued before it."""
     if request.status.is_final:
         return 0
-    waiting = await work.requests.frames_waiting()
-    return math.ceil(seconds_for(waiting, usual_rate(await work.requests.paces(RATED_REQUESTS))))
+    waiting = await work.requests.pending_frames()
+    return math.ceil(estimate_seconds(waiting, throughput(await work.requests.paces(MAX_RATED_REQUESTS))))
 
 
-def _fingerprint(order: Order) -> bytes:
+def _fingerprint(order: RequestSpec) -> bytes:
     """Return a digest that differs for different orders."""
     return hashlib.sha256(json.dumps(asdict(order), sort_keys=True, default=str).encode()).digest()

@@ -20,7 +20,7 @@ EVENT_ID = "Framecloak-Event-Id"
 TIMESTAMP = "Framecloak-Timestamp"
 SIGNATURE = "Framecloak-Signature"
 
-RETRY_AFTER = (
+RETRY_DELAYS = (
     timedelta(seconds=10),
     timedelta(minutes=1),
     timedelta(minutes=5),
@@ -30,13 +30,13 @@ RETRY_AFTER = (
 )
 """Delay after each failed attempt; after one more failure the notice is given up."""
 
-LEASE = timedelta(minutes=1)
+ATTEMPT_LEASE = timedelta(minutes=1)
 """Time for one attempt and for recording its outcome; after it, another worker may take the notice."""
 
-AT_ONCE = 20
+MAX_CONCURRENT_CALLS = 20
 """Maximum number of receivers that one process calls concurrently."""
 
-_UNFINISHED = "no worker completed any attempt"
+_NEVER_COMPLETED = "no worker completed any attempt"
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Webhooks:
         self._clock = clock
         self._secret = secret
 
-    async def deliver_due(self, limit: int = AT_ONCE) -> int:
+    async def deliver_due(self, limit: int = MAX_CONCURRENT_CALLS) -> int:
         """Call all receivers whose notices are due, concurrently. Several workers may do so at the same time.
 
         Args:
@@ -103,7 +103,7 @@ class Webhooks:
         """
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
-            notices = await work.notices.take_due(now, now + LEASE, limit)
+            notices = await work.notices.take_due(now, now + ATTEMPT_LEASE, limit)
             await work.commit()
         # Wait for all: the failure of one call must not cause the others to be repeated.
         outcomes = await asyncio.gather(*map(self._deliver, notices), return_exceptions=True)
@@ -116,16 +116,16 @@ class Webhooks:
         try:
             await self._send(notice)
         except WebhookFailedError as error:
-            await self._note_failure(notice, error)
+            await self._record_failure(notice, error)
             return
         async with self._database.unit_of_work() as work:
-            await work.notices.delivered(notice, self._clock.now())
+            await work.notices.mark_delivered(notice, self._clock.now())
             await work.commit()
 
     async def _send(self, notice: Notice) -> None:
-        if notice.attempt > len(RETRY_AFTER) + 1:
+        if notice.attempt > len(RETRY_DELAYS) + 1:
             # Attempts count when they start, so one that kills its worker is not repeated indefinitely.
-            raise WebhookFailedError(_UNFINISHED, retry=False)
+            raise WebhookFailedError(_NEVER_COMPLETED, retry=False)
         body = json.dumps(status_object(notice.request), separators=(",", ":")).encode()
         timestamp = str(int(self._clock.now().timestamp()))
         headers = {
@@ -136,14 +136,14 @@ class Webhooks:
         }
         await self._sender.send(notice.url, body, headers)
 
-    async def _note_failure(self, notice: Notice, error: WebhookFailedError) -> None:
+    async def _record_failure(self, notice: Notice, error: WebhookFailedError) -> None:
         now = self._clock.now()
-        is_last = not error.retry or notice.attempt > len(RETRY_AFTER)
+        is_last = not error.retry or notice.attempt > len(RETRY_DELAYS)
         async with self._database.unit_of_work() as work:
             if is_last:
                 await work.notices.give_up(notice, now, str(error))
             else:
-                await work.notices.postpone(notice, now + RETRY_AFTER[notice.attempt - 1], str(error))
+                await work.notices.postpone(notice, now + RETRY_DELAYS[notice.attempt - 1], str(error))
             await work.commit()
         if is_last:
             # The URL is left out, because it may contain a secret of the receiver.

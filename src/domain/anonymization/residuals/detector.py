@@ -3,7 +3,8 @@
 A detector has false positives on redacted frames: a black box above a pair of shoulders, or a mosaic in the
 colours of a face. The criterion for a residual therefore depends on the redaction under the detection:
 
-- Mostly unredacted: residual if its score is close to the acceptance threshold of the source (``NEARLY``).
+- Mostly unredacted: residual if its score is close to the acceptance threshold of the source
+(``ACCEPT_FACTOR``).
   A lower score suffices if it resembles a face that was removed there.
 - Mostly filled with black: nothing is left to compare, so the score alone decides.
 - Inside the box of a face that was kept on purpose, and not redacted: this is that face, not a residual.
@@ -11,7 +12,7 @@ colours of a face. The criterion for a residual therefore depends on the redacti
   resembles the removed face more than different people resemble each other.
 
 Two faces match if the cosine similarity of their embeddings reaches the usual threshold for one person; see
-`domain.reid.matching.usual_threshold`. The remains of a face are aligned by the landmarks of the original
+`domain.reid.matching.default_threshold`. The remains of a face are aligned by the landmarks of the original
 face, so the comparison has the exact position, as an attacker might. This is no bound on the capability of a
 recogniser trained on mosaics, and only faces that the detector finds again are compared.
 """
@@ -25,35 +26,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.faces import SAME_FACE, examine
-from framecloak.domain.anonymization.detection.scales import Look, sizes_due
-from framecloak.domain.anonymization.model.detections import Found
-from framecloak.domain.anonymization.model.residuals import Pending, Portrait
-from framecloak.domain.anonymization.residuals.face_crops import AROUND, around, cut
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.anonymization.detection.faces import SAME_FACE_IOU, analyze_frames
+from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.residuals import FaceCrop, PendingCheck
+from framecloak.domain.anonymization.residuals.face_crops import CROP_MARGIN, crop, expand
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes, Corners
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
-from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.reid.matching import default_threshold
 
 SEARCH_THRESHOLD = 0.2
 """Minimum score of a detection that is compared with the removed faces."""
 
-SAMPLE_LOOK = Look(960)
+SAMPLE_SCALE = DetectionScale(960)
 """Detection scale of the sampled search: the scale applied to every frame of a video."""
 
-SMALLEST_VIEW = 128
+MIN_CROP_SIDE_PX = 128
 """Minimum side in pixels of the crop searched around a box."""
 
-NEARLY = 0.9
+ACCEPT_FACTOR = 0.9
 """Factor on the acceptance threshold of the source: other decoders and scales yield slightly more."""
 
-ON_REDACTED = 0.5
+MIN_REDACTED_SHARE = 0.5
 """Minimum redacted share of a detection for it to count as a detection on redacted pixels."""
 
-ON_KEPT = 0.8
+MIN_KEPT_SHARE = 0.8
 """Minimum share of a detection inside the box of a kept face for it to be that face."""
 
 LANDMARK_THRESHOLD = 0.2
@@ -61,112 +62,116 @@ LANDMARK_THRESHOLD = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Inspector:
+class ResidualDetector:
     """Detector of residual faces in redacted frames. Thread-safe.
 
     Attributes:
         detector: Face detector.
         recognizer: Face recogniser for the comparison with removed faces; None if none is installed.
-        looks: Detection scales for whole frames.
-        accept: Score from which a detection in the source is accepted as a face.
-        shift: Offset in frames of the occasional detection passes; they run this many frames earlier than
-            in the source.
+        scales: Detection scales for whole frames.
+        accept_score: Score from which a detection in the source is accepted as a face.
+        pass_offset: Offset in frames of the occasional detection passes; they run this many frames earlier
+            than in the source.
     """
 
     detector: FaceDetector
     recognizer: FaceRecognizer | None
-    looks: tuple[Look, ...]
-    accept: float
-    shift: int = 0
+    scales: tuple[DetectionScale, ...]
+    accept_score: float
+    pass_offset: int = 0
 
-    def inspect(self, shipped: Frame, pending: Pending, redacted: Redaction) -> Inspected:
+    def detect(self, redacted_frame: Frame, pending: PendingCheck, mask: RedactionMask) -> ResidualReport:
         """Search a redacted frame for residual faces.
 
         Args:
-            shipped: Frame decoded from the bytes to deliver.
+            redacted_frame: Frame decoded from the bytes to deliver.
             pending: Removed faces, and the scope of the search.
-            redacted: Mask of the replaced pixels.
+            mask: Mask of the replaced pixels.
 
         Raises:
-            ExaminationError: The frame cannot be decoded, or a model fails on it.
+            FrameAnalysisError: The frame cannot be decoded, or a model fails on it.
         """
-        found = self._found(shipped, pending)
-        unintended = ~redacted.kept(found.boxes)
-        found = Found(found.boxes[unintended], found.scores[unintended])
+        found = self._detections(redacted_frame, pending)
+        unintended = ~mask.shows_kept_face(found.boxes)
+        found = FrameDetections(found.boxes[unintended], found.scores[unintended])
         if not len(found.scores):
-            return Inspected(np.empty((0, 4)), None)
-        likeness = self._likeness(shipped, found.boxes, redacted, pending.portraits)
-        limit = usual_threshold(self.recognizer.space) if self.recognizer else math.inf
+            return ResidualReport(np.empty((0, 4)), None)
+        likeness = self._similarities(redacted_frame, found.boxes, mask, pending.face_crops)
+        limit = default_threshold(self.recognizer.space) if self.recognizer else math.inf
         alike = likeness >= limit
-        expected = redacted.mostly(found.boxes) & ~redacted.mostly_black(found.boxes)
-        residual = np.where(expected, alike, alike | (found.scores >= NEARLY * self.accept))
+        expected = mask.mostly_redacted(found.boxes) & ~mask.mostly_black(found.boxes)
+        residual = np.where(expected, alike, alike | (found.scores >= ACCEPT_FACTOR * self.accept_score))
         highest = float(likeness.max())
-        return Inspected(found.boxes[residual], round(highest, 4) if math.isfinite(highest) else None)
+        return ResidualReport(found.boxes[residual], round(highest, 4) if math.isfinite(highest) else None)
 
-    def _found(self, shipped: Frame, pending: Pending) -> Found:
+    def _detections(self, redacted_frame: Frame, pending: PendingCheck) -> FrameDetections:
         """Detect faces in the whole frame, or only around the boxes of the search scope."""
-        if pending.search.near:
-            return self._found_near(shipped, pending.search.near)
-        (analysis,) = examine([shipped], self.detector, self.looks, SEARCH_THRESHOLD, shift=self.shift)
-        if analysis.found is None:
-            raise ExaminationError(f"frame {shipped.index} cannot be searched again")
-        return analysis.found
+        if pending.scope.near:
+            return self._detections_near(redacted_frame, pending.scope.near)
+        (analysis,) = analyze_frames(
+            [redacted_frame], self.detector, self.scales, SEARCH_THRESHOLD, index_offset=self.pass_offset
+        )
+        if analysis.faces is None:
+            raise FrameAnalysisError(f"frame {redacted_frame.index} cannot be searched again")
+        return analysis.faces
 
-    def _found_near(self, shipped: Frame, near: Sequence[Corners]) -> Found:
+    def _detections_near(self, redacted_frame: Frame, near: Sequence[Corners]) -> FrameDetections:
         stride = self.detector.stride
-        size = shipped.width, shipped.height
-        ((width, height),) = sizes_due(shipped.index, size, (SAMPLE_LOOK,), stride)
-        image = shipped.rgb(width, height)
-        zoom = np.tile((shipped.width / width, shipped.height / height), 2)
+        size = redacted_frame.width, redacted_frame.height
+        ((width, height),) = scaled_sizes(redacted_frame.index, size, (SAMPLE_SCALE,), stride)
+        image = redacted_frame.rgb(width, height)
+        zoom = np.tile((redacted_frame.width / width, redacted_frame.height / height), 2)
         detections = []
         for box in near:
-            x, y, side = _view(np.array(box) / zoom, stride)
+            x, y, side = _search_square(np.array(box) / zoom, stride)
             crop = np.ascontiguousarray(image[y : y + side, x : x + side])
             (result,) = self.detector.detect([_padded(crop, stride)], SEARCH_THRESHOLD)
             in_image = bx.shift(result.boxes.astype(np.float64), np.array([x, y], np.float64))
-            detections.append(Found(in_image * zoom, result.scores.astype(np.float64)))
+            detections.append(FrameDetections(in_image * zoom, result.scores.astype(np.float64)))
         boxes = np.concatenate([part.boxes for part in detections])
         scores = np.concatenate([part.scores for part in detections])
-        selected = bx.suppress(boxes, scores, SAME_FACE)
-        return Found(boxes[selected], scores[selected])
+        selected = bx.nms(boxes, scores, SAME_FACE_IOU)
+        return FrameDetections(boxes[selected], scores[selected])
 
-    def _likeness(
+    def _similarities(
         self,
-        shipped: Frame,
-        finds: Boxes,
-        redacted: Redaction,
-        portraits: Sequence[Portrait],
+        redacted_frame: Frame,
+        boxes: Boxes,
+        mask: RedactionMask,
+        removed_faces: Sequence[FaceCrop],
     ) -> NDArray[np.float64]:
         """Return each detection's highest similarity to a removed face, (n,); -inf if not compared."""
-        likeness = np.full(len(finds), -np.inf)
-        if self.recognizer is None or not portraits:
+        likeness = np.full(len(boxes), -np.inf)
+        if self.recognizer is None or not removed_faces:
             return likeness
-        removed_boxes = np.array([portrait.box for portrait in portraits], np.float64)
-        pairs = bx.iou(finds, removed_boxes) > 0
-        on_redacted = redacted.mostly(finds)
+        removed_boxes = np.array([portrait.box for portrait in removed_faces], np.float64)
+        pairs = bx.iou(boxes, removed_boxes) > 0
+        on_redacted = mask.mostly_redacted(boxes)
         # Black pixels leave nothing to compare.
-        pairs[redacted.mostly_black(finds)] = False
-        pairs[np.ix_(on_redacted, redacted.mostly_black(removed_boxes))] = False
+        pairs[mask.mostly_black(boxes)] = False
+        pairs[np.ix_(on_redacted, mask.mostly_black(removed_boxes))] = False
         if not pairs.any():
             return likeness
-        comparison = _Comparison(self.detector, self.recognizer, portraits, shipped.bgr())
+        comparison = _RemovedFaceComparison(
+            self.detector, self.recognizer, removed_faces, redacted_frame.bgr()
+        )
         for row in np.flatnonzero(pairs.any(axis=1)).tolist():
             indices = np.flatnonzero(pairs[row]).tolist()
             if on_redacted[row]:
-                likeness[row] = max(comparison.left(index) for index in indices)
+                likeness[row] = max(comparison.similarity_in_place(index) for index in indices)
             else:
-                likeness[row] = comparison.beside(finds[row], indices)
+                likeness[row] = comparison.similarity_of_box(boxes[row], indices)
         return likeness
 
 
-class Redaction:
+class RedactionMask:
     """Masks of the replaced pixels of a frame.
 
     Args:
         size: Width and height of the frame in pixels.
         boxes: All replaced boxes.
         black: Boxes that were filled with black.
-        kept: Boxes of faces that stay visible on purpose.
+        kept_faces: Boxes of faces that stay visible on purpose.
     """
 
     def __init__(
@@ -174,107 +179,114 @@ class Redaction:
         size: tuple[int, int],
         boxes: Sequence[Corners],
         black: Sequence[Corners],
-        kept: Sequence[Corners] = (),
+        kept_faces: Sequence[Corners] = (),
     ) -> None:
         self._redacted = _mask(size, boxes)
         self._black = _mask(size, black)
-        self._kept = np.array(kept, np.float64).reshape(-1, 4)
+        self._kept = np.array(kept_faces, np.float64).reshape(-1, 4)
 
-    def mostly(self, finds: Boxes) -> NDArray[np.bool_]:
+    def mostly_redacted(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Return which boxes, (n, 4), were mostly redacted."""
-        return _shares(self._redacted, finds) >= ON_REDACTED
+        return _shares(self._redacted, boxes) >= MIN_REDACTED_SHARE
 
-    def mostly_black(self, finds: Boxes) -> NDArray[np.bool_]:
+    def mostly_black(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Return which boxes, (n, 4), are mostly black."""
-        return _shares(self._black, finds) >= ON_REDACTED
+        return _shares(self._black, boxes) >= MIN_REDACTED_SHARE
 
-    def kept(self, finds: Boxes) -> NDArray[np.bool_]:
+    def shows_kept_face(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Return which boxes, (n, 4), show faces that stay visible on purpose."""
         if not len(self._kept):
-            return np.zeros(len(finds), bool)
-        inside = bx.shares_inside(finds, self._kept).max(axis=1, initial=0.0)
-        return np.asarray((inside >= ON_KEPT) & ~self.mostly(finds))
+            return np.zeros(len(boxes), bool)
+        inside = bx.share_inside(boxes, self._kept).max(axis=1, initial=0.0)
+        return np.asarray((inside >= MIN_KEPT_SHARE) & ~self.mostly_redacted(boxes))
 
 
-class _Comparison:
+class _RemovedFaceComparison:
     """Comparison of a redacted frame with the faces that were removed from it.
 
     Args:
         detector: Detector of facial landmarks.
         recognizer: Recogniser that computes the embeddings.
-        portraits: Crops of the removed faces.
-        shipped: (height, width, 3) uint8 BGR, the redacted frame.
+        removed_faces: Crops of the removed faces.
+        redacted_image: (height, width, 3) uint8 BGR, the redacted frame.
     """
 
     def __init__(
         self,
         detector: FaceDetector,
         recognizer: FaceRecognizer,
-        portraits: Sequence[Portrait],
-        shipped: Image,
+        removed_faces: Sequence[FaceCrop],
+        redacted_image: Image,
     ) -> None:
         self._detector = detector
         self._recognizer = recognizer
-        self._portraits = portraits
-        self._shipped = shipped
+        self._removed_faces = removed_faces
+        self._redacted_image = redacted_image
         self._originals: dict[int, tuple[FloatArray, FloatArray] | None] = {}
-        self._left: dict[int, float] = {}
+        self._similarities: dict[int, float] = {}
 
-    def left(self, place: int) -> float:
+    def similarity_in_place(self, index: int) -> float:
         """Return the cosine similarity of a removed face and its redacted pixels; -inf if it is no face."""
-        if place not in self._left:
-            original = self._original(place)
+        if index not in self._similarities:
+            original = self._original(index)
             similarity = -math.inf
             if original is not None:
                 landmarks, vector = original
-                remains = _rgb(cut(self._shipped, self._portraits[place].area))
-                similarity = float(vector @ self._vector(remains, landmarks))
-            self._left[place] = similarity
-        return self._left[place]
+                remains = _rgb(crop(self._redacted_image, self._removed_faces[index].region))
+                similarity = float(vector @ self._embedding(remains, landmarks))
+            self._similarities[index] = similarity
+        return self._similarities[index]
 
-    def beside(self, find: Boxes, places: Sequence[int]) -> float:
+    def similarity_of_box(self, box: Boxes, indices: Sequence[int]) -> float:
         """Return the highest cosine similarity of a detection, (4,), to some removed faces; -inf if none."""
-        corners = bx.clip(find, self._shipped.shape[1], self._shipped.shape[0]).round().astype(int).tolist()
-        x1, y1, x2, y2 = around((corners[0], corners[1], corners[2], corners[3]), AROUND, self._shipped)
+        corners = (
+            bx.clip(box, self._redacted_image.shape[1], self._redacted_image.shape[0])
+            .round()
+            .astype(int)
+            .tolist()
+        )
+        x1, y1, x2, y2 = expand(
+            (corners[0], corners[1], corners[2], corners[3]), CROP_MARGIN, self._redacted_image
+        )
         if x1 >= x2 or y1 >= y2:
             return -math.inf
-        crop = _rgb(cut(self._shipped, (x1, y1, x2, y2)))
-        landmarks = self._landmarks(crop)
+        remains = _rgb(crop(self._redacted_image, (x1, y1, x2, y2)))
+        landmarks = self._landmarks(remains)
         if landmarks is None:
             return -math.inf
-        vector = self._vector(crop, landmarks)
-        originals = [self._original(index) for index in places]
+        vector = self._embedding(remains, landmarks)
+        originals = [self._original(index) for index in indices]
         return max((float(original[1] @ vector) for original in originals if original), default=-math.inf)
 
-    def _original(self, place: int) -> tuple[FloatArray, FloatArray] | None:
+    def _original(self, index: int) -> tuple[FloatArray, FloatArray] | None:
         """Return landmarks and embedding of a removed face; None if no face is detected in its crop."""
-        if place not in self._originals:
-            face = _rgb(self._portraits[place].image)
+        if index not in self._originals:
+            face = _rgb(self._removed_faces[index].image)
             landmarks = self._landmarks(face)
-            original = None if landmarks is None else (landmarks, self._vector(face, landmarks))
-            self._originals[place] = original
-        return self._originals[place]
+            original = None if landmarks is None else (landmarks, self._embedding(face, landmarks))
+            self._originals[index] = original
+        return self._originals[index]
 
     def _landmarks(self, face: Image) -> FloatArray | None:
         """Return the landmarks of the best face in an image, (1, 5, 2) pixels; None without a face."""
         (found,) = self._detector.detect([_padded(face, self._detector.stride)], LANDMARK_THRESHOLD)
         return found.landmarks[:1] if len(found) else None
 
-    def _vector(self, face: Image, landmarks: FloatArray) -> FloatArray:
+    def _embedding(self, face: Image, landmarks: FloatArray) -> FloatArray:
         vector: FloatArray = self._recognizer.embed(self._recognizer.align(face, landmarks))[0]
         return vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inspected:
+class ResidualReport:
     """Result of the search of one frame.
 
     Attributes:
-        residuals: (n, 4) boxes in pixels of the frame: faces that reveal too much.
+        boxes: (n, 4) boxes in pixels of the frame: faces that reveal too much.
         similarity: Highest similarity to a removed face, residual or not; None if nothing was compared.
     """
 
-    residuals: Boxes
+    boxes: Boxes
     similarity: float | None
 
 
@@ -286,25 +298,25 @@ def _mask(size: tuple[int, int], boxes: Sequence[Corners]) -> NDArray[np.bool_]:
     return mask
 
 
-def _shares(mask: NDArray[np.bool_], finds: Boxes) -> NDArray[np.float64]:
+def _shares(mask: NDArray[np.bool_], boxes: Boxes) -> NDArray[np.float64]:
     """Return the share of each box that a mask covers, (n,)."""
-    corners = bx.clip(finds, mask.shape[1], mask.shape[0]).round().astype(int).tolist()
+    corners = bx.clip(boxes, mask.shape[1], mask.shape[0]).round().astype(int).tolist()
     shares = [mask[y1:y2, x1:x2].mean() if x1 < x2 and y1 < y2 else 0.0 for x1, y1, x2, y2 in corners]
     return np.array(shares, np.float64)
 
 
-def _view(box: Boxes, stride: int) -> tuple[int, int, int]:
+def _search_square(box: Boxes, stride: int) -> tuple[int, int, int]:
     """Return left, top and side of the square to search around a box, twice its longer side."""
-    min_side = max(SMALLEST_VIEW, 2 * float(np.max(box[2:] - box[:2])))
+    min_side = max(MIN_CROP_SIDE_PX, 2 * float(np.max(box[2:] - box[:2])))
     side = math.ceil(min_side / stride) * stride
     x, y = (max(0, round(middle - side / 2)) for middle in bx.centre(box).tolist())
     return x, y, side
 
 
-def _padded(picture: Image, stride: int) -> Image:
+def _padded(image: Image, stride: int) -> Image:
     """Pad an image with black at the right and bottom to multiples of the stride."""
-    right, below = ((-side) % stride for side in (picture.shape[1], picture.shape[0]))
-    return np.pad(picture, ((0, below), (0, right), (0, 0)))
+    right, below = ((-side) % stride for side in (image.shape[1], image.shape[0]))
+    return np.pad(image, ((0, below), (0, right), (0, 0)))
 
 
 def _rgb(image: Image) -> Image:

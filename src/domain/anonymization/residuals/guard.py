@@ -18,31 +18,31 @@ import numpy as np
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
-from framecloak.domain.anonymization.model.residuals import Check, Pending
-from framecloak.domain.anonymization.residuals.detector import Inspected, Inspector, Redaction
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.anonymization.model.residuals import FrameCheck, PendingCheck
+from framecloak.domain.anonymization.residuals.detector import RedactionMask, ResidualDetector, ResidualReport
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes, Corners
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
-from framecloak.domain.ports.pixels import FrameEncoder, FrameReader, Redactor
-from framecloak.domain.ports.video import FilmFormat, FilmStudio, Group
+from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder, Redactor
+from framecloak.domain.ports.video import FrameGroup, VideoEncoder, VideoFormat
 
-WIDER = 0.5
+RESIDUAL_MARGIN = 0.5
 """Margin of the black fill on each side of a residual, as a share of its box."""
 
 
-MOST_ROUNDS = 3
+MAX_ROUNDS = 3
 """Maximum number of times a frame is redacted again before it is blanked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prover:
+class ResidualGuard:
     """Residual check of redacted frames. Thread-safe.
 
     Attributes:
-        inspector: Detector of residual faces.
+        detector: Detector of residual faces.
         reader: Decoder of encoded images.
         redactor: Redactor of residual boxes.
         encoder: Encoder of frames that were redacted again; the same as for the first encoding.
@@ -51,15 +51,15 @@ class Prover:
         meter: Meter of the time spent on the search.
     """
 
-    inspector: Inspector
-    reader: FrameReader
+    detector: ResidualDetector
+    reader: EncodedFrameReader
     redactor: Redactor
     encoder: FrameEncoder
     appearance: Appearance
     threads: int
     meter: Meter = NULL_METER
 
-    def picture(self, frame: RedactedFrame) -> RedactedFrame:
+    def check_image(self, frame: RedactedFrame) -> RedactedFrame:
         """Check a frame that is encoded as a still image.
 
         Args:
@@ -71,17 +71,21 @@ class Prover:
         pending = frame.pending
         if pending is None:
             return frame
-        reports = [self._inspect_picture(frame)]
-        while wider := _due_again(frame, pending, reports):
+        reports = [self._inspect_image(frame)]
+        while wider := _boxes_to_fill(frame, pending, reports):
             shipped = self.reader.read(frame.data, frame.index)
-            frame = replace(frame, data=self._edited(shipped, wider), boxes=frame.boxes + wider)
-            reports.append(self._inspect_picture(frame))
-        settled = _settled(frame, pending, reports)
+            frame = replace(frame, data=self._encoded_with_fill(shipped, wider), boxes=frame.boxes + wider)
+            reports.append(self._inspect_image(frame))
+        settled = _with_check(frame, pending, reports)
         return replace(settled, data=self._black(pending.size)) if settled.blanked else settled
 
-    def group(
-        self, frames: Sequence[RedactedFrame], group: Group, film: FilmFormat, studio: FilmStudio
-    ) -> tuple[tuple[RedactedFrame, ...], Group]:
+    def check_group(
+        self,
+        frames: Sequence[RedactedFrame],
+        group: FrameGroup,
+        video_format: VideoFormat,
+        studio: VideoEncoder,
+    ) -> tuple[tuple[RedactedFrame, ...], FrameGroup]:
         """Check an encoded group of video frames.
 
         Residuals are redacted in the decoded output and the group is encoded again, so no unredacted frame
@@ -91,115 +95,121 @@ class Prover:
         Args:
             frames: Frames of the group.
             group: Encoded group.
-            film: Video format.
+            video_format: Video format.
             studio: Encoder and decoder of groups.
 
         Returns:
             The frames and the encoded group to deliver.
         """
         due = {position: frame.pending for position, frame in enumerate(frames) if frame.pending}
-        reports: dict[int, list[Inspected | None]] = {position: [] for position in due}
+        reports: dict[int, list[ResidualReport | None]] = {position: [] for position in due}
         current = list(frames)
         blank: set[int] = set()
         try:
             while searched := due.keys() - blank:
                 # Encoding a group again changes every frame in it, so earlier reports are obsolete.
-                for position, report in self._inspect_group(group, film, studio, current, searched).items():
+                for position, report in self._inspect_group(
+                    group, video_format, studio, current, searched
+                ).items():
                     reports[position].append(report)
                 wider = {
-                    position: _due_again(current[position], due[position], reports[position])
+                    position: _boxes_to_fill(current[position], due[position], reports[position])
                     for position in searched
                 }
                 wider = {position: boxes for position, boxes in wider.items() if boxes}
-                revealing = {position for position in searched if _shows(reports[position][-1])}
+                revealing = {position for position in searched if _is_revealing(reports[position][-1])}
                 if not revealing:
                     break
                 blank |= revealing - wider.keys()
                 for position, boxes in wider.items():
                     current[position] = replace(current[position], boxes=current[position].boxes + boxes)
-                group = self._edited_group(group, film, studio, wider, blank)
-        except ExaminationError:
+                group = self._encoded_group_with_fill(group, video_format, studio, wider, blank)
+        except FrameAnalysisError:
             # The group cannot be decoded, so its content is unknown.
-            group = self._black_group(len(frames), film, studio)
-            return tuple(_settled(frame, frame.pending, [None]) for frame in frames), group
+            group = self._black_group(len(frames), video_format, studio)
+            return tuple(_with_check(frame, frame.pending, [None]) for frame in frames), group
         for position, pending in due.items():
-            current[position] = _settled(current[position], pending, reports[position])
+            current[position] = _with_check(current[position], pending, reports[position])
         return tuple(current), group
 
-    def _inspect_picture(self, frame: RedactedFrame) -> Inspected | None:
+    def _inspect_image(self, frame: RedactedFrame) -> ResidualReport | None:
         """Search an encoded image; return None if it cannot be searched."""
         try:
             return self._inspect(self.reader.read(frame.data, frame.index), frame)
-        except ExaminationError:
+        except FrameAnalysisError:
             return None
 
     def _inspect_group(
         self,
-        group: Group,
-        film: FilmFormat,
-        studio: FilmStudio,
+        group: FrameGroup,
+        video_format: VideoFormat,
+        studio: VideoEncoder,
         frames: Sequence[RedactedFrame],
-        places: Collection[int],
-    ) -> dict[int, Inspected | None]:
+        positions: Collection[int],
+    ) -> dict[int, ResidualReport | None]:
         """Search some frames of a group; the report of a frame that cannot be searched is None.
 
         Raises:
-            ExaminationError: The group cannot be decoded.
+            FrameAnalysisError: The group cannot be decoded.
         """
 
-        def inspect(place: int, shipped: Frame) -> Inspected | None:
+        def inspect(place: int, shipped: Frame) -> ResidualReport | None:
             try:
                 return self._inspect(shipped, frames[place])
-            except ExaminationError:
+            except FrameAnalysisError:
                 return None
 
-        reports: dict[int, Inspected | None] = {}
+        reports: dict[int, ResidualReport | None] = {}
         with ThreadPoolExecutor(self.threads, thread_name_prefix="proof") as pool:
-            for batch in _some(studio.frames(film, group, frames[0].index), places, 2 * self.threads):
+            for batch in _frame_batches(
+                studio.decode_group(video_format, group, frames[0].index), positions, 2 * self.threads
+            ):
                 reports |= dict(zip(batch, pool.map(inspect, *zip(*batch.items(), strict=True)), strict=True))
         return reports
 
-    def _inspect(self, shipped: Frame, frame: RedactedFrame) -> Inspected | None:
+    def _inspect(self, decoded: Frame, frame: RedactedFrame) -> ResidualReport | None:
         if frame.pending is None:
             return None
         with timed(self.meter, Stage.DETECT):
-            return self.inspector.inspect(shipped, frame.pending, self._redaction(frame, frame.pending))
+            return self.detector.detect(decoded, frame.pending, self._redaction_mask(frame, frame.pending))
 
-    def _redaction(self, frame: RedactedFrame, pending: Pending) -> Redaction:
+    def _redaction_mask(self, frame: RedactedFrame, pending: PendingCheck) -> RedactionMask:
         boxes = [box.xyxy for box in frame.boxes]
         refilled = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
         all_black = self.appearance.style is RedactionStyle.SOLID
         kept_faces = [face.xyxy for face in frame.identified if not face.redacted]
-        return Redaction(pending.size, boxes, boxes if all_black else refilled, kept_faces)
+        return RedactionMask(pending.size, boxes, boxes if all_black else refilled, kept_faces)
 
-    def _edited(self, shipped: Frame, boxes: Sequence[RedactedBox]) -> bytes:
+    def _encoded_with_fill(self, decoded: Frame, boxes: Sequence[RedactedBox]) -> bytes:
         """Return a frame encoded again with some boxes filled with black."""
-        image = shipped.bgr()
+        image = decoded.bgr()
         if boxes:
             corners = np.array([box.xyxy for box in boxes], np.float32)
             self.redactor.redact(image, corners, RedactionStyle.SOLID, RedactionShape.BOX)
         return self.encoder.encode(image, self.appearance)
 
-    def _edited_group(
+    def _encoded_group_with_fill(
         self,
-        group: Group,
-        film: FilmFormat,
-        studio: FilmStudio,
-        wider: Mapping[int, Sequence[RedactedBox]],
+        group: FrameGroup,
+        video_format: VideoFormat,
+        studio: VideoEncoder,
+        boxes_by_position: Mapping[int, Sequence[RedactedBox]],
         blank: Collection[int],
-    ) -> Group:
-        encoder = studio.group(film)
-        for position, frame in enumerate(studio.frames(film, group, 0)):
+    ) -> FrameGroup:
+        encoder = studio.group_encoder(video_format)
+        for position, frame in enumerate(studio.decode_group(video_format, group, 0)):
             size = frame.width, frame.height
             encoder.add(
-                self._black(size) if position in blank else self._edited(frame, wider.get(position, ()))
+                self._black(size)
+                if position in blank
+                else self._encoded_with_fill(frame, boxes_by_position.get(position, ()))
             )
         return encoder.finish()
 
-    def _black_group(self, count: int, film: FilmFormat, studio: FilmStudio) -> Group:
-        encoder = studio.group(film)
+    def _black_group(self, count: int, video_format: VideoFormat, studio: VideoEncoder) -> FrameGroup:
+        encoder = studio.group_encoder(video_format)
         for _ in range(count):
-            encoder.add(self._black((film.width, film.height)))
+            encoder.add(self._black((video_format.width, video_format.height)))
         return encoder.finish()
 
     def _black(self, size: tuple[int, int]) -> bytes:
@@ -207,32 +217,32 @@ class Prover:
         return self.encoder.encode(np.zeros((height, width, 3), np.uint8), self.appearance)
 
 
-def _due_again(
-    frame: RedactedFrame, pending: Pending, seen: Sequence[Inspected | None]
+def _boxes_to_fill(
+    frame: RedactedFrame, pending: PendingCheck, reports: Sequence[ResidualReport | None]
 ) -> tuple[RedactedBox, ...]:
     """Return the boxes to fill before the next search; none if the frame is clean or must be blanked.
 
     Args:
         frame: Frame as it would be delivered.
         pending: Removed faces, and the scope of the search.
-        seen: Reports of all searches so far; None for a search that failed.
+        reports: Reports of all searches so far; None for a search that failed.
     """
-    last = seen[-1]
-    if last is None or len(seen) > MOST_ROUNDS:
+    last = reports[-1]
+    if last is None or len(reports) > MAX_ROUNDS:
         return ()
     filled = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
-    if Redaction(pending.size, filled, filled).mostly(last.residuals).any():
+    if RedactionMask(pending.size, filled, filled).mostly_redacted(last.boxes).any():
         return ()
-    return _wider(last.residuals, pending.size)
+    return _fill_boxes(last.boxes, pending.size)
 
 
-def _shows(seen: Inspected | None) -> bool:
+def _is_revealing(report: ResidualReport | None) -> bool:
     """Return whether the searched version of a frame must not be delivered."""
-    return seen is None or len(seen.residuals) > 0
+    return report is None or len(report.boxes) > 0
 
 
-def _settled(
-    frame: RedactedFrame, pending: Pending | None, seen: Sequence[Inspected | None]
+def _with_check(
+    frame: RedactedFrame, pending: PendingCheck | None, reports: Sequence[ResidualReport | None]
 ) -> RedactedFrame:
     """Return a frame with the result of its check; the caller replaces the image of a blanked one.
 
@@ -240,16 +250,16 @@ def _settled(
         frame: Frame as it would be delivered.
         pending: Removed faces, and the scope of the search; None if the frame is only blanked together with
             its group.
-        seen: Reports of all searches; the last one is of the frame as it would be delivered. None for a
+        reports: Reports of all searches; the last one is of the frame as it would be delivered. None for a
             search that failed.
     """
-    counts = [0 if report is None else len(report.residuals) for report in seen]
-    last = seen[-1]
-    check = Check(
-        whole=pending is None or pending.search.whole,
+    counts = [0 if report is None else len(report.boxes) for report in reports]
+    last = reports[-1]
+    check = FrameCheck(
+        whole=pending is None or pending.scope.whole,
         before=sum(counts[:-1]) or counts[0],
         after=counts[-1],
-        similarity_before=_most_alike(seen[:-1] or seen),
+        similarity_before=_max_similarity(reports[:-1] or reports),
         similarity_after=last.similarity if last else None,
         failed=last is None,
     )
@@ -261,31 +271,33 @@ def _settled(
     return replace(frame, pending=None, check=check, thumbnails=thumbnails)
 
 
-def _most_alike(seen: Sequence[Inspected | None]) -> float | None:
+def _max_similarity(reports: Sequence[ResidualReport | None]) -> float | None:
     """Return the highest similarity in some reports; None if nothing was compared."""
     return max(
-        (report.similarity for report in seen if report and report.similarity is not None), default=None
+        (report.similarity for report in reports if report and report.similarity is not None), default=None
     )
 
 
-def _wider(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
+def _fill_boxes(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
     """Return the boxes to fill with black around some residuals."""
     width, height = size
-    grown = bx.clip(bx.grow(residuals, WIDER), width, height)
+    grown = bx.clip(bx.grow(residuals, RESIDUAL_MARGIN), width, height)
     corners = np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1).astype(int)
     boxes: list[Corners] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in corners.tolist() if x1 < x2 and y1 < y2]
-    return tuple(RedactedBox(box, None, None, Origin.RESIDUAL, Kind.FACE) for box in boxes)
+    return tuple(RedactedBox(box, None, None, Origin.RESIDUAL, TargetKind.FACE) for box in boxes)
 
 
-def _some(frames: Iterator[Frame], places: Collection[int], most: int) -> Iterator[dict[int, Frame]]:
+def _frame_batches(
+    frames: Iterator[Frame], positions: Collection[int], batch_size: int
+) -> Iterator[dict[int, Frame]]:
     """Yield the frames at some positions in batches; frames after the last position are not decoded."""
     batch: dict[int, Frame] = {}
-    remaining = len(places)
+    remaining = len(positions)
     for position, frame in enumerate(frames):
-        if position in places:
+        if position in positions:
             batch[position] = frame
             remaining -= 1
-        if batch and (len(batch) == most or not remaining):
+        if batch and (len(batch) == batch_size or not remaining):
             yield batch
             batch = {}
         if not remaining:

@@ -1,1 +1,1 @@
-"""results."""
+"""The delivered archive: frames, videos, manifest, signature and their verification."""

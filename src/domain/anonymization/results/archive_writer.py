@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
-from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
+from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.identification.log import IdentityLog
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.residuals import Method, Proof
+from framecloak.domain.anonymization.model.residuals import CheckMethod, ResidualSummary
 from framecloak.domain.anonymization.results.manifest import (
     MANIFEST_FILE,
     FrameLog,
@@ -19,10 +19,10 @@ from framecloak.domain.anonymization.results.manifest import (
     RecordedSettings,
     RecordedSource,
     Summary,
-    manifest,
+    manifest_chunks,
 )
-from framecloak.domain.anonymization.results.report_data import Evidence
-from framecloak.domain.anonymization.results.signature import SEAL_FILE, Seal, key_id
+from framecloak.domain.anonymization.results.report_data import ReportEvidence
+from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, ManifestSignature, key_id
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.security import Signer
 
@@ -30,7 +30,7 @@ REPORT_FILE = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
-class ReportFacts:
+class ReportData:
     """Input data of a report.
 
     Attributes:
@@ -40,10 +40,10 @@ class ReportFacts:
         models: Models used.
         sources: All inputs, ordered by id.
         summary: Counts of frames, tracks and boxes.
-        evidence: Timeline, gaps and detection confidence.
+        report_evidence: Timeline, gaps and detection confidence.
         files: Videos in the archive.
-        proof: Results of the residual check; None without one.
-        people: Identity decisions.
+        residuals: Results of the residual check; None without one.
+        identity_log: Identity decisions.
     """
 
     tool: str
@@ -52,18 +52,18 @@ class ReportFacts:
     models: Sequence[RecordedModel]
     sources: Sequence[RecordedSource]
     summary: Summary
-    evidence: Evidence
+    report_evidence: ReportEvidence
     files: Sequence[RecordedFile]
-    proof: Proof | None = None
-    people: IdentityLog = field(default_factory=IdentityLog)
+    residuals: ResidualSummary | None = None
+    identity_log: IdentityLog = field(default_factory=IdentityLog)
 
 
-Reporter: TypeAlias = Callable[[ReportFacts], bytes]
+Reporter: TypeAlias = Callable[[ReportData], bytes]
 """Function that renders a report as one HTML page in the language of the settings."""
 
 
 @dataclass(frozen=True, slots=True)
-class Imprint:
+class Issuer:
     """Issuer of a result.
 
     Attributes:
@@ -77,43 +77,45 @@ class Imprint:
     reporter: Reporter
 
 
-class Record:
+class ResultWriter:
     """Writer of a result into an archive; collects the data of the manifest and of the report.
 
     Errors of the archive propagate to the caller.
 
     Args:
-        imprint: Issuer of the result.
+        issuer: Issuer of the result.
         archive: Open and empty archive; the caller discards it when a method raises.
-        earlier: Identity decisions in the manifest that supplied the boxes; None without any.
+        earlier_identities: Identity decisions in the manifest that supplied the boxes; None without any.
     """
 
-    def __init__(self, imprint: Imprint, archive: Archive, earlier: EarlierIdentities | None = None) -> None:
-        self._imprint = imprint
+    def __init__(
+        self, issuer: Issuer, archive: Archive, earlier_identities: InheritedIdentities | None = None
+    ) -> None:
+        self._imprint = issuer
         self._archive = archive
         self._log = FrameLog()
-        self._evidence = Evidence()
-        self._people = IdentityLog(earlier.runs if earlier else ())
+        self._evidence = ReportEvidence()
+        self._people = IdentityLog(earlier_identities.runs if earlier_identities else ())
         self._files: list[RecordedFile] = []
 
-    def picture(self, source: int, file: str, frame: RedactedFrame, data: bytes) -> None:
+    def add_frame(self, source_id: int, file: str, frame: RedactedFrame, data: bytes) -> None:
         """Write a frame as an image file and log it; its index is the one in its source."""
         self._archive.add(file, data)
-        self.shot(source, file, frame, data)
+        self.add_video_frame(source_id, file, frame, data)
 
-    def shot(self, source: int, film: str, frame: RedactedFrame, sample: bytes) -> None:
+    def add_video_frame(self, source_id: int, video: str, frame: RedactedFrame, sample: bytes) -> None:
         """Log a frame of a video file, given its encoded sample."""
-        self._log.add(source, film, frame, sha256(sample).hexdigest())
-        self._evidence.add(source, frame)
-        self._people.add(source, frame)
+        self._log.add(source_id, video, frame, sha256(sample).hexdigest())
+        self._evidence.add(source_id, frame)
+        self._people.add(source_id, frame)
 
-    def file(self, name: str, pieces: Iterable[bytes]) -> None:
+    def add_file(self, name: str, chunks: Iterable[bytes]) -> None:
         """Write a file other than a frame image, and log its digest and size."""
         digest, size = sha256(), 0
 
         def hashed() -> Iterator[bytes]:
             nonlocal size
-            for chunk in pieces:
+            for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
                 yield chunk
@@ -126,7 +128,7 @@ class Record:
         settings: RecordedSettings,
         models: Sequence[RecordedModel],
         sources: Sequence[RecordedSource],
-        method: Method | None = None,
+        method: CheckMethod | None = None,
     ) -> Summary:
         """Write the report, the manifest and its signature, and publish the archive under its final name.
 
@@ -136,25 +138,33 @@ class Record:
             sources: All inputs, ordered by id.
             method: Method of the residual check; None without one.
         """
-        proof = Proof(method, self._evidence.tally) if method else None
+        proof = ResidualSummary(method, self._evidence.residual_counts) if method else None
         signer, tool = self._imprint.signer, self._imprint.tool
         key, summary = key_id(signer.public_key), self._log.summary
         videos = tuple(self._files)
-        facts = ReportFacts(
+        facts = ReportData(
             tool, key, settings, models, sources, summary, self._evidence, videos, proof, self._people
         )
-        self.file(REPORT_FILE, [self._imprint.reporter(facts)])
+        self.add_file(REPORT_FILE, [self._imprint.reporter(facts)])
         digest = sha256()
-        document = manifest(
-            tool, key, settings, models, sources, self._files, self._log, people=self._people, proof=proof
+        document = manifest_chunks(
+            tool,
+            key,
+            settings,
+            models,
+            sources,
+            self._files,
+            self._log,
+            identity_log=self._people,
+            residuals=proof,
         )
-        self._archive.add_stream(MANIFEST_FILE, _fed(document, digest.update))
-        self._archive.add(SEAL_FILE, Seal.of(digest.hexdigest(), signer).document())
+        self._archive.add_stream(MANIFEST_FILE, _tee(document, digest.update))
+        self._archive.add(SIGNATURE_FILE, ManifestSignature.sign(digest.hexdigest(), signer).to_json())
         self._archive.commit()
         return summary
 
 
-def _fed(pieces: Iterable[bytes], feed: Callable[[bytes], object]) -> Iterator[bytes]:
-    for chunk in pieces:
-        feed(chunk)
+def _tee(chunks: Iterable[bytes], consume: Callable[[bytes], object]) -> Iterator[bytes]:
+    for chunk in chunks:
+        consume(chunk)
         yield chunk

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
+from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import (
-    LARGEST,
-    MOST_BOXES,
-    MOST_FRAMES,
+    MAX_BOXES,
+    MAX_FRAMES,
+    MAX_INT32,
     BoxTable,
     BoxTableBuilder,
 )
@@ -34,19 +34,19 @@ from framecloak.domain.errors import (
     ManifestMismatchError,
     TooManyBoxesError,
 )
-from framecloak.domain.imaging.detections import Basis, Kind
+from framecloak.domain.imaging.detections import Basis, TargetKind
 from framecloak.domain.model.segments import Region, Segment, union
 
-LARGEST_EDITED = 256 << 20
+MAX_EDITED_BYTES = 256 << 20
 """Maximum size in bytes of a manifest to render from: about two million boxes."""
 
-_KINDS: Mapping[str, Kind | None] = {"region": None, **{kind.value: kind for kind in Kind}}
+_KINDS: Mapping[str, TargetKind | None] = {"region": None, **{kind.value: kind for kind in TargetKind}}
 _BASES = {None, *(basis.value for basis in Basis)}
 _ORIGINS = {origin.value: origin for origin in Origin}
 _FRAME_FIELDS = frozenset({"source", "index", "file", "blanked", "boxes", "sha256", "link"})
 _BOX_FIELDS = frozenset({"xyxy", "kind", "track", "score", "origin", "basis"})
-_BLANKS = re.compile(r"[ \t\n\r]*")
-_SHOWN = 12
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
+_DIGEST_PREFIX_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +67,9 @@ class EditedManifest:
     appearance: Appearance
     sources: Mapping[int, EditedSource]
     tables: Mapping[int, BoxTable]
-    identities: EarlierIdentities | None
+    identities: InheritedIdentities | None
 
-    def of(self, digest: str, name: str) -> tuple[EditedSource, BoxTable]:
+    def source_and_boxes(self, digest: str, name: str) -> tuple[EditedSource, BoxTable]:
         """Return the source entry and the boxes of a file.
 
         Args:
@@ -83,10 +83,11 @@ class EditedManifest:
         for number, source in self.sources.items():
             if source.sha256 == digest:
                 table = self.tables.get(number, BoxTableBuilder().finish())
-                return source, table.within(source.segments)
-        listed = ", ".join(f"{source.sha256[:_SHOWN]}..." for source in self.sources.values())
+                return source, table.restricted_to(source.segments)
+        listed = ", ".join(f"{source.sha256[:_DIGEST_PREFIX_LENGTH]}..." for source in self.sources.values())
         raise ManifestMismatchError(
-            f"the manifest describes the file with the SHA-256 {listed}, but {name} has {digest[:_SHOWN]}...",
+            f"the manifest describes the file with the SHA-256 {listed}, "
+            f"but {name} has {digest[:_DIGEST_PREFIX_LENGTH]}...",
             "give the file that the result was made from",
         )
 
@@ -110,7 +111,7 @@ class EditedSource:
     keep_text: tuple[Region, ...]
 
 
-def read_edited(data: bytes) -> EditedManifest:
+def read_edited_manifest(data: bytes) -> EditedManifest:
     """Read a manifest whose boxes may have been edited.
 
     Frame entries may be in any order. Only boxes, sources, settings and identities are read; the hash chain
@@ -124,14 +125,14 @@ def read_edited(data: bytes) -> EditedManifest:
             or have two entries for one frame.
         TooManyBoxesError: The manifest exceeds the memory limits.
     """
-    _weigh(data)
+    _require_bounded(data)
     builders: dict[int, BoxTableBuilder] = {}
     try:
         document = _Document(data.decode())
-        for entry in document.entries():
-            source, index, boxes = _frame(entry)
+        for entry in document.frame_entries():
+            source, index, boxes = _parse_frame(entry)
             builders.setdefault(source, BoxTableBuilder()).add(index, boxes)
-        return _manifest(sha256(data).hexdigest(), document.values, builders)
+        return _edited_manifest(sha256(data).hexdigest(), document.values, builders)
     except RecursionError as error:
         raise _invalid("it is nested too deeply") from error
     except UnicodeDecodeError as error:
@@ -140,14 +141,14 @@ def read_edited(data: bytes) -> EditedManifest:
         raise _invalid(f"it is not valid JSON: {error}") from error
 
 
-def _weigh(data: bytes) -> None:
+def _require_bounded(data: bytes) -> None:
     """Reject a document that would need too much memory, before parsing any of it."""
     # A box is an object with a list of four numbers; a frame is an object with a list of boxes.
-    max_objects = MOST_BOXES + MOST_FRAMES
+    max_objects = MAX_BOXES + MAX_FRAMES
     signs = {b"{": max_objects, b"[": max_objects, b",": 10 * max_objects}
-    if len(data) > LARGEST_EDITED or any(data.count(sign) > limit for sign, limit in signs.items()):
+    if len(data) > MAX_EDITED_BYTES or any(data.count(sign) > limit for sign, limit in signs.items()):
         raise TooManyBoxesError(
-            f"the manifest is larger than {LARGEST_EDITED >> 20} MiB, or has more than {MOST_BOXES} boxes",
+            f"the manifest is larger than {MAX_EDITED_BYTES >> 20} MiB, or has more than {MAX_BOXES} boxes",
             "render fewer frames at once",
         )
 
@@ -157,11 +158,11 @@ class _Document:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at = 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=_unambiguous, parse_constant=_refuse_constant)
+        self._position = 0
+        self._decoder = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_refuse_constant)
         self.values: dict[str, Any] = {}
 
-    def entries(self) -> Iterator[object]:
+    def frame_entries(self) -> Iterator[object]:
         """Yield every frame entry; afterwards ``values`` contains all other members."""
         has_frames = False
         for _ in self._items("{", "}"):
@@ -175,7 +176,7 @@ class _Document:
                 self.values[name] = self._value()
             else:
                 raise ValueError(f"{name!r} is not a member name, or occurs twice")
-        if self._next():
+        if self._peek():
             raise ValueError("data follow the end of the document")
         if not has_frames:
             raise _invalid("it has no frames")
@@ -183,33 +184,33 @@ class _Document:
     def _items(self, first: str, last: str) -> Iterator[None]:
         """Yield with the parser positioned before each item between two brackets."""
         self._expect(first)
-        if self._next() == last:
-            self._at += 1
+        if self._peek() == last:
+            self._position += 1
             return
         while True:
             yield None
-            if self._next() == last:
-                self._at += 1
+            if self._peek() == last:
+                self._position += 1
                 return
             self._expect(",")
 
-    def _next(self) -> str:
-        whitespace = _BLANKS.match(self._text, self._at)
-        self._at = whitespace.end() if whitespace else self._at
-        return self._text[self._at : self._at + 1]
+    def _peek(self) -> str:
+        whitespace = _WHITESPACE.match(self._text, self._position)
+        self._position = whitespace.end() if whitespace else self._position
+        return self._text[self._position : self._position + 1]
 
     def _expect(self, sign: str) -> None:
-        if self._next() != sign:
-            raise ValueError(f"{sign!r} is missing at character {self._at}")
-        self._at += 1
+        if self._peek() != sign:
+            raise ValueError(f"{sign!r} is missing at character {self._position}")
+        self._position += 1
 
     def _value(self) -> Any:  # noqa: ANN401 - whatever JSON may hold
-        self._next()
-        value, self._at = self._decoder.raw_decode(self._text, self._at)
+        self._peek()
+        value, self._position = self._decoder.raw_decode(self._text, self._position)
         return value
 
 
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("an object has two members of the same name")
@@ -220,7 +221,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a valid number")
 
 
-def _frame(entry: object) -> tuple[int, int, list[RedactedBox] | None]:
+def _parse_frame(entry: object) -> tuple[int, int, list[RedactedBox] | None]:
     """Return the source id, frame index and boxes of a frame entry; None for boxes of a black frame."""
     if not isinstance(entry, dict) or not entry.keys() <= _FRAME_FIELDS:
         raise _invalid("a frame entry is not an object, or has unknown fields")
@@ -234,10 +235,10 @@ def _frame(entry: object) -> tuple[int, int, list[RedactedBox] | None]:
         raise _invalid(f"frame {index}: boxes must be a list, which is empty if the frame is blanked")
     if not isinstance(blanked, bool):
         raise _invalid(f'frame {index}: "blanked" must be true or false, and is required without boxes')
-    return source, index, None if blanked else [_box(index, box) for box in boxes]
+    return source, index, None if blanked else [_parse_box(index, box) for box in boxes]
 
 
-def _box(index: int, box: object) -> RedactedBox:
+def _parse_box(index: int, box: object) -> RedactedBox:
     if not isinstance(box, dict) or not box.keys() <= _BOX_FIELDS:
         raise _invalid(f"frame {index}: a box is not an object, or has unknown fields")
     xyxy, track, score = box.get("xyxy"), box.get("track"), box.get("score")
@@ -256,10 +257,10 @@ def _box(index: int, box: object) -> RedactedBox:
     return _consistent(RedactedBox((*xyxy,), track, score, _ORIGINS[origin], _KINDS[kind], by_shape))
 
 
-def _is_by_shape(index: int, basis: object, kind: Kind | None) -> bool:
+def _is_by_shape(index: int, basis: object, kind: TargetKind | None) -> bool:
     if not isinstance(basis, str | None) or basis not in _BASES:
         raise _invalid(f"frame {index}: the basis of a plate must be {' or '.join(Basis)}")
-    if basis is not None and kind is not Kind.PLATE:
+    if basis is not None and kind is not TargetKind.PLATE:
         raise _invalid(f"frame {index}: only a plate can have a basis")
     return basis == Basis.SHAPE
 
@@ -282,7 +283,7 @@ def _consistent(box: RedactedBox) -> RedactedBox:
     return replace(box, origin=origin, by_shape=False)
 
 
-def _manifest(
+def _edited_manifest(
     digest: str, values: Mapping[str, Any], builders: Mapping[int, BoxTableBuilder]
 ) -> EditedManifest:
     version = values.get("version")
@@ -300,9 +301,9 @@ def _manifest(
             RedactionShape(settings["shape"]),
             Audio(settings["audio"]),
         )
-        listed = {source["id"]: _source(source) for source in sources}
+        listed = {source["id"]: _parse_source(source) for source in sources}
         identity_entry = values.get("identities")
-        identities = None if identity_entry is None else EarlierIdentities.read(identity_entry)
+        identities = None if identity_entry is None else InheritedIdentities.read(identity_entry)
     except (KeyError, TypeError, ValueError, DomainError) as error:
         raise _invalid(f"its settings, sources or identities are invalid: {error!s:.200}") from error
     if len(listed) < len(sources) or not builders.keys() <= listed.keys():
@@ -311,34 +312,36 @@ def _manifest(
     return EditedManifest(digest, level, appearance, listed, tables, identities)
 
 
-def _source(source: Mapping[str, Any]) -> EditedSource:
+def _parse_source(source: Mapping[str, Any]) -> EditedSource:
     if not _are_counts(source["id"]) or not isinstance(source["sha256"], str):
         raise ValueError("a source must have a number and a digest")
-    segments = tuple(union(_segment(entry) for entry in source["segments"]))
+    segments = tuple(union(_parse_segment(entry) for entry in source["segments"]))
     if not segments:
         raise ValueError("a source has no segments")
-    regions, keep_text = ([_region(entry) for entry in source[name]] for name in ("regions", "keep_text"))
+    regions, keep_text = (
+        [_parse_region(entry) for entry in source[name]] for name in ("regions", "keep_text")
+    )
     return EditedSource(source["id"], source["sha256"], segments, tuple(regions), tuple(keep_text))
 
 
-def _segment(limits: list[int]) -> Segment:
+def _parse_segment(limits: list[int]) -> Segment:
     start, end = limits
     if not _are_counts(start, end):
         raise ValueError("a segment must be two frame indices")
     return Segment(start, end)
 
 
-def _region(region: Mapping[str, Any]) -> Region:
+def _parse_region(region: Mapping[str, Any]) -> Region:
     x1, y1, x2, y2 = region["xyxy"]
     if not _are_counts(x1, y1, x2, y2):
         raise ValueError("a region must be four whole numbers")
     segment = region["segment"]
-    return Region(x1, y1, x2 - x1, y2 - y1, None if segment is None else _segment(segment))
+    return Region(x1, y1, x2 - x1, y2 - y1, None if segment is None else _parse_segment(segment))
 
 
 def _are_counts(*values: object) -> bool:
     # Not isinstance: in Python a bool is an int, in JSON it is not.
-    return all(type(value) is int and 0 <= value <= LARGEST for value in values)
+    return all(type(value) is int and 0 <= value <= MAX_INT32 for value in values)
 
 
 def _invalid(what: str) -> InvalidManifestError:

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from framecloak.domain.model.segments import Segment
 
 
-def frame_names(segments: Mapping[int, Segment]) -> Callable[[int], str]:
+def frame_entry_stems(segments: Mapping[int, Segment]) -> Callable[[int], str]:
     """Return a function that names a frame, without suffix, after the earliest segment that contains it."""
-    return lambda index: f"frames/segment_{_owner(segments, index)}/frame_{index:07d}"
+    return lambda index: f"frames/segment_{_first_segment_id(segments, index)}/frame_{index:07d}"
 
 
-def film_names(segments: Mapping[int, Segment]) -> Callable[[Segment], str]:
+def video_entry_names(segments: Mapping[int, Segment]) -> Callable[[Segment], str]:
     """Return a function that names a video after the earliest segment that contains its first frame."""
-    return lambda segment: f"films/segment_{_owner(segments, segment.start_frame)}.mp4"
+    return lambda segment: f"films/segment_{_first_segment_id(segments, segment.start_frame)}.mp4"
 
 
-def _owner(segments: Mapping[int, Segment], index: int) -> int:
+def _first_segment_id(segments: Mapping[int, Segment], index: int) -> int:
     ordered = sorted(segments.items(), key=lambda pair: (pair[1], pair[0]))
     return next(number for number, segment in ordered if segment.start_frame <= index < segment.end_frame)

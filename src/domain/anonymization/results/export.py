@@ -7,30 +7,34 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from framecloak.domain.anonymization.detection.image_sequence import Album
+from framecloak.domain.anonymization.detection.image_sequence import ImageSequence
 from framecloak.domain.anonymization.detection.scales import (
-    PICTURE_LOOKS,
-    VIDEO_LOOKS,
-    Look,
-    longest_wait,
-    video_looks,
+    IMAGE_SCALES,
+    VIDEO_SCALES,
+    DetectionScale,
+    max_interval,
+    video_scales,
 )
-from framecloak.domain.anonymization.detection.text_and_plates import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
-from framecloak.domain.anonymization.identification.face_samples import ViewPlan
-from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
+from framecloak.domain.anonymization.detection.text_and_plates import (
+    IMAGE_TEXT_AND_PLATES,
+    VIDEO_TEXT_AND_PLATES,
+    TextAndPlateSettings,
+)
+from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
+from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
-from framecloak.domain.anonymization.model.residuals import Method
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments, prover
+from framecloak.domain.anonymization.model.residuals import CheckMethod
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.pipeline.rerender import rerendered_frames
 from framecloak.domain.anonymization.residuals.detector import SEARCH_THRESHOLD
-from framecloak.domain.anonymization.residuals.guard import Prover
-from framecloak.domain.anonymization.results.archive_writer import Imprint, Record
+from framecloak.domain.anonymization.residuals.guard import ResidualGuard
+from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,
     RecordedSettings,
@@ -38,41 +42,41 @@ from framecloak.domain.anonymization.results.manifest import (
     Summary,
 )
 from framecloak.domain.anonymization.results.video_writer import (
-    Reel,
+    VideoEntry,
     consume,
-    film_format,
-    film_sound,
-    grouped,
-    require_filmable,
+    encoded_groups,
+    require_video_possible,
+    video_format,
+    video_sound,
 )
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.reid.matching import default_threshold
 
 ELLIPSE_MARGIN = 0.3
 """Margin of boxes in which ellipses are drawn; 0.21 would just reach the corners of the detection."""
 
 
-def film_name(segment: Segment) -> str:
+def video_entry_name(segment: Segment) -> str:
     """Return the default archive entry name of the video of a segment."""
     return f"films/film_{segment.start_frame:07d}.mp4"
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class ExportSource:
     """One input file and how to export it.
 
     Attributes:
         id: Index among the inputs, from 0.
         source: Open source of its frames.
         name: Base name of the file; None where file names are excluded from the output.
-        stem: Returns the archive entry name of a frame, without suffix, for a frame index.
+        frame_entry_stem: Returns the archive entry name of a frame, without suffix, for a frame index.
         segments: Frames to write, disjoint and ascending; inside the source.
         regions: Regions to redact regardless of their content; inside the source.
-        film: Returns the archive entry name of the video of a segment.
+        video_entry_name: Returns the archive entry name of the video of a segment.
         keep_text: Regions in which text stays readable; inside the source.
         boxes: Boxes to redact if they are already known; no detection takes place then.
     """
@@ -80,84 +84,84 @@ class Exhibit:
     id: int
     source: FrameSource
     name: str | None
-    stem: Callable[[int], str]
+    frame_entry_stem: Callable[[int], str]
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...] = ()
-    film: Callable[[Segment], str] = film_name
+    video_entry_name: Callable[[Segment], str] = video_entry_name
     keep_text: tuple[Region, ...] = ()
     boxes: BoxTable | None = None
 
     @property
-    def looks(self) -> tuple[Look, ...]:
+    def scales(self) -> tuple[DetectionScale, ...]:
         """Detection scales of its frames."""
         info = self.source.info
-        return video_looks(info.frame_rate) if info.continuous else PICTURE_LOOKS
+        return video_scales(info.frame_rate) if info.continuous else IMAGE_SCALES
 
     def tracking(self, shape: RedactionShape) -> TrackingSettings:
         """Return the tracking settings for this source and a redaction shape."""
         info = self.source.info
-        settings = TrackingSettings.for_pictures()
+        settings = TrackingSettings.for_images()
         if info.continuous:
-            settings = TrackingSettings.for_rate(info.frame_rate, longest_wait(self.looks))
+            settings = TrackingSettings.for_rate(info.frame_rate, max_interval(self.scales))
         return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SourceGroup:
     """Inputs that go through the pipeline together: one video, or a run of still images.
 
     Attributes:
         source: The only input itself, or an image sequence of all inputs.
-        exhibits: The only input, or one entry for each image, in the order of the sequence.
+        inputs: The only input, or one entry for each image, in the order of the sequence.
     """
 
     source: FrameSource
-    exhibits: tuple[Exhibit, ...]
+    inputs: tuple[ExportSource, ...]
 
     @property
     def segments(self) -> tuple[Segment, ...]:
         """Frames of ``source`` to write."""
-        if len(self.exhibits) == 1:
-            return self.exhibits[0].segments
-        return (Segment(0, len(self.exhibits)),)
+        if len(self.inputs) == 1:
+            return self.inputs[0].segments
+        return (Segment(0, len(self.inputs)),)
 
-    def origin(self, index: int) -> tuple[Exhibit, int]:
+    def origin(self, index: int) -> tuple[ExportSource, int]:
         """Return the input that contains a frame of ``source``, and the frame's index in that input."""
-        return (self.exhibits[0], index) if len(self.exhibits) == 1 else (self.exhibits[index], 0)
+        return (self.inputs[0], index) if len(self.inputs) == 1 else (self.inputs[index], 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class ExportJob:
     """Specification of one export.
 
     Attributes:
-        imprint: Issuer of the result.
+        issuer: Issuer of the result.
         level: What is redacted.
         appearance: Format, quality and redaction style of the output.
-        batches: Inputs in the order of the output.
+        groups: Inputs in the order of the output.
         based_on: Manifest that supplied the boxes of all inputs; None if they are detected.
         verify: Which redacted frames are searched again for residual faces.
-        earlier: Identity decisions in that manifest; None without any.
+        earlier_identities: Identity decisions in that manifest; None without any.
     """
 
-    imprint: Imprint
+    issuer: Issuer
     level: Level
     appearance: Appearance
-    batches: tuple[Batch, ...]
+    groups: tuple[SourceGroup, ...]
     based_on: BasedOn | None = None
     verify: Verify = Verify.NONE
-    earlier: EarlierIdentities | None = None
+    earlier_identities: InheritedIdentities | None = None
 
     @property
     def frame_count(self) -> int:
         """Number of frames to write."""
-        return sum(len(segment) for batch in self.batches for segment in batch.segments)
+        return sum(len(segment) for batch in self.groups for segment in batch.segments)
 
-    def run(self, instruments: Instruments, archive: Archive, on_frame: Callable[[], None]) -> Summary:
+    def run(self, tools: PipelineTools, archive: Archive, on_frame: Callable[[], None]) -> Summary:
         """Write every frame and then the manifest, and publish the archive under its final name.
 
         Args:
-            instruments: Models and codecs; the detector is None at level ``minimal``.
+            tools: Models and codecs; the detector is None at level ``minimal``.
             archive: Open and empty archive; the caller discards it when this method raises.
             on_frame: Called after each written frame.
 
@@ -169,100 +173,114 @@ class Export:
             StorageFullError: The disk is full.
             OutputUnwritableError: Writing fails for any other reason.
         """
-        record = Record(self.imprint, archive, self.earlier)
-        if instruments.films:
-            sources = [exhibit.source for batch in self.batches for exhibit in batch.exhibits]
-            require_filmable(sources, self.appearance, instruments.films)
-        for batch in self.batches:
+        record = ResultWriter(self.issuer, archive, self.earlier_identities)
+        if tools.video_encoder:
+            sources = [exhibit.source for batch in self.groups for exhibit in batch.inputs]
+            require_video_possible(sources, self.appearance, tools.video_encoder)
+        for batch in self.groups:
             first_track = 0
             for segment in batch.segments:
-                run = self.frames(batch, segment, instruments)
+                run = self.frames(batch, segment, tools)
                 # Closing stops the pipeline's threads immediately if writing fails or the user interrupts.
-                with closing(run), closing(_renumbered(run, first_track)) as frames:
-                    continuation = self._write(batch, segment, frames, instruments, record, on_frame)
+                with closing(run), closing(_with_track_offset(run, first_track)) as frames:
+                    continuation = self._write_segment(batch, segment, frames, tools, record, on_frame)
                 continuation.close()
                 first_track += len(continuation.links.heads)
-        return self._close(record, instruments)
+        return self._close(record, tools)
 
     def frames(
-        self, batch: Batch, segment: Segment, instruments: Instruments, before: Continuation | None = None
+        self,
+        group: SourceGroup,
+        segment: Segment,
+        tools: PipelineTools,
+        continuation: Continuation | None = None,
     ) -> Generator[RedactedFrame, None, Continuation]:
         """Generate the redacted frames of one segment; arguments and errors as for `redacted_frames`."""
-        prepared, table = self.prepared(batch, instruments), batch.exhibits[0].boxes
+        prepared, table = self.tools_for(group, tools), group.inputs[0].boxes
         if table is not None:
-            return rerendered_frames(batch.source, segment, table, self.appearance, prepared)
-        return redacted_frames(batch.source, segment, self.instructions(batch), prepared, before)
+            return rerendered_frames(group.source, segment, table, self.appearance, prepared)
+        return redacted_frames(group.source, segment, self.redaction_spec(group), prepared, continuation)
 
-    def prepared(self, batch: Batch, instruments: Instruments) -> Instruments:
+    def tools_for(self, group: SourceGroup, tools: PipelineTools) -> PipelineTools:
         """Return the instruments of a batch; for video output, with an encoder of its frame size."""
-        studio = instruments.films
-        if studio is None or not self.appearance.output_format.is_film:
-            return instruments
-        return replace(instruments, encoder=studio.planes(film_format(batch.source.info, self.appearance)))
+        studio = tools.video_encoder
+        if studio is None or not self.appearance.output_format.is_video:
+            return tools
+        return replace(tools, encoder=studio.plane_encoder(video_format(group.source.info, self.appearance)))
 
-    def _write(
+    def _write_segment(
         self,
-        batch: Batch,
+        group: SourceGroup,
         segment: Segment,
         frames: Generator[RedactedFrame, None, Continuation],
-        instruments: Instruments,
-        record: Record,
+        tools: PipelineTools,
+        result: ResultWriter,
         on_frame: Callable[[], None],
     ) -> Continuation:
         """Write the frames of one segment as images or as a video."""
-        suffix, studio = self.appearance.output_format, instruments.films
+        suffix, studio = self.appearance.output_format, tools.video_encoder
 
         def take(frame: RedactedFrame) -> None:
-            exhibit, index = batch.origin(frame.index)
-            file = f"{exhibit.stem(index)}.{suffix}"
-            record.picture(exhibit.id, file, _numbered_from(frame, frame.index - index), frame.data)
+            exhibit, index = group.origin(frame.index)
+            file = f"{exhibit.frame_entry_stem(index)}.{suffix}"
+            result.add_frame(exhibit.id, file, _with_index_offset(frame, frame.index - index), frame.data)
             on_frame()
 
-        if studio is None or not suffix.is_film:
+        if studio is None or not suffix.is_video:
             return consume(frames, take)
-        exhibit, source = batch.exhibits[0], batch.source
-        video_format, sound = film_format(source.info, self.appearance), film_sound(source, self.appearance)
+        exhibit, source = group.inputs[0], group.source
+        target_format, sound = (
+            video_format(source.info, self.appearance),
+            video_sound(source, self.appearance),
+        )
         timing = source.timing(segment.start_frame, segment.end_frame)
-        writer = studio.film(video_format, timing, sound)
-        with closing(Reel(record, exhibit.id, exhibit.film(segment), writer, on_frame)) as reel:
-            prover = self.prover(batch, instruments)
-            continuation = consume(grouped(frames, segment, video_format, studio, prover), reel.add)
+        writer = studio.writer(target_format, timing, sound)
+        with closing(
+            VideoEntry(result, exhibit.id, exhibit.video_entry_name(segment), writer, on_frame)
+        ) as reel:
+            prover = self.residual_guard(group, tools)
+            continuation = consume(encoded_groups(frames, segment, target_format, studio, prover), reel.add)
             reel.finish()
         return continuation
 
-    def instructions(self, batch: Batch) -> Instructions:
+    def redaction_spec(self, group: SourceGroup) -> RedactionSpec:
         """Return what to redact in a batch, and how."""
-        exhibit = batch.exhibits[0]
-        continuous = batch.source.info.continuous
-        return Instructions(
+        exhibit = group.inputs[0]
+        continuous = group.source.info.continuous
+        return RedactionSpec(
             appearance=self.appearance,
             regions=exhibit.regions,
             tracking=exhibit.tracking(self.appearance.shape),
-            looks=exhibit.looks,
-            areas=_areas(self.level, continuous=continuous),
+            scales=exhibit.scales,
+            text_and_plates=_area_settings(self.level, continuous=continuous),
             keep_text=exhibit.keep_text,
-            views=ViewPlan.for_rate(batch.source.info.frame_rate) if continuous else ViewPlan.for_pictures(),
+            sampling=SamplingPlan.for_rate(group.source.info.frame_rate)
+            if continuous
+            else SamplingPlan.for_images(),
             verify=self.verify,
         )
 
-    def prover(self, batch: Batch, instruments: Instruments) -> Prover | None:
+    def residual_guard(self, group: SourceGroup, tools: PipelineTools) -> ResidualGuard | None:
         """Return the residual check for encoded video frames; None if they are not checked."""
-        instructions = self.instructions(batch)
-        return prover(
-            instructions, self.prepared(batch, instruments), continuous=batch.source.info.continuous
+        instructions = self.redaction_spec(group)
+        return residual_guard(
+            instructions, self.tools_for(group, tools), continuous=group.source.info.continuous
         )
 
-    def _close(self, record: Record, instruments: Instruments) -> Summary:
-        detector = instruments.detector
-        exhibits = [exhibit for batch in self.batches for exhibit in batch.exhibits]
+    def _close(self, result: ResultWriter, tools: PipelineTools) -> Summary:
+        detector = tools.detector
+        exhibits = [exhibit for batch in self.groups for exhibit in batch.inputs]
         sources = [
-            _recorded(each, each.tracking(self.appearance.shape) if detector else None) for each in exhibits
+            _recorded_source(each, each.tracking(self.appearance.shape) if detector else None)
+            for each in exhibits
         ]
-        models = [RecordedModel(card) for card in used_models(instruments, self.verify)]
-        threshold = self.instructions(self.batches[0]).threshold if detector else None
-        identities = self.earlier.asked if self.earlier else recorded_identities(instruments)
+        models = [RecordedModel(card) for card in used_models(tools, self.verify)]
+        threshold = self.redaction_spec(self.groups[0]).low_threshold if detector else None
+        identities = (
+            self.earlier_identities.settings if self.earlier_identities else recorded_identities(tools)
+        )
         settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)
-        return record.close(settings, models, sources, search_method(self.verify, instruments))
+        return result.close(settings, models, sources, residual_method(self.verify, tools))
 
 
 def recorded_settings(
@@ -277,61 +295,61 @@ def recorded_settings(
         level=level,
         appearance=appearance,
         threshold=threshold,
-        video_looks=VIDEO_LOOKS,
-        picture_looks=PICTURE_LOOKS,
-        video_areas=None if based_on else _areas(level, continuous=True),
-        picture_areas=None if based_on else _areas(level, continuous=False),
+        video_scales=VIDEO_SCALES,
+        image_scales=IMAGE_SCALES,
+        video_areas=None if based_on else _area_settings(level, continuous=True),
+        image_areas=None if based_on else _area_settings(level, continuous=False),
         based_on=based_on,
         identities=identities,
     )
 
 
-def recorded_identities(instruments: Instruments) -> RecordedIdentities | None:
+def recorded_identities(tools: PipelineTools) -> RecordedIdentities | None:
     """Return the identification settings for the manifest; None without identification."""
-    identification = instruments.identification
+    identification = tools.identification
     return RecordedIdentities.of(identification) if identification else None
 
 
-def used_models(instruments: Instruments, verify: Verify) -> list[ModelCard]:
+def used_models(tools: PipelineTools, verify: Verify) -> list[ModelCard]:
     """Return the cards of all models used: detectors, and recognisers of faces and of their residuals."""
-    cards = [instruments.detector.card] if instruments.detector else []
-    cards += [detector.card for detector in instruments.areas.values()]
-    if instruments.identification:
-        cards.append(instruments.identification.recognizer.card)
-    lens = instruments.lens if verify is not Verify.NONE and instruments.detector else None
+    cards = [tools.detector.card] if tools.detector else []
+    cards += [detector.card for detector in tools.box_detectors.values()]
+    if tools.identification:
+        cards.append(tools.identification.recognizer.card)
+    lens = tools.residual_tools if verify is not Verify.NONE and tools.detector else None
     if lens and lens.recognizer and lens.recognizer.card not in cards:
         cards.append(lens.recognizer.card)
     return cards
 
 
-def search_method(verify: Verify, instruments: Instruments) -> Method | None:
+def residual_method(verify: Verify, tools: PipelineTools) -> CheckMethod | None:
     """Return the method of the residual check; None if redacted frames are not searched."""
-    if verify is Verify.NONE or instruments.detector is None:
+    if verify is Verify.NONE or tools.detector is None:
         return None
-    recognizer = instruments.lens.recognizer if instruments.lens else None
-    strangers = usual_threshold(recognizer.space) if recognizer else None
-    return Method(verify, SEARCH_THRESHOLD, recognizer.card.name if recognizer else None, strangers)
+    recognizer = tools.residual_tools.recognizer if tools.residual_tools else None
+    strangers = default_threshold(recognizer.space) if recognizer else None
+    return CheckMethod(verify, SEARCH_THRESHOLD, recognizer.card.name if recognizer else None, strangers)
 
 
-def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
+def _area_settings(level: Level, *, continuous: bool) -> TextAndPlateSettings | None:
     if level is not Level.FULL:
         return None
-    return VIDEO_AREAS if continuous else PICTURE_AREAS
+    return VIDEO_TEXT_AND_PLATES if continuous else IMAGE_TEXT_AND_PLATES
 
 
-def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
+def group_sources(inputs: Sequence[ExportSource]) -> tuple[SourceGroup, ...]:
     """Group inputs into batches: each video alone, consecutive still images together."""
-    ordered: list[Batch] = []
-    for continuous, group in groupby(exhibits, lambda each: each.source.info.continuous):
+    ordered: list[SourceGroup] = []
+    for continuous, group in groupby(inputs, lambda each: each.source.info.continuous):
         members = tuple(group)
         if continuous or len(members) == 1:
-            ordered += [Batch(exhibit.source, (exhibit,)) for exhibit in members]
+            ordered += [SourceGroup(exhibit.source, (exhibit,)) for exhibit in members]
         else:
-            ordered.append(Batch(Album([exhibit.source for exhibit in members]), members))
+            ordered.append(SourceGroup(ImageSequence([exhibit.source for exhibit in members]), members))
     return tuple(ordered)
 
 
-def _renumbered(
+def _with_track_offset(
     frames: Generator[RedactedFrame, None, Continuation], first_track: int
 ) -> Generator[RedactedFrame, None, Continuation]:
     """Generate the same frames with ``first_track`` added to their track ids."""
@@ -349,13 +367,13 @@ def _renumbered(
         yield replace(frame, boxes=tuple(boxes), identified=tuple(identified), thumbnails=tuple(thumbnails))
 
 
-def _numbered_from(frame: RedactedFrame, first: int) -> RedactedFrame:
+def _with_index_offset(frame: RedactedFrame, first: int) -> RedactedFrame:
     """Return the same frame with frame index ``first`` subtracted from its frame indices."""
     identified = (
         replace(
             face,
-            verdict=replace(
-                face.verdict, evidence=tuple((index - first, like) for index, like in face.verdict.evidence)
+            decision=replace(
+                face.decision, evidence=tuple((index - first, like) for index, like in face.decision.evidence)
             ),
         )
         for face in frame.identified
@@ -363,14 +381,14 @@ def _numbered_from(frame: RedactedFrame, first: int) -> RedactedFrame:
     return replace(frame, index=frame.index - first, identified=tuple(identified))
 
 
-def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSource:
+def _recorded_source(source: ExportSource, tracking: TrackingSettings | None) -> RecordedSource:
     return RecordedSource(
-        id=exhibit.id,
-        sha256=exhibit.source.sha256(),
-        info=exhibit.source.info,
-        name=exhibit.name,
-        segments=exhibit.segments,
-        regions=exhibit.regions,
+        id=source.id,
+        sha256=source.source.sha256(),
+        info=source.source.info,
+        name=source.name,
+        segments=source.segments,
+        regions=source.regions,
         tracking=tracking,
-        keep_text=exhibit.keep_text,
+        keep_text=source.keep_text,
     )

@@ -17,26 +17,26 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from framecloak.domain.anonymization.detection.scales import Look
-from framecloak.domain.anonymization.detection.text_and_plates import AreaSettings
+from framecloak.domain.anonymization.detection.scales import DetectionScale
+from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.log import IdentityLog, RecordedIdentities
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
-from framecloak.domain.anonymization.model.residuals import Proof
+from framecloak.domain.anonymization.model.residuals import ResidualSummary
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
-from framecloak.domain.imaging.detections import Kind, ModelCard
+from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
-from framecloak.domain.support.canonical_json import canonical
+from framecloak.domain.support.canonical_json import canonical_json
 
 MANIFEST_FILE = "manifest.json"
 MANIFEST_VERSION = 2
-FIRST_LINK = bytes(32)
+CHAIN_START = bytes(32)
 """Link before the first frame entry."""
 
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ class RecordedSettings:
         level: What was redacted.
         appearance: Format, quality and redaction style of the output.
         threshold: Lowest score of a detection passed to the tracker; None without face detection.
-        video_looks: Detection scales of video frames.
-        picture_looks: Detection scales of still images.
+        video_scales: Detection scales of video frames.
+        image_scales: Detection scales of still images.
         video_areas: Settings of text and plate detection in videos; None without it.
-        picture_areas: Settings of text and plate detection in still images; None without it.
+        image_areas: Settings of text and plate detection in still images; None without it.
         based_on: Manifest that supplied the boxes; None if they were detected.
         identities: Identification settings; None if redaction did not depend on identity.
     """
@@ -96,10 +96,10 @@ class RecordedSettings:
     level: Level
     appearance: Appearance
     threshold: float | None
-    video_looks: tuple[Look, ...]
-    picture_looks: tuple[Look, ...]
-    video_areas: AreaSettings | None = None
-    picture_areas: AreaSettings | None = None
+    video_scales: tuple[DetectionScale, ...]
+    image_scales: tuple[DetectionScale, ...]
+    video_areas: TextAndPlateSettings | None = None
+    image_areas: TextAndPlateSettings | None = None
     based_on: BasedOn | None = None
     identities: RecordedIdentities | None = None
 
@@ -120,12 +120,12 @@ class Summary:
     blanked: int = 0
     tracks: int = 0
     boxes: Counter[Origin] = field(default_factory=Counter)
-    kinds: Counter[Kind | None] = field(default_factory=Counter)
+    kinds: Counter[TargetKind | None] = field(default_factory=Counter)
 
     @property
     def faces(self) -> int:
         """Number of redacted boxes that are faces."""
-        return self.kinds[Kind.FACE]
+        return self.kinds[TargetKind.FACE]
 
 
 class FrameLog:
@@ -133,49 +133,49 @@ class FrameLog:
 
     def __init__(self) -> None:
         self.summary = Summary()
-        self.head = FIRST_LINK
+        self.head = CHAIN_START
         self._compressor = zlib.compressobj(level=1)
         self._compressed = bytearray()
         self._tracks: set[tuple[int, int]] = set()
 
-    def add(self, source: int, file: str, frame: RedactedFrame, digest: str) -> None:
+    def add(self, source_id: int, file: str, frame: RedactedFrame, digest: str) -> None:
         """Append the entry of a written frame.
 
         Args:
-            source: Id of the frame's source.
+            source_id: Id of the frame's source.
             file: Archive entry of the frame's image, or of the video that contains the frame.
             frame: Frame with its index in the source and with track ids that are unique per source.
             digest: SHA-256 of the image file, or of the frame's sample in the video, in hex.
         """
         entry: dict[str, Any] = {
-            "source": source,
+            "source": source_id,
             "index": frame.index,
             "file": file,
             "blanked": frame.blanked,
-            "boxes": [_box(box) for box in frame.boxes],
+            "boxes": [_box_entry(box) for box in frame.boxes],
             "sha256": digest,
         }
         self.head = next_link(self.head, entry)
         separator = b"," if self.summary.frames else b""
         entry["link"] = self.head.hex()
-        self._compressed += self._compressor.compress(separator + canonical(entry))
-        self._count(source, frame)
+        self._compressed += self._compressor.compress(separator + canonical_json(entry))
+        self._count(source_id, frame)
 
-    def close(self) -> Iterator[bytes]:
+    def json_chunks(self) -> Iterator[bytes]:
         """Yield all entries as one JSON array in chunks; no entry can be added afterwards."""
         self._compressed += self._compressor.flush()
         unpacked = zlib.decompressobj()
         yield b"["
-        for start in range(0, len(self._compressed), _PIECE):
-            yield unpacked.decompress(self._compressed[start : start + _PIECE])
+        for start in range(0, len(self._compressed), _CHUNK_BYTES):
+            yield unpacked.decompress(self._compressed[start : start + _CHUNK_BYTES])
         yield b"]"
 
-    def _count(self, source: int, frame: RedactedFrame) -> None:
+    def _count(self, source_id: int, frame: RedactedFrame) -> None:
         self.summary.frames += 1
         self.summary.blanked += frame.blanked
         self.summary.boxes.update(box.origin for box in frame.boxes)
         self.summary.kinds.update(box.kind for box in frame.boxes if box.kind)
-        self._tracks.update((source, box.track) for box in frame.boxes if box.track is not None)
+        self._tracks.update((source_id, box.track) for box in frame.boxes if box.track is not None)
         self.summary.tracks = len(self._tracks)
 
 
@@ -183,13 +183,13 @@ def next_link(link: bytes, entry: Mapping[str, object]) -> bytes:
     """Return the link of an entry in the hash chain.
 
     Args:
-        link: Link of the previous entry, or ``FIRST_LINK``.
+        link: Link of the previous entry, or ``CHAIN_START``.
         entry: Frame entry; its own ``link`` is ignored.
 
     Raises:
         ValueError, TypeError: The entry has no canonical form.
     """
-    return sha256(link + canonical({key: entry[key] for key in entry if key != "link"})).digest()
+    return sha256(link + canonical_json({key: entry[key] for key in entry if key != "link"})).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +207,17 @@ class RecordedFile:
     size: int
 
 
-def manifest(
+def manifest_chunks(
     tool: str,
     key_id: str,
     settings: RecordedSettings,
     models: Sequence[RecordedModel],
     sources: Sequence[RecordedSource],
     files: Sequence[RecordedFile],
-    log: FrameLog,
+    frame_log: FrameLog,
     *,
-    people: IdentityLog | None = None,
-    proof: Proof | None = None,
+    identity_log: IdentityLog | None = None,
+    residuals: ResidualSummary | None = None,
 ) -> Iterator[bytes]:
     """Yield the manifest as canonical JSON in chunks.
 
@@ -228,37 +228,37 @@ def manifest(
         models: Models used.
         sources: All inputs, ordered by id.
         files: Archive entries other than frame images, the manifest and its signature.
-        log: Entries of all written frames; this function closes the log.
-        people: Identity decisions; omitted if the settings request no identification.
-        proof: Results of the residual check; None without one.
+        frame_log: Entries of all written frames; this function closes the log.
+        identity_log: Identity decisions; omitted if the settings request no identification.
+        residuals: Results of the residual check; None without one.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
         "tool": tool,
-        "sources": [_source(source) for source in sources],
-        "settings": _settings(settings),
-        "models": [_model(model) for model in models],
+        "sources": [_source_entry(source) for source in sources],
+        "settings": _settings_entry(settings),
+        "models": [_model_entry(model) for model in models],
         "files": [asdict(file) for file in files],
-        "chain": {"frames": log.summary.frames, "head": log.head.hex()},
+        "chain": {"frames": frame_log.summary.frames, "head": frame_log.head.hex()},
         "signing": {"algorithm": "Ed25519", "key_id": key_id},
-        "summary": _summary(log.summary),
-        "proof": asdict(proof.method) | asdict(proof.tally) if proof else None,
+        "summary": _summary_entry(frame_log.summary),
+        "proof": asdict(residuals.method) | asdict(residuals.counts) if residuals else None,
     }
-    if settings.identities and people:
-        decisions = [run.document() for run in people.runs()]
+    if settings.identities and identity_log:
+        decisions = [run.to_entry() for run in identity_log.runs()]
         values["identities"] = {**asdict(settings.identities), "decisions": decisions}
     prefix = b"{"
     for key in sorted([*values, "frames"]):
-        yield prefix + canonical(key) + b":"
+        yield prefix + canonical_json(key) + b":"
         if key == "frames":
-            yield from log.close()
+            yield from frame_log.json_chunks()
         else:
-            yield canonical(values[key])
+            yield canonical_json(values[key])
         prefix = b","
     yield b"}"
 
 
-def _box(box: RedactedBox) -> dict[str, object]:
+def _box_entry(box: RedactedBox) -> dict[str, object]:
     entry: dict[str, object] = {
         "xyxy": box.xyxy,
         "kind": box.kind or "region",
@@ -271,14 +271,14 @@ def _box(box: RedactedBox) -> dict[str, object]:
     return entry
 
 
-def _model(model: RecordedModel) -> dict[str, object]:
+def _model_entry(model: RecordedModel) -> dict[str, object]:
     entry: dict[str, object] = asdict(model.card)
     if model.segments:
-        entry["segments"] = [_segment(segment) for segment in model.segments]
+        entry["segments"] = [_segment_entry(segment) for segment in model.segments]
     return entry
 
 
-def _source(source: RecordedSource) -> dict[str, object]:
+def _source_entry(source: RecordedSource) -> dict[str, object]:
     info = source.info
     entry: dict[str, object] = {
         "id": source.id,
@@ -288,9 +288,9 @@ def _source(source: RecordedSource) -> dict[str, object]:
         "frame_rate": round(info.frame_rate, 6),
         "frame_count": info.frame_count,
         "rotation": info.rotation,
-        "segments": [_segment(item) for item in source.segments],
-        "regions": [_region(item) for item in source.regions],
-        "keep_text": [_region(item) for item in source.keep_text],
+        "segments": [_segment_entry(item) for item in source.segments],
+        "regions": [_region_entry(item) for item in source.regions],
+        "keep_text": [_region_entry(item) for item in source.keep_text],
         "tracking": asdict(source.tracking) if source.tracking else None,
     }
     if source.name is not None:
@@ -299,15 +299,15 @@ def _source(source: RecordedSource) -> dict[str, object]:
     return entry
 
 
-def _segment(segment: Segment) -> list[int]:
+def _segment_entry(segment: Segment) -> list[int]:
     return [segment.start_frame, segment.end_frame]
 
 
-def _region(region: Region) -> dict[str, object]:
-    return {"xyxy": region.xyxy, "segment": _segment(region.segment) if region.segment else None}
+def _region_entry(region: Region) -> dict[str, object]:
+    return {"xyxy": region.xyxy, "segment": _segment_entry(region.segment) if region.segment else None}
 
 
-def _settings(settings: RecordedSettings) -> dict[str, object]:
+def _settings_entry(settings: RecordedSettings) -> dict[str, object]:
     detects_faces = settings.threshold is not None
     origin = {"based_on": settings.based_on.entry()} if settings.based_on else {}
     return origin | {
@@ -319,25 +319,25 @@ def _settings(settings: RecordedSettings) -> dict[str, object]:
         "audio": settings.appearance.audio,
         "threshold": settings.threshold,
         "looks": {
-            "video": [asdict(look) for look in settings.video_looks],
-            "picture": [asdict(look) for look in settings.picture_looks],
+            "video": [asdict(look) for look in settings.video_scales],
+            "picture": [asdict(look) for look in settings.image_scales],
         }
         if detects_faces
         else None,
         "areas": {
             "video": asdict(settings.video_areas),
-            "picture": asdict(settings.picture_areas),
+            "picture": asdict(settings.image_areas),
         }
-        if settings.video_areas and settings.picture_areas
+        if settings.video_areas and settings.image_areas
         else None,
     }
 
 
-def _summary(summary: Summary) -> dict[str, object]:
+def _summary_entry(summary: Summary) -> dict[str, object]:
     return {
         "frames": summary.frames,
         "blanked": summary.blanked,
         "tracks": summary.tracks,
         "boxes": {origin: summary.boxes[origin] for origin in Origin},
-        "kinds": {kind: summary.kinds[kind] for kind in Kind},
+        "kinds": {kind: summary.kinds[kind] for kind in TargetKind},
     }

@@ -13,7 +13,7 @@ from framecloak.domain.model.segments import Segment, union
 _NONE = "none"
 
 
-class Made(TypedDict):
+class PartProvenance(TypedDict):
     """Models and settings with which a part was made.
 
     Attributes:
@@ -33,7 +33,7 @@ class Made(TypedDict):
     identities: dict[str, Any] | None
 
 
-class Agreement:
+class PartConsistency:
     """Incremental comparison of the parts of a result.
 
     Precision and execution provider of a model may differ between parts, since machines differ; the manifest
@@ -41,37 +41,37 @@ class Agreement:
     """
 
     def __init__(self) -> None:
-        self._made: Made | None = None
-        self._used: list[dict[ModelCard, list[Segment]]] = []
+        self._provenance: PartProvenance | None = None
+        self._frames_by_model: list[dict[ModelCard, list[Segment]]] = []
 
     @property
-    def made(self) -> Made:
+    def provenance(self) -> PartProvenance:
         """Models and settings of the first part.
 
         Raises:
             ValueError: No part was added.
         """
-        if self._made is None:
+        if self._provenance is None:
             raise ValueError("frames are missing")
-        return self._made
+        return self._provenance
 
-    def add(self, made: Made, frames: Segment) -> None:
+    def add(self, provenance: PartProvenance, frames: Segment) -> None:
         """Add the next part.
 
         Args:
-            made: Models and settings of the part.
+            provenance: Models and settings of the part.
             frames: Frames in the part.
 
         Raises:
             WorkersDisagreeError: The part was made with other models or settings than the parts before.
         """
-        if self._made is None:
-            self._made = made
-        elif difference := _difference(self._made, made):
+        if self._provenance is None:
+            self._provenance = provenance
+        elif difference := _first_difference(self._provenance, provenance):
             raise _disagreement(frames, difference)
-        cards = [ModelCard(**card) for card in made["models"]]
-        self._used = self._used or [{} for _ in cards]
-        for card, used in zip(cards, self._used, strict=True):
+        cards = [ModelCard(**card) for card in provenance["models"]]
+        self._frames_by_model = self._frames_by_model or [{} for _ in cards]
+        for card, used in zip(cards, self._frames_by_model, strict=True):
             for other in used:
                 if other.precision == card.precision and other.sha256 != card.sha256:
                     raise _disagreement(frames, f"different weights of {card.name}")
@@ -82,14 +82,14 @@ class Agreement:
         """Models used, each with its frames if not all parts used the same variant."""
         return [
             RecordedModel(card, tuple(union(frames)) if len(used) > 1 else ())
-            for used in self._used
+            for used in self._frames_by_model
             for card, frames in used.items()
         ]
 
 
-def _difference(first: Made, other: Made) -> str:
+def _first_difference(first: PartProvenance, other: PartProvenance) -> str:
     """Describe the first difference between two parts; return an empty string if they agree."""
-    before, now = _settings(first), _settings(other)
+    before, now = _comparable_settings(first), _comparable_settings(other)
     for name in [*before, *(name for name in now if name not in before)]:
         old_value, new_value = before.get(name, _NONE), now.get(name, _NONE)
         if old_value != new_value:
@@ -97,24 +97,24 @@ def _difference(first: Made, other: Made) -> str:
     return ""
 
 
-def _settings(made: Made) -> dict[str, object]:
+def _comparable_settings(provenance: PartProvenance) -> dict[str, object]:
     """Return all values that must be identical, by display name."""
-    names = ", ".join(card["name"] for card in made["models"])
-    settings: dict[str, object] = {"models": names or _NONE, "threshold": made["threshold"]}
+    names = ", ".join(card["name"] for card in provenance["models"])
+    settings: dict[str, object] = {"models": names or _NONE, "threshold": provenance["threshold"]}
     groups: Mapping[str, Mapping[str, Any] | None] = {
         # The file name may differ between machines.
-        "video": {name: value for name, value in made["info"].items() if name != "name"},
-        "tracking": made["tracking"],
-        "verification": made["method"],
-        "identities": made["identities"],
+        "video": {name: value for name, value in provenance["info"].items() if name != "name"},
+        "tracking": provenance["tracking"],
+        "verification": provenance["method"],
+        "identities": provenance["identities"],
     }
     for group, values in groups.items():
         settings |= {f"{group} {name}": value for name, value in (values or {}).items()}
     return settings
 
 
-def _disagreement(frames: Segment, different: str) -> WorkersDisagreeError:
+def _disagreement(frames: Segment, difference: str) -> WorkersDisagreeError:
     return WorkersDisagreeError(
-        f"frames {frames} were processed differently from the frames before them ({different})",
+        f"frames {frames} were processed differently from the frames before them ({difference})",
         "give all workers the same models and settings, and submit the order again",
     )

@@ -11,20 +11,20 @@ from typing import Self
 
 from framecloak.domain.anonymization.model.provenance import SignatureState
 from framecloak.domain.ports.security import SignatureCheck, Signer
-from framecloak.domain.support.canonical_json import canonical
+from framecloak.domain.support.canonical_json import canonical_json
 
-SEAL_FILE = "manifest.sig"
+SIGNATURE_FILE = "manifest.sig"
 ALGORITHM = "Ed25519"
-_KEY_DIGITS = 32
+_KEY_ID_LENGTH = 32
 
 
 def key_id(public_key: bytes) -> str:
     """Return the id of a key: the first half of the SHA-256 of its 32 bytes, in hex."""
-    return sha256(public_key).hexdigest()[:_KEY_DIGITS]
+    return sha256(public_key).hexdigest()[:_KEY_ID_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class ManifestSignature:
     """Detached Ed25519 signature of a manifest.
 
     The signed message is the canonical JSON of an object with ``algorithm``, ``key_id`` and
@@ -41,7 +41,7 @@ class Seal:
     signature: bytes
 
     @classmethod
-    def of(cls, manifest_sha256: str, signer: Signer) -> Self:
+    def sign(cls, manifest_sha256: str, signer: Signer) -> Self:
         """Sign the manifest with the given digest."""
         public_key = signer.public_key
         message = _message(manifest_sha256, public_key)
@@ -65,7 +65,7 @@ class Seal:
         if fields["algorithm"] != ALGORITHM or fields["key_id"] != key_id(public_key):
             raise ValueError("its key id or algorithm does not match its key")
         parsed = cls(fields["manifest_sha256"], public_key, b64decode(fields["signature"], validate=True))
-        if parsed.document() != data:
+        if parsed.to_json() != data:
             raise ValueError("it contains more than a signature, or is not in canonical form")
         return parsed
 
@@ -79,11 +79,11 @@ class Seal:
         """Signed message."""
         return _message(self.manifest_sha256, self.public_key)
 
-    def document(self) -> bytes:
+    def to_json(self) -> bytes:
         """Return the bytes of ``manifest.sig``: fields of the message, and key and signature in base64."""
-        return canonical(
+        return canonical_json(
             {
-                **_fields(self.manifest_sha256, self.public_key),
+                **_message_fields(self.manifest_sha256, self.public_key),
                 "public_key": b64encode(self.public_key).decode(),
                 "signature": b64encode(self.signature).decode(),
             }
@@ -91,23 +91,26 @@ class Seal:
 
 
 def signature_state(
-    manifest_sha256: str, seal: bytes | None, own_key: Callable[[], bytes], is_signed: SignatureCheck
+    manifest_sha256: str,
+    signature_file: bytes | None,
+    own_key: Callable[[], bytes],
+    verify_signature: SignatureCheck,
 ) -> SignatureState:
     """Classify the signature of a manifest.
 
     Args:
         manifest_sha256: Hex digest of the manifest's bytes.
-        seal: Bytes of ``manifest.sig``; None without a signature.
+        signature_file: Bytes of ``manifest.sig``; None without a signature.
         own_key: Returns this installation's public key.
-        is_signed: Verifier of Ed25519 signatures.
+        verify_signature: Verifier of Ed25519 signatures.
     """
-    if seal is None:
+    if signature_file is None:
         return SignatureState.NONE
     try:
-        parsed = Seal.parse(seal)
+        parsed = ManifestSignature.parse(signature_file)
     except ValueError:
         return SignatureState.BAD
-    if not is_signed(parsed.public_key, parsed.message, parsed.signature):
+    if not verify_signature(parsed.public_key, parsed.message, parsed.signature):
         return SignatureState.BAD
     is_own, is_this = parsed.public_key == own_key(), parsed.manifest_sha256 == manifest_sha256
     if not is_this:
@@ -116,8 +119,8 @@ def signature_state(
 
 
 def _message(manifest_sha256: str, public_key: bytes) -> bytes:
-    return canonical(_fields(manifest_sha256, public_key))
+    return canonical_json(_message_fields(manifest_sha256, public_key))
 
 
-def _fields(manifest_sha256: str, public_key: bytes) -> dict[str, str]:
+def _message_fields(manifest_sha256: str, public_key: bytes) -> dict[str, str]:
     return {"algorithm": ALGORITHM, "key_id": key_id(public_key), "manifest_sha256": manifest_sha256}

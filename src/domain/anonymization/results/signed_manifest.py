@@ -10,11 +10,11 @@ from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE, MANI
 from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
 from framecloak.domain.ports.archives import ArchiveReader
 
-LARGEST_MANIFEST = 1 << 30
+MAX_MANIFEST_BYTES = 1 << 30
 """Maximum size in bytes; this program never writes a larger manifest."""
 
-_FRAME = {"source": int, "index": int, "file": str, "sha256": str, "link": str}
-_FILE = {"file": str, "sha256": str}
+_FRAME_TYPES = {"source": int, "index": int, "file": str, "sha256": str, "link": str}
+_FILE_TYPES = {"file": str, "sha256": str}
 
 
 def manifest_bytes(archive: ArchiveReader) -> bytes:
@@ -27,7 +27,7 @@ def manifest_bytes(archive: ArchiveReader) -> bytes:
     try:
         for chunk in archive.stream(MANIFEST_FILE):
             data += chunk
-            if len(data) > LARGEST_MANIFEST:
+            if len(data) > MAX_MANIFEST_BYTES:
                 raise UnreadableArchiveError("its manifest is too large", "it was not made by framecloak")
     except ObjectNotFoundError as error:
         hint = "give a ZIP that framecloak has made"
@@ -35,7 +35,7 @@ def manifest_bytes(archive: ArchiveReader) -> bytes:
     return bytes(data)
 
 
-def read_signed(data: bytes) -> dict[str, Any]:
+def read_signed_manifest(data: bytes) -> dict[str, Any]:
     """Parse a manifest and check the types of its frame, file and source entries.
 
     Args:
@@ -47,24 +47,26 @@ def read_signed(data: bytes) -> dict[str, Any]:
     hint = "give a ZIP that this version of framecloak can read"
     try:
         document = json.loads(data)
-        _require(document, {"version": int, "chain": dict, "frames": list, "files": list, "sources": list})
+        _require_members(
+            document, {"version": int, "chain": dict, "frames": list, "files": list, "sources": list}
+        )
         if document["version"] != MANIFEST_VERSION:
             raise UnreadableArchiveError(f"its manifest has version {document['version']}", hint)
-        _require(document["chain"], {"head": str})
+        _require_members(document["chain"], {"head": str})
         for entry in document["frames"]:
-            _require(entry, _FRAME)
+            _require_members(entry, _FRAME_TYPES)
         for file in document["files"]:
-            _require(file, _FILE)
+            _require_members(file, _FILE_TYPES)
         for source in document["sources"]:
-            _require(source, {"id": int, "segments": list})
+            _require_members(source, {"id": int, "segments": list})
             for start, stop in source["segments"]:
-                _require({"start": start, "stop": stop}, {"start": int, "stop": int})
+                _require_members({"start": start, "stop": stop}, {"start": int, "stop": int})
     except (ValueError, TypeError, RecursionError) as error:
         raise UnreadableArchiveError("its manifest was not written by framecloak", hint) from error
     return dict(document)
 
 
-def _require(value: object, types: Mapping[str, type]) -> None:
+def _require_members(value: object, types: Mapping[str, type]) -> None:
     """Require an object with members of the given types, and text that can be encoded.
 
     Raises:

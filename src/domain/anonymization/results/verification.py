@@ -9,17 +9,17 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Protocol
 
-from framecloak.domain.anonymization.results.manifest import FIRST_LINK, MANIFEST_FILE, next_link
-from framecloak.domain.anonymization.results.signature import SEAL_FILE, Seal, key_id
-from framecloak.domain.anonymization.results.signed_manifest import manifest_bytes, read_signed
+from framecloak.domain.anonymization.results.manifest import CHAIN_START, MANIFEST_FILE, next_link
+from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, ManifestSignature, key_id
+from framecloak.domain.anonymization.results.signed_manifest import manifest_bytes, read_signed_manifest
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.ports.archives import ArchiveReader
 from framecloak.domain.ports.security import SignatureCheck
 
-_LARGEST_SEAL = 1 << 16
+MAX_SIGNATURE_FILE_BYTES = 1 << 16
 
 
-class Problem(StrEnum):
+class ProblemKind(StrEnum):
     """Kind of problem with a result, in descending order of severity."""
 
     NO_SIGNATURE = "no_signature"
@@ -51,53 +51,53 @@ class Finding:
     """Problem found in a result.
 
     Attributes:
-        problem: Kind of the problem.
+        kind: Kind of the problem.
         subject: Affected file or entry.
         detail: Human-readable description.
     """
 
-    problem: Problem
+    kind: ProblemKind
     subject: str
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerificationResult:
     """Result of a verification.
 
     Attributes:
-        findings: Problems, the most severe first; empty for a genuine result.
+        problems: Problems, the most severe first; empty for a genuine result.
         key_id: Id of the key named by the signature; None without a signature.
-        frames: Number of frames in the manifest.
-        files: Number of files compared with the manifest.
+        frame_count: Number of frames in the manifest.
+        file_count: Number of files compared with the manifest.
     """
 
-    findings: tuple[Finding, ...]
+    problems: tuple[Finding, ...]
     key_id: str | None
-    frames: int
-    files: int
+    frame_count: int
+    file_count: int
 
     @property
-    def worst(self) -> Problem | None:
+    def worst(self) -> ProblemKind | None:
         """Kind of the most severe problem; None for a genuine result."""
-        return self.findings[0].problem if self.findings else None
+        return self.problems[0].kind if self.problems else None
 
 
-class FilmReader(Protocol):
+class VideoDemuxer(Protocol):
     """Demultiplexer of video files."""
 
-    def samples(self, pieces: Iterable[bytes]) -> Sequence[str] | None:
+    def sample_digests(self, chunks: Iterable[bytes]) -> Sequence[str] | None:
         """Return the SHA-256 of every frame's sample, in hex; None if the video cannot be parsed."""
         ...
 
 
-def verify(
+def verify_archive(
     archive: ArchiveReader,
-    is_signed: SignatureCheck,
-    films: FilmReader,
+    verify_signature: SignatureCheck,
+    demuxer: VideoDemuxer,
     public_key: bytes | None,
     own_key: bytes | None = None,
-) -> Verdict:
+) -> VerificationResult:
     """Compare an archive with its manifest, and the manifest with its signature.
 
     The layout of the archive is not signed. But this program writes exactly one layout, which leaves no room
@@ -105,8 +105,8 @@ def verify(
 
     Args:
         archive: Result to verify.
-        is_signed: Verifier of Ed25519 signatures.
-        films: Parser of changed videos, used to name the changed frames.
+        verify_signature: Verifier of Ed25519 signatures.
+        demuxer: Parser of changed videos, used to name the changed frames.
         public_key: Key of the expected signer; None if unknown.
         own_key: Key of this installation, which is trusted without being given.
 
@@ -114,52 +114,61 @@ def verify(
         UnreadableArchiveError: The archive has no manifest that this program can read.
     """
     data = manifest_bytes(archive)
-    signed_with, findings = _check_seal(archive, sha256(data).hexdigest(), is_signed, public_key)
-    document = read_signed(data)
+    signed_with, findings = _check_signature(archive, sha256(data).hexdigest(), verify_signature, public_key)
+    document = read_signed_manifest(data)
     del data
     findings += _check_chain(document)
-    findings += _check_files(archive, document, films)
+    findings += _check_files(archive, document, demuxer)
     findings += [
-        Finding(Problem.ARCHIVE_CHANGED, misfit.subject, misfit.detail) for misfit in archive.misfits()
+        Finding(ProblemKind.ARCHIVE_CHANGED, misfit.subject, misfit.detail)
+        for misfit in archive.foreign_content()
     ]
     is_own = own_key is not None and signed_with == key_id(own_key)
     if public_key is None and not is_own and not findings:
         detail = f"nothing was changed since it was signed with key {signed_with}, whose owner is unknown"
-        findings.append(Finding(Problem.UNKNOWN_SIGNER, SEAL_FILE, detail))
-    order = list(Problem)
-    ranked = sorted(findings, key=lambda finding: order.index(finding.problem))
-    return Verdict(tuple(ranked), signed_with, len(document["frames"]), len(set(archive.names)))
+        findings.append(Finding(ProblemKind.UNKNOWN_SIGNER, SIGNATURE_FILE, detail))
+    order = list(ProblemKind)
+    ranked = sorted(findings, key=lambda finding: order.index(finding.kind))
+    return VerificationResult(tuple(ranked), signed_with, len(document["frames"]), len(set(archive.names)))
 
 
-def _check_seal(
-    archive: ArchiveReader, digest: str, is_signed: SignatureCheck, public_key: bytes | None
+def _check_signature(
+    archive: ArchiveReader, digest: str, verify_signature: SignatureCheck, public_key: bytes | None
 ) -> tuple[str | None, list[Finding]]:
-    if SEAL_FILE not in archive.names:
-        return None, [Finding(Problem.NO_SIGNATURE, SEAL_FILE, "the archive has no signature")]
+    if SIGNATURE_FILE not in archive.names:
+        return None, [Finding(ProblemKind.NO_SIGNATURE, SIGNATURE_FILE, "the archive has no signature")]
     try:
-        seal = Seal.parse(b"".join(_limited(archive.stream(SEAL_FILE), _LARGEST_SEAL)))
+        seal = ManifestSignature.parse(
+            b"".join(_limited(archive.stream(SIGNATURE_FILE), MAX_SIGNATURE_FILE_BYTES))
+        )
     except (ValueError, ObjectNotFoundError) as error:
-        return None, [Finding(Problem.NO_SIGNATURE, SEAL_FILE, f"it is not a valid signature file ({error})")]
+        return None, [
+            Finding(ProblemKind.NO_SIGNATURE, SIGNATURE_FILE, f"it is not a valid signature file ({error})")
+        ]
     problems: list[Finding] = []
     if public_key is not None and seal.public_key != public_key:
-        problems.append(Finding(Problem.WRONG_KEY, SEAL_FILE, f"it is signed with key {seal.key_id}"))
-    if not is_signed(seal.public_key, seal.message, seal.signature):
+        problems.append(
+            Finding(ProblemKind.WRONG_KEY, SIGNATURE_FILE, f"it is signed with key {seal.key_id}")
+        )
+    if not verify_signature(seal.public_key, seal.message, seal.signature):
         detail = "its signature does not match the data that it claims to sign"
-        problems.append(Finding(Problem.BAD_SIGNATURE, SEAL_FILE, detail))
+        problems.append(Finding(ProblemKind.BAD_SIGNATURE, SIGNATURE_FILE, detail))
     if seal.manifest_sha256 != digest:
-        problems.append(Finding(Problem.MANIFEST_CHANGED, MANIFEST_FILE, "it is not the one that was signed"))
+        problems.append(
+            Finding(ProblemKind.MANIFEST_CHANGED, MANIFEST_FILE, "it is not the one that was signed")
+        )
     return seal.key_id, problems
 
 
-def _limited(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
-    for chunk in pieces:
-        most -= len(chunk)
-        if most < 0:
+def _limited(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    for chunk in chunks:
+        max_bytes -= len(chunk)
+        if max_bytes < 0:
             raise ValueError("too long")
         yield chunk
 
 
-Place = tuple[int, int]
+FrameKey = tuple[int, int]
 """Key of a frame: source id and frame index."""
 
 
@@ -178,19 +187,25 @@ def _check_chain(document: Mapping[str, Any]) -> list[Finding]:
         for index in range(start, min(stop, start + len(entries) + 1))
     ]
     problems = [
-        Finding(Problem.FRAME_MISSING, MANIFEST_FILE, f"the entry of {_name(key)} is missing")
+        Finding(ProblemKind.FRAME_MISSING, MANIFEST_FILE, f"the entry of {_frame_label(key)} is missing")
         for key in sorted(set(expected_order) - set(keys))
     ]
-    expected, seen = set(expected_order), set[Place]()
+    expected, seen = set(expected_order), set[FrameKey]()
     for key in keys:
         if key not in expected or key in seen:
             problems.append(
-                Finding(Problem.FRAME_ADDED, MANIFEST_FILE, f"there is an extra entry for {_name(key)}")
+                Finding(
+                    ProblemKind.FRAME_ADDED, MANIFEST_FILE, f"there is an extra entry for {_frame_label(key)}"
+                )
             )
         seen.add(key)
     known_keys = [key for key in keys if key in expected]
     problems += [
-        Finding(Problem.FRAMES_REORDERED, MANIFEST_FILE, f"{_name(after)} comes after {_name(before)}")
+        Finding(
+            ProblemKind.FRAMES_REORDERED,
+            MANIFEST_FILE,
+            f"{_frame_label(after)} comes after {_frame_label(before)}",
+        )
         for before, after in pairwise(known_keys)
         if after < before
     ]
@@ -198,12 +213,14 @@ def _check_chain(document: Mapping[str, Any]) -> list[Finding]:
 
 
 def _broken_links(
-    document: Mapping[str, Any], wanted: Sequence[Place], entries: Mapping[Place, dict[str, Any]]
+    document: Mapping[str, Any],
+    expected: Sequence[FrameKey],
+    entries_by_key: Mapping[FrameKey, dict[str, Any]],
 ) -> list[Finding]:
     problems: list[Finding] = []
-    link: bytes | None = FIRST_LINK
-    for key in wanted:
-        entry = entries.get(key)
+    link: bytes | None = CHAIN_START
+    for key in expected:
+        entry = entries_by_key.get(key)
         if entry is None:
             link = None
             continue
@@ -214,39 +231,41 @@ def _broken_links(
             intact, link = False, None
         if not intact:
             problems.append(
-                Finding(Problem.FRAME_CHANGED, MANIFEST_FILE, f"the entry of {_name(key)} was changed")
+                Finding(
+                    ProblemKind.FRAME_CHANGED, MANIFEST_FILE, f"the entry of {_frame_label(key)} was changed"
+                )
             )
     if link is not None and link.hex() != document["chain"]["head"]:
         problems.append(
-            Finding(Problem.MANIFEST_CHANGED, MANIFEST_FILE, "its frame chain does not end in its head")
+            Finding(ProblemKind.MANIFEST_CHANGED, MANIFEST_FILE, "its frame chain does not end in its head")
         )
     return problems
 
 
-def _check_files(archive: ArchiveReader, document: Mapping[str, Any], films: FilmReader) -> list[Finding]:
+def _check_files(archive: ArchiveReader, document: Mapping[str, Any], demuxer: VideoDemuxer) -> list[Finding]:
     listed: dict[str, str] = {file["file"]: file["sha256"] for file in document["files"]}
     images = {entry["file"]: entry for entry in document["frames"] if entry["file"] not in listed}
     by_digest = {entry["sha256"]: entry for entry in images.values()}
-    known = {MANIFEST_FILE, SEAL_FILE, *listed, *images}
+    known = {MANIFEST_FILE, SIGNATURE_FILE, *listed, *images}
     problems: list[Finding] = []
     seen: set[str] = set()
     for name in archive.names:
         if name in seen or name not in known:
             detail = "it occurs twice" if name in seen else "the manifest does not list it"
-            problems.append(Finding(Problem.FRAME_ADDED, name, detail))
+            problems.append(Finding(ProblemKind.FRAME_ADDED, name, detail))
             continue
         seen.add(name)
         if name in images:
-            problems += _check_picture(archive, images[name], by_digest)
+            problems += _check_image(archive, images[name], by_digest)
         elif name in listed and _digest(archive, name) != listed[name]:
-            problems += _changed_film(archive, name, document, films)
-    for name in sorted(known - seen - {MANIFEST_FILE, SEAL_FILE}):
-        problem = Problem.FRAME_MISSING if name in images else Problem.FILE_CHANGED
+            problems += _video_changes(archive, name, document, demuxer)
+    for name in sorted(known - seen - {MANIFEST_FILE, SIGNATURE_FILE}):
+        problem = ProblemKind.FRAME_MISSING if name in images else ProblemKind.FILE_CHANGED
         problems.append(Finding(problem, name, "it is missing"))
     return problems
 
 
-def _check_picture(
+def _check_image(
     archive: ArchiveReader, entry: Mapping[str, Any], by_digest: Mapping[str, Mapping[str, Any]]
 ) -> list[Finding]:
     name, digest = entry["file"], _digest(archive, entry["file"])
@@ -255,41 +274,41 @@ def _check_picture(
     other = by_digest.get(digest or "")
     if other is not None:
         detail = f"it has the content of {other['file']}"
-        return [Finding(Problem.FRAMES_REORDERED, name, detail)]
-    return [Finding(Problem.FRAME_CHANGED, name, "its content was changed")]
+        return [Finding(ProblemKind.FRAMES_REORDERED, name, detail)]
+    return [Finding(ProblemKind.FRAME_CHANGED, name, "its content was changed")]
 
 
-def _changed_film(
-    archive: ArchiveReader, name: str, document: Mapping[str, Any], films: FilmReader
+def _video_changes(
+    archive: ArchiveReader, name: str, document: Mapping[str, Any], demuxer: VideoDemuxer
 ) -> list[Finding]:
     """Find the changes in a changed file; names the frames if the file is a video that can be parsed."""
-    file_problem = Finding(Problem.FILE_CHANGED, name, "its content was changed")
+    file_problem = Finding(ProblemKind.FILE_CHANGED, name, "its content was changed")
     entries = [entry for entry in document["frames"] if entry["file"] == name]
     try:
-        digests = films.samples(archive.stream(name)) if entries else None
+        digests = demuxer.sample_digests(archive.stream(name)) if entries else None
     except ObjectNotFoundError:
         digests = None
     if digests is None:
         return [file_problem]
     problems = [file_problem]
-    labels = {entry["sha256"]: _name((entry["source"], entry["index"])) for entry in entries}
+    labels = {entry["sha256"]: _frame_label((entry["source"], entry["index"])) for entry in entries}
     for entry, digest in zip(entries, digests, strict=False):
         if digest == entry["sha256"]:
             continue
-        label = _name((entry["source"], entry["index"]))
+        label = _frame_label((entry["source"], entry["index"]))
         if digest in labels:
             problems.append(
-                Finding(Problem.FRAMES_REORDERED, name, f"{labels[digest]} is in the position of {label}")
+                Finding(ProblemKind.FRAMES_REORDERED, name, f"{labels[digest]} is in the position of {label}")
             )
         else:
-            problems.append(Finding(Problem.FRAME_CHANGED, name, f"{label} was changed"))
+            problems.append(Finding(ProblemKind.FRAME_CHANGED, name, f"{label} was changed"))
     if len(digests) < len(entries):
         problems.append(
-            Finding(Problem.FRAME_MISSING, name, f"{len(entries) - len(digests)} frames are missing")
+            Finding(ProblemKind.FRAME_MISSING, name, f"{len(entries) - len(digests)} frames are missing")
         )
     elif len(digests) > len(entries):
         problems.append(
-            Finding(Problem.FRAME_ADDED, name, f"it has {len(digests) - len(entries)} extra frames")
+            Finding(ProblemKind.FRAME_ADDED, name, f"it has {len(digests) - len(entries)} extra frames")
         )
     return problems
 
@@ -305,6 +324,6 @@ def _digest(archive: ArchiveReader, name: str) -> str | None:
     return digest.hexdigest()
 
 
-def _name(place: Place) -> str:
-    source, index = place
+def _frame_label(frame: FrameKey) -> str:
+    source, index = frame
     return f"frame {index} of source {source}"

@@ -1,7 +1,7 @@
 """Writer of redacted frames as videos.
 
-Frames are encoded in groups of ``GROUP_FRAMES``, counted from the first frame of a video. Each group has its
-own encoder, independent of the others, so groups may be encoded on any machine and in any order, and the
+Frames are encoded in groups of ``FRAMES_PER_GROUP``, counted from the first frame of a video. Each group has
+its own encoder, independent of the others, so groups may be encoded on any machine and in any order, and the
 video is identical to the byte. The only condition is that a slice begins at the start of a group.
 """
 
@@ -16,114 +16,116 @@ from fractions import Fraction
 from typing import TypeVar
 
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.options import GROUP_FRAMES, Appearance, Audio
+from framecloak.domain.anonymization.model.options import FRAMES_PER_GROUP, Appearance, Audio
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.residuals.guard import Prover
-from framecloak.domain.anonymization.results.archive_writer import Record
+from framecloak.domain.anonymization.residuals.guard import ResidualGuard
+from framecloak.domain.anonymization.results.archive_writer import ResultWriter
 from framecloak.domain.errors import InvalidFormatError
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import FrameSource, Sound, SourceInfo
-from framecloak.domain.ports.video import FilmFormat, FilmStudio, FilmWriter, Group
+from framecloak.domain.ports.video import FrameGroup, VideoEncoder, VideoFormat, VideoWriter
 
-MOST_WAITING = 16
+MAX_QUEUED_FRAMES = 16
 """Maximum number of frames queued for the encoder as raw planes."""
 
-_RATES = Fraction(1), Fraction(1000)
-_USUAL_RATE = Fraction(25)
+_RATE_LIMITS = Fraction(1), Fraction(1000)
+_DEFAULT_RATE = Fraction(25)
 
-Piece = TypeVar("Piece")
-Shots = tuple[tuple[RedactedFrame, ...], Group]
+Item = TypeVar("Item")
+EncodedFrames = tuple[tuple[RedactedFrame, ...], FrameGroup]
 
 
-def film_format(info: SourceInfo, appearance: Appearance) -> FilmFormat:
+def video_format(info: SourceInfo, appearance: Appearance) -> VideoFormat:
     """Return the video format for a source."""
-    lowest, highest = _RATES
+    lowest, highest = _RATE_LIMITS
     # NTSC rates such as 30000/1001 stay exact.
-    rate = Fraction(info.frame_rate).limit_denominator(1001) or _USUAL_RATE
-    return FilmFormat(info.width, info.height, min(max(rate, lowest), highest), appearance.quality)
+    rate = Fraction(info.frame_rate).limit_denominator(1001) or _DEFAULT_RATE
+    return VideoFormat(info.width, info.height, min(max(rate, lowest), highest), appearance.quality)
 
 
-def require_filmable(sources: Sequence[FrameSource], appearance: Appearance, studio: FilmStudio) -> None:
+def require_video_possible(
+    sources: Sequence[FrameSource], appearance: Appearance, studio: VideoEncoder
+) -> None:
     """Reject a request whose video output is impossible, before any work is done for it.
 
     Raises:
         InvalidFormatError: A source is a still image, is too large, or has sound that cannot be copied.
     """
-    if not appearance.output_format.is_film:
+    if not appearance.output_format.is_video:
         return
     for source in sources:
         if not source.info.continuous:
             raise InvalidFormatError(
                 f"{source.info.name} is a still image and cannot become a video", "choose jpg, png or webp"
             )
-        studio.require_possible(film_format(source.info, appearance), film_sound(source, appearance))
+        studio.require_supported(video_format(source.info, appearance), video_sound(source, appearance))
 
 
-def film_sound(source: FrameSource, appearance: Appearance) -> Sound | None:
+def video_sound(source: FrameSource, appearance: Appearance) -> Sound | None:
     """Return the sound to copy into the videos of a source; None for silent videos."""
     return source.sound if appearance.audio is Audio.KEEP else None
 
 
-def grouped(
+def encoded_groups(
     frames: Generator[RedactedFrame, None, Continuation],
     segment: Segment,
-    film: FilmFormat,
-    studio: FilmStudio,
-    prover: Prover | None = None,
-) -> Generator[Shots, None, Continuation]:
+    video_format: VideoFormat,
+    studio: VideoEncoder,
+    guard: ResidualGuard | None = None,
+) -> Generator[EncodedFrames, None, Continuation]:
     """Encode frames in groups.
 
     Args:
         frames: Redacted frames whose data are raw planes; the first one starts a group of the video.
         segment: Range of these frames in their source.
-        film: Video format.
+        video_format: Video format.
         studio: Encoder of the groups.
-        prover: Residual check of the encoded frames; None to skip it.
+        guard: Residual check of the encoded frames; None to skip it.
 
     Yields:
         The frames of a group, without their data, and the encoded group.
     """
-    with closing(_Groups(film, studio, prover)) as groups:
+    with closing(_GroupEncoding(video_format, studio, guard)) as groups:
         while True:
             try:
                 frame = next(frames)
             except StopIteration as end:
                 continuation: Continuation = end.value
-                yield from groups.done(0)
+                yield from groups.finished(0)
                 return continuation
             groups.add(frame, last=frame.index + 1 == segment.end_frame)
-            yield from groups.done(1)
+            yield from groups.finished(1)
 
 
-class _Groups:
+class _GroupEncoding:
     """Encoder of successive groups on a background thread, so that the pipeline is not blocked.
 
     A second thread runs the residual check of encoded groups.
     """
 
-    def __init__(self, film: FilmFormat, studio: FilmStudio, prover: Prover | None) -> None:
-        self._film, self._studio, self._prover = film, studio, prover
-        self._encoder = studio.group(film)
+    def __init__(self, video_format: VideoFormat, studio: VideoEncoder, guard: ResidualGuard | None) -> None:
+        self._film, self._studio, self._prover = video_format, studio, guard
+        self._encoder = studio.group_encoder(video_format)
         self._frames: list[RedactedFrame] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="film")
         self._checking = ThreadPoolExecutor(1, thread_name_prefix="film-check")
         self._adding: deque[Future[None]] = deque()
-        self._finishing: deque[Future[Shots]] = deque()
+        self._finishing: deque[Future[EncodedFrames]] = deque()
 
     def add(self, frame: RedactedFrame, *, last: bool) -> None:
         """Append a frame; block while too many frames are queued for the encoder."""
         self._adding.append(self._thread.submit(self._encoder.add, frame.data))
         self._frames.append(replace(frame, data=b""))
-        while len(self._adding) > MOST_WAITING:
+        while len(self._adding) > MAX_QUEUED_FRAMES:
             self._adding.popleft().result()
-        if last or len(self._frames) == GROUP_FRAMES:
+        if last or len(self._frames) == FRAMES_PER_GROUP:
             encoded = self._thread.submit(self._encoder.finish)
             self._finishing.append(self._checking.submit(self._checked, tuple(self._frames), encoded))
-            self._encoder, self._frames = self._studio.group(self._film), []
+            self._encoder, self._frames = self._studio.group_encoder(self._film), []
 
-    def done(self, allowed: int) -> Iterator[Shots]:
-        """Yield finished groups in order; block until at most ``allowed`` groups are unfinished."""
-        while self._finishing and (len(self._finishing) > allowed or self._finishing[0].done()):
+    def finished(self, max_unfinished: int) -> Iterator[EncodedFrames]:
+        """Yield finished groups in order; block until at most ``max_unfinished`` groups are unfinished."""
+        while self._finishing and (len(self._finishing) > max_unfinished or self._finishing[0].done()):
             yield self._finishing.popleft().result()
 
     def close(self) -> None:
@@ -131,43 +133,50 @@ class _Groups:
         self._thread.shutdown(cancel_futures=True)
         self._checking.shutdown(cancel_futures=True)
 
-    def _checked(self, frames: tuple[RedactedFrame, ...], encoded: Future[Group]) -> Shots:
+    def _checked(self, frames: tuple[RedactedFrame, ...], encoded: Future[FrameGroup]) -> EncodedFrames:
         group = encoded.result()
         return (
-            self._prover.group(frames, group, self._film, self._studio) if self._prover else (frames, group)
+            self._prover.check_group(frames, group, self._film, self._studio)
+            if self._prover
+            else (frames, group)
         )
 
 
-class Reel:
+class VideoEntry:
     """Video that is being written into an archive.
 
     Args:
-        record: Writer of the archive.
-        source: Id of the source of the frames.
+        result: Writer of the archive.
+        source_id: Id of the source of the frames.
         name: Name of the video's entry in the archive.
         writer: Muxer of the video file.
         on_frame: Called after each frame.
     """
 
     def __init__(
-        self, record: Record, source: int, name: str, writer: FilmWriter, on_frame: Callable[[], None]
+        self,
+        result: ResultWriter,
+        source_id: int,
+        name: str,
+        writer: VideoWriter,
+        on_frame: Callable[[], None],
     ) -> None:
-        self._record = record
-        self._source = source
+        self._record = result
+        self._source = source_id
         self._name = name
         self._writer = writer
         self._on_frame = on_frame
 
-    def add(self, shots: Shots) -> None:
+    def add(self, encoded: EncodedFrames) -> None:
         """Append a group of frames.
 
         Raises:
             DomainError: The group cannot be written.
         """
-        frames, group = shots
+        frames, group = encoded
         self._writer.add(group)
         for frame, sample in zip(frames, group.samples, strict=True):
-            self._record.shot(self._source, self._name, frame, sample)
+            self._record.add_video_frame(self._source, self._name, frame, sample)
             self._on_frame()
 
     def finish(self) -> None:
@@ -176,18 +185,18 @@ class Reel:
         Raises:
             DomainError: The video cannot be written.
         """
-        self._record.file(self._name, self._writer.finish())
+        self._record.add_file(self._name, self._writer.finish())
 
     def close(self) -> None:
         """Delete temporary files; safe to call after `finish`."""
         self._writer.discard()
 
 
-def consume(pieces: Generator[Piece, None, Continuation], take: Callable[[Piece], None]) -> Continuation:
+def consume(items: Generator[Item, None, Continuation], take: Callable[[Item], None]) -> Continuation:
     """Pass every item of a generator to ``take`` and return the generator's return value."""
     while True:
         try:
-            item = next(pieces)
+            item = next(items)
         except StopIteration as end:
             continuation: Continuation = end.value
             return continuation

@@ -1,1 +1,1 @@
-"""review."""
+"""Review and edits of results."""

@@ -10,7 +10,7 @@ from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.errors import InvalidManifestError
 from framecloak.domain.imaging.boxes import Corners
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class DrawnBox:
     """
 
     xyxy: Corners
-    kind: Kind | None = Kind.FACE
+    kind: TargetKind | None = TargetKind.FACE
     track: int | None = None
 
 
@@ -43,7 +43,7 @@ class FrameEdit:
     blanked: bool | None = None
 
 
-def edited(table: BoxTable, edits: Iterable[FrameEdit]) -> BoxTable:
+def apply_edits(table: BoxTable, edits: Iterable[FrameEdit]) -> BoxTable:
     """Return a copy of a table with the boxes of some frames replaced.
 
     An unchanged box keeps its origin. A new box on an existing track gets the origin "edited", any other new
@@ -72,12 +72,12 @@ def edited(table: BoxTable, edits: Iterable[FrameEdit]) -> BoxTable:
     builder = BoxTableBuilder()
     for index, before in entries(table):
         frame_edit = edit_by_frame.get(index)
-        builder.add(index, before if frame_edit is None else _after(before, frame_edit, tracks))
+        builder.add(index, before if frame_edit is None else _edited_boxes(before, frame_edit, tracks))
     return builder.finish()
 
 
-def _after(
-    before: tuple[RedactedBox, ...] | None, edit: FrameEdit, tracks: set[tuple[int | None, Kind | None]]
+def _edited_boxes(
+    before: tuple[RedactedBox, ...] | None, edit: FrameEdit, tracks: set[tuple[int | None, TargetKind | None]]
 ) -> tuple[RedactedBox, ...] | None:
     is_blanked = before is None if edit.blanked is None else edit.blanked
     if is_blanked:
@@ -88,10 +88,12 @@ def _after(
             )
         return None
     known = {(box.xyxy, box.kind, box.track): box for box in before or ()}
-    return tuple(known.get((box.xyxy, box.kind, box.track)) or _drawn(box, tracks) for box in edit.boxes)
+    return tuple(
+        known.get((box.xyxy, box.kind, box.track)) or _redacted_box(box, tracks) for box in edit.boxes
+    )
 
 
-def _drawn(box: DrawnBox, tracks: set[tuple[int | None, Kind | None]]) -> RedactedBox:
+def _redacted_box(box: DrawnBox, tracks: set[tuple[int | None, TargetKind | None]]) -> RedactedBox:
     drawn = RedactedBox(box.xyxy, box.track, None, Origin.MANUAL, box.kind)
     if box.kind is None:
         return replace(drawn, track=None)

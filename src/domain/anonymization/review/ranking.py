@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 
 RESIDUAL_RISK, FILLED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.8
 """Risk of a box by its origin. Where the first detection missed a residual face, it may have missed others
@@ -82,23 +82,23 @@ class Ranking:
         """Return one page of the ranking."""
         return [self._frame(row) for row in self.order[offset : offset + limit].tolist()]
 
-    def following(self, start: int, limit: int) -> Sequence[FrameRisk]:
+    def frames_from(self, start: int, limit: int) -> Sequence[FrameRisk]:
         """Return up to ``limit`` frames in presentation order, starting at frame index ``start``."""
         first = int(np.searchsorted(self.table.frames, start))
         return [self._frame(row) for row in range(first, min(first + limit, len(self.table.frames)))]
 
-    def _frame(self, place: int) -> FrameRisk:
-        index, risk = int(self.table.frames[place]), round(float(self.risks[place]), 4)
+    def _frame(self, row: int) -> FrameRisk:
+        index, risk = int(self.table.frames[row]), round(float(self.risks[row]), 4)
         boxes = self.table.boxes(index)
         if boxes is None:
             return FrameRisk(index, risk, Reason.BLANKED, None, ())
-        origins = {_as_counted(box) for box in boxes}
+        origins = {_effective_origin(box) for box in boxes}
         scores = [box.score for box in boxes if box.score is not None]
-        reason = next((reason for origin, reason in _REASONS if origin in origins), None)
+        reason = next((reason for origin, reason in _REASON_BY_ORIGIN if origin in origins), None)
         return FrameRisk(index, risk, reason, min(scores, default=None), boxes)
 
 
-_REASONS = (
+_REASON_BY_ORIGIN = (
     (Origin.RESIDUAL, Reason.RESIDUAL),
     (Origin.FILLED, Reason.FILLED),
     (Origin.EXTENDED, Reason.EXTENDED),
@@ -107,9 +107,9 @@ _REASONS = (
 )
 
 
-def _as_counted(box: RedactedBox) -> Origin:
+def _effective_origin(box: RedactedBox) -> Origin:
     """Return the origin of a box; text and plates between two detections count as detected."""
-    at_intervals = box.kind in {Kind.TEXT, Kind.PLATE} and box.origin is Origin.FILLED
+    at_intervals = box.kind in {TargetKind.TEXT, TargetKind.PLATE} and box.origin is Origin.FILLED
     return Origin.DETECTED if at_intervals else box.origin
 
 
@@ -118,7 +118,7 @@ def _box_risks(table: BoxTable) -> NDArray[np.float64]:
     origins = table.origins()
     risks = np.zeros(len(table))
     # Text and plates are detected at intervals, so a frame without a detection is no sign of risk.
-    at_intervals = table.of_kind(Kind.TEXT) | table.of_kind(Kind.PLATE)
+    at_intervals = table.of_kind(TargetKind.TEXT) | table.of_kind(TargetKind.PLATE)
     filled = origins[Origin.FILLED] & ~at_intervals
     detected = origins[Origin.DETECTED] | origins[Origin.LINKED] | (origins[Origin.FILLED] & at_intervals)
     risks[detected] = 1.0 - np.nan_to_num(table.scores[detected], nan=0.0)

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.box_table import MOST_BOXES, BoxTable, BoxTableBuilder, entries
+from framecloak.domain.anonymization.model.box_table import MAX_BOXES, BoxTable, BoxTableBuilder, entries
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
@@ -21,11 +21,11 @@ from framecloak.domain.imaging.boxes import Corners
 from framecloak.domain.model.segments import Region, Segment
 
 
-def covered(
+def cover_regions(
     table: BoxTable,
     regions: Iterable[Region],
     size: tuple[int, int],
-    among: NDArray[np.bool_] | None = None,
+    frame_mask: NDArray[np.bool_] | None = None,
 ) -> BoxTable:
     """Return a table with a box for every region in every frame where it is missing, except in black frames.
 
@@ -33,22 +33,22 @@ def covered(
         table: boxes to redact, within the frame.
         regions: areas to redact whatever their content.
         size: width and height of the frame in pixels.
-        among: (f,) bool, frames of the table to complete; None for all.
+        frame_mask: (f,) bool, frames of the table to complete; None for all.
 
     Raises:
         InvalidManifestError: a region lies outside the frame.
         TooManyBoxesError: there are more boxes than one table can hold.
     """
     missing: dict[int, list[RedactedBox]] = {}
-    visible = ~table.blanked if among is None else among & ~table.blanked
+    visible = ~table.blanked if frame_mask is None else frame_mask & ~table.blanked
     count = len(table)
     for region in dict.fromkeys(regions):
-        box = _within(region, size)
-        uncovered = table.frames[visible & _applies(table, region) & ~_is_covered(table, box)].tolist()
+        box = _clipped(region, size)
+        uncovered = table.frames[visible & _applies_to(table, region) & ~_is_covered(table, box)].tolist()
         count += len(uncovered)
-        if count > MOST_BOXES:
+        if count > MAX_BOXES:
             raise TooManyBoxesError(
-                f"there are more than {MOST_BOXES} boxes, including those of the regions",
+                f"there are more than {MAX_BOXES} boxes, including those of the regions",
                 "render fewer frames at once",
             )
         for frame in uncovered:
@@ -61,7 +61,9 @@ def covered(
     return builder.finish()
 
 
-def still_covered(table: BoxTable, regions: Iterable[Region], size: tuple[int, int]) -> tuple[Region, ...]:
+def remaining_regions(
+    table: BoxTable, regions: Iterable[Region], size: tuple[int, int]
+) -> tuple[Region, ...]:
     """Return the regions, limited to the frames in which they are still covered.
 
     Args:
@@ -75,13 +77,13 @@ def still_covered(table: BoxTable, regions: Iterable[Region], size: tuple[int, i
     return tuple(
         part
         for region in regions
-        for part in _parts(table, region, _is_covered(table, _within(region, size)))
+        for part in _covered_parts(table, region, _is_covered(table, _clipped(region, size)))
     )
 
 
-def _parts(table: BoxTable, region: Region, is_covered: NDArray[np.bool_]) -> Iterator[Region]:
+def _covered_parts(table: BoxTable, region: Region, is_covered: NDArray[np.bool_]) -> Iterator[Region]:
     """Yield a region for every run of its frames that are covered, or black."""
-    applies = _applies(table, region)
+    applies = _applies_to(table, region)
     uncovered = table.frames[applies & ~table.blanked & ~is_covered].tolist()
     if not uncovered:
         yield region
@@ -94,7 +96,7 @@ def _parts(table: BoxTable, region: Region, is_covered: NDArray[np.bool_]) -> It
             yield Region(region.x, region.y, region.width, region.height, segment)
 
 
-def _applies(table: BoxTable, region: Region) -> NDArray[np.bool_]:
+def _applies_to(table: BoxTable, region: Region) -> NDArray[np.bool_]:
     """Return a mask, (f,) bool, of the frames of a table that a region applies to."""
     if region.segment is None:
         return np.ones(len(table.frames), np.bool_)
@@ -115,7 +117,7 @@ def _is_covered(table: BoxTable, box: Corners) -> NDArray[np.bool_]:
     return mask
 
 
-def _within(region: Region, size: tuple[int, int]) -> Corners:
+def _clipped(region: Region, size: tuple[int, int]) -> Corners:
     """Return the corners of a region, clipped to the frame."""
     width, height = size
     x2, y2 = min(region.x + region.width, width), min(region.y + region.height, height)

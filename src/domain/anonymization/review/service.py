@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Snapshot
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, WorkSpec
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
-from framecloak.domain.anonymization.results.edited_manifest import read_edited
-from framecloak.domain.anonymization.results.entry_names import film_names, frame_names
+from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
+from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Ranking
 from framecloak.domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
@@ -22,17 +22,17 @@ from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.database import Database, Page
 from framecloak.domain.ports.object_store import ObjectStore
-from framecloak.domain.ports.pixels import Shrinker
-from framecloak.domain.ports.video import FilmViewer
+from framecloak.domain.ports.pixels import PreviewMaker
+from framecloak.domain.ports.video import VideoFrameExtractor
 
-MOST_AT_ONCE = 2
+MAX_CONCURRENT_TASKS = 2
 """Maximum number of concurrent tasks: video decoding, image scaling and manifest ranking."""
 
-_RANKINGS_KEPT = 4
+_MAX_CACHED_RANKINGS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ResultEntry:
     """A file or a video frame in a result.
 
     Attributes:
@@ -57,26 +57,26 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
+class FrameExcerpt:
     """Consecutive frames of a result.
 
     Attributes:
-        stretches: ranges of all frames in the result, disjoint and ascending.
+        ranges: ranges of all frames in the result, disjoint and ascending.
         frames: requested frames.
     """
 
-    stretches: tuple[Segment, ...]
+    ranges: tuple[Segment, ...]
     frames: Sequence[FrameRisk]
 
 
-class Reviewing:
+class ReviewService:
     """Use case that shows results to the users who may download them.
 
     Args:
         database: database of requests.
         store: object store of results.
         archives: reads single files of results.
-        film_frame: decodes single frames of output videos.
+        decode_frame: decodes single frames of output videos.
         shrink: scales images down.
         scratch: folder for temporary files.
     """
@@ -86,22 +86,22 @@ class Reviewing:
         database: Database,
         store: ObjectStore,
         archives: StoredArchives,
-        film_frame: FilmViewer,
-        shrink: Shrinker,
+        decode_frame: VideoFrameExtractor,
+        shrink: PreviewMaker,
         scratch: Path,
     ) -> None:
         self._database = database
         self._store = store
         self._archives = archives
-        self._film_frame = film_frame
+        self._decode_frame = decode_frame
         self._shrink = shrink
         self._scratch = scratch
-        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_TASKS)
         self._rankings: OrderedDict[str, Ranking] = OrderedDict()
 
     async def frame(
         self, principal: Principal, request_id: UUID, index: int, width: int | None = None
-    ) -> Piece:
+    ) -> ResultEntry:
         """Locate a frame of a result.
 
         Args:
@@ -118,49 +118,49 @@ class Reviewing:
             NotReadyError: the request has no result.
             FrameNotFoundError: the frame is not in the result.
         """
-        request, snapshot = await self._found(principal, request_id)
-        key, suffix = request.require_result(), request.order.appearance.output_format
+        request, snapshot = await self._load(principal, request_id)
+        key, suffix = request.require_result(), request.spec.appearance.output_format
         segment = next(
-            (segment for segment in snapshot.stretches if segment.start_frame <= index < segment.end_frame),
+            (segment for segment in snapshot.ranges if segment.start_frame <= index < segment.end_frame),
             None,
         )
         if segment is None:
             raise FrameNotFoundError(
                 f"the result has no frame {index}", "use a frame of the segments that were requested"
             )
-        if suffix.is_film:
-            video_file = film_names(snapshot.segments)(segment)
-            return Piece(key, video_file, index - segment.start_frame, "jpg", width)
-        file = f"{frame_names(snapshot.segments)(index)}.{suffix}"
-        return Piece(key, file, None, suffix if width is None else "jpg", width)
+        if suffix.is_video:
+            video_file = video_entry_names(snapshot.segments)(segment)
+            return ResultEntry(key, video_file, index - segment.start_frame, "jpg", width)
+        file = f"{frame_entry_stems(snapshot.segments)(index)}.{suffix}"
+        return ResultEntry(key, file, None, suffix if width is None else "jpg", width)
 
-    async def manifest(self, principal: Principal, request_id: UUID) -> Piece:
+    async def manifest(self, principal: Principal, request_id: UUID) -> ResultEntry:
         """Locate the manifest of a result.
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
             NotReadyError: the request has no result.
         """
-        request, _ = await self._found(principal, request_id)
-        return Piece(request.require_result(), MANIFEST_FILE, None, "json")
+        request, _ = await self._load(principal, request_id)
+        return ResultEntry(request.require_result(), MANIFEST_FILE, None, "json")
 
-    async def report(self, principal: Principal, request_id: UUID) -> Piece:
+    async def report(self, principal: Principal, request_id: UUID) -> ResultEntry:
         """Locate the report of a result.
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
             NotReadyError: the request has no result.
         """
-        request, _ = await self._found(principal, request_id)
-        return Piece(request.require_result(), REPORT_FILE, None, "html")
+        request, _ = await self._load(principal, request_id)
+        return ResultEntry(request.require_result(), REPORT_FILE, None, "html")
 
-    async def read(self, principal: Principal, request_id: UUID, piece: Piece) -> bytes:
+    async def read(self, principal: Principal, request_id: UUID, entry: ResultEntry) -> bytes:
         """Return the bytes of an entry, and add the access to the audit log.
 
         Args:
             principal: caller.
             request_id: request whose result is shown.
-            piece: entry located before.
+            entry: entry located before.
 
         Raises:
             NotReadyError: the result was deleted meanwhile, or is damaged.
@@ -168,12 +168,12 @@ class Reviewing:
             StorageFullError: the disk is too full to fetch a video.
         """
         try:
-            data = await self._read(piece)
+            data = await self._read(entry)
         except ObjectNotFoundError as error:
-            raise _gone() from error
-        details: dict[str, object] = {"file": piece.file}
-        if piece.position is not None:
-            details["position"] = piece.position
+            raise _result_missing() from error
+        details: dict[str, object] = {"file": entry.file}
+        if entry.position is not None:
+            details["position"] = entry.position
         async with self._database.unit_of_work() as work:
             await work.audit.add(principal, "result.view", f"request:{request_id}", details)
             await work.commit()
@@ -189,12 +189,14 @@ class Reviewing:
             NotReadyError: the request has no result, or the result is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
-        request, _ = await self._found(principal, request_id)
+        request, _ = await self._load(principal, request_id)
         ranking = await self._ranking(request.require_result())
         items: Sequence[FrameRisk] = ranking.page(limit, offset)
         return Page(items, len(ranking.order))
 
-    async def following(self, principal: Principal, request_id: UUID, start: int, limit: int) -> Excerpt:
+    async def frames_from(
+        self, principal: Principal, request_id: UUID, start: int, limit: int
+    ) -> FrameExcerpt:
         """Return consecutive frames of a result in presentation order.
 
         Args:
@@ -208,25 +210,25 @@ class Reviewing:
             NotReadyError: the request has no result, or the result is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
-        request, snapshot = await self._found(principal, request_id)
+        request, snapshot = await self._load(principal, request_id)
         ranking = await self._ranking(request.require_result())
-        return Excerpt(snapshot.stretches, ranking.following(start, limit))
+        return FrameExcerpt(snapshot.ranges, ranking.frames_from(start, limit))
 
-    async def _found(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, Snapshot]:
+    async def _load(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, WorkSpec]:
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
             return request, await work.requests.snapshot(request_id)
 
-    async def _read(self, piece: Piece) -> bytes:
-        if piece.position is None:
-            data = await self._archives.read(piece.key, piece.file)
+    async def _read(self, entry: ResultEntry) -> bytes:
+        if entry.position is None:
+            data = await self._archives.read(entry.key, entry.file)
         else:
-            async with self._places, self._store.kept(piece.key, self._scratch) as path:
-                data = await asyncio.to_thread(self._film_frame, path, piece.file, piece.position)
-        if piece.width is None:
+            async with self._slots, self._store.cached_file(entry.key, self._scratch) as path:
+                data = await asyncio.to_thread(self._decode_frame, path, entry.file, entry.position)
+        if entry.width is None:
             return data
-        async with self._places:
-            return await asyncio.to_thread(self._shrink, data, piece.width)
+        async with self._slots:
+            return await asyncio.to_thread(self._shrink, data, entry.width)
 
     async def _ranking(self, key: str) -> Ranking:
         ranking = self._rankings.pop(key, None)
@@ -234,19 +236,19 @@ class Reviewing:
             try:
                 document = await self._archives.read(key, MANIFEST_FILE)
             except ObjectNotFoundError as error:
-                raise _gone() from error
-            async with self._places:
-                ranking = await asyncio.to_thread(_ranked, document)
+                raise _result_missing() from error
+            async with self._slots:
+                ranking = await asyncio.to_thread(_rank, document)
         self._rankings[key] = ranking
-        while len(self._rankings) > _RANKINGS_KEPT:
+        while len(self._rankings) > _MAX_CACHED_RANKINGS:
             self._rankings.popitem(last=False)
         return ranking
 
 
-def _ranked(document: bytes) -> Ranking:
-    (table,) = read_edited(document).tables.values()
+def _rank(document: bytes) -> Ranking:
+    (table,) = read_edited_manifest(document).tables.values()
     return Ranking.of(table)
 
 
-def _gone() -> NotReadyError:
+def _result_missing() -> NotReadyError:
     return NotReadyError("the result's file is gone or damaged", "submit the order again")

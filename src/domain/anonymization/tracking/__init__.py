@@ -1,1 +1,1 @@
-"""tracking."""
+"""Tracking: association of detections over time, and the gaps between them."""

@@ -18,121 +18,126 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.analysis import Examination
-from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.tracking.propagation import (
-    AREAS,
-    MOST_DRIFT,
-    drift,
-    leaves,
-    seen_between,
-    seen_later,
+    MAX_CORNER_DISTANCE,
+    PROPAGATED_KINDS,
+    any_unmatched,
+    corner_distance,
+    propagate_between,
+    propagate_forward,
 )
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.ports.frames import Frame
 
-FARTHEST = 10.0
+MAX_MOTION = 10.0
 """Largest displacement between two detections of one object, in units of the box's shorter side."""
 
-MOST_GROWTH = 1.5
+MAX_SIDE_RATIO = 1.5
 """Largest ratio between the widths or heights of two such detections."""
 
-MOST_SURPRISE = 32.0
+MAX_GRID_DEVIATION = 32.0
 """Largest deviation of a grid cell from the interpolation between two passes, in grey levels."""
 
 
-class CloserLooks:
+class AdaptiveDetection:
     """Queue of analysed frames that adds detections where two passes disagree, and keeps the order.
 
     Args:
         pool: executor of the extra detections.
-        look: detection of text and plates in a frame.
-        due: predicate on frame numbers: True for frames of a regular pass.
-        accept: score from which on a detection must have a counterpart in the other pass.
+        detect: detection of text and plates in a frame.
+        is_sampled: predicate on frame numbers: True for frames of a regular pass.
+        high_threshold: score from which on a detection must have a counterpart in the other pass.
     """
 
     def __init__(
         self,
         pool: Executor,
-        look: Callable[[Examination, Frame], Examination],
-        due: Callable[[int], bool],
-        accept: float,
+        detect: Callable[[FrameAnalysis, Frame], FrameAnalysis],
+        is_sampled: Callable[[int], bool],
+        high_threshold: float,
     ) -> None:
         self._pool = pool
-        self._look = look
-        self._due = due
-        self._accept = accept
-        self._before: Examination | None = None
-        self._between: list[tuple[Examination, Frame]] = []
-        self._queue: deque[Examination | Future[Examination]] = deque()
+        self._detect = detect
+        self._is_sampled = is_sampled
+        self._high_threshold = high_threshold
+        self._before: FrameAnalysis | None = None
+        self._between: list[tuple[FrameAnalysis, Frame]] = []
+        self._queue: deque[FrameAnalysis | Future[FrameAnalysis]] = deque()
 
-    def add(self, examined: Examination, frame: Frame) -> None:
+    def add(self, analysis: FrameAnalysis, frame: Frame) -> None:
         """Add the next frame."""
-        if not self._due(examined.index):
-            self._between.append((examined, frame))
+        if not self._is_sampled(analysis.index):
+            self._between.append((analysis, frame))
             return
         before = self._before
         between = [pending for pending, _ in self._between]
-        block = [before, *between, examined] if before else []
-        to_redetect = doubtful_frames(block, self._accept) if block else set(range(len(between)))
+        block = [before, *between, analysis] if before else []
+        to_redetect = frames_to_redetect(block, self._high_threshold) if block else set(range(len(between)))
         for position, (pending, its_frame) in enumerate(self._between):
-            if before and (before.patches or examined.patches):
+            if before and (before.templates or analysis.templates):
                 redetect = position in to_redetect
                 self._queue.append(
-                    self._pool.submit(self._follow, pending, its_frame, before, examined, redetect)
+                    self._pool.submit(self._propagate, pending, its_frame, before, analysis, redetect)
                 )
             elif position in to_redetect:
-                self._queue.append(self._pool.submit(self._look, pending, its_frame))
+                self._queue.append(self._pool.submit(self._detect, pending, its_frame))
             else:
                 self._queue.append(pending)
-        if before and leaves(before, examined):
-            self._queue.append(self._pool.submit(_followed_to, examined, frame, before))
+        if before and any_unmatched(before, analysis):
+            self._queue.append(self._pool.submit(_propagated_forward, analysis, frame, before))
         else:
-            self._queue.append(examined)
-        self._before = examined
+            self._queue.append(analysis)
+        self._before = analysis
         self._between = []
 
-    def continue_from(self, examined: Examination) -> None:
+    def continue_from(self, analysis: FrameAnalysis) -> None:
         """Continue after a frame of a regular pass that was returned before."""
-        self._before = examined
+        self._before = analysis
 
-    def settled(self, allowed: int) -> Iterator[Examination]:
+    def completed(self, max_pending: int) -> Iterator[FrameAnalysis]:
         """Yield finished frames, waiting until at most this many are in progress."""
         while self._queue:
             first = self._queue[0]
             if isinstance(first, Future):
-                if len(self._queue) <= allowed and not first.done():
+                if len(self._queue) <= max_pending and not first.done():
                     return
                 first = first.result()
             self._queue.popleft()
             yield first
 
-    def _follow(
-        self, one: Examination, frame: Frame, before: Examination, after: Examination, closer: bool
-    ) -> Examination:
+    def _propagate(
+        self,
+        analysis: FrameAnalysis,
+        frame: Frame,
+        before: FrameAnalysis,
+        after: FrameAnalysis,
+        redetect: bool,
+    ) -> FrameAnalysis:
         """Add the propagated boxes of two passes to a frame; run the detectors if any cannot be located."""
-        if one.found is None:
-            return one
+        if analysis.faces is None:
+            return analysis
         try:
-            propagated, complete = seen_between(frame, before, after, self._accept)
-        except ExaminationError:
-            return Examination(one.index, None, None)
-        result = self._look(one, frame) if closer or not complete else one
-        return replace(result, seen=propagated) if result.found is not None else result
+            propagated, complete = propagate_between(frame, before, after, self._high_threshold)
+        except FrameAnalysisError:
+            return FrameAnalysis(analysis.index, None, None)
+        result = self._detect(analysis, frame) if redetect or not complete else analysis
+        return replace(result, propagated=propagated) if result.faces is not None else result
 
 
-def _followed_to(examined: Examination, frame: Frame, before: Examination) -> Examination:
+def _propagated_forward(analysis: FrameAnalysis, frame: Frame, before: FrameAnalysis) -> FrameAnalysis:
     """Add the boxes that were detected in the previous pass but not in this one."""
-    if examined.found is None:
-        return examined
+    if analysis.faces is None:
+        return analysis
     try:
-        return replace(examined, seen=seen_later(frame, before, examined))
-    except ExaminationError:
-        return Examination(examined.index, None, None)
+        return replace(analysis, propagated=propagate_forward(frame, before, analysis))
+    except FrameAnalysisError:
+        return FrameAnalysis(analysis.index, None, None)
 
 
-class Change(IntEnum):
+class PassChange(IntEnum):
     """Change of the high-scoring detections from one pass to the next."""
 
     NONE = 0
@@ -142,12 +147,12 @@ class Change(IntEnum):
     """A detection moved too far and has a low score in one pass: detections in between may confirm it."""
 
 
-def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
+def frames_to_redetect(block: Sequence[FrameAnalysis], high_threshold: float) -> set[int]:
     """Return the frames between two passes that need a detection of their own.
 
     Args:
         block: frames from one pass to the next, both included.
-        accept: score from which on a detection must have a counterpart.
+        high_threshold: score from which on a detection must have a counterpart.
 
     Returns:
         Positions among the frames between the passes. All of them if a low-scoring detection moves or a frame
@@ -157,47 +162,52 @@ def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
     between = range(len(block) - 2)
     if not between:
         return set()
-    if any(analysis.found is None for analysis in block):
+    if any(analysis.faces is None for analysis in block):
         return set(between)
-    change = max(_change(block[0].finds(kind), block[-1].finds(kind), accept) for kind in AREAS)
-    if change is Change.MOTION:
+    change = max(
+        _classify_change(block[0].detections(kind), block[-1].detections(kind), high_threshold)
+        for kind in PROPAGATED_KINDS
+    )
+    if change is PassChange.MOTION:
         return set(between)
-    deviations = _surprises(block)
+    deviations = _deviations(block)
     most = int(deviations.argmax())
-    return {most} if change or deviations[most] > MOST_SURPRISE else set()
+    return {most} if change or deviations[most] > MAX_GRID_DEVIATION else set()
 
 
-def _change(before: Found, after: Found, accept: float) -> Change:
+def _classify_change(before: FrameDetections, after: FrameDetections, high_threshold: float) -> PassChange:
     """Classify the change between the detections of two passes."""
-    distances = drift(before.boxes, after.boxes)
-    matched = distances <= MOST_DRIFT
+    distances = corner_distance(before.boxes, after.boxes)
+    matched = distances <= MAX_CORNER_DISTANCE
     disappeared = ~matched.any(axis=1)
     appeared = ~matched.any(axis=0)
     if (
-        not (disappeared & (before.scores >= accept)).any()
-        and not (appeared & (after.scores >= accept)).any()
+        not (disappeared & (before.scores >= high_threshold)).any()
+        and not (appeared & (after.scores >= high_threshold)).any()
     ):
-        return Change.NONE
+        return PassChange.NONE
     similar = _sizes_are_alike(before.boxes[disappeared], after.boxes[appeared])
-    near = distances[np.ix_(disappeared, appeared)] <= FARTHEST
-    both_sure = np.logical_and.outer(before.scores[disappeared] >= accept, after.scores[appeared] >= accept)
-    return Change.MOTION if (similar & near & ~both_sure).any() else Change.APPEARANCE
+    near = distances[np.ix_(disappeared, appeared)] <= MAX_MOTION
+    both_sure = np.logical_and.outer(
+        before.scores[disappeared] >= high_threshold, after.scores[appeared] >= high_threshold
+    )
+    return PassChange.MOTION if (similar & near & ~both_sure).any() else PassChange.APPEARANCE
 
 
 def _sizes_are_alike(first: Boxes, second: Boxes) -> NDArray[np.bool_]:
     """Return whether both width and height are similar, (n, m)."""
     sides, others = (np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9) for boxes in (first, second))
     ratio = sides[:, None] / others[None]
-    return np.asarray((np.maximum(ratio, 1 / ratio) <= MOST_GROWTH).all(axis=-1))
+    return np.asarray((np.maximum(ratio, 1 / ratio) <= MAX_SIDE_RATIO).all(axis=-1))
 
 
-def _surprises(block: Sequence[Examination]) -> NDArray[np.float32]:
+def _deviations(block: Sequence[FrameAnalysis]) -> NDArray[np.float32]:
     """Return the largest deviation of each frame from the interpolation between two passes, in grey levels.
 
     Returns:
         (frames,) float32, one value for each frame between the passes.
     """
-    levels = np.stack([analysis.impression for analysis in block if analysis.impression is not None])
+    levels = np.stack([analysis.luma_grid for analysis in block if analysis.luma_grid is not None])
     share = np.linspace(0, 1, len(block), dtype=np.float32)[:, None]
     expected = (1 - share) * levels[0] + share * levels[-1]
     deviations: NDArray[np.float32] = np.abs(levels - expected)[1:-1].max(axis=1)

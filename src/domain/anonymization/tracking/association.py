@@ -16,26 +16,26 @@ from numpy.typing import NDArray
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 
-LOOK_BACK = 3
+VELOCITY_WINDOW = 3
 """Frames over which the velocity of a face is estimated."""
 
-MAX_GROWTH = 1.8
+MAX_SIZE_RATIO = 1.8
 """Largest ratio between the sizes of two associated detections."""
 
-REACH_NEXT = 0.7
+MAX_ADJACENT_DISTANCE = 0.7
 """Largest distance between detections of neighbouring frames, in face sizes, after motion prediction."""
 
-REACH_PER_FRAME = 0.08
+DISTANCE_PER_GAP_FRAME = 0.08
 """Distance added to that limit for every further frame of a gap, in face sizes."""
 
-MAX_REACH = 1.2
+MAX_DISTANCE = 1.2
 """Upper bound of the distance limit for gaps of any length, in face sizes."""
 
-NONE = -1
+UNLINKED = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Links:
+class Associations:
     """Successor and predecessor of each detection in its track; ``-1`` if there is none.
 
     Attributes:
@@ -50,36 +50,36 @@ class Links:
         """Return one index array per track, each in order of time."""
         tracks = []
         following = self.next.tolist()
-        for head in np.flatnonzero(self.previous == NONE).tolist():
+        for head in np.flatnonzero(self.previous == UNLINKED).tolist():
             members = [head]
-            while (successor := following[members[-1]]) != NONE:
+            while (successor := following[members[-1]]) != UNLINKED:
                 members.append(successor)
             tracks.append(np.array(members, np.intp))
         return tracks
 
 
-def link(frames: NDArray[np.intp], boxes: Boxes, scenes: NDArray[np.intp], max_gap: int) -> Links:
+def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], max_gap: int) -> Associations:
     """Associate detections into tracks.
 
     Args:
         frames: (n,) frame number of each detection, ascending, from 0.
         boxes: (n, 4) pixels.
-        scenes: (frame count,) shot number of each frame; associations stay inside one shot.
+        shots: (frame count,) shot number of each frame; associations stay inside one shot.
         max_gap: longest step in frames; 1 associates neighbouring frames only.
 
     Returns:
         Associations in which every detection has at most one successor and one predecessor.
     """
-    links = Links(np.full(len(frames), NONE, np.intp), np.full(len(frames), NONE, np.intp))
+    links = Associations(np.full(len(frames), UNLINKED, np.intp), np.full(len(frames), UNLINKED, np.intp))
     if len(frames) == 0:
         return links
-    tails = _by_frame(frames, len(scenes))
+    tails = _by_frame(frames, len(shots))
     heads = [list(indices) for indices in tails]
     motion = _Motion(bx.centre(boxes), bx.size(boxes))
     for gap in range(1, max_gap + 1):
-        for t in range(len(scenes) - gap):
-            if tails[t] and heads[t + gap] and scenes[t] == scenes[t + gap]:
-                for tail, head in _match(tails[t], heads[t + gap], gap, motion):
+        for t in range(len(shots) - gap):
+            if tails[t] and heads[t + gap] and shots[t] == shots[t + gap]:
+                for tail, head in _mutual_best_pairs(tails[t], heads[t + gap], gap, motion):
                     links.next[tail], links.previous[head] = head, tail
                     tails[t].remove(tail)
                     heads[t + gap].remove(head)
@@ -98,16 +98,16 @@ class _Motion:
         self.velocity_before = np.full_like(centres, np.nan)
         self.velocity_after = np.full_like(centres, np.nan)
 
-    def estimate(self, links: Links) -> None:
+    def estimate(self, associations: Associations) -> None:
         """Estimate velocities in pixels per frame from up to ``VELOCITY_WINDOW`` links on each side."""
         for steps, velocity, sign in (
-            (links.previous, self.velocity_before, 1.0),
-            (links.next, self.velocity_after, -1.0),
+            (associations.previous, self.velocity_before, 1.0),
+            (associations.next, self.velocity_after, -1.0),
         ):
             reached = np.arange(len(steps))
-            for count in range(1, LOOK_BACK + 1):
-                onward = np.where(reached == NONE, NONE, steps[reached])
-                moved = np.flatnonzero(onward != NONE)
+            for count in range(1, VELOCITY_WINDOW + 1):
+                onward = np.where(reached == UNLINKED, UNLINKED, steps[reached])
+                moved = np.flatnonzero(onward != UNLINKED)
                 velocity[moved] = sign * (self.centres[moved] - self.centres[onward[moved]]) / count
                 reached = onward
 
@@ -124,7 +124,7 @@ class _Motion:
         expected = gap * np.where(weights, velocities, 0.0).sum(0) / np.maximum(weights.sum(0), 1)
         tail_sizes, head_sizes = self.sizes[tails][:, None], self.sizes[heads][None]
         costs = np.hypot(*np.moveaxis(displacement - expected, -1, 0)) / np.sqrt(tail_sizes * head_sizes)
-        comparable = np.maximum(tail_sizes, head_sizes) <= MAX_GROWTH * np.minimum(tail_sizes, head_sizes)
+        comparable = np.maximum(tail_sizes, head_sizes) <= MAX_SIZE_RATIO * np.minimum(tail_sizes, head_sizes)
         return np.asarray(np.where(comparable, costs, np.inf))
 
 
@@ -136,12 +136,14 @@ def _by_frame(frames: NDArray[np.intp], count: int) -> list[list[int]]:
     return indices
 
 
-def _match(tails: list[int], heads: list[int], gap: int, motion: _Motion) -> list[tuple[int, int]]:
+def _mutual_best_pairs(
+    tails: list[int], heads: list[int], gap: int, motion: _Motion
+) -> list[tuple[int, int]]:
     """Return the pairs that are each other's nearest neighbours and close enough."""
     first, second = np.array(tails), np.array(heads)
     costs = motion.costs(first, second, gap)
     best_head, best_tail = costs.argmin(axis=1), costs.argmin(axis=0)
-    reach = min(REACH_NEXT + REACH_PER_FRAME * (gap - 1), MAX_REACH)
+    reach = min(MAX_ADJACENT_DISTANCE + DISTANCE_PER_GAP_FRAME * (gap - 1), MAX_DISTANCE)
     rows = np.arange(len(tails))
     mutual = (best_tail[best_head] == rows) & (costs[rows, best_head] <= reach)
     return list(zip(first[mutual].tolist(), second[best_head[mutual]].tolist(), strict=True))

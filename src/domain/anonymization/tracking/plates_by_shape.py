@@ -1,4 +1,4 @@
-"""plates_by_shape."""
+"""Licence plates among tracks of text, recognised by their shape."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
-from framecloak.domain.anonymization.model.detections import Found
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.imaging.detections import TargetKind
 
 
-def plates_among(tracks: Tracks, found: Sequence[Found], reach: int) -> list[list[TrackedBox]]:
+def reclassify_plates(
+    tracks: Tracks, detections: Sequence[FrameDetections], reach: int
+) -> list[list[TrackedBox]]:
     """Reclassify tracks of text as plates if most of their detections nearby have the shape of a plate.
 
     All detections within reach vote, so that a plate seen at a slant for a moment remains one. Detections
@@ -18,14 +20,18 @@ def plates_among(tracks: Tracks, found: Sequence[Found], reach: int) -> list[lis
 
     Args:
         tracks: tracks of text.
-        found: text detections per frame.
+        detections: text detections per frame.
         reach: number of frames on each side whose detections vote.
 
     Returns:
         The boxes of every frame, in their order; reclassified ones have kind plate and ``by_shape`` set.
     """
     votes = [
-        [(frame, bool(like[row])) for frame, row in members if (like := found[frame].like_plates) is not None]
+        [
+            (frame, bool(like[row]))
+            for frame, row in members
+            if (like := detections[frame].plate_shaped) is not None
+        ]
         for members in tracks.members
     ]
     boxes: list[list[TrackedBox]] = []
@@ -35,7 +41,7 @@ def plates_among(tracks: Tracks, found: Sequence[Found], reach: int) -> list[lis
         ]
         boxes.append(
             [
-                replace(box, kind=Kind.PLATE, by_shape=True) if 2 * sum(likes) > len(likes) else box
+                replace(box, kind=TargetKind.PLATE, by_shape=True) if 2 * sum(likes) > len(likes) else box
                 for box, likes in zip(frame_boxes, near, strict=True)
             ]
         )

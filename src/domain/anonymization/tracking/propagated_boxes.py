@@ -8,44 +8,44 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.analysis import Seen
+from framecloak.domain.anonymization.model.analysis import PropagatedBoxes
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 
-Sighting: TypeAlias = tuple[int, Boxes]
+Propagation: TypeAlias = tuple[int, Boxes]
 """Frame index and box (4,) of a detection of another frame in it; NaN if its template was not found."""
 
-UNSEEN = 0.5
+UNSEEN_MARGIN = 0.5
 """Extra margin for a box whose template was not found, in units of its shorter side."""
 
 
-class Sightings:
+class Propagations:
     """Propagated boxes grouped by detection.
 
     Args:
-        seen: propagated boxes of each frame.
+        propagated: propagated boxes of each frame.
         firsts: (frames,) index of each frame's first detection, counted through all frames.
     """
 
-    def __init__(self, seen: Sequence[Seen], firsts: NDArray[np.intp]) -> None:
-        self._of: dict[int, list[Sighting]] = {}
-        for time, frame_boxes in enumerate(seen):
+    def __init__(self, propagated: Sequence[PropagatedBoxes], firsts: NDArray[np.intp]) -> None:
+        self._by_detection: dict[int, list[Propagation]] = {}
+        for time, frame_boxes in enumerate(propagated):
             for detection, box in zip(
                 (firsts[frame_boxes.frames] + frame_boxes.rows).tolist(), frame_boxes.boxes, strict=True
             ):
-                self._of.setdefault(detection, []).append((time, box))
+                self._by_detection.setdefault(detection, []).append((time, box))
 
-    def of(self, detections: NDArray[np.intp]) -> list[list[Sighting]]:
+    def of(self, detections: NDArray[np.intp]) -> list[list[Propagation]]:
         """Return, for each detection, the frames that it was propagated to and its box there, in pixels."""
-        return [self._of.get(detection, []) for detection in detections.tolist()]
+        return [self._by_detection.get(detection, []) for detection in detections.tolist()]
 
 
-def enlarged(
+def expand_to_propagated(
     boxes: Boxes,
     start: int,
     frames: NDArray[np.intp],
-    finds: Boxes,
-    sightings: Sequence[Sequence[Sighting]],
+    detections: Boxes,
+    propagated: Sequence[Sequence[Propagation]],
 ) -> Boxes:
     """Enlarge the boxes of one track to the propagated boxes of its detections.
 
@@ -56,22 +56,22 @@ def enlarged(
         boxes: (m, 4) boxes of consecutive frames.
         start: number of the first of those frames.
         frames: (n,) numbers of the frames with a detection.
-        finds: (n, 4) detected boxes.
-        sightings: propagated boxes of each detection.
+        detections: (n, 4) detected boxes.
+        propagated: propagated boxes of each detection.
 
     Returns:
         (m, 4) boxes, each of which contains the original one.
     """
     larger = boxes.copy()
     detected = set((frames - start).tolist())
-    for propagations, frame, detection in zip(sightings, frames.tolist(), finds, strict=True):
+    for propagations, frame, detection in zip(propagated, frames.tolist(), detections, strict=True):
         # The motion before a detection is independent of that after it.
         for side in (-1, 1):
             around = [(t - start, box) for t, box in propagations if (t - frame) * side > 0]
             inside = [(index, box) for index, box in around if 0 <= index < len(boxes)]
             located = [(index, box) for index, box in inside if not np.isnan(box[0])]
             margin = max((float(np.abs(box - boxes[index]).max()) for index, box in located), default=0.0)
-            margin += UNSEEN * float(bx.sides(detection).min())
+            margin += UNSEEN_MARGIN * float(bx.sides(detection).min())
             for index, box in located:
                 larger[index] = bx.enclose(larger[index], box)
             for index in {index for index, _ in inside} - {index for index, _ in located} - detected:

@@ -13,81 +13,81 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.analysis import Examination, Patch, Seen
-from framecloak.domain.anonymization.model.detections import Found
-from framecloak.domain.anonymization.tracking.template_matching import Picture
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis, PropagatedBoxes, Template
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.tracking.template_matching import TemplateMatcher
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame
 
-AREAS = (Kind.TEXT, Kind.PLATE)
+PROPAGATED_KINDS = (TargetKind.TEXT, TargetKind.PLATE)
 
-MOST_DRIFT = 0.5
+MAX_CORNER_DISTANCE = 0.5
 """Largest displacement of any side of a box between two passes, in units of its shorter side."""
 
-SAME_EXTENT = 0.15
+MAX_EXTENT_DIFFERENCE = 0.15
 """Largest difference in width or height, in units of the shorter side, of two boxes of the same object.
 
 If two boxes have the same extent, the position of one determines that of the other.
 """
 
 
-def with_patches(examined: Examination, frame: Frame) -> Examination:
+def with_templates(analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
     """Return the analysis with templates of its text and plate boxes.
 
     Raises:
-        ExaminationError: the frame was not decoded.
+        FrameAnalysisError: the frame was not decoded.
     """
-    boxes = {kind: examined.finds(kind).boxes for kind in AREAS}
+    boxes = {kind: analysis.detections(kind).boxes for kind in PROPAGATED_KINDS}
     if not any(map(len, boxes.values())):
-        return examined
-    matcher = Picture(frame)
+        return analysis
+    matcher = TemplateMatcher(frame)
     return replace(
-        examined, patches={kind: matcher.patches(kind_boxes) for kind, kind_boxes in boxes.items()}
+        analysis, templates={kind: matcher.templates(kind_boxes) for kind, kind_boxes in boxes.items()}
     )
 
 
-def seen_between(
-    frame: Frame, before: Examination, after: Examination, accept: float
-) -> tuple[dict[Kind, Seen], bool]:
+def propagate_between(
+    frame: Frame, before: FrameAnalysis, after: FrameAnalysis, high_threshold: float
+) -> tuple[dict[TargetKind, PropagatedBoxes], bool]:
     """Locate the detections of two passes in a frame between them.
 
     Args:
         frame: frame to search.
         before: the pass before it.
         after: the pass after it.
-        accept: score from which on a detection must be located.
+        high_threshold: score from which on a detection must be located.
 
     Returns:
         Propagated boxes by kind, and whether all high-scoring detections were located. Of two detections of
         the same object, one that is located stands for both.
 
     Raises:
-        ExaminationError: the frame was not decoded.
+        FrameAnalysisError: the frame was not decoded.
     """
-    matcher = Picture(frame)
+    matcher = TemplateMatcher(frame)
     share = (frame.index - before.index) / (after.index - before.index)
-    propagated: dict[Kind, Seen] = {}
+    propagated: dict[TargetKind, PropagatedBoxes] = {}
     complete = True
-    for kind in AREAS:
-        earlier, later = before.finds(kind), after.finds(kind)
+    for kind in PROPAGATED_KINDS:
+        earlier, later = before.detections(kind), after.detections(kind)
         if not len(earlier.scores) and not len(later.scores):
             continue
-        pairs = _Pairs.among(earlier, later)
+        pairs = _Pairs.between(earlier, later)
         onward, back = np.zeros((len(earlier.scores), 2)), np.zeros((len(later.scores), 2))
-        onward[pairs.first], back[pairs.second] = share * pairs.moved, (share - 1) * pairs.moved
+        onward[pairs.first], back[pairs.second] = share * pairs.displacement, (share - 1) * pairs.displacement
         searched, searched_back = np.ones(len(onward), bool), np.ones(len(back), bool)
-        located = _sought(matcher, before.patches.get(kind, ()), onward, searched)
-        searched_back[pairs.second] = ~pairs.alike | np.isnan(located[pairs.first, 0])
-        located_back = _sought(matcher, after.patches.get(kind, ()), back, searched_back)
-        resolved = pairs.alike & searched_back[pairs.second] & ~np.isnan(located_back[pairs.second, 0])
+        located = _match_templates(matcher, before.templates.get(kind, ()), onward, searched)
+        searched_back[pairs.second] = ~pairs.same_extent | np.isnan(located[pairs.first, 0])
+        located_back = _match_templates(matcher, after.templates.get(kind, ()), back, searched_back)
+        resolved = pairs.same_extent & searched_back[pairs.second] & ~np.isnan(located_back[pairs.second, 0])
         searched[pairs.first[resolved]] = False
-        sure, sure_back = earlier.scores >= accept, later.scores >= accept
+        sure, sure_back = earlier.scores >= high_threshold, later.scores >= high_threshold
         sure[pairs.first] |= sure_back[pairs.second]
         sure_back[pairs.second] = sure[pairs.first]
-        propagated[kind] = _joined(
-            _seen(before, located, searched), _seen(after, located_back, searched_back)
+        propagated[kind] = _concatenated(
+            _propagated(before, located, searched), _propagated(after, located_back, searched_back)
         )
         missing = (
             (np.isnan(located[:, 0]) & searched & sure).any(),
@@ -97,7 +97,9 @@ def seen_between(
     return propagated, complete
 
 
-def seen_later(frame: Frame, before: Examination, after: Examination) -> dict[Kind, Seen]:
+def propagate_forward(
+    frame: Frame, before: FrameAnalysis, after: FrameAnalysis
+) -> dict[TargetKind, PropagatedBoxes]:
     """Locate detections of one pass that the next pass has not made, in the frame of the next pass.
 
     Args:
@@ -109,26 +111,28 @@ def seen_later(frame: Frame, before: Examination, after: Examination) -> dict[Ki
         Propagated boxes by kind, as far as they were located.
 
     Raises:
-        ExaminationError: the frame was not decoded.
+        FrameAnalysisError: the frame was not decoded.
     """
-    matcher = Picture(frame)
-    propagated: dict[Kind, Seen] = {}
-    for kind in AREAS:
-        earlier = before.finds(kind)
+    matcher = TemplateMatcher(frame)
+    propagated: dict[TargetKind, PropagatedBoxes] = {}
+    for kind in PROPAGATED_KINDS:
+        earlier = before.detections(kind)
         unmatched = np.ones(len(earlier.scores), bool)
-        unmatched[_Pairs.among(earlier, after.finds(kind)).first] = False
-        located = _sought(matcher, before.patches.get(kind, ()), np.zeros((len(unmatched), 2)), unmatched)
-        propagated[kind] = _seen(before, located, ~np.isnan(located[:, 0]))
+        unmatched[_Pairs.between(earlier, after.detections(kind)).first] = False
+        located = _match_templates(
+            matcher, before.templates.get(kind, ()), np.zeros((len(unmatched), 2)), unmatched
+        )
+        propagated[kind] = _propagated(before, located, ~np.isnan(located[:, 0]))
     return propagated
 
 
-def leaves(before: Examination, after: Examination) -> bool:
+def any_unmatched(before: FrameAnalysis, after: FrameAnalysis) -> bool:
     """Return whether any detection of one pass has no counterpart in the next one."""
-    passes = [(before.finds(kind), after.finds(kind)) for kind in AREAS]
-    return any(len(_Pairs.among(earlier, later).first) < len(earlier.scores) for earlier, later in passes)
+    passes = [(before.detections(kind), after.detections(kind)) for kind in PROPAGATED_KINDS]
+    return any(len(_Pairs.between(earlier, later).first) < len(earlier.scores) for earlier, later in passes)
 
 
-def drift(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+def corner_distance(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """Return the largest displacement of any side from each box to each other box, (n, m).
 
     The unit is the shorter side of the first box.
@@ -145,61 +149,66 @@ class _Pairs:
     Attributes:
         first: (p,) rows of the first pass.
         second: (p,) rows of the second pass.
-        moved: (p, 2) displacement in pixels from the first to the second.
-        alike: (p,) True if both have the same extent.
+        displacement: (p, 2) displacement in pixels from the first to the second.
+        same_extent: (p,) True if both have the same extent.
     """
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
-    moved: NDArray[np.float64]
-    alike: NDArray[np.bool_]
+    displacement: NDArray[np.float64]
+    same_extent: NDArray[np.bool_]
 
     @classmethod
-    def among(cls, one: Found, other: Found) -> _Pairs:
+    def between(cls, earlier: FrameDetections, later: FrameDetections) -> _Pairs:
         """Pair the detections of two passes by mutual nearest neighbour."""
         none = np.empty(0, np.intp)
         first = second = none
-        if len(one.scores) and len(other.scores):
-            distances = drift(one.boxes, other.boxes)
+        if len(earlier.scores) and len(later.scores):
+            distances = corner_distance(earlier.boxes, later.boxes)
             nearest = distances.argmin(axis=1)
             rows = np.arange(len(distances))
-            mutual = (distances.argmin(axis=0)[nearest] == rows) & (distances[rows, nearest] <= MOST_DRIFT)
+            mutual = (distances.argmin(axis=0)[nearest] == rows) & (
+                distances[rows, nearest] <= MAX_CORNER_DISTANCE
+            )
             first, second = rows[mutual], nearest[mutual]
-        boxes, counterparts = one.boxes[first], other.boxes[second]
+        boxes, counterparts = earlier.boxes[first], later.boxes[second]
         grown = np.abs(bx.sides(counterparts) - bx.sides(boxes)).max(axis=1)
-        alike = grown <= SAME_EXTENT * bx.sides(boxes).min(axis=1)
+        alike = grown <= MAX_EXTENT_DIFFERENCE * bx.sides(boxes).min(axis=1)
         return cls(first, second, bx.centre(counterparts) - bx.centre(boxes), alike)
 
 
-def _sought(
-    picture: Picture, patches: Sequence[Patch], expected: NDArray[np.float64], asked: NDArray[np.bool_]
+def _match_templates(
+    matcher: TemplateMatcher,
+    templates: Sequence[Template],
+    expected: NDArray[np.float64],
+    selected: NDArray[np.bool_],
 ) -> Boxes:
     """Locate templates in a frame, as (n, 4) pixels; NaN for those not located or not selected.
 
     Args:
-        picture: matcher of the frame to search.
-        patches: n templates.
+        matcher: matcher of the frame to search.
+        templates: n templates.
         expected: (n, 2) predicted displacements in pixels of the frame.
-        asked: (n,) bool, True for the templates to locate.
+        selected: (n,) bool, True for the templates to locate.
     """
-    located = np.full((len(patches), 4), np.nan)
-    for row in np.flatnonzero(asked).tolist():
-        box = picture.sighting(patches[row], expected[row])
+    located = np.full((len(templates), 4), np.nan)
+    for row in np.flatnonzero(selected).tolist():
+        box = matcher.match(templates[row], expected[row])
         if box is not None:
             located[row] = box
     return located
 
 
-def _seen(look: Examination, places: Boxes, asked: NDArray[np.bool_]) -> Seen:
+def _propagated(analysis: FrameAnalysis, located: Boxes, selected: NDArray[np.bool_]) -> PropagatedBoxes:
     """Return the selected rows of a pass with their located boxes."""
-    rows = np.flatnonzero(asked)
-    return Seen(np.full(len(rows), look.index), rows, places[rows])
+    rows = np.flatnonzero(selected)
+    return PropagatedBoxes(np.full(len(rows), analysis.index), rows, located[rows])
 
 
-def _joined(one: Seen, other: Seen) -> Seen:
+def _concatenated(first: PropagatedBoxes, second: PropagatedBoxes) -> PropagatedBoxes:
     """Concatenate two sets of propagated boxes."""
-    return Seen(
-        np.concatenate([one.frames, other.frames]),
-        np.concatenate([one.rows, other.rows]),
-        np.concatenate([one.boxes, other.boxes]),
+    return PropagatedBoxes(
+        np.concatenate([first.frames, second.frames]),
+        np.concatenate([first.rows, second.rows]),
+        np.concatenate([first.boxes, second.boxes]),
     )

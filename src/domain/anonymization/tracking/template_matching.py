@@ -13,81 +13,81 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.analysis import Patch
+from framecloak.domain.anonymization.model.analysis import Template
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.ports.frames import Frame
 
-LONGEST_SIDE = 960
+MAX_FRAME_SIDE_PX = 960
 """Longer side in pixels of the scaled frame; frames are never enlarged to it."""
 
-HIGHEST = 20
+MAX_TEMPLATE_SIDE_PX = 20
 """Largest shorter side of a template in pixels; larger templates are halved until they fit."""
 
-SMALLEST = 4
+MIN_TEMPLATE_SIDE_PX = 4
 """Side in pixels below which a template is too small to be matched."""
 
-CORE = 0.15
+CORE_INSET = 0.15
 """Share of its shorter side by which a box is shrunk before matching: its padding shows the background."""
 
-THE_SAME = 0.9
+MIN_CORRELATION_UNCHANGED = 0.9
 """Correlation from which on a template counts as unmoved or as moved exactly as expected."""
 
-SEEN_NEAR, SEEN_FAR = 0.5, 0.7
+MIN_CORRELATION_NEAR, MIN_CORRELATION_FAR = 0.5, 0.7
 """Smallest correlation of a match near the expected position, and of one further away.
 
 Text over a moving background has a different background in each frame, which lowers the correlation.
 Unrelated text nearby correlates even less.
 """
 
-NEAR = 0.35
+NEAR_DISTANCE = 0.35
 """Distance from the expected position that counts as near, in units of the template's shorter side."""
 
-FAR = 1.5
+SEARCH_RADIUS = 1.5
 """Search radius around the expected position, in units of the template's shorter side."""
 
-FAR_IN_PICTURE = 0.025
+MIN_SEARCH_RADIUS = 0.025
 """Lower bound of the search radius, as a share of the scaled frame's longer side.
 
 Camera shake moves a small line of text as far as a large one.
 """
 
-AS_GOOD = 0.05
+CORRELATION_TOLERANCE = 0.05
 """Positions whose correlation is this close to the best one are included in the match."""
 
-_FLAT = 1.0
+_MIN_CONTRAST = 1.0
 """Standard deviation, in grey levels, below which an image region has no usable contrast."""
 
-_EASY = 16
+_FFT_SIZE_MULTIPLE = 16
 """Input sizes are padded to a multiple of this: Fourier transforms are slow for prime sizes."""
 
 
-class Picture:
+class TemplateMatcher:
     """Matcher that cuts templates from a frame and locates those of other frames in it.
 
     Args:
         frame: frame whose pixels are read once.
 
     Raises:
-        ExaminationError: the frame was not decoded.
+        FrameAnalysisError: the frame was not decoded.
     """
 
     def __init__(self, frame: Frame) -> None:
-        shrink = min(1.0, LONGEST_SIDE / max(frame.width, frame.height))
+        shrink = min(1.0, MAX_FRAME_SIDE_PX / max(frame.width, frame.height))
         width, height = (max(2, round(side * shrink / 2) * 2) for side in (frame.width, frame.height))
         self._pixels = frame.rgb(width, height)
         self._zoom = np.array([frame.width / width, frame.height / height])
 
-    def patches(self, boxes: Boxes) -> tuple[Patch, ...]:
+    def templates(self, boxes: Boxes) -> tuple[Template, ...]:
         """Return the templates of boxes (n, 4), in pixels of the frame."""
-        return tuple(self._patch(box) for box in boxes)
+        return tuple(self._template(box) for box in boxes)
 
-    def sighting(self, patch: Patch, expected: NDArray[np.float64]) -> Boxes | None:
+    def match(self, template: Template, expected: NDArray[np.float64]) -> Boxes | None:
         """Locate a template of another frame in this one.
 
         Args:
-            patch: template to locate.
+            template: template to locate.
             expected: (2,) predicted displacement in pixels of the frame; the unmoved position is tried as
                 well.
 
@@ -95,27 +95,30 @@ class Picture:
             (4,) pixels of the frame: the box, enlarged to every position that matches about as well; None if
             there is no match.
         """
-        height, width = patch.levels.shape
-        if not patch.levels.size or patch.size != self._pixels.shape[:2]:
+        height, width = template.levels.shape
+        if not template.levels.size or template.size != self._pixels.shape[:2]:
             return None
-        step = self._zoom * patch.shrink
+        step = self._zoom * template.shrink
         guess = np.round(expected / step).astype(int)
         for x, y in {(0, 0), (int(guess[0]), int(guess[1]))}:
-            region = self._levels(patch.x + x, patch.y + y, width, height, patch.shrink)
-            if region.shape == patch.levels.shape and correlation(patch.levels, region)[0, 0] >= THE_SAME:
-                return bx.shift(patch.box, step * (x, y))
-        moved = self._searched(patch, np.minimum(guess, 0), np.maximum(guess, 0))
+            region = self._grey_levels(template.x + x, template.y + y, width, height, template.shrink)
+            if (
+                region.shape == template.levels.shape
+                and correlation(template.levels, region)[0, 0] >= MIN_CORRELATION_UNCHANGED
+            ):
+                return bx.shift(template.box, step * (x, y))
+        moved = self._search(template, np.minimum(guess, 0), np.maximum(guess, 0))
         if moved is None:
             return None
-        return bx.enclose(bx.shift(patch.box, step * moved[:2]), bx.shift(patch.box, step * moved[2:]))
+        return bx.enclose(bx.shift(template.box, step * moved[:2]), bx.shift(template.box, step * moved[2:]))
 
-    def _searched(
-        self, patch: Patch, low: NDArray[np.intp], high: NDArray[np.intp]
+    def _search(
+        self, template: Template, low: NDArray[np.intp], high: NDArray[np.intp]
     ) -> NDArray[np.intp] | None:
         """Search for a template around its expected positions.
 
         Args:
-            patch: template to locate.
+            template: template to locate.
             low: (2,) smallest expected displacement in pixels of the downscaled frame.
             high: (2,) largest expected displacement in pixels of the downscaled frame.
 
@@ -123,39 +126,39 @@ class Picture:
             (4,) ``x1, y1, x2, y2``: smallest and largest displacement of the matching positions, in pixels of
             the downscaled frame; None if there is no match.
         """
-        height, width = patch.levels.shape
+        height, width = template.levels.shape
         shorter = min(height, width)
-        longer_side = max(self._pixels.shape) / patch.shrink
-        radius = math.ceil(max(FAR * shorter, FAR_IN_PICTURE * longer_side))
-        left, top = np.maximum(low - radius, (-patch.x, -patch.y)).tolist()
+        longer_side = max(self._pixels.shape) / template.shrink
+        radius = math.ceil(max(SEARCH_RADIUS * shorter, MIN_SEARCH_RADIUS * longer_side))
+        left, top = np.maximum(low - radius, (-template.x, -template.y)).tolist()
         right, bottom = (high + radius).tolist()
-        window = self._levels(
-            patch.x + left, patch.y + top, width + right - left, height + bottom - top, patch.shrink
+        window = self._grey_levels(
+            template.x + left, template.y + top, width + right - left, height + bottom - top, template.shrink
         )
         if window.shape[0] < height or window.shape[1] < width:
             return None
-        correlations = correlation(patch.levels, window)
+        correlations = correlation(template.levels, window)
         best = correlations.max()
-        rows, columns = np.nonzero(correlations >= best - AS_GOOD)
+        rows, columns = np.nonzero(correlations >= best - CORRELATION_TOLERANCE)
         first = np.array([left + columns.min(), top + rows.min()])
         last = np.array([left + columns.max(), top + rows.max()])
         beyond = max((low - first).max(), (last - high).max())
-        if best < (SEEN_NEAR if beyond <= NEAR * shorter else SEEN_FAR):
+        if best < (MIN_CORRELATION_NEAR if beyond <= NEAR_DISTANCE * shorter else MIN_CORRELATION_FAR):
             return None
         return np.concatenate([first, last])
 
-    def _patch(self, box: Boxes) -> Patch:
+    def _template(self, box: Boxes) -> Template:
         """Return the template of a box, without grey levels if it is too small or has too little contrast."""
-        core = bx.pad(box, -CORE * float(bx.sides(box).min())) / np.tile(self._zoom, 2)
+        core = bx.pad(box, -CORE_INSET * float(bx.sides(box).min())) / np.tile(self._zoom, 2)
         shrink = 1
-        while bx.sides(core).min() > HIGHEST * shrink:
+        while bx.sides(core).min() > MAX_TEMPLATE_SIDE_PX * shrink:
             shrink *= 2
         x, y, right, bottom = np.maximum(np.round(core / shrink), 0).astype(int).tolist()
-        levels = self._levels(x, y, right - x, bottom - y, shrink)
-        usable = levels.size and min(levels.shape) >= SMALLEST and levels.std() >= _FLAT
-        return Patch(box, levels if usable else levels[:0, :0], x, y, shrink, self._pixels.shape[:2])
+        levels = self._grey_levels(x, y, right - x, bottom - y, shrink)
+        usable = levels.size and min(levels.shape) >= MIN_TEMPLATE_SIDE_PX and levels.std() >= _MIN_CONTRAST
+        return Template(box, levels if usable else levels[:0, :0], x, y, shrink, self._pixels.shape[:2])
 
-    def _levels(self, x: int, y: int, width: int, height: int, shrink: int) -> FloatArray:
+    def _grey_levels(self, x: int, y: int, width: int, height: int, shrink: int) -> FloatArray:
         """Return the grey levels (h, w) of a region of the downscaled frame, cut at its borders."""
         rows, columns = self._pixels.shape[0] // shrink, self._pixels.shape[1] // shrink
         top, bottom = max(0, y), min(rows, y + height)
@@ -170,39 +173,39 @@ class Picture:
         return levels
 
 
-def correlation(patch: FloatArray, window: FloatArray) -> FloatArray:
+def correlation(template: FloatArray, window: FloatArray) -> FloatArray:
     """Return the normalised cross-correlation of a template with each position in a window.
 
     Args:
-        patch: (h, w) grey levels that are not all the same.
+        template: (h, w) grey levels that are not all the same.
         window: (H, W) grey levels, at least as large.
 
     Returns:
         (H - h + 1, W - w + 1) correlations in -1..1, by upper left corner; near 0 where the window is flat.
     """
-    height, width = patch.shape
-    template_deviation = patch - patch.mean()
+    height, width = template.shape
+    template_deviation = template - template.mean()
     template_norm = np.sqrt(np.square(template_deviation).sum())
-    min_energy = patch.size * _FLAT**2
-    if patch.shape == window.shape:
+    min_energy = template.size * _MIN_CONTRAST**2
+    if template.shape == window.shape:
         window_deviation = window - window.mean()
         window_norm = np.sqrt(max(np.square(window_deviation).sum(), min_energy))
         return np.asarray(
             (template_deviation * window_deviation).sum(keepdims=True) / (template_norm * window_norm)
         )
     window_deviation = window - window.mean()
-    size = [-(-side // _EASY) * _EASY for side in window.shape]
+    size = [-(-side // _FFT_SIZE_MULTIPLE) * _FFT_SIZE_MULTIPLE for side in window.shape]
     spectrum = np.fft.rfft2(window_deviation, size) * np.conj(np.fft.rfft2(template_deviation, size))
     rows, columns = window.shape[0] - height + 1, window.shape[1] - width + 1
     products = np.fft.irfft2(spectrum, size)[:rows, :columns]
     sums, squares = (
-        _sums(levels, height, width) for levels in (window_deviation, np.square(window_deviation))
+        _window_sums(levels, height, width) for levels in (window_deviation, np.square(window_deviation))
     )
-    window_norm = np.sqrt(np.maximum(squares - np.square(sums) / patch.size, min_energy))
+    window_norm = np.sqrt(np.maximum(squares - np.square(sums) / template.size, min_energy))
     return np.asarray(products / (template_norm * window_norm), np.float32)
 
 
-def _sums(levels: FloatArray, height: int, width: int) -> NDArray[np.float64]:
+def _window_sums(levels: FloatArray, height: int, width: int) -> NDArray[np.float64]:
     """Return the sum over every region of the given size, by its upper left corner."""
     table = np.zeros((levels.shape[0] + 1, levels.shape[1] + 1))
     table[1:, 1:] = levels.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)

@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
 
-Detection: TypeAlias = tuple[int, int]
+DetectionKey: TypeAlias = tuple[int, int]
 """Number of a frame in the video, and row of one of its detections."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrackLinks:
+class TrackBoundaries:
     """Detections that connect the tracks of a slice with those of its neighbours.
 
     Attributes:
@@ -21,11 +21,11 @@ class TrackLinks:
         tails: ids within the slice, by detections near its end.
     """
 
-    heads: tuple[tuple[Detection, ...], ...]
-    tails: Mapping[Detection, int]
+    heads: tuple[tuple[DetectionKey, ...], ...]
+    tails: Mapping[DetectionKey, int]
 
 
-class TrackNumbers:
+class TrackIds:
     """Assigner of ids that stay the same in every block that a track passes through.
 
     A block is tracked with margins, so neighbouring blocks share some of their detections. Tracks that share
@@ -39,10 +39,10 @@ class TrackNumbers:
     def __init__(self, reach: int, start: int) -> None:
         self._reach = reach
         self._start = start
-        self._known: dict[Detection, int] = {}
-        self._heads: list[set[Detection]] = []
+        self._ids: dict[DetectionKey, int] = {}
+        self._heads: list[set[DetectionKey]] = []
 
-    def numbered(self, tracks: Tracks, first: int, due: range) -> list[list[TrackedBox]]:
+    def with_ids(self, tracks: Tracks, first: int, due: range) -> list[list[TrackedBox]]:
         """Return the boxes of the frames that are due, with track ids that are valid for the whole run.
 
         Args:
@@ -57,29 +57,29 @@ class TrackNumbers:
             for box in boxes:
                 if box.track not in ids:
                     members = tracks.members[box.track]
-                    ids[box.track] = self._number([(first + t, row) for t, row in members], due)
+                    ids[box.track] = self._id([(first + t, row) for t, row in members], due)
             delivered.append([replace(box, track=ids[box.track]) for box in boxes])
         oldest = due.stop - self._reach
-        self._known = {key: track_id for key, track_id in self._known.items() if key[0] >= oldest}
+        self._ids = {key: track_id for key, track_id in self._ids.items() if key[0] >= oldest}
         return delivered
 
-    def links(self) -> TrackLinks:
+    def boundaries(self) -> TrackBoundaries:
         """Return the detections that connect the run with its neighbours."""
-        return TrackLinks(tuple(tuple(sorted(head)) for head in self._heads), dict(self._known))
+        return TrackBoundaries(tuple(tuple(sorted(head)) for head in self._heads), dict(self._ids))
 
-    def _number(self, members: Sequence[Detection], due: range) -> int:
+    def _id(self, members: Sequence[DetectionKey], due: range) -> int:
         """Return the id of the track with these detections, and remember it for the next block."""
-        track_id = min((self._known[key] for key in members if key in self._known), default=len(self._heads))
+        track_id = min((self._ids[key] for key in members if key in self._ids), default=len(self._heads))
         if track_id == len(self._heads):
             self._heads.append(set())
         # Associations further ahead may change once more of the video is analysed.
         settled = [key for key in members if key[0] < due.stop + self._reach]
-        self._known.update(dict.fromkeys(settled, track_id))
+        self._ids.update(dict.fromkeys(settled, track_id))
         self._heads[track_id].update(key for key in members if key[0] < self._start + self._reach)
         return track_id
 
 
-class TrackChain:
+class TrackIdMerger:
     """Merger of the track ids of consecutive slices into ids for the whole range of frames.
 
     The result equals the ids that the range would have had if it had been processed as one slice.
@@ -88,19 +88,19 @@ class TrackChain:
         first: id of the first track.
 
     Attributes:
-        following: id of the next new track.
+        next_id: id of the next new track.
     """
 
     def __init__(self, first: int = 0) -> None:
-        self.following = first
-        self._known: Mapping[Detection, int] = {}
+        self.next_id = first
+        self._known: Mapping[DetectionKey, int] = {}
 
-    def numbers(self, links: TrackLinks) -> list[int]:
+    def merge(self, boundaries: TrackBoundaries) -> list[int]:
         """Return the merged id of each track of the next slice."""
         ids = []
-        for head in links.heads:
-            track_id = min((self._known[key] for key in head if key in self._known), default=self.following)
-            self.following = max(self.following, track_id + 1)
+        for head in boundaries.heads:
+            track_id = min((self._known[key] for key in head if key in self._known), default=self.next_id)
+            self.next_id = max(self.next_id, track_id + 1)
             ids.append(track_id)
-        self._known = {key: ids[track_id] for key, track_id in links.tails.items()}
+        self._known = {key: ids[track_id] for key, track_id in boundaries.tails.items()}
         return ids

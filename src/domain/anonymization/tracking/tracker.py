@@ -19,11 +19,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.analysis import Seen
+from framecloak.domain.anonymization.model.analysis import PropagatedBoxes
 from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox, Tracks
-from framecloak.domain.anonymization.model.detections import Found
-from framecloak.domain.anonymization.tracking.association import LOOK_BACK, link
-from framecloak.domain.anonymization.tracking.propagated_boxes import Sighting, Sightings, enlarged
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW, associate
+from framecloak.domain.anonymization.tracking.propagated_boxes import (
+    Propagation,
+    Propagations,
+    expand_to_propagated,
+)
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 
@@ -50,7 +54,7 @@ class TrackingSettings:
     smoothing: int = 2
 
     @classmethod
-    def for_rate(cls, frames_per_second: float, wait: int = 1) -> Self:
+    def for_rate(cls, frames_per_second: float, max_interval: int = 1) -> Self:
         """Return the defaults, which are for 25 frames per second, scaled to another rate.
 
         A face that only a periodic scale shows is detected once per detection interval. The settings allow
@@ -59,23 +63,23 @@ class TrackingSettings:
 
         Args:
             frames_per_second: frame rate of the video, clamped to 10..60.
-            wait: longest detection interval of any scale, in frames.
+            max_interval: longest detection interval of any scale, in frames.
         """
         factor = min(max(frames_per_second, 10.0), 60.0) / 25.0
         defaults = cls()
         return cls(
-            memory=max(2 * wait, round(defaults.memory * factor)),
-            max_gap=max(2 * wait, round(defaults.max_gap * factor)),
-            extension=max(2, wait - 1, round(defaults.extension * factor)),
+            memory=max(2 * max_interval, round(defaults.memory * factor)),
+            max_gap=max(2 * max_interval, round(defaults.max_gap * factor)),
+            extension=max(2, max_interval - 1, round(defaults.extension * factor)),
         )
 
     @classmethod
-    def for_pictures(cls) -> Self:
+    def for_images(cls) -> Self:
         """Return the settings for single images, where no neighbouring frame can confirm a low score."""
         return cls(accept=0.25, memory=0, max_gap=1, extension=0, smoothing=0)
 
     @property
-    def horizon(self) -> int:
+    def temporal_margin(self) -> int:
         """Frames of margin that a slice needs on each side to give the same result as the whole video.
 
         A box is averaged with neighbours ``smoothing`` frames away. Whether one of those is interpolated or
@@ -83,47 +87,49 @@ class TrackingSettings:
         not by evidence another ``memory`` away, along associations that reach ``VELOCITY_WINDOW`` frames
         further.
         """
-        return self.smoothing + self.extension + self.max_gap + self.memory + LOOK_BACK
+        return self.smoothing + self.extension + self.max_gap + self.memory + VELOCITY_WINDOW
 
 
 def track(
-    found: Sequence[Found],
-    scenes: NDArray[np.intp],
+    detections: Sequence[FrameDetections],
+    shots: NDArray[np.intp],
     settings: TrackingSettings,
-    seen: Sequence[Seen] = (),
+    propagated: Sequence[PropagatedBoxes] = (),
 ) -> Tracks:
     """Decide what to redact in a run of consecutive frames.
 
     Args:
-        found: detections per frame, low scores included.
-        scenes: (frames,) shot number of each frame; no track crosses a cut.
+        detections: detections per frame, low scores included.
+        shots: (frames,) shot number of each frame; no track crosses a cut.
         settings: thresholds and reach.
-        seen: per frame, boxes propagated from frames at most ``settings.extension`` away; empty if templates
-            were not matched.
+        propagated: per frame, boxes propagated from frames at most ``settings.extension`` away; empty if
+            templates were not matched.
 
     Returns:
         Boxes and tracks, in frame numbers that count from the start of the run. Exact for frames at least
         ``settings.temporal_margin`` away from an end of the run that is not an end of the video.
     """
-    counts = [len(of_frame.scores) for of_frame in found]
-    frames = np.repeat(np.arange(len(found)), counts)
+    counts = [len(of_frame.scores) for of_frame in detections]
+    frames = np.repeat(np.arange(len(detections)), counts)
     rows = np.concatenate([np.arange(n) for n in counts]) if counts else np.empty(0, np.intp)
-    boxes = np.concatenate([of_frame.boxes for of_frame in found]) if counts else np.empty((0, 4))
-    scores = np.concatenate([of_frame.scores for of_frame in found]) if counts else np.empty(0)
-    frame_boxes: list[list[TrackedBox]] = [[] for _ in found]
+    boxes = np.concatenate([of_frame.boxes for of_frame in detections]) if counts else np.empty((0, 4))
+    scores = np.concatenate([of_frame.scores for of_frame in detections]) if counts else np.empty(0)
+    frame_boxes: list[list[TrackedBox]] = [[] for _ in detections]
     members: list[list[tuple[int, int]]] = []
-    propagations = Sightings(seen, np.cumsum([0, *counts]))
-    for indices in link(frames, boxes, scenes, settings.max_gap).tracks():
-        for tracklet in _accepted_stretches(frames[indices], scores[indices], settings):
+    propagations = Propagations(propagated, np.cumsum([0, *counts]))
+    for indices in associate(frames, boxes, shots, settings.max_gap).tracks():
+        for tracklet in _accepted_tracklets(frames[indices], scores[indices], settings):
             selected = indices[tracklet]
-            trajectory = _Path(frames[selected], boxes[selected], scores[selected], propagations.of(selected))
-            for frame, box in trajectory.cover(len(members), scenes, settings):
+            trajectory = _Trajectory(
+                frames[selected], boxes[selected], scores[selected], propagations.of(selected)
+            )
+            for frame, box in trajectory.boxes_per_frame(len(members), shots, settings):
                 frame_boxes[frame].append(box)
             members.append(list(zip(frames[selected].tolist(), rows[selected].tolist(), strict=True)))
     return Tracks(frame_boxes, members)
 
 
-def _accepted_stretches(
+def _accepted_tracklets(
     frames: NDArray[np.intp], scores: NDArray[np.float64], settings: TrackingSettings
 ) -> list[slice]:
     """Return the accepted parts of one chain of detections.
@@ -146,14 +152,14 @@ def _accepted_stretches(
     return [slice(run[0], run[-1] + 1) for run in np.split(accepted, breaks)]
 
 
-class _Path:
+class _Trajectory:
     """Trajectory of one object through time.
 
     Args:
         frames: (n,) ascending numbers of the frames with a detection.
         boxes: (n, 4) detected boxes, in pixels.
         scores: (n,) scores of the detections.
-        sightings: per detection, its propagated boxes in other frames.
+        propagations: per detection, its propagated boxes in other frames.
     """
 
     def __init__(
@@ -161,29 +167,29 @@ class _Path:
         frames: NDArray[np.intp],
         boxes: Boxes,
         scores: NDArray[np.float64],
-        sightings: Sequence[Sequence[Sighting]],
+        propagations: Sequence[Sequence[Propagation]],
     ) -> None:
         self._frames = frames
         self._boxes = boxes
         self._scores = scores
-        self._sightings = sightings
+        self._propagations = propagations
 
-    def cover(
-        self, number: int, scenes: NDArray[np.intp], settings: TrackingSettings
+    def boxes_per_frame(
+        self, track_id: int, shots: NDArray[np.intp], settings: TrackingSettings
     ) -> Iterator[tuple[int, TrackedBox]]:
         """Yield a box for every frame from the first to the last detection, and a few frames beyond."""
         first, last = int(self._frames[0]), int(self._frames[-1])
-        start, stop = _scene_around(first, last, scenes)
+        start, stop = _shot_range(first, last, shots)
         start, stop = (
             max(start, first - settings.extension),
             min(stop, last + settings.extension + 1),
         )
         times = np.arange(start, stop)
         raw = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
-        raw[: first - start] = self._prolonged(times[: first - start], at_start=True)
-        raw[last + 1 - start :] = self._prolonged(times[last + 1 - start :], at_start=False)
-        smoothed = bx.grow(bx.enclose(raw, _steady(raw, settings.smoothing)), settings.margin)
-        smoothed = enlarged(smoothed, start, self._frames, self._boxes, self._sightings)
+        raw[: first - start] = self._extrapolated(times[: first - start], at_start=True)
+        raw[last + 1 - start :] = self._extrapolated(times[last + 1 - start :], at_start=False)
+        smoothed = bx.grow(bx.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin)
+        smoothed = expand_to_propagated(smoothed, start, self._frames, self._boxes, self._propagations)
         following = np.searchsorted(self._frames, times).clip(0, len(self._frames) - 1)
         leading = (following - 1).clip(0)
         nearer = times - self._frames[leading] < self._frames[following] - times
@@ -194,16 +200,16 @@ class _Path:
                 origin = Origin.DETECTED if score >= settings.accept else Origin.LINKED
             else:
                 origin = Origin.FILLED if first < time < last else Origin.EXTENDED
-            yield time, TrackedBox(tuple(box), number, score, origin)
+            yield time, TrackedBox(tuple(box), track_id, score, origin)
 
-    def _prolonged(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
+    def _extrapolated(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
         """Extrapolate beyond one end: enclose the last position and that predicted from the velocity.
 
         The velocity is measured over the last ``VELOCITY_WINDOW`` frames, or since the previous detection if
         that is older.
         """
         edge, neighbour = (0, 1) if at_start else (-1, -2)
-        near = np.flatnonzero(np.abs(self._frames - self._frames[edge]) <= LOOK_BACK)
+        near = np.flatnonzero(np.abs(self._frames - self._frames[edge]) <= VELOCITY_WINDOW)
         alone = len(near) == 1 < len(self._frames)
         inner = neighbour if alone else int(near[-1 if at_start else 0])
         elapsed = max(1, abs(int(self._frames[edge] - self._frames[inner])))
@@ -213,13 +219,13 @@ class _Path:
         return bx.enclose(last_boxes, bx.shift(last_boxes, velocity * beyond))
 
 
-def _scene_around(first: int, last: int, scenes: NDArray[np.intp]) -> tuple[int, int]:
+def _shot_range(first: int, last: int, shots: NDArray[np.intp]) -> tuple[int, int]:
     """Return the start and stop of the shot that contains two frames."""
-    same = np.flatnonzero(scenes == scenes[first])
+    same = np.flatnonzero(shots == shots[first])
     return int(same[0]), max(int(same[-1]), last) + 1
 
 
-def _steady(boxes: Boxes, reach: int) -> Boxes:
+def _smooth(boxes: Boxes, reach: int) -> Boxes:
     """Return the moving average over ``reach`` neighbours on each side; the ends repeat the outermost box."""
     padded = np.pad(boxes, ((reach, reach), (0, 0)), mode="edge")
     smoothed: Boxes = np.mean([padded[i : i + len(boxes)] for i in range(2 * reach + 1)], axis=0)

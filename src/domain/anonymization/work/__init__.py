@@ -1,1 +1,1 @@
-"""work."""
+"""Use cases of workers: slices, leases, parts and their assembly."""

@@ -9,13 +9,13 @@ from datetime import timedelta
 from time import monotonic
 from typing import TypeVar
 
-from framecloak.domain.anonymization.model.slices import Lease, Standing
+from framecloak.domain.anonymization.model.slices import Lease, LeaseState
 from framecloak.domain.errors import DatabaseUnavailableError, ProcessingTimeoutError
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.progress import ProgressBoard
-from framecloak.domain.support.resilience import ended, uninterrupted
+from framecloak.domain.support.resilience import cancel_and_wait, run_to_completion
 
-BEAT = 0.5
+RENEWAL_INTERVAL = 0.5
 """Renewal interval in seconds, and so the delay until a worker learns of a cancelled request."""
 
 STUCK_AFTER = 30.0
@@ -32,58 +32,58 @@ class WorkerStuckError(Exception):
     """A thread hangs in code that cannot be interrupted; only the end of the process stops it."""
 
 
-class HeldLease:
+class ActiveLease:
     """A lease renewed in the background, shared with the thread that processes the slice.
 
     Args:
         lease: newly granted lease.
         time_limit: maximum duration of the slice in seconds.
-        lasts: validity of the lease without renewal.
-        on_counted: called when the slice counts as finished and only clean-up remains.
+        ttl: validity of the lease without renewal.
+        on_finished: called when the slice counts as finished and only clean-up remains.
 
     Attributes:
         lease: the lease passed to the constructor.
-        on_counted: the callback passed to the constructor.
-        standing: latest known state of the lease.
-        done: number of finished frames.
+        on_finished: the callback passed to the constructor.
+        state: latest known state of the lease.
+        frames_done: number of finished frames.
     """
 
     def __init__(
         self,
         lease: Lease,
         time_limit: float,
-        lasts: timedelta,
-        on_counted: Callable[[], None] = lambda: None,
+        ttl: timedelta,
+        on_finished: Callable[[], None] = lambda: None,
     ) -> None:
         self.lease = lease
-        self.on_counted = on_counted
-        self.standing = Standing.HELD
-        self.done = 0
+        self.on_finished = on_finished
+        self.state = LeaseState.HELD
+        self.frames_done = 0
         self._abandoned = False
-        self._delivering = False
+        self._completing = False
         self._stopped = False
         self._deadline = monotonic() + time_limit
         self._time_limit = time_limit
-        self._lasts = lasts
+        self._ttl = ttl
 
-    def step(self) -> None:
+    def count_frame(self) -> None:
         """Count one frame. The processing thread calls this after each frame.
 
         Raises:
             LeaseEndedError: the lease ended, or the thread was abandoned.
             ProcessingTimeoutError: the slice exceeded its time limit.
         """
-        self.require()
-        self.done += 1
+        self.require_held()
+        self.frames_done += 1
 
-    def require(self) -> None:
+    def require_held(self) -> None:
         """Raise unless the lease is held and the time limit has not passed.
 
         Raises:
             LeaseEndedError: the lease ended, or the thread was abandoned.
             ProcessingTimeoutError: the slice exceeded its time limit.
         """
-        if self.standing is not Standing.HELD:
+        if self.state is not LeaseState.HELD:
             raise LeaseEndedError
         if self.is_late:
             # This precedes the check below: a timeout is the slice's fault even in an abandoned thread.
@@ -101,7 +101,7 @@ class HeldLease:
         message = f"Processing timeout: a slice took longer than {self._time_limit:g} s"
         return ProcessingTimeoutError(message, "order smaller segments, or raise SLICE_TIMEOUT_SECONDS")
 
-    async def in_thread(self, work: Callable[[], Value]) -> Value:
+    async def run_in_thread(self, work: Callable[[], Value]) -> Value:
         """Run a function in a thread, and wait until the thread has ended.
 
         The function must call `require` or `step` regularly, because a thread cannot be stopped from outside.
@@ -120,14 +120,14 @@ class HeldLease:
             if not running.done():
                 self._abandoned = True
             try:
-                await uninterrupted(asyncio.wait([running], timeout=STUCK_AFTER))
+                await run_to_completion(asyncio.wait([running], timeout=STUCK_AFTER))
             finally:
                 # Raised also when this task is cancelled twice: no work may start beside a hanging thread.
                 if not running.done():
                     raise WorkerStuckError(f"a thread hangs in slice {self.lease.number}")
         return running.result()
 
-    async def deliver(self, finish: Callable[[], Awaitable[Standing]]) -> None:
+    async def complete(self, finish: Callable[[], Awaitable[LeaseState]]) -> None:
         """Record the slice as finished. From here on only the outcome of ``finish`` can stop the work.
 
         Args:
@@ -137,14 +137,14 @@ class HeldLease:
             LeaseEndedError: the lease had ended, so the slice does not count.
             ProcessingTimeoutError: the slice exceeded its time limit.
         """
-        self.require()
-        self._delivering = True
-        self.standing = await finish()
-        if self.standing is not Standing.HELD:
+        self.require_held()
+        self._completing = True
+        self.state = await finish()
+        if self.state is not LeaseState.HELD:
             raise LeaseEndedError
 
     @asynccontextmanager
-    async def kept(self, database: Database, board: ProgressBoard) -> AsyncIterator[None]:
+    async def renewed(self, database: Database, board: ProgressBoard) -> AsyncIterator[None]:
         """Renew the lease while the block runs, and announce progress to listeners.
 
         The block is cancelled when the lease ends or the time limit passes, even while it waits for a server.
@@ -158,43 +158,43 @@ class HeldLease:
             ProcessingTimeoutError: the slice exceeded its time limit.
         """
         working = asyncio.current_task()
-        renewal = asyncio.create_task(self._keep(database, board))
-        renewal.add_done_callback(lambda _: self._stop(working))
+        renewal = asyncio.create_task(self._renew_periodically(database, board))
+        renewal.add_done_callback(lambda _: self._cancel(working))
         # A thread checks the time limit itself; a server that hangs does not.
         remaining = self._deadline - monotonic()
-        alarm = asyncio.get_running_loop().call_later(remaining, self._stop, working)
+        alarm = asyncio.get_running_loop().call_later(remaining, self._cancel, working)
         try:
             yield
         except asyncio.CancelledError:
             # Undo only the cancellation requested here; the task may have been cancelled from outside too.
             if self._stopped and working and not working.uncancel():
-                raise (LeaseEndedError() if self.standing is not Standing.HELD else self.timeout()) from None
+                raise (LeaseEndedError() if self.state is not LeaseState.HELD else self.timeout()) from None
             raise
         finally:
-            self._delivering = True
+            self._completing = True
             alarm.cancel()
-            await ended(renewal)
+            await cancel_and_wait(renewal)
 
-    def _stop(self, working: asyncio.Task[object] | None) -> None:
+    def _cancel(self, working: asyncio.Task[object] | None) -> None:
         """Cancel the work, unless its outcome is already being recorded: then the database decides."""
-        if working and not self._delivering and not self._stopped:
+        if working and not self._completing and not self._stopped:
             self._stopped = working.cancel()
 
-    async def _keep(self, database: Database, board: ProgressBoard) -> None:
+    async def _renew_periodically(self, database: Database, board: ProgressBoard) -> None:
         announced = 0
-        expires_at = monotonic() + self._lasts.total_seconds()
-        while self.standing is Standing.HELD:
-            await asyncio.sleep(BEAT)
-            renewed_at, done = monotonic(), self.done
+        expires_at = monotonic() + self._ttl.total_seconds()
+        while self.state is LeaseState.HELD:
+            await asyncio.sleep(RENEWAL_INTERVAL)
+            renewed_at, done = monotonic(), self.frames_done
             try:
                 async with database.unit_of_work() as work:
-                    self.standing = await work.slices.renew(self.lease, self._lasts, done)
+                    self.state = await work.slices.renew(self.lease, self._ttl, done)
                     await work.commit()
             except DatabaseUnavailableError:
                 if monotonic() > expires_at:
-                    self.standing = Standing.LOST
+                    self.state = LeaseState.LOST
                 continue
-            expires_at = renewed_at + self._lasts.total_seconds()
+            expires_at = renewed_at + self._ttl.total_seconds()
             if done != announced:
                 announced = done
                 await board.announce(self.lease.request_id)

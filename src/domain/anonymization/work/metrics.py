@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from pathlib import Path
 from time import perf_counter
 
-from framecloak.domain.anonymization.model.slices import Lease, Standing
-from framecloak.domain.anonymization.work.active_lease import HeldLease, LeaseEndedError
+from framecloak.domain.anonymization.model.slices import Lease, LeaseState
+from framecloak.domain.anonymization.work.active_lease import ActiveLease, LeaseEndedError
 from framecloak.domain.errors import DomainError
-from framecloak.domain.ports.metrics import Meter, Outcome, Stage
+from framecloak.domain.ports.metrics import Meter, SliceOutcome, Stage
 
 
 def count_lease(meter: Meter, lease: Lease) -> None:
@@ -23,17 +23,17 @@ def count_lease(meter: Meter, lease: Lease) -> None:
 
 
 @contextmanager
-def metered(meter: Meter, held: HeldLease) -> Iterator[None]:
+def measure_slice(meter: Meter, lease: ActiveLease) -> Iterator[None]:
     """Record the outcome and the duration of the work on a slice in the block."""
-    began, outcome = perf_counter(), Outcome.FAILED
+    began, outcome = perf_counter(), SliceOutcome.FAILED
     try:
         yield
-        outcome = Outcome.DONE
+        outcome = SliceOutcome.DONE
     except LeaseEndedError:
-        outcome = Outcome.CANCELLED if held.standing is Standing.CANCELLED else Outcome.LOST
+        outcome = SliceOutcome.CANCELLED if lease.state is LeaseState.CANCELLED else SliceOutcome.LOST
         raise
     except CancelledError:
-        outcome = Outcome.RELEASED
+        outcome = SliceOutcome.RELEASED
         raise
     except DomainError as error:
         meter.slice_failed(error.code)
@@ -42,11 +42,11 @@ def metered(meter: Meter, held: HeldLease) -> Iterator[None]:
         meter.slice_failed(DomainError.code)
         raise
     finally:
-        meter.slice_ended(held.lease.kind, outcome, perf_counter() - began)
+        meter.slice_ended(lease.lease.kind, outcome, perf_counter() - began)
 
 
 @asynccontextmanager
-async def fetched(meter: Meter, stored: AbstractAsyncContextManager[Path]) -> AsyncIterator[Path]:
+async def fetch_measured(meter: Meter, stored: AbstractAsyncContextManager[Path]) -> AsyncIterator[Path]:
     """Provide a stored object as a file while the block runs; the time to fetch it counts as storing."""
     began = perf_counter()
     async with stored as path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from framecloak.domain.anonymization.model.boxes import Origin, Verdict
-from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.boxes import IdentityDecision, Origin
+from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision
-from framecloak.domain.anonymization.model.residuals import Check, Thumbnail
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck
+from framecloak.domain.imaging.detections import TargetKind
 
 
 def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
@@ -25,17 +25,17 @@ def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
         frame.blanked,
         [_box_row(box) for box in frame.boxes],
         [_face_row(face) for face in frame.identified],
-        frame.check.row() if frame.check else None,
-        [thumbnail.row() for thumbnail in frame.thumbnails],
+        frame.check.to_row() if frame.check else None,
+        [thumbnail.to_row() for thumbnail in frame.thumbnails],
     ]
 
 
-def frame_of_row(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
+def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFrame, str]:
     """Restore a frame, without its image data, and the name of its file from a JSON row.
 
     Args:
         row: row built by `frame_row`.
-        numbers: track ids valid for the whole result, by track id within the part.
+        track_ids: track ids valid for the whole result, by track id within the part.
 
     Returns:
         The frame with empty ``data``, and the name of its file.
@@ -44,19 +44,21 @@ def frame_of_row(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame,
     redacted_boxes = tuple(
         RedactedBox(
             (x1, y1, x2, y2),
-            None if track is None else numbers[track],
+            None if track is None else track_ids[track],
             score,
             Origin(origin),
-            None if kind is None else Kind(kind),
+            None if kind is None else TargetKind(kind),
             by_shape,
         )
         for x1, y1, x2, y2, track, score, origin, kind, by_shape in boxes
     )
     identified = tuple(
-        Identified(
+        IdentifiedFace(
             (x1, y1, x2, y2),
-            numbers[track],
-            Verdict(Decision(decision), tuple((frame, similarity) for frame, similarity in evidence)),
+            track_ids[track],
+            IdentityDecision(
+                Decision(decision), tuple((frame, similarity) for frame, similarity in evidence)
+            ),
             redacted,
         )
         for x1, y1, x2, y2, track, decision, evidence, redacted in faces
@@ -67,8 +69,8 @@ def frame_of_row(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame,
         redacted_boxes,
         blanked,
         identified,
-        check=Check.of_row(check) if check else None,
-        thumbnails=tuple(Thumbnail.of_row(thumbnail, numbers) for thumbnail in thumbnails),
+        check=FrameCheck.from_row(check) if check else None,
+        thumbnails=tuple(FaceThumbnail.from_row(thumbnail, track_ids) for thumbnail in thumbnails),
     )
     return frame, file
 
@@ -77,5 +79,5 @@ def _box_row(box: RedactedBox) -> list[object]:
     return [*box.xyxy, box.track, box.score, box.origin, box.kind, box.by_shape]
 
 
-def _face_row(face: Identified) -> list[object]:
-    return [*face.xyxy, face.track, face.verdict.decision, face.verdict.evidence, face.redacted]
+def _face_row(face: IdentifiedFace) -> list[object]:
+    return [*face.xyxy, face.track, face.decision.decision, face.decision.evidence, face.redacted]

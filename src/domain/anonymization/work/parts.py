@@ -1,6 +1,6 @@
 """Parts of a result: each slice is stored as an archive of its own, and all parts are assembled at the end.
 
-The result is byte for byte what `Export.run` would write in one run.
+The result is byte for byte what `ExportJob.run` would write in one run.
 """
 
 from __future__ import annotations
@@ -12,48 +12,48 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
-from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
+from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
-from framecloak.domain.anonymization.model.box_table import LARGEST
+from framecloak.domain.anonymization.model.box_table import MAX_INT32
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
-from framecloak.domain.anonymization.model.residuals import Method
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.model.residuals import CheckMethod
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.results.archive_writer import Imprint, Record
+from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
 from framecloak.domain.anonymization.results.export import (
-    Export,
-    film_name,
+    ExportJob,
     recorded_identities,
     recorded_settings,
-    search_method,
+    residual_method,
     used_models,
+    video_entry_name,
 )
 from framecloak.domain.anonymization.results.manifest import RecordedSource, Summary
-from framecloak.domain.anonymization.results.part_consistency import Agreement, Made
+from framecloak.domain.anonymization.results.part_consistency import PartConsistency, PartProvenance
 from framecloak.domain.anonymization.results.video_writer import (
-    Reel,
-    Shots,
+    EncodedFrames,
+    VideoEntry,
     consume,
-    film_format,
-    film_sound,
-    grouped,
-    require_filmable,
+    encoded_groups,
+    require_video_possible,
+    video_format,
+    video_sound,
 )
-from framecloak.domain.anonymization.tracking.track_ids import TrackChain, TrackLinks
+from framecloak.domain.anonymization.tracking.track_ids import TrackBoundaries, TrackIdMerger
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
-from framecloak.domain.anonymization.work.part_rows import frame_of_row, frame_row
+from framecloak.domain.anonymization.work.part_rows import frame_from_row, frame_row
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.archives import Archive, ArchiveReader
 from framecloak.domain.ports.frames import FrameSource, SourceInfo
-from framecloak.domain.ports.video import FilmStudio, Group
+from framecloak.domain.ports.video import FrameGroup, VideoEncoder
 
 PART_FILE = "part.json"
 """Last entry of a part: metadata of its frames for the manifest."""
 
 
-class _Content(Made):
+class _Content(PartProvenance):
     """Content of ``part.json``."""
 
     frames: list[list[Any]]
@@ -84,35 +84,35 @@ class WrittenPart:
 
 
 def write_part(
-    export: Export,
+    export: ExportJob,
     segment: Segment,
-    instruments: Instruments,
+    tools: PipelineTools,
     archive: Archive,
     on_frame: Callable[[], None],
-    before: Continuation | None = None,
+    previous: Continuation | None = None,
 ) -> WrittenPart:
     """Redact one slice and write it as a part.
 
     Args:
         export: export job of one video.
         segment: frames of the slice; within one of the requested segments.
-        instruments: tools of the pipeline.
+        tools: tools of the pipeline.
         archive: open and empty archive; the caller discards it if this raises.
         on_frame: called after each written frame.
-        before: state left by the slice that ends where this one starts, if this worker processed it.
+        previous: state left by the slice that ends where this one starts, if this worker processed it.
 
     Returns:
         The number of black frames, and the state for the next slice.
 
     Raises:
-        DomainError: any error of `Export.run`.
+        DomainError: any error of `ExportJob.run`.
     """
-    (batch,) = export.batches
-    (source,) = batch.exhibits
-    suffix, studio = export.appearance.output_format, instruments.films
+    (batch,) = export.groups
+    (source,) = batch.inputs
+    suffix, studio = export.appearance.output_format, tools.video_encoder
     if studio:
-        require_filmable([batch.source], export.appearance, studio)
-    run = export.frames(batch, segment, instruments, before)
+        require_video_possible([batch.source], export.appearance, studio)
+    run = export.frames(batch, segment, tools, previous)
     rows: list[list[Any]] = []
     groups: list[_Group] = []
 
@@ -121,11 +121,11 @@ def write_part(
         on_frame()
 
     def take(frame: RedactedFrame) -> None:
-        file = f"{source.stem(frame.index)}.{suffix}"
+        file = f"{source.frame_entry_stem(frame.index)}.{suffix}"
         archive.add(file, frame.data)
         note(frame, file)
 
-    def take_group(shots: Shots) -> None:
+    def take_group(shots: EncodedFrames) -> None:
         frames, group = shots
         file = f"groups/{frames[0].index:07d}"
         archive.add(file, b"".join(group.samples))
@@ -134,19 +134,19 @@ def write_part(
             note(frame, file)
 
     with closing(run) as frames:
-        if studio is None or not suffix.is_film:
+        if studio is None or not suffix.is_video:
             continuation = consume(frames, take)
         else:
-            video_format = film_format(batch.source.info, export.appearance)
-            prover = export.prover(batch, instruments)
-            continuation = consume(grouped(frames, segment, video_format, studio, prover), take_group)
-    detector, identities = instruments.detector, recorded_identities(instruments)
-    method = search_method(export.verify, instruments)
+            target_format = video_format(batch.source.info, export.appearance)
+            prover = export.residual_guard(batch, tools)
+            continuation = consume(encoded_groups(frames, segment, target_format, studio, prover), take_group)
+    detector, identities = tools.detector, recorded_identities(tools)
+    method = residual_method(export.verify, tools)
     content: _Content = {
         "info": asdict(source.source.info),
-        "models": [asdict(card) for card in used_models(instruments, export.verify)],
+        "models": [asdict(card) for card in used_models(tools, export.verify)],
         "tracking": asdict(source.tracking(export.appearance.shape)) if detector else None,
-        "threshold": export.instructions(batch).threshold if detector else None,
+        "threshold": export.redaction_spec(batch).low_threshold if detector else None,
         "method": asdict(method) if method else None,
         "frames": rows,
         "heads": [list(head) for head in continuation.links.heads],
@@ -164,69 +164,69 @@ def write_part(
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class AssemblySpec:
     """Metadata of a result that its parts do not contain.
 
     Attributes:
-        imprint: issuer of the result.
+        issuer: issuer of the result.
         level: redaction level.
         appearance: appearance and format of the frames.
         sha256: hex digest of the video file.
         segments: requested frames, disjoint and ascending.
         regions: areas marked by hand.
-        filming: setup for output videos; None if images were requested.
+        video: setup for output videos; None if images were requested.
         keep_text: areas in which text was kept.
         based_on: manifest whose boxes were used; None if the boxes were detected.
-        earlier: identities recorded in that manifest, if any.
+        earlier_identities: identities recorded in that manifest, if any.
     """
 
-    imprint: Imprint
+    issuer: Issuer
     level: Level
     appearance: Appearance
     sha256: str
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
-    filming: Filming | None = None
+    video: VideoAssembly | None = None
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
-    earlier: EarlierIdentities | None = None
+    earlier_identities: InheritedIdentities | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Filming:
+class VideoAssembly:
     """Setup for the output videos of a request.
 
     Attributes:
-        studio: encodes the video files.
+        encoder: encodes the video files.
         source: source video, for presentation times and sound.
-        name: returns the name of a video in the archive for the segment that it shows.
+        entry_name: returns the name of a video in the archive for the segment that it shows.
     """
 
-    studio: FilmStudio
+    encoder: VideoEncoder
     source: FrameSource
-    name: Callable[[Segment], str] = film_name
+    entry_name: Callable[[Segment], str] = video_entry_name
 
 
-class Binder:
+class ResultAssembler:
     """Assembler of one result from all parts; must be closed in any case.
 
     Args:
-        binding: metadata for the manifest.
+        spec: metadata for the manifest.
         archive: open and empty archive; the caller discards it if any method raises.
         on_frame: called after each written frame.
     """
 
-    def __init__(self, binding: Binding, archive: Archive, on_frame: Callable[[], None]) -> None:
-        self._binding = binding
+    def __init__(self, spec: AssemblySpec, archive: Archive, on_frame: Callable[[], None]) -> None:
+        self._spec = spec
         self._on_frame = on_frame
-        self._record = Record(binding.imprint, archive, binding.earlier)
-        self._wanted = (
-            index for segment in binding.segments for index in range(segment.start_frame, segment.end_frame)
+        self._writer = ResultWriter(spec.issuer, archive, spec.earlier_identities)
+        self._expected_indexes = (
+            index for segment in spec.segments for index in range(segment.start_frame, segment.end_frame)
         )
-        self._starts = {segment.start_frame: segment for segment in binding.segments}
-        self._chain = TrackChain()
-        self._agreement = Agreement()
-        self._reel: Reel | None = None
+        self._segments_by_start = {segment.start_frame: segment for segment in spec.segments}
+        self._track_ids = TrackIdMerger()
+        self._consistency = PartConsistency()
+        self._video: VideoEntry | None = None
 
     def add(self, part: ArchiveReader) -> None:
         """Append the frames of the next part.
@@ -242,24 +242,24 @@ class Binder:
         """
         content: _Content = json.loads(part.read(PART_FILE))
         first, last = content["frames"][0][0], content["frames"][-1][0]
-        self._agreement.add(content, Segment(first, last + 1))
-        segment = self._starts.get(first)
+        self._consistency.add(content, Segment(first, last + 1))
+        segment = self._segments_by_start.get(first)
         if segment:
             # Tracks do not continue across segments.
-            self._chain = TrackChain(self._chain.following)
-            self._change_reel(segment, content)
+            self._track_ids = TrackIdMerger(self._track_ids.next_id)
+            self._start_video(segment, content)
         # Boxes from a manifest keep their track ids.
-        has_final_ids = self._binding.based_on is not None
-        numbers = range(LARGEST + 1) if has_final_ids else self._chain.numbers(_links(content))
+        has_final_ids = self._spec.based_on is not None
+        numbers = range(MAX_INT32 + 1) if has_final_ids else self._track_ids.merge(_track_links(content))
         rows = iter(content["frames"])
-        if self._reel:
+        if self._video:
             for group in content["groups"]:
                 samples = _samples(part.read(group["file"]), group["sizes"])
-                frames = tuple(self._next(next(rows), numbers)[0] for _ in samples)
-                self._reel.add((frames, Group(samples)))
+                frames = tuple(self._next_frame(next(rows), numbers)[0] for _ in samples)
+                self._video.add((frames, FrameGroup(samples)))
         for row in rows:
-            frame, file = self._next(row, numbers)
-            self._record.picture(0, file, frame, part.read(file))
+            frame, file = self._next_frame(row, numbers)
+            self._writer.add_frame(0, file, frame, part.read(file))
             self._on_frame()
 
     def finish(self) -> Summary:
@@ -272,58 +272,60 @@ class Binder:
             ValueError: frames are missing.
             DomainError: the archive cannot be written.
         """
-        if next(self._wanted, None) is not None:
+        if next(self._expected_indexes, None) is not None:
             raise ValueError("frames are missing")
-        if self._reel:
-            self._reel.finish()
-        binding, made = self._binding, self._agreement.made
+        if self._video:
+            self._video.finish()
+        binding, made = self._spec, self._consistency.provenance
         identities = RecordedIdentities.read(made["identities"]) if made["identities"] else None
-        identities = binding.earlier.asked if binding.earlier else identities
+        identities = binding.earlier_identities.settings if binding.earlier_identities else identities
         settings = recorded_settings(
             binding.level, binding.appearance, made["threshold"], binding.based_on, identities
         )
         method = _method(made["method"]) if made["method"] else None
-        return self._record.close(settings, self._agreement.models, [_source(binding, made)], method)
+        return self._writer.close(
+            settings, self._consistency.models, [_recorded_source(binding, made)], method
+        )
 
     def close(self) -> None:
         """Release the temporary files of an unfinished output video."""
-        if self._reel:
-            self._reel.close()
+        if self._video:
+            self._video.close()
 
-    def _next(self, row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
-        frame, file = frame_of_row(row, numbers)
-        if frame.index != next(self._wanted, None):
+    def _next_frame(self, row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
+        frame, file = frame_from_row(row, numbers)
+        if frame.index != next(self._expected_indexes, None):
             raise ValueError(f"frame {frame.index} is not the next one")
         return frame, file
 
-    def _change_reel(self, segment: Segment, content: _Content) -> None:
+    def _start_video(self, segment: Segment, content: _Content) -> None:
         """Finish the current output video, and start that of the next segment."""
-        filming, appearance = self._binding.filming, self._binding.appearance
+        filming, appearance = self._spec.video, self._spec.appearance
         if filming is None:
             return
-        if self._reel:
-            self._reel.finish()
-            self._reel.close()
-        writer = filming.studio.film(
-            film_format(SourceInfo(**content["info"]), appearance),
+        if self._video:
+            self._video.finish()
+            self._video.close()
+        writer = filming.encoder.writer(
+            video_format(SourceInfo(**content["info"]), appearance),
             filming.source.timing(segment.start_frame, segment.end_frame),
-            film_sound(filming.source, appearance),
+            video_sound(filming.source, appearance),
         )
-        self._reel = Reel(self._record, 0, filming.name(segment), writer, self._on_frame)
+        self._video = VideoEntry(self._writer, 0, filming.entry_name(segment), writer, self._on_frame)
 
 
-def _source(binding: Binding, made: Made) -> RecordedSource:
+def _recorded_source(spec: AssemblySpec, provenance: PartProvenance) -> RecordedSource:
     """Build the manifest's entry of the source video."""
-    tracking = made["tracking"]
+    tracking = provenance["tracking"]
     return RecordedSource(
         id=0,
-        sha256=binding.sha256,
-        info=SourceInfo(**made["info"]),
+        sha256=spec.sha256,
+        info=SourceInfo(**provenance["info"]),
         name=None,
-        segments=binding.segments,
-        regions=binding.regions,
+        segments=spec.segments,
+        regions=spec.regions,
         tracking=TrackingSettings(**tracking) if tracking else None,
-        keep_text=binding.keep_text,
+        keep_text=spec.keep_text,
     )
 
 
@@ -334,11 +336,11 @@ def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:
     return tuple(data[start:end] for start, end in pairwise(ends))
 
 
-def _method(values: dict[str, Any]) -> Method:
-    return Method(**values | {"verify": Verify(values["verify"])})
+def _method(values: dict[str, Any]) -> CheckMethod:
+    return CheckMethod(**values | {"verify": Verify(values["verify"])})
 
 
-def _links(content: _Content) -> TrackLinks:
+def _track_links(content: _Content) -> TrackBoundaries:
     heads = tuple(tuple((frame, row) for frame, row in head) for head in content["heads"])
     tails = {(frame, row): number for frame, row, number in content["tails"]}
-    return TrackLinks(heads, tails)
+    return TrackBoundaries(heads, tails)

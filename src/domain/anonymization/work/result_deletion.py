@@ -1,4 +1,4 @@
-"""result_deletion."""
+"""Deletion of stored data of requests, within a time limit."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 
 from framecloak.domain.errors import StorageUnavailableError
 
-DELETION_SECONDS = 5.0
+MAX_DELETION_SECONDS = 5.0
 """Maximum wait for the object store to delete something; the next clean-up deletes what remains."""
 
 
 @asynccontextmanager
-async def deleted_in_time() -> AsyncIterator[None]:
+async def limited_deletion() -> AsyncIterator[None]:
     """Limit the time that the block may take to delete stored data of a request that is over.
 
     The limit keeps a hanging object store from blocking the caller.
@@ -22,7 +22,7 @@ async def deleted_in_time() -> AsyncIterator[None]:
         StorageUnavailableError: the time is up; the next clean-up deletes what remains.
     """
     try:
-        async with asyncio.timeout(DELETION_SECONDS):
+        async with asyncio.timeout(MAX_DELETION_SECONDS):
             yield
     except TimeoutError as error:
         raise StorageUnavailableError(

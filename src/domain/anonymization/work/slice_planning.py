@@ -11,15 +11,15 @@ from framecloak.domain.model.segments import Segment
 SLICE_FRAMES = 250
 """Maximum frames of one slice: seconds of work at 1080p, so that a crashed worker costs little."""
 
-_LEEWAY = 5
+_KEYFRAME_SHIFT_DIVISOR = 5
 """Share of a slice by which a cut may move to reach a keyframe, as a divisor: one fifth."""
 
 
 def plan_slices(
-    stretches: Sequence[Segment],
+    ranges: Sequence[Segment],
     keyframes: Sequence[int] = (),
-    longest: int = SLICE_FRAMES,
-    unit: int = 1,
+    max_frames: int = SLICE_FRAMES,
+    group_frames: int = 1,
 ) -> tuple[Segment, ...]:
     """Cut ranges of a video into slices of roughly equal length.
 
@@ -27,50 +27,56 @@ def plan_slices(
     from decoding frames that are not requested.
 
     Args:
-        stretches: ranges of frames to deliver, disjoint and ascending.
+        ranges: ranges of frames to deliver, disjoint and ascending.
         keyframes: indexes of frames at which decoding can start, ascending; empty when unknown.
-        longest: maximum frames of a slice, at least 1.
-        unit: size in frames of a group that must stay together, counted from the start of a range. A slice
-            exceeds ``longest`` rather than split a group.
+        max_frames: maximum frames of a slice, at least 1.
+        group_frames: size in frames of a group that must stay together, counted from the start of a range. A
+            slice exceeds ``max_frames`` rather than split a group.
 
     Returns:
         Slices, disjoint and ascending, that cover all ranges; none crosses the end of a range.
     """
-    if unit > 1:
-        return tuple(part for requested in stretches for part in _in_units(requested, longest, unit))
-    return tuple(part for requested in stretches for part in _pieces(requested, keyframes, longest))
+    if group_frames > 1:
+        return tuple(
+            part for requested in ranges for part in _slices_of_groups(requested, max_frames, group_frames)
+        )
+    return tuple(
+        part for requested in ranges for part in _slices_at_keyframes(requested, keyframes, max_frames)
+    )
 
 
-def _in_units(stretch: Segment, longest: int, unit: int) -> Iterator[Segment]:
-    units = -(-len(stretch) // unit)
-    count = -(-units // max(1, longest // unit))
-    cuts = [stretch.start_frame + unit * (units * number // count) for number in range(count)]
-    for start, end in pairwise([*cuts, stretch.end_frame]):
+def _slices_of_groups(segment: Segment, max_frames: int, group_frames: int) -> Iterator[Segment]:
+    units = -(-len(segment) // group_frames)
+    count = -(-units // max(1, max_frames // group_frames))
+    cuts = [segment.start_frame + group_frames * (units * number // count) for number in range(count)]
+    for start, end in pairwise([*cuts, segment.end_frame]):
         yield Segment(start, end)
 
 
-def _pieces(stretch: Segment, keyframes: Sequence[int], longest: int) -> Iterator[Segment]:
-    start = stretch.start_frame
-    while start < stretch.end_frame:
-        remaining = stretch.end_frame - start
-        count = -(-remaining // longest)
+def _slices_at_keyframes(segment: Segment, keyframes: Sequence[int], max_frames: int) -> Iterator[Segment]:
+    start = segment.start_frame
+    while start < segment.end_frame:
+        remaining = segment.end_frame - start
+        count = -(-remaining // max_frames)
         end = start + -(-remaining // count)
         if count > 1:
             # Cutting earlier than this would make the remaining frames need one more slice.
-            lowest = max(end - longest // _LEEWAY, stretch.end_frame - (count - 1) * longest)
-            end = _moved_to_keyframe(end, keyframes, lowest, highest=start + longest)
-        yield Segment(start, min(end, stretch.end_frame))
+            lowest = max(
+                end - max_frames // _KEYFRAME_SHIFT_DIVISOR, segment.end_frame - (count - 1) * max_frames
+            )
+            end = _nearest_keyframe(end, keyframes, lowest, highest=start + max_frames)
+        yield Segment(start, min(end, segment.end_frame))
         start = end
 
 
-def _moved_to_keyframe(cut: int, keyframes: Sequence[int], lowest: int, highest: int) -> int:
+def _nearest_keyframe(cut: int, keyframes: Sequence[int], lowest: int, highest: int) -> int:
     """Return the keyframe nearest to a cut, or the cut itself when none is within the bounds."""
     index = bisect_left(keyframes, cut)
     candidates = [frame for frame in keyframes[max(0, index - 1) : index + 1] if lowest <= frame <= highest]
     return min(candidates, key=lambda frame: abs(frame - cut), default=cut)
 
 
-def choose_slice(ready: Sequence[int], after: int | None) -> int:
+def choose_slice(ready: Sequence[int], last: int | None) -> int:
     """Choose the slice of a request to process next.
 
     A worker that continues where its last slice ended need not analyse the frames around the cut again. A
@@ -79,13 +85,13 @@ def choose_slice(ready: Sequence[int], after: int | None) -> int:
 
     Args:
         ready: numbers of the slices that may be leased, ascending, at least one.
-        after: number of the slice that this worker finished last, if it belongs to the same request.
+        last: number of the slice that this worker finished last, if it belongs to the same request.
 
     Returns:
         The number of the slice.
     """
-    if after is not None and after + 1 in ready:
-        return after + 1
+    if last is not None and last + 1 in ready:
+        return last + 1
     if ready[0] == 0:
         return 0
     runs: list[list[int]] = []

@@ -9,22 +9,28 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
-from framecloak.domain.anonymization.identification.decisions import Identification
-from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
+from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
+from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.object_keys import parts_prefix, result_prefix
 from framecloak.domain.anonymization.model.options import Level, Verify
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Snapshot, Status
-from framecloak.domain.anonymization.model.slices import Lease, SliceKind, Standing
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
+from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.results.entry_names import film_names, frame_names
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.manifest import Summary
-from framecloak.domain.anonymization.work.active_lease import HeldLease
-from framecloak.domain.anonymization.work.metrics import fetched
-from framecloak.domain.anonymization.work.parts import Binder, Binding, Filming, WrittenPart, write_part
-from framecloak.domain.anonymization.work.result_deletion import deleted_in_time
-from framecloak.domain.anonymization.work.worker_resources import Workshop
+from framecloak.domain.anonymization.work.active_lease import ActiveLease
+from framecloak.domain.anonymization.work.metrics import fetch_measured
+from framecloak.domain.anonymization.work.parts import (
+    AssemblySpec,
+    ResultAssembler,
+    VideoAssembly,
+    WrittenPart,
+    write_part,
+)
+from framecloak.domain.anonymization.work.result_deletion import limited_deletion
+from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import (
     IdentitiesLostError,
     InvalidManifestError,
@@ -42,7 +48,7 @@ from framecloak.domain.support.resilience import Backoff
 
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 
-_IN_WORK = 4
+_MAX_CACHED_JOBS = 4
 """Number of requests whose facts a worker caches."""
 
 
@@ -52,46 +58,51 @@ class _Job:
 
     request: AnonymizationRequest
     video: Video
-    snapshot: Snapshot
+    snapshot: WorkSpec
     boxes: BoxTable | None
 
 
 @dataclass(frozen=True, slots=True)
-class _LeftOff:
+class _Resumable:
     """The last finished slice of frames, and the state needed to continue behind it."""
 
     lease: Lease
     continuation: Continuation
 
 
-class SliceMaker:
+class SliceProcessor:
     """Processor of slices: produces the output of a slice, stores it, and marks the slice as finished.
 
     Args:
         database: database of requests and slices.
         store: object store of videos, parts and results.
         clock: current time (UTC).
-        workshop: resources of the worker.
+        resources: resources of the worker.
         backoff: retry schedule for a server that becomes unavailable.
     """
 
     def __init__(
-        self, database: Database, store: ObjectStore, clock: Clock, workshop: Workshop, backoff: Backoff
+        self,
+        database: Database,
+        store: ObjectStore,
+        clock: Clock,
+        resources: WorkerResources,
+        backoff: Backoff,
     ) -> None:
         self._database = database
         self._store = store
         self._clock = clock
-        self._workshop = workshop
+        self._resources = resources
         self._backoff = backoff
         self._jobs: dict[UUID, _Job] = {}
-        self._left_off: _LeftOff | None = None
+        self._resumable: _Resumable | None = None
 
     @property
-    def last(self) -> Lease | None:
+    def last_lease(self) -> Lease | None:
         """Lease of the last finished slice of frames; its successor is the cheapest to process next."""
-        return self._left_off.lease if self._left_off else None
+        return self._resumable.lease if self._resumable else None
 
-    async def make(self, held: HeldLease) -> None:
+    async def process(self, held: ActiveLease) -> None:
         """Process a slice. The next call may start once this one has called ``held.on_counted``.
 
         Args:
@@ -103,15 +114,15 @@ class SliceMaker:
             DomainError: the slice cannot be processed, for now or at all.
         """
         lease = held.lease
-        job = self._jobs.get(lease.request_id) or await self._look_up(lease.request_id)
+        job = self._jobs.get(lease.request_id) or await self._load_job(lease.request_id)
         prefix = f"slice-{lease.request_id}-{lease.number}-"
-        with tempfile.TemporaryDirectory(dir=self._workshop.scratch, prefix=prefix) as folder:
+        with tempfile.TemporaryDirectory(dir=self._resources.scratch, prefix=prefix) as folder:
             if lease.kind is SliceKind.FRAMES:
-                await self._make_part(held, job, Path(folder))
+                await self._produce_part(held, job, Path(folder))
             else:
-                await self._make_result(held, job, Path(folder))
+                await self._produce_result(held, job, Path(folder))
 
-    async def withdraw(self, lease: Lease) -> None:
+    async def delete_output(self, lease: Lease) -> None:
         """Delete the stored output of a slice whose request is over.
 
         Args:
@@ -126,179 +137,185 @@ class SliceMaker:
             request = await work.requests.get(lease.request_id, WORKER)
         # The request may be over because another worker stored this very result first.
         if key != request.result_key:
-            async with deleted_in_time():
+            async with limited_deletion():
                 await self._store.remove(key)
 
-    def rest(self) -> None:
+    def release_resources(self) -> None:
         """Release frames and decoders kept for the next slice, because there is no work now."""
-        if self._left_off:
-            self._left_off.continuation.close()
-        self._left_off = None
+        if self._resumable:
+            self._resumable.continuation.close()
+        self._resumable = None
 
-    def _go_on(self, lease: Lease) -> Continuation | None:
+    def _resume(self, lease: Lease) -> Continuation | None:
         """Take the state that the previous slice left, if this slice starts where that one ended."""
-        previous = self._left_off
+        previous = self._resumable
         if previous and _continues(previous.lease, lease):
-            self._left_off = None
+            self._resumable = None
             return previous.continuation
-        self.rest()
+        self.release_resources()
         return None
 
-    async def _look_up(self, request_id: UUID) -> _Job:
+    async def _load_job(self, request_id: UUID) -> _Job:
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, WORKER)
-            video = await work.videos.get(request.order.video_id, WORKER, GrantRole.VIEWER)
+            video = await work.videos.get(request.spec.video_id, WORKER, GrantRole.VIEWER)
             snapshot = await work.requests.snapshot(request_id)
-        while len(self._jobs) >= _IN_WORK:
+        while len(self._jobs) >= _MAX_CACHED_JOBS:
             del self._jobs[next(iter(self._jobs))]
-        if (snapshot.boxes is None) is not (request.order.based_on is None):
+        if (snapshot.boxes is None) is not (request.spec.based_on is None):
             # Without its boxes, faces would be detected again that a reviewer has already decided about.
             raise InvalidManifestError("the boxes of the request are gone", "render them again")
         boxes = None if snapshot.boxes is None else BoxTable.unpacked(snapshot.boxes)
         job = self._jobs[request_id] = _Job(request, video, snapshot, boxes)
         return job
 
-    async def _make_part(self, held: HeldLease, job: _Job, folder: Path) -> None:
+    async def _produce_part(self, held: ActiveLease, job: _Job, folder: Path) -> None:
         lease = held.lease
         path = folder / "part.zip"
-        identification = await self._identification(job)
+        identification = await self._load_identification(job)
         try:
-            stored = self._store.kept(job.video.object_key, folder)
-            async with fetched(self._workshop.meter, stored) as video:
-                written = await held.in_thread(lambda: self._write(job, held, video, path, identification))
+            stored = self._store.cached_file(job.video.object_key, folder)
+            async with fetch_measured(self._resources.meter, stored) as video:
+                written = await held.run_in_thread(
+                    lambda: self._redact_frames(job, held, video, path, identification)
+                )
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
-        self._left_off = _LeftOff(lease, written.continuation)
-        await self._store_file(held, lease.key, path)
+        self._resumable = _Resumable(lease, written.continuation)
+        await self._upload(held, lease.key, path)
 
-        async def finish() -> Standing:
+        async def finish() -> LeaseState:
             async with self._database.unit_of_work() as work:
                 standing = await work.slices.finish(lease, written.blanked_frames)
                 await work.commit()
             return standing
 
-        await held.deliver(lambda: self._backoff.run(finish))
-        held.on_counted()
-        self._workshop.meter.frames(len(lease.segment), written.blanked_frames)
+        await held.complete(lambda: self._backoff.run(finish))
+        held.on_finished()
+        self._resources.meter.frames(len(lease.segment), written.blanked_frames)
 
-    async def _identification(self, job: _Job) -> Identification | None:
+    async def _load_identification(self, job: _Job) -> IdentificationSetup | None:
         """Load what face recognition needs; once per slice, because access to a gallery may be revoked."""
-        people = self._workshop.people
+        people = self._resources.people
         if people:
             return await people.identification(job.request, job.snapshot.people)
-        if job.request.order.tells_people_apart:
+        if job.request.spec.recognises_faces:
             raise IdentitiesLostError(
                 "this worker cannot recognise people", "run workers and API with the same settings"
             )
         return None
 
-    def _write(
+    def _redact_frames(
         self,
         job: _Job,
-        held: HeldLease,
+        held: ActiveLease,
         video: Path,
         path: Path,
-        identification: Identification | None,
+        identification: IdentificationSetup | None,
     ) -> WrittenPart:
         """Redact the frames of a slice; runs in a thread."""
-        order, snapshot = job.request.order, job.snapshot
-        source = Exhibit(
+        order, snapshot = job.request.spec, job.snapshot
+        source = ExportSource(
             id=0,
-            source=self._workshop.open_video(video),
+            source=self._resources.open_video(video),
             name=None,
-            stem=frame_names(snapshot.segments),
-            segments=snapshot.stretches,
+            frame_entry_stem=frame_entry_stems(snapshot.segments),
+            segments=snapshot.ranges,
             regions=snapshot.regions,
-            film=film_names(snapshot.segments),
+            video_entry_name=video_entry_names(snapshot.segments),
             keep_text=order.keep_text,
             boxes=job.boxes,
         )
         level = Level.MINIMAL if job.boxes is not None else order.level
-        export = Export(
-            self._workshop.imprint,
+        export = ExportJob(
+            self._resources.issuer,
             order.level,
             order.appearance,
-            batches([source]),
+            group_sources([source]),
             order.based_on,
             # Boxes decided by a reviewer get no residual check: no detector is loaded for it.
             Verify.NONE if job.boxes is not None else order.verify,
         )
         instruments = replace(
-            self._workshop.instruments(level), films=self._workshop.studio, identification=identification
+            self._resources.pipeline_tools(level),
+            video_encoder=self._resources.video_encoder,
+            identification=identification,
         )
-        archive = self._workshop.create_archive(path)
+        archive = self._resources.create_archive(path)
         try:
-            previous = self._go_on(held.lease)
-            return write_part(export, held.lease.segment, instruments, archive, held.step, previous)
+            previous = self._resume(held.lease)
+            return write_part(export, held.lease.segment, instruments, archive, held.count_frame, previous)
         finally:
             archive.discard()
 
-    async def _make_result(self, held: HeldLease, job: _Job, folder: Path) -> None:
+    async def _produce_result(self, held: ActiveLease, job: _Job, folder: Path) -> None:
         request = job.request
-        if self._workshop.people:
-            await self._workshop.people.require(request)
+        if self._resources.people:
+            await self._resources.people.require_gallery(request)
         path = folder / "frames.zip"
-        if request.order.appearance.output_format.is_film:
+        if request.spec.appearance.output_format.is_video:
             # The source video has the presentation times and the sound.
             try:
-                stored = self._store.kept(job.video.object_key, folder)
-                async with fetched(self._workshop.meter, stored) as video:
-                    summary = await self._bind_parts(held, job, path, video)
+                stored = self._store.cached_file(job.video.object_key, folder)
+                async with fetch_measured(self._resources.meter, stored) as video:
+                    summary = await self._assemble(held, job, path, video)
             except ObjectNotFoundError as error:
                 raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
         else:
-            summary = await self._bind_parts(held, job, path)
+            summary = await self._assemble(held, job, path)
         key = _result_key(request.id)
-        await self._store_file(held, key, path)
-        await self._deliver(held, summary, (key, path.stat().st_size))
-        held.on_counted()
-        if not self._workshop.keep_parts:
-            await self._store.remove_all(parts_prefix(request.id))
+        await self._upload(held, key, path)
+        await self._complete(held, summary, (key, path.stat().st_size))
+        held.on_finished()
+        if not self._resources.keep_parts:
+            await self._store.remove_prefix(parts_prefix(request.id))
 
-    async def _bind_parts(self, held: HeldLease, job: _Job, path: Path, video: Path | None = None) -> Summary:
+    async def _assemble(self, held: ActiveLease, job: _Job, path: Path, video: Path | None = None) -> Summary:
         async with self._database.unit_of_work() as work:
             parts = await work.slices.parts(job.request.id)
-        binding = await held.in_thread(lambda: self._binding(job, video))
-        archive = self._workshop.create_archive(path)
+        binding = await held.run_in_thread(lambda: self._assembly_spec(job, video))
+        archive = self._resources.create_archive(path)
         try:
-            with closing(Binder(binding, archive, held.require)) as binder:
+            with closing(ResultAssembler(binding, archive, held.require_held)) as binder:
                 for part in parts:
-                    stored = self._store.local(part.key, path.parent)
-                    async with fetched(self._workshop.meter, stored) as file:
-                        await held.in_thread(lambda file=file: self._bind(binder, file))  # type: ignore[misc]
-                return await held.in_thread(binder.finish)
+                    stored = self._store.local_file(part.key, path.parent)
+                    async with fetch_measured(self._resources.meter, stored) as file:
+                        await held.run_in_thread(lambda file=file: self._add_part(binder, file))  # type: ignore[misc]
+                return await held.run_in_thread(binder.finish)
         finally:
             archive.discard()
 
-    def _binding(self, job: _Job, video: Path | None) -> Binding:
-        order, snapshot, studio = job.request.order, job.snapshot, self._workshop.studio
+    def _assembly_spec(self, job: _Job, video: Path | None) -> AssemblySpec:
+        order, snapshot, studio = job.request.spec, job.snapshot, self._resources.video_encoder
         filming = None
         if video and studio:
-            filming = Filming(studio, self._workshop.open_video(video), film_names(snapshot.segments))
-        return Binding(
-            imprint=self._workshop.imprint,
+            filming = VideoAssembly(
+                studio, self._resources.open_video(video), video_entry_names(snapshot.segments)
+            )
+        return AssemblySpec(
+            issuer=self._resources.issuer,
             level=order.level,
             appearance=order.appearance,
             sha256=job.video.facts.sha256,
-            segments=snapshot.stretches,
+            segments=snapshot.ranges,
             regions=snapshot.regions,
-            filming=filming,
+            video=filming,
             keep_text=order.keep_text,
             based_on=order.based_on,
-            earlier=EarlierIdentities.unpacked(snapshot.earlier) if snapshot.earlier else None,
+            earlier_identities=InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None,
         )
 
-    def _bind(self, binder: Binder, file: Path) -> None:
-        with self._workshop.read_archive(file) as part:
+    def _add_part(self, binder: ResultAssembler, file: Path) -> None:
+        with self._resources.read_archive(file) as part:
             binder.add(part)
 
-    async def _deliver(self, held: HeldLease, summary: Summary, result: tuple[str, int]) -> None:
+    async def _complete(self, held: ActiveLease, summary: Summary, result: tuple[str, int]) -> None:
         lease = held.lease
 
-        async def finish() -> Standing:
+        async def finish() -> LeaseState:
             async with self._database.unit_of_work() as work:
                 standing = await work.slices.finish(lease, 0)
-                if standing is Standing.HELD:
+                if standing is LeaseState.HELD:
                     await work.requests.finish(
                         lease.request_id,
                         Status.COMPLETED,
@@ -308,18 +325,18 @@ class SliceMaker:
                     )
                 elif (await work.requests.get(lease.request_id, WORKER)).result_key == result[0]:
                     # An earlier attempt was committed, and only its response was lost.
-                    standing = Standing.HELD
+                    standing = LeaseState.HELD
                 await work.commit()
             return standing
 
-        await held.deliver(lambda: self._backoff.run(finish))
+        await held.complete(lambda: self._backoff.run(finish))
 
-    async def _store_file(self, held: HeldLease, key: str, path: Path) -> None:
+    async def _upload(self, held: ActiveLease, key: str, path: Path) -> None:
         """Upload a file; retry while the object store is unavailable and the lease is held."""
-        meter, attempts = self._workshop.meter, count()
+        meter, attempts = self._resources.meter, count()
 
         async def upload() -> None:
-            held.require()
+            held.require_held()
             if next(attempts):
                 meter.retried("upload")
             with timed(meter, Stage.STORE):
@@ -332,6 +349,6 @@ def _result_key(request_id: UUID) -> str:
     return f"{result_prefix(request_id)}frames.zip"
 
 
-def _continues(before: Lease, lease: Lease) -> bool:
+def _continues(previous: Lease, lease: Lease) -> bool:
     """Return whether a slice starts where another slice of the same request ends."""
-    return before.request_id == lease.request_id and before.segment.end_frame == lease.segment.start_frame
+    return previous.request_id == lease.request_id and previous.segment.end_frame == lease.segment.start_frame

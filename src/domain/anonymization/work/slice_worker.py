@@ -10,13 +10,13 @@ from uuid import UUID
 
 from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
-from framecloak.domain.anonymization.model.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Standing
-from framecloak.domain.anonymization.work.active_lease import HeldLease, LeaseEndedError, WorkerStuckError
-from framecloak.domain.anonymization.work.metrics import count_lease, metered
-from framecloak.domain.anonymization.work.result_deletion import deleted_in_time
+from framecloak.domain.anonymization.model.slices import MAX_ATTEMPTS, MAX_FAILURES, Lease, LeaseState
+from framecloak.domain.anonymization.work.active_lease import ActiveLease, LeaseEndedError, WorkerStuckError
+from framecloak.domain.anonymization.work.metrics import count_lease, measure_slice
+from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.anonymization.work.slice_planning import choose_slice
-from framecloak.domain.anonymization.work.slice_processor import WORKER, SliceMaker
-from framecloak.domain.anonymization.work.worker_resources import Workshop
+from framecloak.domain.anonymization.work.slice_processor import WORKER, SliceProcessor
+from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import (
     DatabaseUnavailableError,
     DomainError,
@@ -30,11 +30,11 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.progress import ProgressBoard
-from framecloak.domain.support.resilience import Backoff, uninterrupted
+from framecloak.domain.support.resilience import Backoff, run_to_completion
 
 logger = logging.getLogger(__name__)
 
-NOT_ITS_FAULT = (
+TRANSIENT_ERRORS = (
     DatabaseUnavailableError,
     StorageUnavailableError,
     StorageFullError,
@@ -45,10 +45,10 @@ NOT_ITS_FAULT = (
 NO_WORKER_SURVIVED = "no_worker_survived"
 """Error code of a slice whose every attempt ended with the death of the worker."""
 
-PAUSES = (timedelta(seconds=1), timedelta(seconds=5))
+BACKOFF = (timedelta(seconds=1), timedelta(seconds=5))
 """Delays before a failed slice is retried, by the number of earlier failures."""
 
-LATER = timedelta(seconds=5)
+RETRY_DELAY = timedelta(seconds=5)
 """Delay before a slice is retried after an error that was not its own."""
 
 
@@ -60,7 +60,7 @@ class SliceWorker:
         store: object store of videos, parts and results.
         clock: current time (UTC).
         board: announces progress to listeners.
-        workshop: resources of the worker.
+        resources: resources of the worker.
         name: unique name of this worker.
         backoff: retry schedule for a server that becomes unavailable while a slice is held.
     """
@@ -71,7 +71,7 @@ class SliceWorker:
         store: ObjectStore,
         clock: Clock,
         board: ProgressBoard,
-        workshop: Workshop,
+        resources: WorkerResources,
         name: str,
         backoff: Backoff | None = None,
     ) -> None:
@@ -79,10 +79,10 @@ class SliceWorker:
         self._store = store
         self._clock = clock
         self._board = board
-        self._workshop = workshop
+        self._resources = resources
         self._name = name
         self._backoff = backoff or Backoff()
-        self._maker = SliceMaker(database, store, clock, workshop, self._backoff)
+        self._processor = SliceProcessor(database, store, clock, resources, self._backoff)
 
     async def lease(self, request_id: UUID) -> Lease | None:
         """Lease a slice of a request; return None when no slice of it can be started now.
@@ -90,72 +90,72 @@ class SliceWorker:
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
         """
-        last = self._maker.last
+        last = self._processor.last_lease
         after = last.number if last and last.request_id == request_id else None
         async with self._database.unit_of_work() as work:
-            ready = await work.slices.ready(request_id)
+            ready = await work.slices.ready_numbers(request_id)
         while ready:
             number = choose_slice(ready, after)
             async with self._database.unit_of_work() as work:
-                lease = await work.slices.lease(request_id, number, self._name, self._workshop.lease)
+                lease = await work.slices.lease(request_id, number, self._name, self._resources.lease_ttl)
                 await work.commit()
             if lease is not None:
-                count_lease(self._workshop.meter, lease)
+                count_lease(self._resources.meter, lease)
                 return lease
             ready = [other for other in ready if other != number]
         return None
 
-    async def do(self, lease: Lease, on_counted: Callable[[], None] = lambda: None) -> None:
+    async def process(self, lease: Lease, on_finished: Callable[[], None] = lambda: None) -> None:
         """Process a slice. If this task is cancelled, the slice is released to other workers immediately.
 
         Args:
             lease: lease from `lease`.
-            on_counted: called when the slice counts as finished and only clean-up remains; from then on the
+            on_finished: called when the slice counts as finished and only clean-up remains; from then on the
                 next slice may be processed concurrently. Not called if the slice ends without counting.
 
         Raises:
             DatabaseUnavailableError: the database has been unavailable for minutes; the lease will expire.
             WorkerStuckError: a thread hangs; the process has to end.
         """
-        held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease, on_counted)
+        held = ActiveLease(lease, self._resources.time_limit, self._resources.lease_ttl, on_finished)
         try:
-            with metered(self._workshop.meter, held):
-                async with held.kept(self._database, self._board):
-                    await self._do(held)
+            with measure_slice(self._resources.meter, held):
+                async with held.renewed(self._database, self._board):
+                    await self._process(held)
         except LeaseEndedError:
-            if held.standing is Standing.CANCELLED:
-                await self._maker.withdraw(lease)
+            if held.state is LeaseState.CANCELLED:
+                await self._processor.delete_output(lease)
         except WorkerStuckError:
             if held.is_late:
                 late = held.timeout()
-                await self._blame(lease, str(late), late.code)
+                await self._record_failure(lease, str(late), late.code)
             raise
         except asyncio.CancelledError:
-            await uninterrupted(self._release(lease, timedelta()))
+            await run_to_completion(self._release(lease, timedelta()))
             raise
-        except NOT_ITS_FAULT:
-            self._workshop.meter.retried("slice")
-            await self._release(lease, LATER)
+        except TRANSIENT_ERRORS:
+            self._resources.meter.retried("slice")
+            await self._release(lease, RETRY_DELAY)
             raise
         except (IdentitiesLostError, WorkersDisagreeError) as error:
             # Nothing of the request may be delivered, and a retry would not help.
             logger.warning("a request cannot be processed, %s: %s", error.code, error.__cause__ or error)
-            await self._fail(lease.request_id, str(error.told()), error.code)
+            await self._fail_request(lease.request_id, str(error.user_message()), error.code)
         except DomainError as error:
             logger.warning("a slice failed, %s: %s", error.code, error)
-            await self._blame(lease, str(error.told()), error.code)
+            await self._record_failure(lease, str(error.user_message()), error.code)
         except BaseException:
             message = "an unexpected error occurred while processing this request; see the log of the worker"
-            await self._blame(lease, message, DomainError.code)
+            await self._record_failure(lease, message, DomainError.code)
             raise
         finally:
             await self._board.announce(lease.request_id)
 
-    def rest(self) -> None:
+    def release_resources(self) -> None:
         """Release frames and decoders kept for the next slice, because there is no work now."""
-        self._maker.rest()
+        self._processor.release_resources()
 
-    async def work_through(self, request_id: UUID) -> None:
+    async def process_request(self, request_id: UUID) -> None:
         """Process slices of one request until it is over; other workers may process some of them.
 
         Args:
@@ -170,40 +170,40 @@ class SliceWorker:
         while not (await self._request(request_id)).status.is_final:
             lease = await self.lease(request_id)
             if lease is None:
-                self.rest()
+                self.release_resources()
                 await asyncio.sleep(0.2)
             else:
-                await self.do(lease)
-        self.rest()
+                await self.process(lease)
+        self.release_resources()
 
-    async def _do(self, held: HeldLease) -> None:
+    async def _process(self, held: ActiveLease) -> None:
         lease = held.lease
-        if lease.attempt > MOST_ATTEMPTS:
-            message = f"frames {lease.segment} were started {MOST_ATTEMPTS} times, and no worker survived"
-            self._workshop.meter.slice_failed(NO_WORKER_SURVIVED)
-            await self._fail(lease.request_id, message, NO_WORKER_SURVIVED)
+        if lease.attempt > MAX_ATTEMPTS:
+            message = f"frames {lease.segment} were started {MAX_ATTEMPTS} times, and no worker survived"
+            self._resources.meter.slice_failed(NO_WORKER_SURVIVED)
+            await self._fail_request(lease.request_id, message, NO_WORKER_SURVIVED)
             return
-        await self._maker.make(held)
+        await self._processor.process(held)
 
     async def _request(self, request_id: UUID) -> AnonymizationRequest:
         async with self._database.unit_of_work() as work:
             return await work.requests.get(request_id, WORKER)
 
-    async def _release(self, lease: Lease, pause: timedelta) -> None:
+    async def _release(self, lease: Lease, delay: timedelta) -> None:
         async def release() -> None:
             async with self._database.unit_of_work() as work:
-                await work.slices.release(lease, pause)
+                await work.slices.release(lease, delay)
                 await work.commit()
 
         await self._backoff.run(release)
 
-    async def _blame(self, lease: Lease, error: str, code: str) -> None:
+    async def _record_failure(self, lease: Lease, error: str, code: str) -> None:
         """Record the failure of a slice; the last permitted failure makes the request fail."""
 
         async def blame() -> bool:
             async with self._database.unit_of_work() as work:
-                failures = await work.slices.fail(lease, PAUSES[min(lease.failures, len(PAUSES) - 1)])
-                is_final = failures is not None and failures >= MOST_FAILURES
+                failures = await work.slices.fail(lease, BACKOFF[min(lease.failures, len(BACKOFF) - 1)])
+                is_final = failures is not None and failures >= MAX_FAILURES
                 if is_final:
                     now = self._clock.now()
                     await work.requests.finish(
@@ -212,14 +212,14 @@ class SliceWorker:
                 await work.commit()
             return is_final
 
-        if await uninterrupted(self._backoff.run(blame)):
-            async with deleted_in_time():
-                await self._store.remove_all(result_prefix(lease.request_id))
+        if await run_to_completion(self._backoff.run(blame)):
+            async with limited_deletion():
+                await self._store.remove_prefix(result_prefix(lease.request_id))
 
-    async def _fail(self, request_id: UUID, error: str, code: str) -> None:
+    async def _fail_request(self, request_id: UUID, error: str, code: str) -> None:
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
             await work.requests.finish(request_id, Status.FAILED, now, error=error, error_code=code)
             await work.commit()
-        async with deleted_in_time():
-            await self._store.remove_all(result_prefix(request_id))
+        async with limited_deletion():
+            await self._store.remove_prefix(result_prefix(request_id))

@@ -10,43 +10,43 @@ from pathlib import Path
 
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
-from framecloak.domain.anonymization.model.slices import LEASE
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.archive_writer import Imprint
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.archive_writer import Issuer
 from framecloak.domain.ports.archives import Archive, ArchiveReader
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.metrics import NULL_METER, Meter
-from framecloak.domain.ports.video import FilmStudio
+from framecloak.domain.ports.video import VideoEncoder
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class WorkerResources:
     """Resources of a worker.
 
     Attributes:
-        imprint: issuer named in results.
+        issuer: issuer named in results.
         scratch: folder for temporary files.
         open_video: opens a video file.
         create_archive: creates an empty ZIP.
         read_archive: opens an existing ZIP.
-        instruments: returns the pipeline's tools for a level; slow on the first call.
+        pipeline_tools: returns the pipeline's tools for a level; slow on the first call.
         time_limit: maximum duration of one slice in seconds.
-        lease: validity of a lease without renewal; after it, other workers may take the slice.
+        lease_ttl: validity of a lease without renewal; after it, other workers may take the slice.
         keep_parts: whether the parts of a result stay in the object store for inspection.
         meter: receives metrics of the work.
-        studio: encodes videos in the scratch folder; None if this worker writes none.
+        video_encoder: encodes videos in the scratch folder; None if this worker writes none.
         people: resolves galleries to people; None where requests cannot name a gallery.
     """
 
-    imprint: Imprint
+    issuer: Issuer
     scratch: Path
     open_video: Callable[[Path], FrameSource]
     create_archive: Callable[[Path], Archive]
     read_archive: Callable[[Path], AbstractContextManager[ArchiveReader]]
-    instruments: Callable[[Level], Instruments]
+    pipeline_tools: Callable[[Level], PipelineTools]
     time_limit: float = 1800.0
-    lease: timedelta = LEASE
+    lease_ttl: timedelta = LEASE_DURATION
     keep_parts: bool = False
     meter: Meter = NULL_METER
-    studio: FilmStudio | None = None
+    video_encoder: VideoEncoder | None = None
     people: GalleryPeople | None = None

@@ -1,1 +1,1 @@
-"""repositories."""
+"""Repository ports: one module for each topic of the database."""

@@ -10,7 +10,7 @@ from framecloak.domain.model.accounts import ApiKey, Role, Session, User
 from framecloak.domain.ports.repositories.paging import Page
 
 
-class Users(Protocol):
+class UserRepository(Protocol):
     """Repository of accounts."""
 
     async def add(self, username: str, password_hash: str, role: Role) -> User:
@@ -41,7 +41,7 @@ class Users(Protocol):
         """Lock the rows of all enabled administrators, as ``lock`` does, and return their number."""
         ...
 
-    async def by_name(self, username: str) -> User | None:
+    async def find_by_name(self, username: str) -> User | None:
         """Return the account with this name, ignoring case, or None."""
         ...
 
@@ -58,14 +58,14 @@ class Users(Protocol):
         ...
 
 
-class Sessions(Protocol):
+class SessionRepository(Protocol):
     """Repository of signed-in browser sessions."""
 
     async def add(self, session: Session) -> None:
         """Store a new session."""
         ...
 
-    async def find(self, digest: bytes, now: datetime) -> User | None:
+    async def find_user(self, digest: bytes, now: datetime) -> User | None:
         """Return the account of a session, or None if the session is unknown or expired."""
         ...
 
@@ -73,7 +73,7 @@ class Sessions(Protocol):
         """Delete a session; a missing one is ignored."""
         ...
 
-    async def remove_of(self, user_id: int) -> None:
+    async def remove_all_of_user(self, user_id: int) -> None:
         """Delete all sessions of an account."""
         ...
 
@@ -82,10 +82,10 @@ class Sessions(Protocol):
         ...
 
 
-class RefreshTokens(Protocol):
+class RefreshTokenRepository(Protocol):
     """Repository of used refresh tokens; each token can be exchanged once."""
 
-    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+    async def mark_used(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
         """Mark a token as used.
 
         Args:
@@ -103,7 +103,7 @@ class RefreshTokens(Protocol):
         ...
 
 
-class ApiKeys(Protocol):
+class ApiKeyRepository(Protocol):
     """Repository of API keys."""
 
     async def add(

@@ -48,7 +48,7 @@ class AuditFilter:
     since: datetime | None = None
 
 
-class AuditLog(Protocol):
+class AuditLogRepository(Protocol):
     """Append-only repository of audit entries."""
 
     async def add(
@@ -57,6 +57,6 @@ class AuditLog(Protocol):
         """Record an action, such as ``request.submit``, on a subject, such as ``request:<id>``."""
         ...
 
-    async def list(self, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
+    async def list(self, criteria: AuditFilter, limit: int) -> Sequence[AuditEntry]:
         """Return the newest matching entries, newest first."""
         ...

@@ -20,7 +20,7 @@ from framecloak.domain.ports.repositories.paging import Page
 
 
 @dataclass(frozen=True, slots=True)
-class SealedGallery:
+class EncryptedGallery:
     """A gallery as stored, with its name encrypted.
 
     Attributes:
@@ -54,7 +54,7 @@ class SealedGallery:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedFace:
+class EncryptedFace:
     """An enrolled face as stored, encrypted and without its vector.
 
     Attributes:
@@ -77,7 +77,7 @@ class SealedFace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Query:
+class RotatedQuery:
     """A search vector, rotated for one key of a gallery.
 
     Attributes:
@@ -89,14 +89,14 @@ class Query:
     vector: FloatArray
 
 
-class Galleries(Protocol):
+class GalleryRepository(Protocol):
     """Repository of galleries."""
 
-    async def add(self, gallery: SealedGallery) -> None:
+    async def add(self, gallery: EncryptedGallery) -> None:
         """Store a gallery."""
         ...
 
-    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> EncryptedGallery:
         """Return a gallery that the caller may use.
 
         Raises:
@@ -104,7 +104,7 @@ class Galleries(Protocol):
         """
         ...
 
-    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> EncryptedGallery:
         """Return a gallery as ``get`` does, and lock its row until this unit of work ends.
 
         Raises:
@@ -112,7 +112,9 @@ class Galleries(Protocol):
         """
         ...
 
-    async def list(self, principal: Principal, now: datetime, limit: int, offset: int) -> Page[SealedGallery]:
+    async def list(
+        self, principal: Principal, now: datetime, limit: int, offset: int
+    ) -> Page[EncryptedGallery]:
         """Return a page of the galleries that the caller may use, newest first."""
         ...
 
@@ -124,7 +126,7 @@ class Galleries(Protocol):
         """Delete expired galleries with all their faces, and return their ids."""
         ...
 
-    async def larger_than(self, faces: int) -> Sequence[SealedGallery]:
+    async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
         """Return all galleries with more than ``faces`` faces, of any owner."""
         ...
 
@@ -132,11 +134,11 @@ class Galleries(Protocol):
         """Store whether a gallery has an approximate search index."""
         ...
 
-    async def under_other_keys(self, key_id: str, limit: int) -> Sequence[SealedGallery]:
+    async def with_outdated_keys(self, key_id: str, limit: int) -> Sequence[EncryptedGallery]:
         """Return galleries that use, or may still use, another key than ``key_id``; oldest first."""
         ...
 
-    async def rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
+    async def begin_rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
         """Set a new key for the name and for new faces; faces already enrolled keep their key.
 
         Returns:
@@ -154,10 +156,10 @@ class Galleries(Protocol):
         ...
 
 
-class GalleryFaces(Protocol):
+class GalleryFaceRepository(Protocol):
     """Repository of enrolled faces. The caller has checked access to the gallery."""
 
-    async def add(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+    async def add(self, faces: Sequence[EncryptedFace], vectors: FloatArray) -> None:
         """Enrol faces in one gallery and increase its face count.
 
         Args:
@@ -166,11 +168,13 @@ class GalleryFaces(Protocol):
         """
         ...
 
-    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[SealedFace]:
+    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[EncryptedFace]:
         """Return a page of a gallery's faces, oldest first."""
         ...
 
-    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+    async def first_with_vectors(
+        self, gallery_id: UUID, limit: int
+    ) -> tuple[Sequence[EncryptedFace], FloatArray]:
         """Return the oldest faces of a gallery, in the order of ``list``, with their vectors.
 
         Returns:
@@ -187,8 +191,8 @@ class GalleryFaces(Protocol):
         ...
 
     async def search(
-        self, gallery: SealedGallery, query: Query, threshold: float, top_k: int
-    ) -> Sequence[tuple[SealedFace, float]]:
+        self, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
+    ) -> Sequence[tuple[EncryptedFace, float]]:
         """Return the most similar face of each sufficiently similar person, best first.
 
         In a gallery with an index the search may be approximate: every similarity returned is exact, but
@@ -205,9 +209,9 @@ class GalleryFaces(Protocol):
         """
         ...
 
-    async def take_under_other_keys(
+    async def lock_with_outdated_keys(
         self, gallery_id: UUID, key_id: str, limit: int
-    ) -> tuple[Sequence[SealedFace], FloatArray]:
+    ) -> tuple[Sequence[EncryptedFace], FloatArray]:
         """Lock and return some faces encrypted with another key than ``key_id``.
 
         Concurrent calls skip rows that are already locked; the locks end with the unit of work.
@@ -217,7 +221,7 @@ class GalleryFaces(Protocol):
         """
         ...
 
-    async def replace(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+    async def replace(self, faces: Sequence[EncryptedFace], vectors: FloatArray) -> None:
         """Overwrite the stored faces with these ids by re-encrypted ones."""
         ...
 

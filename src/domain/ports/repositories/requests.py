@@ -15,11 +15,11 @@ from uuid import UUID
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
-    Order,
-    Snapshot,
+    RequestSpec,
     Status,
+    WorkSpec,
 )
-from framecloak.domain.anonymization.model.throughput import Pace, Workload
+from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.repositories.paging import Page
 
@@ -32,11 +32,11 @@ class RequestFilter:
     status: Status | None = None
 
 
-class Requests(Protocol):
+class RequestRepository(Protocol):
     """Repository of anonymisation requests."""
 
     async def add(
-        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
+        self, user_id: int, order: RequestSpec, snapshot: WorkSpec, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         """Store a new request as pending.
 
@@ -56,7 +56,7 @@ class Requests(Protocol):
         """
         ...
 
-    async def submitted_before(
+    async def find_by_idempotency_key(
         self, user_id: int, idempotency: tuple[str, bytes]
     ) -> AnonymizationRequest | None:
         """Return the request that an account submitted with an idempotency key, or None.
@@ -70,7 +70,7 @@ class Requests(Protocol):
         """
         ...
 
-    async def snapshot(self, request_id: UUID) -> Snapshot:
+    async def snapshot(self, request_id: UUID) -> WorkSpec:
         """Return the processing input of a request; empty if the request does not exist."""
         ...
 
@@ -83,7 +83,7 @@ class Requests(Protocol):
         ...
 
     async def list(
-        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+        self, principal: Principal, criteria: RequestFilter, limit: int, offset: int
     ) -> Page[AnonymizationRequest]:
         """Return a page of the requests that the caller may see, newest first."""
         ...
@@ -118,19 +118,19 @@ class Requests(Protocol):
         """Return the number of requests by status."""
         ...
 
-    async def paces(self, last: int) -> Sequence[Pace]:
+    async def paces(self, limit: int) -> Sequence[RequestDuration]:
         """Return the processing times of the most recently completed requests, newest first."""
         ...
 
-    async def frames_waiting(self) -> Mapping[Workload, int]:
+    async def pending_frames(self) -> Mapping[Workload, int]:
         """Return the number of unprocessed frames of all unfinished requests, by workload."""
         ...
 
-    async def waiting_since(self) -> datetime | None:
+    async def oldest_pending_since(self) -> datetime | None:
         """Return the submission time of the oldest request that has not been started, or None."""
         ...
 
-    async def frames_done(self) -> int:
+    async def processed_frames(self) -> int:
         """Return the number of processed frames of all requests."""
         ...
 
@@ -138,7 +138,7 @@ class Requests(Protocol):
         """Return the total size of all results in the object store, in bytes."""
         ...
 
-    async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
+    async def results_completed_before(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """Return the ids and result keys of requests completed before ``moment``."""
         ...
 
@@ -149,16 +149,16 @@ class Requests(Protocol):
         """
         ...
 
-    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+    async def finished_or_missing(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
         """Return those of the ids that are not processed any more, or that do not exist."""
         ...
 
-    async def forget_result(self, request_id: UUID) -> None:
+    async def clear_result(self, request_id: UUID) -> None:
         """Clear the result key of a request whose result was deleted."""
         ...
 
 
-class DownloadTokens(Protocol):
+class DownloadTokenRepository(Protocol):
     """Repository of download tokens; each token permits one download of a result."""
 
     async def add(self, token: DownloadToken) -> None:

@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, Standing
+from framecloak.domain.anonymization.model.slices import FinishedSlice, Lease, LeaseState, PendingWork
 from framecloak.domain.model.segments import Segment
 
 
-class Slices(Protocol):
+class SliceRepository(Protocol):
     """Repository of the slices of started requests."""
 
     async def add(self, request_id: UUID, segments: Sequence[Segment]) -> None:
@@ -26,7 +26,7 @@ class Slices(Protocol):
         """
         ...
 
-    async def admit_requests(self, limit: int) -> None:
+    async def start_requests(self, limit: int) -> None:
         """Start pending requests while fewer than ``limit`` are in progress.
 
         Urgent requests come first, then those of the account with the fewest requests in progress, then the
@@ -35,11 +35,11 @@ class Slices(Protocol):
         """
         ...
 
-    async def demands(self) -> Sequence[Demand]:
+    async def pending_work(self) -> Sequence[PendingWork]:
         """Return the pending work of the requests in progress, oldest request first."""
         ...
 
-    async def ready(self, request_id: UUID) -> Sequence[int]:
+    async def ready_numbers(self, request_id: UUID) -> Sequence[int]:
         """Return the numbers of the slices that can be started now, ascending.
 
         A slice is ready if it is waiting and its pause after a failure is over, or if its lease has expired.
@@ -48,15 +48,15 @@ class Slices(Protocol):
         """
         ...
 
-    async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
+    async def lease(self, request_id: UUID, number: int, owner: str, ttl: timedelta) -> Lease | None:
         """Lease a ready slice, or return None if it is not ready. The first lease begins the request."""
         ...
 
-    async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
+    async def renew(self, lease: Lease, ttl: timedelta, processed_frames: int) -> LeaseState:
         """Renew a lease and store the progress of its slice; an expired lease cannot be renewed."""
         ...
 
-    async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
+    async def finish(self, lease: Lease, blanked_frames: int) -> LeaseState:
         """Record that the part of a slice is in the object store; possible once, and only with a valid lease.
 
         A repeated call after a lost response returns ``HELD``.

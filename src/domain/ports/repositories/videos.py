@@ -24,7 +24,7 @@ from framecloak.domain.model.videos import (
 from framecloak.domain.ports.repositories.paging import Page
 
 
-class Videos(Protocol):
+class VideoRepository(Protocol):
     """Repository of stored videos."""
 
     async def add(
@@ -33,7 +33,7 @@ class Videos(Protocol):
         """Store a video and its frame index, which is opaque to the repository."""
         ...
 
-    async def get(self, video_id: int, principal: Principal, needed: GrantRole) -> Video:
+    async def get(self, video_id: int, principal: Principal, required_role: GrantRole) -> Video:
         """Return a video that the caller may use in the needed role.
 
         Raises:
@@ -58,7 +58,7 @@ class Videos(Protocol):
         """Return the total size of all videos in the object store, in bytes."""
         ...
 
-    async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
+    async def unreferenced_keys(self, object_keys: Sequence[str]) -> AbstractSet[str]:
         """Return those of the keys that do not belong to any video."""
         ...
 
@@ -71,7 +71,7 @@ class Videos(Protocol):
         ...
 
 
-class Marks(Protocol):
+class MarkRepository(Protocol):
     """Repository of segments and regions marked on videos. The caller has checked access to the video."""
 
     async def add_segment(self, video_id: int, segment: Segment, label: str | None) -> MarkedSegment:
@@ -123,7 +123,7 @@ class Marks(Protocol):
         ...
 
 
-class Grants(Protocol):
+class GrantRepository(Protocol):
     """Repository of grants on videos. The caller has checked the right to share the video."""
 
     async def list(self, video_id: int) -> Sequence[VideoGrant]:
@@ -147,7 +147,7 @@ class Grants(Protocol):
         ...
 
 
-class Uploads(Protocol):
+class UploadRepository(Protocol):
     """Repository of pending uploads, which go directly to the object store."""
 
     async def add(self, upload: PendingUpload) -> None:
@@ -162,11 +162,11 @@ class Uploads(Protocol):
         """
         ...
 
-    async def expects(self, object_key: str) -> bool:
+    async def is_pending(self, object_key: str) -> bool:
         """Return True if the key belongs to an upload that is still pending."""
         ...
 
-    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+    async def claim(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
         """Remove an upload from the pending ones because it is completed; only one caller succeeds.
 
         Raises:

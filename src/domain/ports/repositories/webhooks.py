@@ -37,7 +37,7 @@ class Notice:
     attempt: int
 
 
-class Notices(Protocol):
+class NoticeRepository(Protocol):
     """Repository of webhook notices, written in the same transaction as the end of the request.
 
     Updates of a notice that is settled, or that another process has leased since, are ignored.
@@ -57,7 +57,7 @@ class Notices(Protocol):
         """
         ...
 
-    async def delivered(self, notice: Notice, now: datetime) -> None:
+    async def mark_delivered(self, notice: Notice, now: datetime) -> None:
         """Mark a notice as delivered, even if another process has leased it since."""
         ...
 

@@ -1,1 +1,1 @@
-"""galleries."""
+"""Galleries of enrolled faces: enrolment, search, encryption and maintenance."""

@@ -8,23 +8,23 @@ from uuid import UUID
 
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.repositories.galleries import GalleryIndexes, SealedGallery
-from framecloak.domain.ports.security import Vault
-from framecloak.domain.reid.galleries.encryption import reseal, reseal_name
+from framecloak.domain.ports.repositories.galleries import EncryptedGallery, GalleryIndexes
+from framecloak.domain.ports.security import GalleryCipher
+from framecloak.domain.reid.galleries.encryption import reencrypt_faces, reencrypt_name
 
-BATCH = 500
+BATCH_SIZE = 500
 """Number of faces re-encrypted per transaction."""
 
-WAIT = 0.2
+RETRY_SECONDS = 0.2
 """Seconds before the next attempt to lock faces that another process has locked."""
 
 
-class GalleryUpkeep:
+class GalleryMaintenance:
     """Maintenance of the indexes and keys of all galleries.
 
     Args:
         database: Storage of the galleries.
-        vault: Encrypts and decrypts their contents.
+        cipher: Encrypts and decrypts their contents.
         indexes: Approximate indexes of large galleries.
         index_above: Number of faces above which a gallery gets an index; it is dropped at half of that.
         batch: Number of faces re-encrypted per transaction.
@@ -33,18 +33,18 @@ class GalleryUpkeep:
     def __init__(
         self,
         database: Database,
-        vault: Vault,
+        cipher: GalleryCipher,
         indexes: GalleryIndexes,
         index_above: int,
-        batch: int = BATCH,
+        batch: int = BATCH_SIZE,
     ) -> None:
         self._database = database
-        self._vault = vault
+        self._cipher = cipher
         self._indexes = indexes
         self._index_above = index_above
         self._batch = batch
 
-    async def tend_indexes(self) -> int:
+    async def maintain_indexes(self) -> int:
         """Build indexes for large galleries, and drop those of galleries that are no longer large.
 
         Several processes may call this concurrently; only one of them builds.
@@ -68,7 +68,7 @@ class GalleryUpkeep:
                 made += await self._build(gallery)
         return made
 
-    async def rotate_key(self, principal: Principal, tell: Callable[[int], None]) -> int:
+    async def rotate_key(self, principal: Principal, report: Callable[[int], None]) -> int:
         """Re-encrypt all galleries with the current key, whatever keys they use.
 
         Every batch is committed, so the rotation can be interrupted at any time and run again, and galleries
@@ -77,7 +77,7 @@ class GalleryUpkeep:
 
         Args:
             principal: The caller, an administrator.
-            tell: Called with the number of faces re-encrypted so far.
+            report: Called with the number of faces re-encrypted so far.
 
         Returns:
             Number of galleries re-encrypted.
@@ -90,53 +90,53 @@ class GalleryUpkeep:
         principal.require_admin()
         done: set[UUID] = set()
         faces = 0
-        while gallery := await self._next():
+        while gallery := await self._next_gallery():
             if gallery.old_key_id is None:
-                await self._begin(principal, gallery)
+                await self._begin_rekey(principal, gallery)
                 continue
-            moved = await self._move(gallery)
+            moved = await self._rekey_batch(gallery)
             faces += moved
-            tell(faces)
-            if not moved and await self._finish(gallery.id):
+            report(faces)
+            if not moved and await self._finish_rekey(gallery.id):
                 done.add(gallery.id)
             elif not moved:
-                await asyncio.sleep(WAIT)
+                await asyncio.sleep(RETRY_SECONDS)
         return len(done)
 
-    async def _next(self) -> SealedGallery | None:
+    async def _next_gallery(self) -> EncryptedGallery | None:
         async with self._database.unit_of_work() as work:
-            galleries = await work.galleries.under_other_keys(self._vault.key_id, 1)
+            galleries = await work.galleries.with_outdated_keys(self._cipher.key_id, 1)
         return galleries[0] if galleries else None
 
-    async def _begin(self, principal: Principal, gallery: SealedGallery) -> None:
+    async def _begin_rekey(self, principal: Principal, gallery: EncryptedGallery) -> None:
         # The index is dropped first, because every re-encrypted face would have to be indexed again.
         await self._drop(gallery.id)
-        key_id = self._vault.key_id
-        name = reseal_name(self._vault, gallery, key_id)
+        key_id = self._cipher.key_id
+        name = reencrypt_name(self._cipher, gallery, key_id)
         async with self._database.unit_of_work() as work:
-            if await work.galleries.rekey(gallery.id, name, key_id):
+            if await work.galleries.begin_rekey(gallery.id, name, key_id):
                 await work.audit.add(principal, "gallery.rekey", f"gallery:{gallery.id}", {"key": key_id})
                 await work.commit()
 
-    async def _move(self, gallery: SealedGallery) -> int:
+    async def _rekey_batch(self, gallery: EncryptedGallery) -> int:
         """Re-encrypt a batch of faces with their gallery's key, and return their number."""
         async with self._database.unit_of_work() as work:
-            faces, vectors = await work.gallery_faces.take_under_other_keys(
+            faces, vectors = await work.gallery_faces.lock_with_outdated_keys(
                 gallery.id, gallery.key_id, self._batch
             )
             if faces:
-                moved = await asyncio.to_thread(reseal, self._vault, faces, vectors, gallery.key_id)
+                moved = await asyncio.to_thread(reencrypt_faces, self._cipher, faces, vectors, gallery.key_id)
                 await work.gallery_faces.replace(*moved)
                 await work.commit()
         return len(faces)
 
-    async def _finish(self, gallery_id: UUID) -> bool:
+    async def _finish_rekey(self, gallery_id: UUID) -> bool:
         async with self._database.unit_of_work() as work:
             finished = await work.galleries.finish_rekey(gallery_id)
             await work.commit()
         return finished
 
-    async def _build(self, gallery: SealedGallery) -> bool:
+    async def _build(self, gallery: EncryptedGallery) -> bool:
         if not await self._indexes.build(gallery.id, gallery.space.dimension, gallery.face_count):
             return False
         async with self._database.unit_of_work() as work:

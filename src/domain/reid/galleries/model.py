@@ -11,16 +11,16 @@ from uuid import UUID
 from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 """Maximum number of characters of a gallery's name, and of a label."""
 
-LARGEST_METADATA = 4096
+MAX_METADATA_BYTES = 4096
 """Maximum size of the metadata as JSON, in bytes."""
 
-MOST_AT_ONCE = 1000
+MAX_ENROLMENTS = 1000
 """Maximum number of faces per enrolment."""
 
-MOST_RESULTS = 1000
+MAX_SEARCH_RESULTS = 1000
 """Maximum number of persons per search."""
 
 
@@ -54,7 +54,7 @@ class Gallery:
         """
         if space != self.space:
             raise ModelMismatchError(
-                f"gallery {self.id} holds embeddings of {_told(self.space)}, not of {_told(space)}",
+                f"gallery {self.id} holds embeddings of {_describe(self.space)}, not of {_describe(space)}",
                 "use that model, or enrol the faces in another gallery",
             )
 
@@ -85,9 +85,9 @@ class Enrolment:
             raise InvalidOptionError(
                 "the metadata cannot be written as JSON", "use JSON values only"
             ) from error
-        if size > LARGEST_METADATA:
+        if size > MAX_METADATA_BYTES:
             raise InvalidOptionError(
-                f"the metadata has {size} bytes as JSON", f"limit it to {LARGEST_METADATA}"
+                f"the metadata has {size} bytes as JSON", f"limit it to {MAX_METADATA_BYTES}"
             )
 
 
@@ -123,15 +123,15 @@ class GalleryMatch:
     similarity: float
 
 
-def require_name(what: str, name: str) -> None:
+def require_name(subject: str, name: str) -> None:
     """Require a valid name.
 
     Raises:
         InvalidOptionError: The name is empty, too long, or contains surrogate characters.
     """
-    if not name.strip() or len(name) > LONGEST_NAME or name != name.encode(errors="ignore").decode():
-        raise InvalidOptionError(f"{what} has 1 to {LONGEST_NAME} characters", "choose another")
+    if not name.strip() or len(name) > MAX_NAME_LENGTH or name != name.encode(errors="ignore").decode():
+        raise InvalidOptionError(f"{subject} has 1 to {MAX_NAME_LENGTH} characters", "choose another")
 
 
-def _told(space: EmbeddingSpace) -> str:
+def _describe(space: EmbeddingSpace) -> str:
     return f"{space.name} ({space.sha256[:12]}, {space.dimension} numbers)"

@@ -19,19 +19,19 @@ from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery
 from framecloak.domain.ports.repositories.paging import Page
-from framecloak.domain.ports.security import Vault
+from framecloak.domain.ports.security import GalleryCipher
 from framecloak.domain.reid.galleries.encryption import (
-    open_face,
-    open_gallery,
-    queries,
-    seal_faces,
-    seal_name,
+    decrypt_face,
+    decrypt_gallery,
+    encrypt_faces,
+    encrypt_name,
+    rotated_queries,
 )
 from framecloak.domain.reid.galleries.model import (
-    MOST_AT_ONCE,
-    MOST_RESULTS,
+    MAX_ENROLMENTS,
+    MAX_SEARCH_RESULTS,
     EnrolledFace,
     Enrolment,
     Gallery,
@@ -39,26 +39,26 @@ from framecloak.domain.reid.galleries.model import (
     require_name,
 )
 
-LARGEST_DIMENSION = 4000
+MAX_DIMENSION = 4000
 """Maximum vector length that the database can index."""
 
 UNIT_TOLERANCE = 1e-3
 """Maximum deviation of an embedding's length from 1."""
 
 
-class Galleries:
+class GalleryService:
     """Use cases of galleries of enrolled faces.
 
     Args:
         database: Storage of the galleries.
-        vault: Encrypts and decrypts their contents.
+        cipher: Encrypts and decrypts their contents.
         clock: Current time (UTC).
         capacity: Maximum number of faces per gallery.
     """
 
-    def __init__(self, database: Database, vault: Vault, clock: Clock, capacity: int) -> None:
+    def __init__(self, database: Database, cipher: GalleryCipher, clock: Clock, capacity: int) -> None:
         self._database = database
-        self._vault = vault
+        self._cipher = cipher
         self._clock = clock
         self._capacity = capacity
 
@@ -81,16 +81,16 @@ class Galleries:
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
             raise InvalidOptionError("the gallery would have expired already", "choose a later time")
-        if not 1 <= space.dimension <= LARGEST_DIMENSION:
+        if not 1 <= space.dimension <= MAX_DIMENSION:
             raise InvalidOptionError(
-                f"embeddings have 1 to {LARGEST_DIMENSION} numbers, not {space.dimension}",
+                f"embeddings have 1 to {MAX_DIMENSION} numbers, not {space.dimension}",
                 "use another model",
             )
-        gallery_id, key_id = uuid4(), self._vault.key_id
-        sealed = SealedGallery(
+        gallery_id, key_id = uuid4(), self._cipher.key_id
+        sealed = EncryptedGallery(
             id=gallery_id,
             owner_id=principal.user_id,
-            name=seal_name(self._vault, key_id, gallery_id, name),
+            name=encrypt_name(self._cipher, key_id, gallery_id, name),
             space=space,
             key_id=key_id,
             old_key_id=None,
@@ -104,7 +104,7 @@ class Galleries:
             details = {"model": space.name, "expires_at": expires_at and expires_at.isoformat()}
             await work.audit.add(principal, "gallery.create", _subject(gallery_id), details)
             await work.commit()
-        return open_gallery(self._vault, sealed)
+        return decrypt_gallery(self._cipher, sealed)
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Gallery]:
         """Return a page of the galleries that the caller may use, newest first.
@@ -114,7 +114,7 @@ class Galleries:
         """
         async with self._database.unit_of_work() as work:
             page = await work.galleries.list(principal, self._clock.now(), limit, offset)
-        return Page([open_gallery(self._vault, sealed) for sealed in page.items], page.total)
+        return Page([decrypt_gallery(self._cipher, sealed) for sealed in page.items], page.total)
 
     async def get(self, principal: Principal, gallery_id: UUID) -> Gallery:
         """Return a gallery that the caller may use.
@@ -125,7 +125,7 @@ class Galleries:
         """
         async with self._database.unit_of_work() as work:
             sealed = await work.galleries.get(gallery_id, principal, self._clock.now())
-        return open_gallery(self._vault, sealed)
+        return decrypt_gallery(self._cipher, sealed)
 
     async def delete(self, principal: Principal, gallery_id: UUID) -> None:
         """Delete a gallery with all its faces; possible without its key.
@@ -152,21 +152,21 @@ class Galleries:
             InvalidOptionError: There are no faces or too many, or an embedding is invalid.
             GalleryKeyMissingError: The gallery is encrypted with a key that is missing from the settings.
         """
-        if not 1 <= len(enrolments) <= MOST_AT_ONCE:
+        if not 1 <= len(enrolments) <= MAX_ENROLMENTS:
             raise InvalidOptionError(
-                f"1 to {MOST_AT_ONCE} faces are enrolled at a time, not {len(enrolments)}",
+                f"1 to {MAX_ENROLMENTS} faces are enrolled at a time, not {len(enrolments)}",
                 "send them in several requests",
             )
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
             # Encrypted before the lock is taken: it takes a while, and others want to enrol too.
             encrypted = await work.galleries.get(gallery_id, principal, now)
-        gallery = open_gallery(self._vault, encrypted)
+        gallery = decrypt_gallery(self._cipher, encrypted)
         for enrolment in enrolments:
             gallery.require_space(enrolment.embedding.space)
-            _require_unit(enrolment.embedding)
+            _require_unit_length(enrolment.embedding)
         while True:
-            faces, vectors = await asyncio.to_thread(seal_faces, self._vault, encrypted, enrolments, now)
+            faces, vectors = await asyncio.to_thread(encrypt_faces, self._cipher, encrypted, enrolments, now)
             async with self._database.unit_of_work() as work:
                 locked = await work.galleries.lock(gallery_id, principal, now)
                 if locked.key_id != encrypted.key_id:
@@ -177,7 +177,7 @@ class Galleries:
                 details = {"faces": len(faces)}
                 await work.audit.add(principal, "gallery.enrol", _subject(gallery_id), details)
                 await work.commit()
-            return [open_face(self._vault, face) for face in faces]
+            return [decrypt_face(self._cipher, face) for face in faces]
 
     async def faces(
         self, principal: Principal, gallery_id: UUID, limit: int, offset: int
@@ -191,7 +191,7 @@ class Galleries:
         async with self._database.unit_of_work() as work:
             await work.galleries.get(gallery_id, principal, self._clock.now())
             page = await work.gallery_faces.list(gallery_id, limit, offset)
-        return Page([open_face(self._vault, face) for face in page.items], page.total)
+        return Page([decrypt_face(self._cipher, face) for face in page.items], page.total)
 
     async def delete_face(self, principal: Principal, gallery_id: UUID, face_id: UUID) -> None:
         """Remove one face from a gallery.
@@ -227,15 +227,15 @@ class Galleries:
         """
         if not -1 <= threshold <= 1:
             raise InvalidOptionError("the threshold is a cosine, from -1 to 1", "a usual value is 0.4")
-        if not 1 <= top_k <= MOST_RESULTS:
-            raise InvalidOptionError(f"top_k is 1 to {MOST_RESULTS}", "request fewer matches")
+        if not 1 <= top_k <= MAX_SEARCH_RESULTS:
+            raise InvalidOptionError(f"top_k is 1 to {MAX_SEARCH_RESULTS}", "request fewer matches")
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
             gallery = await work.galleries.get(gallery_id, principal, now)
-            open_gallery(self._vault, gallery).require_space(embedding.space)
-            _require_unit(embedding)
+            decrypt_gallery(self._cipher, gallery).require_space(embedding.space)
+            _require_unit_length(embedding)
             while True:
-                matches = await self._found(work, gallery, embedding, threshold, top_k)
+                matches = await self._search_all_keys(work, gallery, embedding, threshold, top_k)
                 after = await work.galleries.get(gallery_id, principal, now)
                 if after.key_ids == gallery.key_ids:
                     break
@@ -246,22 +246,22 @@ class Galleries:
             await work.commit()
         return matches
 
-    async def _found(
-        self, work: UnitOfWork, gallery: SealedGallery, embedding: Embedding, threshold: float, top_k: int
+    async def _search_all_keys(
+        self, work: UnitOfWork, gallery: EncryptedGallery, embedding: Embedding, threshold: float, top_k: int
     ) -> Sequence[GalleryMatch]:
         # The first search of a gallery computes its rotation, which would block the event loop too long.
-        rotated = await asyncio.to_thread(queries, self._vault, gallery, embedding.vector)
-        rows: list[tuple[SealedFace, float]] = []
+        rotated = await asyncio.to_thread(rotated_queries, self._cipher, gallery, embedding.vector)
+        rows: list[tuple[EncryptedFace, float]] = []
         # The old key first: a face re-encrypted in the meantime is then found twice instead of not at all.
         for query in reversed(rotated):
             rows += await work.gallery_faces.search(gallery, query, threshold, top_k)
         best: dict[str, GalleryMatch] = {}
         for sealed, similarity in sorted(rows, key=lambda row: -row[1]):
-            face = open_face(self._vault, sealed)
+            face = decrypt_face(self._cipher, sealed)
             best.setdefault(face.label, GalleryMatch(face, similarity))
         return list(best.values())[:top_k]
 
-    def _require_room(self, gallery: SealedGallery, faces: int) -> None:
+    def _require_room(self, gallery: EncryptedGallery, faces: int) -> None:
         if gallery.face_count + faces > self._capacity:
             raise GalleryFullError(
                 f"gallery {gallery.id} holds {gallery.face_count} faces; its maximum is {self._capacity}",
@@ -269,7 +269,7 @@ class Galleries:
             )
 
 
-def _require_unit(embedding: Embedding) -> None:
+def _require_unit_length(embedding: Embedding) -> None:
     vector = embedding.vector
     if vector.shape != (embedding.space.dimension,):
         raise InvalidOptionError(

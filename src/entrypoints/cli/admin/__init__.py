@@ -1,1 +1,1 @@
-"""admin."""
+"""Commands for operators: accounts, videos, galleries, audit log, database, settings, keys, health."""

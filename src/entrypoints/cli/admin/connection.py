@@ -13,7 +13,7 @@ import uvloop
 from framecloak.domain.errors import UserNotFoundError
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.ports.repositories.paging import Page
-from framecloak.entrypoints.cli.interrupts import Interrupted, heeded_signals
+from framecloak.entrypoints.cli.interrupts import Interrupted, termination_signals
 from framecloak.entrypoints.cli.options import service_settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 OPERATOR = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
 """Principal of the commands on this machine: may read everything and owns nothing."""
 
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
@@ -53,7 +53,7 @@ async def _interruptible(main: Callable[[], Coroutine[Any, Any, Value]]) -> Valu
         received.append(number)
         running.cancel()
 
-    for number in heeded_signals():
+    for number in termination_signals():
         loop.add_signal_handler(number, end, number)
     try:
         return await running
@@ -74,17 +74,17 @@ async def connected_service(data_dir: str | None) -> AsyncIterator[Service]:
         DomainError: A setting is not allowed, or a server cannot be reached.
     """
     # Importing SQLAlchemy and ONNX Runtime is slow, and `--help` does not need them.
-    from framecloak.entrypoints.composition.servers import any_stack  # noqa: PLC0415
+    from framecloak.entrypoints.composition.servers import shared_servers  # noqa: PLC0415
     from framecloak.entrypoints.composition.service import build_service  # noqa: PLC0415
 
     async with (
-        any_stack(service_settings(data_dir=data_dir)) as settings,
+        shared_servers(service_settings(data_dir=data_dir)) as settings,
         build_service(settings) as service,
     ):
         yield service
 
 
-async def all_of(fetch: Callable[[int, int], Awaitable[Page[Value]]]) -> AsyncIterator[Value]:
+async def all_items(fetch: Callable[[int, int], Awaitable[Page[Value]]]) -> AsyncIterator[Value]:
     """Yield every item of a paginated list.
 
     Args:
@@ -92,7 +92,7 @@ async def all_of(fetch: Callable[[int, int], Awaitable[Page[Value]]]) -> AsyncIt
     """
     offset = 0
     while True:
-        page = await fetch(_PAGE, offset)
+        page = await fetch(_PAGE_SIZE, offset)
         for item in page.items:
             yield item
         offset += len(page.items)
@@ -100,7 +100,9 @@ async def all_of(fetch: Callable[[int, int], Awaitable[Page[Value]]]) -> AsyncIt
             return
 
 
-async def account(service: Service, username: str | None, *, including_disabled: bool = False) -> Principal:
+async def acting_principal(
+    service: Service, username: str | None, *, including_disabled: bool = False
+) -> Principal:
     """Return the account to act as.
 
     Args:
@@ -114,13 +116,13 @@ async def account(service: Service, username: str | None, *, including_disabled:
     hint = (
         "list accounts with `framecloak users list`; create one with `framecloak users create NAME --admin`"
     )
-    async for user in all_of(partial(service.identity.list_users, OPERATOR)):
-        matches = user.role is Role.ADMIN if username is None else _same(user.username, username)
+    async for user in all_items(partial(service.accounts.list_users, OPERATOR)):
+        matches = user.role is Role.ADMIN if username is None else _same_username(user.username, username)
         if matches and (including_disabled or not user.disabled):
             return Principal(user.id, user.username, user.role, Means.COMMAND)
     missing = "administrator" if username is None else f"account {username!r}"
     raise UserNotFoundError(f"there is no {missing} to act as", hint)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.strip().casefold()
+def _same_username(left: str, right: str) -> bool:
+    return left.casefold() == right.strip().casefold()

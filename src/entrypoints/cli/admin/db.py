@@ -53,7 +53,7 @@ def current(*, data_dir: str | None) -> None:
     """Show the schema of the database and the schema that this version requires."""
 
     async def work(schema: Schema) -> None:
-        actual, required = await schema.current_revision(), schema.wanted_revision
+        actual, required = await schema.current_revision(), schema.required_revision
         state = "up to date" if actual == required else "run `framecloak db upgrade`"
         click.echo(f"{actual or 'none'} (this version requires {required}: {state})")
 
@@ -62,7 +62,7 @@ def current(*, data_dir: str | None) -> None:
 
 def _with_schema(data_dir: str | None, work: Callable[[Schema], Awaitable[None]]) -> None:
     from framecloak.adapters.postgres.schema import Schema  # noqa: PLC0415 - importing SQLAlchemy is slow
-    from framecloak.entrypoints.composition.servers import any_stack  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.composition.servers import shared_servers  # noqa: PLC0415 - as above
 
     async def main() -> None:
         settings = service_settings(data_dir=data_dir)
@@ -70,7 +70,7 @@ def _with_schema(data_dir: str | None, work: Callable[[Schema], Awaitable[None]]
             # The embedded servers are not started: Redis is not needed here.
             await work(Schema(settings.database_url))
             return
-        async with any_stack(settings) as running:
+        async with shared_servers(settings) as running:
             await work(Schema(running.database_url))
 
     run(main)

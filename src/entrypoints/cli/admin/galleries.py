@@ -27,11 +27,11 @@ def rotate_key(*, data_dir: str | None) -> None:
 
     async def main() -> int:
         async with connected_service(data_dir) as service:
-            return await service.gallery_upkeep.rotate_key(OPERATOR, _tell)
+            return await service.gallery_maintenance.rotate_key(OPERATOR, _print_progress)
 
     click.echo(f"re-encrypted galleries: {run(main)}")
 
 
-def _tell(faces: int) -> None:
+def _print_progress(faces: int) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r{faces} faces ", err=True, nl=False)

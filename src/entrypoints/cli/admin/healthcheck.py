@@ -13,13 +13,13 @@ from framecloak.domain.errors import QueueUnavailableError
 from framecloak.entrypoints.cli.options import require_addresses, service_settings
 from framecloak.entrypoints.settings import Settings
 
-PATIENCE = 5.0
+TIMEOUT_SECONDS = 5.0
 """Timeout of a check in seconds."""
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared with, not bound to
+_WILDCARD_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared with, not bound to
 
 
-class Part(StrEnum):
+class HealthTarget(StrEnum):
     """Process that can be checked."""
 
     API = "api"
@@ -28,7 +28,7 @@ class Part(StrEnum):
 
 
 @click.command(short_help="Check a process of the service on this machine.")
-@click.argument("part", type=click.Choice([part.value for part in Part]))
+@click.argument("part", type=click.Choice([part.value for part in HealthTarget]))
 @click.pass_context
 def healthcheck(context: click.Context, part: str) -> None:
     """Check a PART of the service on this machine; exit with 1 if it does not respond.
@@ -39,7 +39,7 @@ def healthcheck(context: click.Context, part: str) -> None:
     """
     settings = service_settings()
     try:
-        _ask(Part(part), settings)
+        _check(HealthTarget(part), settings)
     except QueueUnavailableError as error:
         click.echo(f"the {part} cannot be checked: {error}", err=True)
         return
@@ -49,25 +49,25 @@ def healthcheck(context: click.Context, part: str) -> None:
     click.echo(f"the {part} is healthy")
 
 
-def _ask(part: Part, settings: Settings) -> None:
+def _check(part: HealthTarget, settings: Settings) -> None:
     match part:
-        case Part.API:
-            _ask_over_http(settings.host, settings.port)
-        case Part.CLIP_SERVICE:
-            _ask_over_http(settings.host, settings.clip_service_port)
-        case Part.WORKER:
+        case HealthTarget.API:
+            _check_http(settings.host, settings.port)
+        case HealthTarget.CLIP_SERVICE:
+            _check_http(settings.host, settings.clip_service_port)
+        case HealthTarget.WORKER:
             require_addresses(settings)
-            asyncio.run(_find_worker(settings.redis_url, socket.gethostname()))
+            asyncio.run(_require_worker(settings.redis_url, socket.gethostname()))
 
 
-def _ask_over_http(host: str, port: int) -> None:
-    host = _ANYWHERE.get(host, host)
+def _check_http(host: str, port: int) -> None:
+    host = _WILDCARD_ADDRESSES.get(host, host)
     authority = f"[{host}]" if ":" in host else host
-    with urlopen(f"http://{authority}:{port}/health", timeout=PATIENCE):
+    with urlopen(f"http://{authority}:{port}/health", timeout=TIMEOUT_SECONDS):
         pass
 
 
-async def _find_worker(redis_url: str, host: str) -> None:
+async def _require_worker(redis_url: str, host: str) -> None:
     """Check that a worker of this machine is registered in Redis.
 
     Raises:
@@ -76,7 +76,7 @@ async def _find_worker(redis_url: str, host: str) -> None:
     """
     from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - the import is slow
 
-    async with asyncio.timeout(PATIENCE), ArqJobQueue(redis_url) as queue:
+    async with asyncio.timeout(TIMEOUT_SECONDS), ArqJobQueue(redis_url) as queue:
         names = [process.name for process in await queue.processes()]
     if not any(name.rpartition("-")[0] == host for name in names):
         raise ProcessLookupError(f"no worker on {host} has sent a heartbeat")

@@ -31,11 +31,11 @@ def settings(*, as_json: bool) -> None:
     # Addresses and paths contain no spaces at which to break a line, and must not be truncated.
     table.columns[1].overflow = "fold"
     for row in rows:
-        table.add_row(row["name"], _described(row))
+        table.add_row(row["name"], _describe(row))
     Console().print(table)
 
 
-def _described(row: dict[str, Any]) -> Text:
+def _describe(row: dict[str, Any]) -> Text:
     value = row["value"] or f"({row['default'] or 'none'})"
     unit = f" {row['unit']}" if row["value"] and row["unit"] else ""
     return Text.assemble((value + unit, "bold" if row["set"] else ""), "\n", (row["description"], "dim"))
@@ -46,7 +46,7 @@ def _rows() -> list[dict[str, Any]]:
     return [
         {
             "name": described.name,
-            "value": described.shown(getattr(values, name)),
+            "value": described.masked_text(getattr(values, name)),
             "default": described.documented_default,
             "set": described.is_set(os.environ),
             "unit": described.unit,

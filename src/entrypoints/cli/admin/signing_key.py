@@ -1,4 +1,4 @@
-"""signing_key."""
+"""The command ``framecloak signing-key``."""
 
 from __future__ import annotations
 

@@ -10,9 +10,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from framecloak.domain.accounts.service import SHORTEST_PASSWORD
+from framecloak.domain.accounts.service import MIN_PASSWORD_LENGTH
 from framecloak.domain.model.accounts import Role
-from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.admin.connection import (
+    OPERATOR,
+    acting_principal,
+    all_items,
+    connected_service,
+    run,
+)
 from framecloak.entrypoints.cli.options import data_dir_option
 
 password_option = click.option(
@@ -37,7 +43,7 @@ def create(*, name: str, admin: bool, password_stdin: bool, data_dir: str | None
 
     async def main() -> None:
         async with connected_service(data_dir) as service:
-            user = await service.identity.create_user(OPERATOR, name, password, role)
+            user = await service.accounts.create_user(OPERATOR, name, password, role)
             click.echo(f"account {user.id}: {user.username} ({user.role})")
 
     run(main)
@@ -53,7 +59,7 @@ def list_users(*, as_json: bool, data_dir: str | None) -> None:
         async with connected_service(data_dir) as service:
             return [
                 {"id": user.id, "username": user.username, "role": user.role.value, "disabled": user.disabled}
-                async for user in all_of(partial(service.identity.list_users, OPERATOR))
+                async for user in all_items(partial(service.accounts.list_users, OPERATOR))
             ]
 
     rows = run(main)
@@ -73,7 +79,7 @@ def list_users(*, as_json: bool, data_dir: str | None) -> None:
 @data_dir_option
 def disable(*, name: str, data_dir: str | None) -> None:
     """Disable the account NAME immediately, with its sessions, tokens and API keys."""
-    _change(name, data_dir, "is disabled", disabled=True)
+    _change_user(name, data_dir, "is disabled", disabled=True)
 
 
 @users.command(short_help="Enable a disabled account.")
@@ -81,7 +87,7 @@ def disable(*, name: str, data_dir: str | None) -> None:
 @data_dir_option
 def enable(*, name: str, data_dir: str | None) -> None:
     """Enable the disabled account NAME."""
-    _change(name, data_dir, "is enabled", disabled=False)
+    _change_user(name, data_dir, "is enabled", disabled=False)
 
 
 @users.command(short_help="Change a password.")
@@ -90,10 +96,10 @@ def enable(*, name: str, data_dir: str | None) -> None:
 @data_dir_option
 def password(*, name: str, password_stdin: bool, data_dir: str | None) -> None:
     """Change the password of NAME and end the sessions that used the old one."""
-    _change(name, data_dir, "has a new password", password=_password(from_stdin=password_stdin))
+    _change_user(name, data_dir, "has a new password", password=_password(from_stdin=password_stdin))
 
 
-def _change(
+def _change_user(
     name: str,
     data_dir: str | None,
     outcome: str,
@@ -103,8 +109,8 @@ def _change(
 ) -> None:
     async def main() -> None:
         async with connected_service(data_dir) as service:
-            principal = await account(service, name, including_disabled=True)
-            changed = await service.identity.change_user(
+            principal = await acting_principal(service, name, including_disabled=True)
+            changed = await service.accounts.change_user(
                 OPERATOR, principal.user_id, disabled=disabled, password=password
             )
             click.echo(f"account {changed.id}: {changed.username} {outcome}")
@@ -119,7 +125,7 @@ def _password(*, from_stdin: bool) -> str:
         raise click.UsageError(
             "there is no terminal to read the password from; pipe it in with --password-stdin"
         )
-    prompt = f"Password (at least {SHORTEST_PASSWORD} characters)"
+    prompt = f"Password (at least {MIN_PASSWORD_LENGTH} characters)"
     try:
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True))
     except click.Abort as error:

@@ -13,11 +13,17 @@ from rich.console import Console
 from rich.table import Table
 
 from framecloak.domain.errors import DomainError, InputNotFoundError
-from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.admin.connection import (
+    OPERATOR,
+    acting_principal,
+    all_items,
+    connected_service,
+    run,
+)
 from framecloak.entrypoints.cli.exit_codes import SUCCESS, report_domain_error
 from framecloak.entrypoints.cli.options import data_dir_option
 
-_BLOCK = 4 << 20
+_CHUNK_BYTES = 4 << 20
 
 
 @click.group(short_help="Import and list stored videos.")
@@ -38,12 +44,12 @@ def import_videos(*, paths: tuple[Path, ...], owner: str | None, data_dir: str |
     async def main() -> int:
         code = SUCCESS
         async with connected_service(data_dir) as service:
-            principal = await account(service, owner)
+            principal = await acting_principal(service, owner)
             for path in paths:
                 try:
-                    video = await service.collection.upload(principal, path.name, _chunks(path))
+                    video = await service.videos.upload(principal, path.name, _chunks(path))
                 except DomainError as error:
-                    code = report_domain_error(_naming(error, path), as_json=False)
+                    code = report_domain_error(_with_path(error, path), as_json=False)
                     continue
                 facts = video.facts
                 click.echo(
@@ -71,7 +77,7 @@ def list_videos(*, as_json: bool, data_dir: str | None) -> None:
                     "size": f"{video.facts.width}x{video.facts.height}",
                     "owner_id": video.owner_id,
                 }
-                async for video in all_of(partial(service.collection.list, OPERATOR))
+                async for video in all_items(partial(service.videos.list, OPERATOR))
             ]
 
     rows = run(main)
@@ -88,7 +94,7 @@ def list_videos(*, as_json: bool, data_dir: str | None) -> None:
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
     try:
         with path.open("rb") as file:
-            while chunk := await asyncio.to_thread(file.read, _BLOCK):
+            while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
                 yield chunk
     except OSError as error:
         raise InputNotFoundError(
@@ -96,7 +102,7 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
         ) from error
 
 
-def _naming(error: DomainError, path: Path) -> DomainError:
+def _with_path(error: DomainError, path: Path) -> DomainError:
     """Add the path to the message of an error."""
     if str(path) not in error.message:
         message = error.message.replace(path.name, str(path), 1)

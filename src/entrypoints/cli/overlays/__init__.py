@@ -1,1 +1,1 @@
-"""overlays."""
+"""The command ``framecloak overlays``."""

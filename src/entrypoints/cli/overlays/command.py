@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from framecloak.entrypoints.cli.admin.connection import account, connected_service, run
+from framecloak.entrypoints.cli.admin.connection import acting_principal, connected_service, run
 from framecloak.entrypoints.cli.exit_codes import SUCCESS
 from framecloak.entrypoints.cli.options import data_dir_option
 from framecloak.entrypoints.settings import Settings
@@ -18,12 +18,12 @@ from framecloak.entrypoints.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from framecloak.domain.anonymization.overlays.proposals import Proposal
+    from framecloak.domain.anonymization.overlays.proposals import OverlayProposal
 
 _ALL = "all"
 
 
-class Accepted(NamedTuple):
+class AcceptedProposals(NamedTuple):
     """Accepted proposals.
 
     Attributes:
@@ -33,14 +33,16 @@ class Accepted(NamedTuple):
     numbers: frozenset[int] | None
 
 
-def _accepted(_context: click.Context, _option: click.Parameter, value: str | None) -> Accepted | None:
+def _parse_accepted(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> AcceptedProposals | None:
     if value is None:
         return None
     if value == _ALL:
-        return Accepted(None)
+        return AcceptedProposals(None)
     if not re.fullmatch(r" *\d{1,9} *(, *\d{1,9} *)*", value, re.ASCII):
         raise click.BadParameter(f"{value!r} is neither `{_ALL}` nor a list of numbers such as 1,3")
-    return Accepted(frozenset(int(number) for number in value.split(",")))
+    return AcceptedProposals(frozenset(int(number) for number in value.split(",")))
 
 
 @click.command(short_help="Propose regions for text and logos that a device overlays.")
@@ -49,7 +51,7 @@ def _accepted(_context: click.Context, _option: click.Parameter, value: str | No
 @click.option(
     "--accept",
     metavar="all|1,3",
-    callback=_accepted,
+    callback=_parse_accepted,
     help="Proposals to save: as regions of the stored video, or in REGIONS.json.",
 )
 @click.option(
@@ -72,7 +74,7 @@ def overlays(
     *,
     video: Path | None,
     video_id: int | None,
-    accept: Accepted | None,
+    accept: AcceptedProposals | None,
     output: Path | None,
     draw: Path | None,
     username: str | None,
@@ -90,19 +92,19 @@ def overlays(
             raise click.UsageError("--as requires --video-id")
         if (accept is None) is not (output is None):
             raise click.UsageError("for a file, --accept and --output require each other")
-        return _of_file(video, accept, output, draw, as_json=as_json)
+        return _propose_for_file(video, accept, output, draw, as_json=as_json)
     if video is not None or video_id is None:
         raise click.UsageError("give either VIDEO or --video-id")
     if output is not None or draw is not None:
         raise click.UsageError("--output and --draw require VIDEO")
-    return run(lambda: _of_stored(video_id, accept, username, data_dir, as_json=as_json))
+    return run(lambda: _propose_for_stored(video_id, accept, username, data_dir, as_json=as_json))
 
 
-def _of_file(
-    video: Path, accept: Accepted | None, output: Path | None, draw: Path | None, *, as_json: bool
+def _propose_for_file(
+    video: Path, accept: AcceptedProposals | None, output: Path | None, draw: Path | None, *, as_json: bool
 ) -> int:
     # Importing NumPy and its dependants is slow, and `--help` and usage errors do not need them.
-    from framecloak.entrypoints.cli.overlays.run import chosen, draw_proposals, find_proposals  # noqa: PLC0415
+    from framecloak.entrypoints.cli.overlays.run import draw_proposals, find_proposals, select_proposals  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.region_files import write_regions  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.run import check_no_input_is_replaced  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container, load_text_detector  # noqa: PLC0415
@@ -114,38 +116,43 @@ def _of_file(
     source, proposals = find_proposals(video, container.open_source, load_text_detector(settings))
     if draw is not None:
         draw_proposals(source, proposals, container.encoder, draw)
-    accepted = chosen(proposals, accept.numbers) if accept else []
+    accepted = select_proposals(proposals, accept.numbers) if accept else []
     if output is not None:
         write_regions(output, [proposal.region for proposal in accepted])
     rows = [{**_row(proposal), "accepted": proposal in accepted} for proposal in proposals]
-    _print(f"Static overlays in {video.name}", rows, as_json=as_json)
+    _print_table(f"Static overlays in {video.name}", rows, as_json=as_json)
     if output is not None and not as_json:
         summary = f"accepted {len(accepted)} of {len(rows)} regions and wrote them to {output}"
         click.echo(f"{summary}, for `framecloak redact --regions-from`")
     return SUCCESS
 
 
-async def _of_stored(
-    video_id: int, accept: Accepted | None, username: str | None, data_dir: str | None, *, as_json: bool
+async def _propose_for_stored(
+    video_id: int,
+    accept: AcceptedProposals | None,
+    username: str | None,
+    data_dir: str | None,
+    *,
+    as_json: bool,
 ) -> int:
-    from framecloak.entrypoints.cli.overlays.run import chosen, mark  # noqa: PLC0415
+    from framecloak.entrypoints.cli.overlays.run import mark_proposals, select_proposals  # noqa: PLC0415
 
     async with connected_service(data_dir) as service:
-        principal = await account(service, username)
+        principal = await acting_principal(service, username)
         proposals = await service.overlays.propose(principal, video_id)
-        accepted = chosen(proposals, accept.numbers) if accept else []
-        marked = await mark(service.marking, principal, video_id, accepted)
+        accepted = select_proposals(proposals, accept.numbers) if accept else []
+        marked = await mark_proposals(service.marks, principal, video_id, accepted)
     rows = [
         {**_row(proposal), "accepted": proposal in marked, "region_id": marked.get(proposal)}
         for proposal in proposals
     ]
-    _print(f"Static overlays in video {video_id}", rows, as_json=as_json)
+    _print_table(f"Static overlays in video {video_id}", rows, as_json=as_json)
     if accept is not None and not as_json:
         click.echo(f"accepted {len(marked)} of {len(rows)} regions and marked them on video {video_id}")
     return SUCCESS
 
 
-def _row(proposal: Proposal) -> dict[str, object]:
+def _row(proposal: OverlayProposal) -> dict[str, object]:
     return {
         "region": str(proposal.region),
         "text": proposal.has_text,
@@ -153,7 +160,7 @@ def _row(proposal: Proposal) -> dict[str, object]:
     }
 
 
-def _print(title: str, rows: Sequence[dict[str, object]], *, as_json: bool) -> None:
+def _print_table(title: str, rows: Sequence[dict[str, object]], *, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 

@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from framecloak.domain.anonymization.model.options import Appearance
-from framecloak.domain.anonymization.overlays.proposals import Proposal
-from framecloak.domain.anonymization.overlays.service import find_overlays
+from framecloak.domain.anonymization.overlays.proposals import OverlayProposal
+from framecloak.domain.anonymization.overlays.service import propose_for_video
 from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.ports.models import BoxDetector
 from framecloak.domain.ports.pixels import FrameEncoder
-from framecloak.domain.videos.marks import Marking
+from framecloak.domain.videos.marks import MarkService
 
-_LINE = 3
+_LINE_PX = 3
 _GREEN = (0, 255, 0)
 
 
 def find_proposals(
-    video: Path, open_source: Callable[[Path], FrameSource], text: AreaDetector
-) -> tuple[FrameSource, list[Proposal]]:
+    video: Path, open_source: Callable[[Path], FrameSource], text: BoxDetector
+) -> tuple[FrameSource, list[OverlayProposal]]:
     """Search sampled frames of a video for static overlays; damaged frames are skipped.
 
     Args:
@@ -36,10 +36,12 @@ def find_proposals(
         DomainError: The video cannot be opened.
     """
     source = open_source(video)
-    return source, find_overlays(source, text)
+    return source, propose_for_video(source, text)
 
 
-def chosen(proposals: Sequence[Proposal], numbers: Collection[int] | None) -> list[Proposal]:
+def select_proposals(
+    proposals: Sequence[OverlayProposal], numbers: Collection[int] | None
+) -> list[OverlayProposal]:
     """Select proposals by their numbers.
 
     Args:
@@ -60,9 +62,9 @@ def chosen(proposals: Sequence[Proposal], numbers: Collection[int] | None) -> li
     return [proposal for number, proposal in enumerate(proposals, 1) if number in numbers]
 
 
-async def mark(
-    marking: Marking, principal: Principal, video_id: int, proposals: Iterable[Proposal]
-) -> dict[Proposal, int]:
+async def mark_proposals(
+    marking: MarkService, principal: Principal, video_id: int, proposals: Iterable[OverlayProposal]
+) -> dict[OverlayProposal, int]:
     """Store proposals as regions of a video; regions that exist already are not added again.
 
     Returns:
@@ -72,7 +74,7 @@ async def mark(
         DomainError: The principal may not mark the video.
     """
     region_ids = {stored.region: stored.id for stored in await marking.regions(principal, video_id)}
-    marked: dict[Proposal, int] = {}
+    marked: dict[OverlayProposal, int] = {}
     for proposal in proposals:
         if proposal.region not in region_ids:
             added = await marking.add_region(principal, video_id, proposal.region, proposal.label)
@@ -82,12 +84,12 @@ async def mark(
 
 
 def draw_proposals(
-    source: FrameSource, proposals: Sequence[Proposal], encoder: FrameEncoder, path: Path
+    source: FrameSource, proposals: Sequence[OverlayProposal], encoder: FrameEncoder, path: Path
 ) -> None:
     """Write the middle frame of a video with an outline around every proposal.
 
     Raises:
-        ExaminationError: The middle frame is damaged.
+        FrameAnalysisError: The middle frame is damaged.
         OutputUnwritableError: The file cannot be written.
     """
     middle = source.info.readable_frames // 2
@@ -97,9 +99,9 @@ def draw_proposals(
         (proposal.region.x, proposal.region.y, proposal.region.width, proposal.region.height)
         for proposal in proposals
     ):
-        inner = image[y + _LINE : y + height - _LINE, x + _LINE : x + width - _LINE].copy()
+        inner = image[y + _LINE_PX : y + height - _LINE_PX, x + _LINE_PX : x + width - _LINE_PX].copy()
         image[y : y + height, x : x + width] = np.array(_GREEN, np.uint8)
-        image[y + _LINE : y + height - _LINE, x + _LINE : x + width - _LINE] = inner
+        image[y + _LINE_PX : y + height - _LINE_PX, x + _LINE_PX : x + width - _LINE_PX] = inner
     try:
         path.write_bytes(encoder.encode(image, Appearance()))
     except OSError as error:

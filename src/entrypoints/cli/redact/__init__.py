@@ -1,1 +1,1 @@
-"""redact."""
+"""The command ``framecloak redact``."""

@@ -28,14 +28,14 @@ from framecloak.entrypoints.cli.redact.options import (
     format_option,
     output_option,
     quality_option,
+    report_options,
     shape_option,
     style_option,
-    telling_options,
 )
 from framecloak.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
-    from framecloak.entrypoints.cli.redact.outcome import Outcome
+    from framecloak.entrypoints.cli.redact.outcome import RedactionResult
 
 _DEFAULT = Appearance()
 
@@ -132,7 +132,7 @@ Exit codes
     help="Redacted frames to search again for faces: none, sample (every tenth and beside gaps) or all.",
 )
 @detection_options
-@telling_options("the names of the input files")
+@report_options("the names of the input files")
 def redact(
     *,
     inputs: tuple[Path, ...],
@@ -170,15 +170,14 @@ def redact(
     `framecloak verify`. The ZIP is written only if it is complete.
     """
     # Importing NumPy and its dependants is slow, and `--help` and usage errors do not need them.
-    from framecloak.entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
-    from framecloak.entrypoints.cli.redact import people  # noqa: PLC0415
-    from framecloak.entrypoints.cli.redact import run as redaction  # noqa: PLC0415
+    from framecloak.entrypoints.cli.progress import Monitor, OutputMode  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact import people, run  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.marks import parse_region, parse_segments  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.region_files import read_regions  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
 
-    settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
-    order = redaction.Order(
+    settings = overridden_settings(detector=detector, provider=provider, precision=precision, threads=threads)
+    order = run.RedactArguments(
         inputs=inputs,
         output=output,
         level=Level.parse(level),
@@ -199,16 +198,16 @@ def redact(
         verify=Verify(verify) if verify else settings.default_verify,
         keep_names=keep_names,
         overwrite=overwrite,
-        people=people.folder_of_people(keep_faces, only_faces, face_threshold, unknown_faces),
+        people=people.reference_photos(keep_faces, only_faces, face_threshold, unknown_faces),
     )
-    voice = Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN
+    voice = OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN
     monitor = Monitor(voice)
-    outcome = redaction.redact(order, Container.build(settings), monitor)
+    outcome = run.redact(order, Container.build(settings), monitor)
     monitor.report(outcome)
     return exit_code(outcome, as_json=as_json)
 
 
-def settings_with(
+def overridden_settings(
     *, detector: str | None, provider: str | None, precision: str | None, threads: int | None
 ) -> Settings:
     """Read the settings from the environment, with overrides from the command line.
@@ -232,7 +231,7 @@ def settings_with(
     )
 
 
-def exit_code(outcome: Outcome, *, as_json: bool = False) -> int:
+def exit_code(outcome: RedactionResult, *, as_json: bool = False) -> int:
     """Return the exit code of a run; report blanked frames on standard error."""
     summary = outcome.summary
     if not summary.blanked:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecloak.adapters.media.pictures.source import is_picture
-from framecloak.domain.anonymization.results.export import Exhibit
+from framecloak.adapters.media.pictures.source import is_image_file
+from framecloak.domain.anonymization.results.export import ExportSource
 from framecloak.domain.errors import InputNotFoundError, NoFramesError
 from framecloak.domain.model.segments import Segment, union
 from framecloak.domain.ports.frames import FrameSource
@@ -22,11 +22,11 @@ VIDEO_SUFFIXES = frozenset(
 )
 """Suffixes of videos in a folder; a file that is given by its own path is opened whatever its suffix."""
 
-_UNSAFE = re.compile(r"[^\w.-]+")
+_UNSAFE_CHARACTERS = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFiles:
+class InputFiles:
     """Files that the inputs resolve to.
 
     Attributes:
@@ -38,7 +38,7 @@ class FoundFiles:
     ignored: tuple[Path, ...]
 
 
-def find_files(inputs: Sequence[Path]) -> FoundFiles:
+def resolve_inputs(inputs: Sequence[Path]) -> InputFiles:
     """Replace every folder with the images and videos directly in it.
 
     Args:
@@ -63,10 +63,10 @@ def find_files(inputs: Sequence[Path]) -> FoundFiles:
             )
         paths += media
         ignored += [entry for entry in entries if entry not in media]
-    return FoundFiles(tuple(paths), tuple(ignored))
+    return InputFiles(tuple(paths), tuple(ignored))
 
 
-def open_exhibits(
+def open_export_sources(
     paths: Sequence[Path],
     segments: Sequence[SegmentMark],
     regions: Sequence[RegionMark],
@@ -74,7 +74,7 @@ def open_exhibits(
     *,
     keep_names: bool,
     keep_text: Sequence[RegionMark] = (),
-) -> tuple[Exhibit, ...]:
+) -> tuple[ExportSource, ...]:
     """Open every file and resolve the segments and regions for it.
 
     Args:
@@ -95,50 +95,50 @@ def open_exhibits(
     exhibits = []
     for number, source in enumerate(sources):
         info = source.info
-        selected = union(mark.on(info) for mark in segments) or [Segment(0, info.frame_count)]
-        stem = _stem(number, source, len(sources), only_pictures=only_pictures, keep_name=keep_names)
+        selected = union(mark.resolve(info) for mark in segments) or [Segment(0, info.frame_count)]
+        stem = _frame_path(number, source, len(sources), only_images=only_pictures, keep_name=keep_names)
         exhibits.append(
-            Exhibit(
+            ExportSource(
                 id=number,
                 source=source,
                 name=info.name if keep_names else None,
-                stem=stem,
+                frame_entry_stem=stem,
                 segments=tuple(selected),
-                regions=tuple(mark.on(info) for mark in regions),
-                film=_film(stem),
-                keep_text=tuple(mark.on(info) for mark in keep_text),
+                regions=tuple(mark.resolve(info) for mark in regions),
+                video_entry_name=_video_path(stem),
+                keep_text=tuple(mark.resolve(info) for mark in keep_text),
             )
         )
     return tuple(exhibits)
 
 
-def _stem(
-    number: int, source: FrameSource, count: int, *, only_pictures: bool, keep_name: bool
+def _frame_path(
+    number: int, source: FrameSource, count: int, *, only_images: bool, keep_name: bool
 ) -> Callable[[int], str]:
     """Return a function from a frame index to the archive path, without suffix, unique to the source."""
     folder = "frames" if count == 1 else f"frames/source_{number:04d}"
     if keep_name:
-        name = _UNSAFE.sub("_", Path(source.info.name).stem).strip(".") or "source"
+        name = _UNSAFE_CHARACTERS.sub("_", Path(source.info.name).stem).strip(".") or "source"
         folder = f"frames/{name}" if count == 1 else f"frames/{number:04d}_{name}"
         if not source.info.continuous:
             return lambda _: folder
-    elif only_pictures:
+    elif only_images:
         return lambda _: f"frames/frame_{number:07d}"
     return lambda index: f"{folder}/frame_{index:07d}"
 
 
-def _film(stem: Callable[[int], str]) -> Callable[[Segment], str]:
+def _video_path(frame_path: Callable[[int], str]) -> Callable[[Segment], str]:
     """Return a function from a segment to the archive path of its video, parallel to that of its frames."""
 
     def name(segment: Segment) -> str:
-        _, *folders, _ = stem(segment.start_frame).split("/")
+        _, *folders, _ = frame_path(segment.start_frame).split("/")
         return "/".join(["films", *folders, f"film_{segment.start_frame:07d}.mp4"])
 
     return name
 
 
 def _is_media(path: Path) -> bool:
-    return is_picture(path) or path.suffix.lower() in VIDEO_SUFFIXES
+    return is_image_file(path) or path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _visible_entries(folder: Path) -> list[Path]:

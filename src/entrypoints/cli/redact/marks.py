@@ -12,8 +12,8 @@ from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
 
-_MOMENT = re.compile(r"(?P<frames>\d{1,9})|(?P<seconds>\d{1,9}(\.\d{1,9})?)s")
-_AREA = re.compile(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})")
+_TIME_POINT_PATTERN = re.compile(r"(?P<frames>\d{1,9})|(?P<seconds>\d{1,9}(\.\d{1,9})?)s")
+_RECTANGLE_PATTERN = re.compile(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})")
 
 _SEGMENT_HINT = (
     "write start:end in frames, such as 0:100, or in seconds, such as 1.5s:4s; the end is excluded"
@@ -21,11 +21,11 @@ _SEGMENT_HINT = (
 _REGION_HINT = "write x,y,width,height in pixels; append @start:end to limit it to a part of the video"
 
 # Times are meant to be frame boundaries; a deviation of up to this fraction of a frame is a rounding error.
-_ROUNDING = Fraction(1, 1000)
+_ROUNDING_TOLERANCE = Fraction(1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimePoint:
     """Point in time, as a number of frames or of seconds.
 
     Attributes:
@@ -36,18 +36,18 @@ class Moment:
     value: Fraction
     in_seconds: bool
 
-    def frames(self, rate: float, to_whole: Callable[[Fraction], int]) -> int:
+    def frame_index(self, rate: float, rounding: Callable[[Fraction], int]) -> int:
         """Return the frame index at an average frame rate.
 
         Args:
             rate: Frames per second.
-            to_whole: Function that rounds up or down.
+            rounding: Function that rounds up or down.
         """
         if not self.in_seconds:
             return int(self.value)
         exact = self.value * Fraction(rate)
         nearest = round(exact)
-        return nearest if abs(exact - nearest) < _ROUNDING else to_whole(exact)
+        return nearest if abs(exact - nearest) < _ROUNDING_TOLERANCE else rounding(exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class SegmentMark:
     """
 
     text: str
-    start: Moment | None
-    end: Moment | None
+    start: TimePoint | None
+    end: TimePoint | None
 
-    def on(self, info: SourceInfo) -> Segment:
+    def resolve(self, info: SourceInfo) -> Segment:
         """Resolve the segment to frames of a video; times are rounded outwards.
 
         Raises:
@@ -75,8 +75,8 @@ class SegmentMark:
                 f"segment {self.text} does not apply to {info.name}, which is an image",
                 "redact images in a separate run, without segments",
             )
-        start = self.start.frames(info.frame_rate, math.floor) if self.start else 0
-        end = self.end.frames(info.frame_rate, math.ceil) if self.end else info.frame_count
+        start = self.start.frame_index(info.frame_rate, math.floor) if self.start else 0
+        end = self.end.frame_index(info.frame_rate, math.ceil) if self.end else info.frame_count
         if self.end and self.end.in_seconds and end == info.frame_count + 1:
             # The duration of the last frame is an estimate.
             end = info.frame_count
@@ -96,21 +96,21 @@ class RegionMark:
     """Region, with an optional segment that is not yet resolved for a video.
 
     Attributes:
-        area: x, y, width, height in pixels.
-        stretch: Segment in which the region applies; None for the whole source.
+        rectangle: x, y, width, height in pixels.
+        segment: Segment in which the region applies; None for the whole source.
     """
 
-    area: tuple[int, int, int, int]
-    stretch: SegmentMark | None
+    rectangle: tuple[int, int, int, int]
+    segment: SegmentMark | None
 
-    def on(self, info: SourceInfo) -> Region:
+    def resolve(self, info: SourceInfo) -> Region:
         """Resolve the region for a source.
 
         Raises:
             InvalidSegmentError: The segment does not fit the source.
             InvalidRegionError: The region exceeds the frame.
         """
-        region = Region(*self.area, self.stretch.on(info) if self.stretch else None)
+        region = Region(*self.rectangle, self.segment.resolve(info) if self.segment else None)
         region.require_within(info.width, info.height)
         return region
 
@@ -132,7 +132,7 @@ def parse_region(text: str) -> RegionMark:
         InvalidSegmentError: The segment is malformed.
     """
     area, separator, segment = text.replace(" ", "").partition("@")
-    match = _AREA.fullmatch(area)
+    match = _RECTANGLE_PATTERN.fullmatch(area)
     if not match:
         raise InvalidRegionError(f"region {text!r} is malformed", _REGION_HINT)
     x, y, width, height = (int(number) for number in match.groups())
@@ -144,15 +144,15 @@ def _segment(text: str) -> SegmentMark:
     start, colon, end = text.partition(":")
     if not colon:
         raise InvalidSegmentError(f"segment {text!r} is malformed", _SEGMENT_HINT)
-    return SegmentMark(text, _moment(start, text), _moment(end, text))
+    return SegmentMark(text, _time_point(start, text), _time_point(end, text))
 
 
-def _moment(part: str, text: str) -> Moment | None:
+def _time_point(part: str, text: str) -> TimePoint | None:
     if not part.strip():
         return None
-    match = _MOMENT.fullmatch(part.strip())
+    match = _TIME_POINT_PATTERN.fullmatch(part.strip())
     if not match:
         raise InvalidSegmentError(f"segment {text!r} is malformed", _SEGMENT_HINT)
     if match["frames"]:
-        return Moment(Fraction(match["frames"]), in_seconds=False)
-    return Moment(Fraction(match["seconds"]), in_seconds=True)
+        return TimePoint(Fraction(match["frames"]), in_seconds=False)
+    return TimePoint(Fraction(match["seconds"]), in_seconds=True)

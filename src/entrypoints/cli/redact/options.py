@@ -18,7 +18,7 @@ from framecloak.entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
 
-_AS_BEFORE = "as in the manifest"
+_FROM_MANIFEST = "as in the manifest"
 
 output_option = click.option(
     "-o", "--output", metavar="OUT.zip", required=True, type=click.Path(path_type=Path), help="ZIP to write."
@@ -33,7 +33,7 @@ threads_option = click.option(
 )
 
 
-def _together(*options: Option[Command]) -> Option[Command]:
+def _combine(*options: Option[Command]) -> Option[Command]:
     """Combine options into one decorator that keeps their order in the help."""
 
     def decorate(command: Command) -> Command:
@@ -44,7 +44,7 @@ def _together(*options: Option[Command]) -> Option[Command]:
     return decorate
 
 
-detection_options: Option[Any] = _together(
+detection_options: Option[Any] = _combine(
     click.option(
         "--detector",
         metavar="NAME",
@@ -68,41 +68,43 @@ detection_options: Option[Any] = _together(
 """Options for the detector and the hardware that it runs on."""
 
 
-def telling_options(names_of: str) -> Option[Any]:
+def report_options(names: str) -> Option[Any]:
     """Return the options for the report, the output file and the printed messages.
 
     Args:
-        names_of: Names that --keep-names writes into the ZIP, as in its help.
+        names: Names that --keep-names writes into the ZIP, as in its help.
     """
-    return _together(
+    return _combine(
         click.option(
             "--language",
             type=click.Choice([language.value for language in Language]),
             show_default="$REPORT_LANGUAGE, or en",
             help="Language of report.html.",
         ),
-        click.option("--keep-names", is_flag=True, help=f"Include {names_of} in the ZIP."),
+        click.option("--keep-names", is_flag=True, help=f"Include {names} in the ZIP."),
         click.option("--force", "overwrite", is_flag=True, help="Replace OUT.zip if it exists."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report."),
         click.option("--quiet", is_flag=True, help="Print errors only."),
     )
 
 
-def format_option(default: str | None, explained: str) -> Option[Any]:
+def format_option(default: str | None, help_text: str) -> Option[Any]:
     """Return the option for the format of the output."""
-    return click.option("--format", "output_format", metavar="FORMAT", help=explained, **_shown(default))
+    return click.option(
+        "--format", "output_format", metavar="FORMAT", help=help_text, **_default_arguments(default)
+    )
 
 
 def quality_option(default: int | None) -> Option[Any]:
     """Return the option for the quality of the output."""
     return click.option(
-        "--quality", type=int, help="Quality of JPEG, WebP and MP4, 1 to 100.", **_shown(default)
+        "--quality", type=int, help="Quality of JPEG, WebP and MP4, 1 to 100.", **_default_arguments(default)
     )
 
 
-def audio_option(default: Audio | None, explained: str) -> Option[Any]:
+def audio_option(default: Audio | None, help_text: str) -> Option[Any]:
     """Return the option for the audio track."""
-    return _one_of("--audio", None, Audio, default, explained)
+    return _choice_option("--audio", None, Audio, default, help_text)
 
 
 def style_option(default: RedactionStyle | None) -> Option[Any]:
@@ -110,24 +112,24 @@ def style_option(default: RedactionStyle | None) -> Option[Any]:
     help_text = (
         "How redacted pixels are replaced; only solid leaves nothing from which to reconstruct a face."
     )
-    return _one_of("--redaction", "style", RedactionStyle, default, help_text)
+    return _choice_option("--redaction", "style", RedactionStyle, default, help_text)
 
 
 def shape_option(default: RedactionShape | None) -> Option[Any]:
     """Return the option for the shape of redacted faces."""
     help_text = "Shape of redacted faces; everything else is redacted as a box."
-    return _one_of("--shape", None, RedactionShape, default, help_text)
+    return _choice_option("--shape", None, RedactionShape, default, help_text)
 
 
-def _one_of(
-    flag: str, name: str | None, kind: type[StrEnum], default: StrEnum | None, explained: str
+def _choice_option(
+    flag: str, name: str | None, kind: type[StrEnum], default: StrEnum | None, help_text: str
 ) -> Option[Any]:
     names = (flag, name) if name else (flag,)
     choices = click.Choice([member.value for member in kind])
     return click.option(
-        *names, type=choices, help=explained, **_shown(None if default is None else default.value)
+        *names, type=choices, help=help_text, **_default_arguments(None if default is None else default.value)
     )
 
 
-def _shown(default: str | int | None) -> dict[str, Any]:
-    return {"show_default": _AS_BEFORE} if default is None else {"default": default, "show_default": True}
+def _default_arguments(default: str | int | None) -> dict[str, Any]:
+    return {"show_default": _FROM_MANIFEST} if default is None else {"default": default, "show_default": True}

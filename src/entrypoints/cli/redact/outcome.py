@@ -1,4 +1,4 @@
-"""outcome."""
+"""Result of one run of ``framecloak redact`` or ``framecloak render``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framecloak.domain.imaging.detections import ModelCard
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RedactionResult:
     """Result of a run.
 
     Attributes:

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecloak.adapters.media.pictures.source import pictures_in
-from framecloak.domain.anonymization.identification.decisions import Identification, rule_for
-from framecloak.domain.anonymization.model.identities import IdentityMode, Unknown, check_identities
+from framecloak.adapters.media.pictures.source import image_files_in
+from framecloak.domain.anonymization.identification.decisions import IdentificationSetup, identity_rule
+from framecloak.domain.anonymization.model.identities import IdentityMode, Unknown, validate_identities
 from framecloak.domain.errors import InvalidOptionError, NoFramesError
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
-from framecloak.domain.reid.reference_people import people_in_pictures
+from framecloak.domain.reid.reference_people import reference_people
 
 
 @dataclass(frozen=True, slots=True)
-class FolderOfPeople:
+class ReferencePhotos:
     """Reference photos of people, and the rule by which their faces are kept or redacted.
 
     Attributes:
@@ -31,14 +31,14 @@ class FolderOfPeople:
     threshold: float | None
     unknown: Unknown
 
-    def pictures(self) -> list[Path]:
+    def image_paths(self) -> list[Path]:
         """Return the images directly in the folder, sorted by name, without hidden files.
 
         Raises:
             InputNotFoundError: The folder cannot be read.
             NoFramesError: The folder contains no images.
         """
-        paths = pictures_in(self.folder)
+        paths = image_files_in(self.folder)
         if not paths:
             raise NoFramesError(
                 f"the folder {self.folder} contains no images", "put photos of the people in it"
@@ -50,7 +50,7 @@ class FolderOfPeople:
         open_source: Callable[[Path], FrameSource],
         detector: FaceDetector,
         recognizer: FaceRecognizer,
-    ) -> Identification:
+    ) -> IdentificationSetup:
         """Compute the embeddings of the people and combine them with the rule.
 
         Args:
@@ -62,14 +62,14 @@ class FolderOfPeople:
             InvalidOptionError: The threshold is invalid for the recogniser.
             DomainError: An image cannot be read, or shows no face that can be recognised.
         """
-        rule = rule_for(recognizer.space, self.mode, self.threshold, self.unknown)
-        people = people_in_pictures([open_source(path) for path in self.pictures()], detector, recognizer)
-        return Identification(recognizer, people, rule)
+        rule = identity_rule(recognizer.space, self.mode, self.threshold, self.unknown)
+        people = reference_people([open_source(path) for path in self.image_paths()], detector, recognizer)
+        return IdentificationSetup(recognizer, people, rule)
 
 
-def folder_of_people(
+def reference_photos(
     keep_faces: Path | None, only_faces: Path | None, threshold: float | None, unknown: str | None
-) -> FolderOfPeople | None:
+) -> ReferencePhotos | None:
     """Build the identity rule from the options; None if all faces are redacted.
 
     Args:
@@ -94,5 +94,5 @@ def folder_of_people(
     mode = IdentityMode.EXCEPT if keep_faces else IdentityMode.ONLY
     treatment = Unknown(unknown) if unknown else Unknown.REDACT
     # Rejects invalid combinations before any model is loaded.
-    check_identities(mode, threshold, treatment)
-    return FolderOfPeople(mode, folder, threshold, treatment)
+    validate_identities(mode, threshold, treatment)
+    return ReferencePhotos(mode, folder, threshold, treatment)

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify, require_faces
-from framecloak.domain.anonymization.results.export import Export, batches
-from framecloak.domain.anonymization.results.video_writer import require_filmable
+from framecloak.domain.anonymization.results.export import ExportJob, group_sources
+from framecloak.domain.anonymization.results.video_writer import require_video_possible
 from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
 from framecloak.entrypoints.cli.progress import Monitor
-from framecloak.entrypoints.cli.redact.inputs import find_files, open_exhibits
+from framecloak.entrypoints.cli.redact.inputs import open_export_sources, resolve_inputs
 from framecloak.entrypoints.cli.redact.marks import RegionMark, SegmentMark
-from framecloak.entrypoints.cli.redact.outcome import Outcome
-from framecloak.entrypoints.cli.redact.people import FolderOfPeople
+from framecloak.entrypoints.cli.redact.outcome import RedactionResult
+from framecloak.entrypoints.cli.redact.people import ReferencePhotos
 from framecloak.entrypoints.composition.pipeline import Container
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RedactArguments:
     """Parsed command line of ``framecloak redact``.
 
     Attributes:
@@ -47,7 +47,7 @@ class Order:
     verify: Verify = Verify.SAMPLE
     keep_names: bool = False
     overwrite: bool = False
-    people: FolderOfPeople | None = None
+    people: ReferencePhotos | None = None
 
     def check(self) -> None:
         """Check everything that can be checked before an input is opened.
@@ -72,48 +72,54 @@ class Order:
         check_output(self.output, overwrite=self.overwrite)
 
 
-def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
+def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -> RedactionResult:
     """Redact the inputs and write the ZIP; after an error, no incomplete output is left behind.
 
     Args:
-        order: Parsed command line.
+        arguments: Parsed command line.
         container: Factory of models, sources and archives.
         monitor: Progress and messages.
 
     Raises:
         DomainError: The inputs cannot be redacted; see the subclasses.
     """
-    order.check()
-    files = find_files(order.inputs)
-    check_no_input_is_replaced(order.output, files.paths)
+    arguments.check()
+    files = resolve_inputs(arguments.inputs)
+    check_no_input_is_replaced(arguments.output, files.paths)
     if files.ignored:
         names = ", ".join(path.name for path in files.ignored)
-        monitor.say(f"Ignoring files that are neither images nor videos: {names}")
-    exhibits = open_exhibits(
+        monitor.show_message(f"Ignoring files that are neither images nor videos: {names}")
+    exhibits = open_export_sources(
         files.paths,
-        order.segments,
-        order.regions,
+        arguments.segments,
+        arguments.regions,
         container.open_source,
-        keep_names=order.keep_names,
-        keep_text=order.keep_text,
+        keep_names=arguments.keep_names,
+        keep_text=arguments.keep_text,
     )
-    studio = container.film_studio(order.output.parent)
-    require_filmable([exhibit.source for exhibit in exhibits], order.appearance, studio)
-    export = Export(
-        container.imprint(), order.level, order.appearance, batches(exhibits), verify=order.verify
+    studio = container.create_video_encoder(arguments.output.parent)
+    require_video_possible([exhibit.source for exhibit in exhibits], arguments.appearance, studio)
+    export = ExportJob(
+        container.issuer(),
+        arguments.level,
+        arguments.appearance,
+        group_sources(exhibits),
+        verify=arguments.verify,
     )
-    archive = container.create_archive(order.output)
+    archive = container.create_archive(arguments.output)
     try:
-        instruments = replace(container.instruments(order.level, order.verify), films=studio)
+        instruments = replace(
+            container.pipeline_tools(arguments.level, arguments.verify), video_encoder=studio
+        )
         model = instruments.detector.card if instruments.detector else None
         if model:
-            monitor.say(f"Detecting faces with {container.describe_model(model)}")
-        for kind, areas in instruments.areas.items():
-            monitor.say(f"Detecting {kind} with {container.describe_model(areas.card)}")
-        if order.people and instruments.detector:
+            monitor.show_message(f"Detecting faces with {container.describe_model(model)}")
+        for kind, areas in instruments.box_detectors.items():
+            monitor.show_message(f"Detecting {kind} with {container.describe_model(areas.card)}")
+        if arguments.people and instruments.detector:
             recognizer = container.load_recognizer()
-            monitor.say(f"Recognising people with {container.describe_model(recognizer.card)}")
-            identification = order.people.identification(
+            monitor.show_message(f"Recognising people with {container.describe_model(recognizer.card)}")
+            identification = arguments.people.identification(
                 container.open_source, instruments.detector, recognizer
             )
             instruments = replace(instruments, identification=identification)
@@ -123,7 +129,7 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
             seconds = time.perf_counter() - started
     finally:
         archive.discard()
-    return Outcome(summary, order.output, order.output.stat().st_size, seconds, model)
+    return RedactionResult(summary, arguments.output, arguments.output.stat().st_size, seconds, model)
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:

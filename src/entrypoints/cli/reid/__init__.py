@@ -1,1 +1,1 @@
-"""reid."""
+"""The command group ``framecloak reid``."""

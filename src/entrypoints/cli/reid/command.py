@@ -15,11 +15,15 @@ import click
 
 from framecloak.entrypoints.cli.exit_codes import describe_exit_codes, describe_reid_exit_codes
 from framecloak.entrypoints.cli.reid.galleries import enroll, search
-from framecloak.entrypoints.cli.reid.pictures import Seen, draw_option, picture_file
-from framecloak.entrypoints.cli.reid.pictures import draw as draw_pictures
+from framecloak.entrypoints.cli.reid.pictures import (
+    AnalyzedImage,
+    draw_analyses,
+    draw_option,
+    read_image_file,
+)
 
 if TYPE_CHECKING:
-    from framecloak.domain.model.faces import Analysis, EmbeddingSpace, Face
+    from framecloak.domain.model.faces import EmbeddingSpace, Face, ImageAnalysis
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -65,16 +69,16 @@ def analyze(
     With --json, the embeddings are printed as well. Emotions are shown if a CLIP model is available: an
     export in MODEL_PATH, or CLIP_SERVICE_URL.
     """
-    analyses, space = _analyses([picture], detector, recognizer, emotions=True)
+    analyses, space = _analyze_files([picture], detector, recognizer, emotions=True)
     faces = analyses[0].faces
-    draw_pictures(draw, [Seen(picture, analyses[0])])
+    draw_analyses(draw, [AnalyzedImage(picture, analyses[0])])
     if as_json:
         header = {"model": space.name, "faces_detected": analyses[0].detected}
         click.echo(json.dumps({**header, "faces": [_as_json(face) for face in faces]}))
         return
     click.echo(f"{len(faces)} of {analyses[0].detected} detected faces; embeddings by {space.name}")
     for number, face in enumerate(faces, 1):
-        click.echo(f"{number}: {_described(face)}")
+        click.echo(f"{number}: {_describe(face)}")
 
 
 @reid.command()
@@ -96,7 +100,7 @@ def compare(
 
     if len(pictures) < 2:
         raise click.UsageError("give at least two images")
-    analyses, space = _analyses(pictures, detector, recognizer, emotions=False)
+    analyses, space = _analyze_files(pictures, detector, recognizer, emotions=False)
     vectors = [analysis.faces[0].embedding.vector for analysis in analyses]
     pairs = sorted(
         (
@@ -105,8 +109,10 @@ def compare(
         ),
         reverse=True,
     )
-    images = [Seen(path, analysis, path.stem) for path, analysis in zip(pictures, analyses, strict=True)]
-    draw_pictures(draw, images)
+    images = [
+        AnalyzedImage(path, analysis, path.stem) for path, analysis in zip(pictures, analyses, strict=True)
+    ]
+    draw_analyses(draw, images)
     if as_json:
         rows = [
             {"first": str(pictures[first]), "second": str(pictures[second]), "similarity": similarity}
@@ -122,9 +128,9 @@ reid.add_command(enroll)
 reid.add_command(search)
 
 
-def _analyses(
+def _analyze_files(
     pictures: Sequence[Path], detector: str | None, recognizer: str | None, *, emotions: bool
-) -> tuple[list[Analysis], EmbeddingSpace]:
+) -> tuple[list[ImageAnalysis], EmbeddingSpace]:
     """Analyse the faces of image files, and return them with their embedding space.
 
     Args:
@@ -144,7 +150,7 @@ def _analyses(
     from framecloak.entrypoints.composition.emotions import choose_emotion_reader  # noqa: PLC0415
     from framecloak.entrypoints.composition.reid import load_analysis  # noqa: PLC0415
 
-    files = [picture_file(path) for path in pictures]
+    files = [read_image_file(path) for path in pictures]
     settings = service_settings()
     settings = replace(
         settings,
@@ -152,7 +158,7 @@ def _analyses(
         recognizer=recognizer or settings.recognizer,
     )
 
-    async def run() -> tuple[list[Analysis], EmbeddingSpace]:
+    async def run() -> tuple[list[ImageAnalysis], EmbeddingSpace]:
         async with choose_emotion_reader(settings) if emotions else nullcontext() as reader:
             with closing(load_analysis(settings, reader)) as analysis:
                 analyses = []
@@ -166,7 +172,7 @@ def _analyses(
     return asyncio.run(run())
 
 
-def _described(face: Face) -> str:
+def _describe(face: Face) -> str:
     x1, y1, x2, y2 = face.box.round().astype(int).tolist()
     quality = face.quality
     emotion = max(face.emotions, key=face.emotions.__getitem__) if face.emotions else ""

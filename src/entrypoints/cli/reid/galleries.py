@@ -15,16 +15,26 @@ import click
 
 from framecloak.domain.errors import DomainError, GalleryNotFoundError, InvalidOptionError
 from framecloak.domain.model.accounts import Principal, Role
-from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.admin.connection import (
+    OPERATOR,
+    acting_principal,
+    all_items,
+    connected_service,
+    run,
+)
 from framecloak.entrypoints.cli.exit_codes import SUCCESS, report_domain_error
 from framecloak.entrypoints.cli.options import data_dir_option
-from framecloak.entrypoints.cli.reid.pictures import Seen, draw_option, picture_file
-from framecloak.entrypoints.cli.reid.pictures import draw as draw_pictures
+from framecloak.entrypoints.cli.reid.pictures import (
+    AnalyzedImage,
+    draw_analyses,
+    draw_option,
+    read_image_file,
+)
 
 if TYPE_CHECKING:
-    from framecloak.domain.model.faces import Analysis
+    from framecloak.domain.model.faces import ImageAnalysis
     from framecloak.domain.reid.galleries.model import Gallery
-    from framecloak.domain.reid.lazy_analysis import Faces
+    from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
     from framecloak.entrypoints.composition.service import Service
 
 
@@ -38,29 +48,29 @@ class _Tools:
     """
 
     service: Service
-    faces: Faces
+    faces: LazyFaceAnalyzer
 
-    async def look(self, path: Path) -> Analysis:
+    async def analyze(self, path: Path) -> ImageAnalysis:
         """Analyse the most prominent face of an image file.
 
         Raises:
             DomainError: The file cannot be read or shows no face; the message names the file.
         """
         try:
-            return await (await self.faces.analysis()).analyze(picture_file(path))
+            return await (await self.faces.analyzer()).analyze(read_image_file(path))
         except DomainError as error:
             if str(path) not in error.message:
                 error.message = f"{path}: {error.message}"
             raise
 
-    async def gallery(self, wanted: str, owner: str | None) -> Gallery | None:
+    async def find_gallery(self, id_or_name: str, owner: str | None) -> Gallery | None:
         """Return the gallery with the given id or name; None if the owner has no gallery of that name.
 
         Names are looked up among the galleries of one account only, because accounts may use the same name,
         or a name that equals the id of another gallery.
 
         Args:
-            wanted: Id or name; a text in the form of an id is never taken as a name.
+            id_or_name: Id or name; a text in the form of an id is never taken as a name.
             owner: Name of the owner. If None, an id may belong to any account, and a name belongs to the
                 first administrator.
 
@@ -71,15 +81,17 @@ class _Tools:
             GalleryKeyMissingError: A gallery is encrypted with a key that is not in the settings.
         """
         try:
-            gallery_id = UUID(wanted)
+            gallery_id = UUID(id_or_name)
         except ValueError:
-            return await self._named(wanted, await account(self.service, owner))
+            return await self._find_by_name(id_or_name, await acting_principal(self.service, owner))
         if owner is None:
             return await self.service.galleries.get(OPERATOR, gallery_id)
-        return await self.service.galleries.get(_as_user(await account(self.service, owner)), gallery_id)
+        return await self.service.galleries.get(
+            _without_admin_rights(await acting_principal(self.service, owner)), gallery_id
+        )
 
-    async def _named(self, name: str, owner: Principal) -> Gallery | None:
-        galleries = all_of(partial(self.service.galleries.list, _as_user(owner)))
+    async def _find_by_name(self, name: str, owner: Principal) -> Gallery | None:
+        galleries = all_items(partial(self.service.galleries.list, _without_admin_rights(owner)))
         matches = [gallery async for gallery in galleries if gallery.name == name]
         if len(matches) > 1:
             ids = ", ".join(str(gallery.id) for gallery in matches)
@@ -123,29 +135,31 @@ def enroll(
     async def main() -> int:
         from framecloak.domain.reid.galleries.model import Enrolment  # noqa: PLC0415 - importing NumPy is slow
 
-        code, enrolled = SUCCESS, list[Seen]()
+        code, enrolled = SUCCESS, list[AnalyzedImage]()
         async with _tools(data_dir) as tools:
             service = tools.service
-            target = await tools.gallery(gallery, owner)
+            target = await tools.find_gallery(gallery, owner)
             if target is None:
-                space = (await tools.faces.analysis()).space
-                target = await service.galleries.create(await account(service, owner), gallery, space)
+                space = (await tools.faces.analyzer()).space
+                target = await service.galleries.create(
+                    await acting_principal(service, owner), gallery, space
+                )
                 click.echo(f"created gallery {target.id} for embeddings of {space.name}")
             for path in pictures:
                 try:
-                    analysis = await tools.look(path)
+                    analysis = await tools.analyze(path)
                     (face,) = analysis.faces
                     enrolment = Enrolment(label or path.stem, face.embedding)
                     await service.galleries.enrol(OPERATOR, target.id, [enrolment])
                 except DomainError as error:
                     code = report_domain_error(error, as_json=False)
                     continue
-                enrolled.append(Seen(path, analysis, enrolment.label))
+                enrolled.append(AnalyzedImage(path, analysis, enrolment.label))
                 sharpness, size = face.quality.sharpness, face.quality.size
                 click.echo(
                     f"{path}: enrolled as {enrolment.label!r}, {size:.0f} pixels, sharpness {sharpness:.2f}"
                 )
-        draw_pictures(draw, enrolled)
+        draw_analyses(draw, enrolled)
         return code
 
     return run(main)
@@ -181,23 +195,23 @@ def search(
     """
 
     async def main() -> Sequence[dict[str, object]]:
-        from framecloak.domain.reid.matching import usual_threshold  # noqa: PLC0415 - importing NumPy is slow
+        from framecloak.domain.reid.matching import default_threshold  # noqa: PLC0415 - importing NumPy is slow
 
         async with _tools(data_dir) as tools:
-            target = await tools.gallery(gallery, owner)
+            target = await tools.find_gallery(gallery, owner)
             if target is None:
                 username = "the first administrator" if owner is None else owner
                 raise GalleryNotFoundError(
                     f"{username} has no gallery named {gallery!r}", "give its id, or its --owner"
                 )
-            analysis = await tools.look(picture)
+            analysis = await tools.analyze(picture)
             (face,) = analysis.faces
-            minimum = usual_threshold(target.space) if threshold is None else threshold
+            minimum = default_threshold(target.space) if threshold is None else threshold
             matches = await tools.service.galleries.search(
                 OPERATOR, target.id, face.embedding, minimum, top_k
             )
         best = f"{matches[0].face.label}  {matches[0].similarity:.3f}" if matches else ""
-        draw_pictures(draw, [Seen(picture, analysis, best)])
+        draw_analyses(draw, [AnalyzedImage(picture, analysis, best)])
         return [
             {"label": match.face.label, "similarity": match.similarity, "face_id": str(match.face.id)}
             for match in matches
@@ -213,7 +227,7 @@ def search(
         click.echo(f"{row['similarity']:6.3f}  {row['label']}")
 
 
-def _as_user(owner: Principal) -> Principal:
+def _without_admin_rights(owner: Principal) -> Principal:
     """Return the principal without administrator rights, so that it sees only its own galleries."""
     return replace(owner, role=Role.USER)
 

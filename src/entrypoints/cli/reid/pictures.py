@@ -12,7 +12,7 @@ import click
 from framecloak.domain.errors import InputNotFoundError
 
 if TYPE_CHECKING:
-    from framecloak.domain.model.faces import Analysis
+    from framecloak.domain.model.faces import ImageAnalysis
 
 draw_option = click.option(
     "--draw",
@@ -23,7 +23,7 @@ draw_option = click.option(
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AnalyzedImage:
     """An analysed image.
 
     Attributes:
@@ -33,31 +33,31 @@ class Seen:
     """
 
     path: Path
-    analysis: Analysis
+    analysis: ImageAnalysis
     caption: str = ""
 
 
-def draw(out: Path | None, pictures: Sequence[Seen]) -> None:
+def draw_analyses(out: Path | None, images: Sequence[AnalyzedImage]) -> None:
     """Write a drawing of the detected faces; do nothing without a path or without images.
 
     Args:
         out: Path of the drawing; None for no drawing.
-        pictures: Analysed images; their files are read again one by one, so that memory holds only one.
+        images: Analysed images; their files are read again one by one, so that memory holds only one.
 
     Raises:
         InputNotFoundError: An image file no longer exists.
         OutputUnwritableError: The drawing cannot be written.
     """
-    if not out or not pictures:
+    if not out or not images:
         return
     # Importing OpenCV is slow.
     from framecloak.entrypoints.cli.reid.drawing import draw_faces, write_sheet  # noqa: PLC0415
 
-    drawn = (draw_faces(picture_file(image.path), image.analysis, image.caption) for image in pictures)
-    write_sheet(out, drawn, len(pictures))
+    drawn = (draw_faces(read_image_file(image.path), image.analysis, image.caption) for image in images)
+    write_sheet(out, drawn, len(images))
 
 
-def picture_file(path: Path) -> bytes:
+def read_image_file(path: Path) -> bytes:
     """Read the content of an image file.
 
     Raises:

@@ -1,1 +1,1 @@
-"""render."""
+"""The command ``framecloak render``."""

@@ -7,22 +7,22 @@ from pathlib import Path
 import click
 
 from framecloak.domain.anonymization.model.options import (
+    AppearanceChanges,
     Audio,
-    Choices,
     Language,
     OutputFormat,
     RedactionShape,
     RedactionStyle,
 )
-from framecloak.entrypoints.cli.redact.command import exit_code, settings_with
+from framecloak.entrypoints.cli.redact.command import exit_code, overridden_settings
 from framecloak.entrypoints.cli.redact.options import (
     audio_option,
     format_option,
     output_option,
     quality_option,
+    report_options,
     shape_option,
     style_option,
-    telling_options,
     threads_option,
 )
 
@@ -50,7 +50,7 @@ from framecloak.entrypoints.cli.redact.options import (
 @style_option(None)
 @shape_option(None)
 @threads_option
-@telling_options("the name of SOURCE")
+@report_options("the name of SOURCE")
 def render(
     *,
     source: Path,
@@ -81,12 +81,12 @@ def render(
     validity of its signature and whether it was edited, and copies its statement about kept faces.
     """
     # Importing these modules is slow, and usage errors do not need them.
-    from framecloak.entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
-    from framecloak.entrypoints.cli.render import run as rerendering  # noqa: PLC0415
+    from framecloak.entrypoints.cli.progress import Monitor, OutputMode  # noqa: PLC0415
+    from framecloak.entrypoints.cli.render import run  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
 
-    settings = settings_with(detector=None, provider=None, precision=None, threads=threads)
-    choices = Choices(
+    settings = overridden_settings(detector=None, provider=None, precision=None, threads=threads)
+    choices = AppearanceChanges(
         output_format=None if output_format is None else OutputFormat.parse(output_format),
         quality=quality,
         style=None if style is None else RedactionStyle(style),
@@ -94,8 +94,8 @@ def render(
         audio=None if audio is None else Audio(audio),
         language=Language(language) if language else settings.report_language,
     )
-    order = rerendering.Order(source, manifest, signature, output, choices, keep_names, overwrite)
-    monitor = Monitor(Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN)
-    outcome = rerendering.render(order, Container.build(settings), monitor)
+    order = run.RenderArguments(source, manifest, signature, output, choices, keep_names, overwrite)
+    monitor = Monitor(OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN)
+    outcome = run.render(order, Container.build(settings), monitor)
     monitor.report(outcome)
     return exit_code(outcome, as_json=as_json)

@@ -8,26 +8,26 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from framecloak.adapters.media.zip.archive import ZipReader
-from framecloak.adapters.security.signing import is_signed
-from framecloak.domain.anonymization.model.options import Choices, Level
+from framecloak.adapters.security.signing import verify_signature
+from framecloak.domain.anonymization.model.options import AppearanceChanges, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
-from framecloak.domain.anonymization.results.edited_manifest import LARGEST_EDITED, read_edited
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.results.edited_manifest import MAX_EDITED_BYTES, read_edited_manifest
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.signature import SEAL_FILE, signature_state
-from framecloak.domain.anonymization.results.video_writer import require_filmable
-from framecloak.domain.anonymization.review.region_coverage import covered
+from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, signature_state
+from framecloak.domain.anonymization.results.video_writer import require_video_possible
+from framecloak.domain.anonymization.review.region_coverage import cover_regions
 from framecloak.domain.errors import InputNotFoundError, TooManyBoxesError
 from framecloak.domain.ports.archives import ArchiveReader
 from framecloak.entrypoints.cli.progress import Monitor
-from framecloak.entrypoints.cli.redact.inputs import open_exhibits
-from framecloak.entrypoints.cli.redact.outcome import Outcome
+from framecloak.entrypoints.cli.redact.inputs import open_export_sources
+from framecloak.entrypoints.cli.redact.outcome import RedactionResult
 from framecloak.entrypoints.cli.redact.run import check_no_input_is_replaced, check_output
 from framecloak.entrypoints.composition.pipeline import Container
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RenderArguments:
     """Parsed command line of ``framecloak render``.
 
     Attributes:
@@ -44,56 +44,60 @@ class Order:
     manifest: Path
     signature: Path | None
     output: Path
-    choices: Choices
+    choices: AppearanceChanges
     keep_names: bool
     overwrite: bool
 
 
-def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
+def render(arguments: RenderArguments, container: Container, monitor: Monitor) -> RedactionResult:
     """Redact the source and write the ZIP; after an error, no incomplete output is left behind.
 
     Args:
-        order: Parsed command line.
+        arguments: Parsed command line.
         container: Factory of sources and archives.
         monitor: Progress and messages.
 
     Raises:
         DomainError: The source cannot be redacted; see the subclasses.
     """
-    check_output(order.output, overwrite=order.overwrite)
-    check_no_input_is_replaced(order.output, (order.source, order.manifest))
-    document, signature = _documents(order)
-    edited = read_edited(document)
+    check_output(arguments.output, overwrite=arguments.overwrite)
+    check_no_input_is_replaced(arguments.output, (arguments.source, arguments.manifest))
+    document, signature = _read_manifest_and_signature(arguments)
+    edited = read_edited_manifest(document)
     del document
-    imprint = container.imprint()
-    state = signature_state(edited.sha256, signature, lambda: imprint.signer.public_key, is_signed)
-    (opened,) = open_exhibits([order.source], (), (), container.open_source, keep_names=order.keep_names)
+    imprint = container.issuer()
+    state = signature_state(edited.sha256, signature, lambda: imprint.signer.public_key, verify_signature)
+    (opened,) = open_export_sources(
+        [arguments.source], (), (), container.open_source, keep_names=arguments.keep_names
+    )
     source, info = opened.source, opened.source.info
-    marks, table = edited.of(source.sha256(), info.name)
+    marks, table = edited.source_and_boxes(source.sha256(), info.name)
     for segment in marks.segments:
         segment.require_within(info.frame_count)
     size = info.width, info.height
-    fitted = table.fitted(*size)
-    boxes = covered(fitted, marks.regions, size)
-    exhibit: Exhibit = replace(
+    fitted = table.clipped_to(*size)
+    boxes = cover_regions(fitted, marks.regions, size)
+    exhibit: ExportSource = replace(
         opened,
         segments=marks.segments,
         regions=marks.regions,
         keep_text=marks.keep_text,
         boxes=boxes,
     )
-    appearance = order.choices.over(edited.appearance)
-    studio = container.film_studio(order.output.parent)
-    require_filmable([source], appearance, studio)
+    appearance = arguments.choices.applied_to(edited.appearance)
+    studio = container.create_video_encoder(arguments.output.parent)
+    require_video_possible([source], appearance, studio)
     based_on = BasedOn(edited.sha256, state)
     earlier = edited.identities.of_source(marks.id) if edited.identities else None
-    export = Export(imprint, edited.level, appearance, batches([exhibit]), based_on, earlier=earlier)
-    monitor.say(f"Redacting {len(fitted)} boxes of the manifest (signature: {state})")
+    export = ExportJob(
+        imprint, edited.level, appearance, group_sources([exhibit]), based_on, earlier_identities=earlier
+    )
+    monitor.show_message(f"Redacting {len(fitted)} boxes of the manifest (signature: {state})")
     if len(boxes) > len(fitted):
         added = len(boxes) - len(fitted)
-        monitor.say(f"Adding {added} boxes for regions of the manifest that its boxes do not cover")
-    instruments = replace(container.instruments(Level.MINIMAL), films=studio)
-    archive = container.create_archive(order.output)
+        monitor.show_message(f"Adding {added} boxes for regions of the manifest that its boxes do not cover")
+    instruments = replace(container.pipeline_tools(Level.MINIMAL), video_encoder=studio)
+    archive = container.create_archive(arguments.output)
     try:
         with monitor.progress(export.frame_count) as advance:
             started = time.perf_counter()
@@ -101,34 +105,34 @@ def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
             seconds = time.perf_counter() - started
     finally:
         archive.discard()
-    return Outcome(summary, order.output, order.output.stat().st_size, seconds, None)
+    return RedactionResult(summary, arguments.output, arguments.output.stat().st_size, seconds, None)
 
 
-def _documents(order: Order) -> tuple[bytes, bytes | None]:
+def _read_manifest_and_signature(arguments: RenderArguments) -> tuple[bytes, bytes | None]:
     """Read the manifest and its signature; the signature is None if there is none."""
-    if is_zipfile(order.manifest):
-        with ZipReader(order.manifest) as archive:
-            signature = _entry(archive, SEAL_FILE) if SEAL_FILE in archive.names else None
-            document = _entry(archive, MANIFEST_FILE)
+    if is_zipfile(arguments.manifest):
+        with ZipReader(arguments.manifest) as archive:
+            signature = _read_entry(archive, SIGNATURE_FILE) if SIGNATURE_FILE in archive.names else None
+            document = _read_entry(archive, MANIFEST_FILE)
     else:
-        beside = order.manifest.with_name(SEAL_FILE)
-        document, signature = _read(order.manifest), _read(beside) if beside.is_file() else None
-    return document, signature if order.signature is None else _read(order.signature)
+        beside = arguments.manifest.with_name(SIGNATURE_FILE)
+        document, signature = _read_file(arguments.manifest), _read_file(beside) if beside.is_file() else None
+    return document, signature if arguments.signature is None else _read_file(arguments.signature)
 
 
-def _entry(archive: ArchiveReader, name: str) -> bytes:
+def _read_entry(archive: ArchiveReader, name: str) -> bytes:
     """Read an entry up to the maximum size, because a small archive can contain a huge entry."""
     data = bytearray()
     for chunk in archive.stream(name):
         data += chunk
-        if len(data) > LARGEST_EDITED:
+        if len(data) > MAX_EDITED_BYTES:
             raise _too_large(name)
     return bytes(data)
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST_EDITED:
+        if path.stat().st_size > MAX_EDITED_BYTES:
             raise _too_large(path.name)
         return path.read_bytes()
     except OSError as error:
@@ -137,5 +141,5 @@ def _read(path: Path) -> bytes:
 
 
 def _too_large(name: str) -> TooManyBoxesError:
-    message = f"{name} is larger than {LARGEST_EDITED >> 20} MiB"
+    message = f"{name} is larger than {MAX_EDITED_BYTES >> 20} MiB"
     return TooManyBoxesError(message, "render fewer frames at a time")

@@ -1,1 +1,1 @@
-"""requests."""
+"""The command ``framecloak anonymize-frames``."""

@@ -1,4 +1,4 @@
-"""arguments."""
+"""Arguments of ``framecloak anonymize-frames``, and which of them exclude each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RequestArguments:
     """Parsed command line; exactly one of the first six attributes selects the mode.
 
     Attributes:
@@ -20,7 +20,7 @@ class Wanted:
         list_requests: True to list the newest requests.
         statistics: True to show the statistics of the installation.
         cleanup_expired: True to delete expired data.
-        order: Fields of the submitted request, as in the HTTP API; None leaves a field to its default.
+        body: Fields of the submitted request, as in the HTTP API; None leaves a field to its default.
         in_background: True if workers process the request, False if this process does.
         output: Path of the result; None to write no result.
         username: Account to act as; None for the first administrator.
@@ -34,7 +34,7 @@ class Wanted:
     list_requests: bool
     statistics: bool
     cleanup_expired: bool
-    order: dict[str, object]
+    body: dict[str, object]
     in_background: bool
     output: Path | None
     username: str | None
@@ -61,10 +61,10 @@ class Wanted:
 
     def _require_matching_options(self) -> None:
         if self.video_id is not None:
-            if self.order["segment_ids"] is None:
+            if self.body["segment_ids"] is None:
                 raise click.UsageError("--video-id needs --segment-ids, as in --segment-ids 1,2,3")
         else:
-            for name, value in self.order.items():
+            for name, value in self.body.items():
                 if value is not None:
                     raise click.UsageError(f"--{name.replace('_', '-')} requires --video-id")
         if self.video_id is None and self.batch_file is None:

@@ -11,7 +11,7 @@ import click
 from framecloak.entrypoints.cli.admin.connection import run
 from framecloak.entrypoints.cli.exit_codes import describe_service_exit_codes
 from framecloak.entrypoints.cli.options import data_dir_option
-from framecloak.entrypoints.cli.requests.arguments import Wanted
+from framecloak.entrypoints.cli.requests.arguments import RequestArguments
 
 _EPILOG = f"""\
 \b
@@ -131,14 +131,14 @@ def anonymize_frames(
         "verify": verify,
         "priority": priority,
     }
-    options = Wanted(
+    options = RequestArguments(
         video_id=video_id,
         batch_file=batch_file,
         status=status,
         list_requests=list_requests,
         statistics=statistics,
         cleanup_expired=cleanup_expired,
-        order=order,
+        body=order,
         in_background=in_background,
         output=output,
         username=username,
@@ -147,6 +147,6 @@ def anonymize_frames(
     )
     options.require_one_mode()
     # Importing the service is slow, and `--help` does not need it.
-    from framecloak.entrypoints.cli.requests.run import carry_out  # noqa: PLC0415
+    from framecloak.entrypoints.cli.requests.run import execute  # noqa: PLC0415
 
-    return run(lambda: carry_out(options))
+    return run(lambda: execute(options))

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Status
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
 from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.errors import (
     AlreadyFinishedError,
@@ -27,8 +27,8 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter
-from framecloak.domain.support.resilience import ended, uninterrupted
-from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, connected_service
+from framecloak.domain.support.resilience import cancel_and_wait, run_to_completion
+from framecloak.entrypoints.cli.admin.connection import OPERATOR, acting_principal, connected_service
 from framecloak.entrypoints.cli.exit_codes import (
     CLEANUP_INCOMPLETE,
     FRAMES_BLANKED,
@@ -37,100 +37,100 @@ from framecloak.entrypoints.cli.exit_codes import (
     SUCCESS,
     report,
 )
-from framecloak.entrypoints.cli.progress import Monitor, Voice
-from framecloak.entrypoints.cli.requests.arguments import Wanted
+from framecloak.entrypoints.cli.progress import Monitor, OutputMode
+from framecloak.entrypoints.cli.requests.arguments import RequestArguments
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.composition.service import Service
 from framecloak.entrypoints.schemas.orders import SubmitBody
 from framecloak.entrypoints.schemas.requests import RequestView, StatisticsView, StatusView
 
-_LISTED = 50
-_POLL = 0.5
+_MAX_LISTED = 50
+_POLL_SECONDS = 0.5
 """Interval between two progress queries in seconds."""
 
 
-async def carry_out(wanted: Wanted) -> int:
+async def execute(arguments: RequestArguments) -> int:
     """Execute the selected mode and return the exit code.
 
     Raises:
         DomainError: The command failed.
     """
-    if wanted.output is not None:
-        _require_place_for(wanted.output)
-    async with connected_service(wanted.data_dir) as service:
-        commands = _Desk(service, wanted)
-        if wanted.video_id is not None:
-            return await commands.one_order()
-        if wanted.batch_file is not None:
-            return await commands.batch(wanted.batch_file)
-        if wanted.status is not None:
-            return await commands.status(wanted.status)
-        if wanted.list_requests:
+    if arguments.output is not None:
+        _require_writable(arguments.output)
+    async with connected_service(arguments.data_dir) as service:
+        commands = _RequestCommands(service, arguments)
+        if arguments.video_id is not None:
+            return await commands.submit_one()
+        if arguments.batch_file is not None:
+            return await commands.submit_batch(arguments.batch_file)
+        if arguments.status is not None:
+            return await commands.show_status(arguments.status)
+        if arguments.list_requests:
             return await commands.list_requests()
-        if wanted.statistics:
-            return await commands.statistics()
+        if arguments.statistics:
+            return await commands.show_statistics()
         return await commands.clean_up()
 
 
-class _Desk:
+class _RequestCommands:
     """Modes of the command.
 
     Args:
         service: Connected service.
-        wanted: Parsed command line.
+        arguments: Parsed command line.
     """
 
-    def __init__(self, service: Service, wanted: Wanted) -> None:
+    def __init__(self, service: Service, arguments: RequestArguments) -> None:
         self._service = service
-        self._wanted = wanted
+        self._arguments = arguments
         container = Container.build(service.settings)
-        self._instruments = cache(lambda level: container.instruments(level, Verify.ALL))
+        self._pipeline_tools = cache(lambda level: container.pipeline_tools(level, Verify.ALL))
 
-    async def one_order(self) -> int:
+    async def submit_one(self) -> int:
         """Submit one request, and process it here unless ``--async`` is given."""
-        principal = await account(self._service, self._wanted.username)
-        body = {name: value for name, value in self._wanted.order.items() if value is not None}
-        submitted = await self._service.submissions.submit(principal, self._order(body))
-        if self._wanted.in_background:
-            self._tell_submitted(submitted)
+        principal = await acting_principal(self._service, self._arguments.username)
+        body = {name: value for name, value in self._arguments.body.items() if value is not None}
+        submitted = await self._service.submit.submit(principal, self._request_spec(body))
+        if self._arguments.in_background:
+            self._report_submitted(submitted)
             return SUCCESS
-        return await self._finish(principal, submitted.request)
+        return await self._process(principal, submitted.request)
 
-    async def batch(self, path: Path) -> int:
+    async def submit_batch(self, path: Path) -> int:
         """Submit all requests of a file; skip rejected ones, and leave those marked `async` to workers."""
         items = _read_list(path)
-        principal = await account(self._service, self._wanted.username)
+        principal = await acting_principal(self._service, self._arguments.username)
         code = SUCCESS
         for index, item in enumerate(items):
             try:
-                order, in_background = _parted(item)
-                submitted = await self._service.submissions.submit(principal, self._order(order))
+                order, in_background = _split_item(item)
+                submitted = await self._service.submit.submit(principal, self._request_spec(order))
             except DomainError as error:
-                self._tell_rejected(index, error)
+                self._report_rejected(index, error)
                 code = ITEMS_REJECTED
                 continue
-            self._tell_accepted(index, submitted)
-            if not (in_background or self._wanted.in_background):
-                code = await self._finish(principal, submitted.request) or code
+            self._report_accepted(index, submitted)
+            if not (in_background or self._arguments.in_background):
+                code = await self._process(principal, submitted.request) or code
         return code
 
-    async def status(self, request_id: UUID) -> int:
+    async def show_status(self, request_id: UUID) -> int:
         """Show the status of a request, and write its result if ``--output`` is given."""
-        progress = await self._service.anonymization.status(OPERATOR, request_id)
+        progress = await self._service.requests.status(OPERATOR, request_id)
         view = StatusView.of(progress)
-        if self._wanted.as_json:
+        if self._arguments.as_json:
             _print_json(view)
         else:
             _print_fields(view)
-        if self._wanted.output is not None:
-            await self._write_result(progress.request, self._wanted.output)
+        if self._arguments.output is not None:
+            await self._write_result(progress.request, self._arguments.output)
         return SUCCESS
 
     async def list_requests(self) -> int:
         """List the newest requests of all accounts."""
-        page = await self._service.anonymization.list(OPERATOR, RequestFilter(), _LISTED, 0)
+        page = await self._service.requests.list(OPERATOR, RequestFilter(), _MAX_LISTED, 0)
         views = [RequestView.of(request) for request in page.items]
-        if self._wanted.as_json:
+        if self._arguments.as_json:
             _print_json(views)
             return SUCCESS
         table = Table("request", "status", "frames", "video", "submitted", box=None, pad_edge=False)
@@ -148,10 +148,10 @@ class _Desk:
         click.echo(f"{len(views)} of {page.total}")
         return SUCCESS
 
-    async def statistics(self) -> int:
+    async def show_statistics(self) -> int:
         """Show statistics of the installation."""
-        view = StatisticsView.of(await self._service.anonymization.statistics(OPERATOR))
-        if self._wanted.as_json:
+        view = StatisticsView.of(await self._service.requests.statistics(OPERATOR))
+        if self._arguments.as_json:
             _print_json(view)
         else:
             _print_fields(view)
@@ -161,17 +161,19 @@ class _Desk:
         """Delete expired results, uploads and tokens; report failures on standard error."""
         cleanup = await self._service.cleaner.run()
         removed = cleanup.removed()
-        if self._wanted.as_json:
+        if self._arguments.as_json:
             click.echo(json.dumps({**removed, "failures": cleanup.failures()}))
         else:
             click.echo("removed " + ", ".join(f"{count} {concern}" for concern, count in removed.items()))
-        for shortfall in cleanup.shortfalls:
-            concern = shortfall.concern.replace("_", " ")
-            message = f"clean-up of {concern} failed {shortfall.count} time(s); first: {shortfall.first}"
-            report("cleanup_incomplete", message, "", as_json=self._wanted.as_json)
-        return CLEANUP_INCOMPLETE if cleanup.shortfalls else SUCCESS
+        for shortfall in cleanup.step_failures:
+            concern = shortfall.step.replace("_", " ")
+            message = (
+                f"clean-up of {concern} failed {shortfall.count} time(s); first: {shortfall.first_error}"
+            )
+            report("cleanup_incomplete", message, "", as_json=self._arguments.as_json)
+        return CLEANUP_INCOMPLETE if cleanup.step_failures else SUCCESS
 
-    def _order(self, given: object) -> Order:
+    def _request_spec(self, decoded: object) -> RequestSpec:
         """Convert the decoded JSON of a request body of the HTTP API.
 
         Raises:
@@ -180,54 +182,54 @@ class _Desk:
         """
         settings = self._service.settings
         try:
-            body = msgspec.convert(given, SubmitBody)
+            body = msgspec.convert(decoded, SubmitBody)
         except msgspec.ValidationError as error:
             raise InvalidOptionError(
                 f"invalid request: {error}", "see examples/frame_anonymization_batch.json"
             ) from error
-        return body.order(
+        return body.to_domain(
             settings.default_level,
             settings.default_output_format,
             settings.report_language,
             settings.default_verify,
         )
 
-    async def _finish(self, principal: Principal, request: AnonymizationRequest) -> int:
+    async def _process(self, principal: Principal, request: AnonymizationRequest) -> int:
         """Process a request here, or follow it if a worker took it first; return the exit code."""
-        monitor = Monitor(Voice.QUIET if self._wanted.as_json else Voice.HUMAN)
-        anonymization = self._service.anonymization
+        monitor = Monitor(OutputMode.QUIET if self._arguments.as_json else OutputMode.HUMAN)
+        anonymization = self._service.requests
         try:
-            with monitor.distant_progress(request.total_frames) as show:
-                worker = self._service.worker(f"command-{token_hex(4)}", self._instruments)
-                working = asyncio.create_task(worker.work_through(request.id))
+            with monitor.remote_progress(request.total_frames) as show:
+                worker = self._service.build_worker(f"command-{token_hex(4)}", self._pipeline_tools)
+                working = asyncio.create_task(worker.process_request(request.id))
                 try:
                     while not working.done():
-                        await asyncio.wait([working], timeout=_POLL)
+                        await asyncio.wait([working], timeout=_POLL_SECONDS)
                         latest = (await anonymization.status(principal, request.id)).request
                         show(latest.processed_frames)
                     await working
                 finally:
-                    await ended(working)
+                    await cancel_and_wait(working)
             latest = (await anonymization.status(principal, request.id)).request
         except asyncio.CancelledError:
-            await uninterrupted(self._cancel(principal, request))
+            await run_to_completion(self._cancel(principal, request))
             raise
-        return await self._tell_finished(latest)
+        return await self._report_finished(latest)
 
     async def _cancel(self, principal: Principal, request: AnonymizationRequest) -> None:
         try:
-            await self._service.anonymization.cancel(principal, request.id)
+            await self._service.requests.cancel(principal, request.id)
         except AlreadyFinishedError:
             return  # the request finished before it could be cancelled
         click.echo(f"request {request.id} is cancelled", err=True)
 
-    async def _tell_finished(self, request: AnonymizationRequest) -> int:
-        if self._wanted.output is not None and request.status is Status.COMPLETED:
-            await self._write_result(request, self._wanted.output)
-        if self._wanted.as_json:
+    async def _report_finished(self, request: AnonymizationRequest) -> int:
+        if self._arguments.output is not None and request.status is Status.COMPLETED:
+            await self._write_result(request, self._arguments.output)
+        if self._arguments.as_json:
             _print_json(RequestView.of(request))
         elif request.status is Status.COMPLETED:
-            result = self._wanted.output or f"fetch the result with --status {request.id} -o OUT.zip"
+            result = self._arguments.output or f"fetch the result with --status {request.id} -o OUT.zip"
             click.echo(f"request {request.id} is completed: {request.total_frames} frames, {result}")
         else:
             click.echo(f"request {request.id} is {request.status}: {request.error or 'no result'}", err=True)
@@ -243,7 +245,7 @@ class _Desk:
             OutputUnwritableError: The file cannot be written.
         """
         key = request.require_result()
-        await self._service.auditing.record(OPERATOR, "result.fetch", f"request:{request.id}")
+        await self._service.audit.record(OPERATOR, "result.fetch", f"request:{request.id}")
         draft = output.with_name(f".{output.name}.part")
         try:
             with draft.open("wb") as file:
@@ -257,9 +259,9 @@ class _Desk:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _tell_submitted(self, submitted: Submitted) -> None:
+    def _report_submitted(self, submitted: Submitted) -> None:
         request = submitted.request
-        if self._wanted.as_json:
+        if self._arguments.as_json:
             _print_json(RequestView.of(request))
             return
         click.echo(
@@ -267,16 +269,16 @@ class _Desk:
         )
         click.echo(f"to see its status: framecloak anonymize-frames --status {request.id}")
 
-    def _tell_accepted(self, index: int, submitted: Submitted) -> None:
-        if self._wanted.as_json:
+    def _report_accepted(self, index: int, submitted: Submitted) -> None:
+        if self._arguments.as_json:
             click.echo(
                 json.dumps({"index": index, "status": "accepted", "request_id": str(submitted.request.id)})
             )
         else:
             click.echo(f"item {index}: accepted, request {submitted.request.id}")
 
-    def _tell_rejected(self, index: int, error: DomainError) -> None:
-        if self._wanted.as_json:
+    def _report_rejected(self, index: int, error: DomainError) -> None:
+        if self._arguments.as_json:
             click.echo(
                 json.dumps({"index": index, "status": "rejected", "code": error.code, "error": str(error)})
             )
@@ -284,7 +286,7 @@ class _Desk:
             click.echo(f"item {index}: rejected, {error}")
 
 
-def _require_place_for(output: Path) -> None:
+def _require_writable(output: Path) -> None:
     """Check, before the work begins, that the output can be written.
 
     Raises:
@@ -320,7 +322,7 @@ def _read_list(path: Path) -> list[Any]:
     return items
 
 
-def _parted(item: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON value
+def _split_item(item: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON value
     """Split an item of a file into the request body and its `async` flag.
 
     Raises:

@@ -6,7 +6,7 @@ from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET
 
-from framecloak.entrypoints.http.dependencies import Caller, TheAuthenticator, TheIdentity
+from framecloak.entrypoints.http.dependencies import AccountServiceDep, AuthenticatorDep, Caller
 from framecloak.entrypoints.http.middleware.authentication import administrators_only
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.accounts import (
@@ -28,7 +28,7 @@ class AccountsController(Controller):
     tags = ("Accounts",)
 
     @get("/auth/api-keys", operation_id="listApiKeys", summary="List your API keys", responses=problems())
-    async def list_api_keys(self, caller: Caller, identity: TheIdentity) -> list[ApiKeyView]:
+    async def list_api_keys(self, caller: Caller, identity: AccountServiceDep) -> list[ApiKeyView]:
         """Return the caller's API keys without their secrets, newest first."""
         return [ApiKeyView.of(key) for key in await identity.list_api_keys(caller)]
 
@@ -39,11 +39,11 @@ class AccountsController(Controller):
         responses=problems("invalid_option", writes=True, body=True),
     )
     async def create_api_key(
-        self, data: JSONBody[CreateApiKeyBody], caller: Caller, identity: TheIdentity
+        self, data: JSONBody[CreateApiKeyBody], caller: Caller, identity: AccountServiceDep
     ) -> NewApiKeyView:
         """Create an API key for programs; its secret is returned only once."""
         key, secret = await identity.create_api_key(caller, data.name, data.expires_at)
-        return NewApiKeyView.made(key, secret)
+        return NewApiKeyView.of_new(key, secret)
 
     @delete(
         "/auth/api-keys/{key_id:int}",
@@ -52,11 +52,11 @@ class AccountsController(Controller):
         responses=problems("api_key_not_found", writes=True, parameters=True),
     )
     async def revoke_api_key(
-        self, key_id: ApiKeyId, caller: Caller, identity: TheIdentity, authenticator: TheAuthenticator
+        self, key_id: ApiKeyId, caller: Caller, identity: AccountServiceDep, authenticator: AuthenticatorDep
     ) -> None:
         """Revoke an API key of the caller, with immediate effect."""
         await identity.revoke_api_key(caller, key_id)
-        authenticator.forget(caller.user_id)
+        authenticator.forget_account(caller.user_id)
 
     @get(
         "/users",
@@ -66,7 +66,7 @@ class AccountsController(Controller):
         responses=problems("forbidden", parameters=True),
     )
     async def list_users(
-        self, caller: Caller, identity: TheIdentity, limit: Limit = 20, offset: Offset = 0
+        self, caller: Caller, identity: AccountServiceDep, limit: Limit = 20, offset: Offset = 0
     ) -> UserPage:
         """Return all accounts, oldest first; for administrators only."""
         page = await identity.list_users(caller, limit, offset)
@@ -83,7 +83,7 @@ class AccountsController(Controller):
         ),
     )
     async def create_user(
-        self, data: JSONBody[CreateUserBody], caller: Caller, identity: TheIdentity
+        self, data: JSONBody[CreateUserBody], caller: Caller, identity: AccountServiceDep
     ) -> UserView:
         """Create an account; for administrators only."""
         return UserView.of(await identity.create_user(caller, data.username, data.password, data.role))
@@ -94,7 +94,7 @@ class AccountsController(Controller):
         summary="Get an account",
         responses=problems("forbidden", "user_not_found", parameters=True),
     )
-    async def get_user(self, user_id: UserId, caller: Caller, identity: TheIdentity) -> UserView:
+    async def get_user(self, user_id: UserId, caller: Caller, identity: AccountServiceDep) -> UserView:
         """Return the caller's own account, or any account for administrators."""
         return UserView.of(await identity.get_user(caller, user_id))
 
@@ -112,8 +112,8 @@ class AccountsController(Controller):
         user_id: UserId,
         data: JSONBody[ChangeUserBody],
         caller: Caller,
-        identity: TheIdentity,
-        authenticator: TheAuthenticator,
+        identity: AccountServiceDep,
+        authenticator: AuthenticatorDep,
     ) -> UserView:
         """Change an account and end all its sessions; for administrators only."""
         changed = await identity.change_user(
@@ -123,5 +123,5 @@ class AccountsController(Controller):
             disabled=None if data.disabled is UNSET else data.disabled,
             password=None if data.password is UNSET else data.password,
         )
-        authenticator.forget(user_id)
+        authenticator.forget_account(user_id)
         return UserView.of(changed)

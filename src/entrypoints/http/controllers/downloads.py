@@ -14,25 +14,25 @@ from litestar.response import Redirect, Stream
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.dependencies import (
     Caller,
-    TheAnonymization,
-    TheConfig,
-    TheDelivery,
-    TheObjects,
+    DownloadServiceDep,
+    HttpConfigDep,
+    ObjectServerDep,
+    RequestServiceDep,
 )
 from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.transport.objects import OBJECTS_PATH, byte_range, handed_out
+from framecloak.entrypoints.http.transport.objects import OBJECTS_PATH, byte_range, object_response
 from framecloak.entrypoints.schemas.common import RequestId
 from framecloak.entrypoints.schemas.requests import DownloadView
 
-_LINK = ResponseHeader("Location", documentation_only=True, description="URL of the next step.")
-_ZIP = ResponseSpec(
+_LOCATION_HEADER = ResponseHeader("Location", documentation_only=True, description="URL of the next step.")
+_ZIP_RESPONSE = ResponseSpec(
     bytes,
     media_type="application/zip",
     generate_examples=False,
     description="The ZIP archive, if served from a folder store.",
 )
-_PART = ResponseSpec(
+_RANGE_RESPONSE = ResponseSpec(
     bytes,
     media_type="application/zip",
     generate_examples=False,
@@ -51,7 +51,7 @@ class DownloadsController(Controller):
         operation_id="downloadResult",
         summary="Download a result",
         status_code=303,
-        response_headers=[_LINK],
+        response_headers=[_LOCATION_HEADER],
         responses={
             200: ResponseSpec(
                 DownloadView, generate_examples=False, description="The download link, with `redirect=false`."
@@ -63,14 +63,14 @@ class DownloadsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        anonymization: TheAnonymization,
-        config: TheConfig,
+        anonymization: RequestServiceDep,
+        config: HttpConfigDep,
         redirect: Annotated[
             bool, QueryParameter(description="Whether to redirect to the download link.")
         ] = True,
     ) -> Response[DownloadView] | Redirect:
         """Create a download link, valid once, and redirect to it: the client gets the ZIP archive."""
-        download = await anonymization.mint_download(caller, request_id)
+        download = await anonymization.issue_download_token(caller, request_id)
         url = f"{config.base_url}{self.path}/{download.request_id}/{download.token}/"
         if not redirect:
             return NegotiatedResponse(DownloadView.of(download, url), status_code=200)
@@ -83,10 +83,10 @@ class DownloadsController(Controller):
         status_code=307,
         opt={"access": Access.ANYONE},
         security=[{}],
-        response_headers=[_LINK],
+        response_headers=[_LOCATION_HEADER],
         responses={
-            200: _ZIP,
-            206: _PART,
+            200: _ZIP_RESPONSE,
+            206: _RANGE_RESPONSE,
             **problems(
                 "token_not_found",
                 "token_used",
@@ -94,7 +94,7 @@ class DownloadsController(Controller):
                 "not_ready",
                 "range_not_satisfiable",
                 "storage_unavailable",
-                strangers=True,
+                anonymous=True,
                 parameters=True,
             ),
         },
@@ -104,18 +104,18 @@ class DownloadsController(Controller):
         request_id: RequestId,
         token: Annotated[str, PathParameter(max_length=200, description="Download token of the first step.")],
         request: ApiRequest,
-        anonymization: TheAnonymization,
-        delivery: TheDelivery,
-        objects: TheObjects,
+        anonymization: RequestServiceDep,
+        delivery: DownloadServiceDep,
+        objects: ObjectServerDep,
     ) -> Redirect | Stream:
         """Return the ZIP archive, or redirect to a URL of the object store that is valid for a minute."""
         range_header = request.headers.get("range")
         # Checked before the link is redeemed: an unsatisfiable range must not use it up.
-        byte_range(range_header, (await delivery.result(request_id, token)).size)
-        url = await anonymization.redeem_download(request_id, token)
+        byte_range(range_header, (await delivery.find_result(request_id, token)).size)
+        url = await anonymization.redeem_download_token(request_id, token)
         if objects is None:
             return Redirect(url, status_code=307)
         parts = urlsplit(url)
         key = unquote(parts.path).partition(OBJECTS_PATH)[2]
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        return await handed_out(objects, key, query, range_header)
+        return await object_response(objects, key, query, range_header)

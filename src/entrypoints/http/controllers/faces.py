@@ -10,19 +10,19 @@ from litestar import Controller, post
 from litestar.params import JSONBody, QueryParameter
 
 from framecloak.domain.errors import DomainError, InvalidImageError
-from framecloak.domain.model.faces import Analysis
-from framecloak.domain.reid.analysis import require_batch
+from framecloak.domain.model.faces import ImageAnalysis
+from framecloak.domain.reid.analysis import require_batch_size
 from framecloak.domain.reid.matching import Match, compare, find_matches
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, decode
-from framecloak.entrypoints.asgi.disconnect import unless_client_leaves
+from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
 from framecloak.entrypoints.asgi.problem_details import domain_problem
-from framecloak.entrypoints.http.dependencies import TheClock, TheFaces
+from framecloak.entrypoints.http.dependencies import ClockDep, FacesDep
 from framecloak.entrypoints.http.openapi import ImageOperation, problems
 from framecloak.entrypoints.http.transport.images import (
-    incoming_picture,
+    image_bytes,
+    incoming_image,
     media_type_of,
-    off_loop,
-    picture_bytes,
+    run_off_loop,
 )
 from framecloak.entrypoints.schemas.faces import (
     AnalysisView,
@@ -36,11 +36,11 @@ from framecloak.entrypoints.schemas.faces import (
     MatchView,
     PictureAnalysisView,
     SimilarityView,
-    numbers,
-    rows,
+    decode_embedding,
+    decode_embeddings,
 )
 
-MAX_PICTURE_BYTES = 64 * 1024**2
+MAX_IMAGE_BYTES = 64 * 1024**2
 """Maximum size of a body with an image: 4096 x 4096 pixels as PNG in base64."""
 
 MAX_BATCH_BYTES = 256 * 1024**2
@@ -49,7 +49,7 @@ MAX_BATCH_BYTES = 256 * 1024**2
 MAX_MATCH_BYTES = 256 * 1024**2
 """Maximum size of a body with embeddings: 10,000 of 512 numbers take up to 110 MB in JSON."""
 
-PICTURE_PROBLEMS = ("invalid_image", "image_too_large", "face_not_found", "face_too_small")
+IMAGE_PROBLEMS = ("invalid_image", "image_too_large", "face_not_found", "face_too_small")
 
 MODEL_PROBLEMS = (
     "examination_failed",
@@ -73,9 +73,9 @@ class FacesController(Controller):
         operation_class=ImageOperation,
         summary="Analyse a face",
         status_code=200,
-        request_max_body_size=MAX_PICTURE_BYTES,
+        request_max_body_size=MAX_IMAGE_BYTES,
         responses=problems(
-            *PICTURE_PROBLEMS,
+            *IMAGE_PROBLEMS,
             *MODEL_PROBLEMS,
             writes=True,
             body=True,
@@ -84,8 +84,8 @@ class FacesController(Controller):
     async def analyze(
         self,
         request: ApiRequest,
-        faces: TheFaces,
-        clock: TheClock,
+        faces: FacesDep,
+        clock: ClockDep,
         embedding_format: Annotated[
             EmbeddingFormat,
             QueryParameter(
@@ -97,9 +97,9 @@ class FacesController(Controller):
 
         The response also has its emotions and an embedding to compare it with other faces.
         """
-        picture = await incoming_picture(request, embedding_format)
-        analysis = await faces.analysis()
-        result = await unless_client_leaves(request, analysis.analyze(picture.data))
+        picture = await incoming_image(request, embedding_format)
+        analysis = await faces.analyzer()
+        result = await cancel_on_disconnect(request, analysis.analyze(picture.data))
         return AnalysisView.of_analysis(result, picture.embedding_format, analysis.space.name, clock.now())
 
     @post(
@@ -114,17 +114,18 @@ class FacesController(Controller):
         self,
         data: JSONBody[AnalyzeBatchBody],
         request: ApiRequest,
-        faces: TheFaces,
-        clock: TheClock,
+        faces: FacesDep,
+        clock: ClockDep,
     ) -> BatchAnalysisView:
         """Analyse up to 32 images with up to 32 faces each; an invalid image does not affect the others."""
-        analysis = await faces.analysis()
+        analysis = await faces.analyzer()
         media_type = media_type_of(request)
-        require_batch(len(data.images))
-        images = await off_loop(
-            lambda: [_opened(picture, media_type) for picture in data.images], sum(map(len, data.images))
+        require_batch_size(len(data.images))
+        images = await run_off_loop(
+            lambda: [_decode_batch_image(picture, media_type) for picture in data.images],
+            sum(map(len, data.images)),
         )
-        outcomes = await unless_client_leaves(request, analysis.analyze_all(images))
+        outcomes = await cancel_on_disconnect(request, analysis.analyze_all(images))
         return BatchAnalysisView(
             results=[
                 _result(index, outcome, data.embedding_format) for index, outcome in enumerate(outcomes)
@@ -143,7 +144,7 @@ class FacesController(Controller):
     )
     async def compare_faces(self, data: JSONBody[CompareBody]) -> SimilarityView:
         """Return the cosine similarity of two embeddings of the same model."""
-        first, second = numbers(data.face1_embedding), numbers(data.face2_embedding)
+        first, second = decode_embedding(data.face1_embedding), decode_embedding(data.face2_embedding)
         return SimilarityView(similarity=compare(first, second))
 
     @post(
@@ -159,28 +160,28 @@ class FacesController(Controller):
         media_type = media_type_of(request)
 
         def row(sent: msgspec.Raw, number: int) -> list[float]:
-            found: list[float] = decode(sent, media_type, list[float], at=f"embeddings[{number}]")
+            found: list[float] = decode(sent, media_type, list[float], base_path=f"embeddings[{number}]")
             return found
 
         def search() -> list[Match]:
-            target = numbers(data.target_embedding)
-            candidates = rows(data.embeddings, len(target), row)
+            target = decode_embedding(data.target_embedding)
+            candidates = decode_embeddings(data.embeddings, len(target), row)
             return find_matches(target, candidates, data.threshold, data.top_k)
 
         # Run in a thread: other requests proceed between two rows and during NumPy calls.
         return [MatchView.of(match) for match in await asyncio.to_thread(search)]
 
 
-def _opened(sent: msgspec.Raw, media_type: str) -> bytes:
+def _decode_batch_image(field: msgspec.Raw, media_type: str) -> bytes:
     """Return an image of a batch; empty bytes, which are no valid image, if it is not valid base64."""
     try:
-        return picture_bytes(sent, media_type)
+        return image_bytes(field, media_type)
     except InvalidImageError:
         return b""
 
 
 def _result(
-    index: int, outcome: Analysis | DomainError, embedding_format: EmbeddingFormat
+    index: int, outcome: ImageAnalysis | DomainError, embedding_format: EmbeddingFormat
 ) -> PictureAnalysisView:
     if isinstance(outcome, DomainError):
         return PictureAnalysisView(index=index, faces=[], faces_detected=0, error=domain_problem(outcome))

@@ -10,17 +10,17 @@ from litestar.params import JSONBody
 from msgspec import UnsetType
 
 from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
-from framecloak.domain.model.faces import Analysis, Embedding
+from framecloak.domain.model.faces import Embedding, ImageAnalysis
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
-from framecloak.domain.reid.matching import Numbers, unit_vector, usual_threshold
+from framecloak.domain.reid.matching import VectorLike, default_threshold, unit_vector
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
-from framecloak.entrypoints.asgi.disconnect import unless_client_leaves
-from framecloak.entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
-from framecloak.entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
+from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
+from framecloak.entrypoints.http.controllers.faces import IMAGE_PROBLEMS, MAX_IMAGE_BYTES, MODEL_PROBLEMS
+from framecloak.entrypoints.http.dependencies import Caller, FacesDep, GalleryServiceDep
 from framecloak.entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
-from framecloak.entrypoints.http.transport.images import incoming_face, media_type_of, picture_of
+from framecloak.entrypoints.http.transport.images import decode_image, incoming_face, media_type_of
 from framecloak.entrypoints.schemas.common import Limit, Offset
-from framecloak.entrypoints.schemas.faces import QualityView, numbers
+from framecloak.entrypoints.schemas.faces import QualityView, decode_embedding
 from framecloak.entrypoints.schemas.galleries import (
     CreateGalleryBody,
     EnrolBody,
@@ -33,15 +33,15 @@ from framecloak.entrypoints.schemas.galleries import (
     GalleryMatchView,
     GalleryPage,
     GalleryView,
-    LabelOfPicture,
-    MetadataOfPicture,
+    LabelQuery,
+    MetadataQuery,
     SearchBody,
-    ThresholdOfPicture,
-    TopOfPicture,
+    ThresholdQuery,
+    TopKQuery,
 )
 
-_KEPT = ("gallery_not_found", "gallery_key_missing", "gallery_damaged")
-_FACE = ("invalid_embedding", "model_mismatch", "invalid_option", *PICTURE_PROBLEMS, *MODEL_PROBLEMS)
+_GALLERY_PROBLEMS = ("gallery_not_found", "gallery_key_missing", "gallery_damaged")
+_FACE_PROBLEMS = ("invalid_embedding", "model_mismatch", "invalid_option", *IMAGE_PROBLEMS, *MODEL_PROBLEMS)
 
 
 class GalleriesController(Controller):
@@ -57,10 +57,10 @@ class GalleriesController(Controller):
         responses=problems("invalid_option", *MODEL_PROBLEMS, writes=True, body=True),
     )
     async def create_gallery(
-        self, data: JSONBody[CreateGalleryBody], caller: Caller, galleries: TheGalleries, faces: TheFaces
+        self, data: JSONBody[CreateGalleryBody], caller: Caller, galleries: GalleryServiceDep, faces: FacesDep
     ) -> GalleryView:
         """Create a gallery for embeddings of the current recognition model; those of others are rejected."""
-        space = (await faces.analysis()).space
+        space = (await faces.analyzer()).space
         expires_at = data.expires_at and data.expires_at.astimezone(UTC)
         return GalleryView.of(await galleries.create(caller, data.name, space, expires_at))
 
@@ -71,7 +71,7 @@ class GalleriesController(Controller):
         responses=problems("gallery_key_missing", "gallery_damaged", parameters=True),
     )
     async def list_galleries(
-        self, caller: Caller, galleries: TheGalleries, limit: Limit = 20, offset: Offset = 0
+        self, caller: Caller, galleries: GalleryServiceDep, limit: Limit = 20, offset: Offset = 0
     ) -> GalleryPage:
         """Return the galleries that you may use, newest first."""
         page = await galleries.list(caller, limit, offset)
@@ -82,10 +82,10 @@ class GalleriesController(Controller):
         "/{gallery_id:uuid}",
         operation_id="getGallery",
         summary="Get a gallery",
-        responses=problems(*_KEPT, parameters=True),
+        responses=problems(*_GALLERY_PROBLEMS, parameters=True),
     )
     async def get_gallery(
-        self, gallery_id: GalleryId, caller: Caller, galleries: TheGalleries
+        self, gallery_id: GalleryId, caller: Caller, galleries: GalleryServiceDep
     ) -> GalleryView:
         """Return a gallery."""
         return GalleryView.of(await galleries.get(caller, gallery_id))
@@ -96,7 +96,9 @@ class GalleriesController(Controller):
         summary="Delete a gallery",
         responses=problems("gallery_not_found", writes=True, parameters=True),
     )
-    async def delete_gallery(self, gallery_id: GalleryId, caller: Caller, galleries: TheGalleries) -> None:
+    async def delete_gallery(
+        self, gallery_id: GalleryId, caller: Caller, galleries: GalleryServiceDep
+    ) -> None:
         """Delete a gallery with all its faces; this cannot be undone."""
         await galleries.delete(caller, gallery_id)
 
@@ -105,23 +107,23 @@ class GalleriesController(Controller):
         operation_id="enrolFace",
         operation_class=EnrolOperation,
         summary="Enrol a face",
-        request_max_body_size=MAX_PICTURE_BYTES,
-        responses=problems(*_KEPT, *_FACE, "gallery_full", writes=True, body=True),
+        request_max_body_size=MAX_IMAGE_BYTES,
+        responses=problems(*_GALLERY_PROBLEMS, *_FACE_PROBLEMS, "gallery_full", writes=True, body=True),
     )
     async def enrol_face(
         self,
         gallery_id: GalleryId,
         request: ApiRequest,
         caller: Caller,
-        galleries: TheGalleries,
-        faces: TheFaces,
-        label: LabelOfPicture = None,
-        metadata: MetadataOfPicture = None,
+        galleries: GalleryServiceDep,
+        faces: FacesDep,
+        label: LabelQuery = None,
+        metadata: MetadataQuery = None,
     ) -> EnrolmentView:
         """Enrol the largest face of an image, which is not stored, or an embedding of the gallery's model."""
         data = await incoming_face(request, EnrolBody, {"label": label, "metadata": metadata})
         gallery = await galleries.get(caller, gallery_id)
-        embedding, analysis = await _face_of(data, request, gallery, faces)
+        embedding, analysis = await _embedding_of_source(data, request, gallery, faces)
         (face,) = await galleries.enrol(caller, gallery_id, [Enrolment(data.label, embedding, data.metadata)])
         return EnrolmentView(
             id=face.id,
@@ -136,13 +138,13 @@ class GalleriesController(Controller):
         "/{gallery_id:uuid}/faces",
         operation_id="listEnrolledFaces",
         summary="List enrolled faces",
-        responses=problems(*_KEPT, parameters=True),
+        responses=problems(*_GALLERY_PROBLEMS, parameters=True),
     )
     async def list_faces(
         self,
         gallery_id: GalleryId,
         caller: Caller,
-        galleries: TheGalleries,
+        galleries: GalleryServiceDep,
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> EnrolledFacePage:
@@ -158,7 +160,7 @@ class GalleriesController(Controller):
         responses=problems("gallery_not_found", "gallery_face_not_found", writes=True, parameters=True),
     )
     async def delete_face(
-        self, gallery_id: GalleryId, face_id: FaceId, caller: Caller, galleries: TheGalleries
+        self, gallery_id: GalleryId, face_id: FaceId, caller: Caller, galleries: GalleryServiceDep
     ) -> None:
         """Remove a face from a gallery; this cannot be undone."""
         await galleries.delete_face(caller, gallery_id, face_id)
@@ -169,51 +171,51 @@ class GalleriesController(Controller):
         operation_class=SearchOperation,
         summary="Search a gallery for a person",
         status_code=200,
-        request_max_body_size=MAX_PICTURE_BYTES,
-        responses=problems(*_KEPT, *_FACE, writes=True, body=True),
+        request_max_body_size=MAX_IMAGE_BYTES,
+        responses=problems(*_GALLERY_PROBLEMS, *_FACE_PROBLEMS, writes=True, body=True),
     )
     async def search_gallery(
         self,
         gallery_id: GalleryId,
         request: ApiRequest,
         caller: Caller,
-        galleries: TheGalleries,
-        faces: TheFaces,
-        threshold: ThresholdOfPicture = None,
-        top_k: TopOfPicture = None,
+        galleries: GalleryServiceDep,
+        faces: FacesDep,
+        threshold: ThresholdQuery = None,
+        top_k: TopKQuery = None,
     ) -> list[GalleryMatchView]:
         """Return people with a matching enrolled face, best match first, each with their best face."""
         data = await incoming_face(request, SearchBody, {"threshold": threshold, "top_k": top_k})
         gallery = await galleries.get(caller, gallery_id)
-        embedding, _ = await _face_of(data, request, gallery, faces)
-        threshold = usual_threshold(gallery.space) if data.threshold is None else data.threshold
+        embedding, _ = await _embedding_of_source(data, request, gallery, faces)
+        threshold = default_threshold(gallery.space) if data.threshold is None else data.threshold
         matches = await galleries.search(caller, gallery_id, embedding, threshold, data.top_k)
         return [GalleryMatchView.of(match) for match in matches]
 
 
-async def _face_of(
-    data: FaceSource, request: ApiRequest, gallery: Gallery, faces: TheFaces
-) -> tuple[Embedding, Analysis | None]:
+async def _embedding_of_source(
+    data: FaceSource, request: ApiRequest, gallery: Gallery, faces: FacesDep
+) -> tuple[Embedding, ImageAnalysis | None]:
     """Return the embedding of a face, and the analysis of its image if it is one.
 
     Raises:
         InvalidOptionError: neither image nor embedding is given, or both are.
         ModelMismatchError: the embedding is of another model than the gallery.
-        ClientGoneError: the client disconnected during the analysis of the image.
+        ClientDisconnectedError: the client disconnected during the analysis of the image.
         DomainError: the image or embedding cannot be decoded, or the analysis failed.
     """
     match data.image_data, data.embedding:
         case msgspec.Raw() as picture, UnsetType():
-            image = await picture_of(picture, media_type_of(request))
-            analysis = await faces.analysis()
-            result = await unless_client_leaves(request, analysis.analyze(image))
+            image = await decode_image(picture, media_type_of(request))
+            analysis = await faces.analyzer()
+            result = await cancel_on_disconnect(request, analysis.analyze(image))
             return result.faces[0].embedding, result
         case UnsetType(), list() | bytes() as vector:
-            return _embedding(numbers(vector), data.model, gallery), None
+            return _checked_embedding(decode_embedding(vector), data.model, gallery), None
     raise InvalidOptionError("a face is either an image or an embedding", "send image_data or embedding")
 
 
-def _embedding(sent: Numbers, model: str | None, gallery: Gallery) -> Embedding:
+def _checked_embedding(values: VectorLike, model: str | None, gallery: Gallery) -> Embedding:
     """Return an embedding after checking its model, if given, and its length against the gallery.
 
     Raises:
@@ -221,10 +223,10 @@ def _embedding(sent: Numbers, model: str | None, gallery: Gallery) -> Embedding:
         InvalidEmbeddingError: the numbers are not a valid embedding.
     """
     space = gallery.space
-    if model not in {None, space.name} or len(sent) != space.dimension:
+    if model not in {None, space.name} or len(values) != space.dimension:
         raise ModelMismatchError(
             f"gallery {gallery.id} holds embeddings of {space.name} with {space.dimension} numbers, not of"
-            f" {model or 'a model'} with {len(sent)}",
+            f" {model or 'a model'} with {len(values)}",
             "analyse the image again, or use a gallery of that model",
         )
-    return Embedding(space, unit_vector(sent))
+    return Embedding(space, unit_vector(values))

@@ -6,7 +6,7 @@ from litestar import Controller, delete, get, put
 from litestar.params import JSONBody
 
 from framecloak.domain.model.videos import GrantRole
-from framecloak.entrypoints.http.dependencies import Caller, TheSharing
+from framecloak.entrypoints.http.dependencies import Caller, GrantServiceDep
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import UserId, VideoId
 from framecloak.entrypoints.schemas.videos import GrantView, PutGrantBody
@@ -24,7 +24,9 @@ class GrantsController(Controller):
         summary="List grants",
         responses=problems("video_not_found", "forbidden", parameters=True),
     )
-    async def list_grants(self, video_id: VideoId, caller: Caller, sharing: TheSharing) -> list[GrantView]:
+    async def list_grants(
+        self, video_id: VideoId, caller: Caller, sharing: GrantServiceDep
+    ) -> list[GrantView]:
         """Return all accounts with access to the video besides its owner."""
         return [GrantView.of(grant, caller) for grant in await sharing.grants(caller, video_id)]
 
@@ -37,7 +39,7 @@ class GrantsController(Controller):
         ),
     )
     async def put_grant(
-        self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, sharing: TheSharing
+        self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, sharing: GrantServiceDep
     ) -> GrantView:
         """Grant access: a viewer may view the video, an editor may also mark it and submit requests."""
         grant = await sharing.share(caller, video_id, data.user_id, GrantRole(data.role))
@@ -50,7 +52,7 @@ class GrantsController(Controller):
         responses=problems("video_not_found", "grant_not_found", "forbidden", writes=True, parameters=True),
     )
     async def delete_grant(
-        self, video_id: VideoId, user_id: UserId, caller: Caller, sharing: TheSharing
+        self, video_id: VideoId, user_id: UserId, caller: Caller, sharing: GrantServiceDep
     ) -> None:
         """Revoke access; for that account the video no longer exists."""
         await sharing.unshare(caller, video_id, user_id)

@@ -8,8 +8,13 @@ from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
 from framecloak.domain.errors import NotAuthenticatedError
-from framecloak.entrypoints.asgi.shared_token import shows_token
-from framecloak.entrypoints.http.dependencies import MaybeCaller, TheConfig, TheMetrics, TheVitals
+from framecloak.entrypoints.asgi.shared_token import has_bearer_token
+from framecloak.entrypoints.http.dependencies import (
+    ApiMetricsDep,
+    HttpConfigDep,
+    OptionalCaller,
+    ServiceMetricsDep,
+)
 from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.openapi import problems
 
@@ -20,16 +25,16 @@ from framecloak.entrypoints.http.openapi import problems
     summary="Get Prometheus metrics",
     tags=["Operation"],
     # A credential is optional because METRICS_TOKEN does not belong to an account.
-    opt={"access": Access.STRANGERS_TOO},
+    opt={"access": Access.CREDENTIAL_OPTIONAL},
     responses=problems("forbidden"),
     media_type=MediaType.TEXT,
 )
 async def metrics(
     request: Request[Any, Any, State],
-    caller: MaybeCaller,
-    config: TheConfig,
-    metrics: TheMetrics,
-    vitals: TheVitals,
+    caller: OptionalCaller,
+    config: HttpConfigDep,
+    metrics: ApiMetricsDep,
+    vitals: ServiceMetricsDep,
 ) -> Response[bytes]:
     """Return metrics in the Prometheus text format 0.0.4, or in OpenMetrics 1.0 if `Accept` names it.
 
@@ -37,7 +42,7 @@ async def metrics(
     unless `METRICS_PUBLIC` is true. Metrics of the installation are at most a few seconds old; those that
     cannot be read are omitted.
     """
-    if not config.metrics_public and not shows_token(request, config.metrics_token):
+    if not config.metrics_public and not has_bearer_token(request, config.metrics_token):
         if caller is None:
             raise NotAuthenticatedError(
                 "metrics require a credential",

@@ -10,11 +10,11 @@ from litestar.response import Stream
 
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
-from framecloak.entrypoints.http.dependencies import TheCollection, TheObjects
+from framecloak.entrypoints.http.dependencies import ObjectServerDep, VideoServiceDep
 from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.services import ObjectServer
-from framecloak.entrypoints.http.transport.objects import handed_out
-from framecloak.entrypoints.http.transport.uploads import blocks, declared_body
+from framecloak.entrypoints.http.transport.objects import object_response
+from framecloak.entrypoints.http.transport.uploads import declared_body, join_blocks
 
 Key = Annotated[str, PathParameter(description="Key of the object.")]
 
@@ -27,19 +27,21 @@ class ObjectsController(Controller):
     include_in_schema = False
 
     @get("/{key:path}")
-    async def hand_out(self, key: Key, request: ApiRequest, objects: TheObjects) -> Stream:
+    async def hand_out(self, key: Key, request: ApiRequest, objects: ObjectServerDep) -> Stream:
         """Return the object of a signed URL; supports ranges."""
         range_header = request.headers.get("range")
-        return await handed_out(_present(objects), key.lstrip("/"), _signed_query(request), range_header)
+        return await object_response(
+            _require_server(objects), key.lstrip("/"), _signed_query(request), range_header
+        )
 
     @put("/{key:path}", status_code=204, request_max_body_size=None)
     async def take_in(
-        self, key: Key, request: ApiRequest, objects: TheObjects, collection: TheCollection
+        self, key: Key, request: ApiRequest, objects: ObjectServerDep, collection: VideoServiceDep
     ) -> None:
         """Store the body of a started upload; nothing is kept of an incomplete one."""
-        server, name = _present(objects), key.lstrip("/")
+        server, name = _require_server(objects), key.lstrip("/")
         server.urls.verify("PUT", name, _signed_query(request), server.clock.now())
-        await collection.receive(name, blocks(declared_body(request, collection.max_upload_bytes)))
+        await collection.receive(name, join_blocks(declared_body(request, collection.max_upload_bytes)))
 
 
 def _signed_query(request: ApiRequest) -> dict[str, str]:
@@ -49,7 +51,7 @@ def _signed_query(request: ApiRequest) -> dict[str, str]:
     return query if len(query) == len(pairs) else {}
 
 
-def _present(objects: ObjectServer | None) -> ObjectServer:
+def _require_server(objects: ObjectServer | None) -> ObjectServer:
     if objects is None:
         raise ObjectNotFoundError("this server has no objects", "fetch them from the object store")
     return objects

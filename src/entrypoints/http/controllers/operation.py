@@ -9,11 +9,11 @@ from framecloak.domain.operations.health import Condition
 from framecloak.entrypoints.asgi.content_negotiation import NegotiatedResponse
 from framecloak.entrypoints.http.dependencies import (
     Caller,
-    MaybeCaller,
-    TheAnonymization,
-    TheConfig,
-    TheFaces,
-    TheHealth,
+    FacesDep,
+    HealthDep,
+    HttpConfigDep,
+    OptionalCaller,
+    RequestServiceDep,
 )
 from framecloak.entrypoints.http.middleware.authentication import Access, administrators_only
 from framecloak.entrypoints.http.openapi import problems
@@ -30,7 +30,7 @@ from framecloak.entrypoints.schemas.requests import StatisticsView
     security=[{}],
     responses={},
 )
-async def liveness(config: TheConfig, faces: TheFaces) -> LivenessView:
+async def liveness(config: HttpConfigDep, faces: FacesDep) -> LivenessView:
     """Liveness check for containers; uses neither database nor queue, and needs no credential."""
     return LivenessView.of(await faces.health(), config.version)
 
@@ -45,19 +45,19 @@ class OperationController(Controller):
         "/health",
         operation_id="getHealth",
         summary="Check the health of the installation",
-        opt={"access": Access.STRANGERS_TOO},
+        opt={"access": Access.CREDENTIAL_OPTIONAL},
         security=[{}, {"session": []}, {"bearer": []}, {"apiKey": []}],
         responses={
-            **problems(strangers=True),
+            **problems(anonymous=True),
             503: ResponseSpec(
                 HealthView, generate_examples=False, description="The installation is unhealthy."
             ),
         },
     )
-    async def health(self, caller: MaybeCaller, health: TheHealth) -> Response[HealthView]:
+    async def health(self, caller: OptionalCaller, health: HealthDep) -> Response[HealthView]:
         """Check database, queue, storage, models and workers; without a credential, return only `status`."""
         report = await health.check(detailed=caller is not None)
-        view = HealthView.of(report) if caller else HealthView.for_strangers(report)
+        view = HealthView.of(report) if caller else HealthView.for_anonymous(report)
         return NegotiatedResponse(view, status_code=503 if report.condition is Condition.UNHEALTHY else 200)
 
     @get(
@@ -66,7 +66,7 @@ class OperationController(Controller):
         summary="Get the public key of result signatures",
         responses=problems(),
     )
-    async def signing_key(self, config: TheConfig) -> SigningKeyView:
+    async def signing_key(self, config: HttpConfigDep) -> SigningKeyView:
         """Return the public key; `framecloak verify` reads it from a file, and manifests contain `key_id`."""
         return SigningKeyView.of(config.signing_key)
 
@@ -77,6 +77,6 @@ class OperationController(Controller):
         guards=[administrators_only],
         responses=problems("forbidden"),
     )
-    async def statistics(self, caller: Caller, anonymization: TheAnonymization) -> StatisticsView:
+    async def statistics(self, caller: Caller, anonymization: RequestServiceDep) -> StatisticsView:
         """Return requests by status, throughput and error rate; for administrators only."""
         return StatisticsView.of(await anonymization.statistics(caller))

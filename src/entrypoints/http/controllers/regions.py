@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from framecloak.entrypoints.http.dependencies import Caller, TheMarking, TheOverlays
+from framecloak.entrypoints.http.dependencies import Caller, MarkServiceDep, OverlayProposalsDep
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import RegionId, VideoId
 from framecloak.entrypoints.schemas.videos import CreateRegionBody, ProposalView, RegionView
@@ -23,7 +23,9 @@ class RegionsController(Controller):
         summary="List regions",
         responses=problems("video_not_found", parameters=True),
     )
-    async def list_regions(self, video_id: VideoId, caller: Caller, marking: TheMarking) -> list[RegionView]:
+    async def list_regions(
+        self, video_id: VideoId, caller: Caller, marking: MarkServiceDep
+    ) -> list[RegionView]:
         """Return all marked regions of a video, oldest first."""
         return [RegionView.of(marked) for marked in await marking.regions(caller, video_id)]
 
@@ -42,7 +44,7 @@ class RegionsController(Controller):
         ),
     )
     async def create_region(
-        self, video_id: VideoId, data: JSONBody[CreateRegionBody], caller: Caller, marking: TheMarking
+        self, video_id: VideoId, data: JSONBody[CreateRegionBody], caller: Caller, marking: MarkServiceDep
     ) -> RegionView:
         """Mark a region in pixels of the displayed frame; in the whole video if no frames are given."""
         return RegionView.of(await marking.add_region(caller, video_id, data.region(), data.label))
@@ -65,7 +67,7 @@ class RegionsController(Controller):
         ),
     )
     async def propose_regions(
-        self, video_id: VideoId, caller: Caller, overlays: TheOverlays
+        self, video_id: VideoId, caller: Caller, overlays: OverlayProposalsDep
     ) -> list[ProposalView]:
         """Propose regions of static overlays, which stay constant while the rest of the frame changes.
 
@@ -81,7 +83,7 @@ class RegionsController(Controller):
         responses=problems("video_not_found", "region_not_found", "forbidden", writes=True, parameters=True),
     )
     async def delete_region(
-        self, video_id: VideoId, region_id: RegionId, caller: Caller, marking: TheMarking
+        self, video_id: VideoId, region_id: RegionId, caller: Caller, marking: MarkServiceDep
     ) -> None:
         """Remove a region; requests that were already submitted do not change."""
         await marking.remove_region(caller, video_id, region_id)

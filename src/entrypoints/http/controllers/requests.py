@@ -13,24 +13,28 @@ from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.requests.submit import Submissions, Submitted
+from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
 from framecloak.domain.errors import DomainError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter
-from framecloak.entrypoints.asgi.access_log import name_subject
+from framecloak.entrypoints.asgi.access_log import set_log_subject
 from framecloak.entrypoints.asgi.content_negotiation import BatchDTO, convert
 from framecloak.entrypoints.asgi.problem_details import InvalidBodyError, domain_problem, invalid_body_problem
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import (
+    AuthenticatorDep,
     Caller,
-    TheAnonymization,
-    TheAuthenticator,
-    TheBoard,
-    TheConfig,
-    TheSubmissions,
+    HttpConfigDep,
+    ProgressBoardDep,
+    RequestServiceDep,
+    SubmitServiceDep,
 )
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.transport.server_sent_events import EVENT_STREAM, EventFeed, settled
+from framecloak.entrypoints.http.transport.server_sent_events import (
+    EVENT_STREAM,
+    ProgressEvents,
+    wait_for_start,
+)
 from framecloak.entrypoints.schemas.common import MAX_ID, Limit, Offset, RequestId
 from framecloak.entrypoints.schemas.options import OptionsView
 from framecloak.entrypoints.schemas.orders import BatchResult, SubmitBody, SubmittedView
@@ -45,10 +49,10 @@ from framecloak.entrypoints.schemas.requests import (
 
 logger = logging.getLogger(__name__)
 
-MOST_ORDERS = 100
+MAX_BATCH_SIZE = 100
 """Maximum number of requests in a batch."""
 
-_ORDER_PROBLEMS = (
+_SUBMIT_PROBLEMS = (
     "video_not_found",
     "forbidden",
     "invalid_segments",
@@ -77,8 +81,8 @@ IdempotencyKey = Annotated[
     ),
 ]
 """In a batch, each request has a key of its own, composed of this one and its index."""
-Orders: TypeAlias = SkipValidation[
-    Annotated[list[SubmitBody], BodyKwarg(max_items=MOST_ORDERS, description="At most 100 requests.")]
+BatchBody: TypeAlias = SkipValidation[
+    Annotated[list[SubmitBody], BodyKwarg(max_items=MAX_BATCH_SIZE, description="At most 100 requests.")]
 ]
 VideoFilter = Annotated[
     int | None, QueryParameter(ge=1, le=MAX_ID, description="Only requests for this video.")
@@ -97,24 +101,24 @@ class RequestsController(Controller):
         operation_id="submitRequest",
         summary="Submit a request",
         status_code=202,
-        responses=problems(*_ORDER_PROBLEMS, "idempotency_conflict", writes=True, body=True),
+        responses=problems(*_SUBMIT_PROBLEMS, "idempotency_conflict", writes=True, body=True),
     )
     async def submit(
         self,
         data: JSONBody[SubmitBody],
         caller: Caller,
-        submissions: TheSubmissions,
-        config: TheConfig,
+        submissions: SubmitServiceDep,
+        config: HttpConfigDep,
         request: Request[Principal, Any, State],
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
         """Redact the frames of segments into a ZIP archive, with the current segments and marked regions."""
-        order = data.order(
+        order = data.to_domain(
             config.default_level, config.default_format, config.default_language, config.default_verify
         )
         submitted = await submissions.submit(caller, order, idempotency_key)
-        tell(submitted)
-        name_subject(request.scope, submitted.request.id)
+        log_submission(submitted)
+        set_log_subject(request.scope, submitted.request.id)
         return SubmittedView.of(submitted)
 
     @post(
@@ -127,24 +131,24 @@ class RequestsController(Controller):
     )
     async def submit_batch(
         self,
-        data: Orders,
+        data: BatchBody,
         caller: Caller,
-        submissions: TheSubmissions,
-        config: TheConfig,
+        submissions: SubmitServiceDep,
+        config: HttpConfigDep,
         idempotency_key: IdempotencyKey = None,
     ) -> list[BatchResult]:
         """Submit several requests, each of which is accepted or rejected independently of the others.
 
         With an idempotency key, sending the same batch again returns the requests of the first time.
         """
-        if len(data) > MOST_ORDERS:
+        if len(data) > MAX_BATCH_SIZE:
             raise InvalidBodyError(
-                (FieldError(field="", message=f"Expected at most {MOST_ORDERS} requests"),)
+                (FieldError(field="", message=f"Expected at most {MAX_BATCH_SIZE} requests"),)
             )
         # Keys sent by clients contain no blank, so those of a batch never equal the key of a single request.
         keys = [idempotency_key and f"{idempotency_key} {index}" for index in range(len(data))]
         return [
-            await _submitted(index, item, caller, submissions, config, keys[index])
+            await _submit_item(index, item, caller, submissions, config, keys[index])
             for index, item in enumerate(data)
         ]
 
@@ -154,9 +158,9 @@ class RequestsController(Controller):
         summary="Get options of requests",
         responses=problems(),
     )
-    async def options(self, submissions: TheSubmissions, config: TheConfig) -> OptionsView:
+    async def options(self, submissions: SubmitServiceDep, config: HttpConfigDep) -> OptionsView:
         """Return defaults and limits of the installation, and the data for time estimates."""
-        return OptionsView.of(await submissions.outlook(), config)
+        return OptionsView.of(await submissions.capacity(), config)
 
     @get(
         "/requests",
@@ -167,7 +171,7 @@ class RequestsController(Controller):
     async def list_requests(
         self,
         caller: Caller,
-        anonymization: TheAnonymization,
+        anonymization: RequestServiceDep,
         video_id: VideoFilter = None,
         status: StatusFilter = None,
         limit: Limit = 20,
@@ -185,7 +189,7 @@ class RequestsController(Controller):
         responses=problems("request_not_found"),
     )
     async def get_request(
-        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
+        self, request_id: RequestId, caller: Caller, anonymization: RequestServiceDep
     ) -> RequestView:
         """Return the parameters and the status of a request."""
         return RequestView.of((await anonymization.status(caller, request_id)).request)
@@ -200,16 +204,16 @@ class RequestsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        anonymization: TheAnonymization,
-        board: TheBoard,
-        config: TheConfig,
+        anonymization: RequestServiceDep,
+        board: ProgressBoardDep,
+        config: HttpConfigDep,
     ) -> StatusView:
         """Return the progress in percent, the number of processed frames and the estimated remaining time.
 
         For a newly submitted request, the response is delayed until a worker has started it, for at most two
         seconds.
         """
-        return StatusView.of(await settled(anonymization, board, config, caller, request_id))
+        return StatusView.of(await wait_for_start(anonymization, board, config, caller, request_id))
 
     @get(
         "/events/{request_id:uuid}",
@@ -229,15 +233,15 @@ class RequestsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        anonymization: TheAnonymization,
-        board: TheBoard,
-        authenticator: TheAuthenticator,
-        config: TheConfig,
+        anonymization: RequestServiceDep,
+        board: ProgressBoardDep,
+        authenticator: AuthenticatorDep,
+        config: HttpConfigDep,
         request: Request[Principal, Any, State],
     ) -> Stream:
         """Stream the current status, then every change until a final status, and a comment every 15 s."""
         identify = partial(authenticator.identify, request)
-        events = EventFeed(anonymization, board, config, request_id, identify)
+        events = ProgressEvents(anonymization, board, config, request_id, identify)
         # Checked before the stream starts, while an error response is still possible.
         await anonymization.status(caller, request_id)
         return Stream(events.messages(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
@@ -250,23 +254,23 @@ class RequestsController(Controller):
         responses=problems("request_not_found", "already_finished", "storage_unavailable", writes=True),
     )
     async def cancel(
-        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
+        self, request_id: RequestId, caller: Caller, anonymization: RequestServiceDep
     ) -> CancelledView:
         """Stop the processing of a request and remove its partial results."""
         await anonymization.cancel(caller, request_id)
         return CancelledView()
 
 
-async def _submitted(
+async def _submit_item(
     index: int,
     item: object,
     caller: Principal,
-    submissions: Submissions,
+    submissions: SubmitService,
     config: HttpConfig,
     idempotency_key: str | None,
 ) -> BatchResult:
     try:
-        order = convert(item, SubmitBody).order(
+        order = convert(item, SubmitBody).to_domain(
             config.default_level, config.default_format, config.default_language, config.default_verify
         )
         submitted = await submissions.submit(caller, order, idempotency_key)
@@ -274,17 +278,17 @@ async def _submitted(
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
     except DomainError as error:
         return BatchResult(index=index, status="rejected", error=domain_problem(error))
-    tell(submitted)
+    log_submission(submitted)
     return BatchResult(index=index, status="accepted", request_id=submitted.request.id)
 
 
-def tell(submitted: Submitted) -> None:
+def log_submission(submitted: Submitted) -> None:
     """Log the id of a new request, which links the lines of the HTTP request to those of the workers."""
     request = submitted.request
     fields = {
         "request_id": request.id,
-        "video_id": request.order.video_id,
+        "video_id": request.spec.video_id,
         "frames": request.total_frames,
-        "priority": request.order.priority,
+        "priority": request.spec.priority,
     }
     logger.info("submitted", extra=fields)

@@ -10,15 +10,15 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from framecloak.domain.anonymization.model.box_table import LARGEST
-from framecloak.domain.anonymization.review.service import Piece, Reviewing
+from framecloak.domain.anonymization.model.box_table import MAX_INT32
+from framecloak.domain.anonymization.review.service import ResultEntry, ReviewService
 from framecloak.domain.model.accounts import Principal
-from framecloak.entrypoints.asgi.access_log import name_subject
+from framecloak.entrypoints.asgi.access_log import set_log_subject
 from framecloak.entrypoints.asgi.content_negotiation import JSON, MSGPACK, ApiRequest, prefers_msgpack
-from framecloak.entrypoints.http.console import names_tag
-from framecloak.entrypoints.http.controllers.requests import IdempotencyKey, tell
-from framecloak.entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT, Width
-from framecloak.entrypoints.http.dependencies import Caller, TheResubmissions, TheReviewing
+from framecloak.entrypoints.http.console import matches_etag
+from framecloak.entrypoints.http.controllers.requests import IdempotencyKey, log_submission
+from framecloak.entrypoints.http.controllers.videos import CREDENTIAL_HEADERS, FRAME_CACHE_CONTROL, Width
+from framecloak.entrypoints.http.dependencies import Caller, RerenderServiceDep, ReviewServiceDep
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import Limit, Offset, RequestId
 from framecloak.entrypoints.schemas.orders import SubmittedView
@@ -27,7 +27,7 @@ from framecloak.entrypoints.schemas.reviews import BoxesView, FrameRiskView, Ren
 MAX_EDIT_BYTES = 8 << 20
 """Maximum size of a body with edits, which holds more than 100,000 boxes."""
 
-MOST_FRAMES_AT_ONCE = 1000
+MAX_FRAMES_PER_RESPONSE = 1000
 """Maximum number of frames in a response with boxes."""
 
 REPORT_POLICY = (
@@ -43,20 +43,20 @@ _MEDIA_TYPES = {
     "html": "text/html",
     "json": JSON,
 }
-_TAG = ResponseHeader("ETag", documentation_only=True, description="Entity tag, for `If-None-Match`.")
-_UNCHANGED = ResponseSpec(
+_ETAG_HEADER = ResponseHeader("ETag", documentation_only=True, description="Entity tag, for `If-None-Match`.")
+_NOT_MODIFIED = ResponseSpec(
     None,
     generate_examples=False,
     description="The client's copy, named by `If-None-Match`, is current; no body.",
 )
-_RESULT = ("request_not_found", "not_ready", "storage_unavailable")
+_RESULT_PROBLEMS = ("request_not_found", "not_ready", "storage_unavailable")
 
 FrameIndex = Annotated[
-    int, PathParameter(ge=0, le=LARGEST, description="Index of the frame in the video, from 0.")
+    int, PathParameter(ge=0, le=MAX_INT32, description="Index of the frame in the video, from 0.")
 ]
-StartFrame = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Index of the first frame.")]
+StartFrame = Annotated[int, QueryParameter(ge=0, le=MAX_INT32, description="Index of the first frame.")]
 FrameCount = Annotated[
-    int, QueryParameter(ge=1, le=MOST_FRAMES_AT_ONCE, description="Maximum number of frames.")
+    int, QueryParameter(ge=1, le=MAX_FRAMES_PER_RESPONSE, description="Maximum number of frames.")
 ]
 
 
@@ -71,10 +71,10 @@ class ReviewsController(Controller):
         operation_id="getRedactedFrame",
         summary="Get a redacted frame",
         media_type="image/*",
-        response_headers=[_TAG],
+        response_headers=[_ETAG_HEADER],
         responses={
-            304: _UNCHANGED,
-            **problems(*_RESULT, "frame_not_found", "storage_full", parameters=True),
+            304: _NOT_MODIFIED,
+            **problems(*_RESULT_PROBLEMS, "frame_not_found", "storage_full", parameters=True),
         },
     )
     async def frame(
@@ -83,41 +83,41 @@ class ReviewsController(Controller):
         index: FrameIndex,
         request: ApiRequest,
         caller: Caller,
-        reviewing: TheReviewing,
+        reviewing: ReviewServiceDep,
         width: Width = None,
     ) -> Response[bytes]:
         """Return a frame of the result; as JPEG if it is from a video or shrunk. No download link is used."""
         entry = await reviewing.frame(caller, request_id, index, width)
-        return await _handed_out(entry, request_id, request, caller, reviewing)
+        return await _entry_response(entry, request_id, request, caller, reviewing)
 
     @get(
         "/manifest",
         operation_id="getManifest",
         summary="Get the manifest of a result",
-        response_headers=[_TAG],
-        responses={304: _UNCHANGED, **problems(*_RESULT, parameters=True)},
+        response_headers=[_ETAG_HEADER],
+        responses={304: _NOT_MODIFIED, **problems(*_RESULT_PROBLEMS, parameters=True)},
     )
     async def manifest(
-        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: TheReviewing
+        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: ReviewServiceDep
     ) -> Response[dict[str, Any]]:
         """Return the manifest of all redactions. As JSON it is byte-identical to the signed file."""
         entry = await reviewing.manifest(caller, request_id)
-        return await _handed_out(entry, request_id, request, caller, reviewing)
+        return await _entry_response(entry, request_id, request, caller, reviewing)
 
     @get(
         "/report",
         operation_id="getReport",
         summary="Get the report of a result",
         media_type="text/html",
-        response_headers=[_TAG],
-        responses={304: _UNCHANGED, **problems(*_RESULT, parameters=True)},
+        response_headers=[_ETAG_HEADER],
+        responses={304: _NOT_MODIFIED, **problems(*_RESULT_PROBLEMS, parameters=True)},
     )
     async def report(
-        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: TheReviewing
+        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: ReviewServiceDep
     ) -> Response[bytes]:
         """Return the report for data-protection officers, an HTML page without scripts."""
         entry = await reviewing.report(caller, request_id)
-        response = await _handed_out(entry, request_id, request, caller, reviewing)
+        response = await _entry_response(entry, request_id, request, caller, reviewing)
         response.headers["Content-Security-Policy"] = REPORT_POLICY
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
@@ -126,13 +126,13 @@ class ReviewsController(Controller):
         "/review",
         operation_id="listFramesByRisk",
         summary="List frames by risk",
-        responses=problems(*_RESULT, parameters=True),
+        responses=problems(*_RESULT_PROBLEMS, parameters=True),
     )
     async def review(
         self,
         request_id: RequestId,
         caller: Caller,
-        reviewing: TheReviewing,
+        reviewing: ReviewServiceDep,
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> ReviewPage:
@@ -149,18 +149,18 @@ class ReviewsController(Controller):
         "/boxes",
         operation_id="listBoxes",
         summary="List boxes by frame",
-        responses=problems(*_RESULT, parameters=True),
+        responses=problems(*_RESULT_PROBLEMS, parameters=True),
     )
     async def boxes(
         self,
         request_id: RequestId,
         caller: Caller,
-        reviewing: TheReviewing,
+        reviewing: ReviewServiceDep,
         start_frame: StartFrame = 0,
         limit: FrameCount = 100,
     ) -> BoxesView:
         """Return the redacted boxes of consecutive frames, and the ranges of frames of the result."""
-        return BoxesView.of(await reviewing.following(caller, request_id, start_frame, limit))
+        return BoxesView.of(await reviewing.frames_from(caller, request_id, start_frame, limit))
 
     @post(
         "/render",
@@ -169,7 +169,7 @@ class ReviewsController(Controller):
         status_code=202,
         request_max_body_size=MAX_EDIT_BYTES,
         responses=problems(
-            *_RESULT,
+            *_RESULT_PROBLEMS,
             "video_not_found",
             "forbidden",
             "invalid_manifest",
@@ -188,7 +188,7 @@ class ReviewsController(Controller):
         request_id: RequestId,
         data: JSONBody[RenderBody],
         caller: Caller,
-        resubmissions: TheResubmissions,
+        resubmissions: RerenderServiceDep,
         request: Request[Principal, Any, State],
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
@@ -196,22 +196,22 @@ class ReviewsController(Controller):
 
         Its manifest names the request that the boxes come from. The body may have at most 8 MiB.
         """
-        submitted = await resubmissions.submit(caller, request_id, data.rework(), idempotency_key)
-        tell(submitted)
-        name_subject(request.scope, submitted.request.id)
+        submitted = await resubmissions.submit(caller, request_id, data.to_domain(), idempotency_key)
+        log_submission(submitted)
+        set_log_subject(request.scope, submitted.request.id)
         return SubmittedView.of(submitted)
 
 
-async def _handed_out(
-    piece: Piece, request_id: RequestId, request: ApiRequest, caller: Principal, reviewing: Reviewing
+async def _entry_response(
+    entry: ResultEntry, request_id: RequestId, request: ApiRequest, caller: Principal, reviews: ReviewService
 ) -> Response[Any]:
     """Return an entry of a result, or 304 if the client has it already."""
-    as_msgpack = piece.suffix == "json" and prefers_msgpack(request)
-    tag = f'"{piece.tag}{"-msgpack" if as_msgpack else ""}"'
-    media_type = MSGPACK if as_msgpack else _MEDIA_TYPES[piece.suffix]
-    headers = {"Cache-Control": FRAMES_KEPT, "ETag": tag, "Vary": f"Accept, {CREDENTIALS}"}
-    if names_tag(request.headers.get("if-none-match", ""), tag):
+    as_msgpack = entry.suffix == "json" and prefers_msgpack(request)
+    tag = f'"{entry.tag}{"-msgpack" if as_msgpack else ""}"'
+    media_type = MSGPACK if as_msgpack else _MEDIA_TYPES[entry.suffix]
+    headers = {"Cache-Control": FRAME_CACHE_CONTROL, "ETag": tag, "Vary": f"Accept, {CREDENTIAL_HEADERS}"}
+    if matches_etag(request.headers.get("if-none-match", ""), tag):
         return Response(b"", status_code=304, media_type=media_type, headers=headers)
-    data = await reviewing.read(caller, request_id, piece)
+    data = await reviews.read(caller, request_id, entry)
     content = msgspec.msgpack.encode(msgspec.json.decode(data)) if as_msgpack else data
     return Response(content, media_type=media_type, headers=headers)

@@ -6,7 +6,7 @@ from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET
 
-from framecloak.entrypoints.http.dependencies import Caller, TheCollection, TheMarking
+from framecloak.entrypoints.http.dependencies import Caller, MarkServiceDep, VideoServiceDep
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import SegmentId, VideoId
 from framecloak.entrypoints.schemas.videos import ChangeSegmentBody, CreateSegmentBody, SegmentView
@@ -25,7 +25,7 @@ class SegmentsController(Controller):
         responses=problems("video_not_found", parameters=True),
     )
     async def list_segments(
-        self, video_id: VideoId, caller: Caller, marking: TheMarking
+        self, video_id: VideoId, caller: Caller, marking: MarkServiceDep
     ) -> list[SegmentView]:
         """Return all segments of a video in chronological order."""
         return [SegmentView.of(marked) for marked in await marking.segments(caller, video_id)]
@@ -43,11 +43,11 @@ class SegmentsController(Controller):
         video_id: VideoId,
         data: JSONBody[CreateSegmentBody],
         caller: Caller,
-        marking: TheMarking,
-        collection: TheCollection,
+        marking: MarkServiceDep,
+        collection: VideoServiceDep,
     ) -> SegmentView:
         """Mark the frames from `start_frame` up to but excluding `end_frame`, or a range in seconds."""
-        rate = (await collection.get(caller, video_id)).facts.frame_rate if data.in_seconds else None
+        rate = (await collection.get(caller, video_id)).facts.frame_rate if data.uses_seconds else None
         return SegmentView.of(await marking.add_segment(caller, video_id, data.segment(rate), data.label))
 
     @get(
@@ -57,7 +57,7 @@ class SegmentsController(Controller):
         responses=problems("video_not_found", "segment_not_found", parameters=True),
     )
     async def get_segment(
-        self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: TheMarking
+        self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: MarkServiceDep
     ) -> SegmentView:
         """Return a segment of a video."""
         return SegmentView.of(await marking.segment(caller, video_id, segment_id))
@@ -82,12 +82,12 @@ class SegmentsController(Controller):
         segment_id: SegmentId,
         data: JSONBody[ChangeSegmentBody],
         caller: Caller,
-        marking: TheMarking,
-        collection: TheCollection,
+        marking: MarkServiceDep,
+        collection: VideoServiceDep,
     ) -> SegmentView:
         """Change the given fields; requests that were already submitted keep the previous range."""
-        rate = (await collection.get(caller, video_id)).facts.frame_rate if data.in_seconds else None
-        start, end = data.limits(rate)
+        rate = (await collection.get(caller, video_id)).facts.frame_rate if data.uses_seconds else None
+        start, end = data.new_range(rate)
         label = None if data.label is UNSET else data.label or ""
         marked = await marking.change_segment(
             caller, video_id, segment_id, start_frame=start, end_frame=end, label=label
@@ -101,7 +101,7 @@ class SegmentsController(Controller):
         responses=problems("video_not_found", "segment_not_found", "forbidden", writes=True, parameters=True),
     )
     async def delete_segment(
-        self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: TheMarking
+        self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: MarkServiceDep
     ) -> None:
         """Remove a segment; requests that were already submitted do not change."""
         await marking.remove_segment(caller, video_id, segment_id)

@@ -7,12 +7,17 @@ from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
-from framecloak.domain.accounts.service import SignedIn
+from framecloak.domain.accounts.service import NewSession
 from framecloak.domain.model.accounts import Means
 from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.config import HttpConfig
-from framecloak.entrypoints.http.dependencies import Caller, TheAuthenticator, TheConfig, TheIdentity
+from framecloak.entrypoints.http.dependencies import (
+    AccountServiceDep,
+    AuthenticatorDep,
+    Caller,
+    HttpConfigDep,
+)
 from framecloak.entrypoints.http.middleware.authentication import Access, csrf_token
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.accounts import (
@@ -23,8 +28,8 @@ from framecloak.entrypoints.schemas.accounts import (
     TokenView,
 )
 
-_FOR_ANYONE = {"access": Access.ANYONE}
-_SIGN_IN_PROBLEMS = problems("invalid_credentials", "queue_unavailable", strangers=True, body=True)
+_NO_CREDENTIAL = {"access": Access.ANYONE}
+_SIGN_IN_PROBLEMS = problems("invalid_credentials", "queue_unavailable", anonymous=True, body=True)
 
 
 class SessionsController(Controller):
@@ -38,7 +43,7 @@ class SessionsController(Controller):
         operation_id="signIn",
         summary="Sign in a browser",
         status_code=200,
-        opt=_FOR_ANYONE,
+        opt=_NO_CREDENTIAL,
         security=[{}],
         responses=_SIGN_IN_PROBLEMS,
     )
@@ -46,9 +51,9 @@ class SessionsController(Controller):
         self,
         data: JSONBody[Credentials],
         request: ApiRequest,
-        identity: TheIdentity,
-        authenticator: TheAuthenticator,
-        config: TheConfig,
+        identity: AccountServiceDep,
+        authenticator: AuthenticatorDep,
+        config: HttpConfigDep,
     ) -> Response[SessionView]:
         """Start a browser session, whose secret is set in a cookie that scripts cannot read.
 
@@ -76,9 +81,9 @@ class SessionsController(Controller):
         self,
         request: ApiRequest,
         caller: Caller,
-        identity: TheIdentity,
-        authenticator: TheAuthenticator,
-        config: TheConfig,
+        identity: AccountServiceDep,
+        authenticator: AuthenticatorDep,
+        config: HttpConfigDep,
     ) -> Response[None]:
         """End the browser's session.
 
@@ -89,9 +94,9 @@ class SessionsController(Controller):
         if secret:
             await identity.sign_out(secret)
             authenticator.forget_session(secret)
-        if caller.means is Means.JWT:
+        if caller.auth_method is Means.JWT:
             await identity.sign_out_everywhere(caller)
-            authenticator.forget(caller.user_id)
+            authenticator.forget_account(caller.user_id)
         return NegotiatedResponse(None, status_code=204, cookies=_expired_cookies(config))
 
     @post(
@@ -99,12 +104,12 @@ class SessionsController(Controller):
         operation_id="issueTokens",
         summary="Exchange a password for tokens",
         status_code=200,
-        opt=_FOR_ANYONE,
+        opt=_NO_CREDENTIAL,
         security=[{}],
         responses=_SIGN_IN_PROBLEMS,
     )
     async def issue_tokens(
-        self, data: JSONBody[Credentials], request: ApiRequest, identity: TheIdentity
+        self, data: JSONBody[Credentials], request: ApiRequest, identity: AccountServiceDep
     ) -> TokenView:
         """Issue tokens for programs that cannot store an API key; the access token expires after minutes."""
         address = client_address(request.scope)
@@ -115,11 +120,11 @@ class SessionsController(Controller):
         operation_id="refreshTokens",
         summary="Exchange a refresh token for new tokens",
         status_code=200,
-        opt=_FOR_ANYONE,
+        opt=_NO_CREDENTIAL,
         security=[{}],
-        responses=problems("not_authenticated", strangers=True, body=True),
+        responses=problems("not_authenticated", anonymous=True, body=True),
     )
-    async def refresh_tokens(self, data: JSONBody[RefreshBody], identity: TheIdentity) -> TokenView:
+    async def refresh_tokens(self, data: JSONBody[RefreshBody], identity: AccountServiceDep) -> TokenView:
         """Issue a new pair of tokens, unless the account was disabled or its password changed.
 
         A refresh token is valid for one exchange. If it is used again, it may have been stolen, so all tokens
@@ -133,8 +138,8 @@ class SessionsController(Controller):
         return MeView.of(caller)
 
 
-def _session_cookies(config: HttpConfig, signed_in: SignedIn, token: str) -> list[Cookie]:
-    seconds = int(config.session_lasts.total_seconds())
+def _session_cookies(config: HttpConfig, signed_in: NewSession, token: str) -> list[Cookie]:
+    seconds = int(config.session_ttl.total_seconds())
     session = _cookie(config, config.session_cookie_name, signed_in.secret, seconds)
     session.httponly = True
     return [session, _cookie(config, config.csrf_cookie, token, seconds)]

@@ -14,8 +14,8 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from framecloak.domain.errors import FrameNotFoundError
 from framecloak.domain.model.videos import Video
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
-from framecloak.entrypoints.http.console import names_tag
-from framecloak.entrypoints.http.dependencies import Caller, TheCollection
+from framecloak.entrypoints.http.console import matches_etag
+from framecloak.entrypoints.http.dependencies import Caller, VideoServiceDep
 from framecloak.entrypoints.http.openapi import UploadOperation, problems
 from framecloak.entrypoints.http.transport.uploads import incoming_video
 from framecloak.entrypoints.schemas.common import Limit, Offset, VideoId
@@ -24,25 +24,25 @@ from framecloak.entrypoints.schemas.videos import BeginUploadBody, UploadView, V
 MAX_PREVIEW_WIDTH = 8192
 """Maximum width of a preview in pixels; frames are never enlarged."""
 
-FRAMES_KEPT = "private, no-cache"
+FRAME_CACHE_CONTROL = "private, no-cache"
 """Cache-Control of frames, which never change and are viewed repeatedly. Browsers revalidate a cached frame
 before showing it, because its user may have signed out."""
 
-CREDENTIALS = "Cookie, Authorization, X-API-Key"
+CREDENTIAL_HEADERS = "Cookie, Authorization, X-API-Key"
 """Headers that determine access to a frame."""
 
-_TAG = ResponseHeader("ETag", documentation_only=True, description="Entity tag, for `If-None-Match`.")
-_UNCHANGED = ResponseSpec(
+_ETAG_HEADER = ResponseHeader("ETag", documentation_only=True, description="Entity tag, for `If-None-Match`.")
+_NOT_MODIFIED = ResponseSpec(
     None,
     generate_examples=False,
     description="The client's copy, named by `If-None-Match`, is current; no body.",
 )
 _FRAME_NAME = re.compile(r"([0-9]{1,18})\.jpg")
-_UNREADABLE = (
+_VIDEO_PROBLEMS = (
     "unreadable_video",
     "image_too_large",
 )
-_STORE = ("storage_unavailable", "storage_full")
+_STORE_PROBLEMS = ("storage_unavailable", "storage_full")
 
 Filename = Annotated[
     str, QueryParameter(max_length=16384, description="File name, if the body is the video.")
@@ -69,8 +69,8 @@ class VideosController(Controller):
         operation_class=UploadOperation,
         request_max_body_size=None,
         responses=problems(
-            *_UNREADABLE,
-            *_STORE,
+            *_VIDEO_PROBLEMS,
+            *_STORE_PROBLEMS,
             "upload_too_large",
             "upload_incomplete",
             "invalid_option",
@@ -79,7 +79,7 @@ class VideosController(Controller):
         ),
     )
     async def upload(
-        self, request: ApiRequest, caller: Caller, collection: TheCollection, filename: Filename = ""
+        self, request: ApiRequest, caller: Caller, collection: VideoServiceDep, filename: Filename = ""
     ) -> VideoView:
         """Upload a video; nothing is kept if the body is not a valid video."""
         incoming = await incoming_video(request, filename, collection.max_upload_bytes)
@@ -89,10 +89,10 @@ class VideosController(Controller):
         "/uploads",
         operation_id="beginUpload",
         summary="Begin a direct upload to the object store",
-        responses=problems(*_STORE, writes=True, body=True),
+        responses=problems(*_STORE_PROBLEMS, writes=True, body=True),
     )
     async def begin_upload(
-        self, data: JSONBody[BeginUploadBody], caller: Caller, collection: TheCollection
+        self, data: JSONBody[BeginUploadBody], caller: Caller, collection: VideoServiceDep
     ) -> UploadView:
         """Return a URL that accepts the video by PUT for one hour; complete the upload afterwards."""
         return UploadView.of(await collection.begin_upload(caller, data.filename))
@@ -102,7 +102,12 @@ class VideosController(Controller):
         operation_id="completeUpload",
         summary="Complete an upload",
         responses=problems(
-            *_UNREADABLE, *_STORE, "upload_not_found", "upload_too_large", writes=True, parameters=True
+            *_VIDEO_PROBLEMS,
+            *_STORE_PROBLEMS,
+            "upload_not_found",
+            "upload_too_large",
+            writes=True,
+            parameters=True,
         ),
     )
     async def complete_upload(
@@ -111,14 +116,14 @@ class VideosController(Controller):
             str, PathParameter(max_length=100, description="Id of the upload, from `beginUpload`.")
         ],
         caller: Caller,
-        collection: TheCollection,
+        collection: VideoServiceDep,
     ) -> VideoView:
         """Create a video from an uploaded file; nothing is kept if it is not a valid video."""
         return VideoView.of(await collection.complete_upload(caller, upload_id), caller)
 
     @get("/", operation_id="listVideos", summary="List videos", responses=problems(parameters=True))
     async def list_videos(
-        self, caller: Caller, collection: TheCollection, limit: Limit = 20, offset: Offset = 0
+        self, caller: Caller, collection: VideoServiceDep, limit: Limit = 20, offset: Offset = 0
     ) -> VideoPage:
         """Return your videos and those shared with you, newest first; all videos for administrators."""
         page = await collection.list(caller, limit, offset)
@@ -131,7 +136,7 @@ class VideosController(Controller):
         summary="Get a video",
         responses=problems("video_not_found", parameters=True),
     )
-    async def get_video(self, video_id: VideoId, caller: Caller, collection: TheCollection) -> VideoView:
+    async def get_video(self, video_id: VideoId, caller: Caller, collection: VideoServiceDep) -> VideoView:
         """Return the properties of a video, determined at its upload."""
         return VideoView.of(await collection.get(caller, video_id), caller)
 
@@ -148,7 +153,7 @@ class VideosController(Controller):
             parameters=True,
         ),
     )
-    async def delete_video(self, video_id: VideoId, caller: Caller, collection: TheCollection) -> None:
+    async def delete_video(self, video_id: VideoId, caller: Caller, collection: VideoServiceDep) -> None:
         """Delete a video with its segments and regions; for its owner and administrators."""
         await collection.delete(caller, video_id)
 
@@ -157,10 +162,10 @@ class VideosController(Controller):
         operation_id="getFrame",
         summary="Get an original frame",
         media_type="image/jpeg",
-        response_headers=[_TAG],
+        response_headers=[_ETAG_HEADER],
         responses={
-            304: _UNCHANGED,
-            **problems("video_not_found", "frame_not_found", *_STORE, parameters=True),
+            304: _NOT_MODIFIED,
+            **problems("video_not_found", "frame_not_found", *_STORE_PROBLEMS, parameters=True),
         },
     )
     async def frame(
@@ -169,7 +174,7 @@ class VideosController(Controller):
         name: FrameName,
         request: ApiRequest,
         caller: Caller,
-        collection: TheCollection,
+        collection: VideoServiceDep,
         width: Width = None,
     ) -> Response[bytes]:
         """Return a frame before anonymisation, for marking."""
@@ -178,14 +183,14 @@ class VideosController(Controller):
         if match is None:
             raise FrameNotFoundError(f"there is no frame {name}", "request a frame by its index, as in 0.jpg")
         index = int(match[1])
-        tag = frame_tag(video, index, width)
-        headers = {"Cache-Control": FRAMES_KEPT, "ETag": tag, "Vary": CREDENTIALS}
-        if index < video.facts.frame_count and names_tag(request.headers.get("if-none-match", ""), tag):
+        tag = frame_etag(video, index, width)
+        headers = {"Cache-Control": FRAME_CACHE_CONTROL, "ETag": tag, "Vary": CREDENTIAL_HEADERS}
+        if index < video.facts.frame_count and matches_etag(request.headers.get("if-none-match", ""), tag):
             return NegotiatedResponse(b"", status_code=304, media_type="image/jpeg", headers=headers)
         image = await collection.frame(caller, video_id, index, width)
         return NegotiatedResponse(image, media_type="image/jpeg", headers=headers)
 
 
-def frame_tag(video: Video, index: int, width: int | None) -> str:
+def frame_etag(video: Video, index: int, width: int | None) -> str:
     """Return the entity tag of a frame at a width, which does not disclose the digest of the video."""
     return f'"{sha256(f"{video.facts.sha256}:{index}:{width}".encode()).hexdigest()[:32]}"'

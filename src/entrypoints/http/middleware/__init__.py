@@ -1,1 +1,1 @@
-"""middleware."""
+"""Middleware of the HTTP API: authentication, rate limits and request metrics."""

@@ -19,7 +19,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from framecloak.domain.accounts.service import Identity
+from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.errors import CsrfError, NotAuthenticatedError
 from framecloak.domain.model.accounts import Means, Principal
 from framecloak.entrypoints.asgi.client_address import client_address
@@ -30,10 +30,10 @@ CSRF_HEADER = "X-CSRFToken"
 API_KEY_HEADER = "X-API-Key"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-MOST_REMEMBERED = 10_000
+MAX_CACHED_CREDENTIALS = 10_000
 """Maximum number of credentials in the cache of a process."""
 
-_MEANS_BY_SCHEME = {"bearer": Means.JWT, "token": Means.API_KEY}
+_METHOD_BY_SCHEME = {"bearer": Means.JWT, "token": Means.API_KEY}
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -44,7 +44,7 @@ class Access(StrEnum):
     SIGNED_IN = "signed_in"
     ANYONE = "anyone"
     """Credentials are ignored."""
-    STRANGERS_TOO = "strangers_too"
+    CREDENTIAL_OPTIONAL = "strangers_too"
     """A credential is optional; callers with a valid one see more."""
 
 
@@ -53,85 +53,85 @@ class Credential:
     """Credential of a request.
 
     Attributes:
-        means: kind of the credential.
+        method: kind of the credential.
         secret: secret value of the credential.
     """
 
-    means: Means
+    method: Means
     secret: str = field(repr=False)
 
     @cached_property
     def digest(self) -> bytes:
         """Digest used as cache key; the secret itself is not kept in memory."""
-        return sha256(f"{self.means}:{self.secret}".encode("utf-8", "surrogatepass")).digest()
+        return sha256(f"{self.method}:{self.secret}".encode("utf-8", "surrogatepass")).digest()
 
 
 class PrincipalCache:
     """Short-lived cache of the principals of validated credentials.
 
     Args:
-        seconds: lifetime of an entry in seconds.
+        ttl_seconds: lifetime of an entry in seconds.
         clock: monotonic time in seconds.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
-        self._seconds = seconds
+    def __init__(self, ttl_seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._ttl_seconds = ttl_seconds
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self.generation = 0
         """Incremented when entries are removed: results of look-ups started before must not be stored."""
 
     def get(self, digest: bytes) -> Principal | None:
         """Return the principal of a credential; None if it is not cached or its entry has expired."""
-        entry = self._known.get(digest)
+        entry = self._entries.get(digest)
         if entry is None or entry[0] <= self._clock():
             return None
         return entry[1]
 
-    def was_good(self, digest: bytes) -> bool:
+    def was_valid(self, digest: bytes) -> bool:
         """Return True if the credential was valid at its last look-up, even if its entry has expired."""
-        return digest in self._known
+        return digest in self._entries
 
     def put(self, digest: bytes, principal: Principal, generation: int) -> None:
         """Store a principal, unless entries were removed since the look-up started at ``generation``."""
         if generation != self.generation:
             return
-        self._known[digest] = (self._clock() + self._seconds, principal)
-        self._known.move_to_end(digest)
-        if len(self._known) > MOST_REMEMBERED:
-            self._known.popitem(last=False)
+        self._entries[digest] = (self._clock() + self._ttl_seconds, principal)
+        self._entries.move_to_end(digest)
+        if len(self._entries) > MAX_CACHED_CREDENTIALS:
+            self._entries.popitem(last=False)
 
     def drop(self, digest: bytes) -> None:
         """Remove a credential that is invalid; it then counts for the rate limit of its address again."""
-        self._known.pop(digest, None)
+        self._entries.pop(digest, None)
 
-    def forget_one(self, digest: bytes) -> None:
+    def forget_credential(self, digest: bytes) -> None:
         """Remove a credential that was revoked, and discard the results of running look-ups."""
         self.generation += 1
         self.drop(digest)
 
-    def forget(self, user_id: int) -> None:
+    def forget_account(self, user_id: int) -> None:
         """Remove all credentials of an account, and discard the results of running look-ups."""
         self.generation += 1
-        for digest in [key for key, (_, owner) in self._known.items() if owner.user_id == user_id]:
-            del self._known[digest]
+        for digest in [key for key, (_, owner) in self._entries.items() if owner.user_id == user_id]:
+            del self._entries[digest]
 
 
 class Authenticator:
     """Authentication of requests.
 
     Args:
-        identity: accounts and their credentials.
+        accounts: accounts and their credentials.
         limiter: rate limiter.
         config: names of the cookies and key of CSRF tokens.
     """
 
-    def __init__(self, identity: Identity, limiter: RateLimiter, config: HttpConfig) -> None:
-        self._identity = identity
+    def __init__(self, accounts: AccountService, limiter: RateLimiter, config: HttpConfig) -> None:
+        self._accounts = accounts
         self._limiter = limiter
         self._config = config
-        self._cache = PrincipalCache(config.principal_lasts.total_seconds())
-        self._looking_up: dict[tuple[bytes, int], asyncio.Future[Principal]] = {}
+        self._cache = PrincipalCache(config.principal_ttl.total_seconds())
+        self._running_lookups: dict[tuple[bytes, int], asyncio.Future[Principal]] = {}
 
     async def authenticate(self, connection: Connection, access: Access) -> Principal | None:
         """Authenticate a request and count it for the rate limits.
@@ -153,7 +153,7 @@ class Authenticator:
         try:
             principal = await self._identify(connection)
         except NotAuthenticatedError:
-            if access is Access.STRANGERS_TOO:
+            if access is Access.CREDENTIAL_OPTIONAL:
                 return None
             raise
         await self._limiter.admit_principal(principal)
@@ -167,13 +167,13 @@ class Authenticator:
         """
         return await self._identify(connection)
 
-    def forget(self, user_id: int) -> None:
+    def forget_account(self, user_id: int) -> None:
         """Remove the credentials of an account from the cache, because they may have become invalid."""
-        self._cache.forget(user_id)
+        self._cache.forget_account(user_id)
 
     def forget_session(self, secret: str) -> None:
         """Remove a session that has ended from the cache."""
-        self._cache.forget_one(Credential(Means.SESSION, secret).digest)
+        self._cache.forget_credential(Credential(Means.SESSION, secret).digest)
 
     def session_secret(self, connection: Connection) -> str | None:
         """Return the value of the session cookie; None if there is none."""
@@ -182,18 +182,18 @@ class Authenticator:
     async def _identify(self, connection: Connection) -> Principal:
         credential = None
         try:
-            credential = self._shown(connection)
+            credential = self._read_credential(connection)
         finally:
-            if credential is None or not self._cache.was_good(credential.digest):
+            if credential is None or not self._cache.was_valid(credential.digest):
                 await self._limiter.admit_address(client_address(connection.scope))
         if credential is None:
             raise NotAuthenticatedError("a credential is required", "sign in, or send a token or an API key")
-        principal = self._cache.get(credential.digest) or await self._looked_up(credential)
-        if principal.means is Means.SESSION and connection.scope.get("method") not in SAFE_METHODS:
+        principal = self._cache.get(credential.digest) or await self._look_up_shared(credential)
+        if principal.auth_method is Means.SESSION and connection.scope.get("method") not in SAFE_METHODS:
             self._require_csrf(connection, credential.secret)
         return principal
 
-    def _shown(self, connection: Connection) -> Credential | None:
+    def _read_credential(self, connection: Connection) -> Credential | None:
         """Return the credential of a request; a header takes precedence over the session cookie.
 
         Raises:
@@ -202,7 +202,7 @@ class Authenticator:
         header = connection.headers.get("authorization")
         if header is not None:
             scheme, _, secret = header.strip().partition(" ")
-            means = _MEANS_BY_SCHEME.get(scheme.lower())
+            means = _METHOD_BY_SCHEME.get(scheme.lower())
             if means is None or not secret.strip():
                 raise NotAuthenticatedError(
                     "the Authorization header is not supported", "send 'Bearer <jwt>' or 'Token <key>'"
@@ -214,40 +214,40 @@ class Authenticator:
         secret_of_session = self.session_secret(connection)
         return Credential(Means.SESSION, secret_of_session) if secret_of_session else None
 
-    async def _looked_up(self, credential: Credential) -> Principal:
+    async def _look_up_shared(self, credential: Credential) -> Principal:
         """Look a credential up; concurrent requests with the same credential share one look-up."""
         key = credential.digest, self._cache.generation
-        lookup = self._looking_up.get(key)
+        lookup = self._running_lookups.get(key)
         if lookup is None:
             lookup = asyncio.ensure_future(self._look_up(credential))
-            self._looking_up[key] = lookup
-            lookup.add_done_callback(lambda done: self._answered(key, done))
+            self._running_lookups[key] = lookup
+            lookup.add_done_callback(lambda done: self._finish_lookup(key, done))
         # A client that disconnects must not cancel the look-up of the others.
         return await asyncio.shield(lookup)
 
-    def _answered(self, key: tuple[bytes, int], done: asyncio.Future[Principal]) -> None:
-        del self._looking_up[key]
+    def _finish_lookup(self, key: tuple[bytes, int], done: asyncio.Future[Principal]) -> None:
+        del self._running_lookups[key]
         # Retrieve the exception: asyncio would log an error if all waiting clients have disconnected.
         done.cancelled() or done.exception()
 
     async def _look_up(self, credential: Credential) -> Principal:
         generation = self._cache.generation
         try:
-            principal = await self._found(credential)
+            principal = await self._validate(credential)
         except NotAuthenticatedError:
             self._cache.drop(credential.digest)
             raise
         self._cache.put(credential.digest, principal, generation)
         return principal
 
-    async def _found(self, credential: Credential) -> Principal:
-        match credential.means:
+    async def _validate(self, credential: Credential) -> Principal:
+        match credential.method:
             case Means.JWT:
-                return await self._identity.by_access_token(credential.secret)
+                return await self._accounts.authenticate_access_token(credential.secret)
             case Means.API_KEY:
-                return await self._identity.by_api_key(credential.secret)
+                return await self._accounts.authenticate_api_key(credential.secret)
             case _:
-                return await self._identity.by_session(credential.secret)
+                return await self._accounts.authenticate_session(credential.secret)
 
     def _require_csrf(self, connection: Connection, session_secret: str) -> None:
         sent = connection.headers.get(CSRF_HEADER, "")

@@ -35,7 +35,7 @@ def with_metrics(app: ASGIApp, metrics: ApiMetrics) -> ASGIApp:
                 _count(metrics, scope, message["status"], perf_counter() - started_at)
             await send(message)
 
-        metrics.begun()
+        metrics.request_started()
         try:
             await app(scope, receive, send_and_count)
         except Exception:
@@ -44,7 +44,7 @@ def with_metrics(app: ASGIApp, metrics: ApiMetrics) -> ASGIApp:
                 _count(metrics, scope, _SERVER_ERROR, perf_counter() - started_at)
             raise
         finally:
-            metrics.ended()
+            metrics.request_ended()
 
     return wrapped
 
@@ -52,6 +52,6 @@ def with_metrics(app: ASGIApp, metrics: ApiMetrics) -> ASGIApp:
 def _count(metrics: ApiMetrics, scope: HTTPScope, status: int, seconds: float) -> None:
     # The router sets it, except for unknown paths; litestar's own handlers have no operation id.
     operation = getattr(scope.get("route_handler"), "operation_id", None)
-    metrics.answered(
+    metrics.response_started(
         operation if isinstance(operation, str) else None, scope["method"], status, seconds, error_code(scope)
     )

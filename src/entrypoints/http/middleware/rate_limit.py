@@ -14,7 +14,7 @@ from framecloak.entrypoints.http.config import RateLimits
 
 logger = logging.getLogger(__name__)
 
-COMPLAINT_INTERVAL = 10.0
+WARNING_INTERVAL_SECONDS = 10.0
 """Minimum seconds between two warnings about an unavailable limiter, during thousands of requests."""
 
 
@@ -25,17 +25,17 @@ class RateLimiter:
 
     Args:
         limiter: shared counter.
-        rates: limits.
+        limits: limits.
         clock: monotonic time in seconds.
     """
 
     def __init__(
-        self, limiter: CallLimiter, rates: RateLimits, clock: Callable[[], float] = monotonic
+        self, limiter: CallLimiter, limits: RateLimits, clock: Callable[[], float] = monotonic
     ) -> None:
         self._limiter = limiter
-        self._rates = rates
+        self._limits = limits
         self._clock = clock
-        self._complained_at = float("-inf")
+        self._warned_at = float("-inf")
 
     async def admit_address(self, address: str) -> None:
         """Count a request from an address.
@@ -43,7 +43,7 @@ class RateLimiter:
         Raises:
             RateExceededError: the address has reached its limit.
         """
-        await self._admit(f"rate:address:{address}", self._rates.per_address)
+        await self._admit(f"rate:address:{address}", self._limits.per_address)
 
     async def admit_principal(self, principal: Principal) -> None:
         """Count a request of an account.
@@ -51,21 +51,21 @@ class RateLimiter:
         Raises:
             RateExceededError: the account has reached its limit.
         """
-        await self._admit(f"rate:principal:{principal.user_id}", self._rates.per_principal)
+        await self._admit(f"rate:principal:{principal.user_id}", self._limits.per_principal)
 
     async def _admit(self, key: str, limit: int) -> None:
         if not limit:
             return
         try:
-            wait = await self._limiter.admit(key, limit, self._rates.window)
+            wait = await self._limiter.admit(key, limit, self._limits.window)
         except QueueUnavailableError as error:
-            self._complain(error)
+            self._warn(error)
             return
         if wait:
             raise RateExceededError(limit, wait)
 
-    def _complain(self, error: QueueUnavailableError) -> None:
+    def _warn(self, error: QueueUnavailableError) -> None:
         now = self._clock()
-        if now - self._complained_at >= COMPLAINT_INTERVAL:
-            self._complained_at = now
+        if now - self._warned_at >= WARNING_INTERVAL_SECONDS:
+            self._warned_at = now
             logger.warning("rate limits are not enforced: %s", error)

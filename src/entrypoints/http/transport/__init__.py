@@ -1,1 +1,1 @@
-"""transport."""
+"""Bodies, files and streams as they cross the wire."""

@@ -15,9 +15,15 @@ from litestar.exceptions import ClientException
 from multipart import parse_options_header
 
 from framecloak.domain.errors import InvalidImageError, InvalidOptionError
-from framecloak.entrypoints.asgi.content_negotiation import JSON, LARGE, ApiRequest, convert, decode
+from framecloak.entrypoints.asgi.content_negotiation import (
+    JSON,
+    LARGE_BODY_BYTES,
+    ApiRequest,
+    convert,
+    decode,
+)
 from framecloak.entrypoints.asgi.problem_details import InvalidBodyError, invalid_value
-from framecloak.entrypoints.http.transport.uploads import file_of_form, parts_of_form
+from framecloak.entrypoints.http.transport.uploads import read_form_file, read_form_parts
 from framecloak.entrypoints.schemas.faces import AnalyzeBody, EmbeddingFormat
 from framecloak.entrypoints.schemas.galleries import FaceSource
 from framecloak.entrypoints.schemas.problems import FieldError
@@ -30,13 +36,13 @@ Result = TypeVar("Result")
 Source = TypeVar("Source", bound=FaceSource)
 
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
-_PIECE = 1024**2
+_CHUNK_CHARACTERS = 1024**2
 """Number of base64 characters decoded in one call."""
 _BASE64_HINT = "send the bytes of the image file in base64, without a prefix or quotes"
 
 
 @dataclass(frozen=True, slots=True)
-class IncomingPicture:
+class IncomingImage:
     """Image to be analysed.
 
     Attributes:
@@ -48,7 +54,7 @@ class IncomingPicture:
     embedding_format: EmbeddingFormat
 
 
-async def incoming_picture(request: ApiRequest, embedding_format: EmbeddingFormat) -> IncomingPicture:
+async def incoming_image(request: ApiRequest, embedding_format: EmbeddingFormat) -> IncomingImage:
     """Read the image of a request in any of the accepted encodings.
 
     Args:
@@ -67,36 +73,36 @@ async def incoming_picture(request: ApiRequest, embedding_format: EmbeddingForma
     media_type = content_type.lower()
     body = await request.body()
     if media_type == FORM:
-        file = await file_of_form(_at_once(body), options.get("boundary", ""), IMAGE_FIELD)
-        return IncomingPicture(b"".join([chunk async for chunk in file.chunks]), embedding_format)
-    if _is_picture(media_type):
-        return IncomingPicture(body, embedding_format)
+        file = await read_form_file(_single_chunk(body), options.get("boundary", ""), IMAGE_FIELD)
+        return IncomingImage(b"".join([chunk async for chunk in file.chunks]), embedding_format)
+    if _is_image(media_type):
+        return IncomingImage(body, embedding_format)
     fields: AnalyzeBody = decode(body, media_type, AnalyzeBody)
-    return IncomingPicture(await picture_of(fields.image_data, media_type), fields.embedding_format)
+    return IncomingImage(await decode_image(fields.image_data, media_type), fields.embedding_format)
 
 
-async def picture_of(sent: msgspec.Raw, media_type: str) -> bytes:
+async def decode_image(field: msgspec.Raw, media_type: str) -> bytes:
     """Decode the image in a field of a body; large ones without blocking the event loop."""
-    return await off_loop(partial(picture_bytes, sent, media_type), len(sent))
+    return await run_off_loop(partial(image_bytes, field, media_type), len(field))
 
 
-async def off_loop(decode: Callable[[], Result], size: int) -> Result:
+async def run_off_loop(decode: Callable[[], Result], size: int) -> Result:
     """Run a decoder in a thread if its input is large; for small inputs a thread costs more than it saves.
 
     Args:
         decode: decoder that works in short steps; other threads can run only between two of them.
         size: size of its input in bytes.
     """
-    return await asyncio.to_thread(decode) if size >= LARGE else decode()
+    return await asyncio.to_thread(decode) if size >= LARGE_BODY_BYTES else decode()
 
 
-async def incoming_face(request: ApiRequest, wanted: type[Source], said: Mapping[str, object]) -> Source:
+async def incoming_face(request: ApiRequest, body_type: type[Source], query: Mapping[str, object]) -> Source:
     """Read a face and its parameters from a request in any of the accepted encodings.
 
     Args:
         request: request whose body has not been read.
-        wanted: schema of a JSON or msgpack body.
-        said: query parameters with the same meaning, used if the body is an image; None for missing ones.
+        body_type: schema of a JSON or msgpack body.
+        query: query parameters with the same meaning, used if the body is an image; None for missing ones.
 
     Raises:
         UnsupportedMediaTypeError: the media type of the body is not accepted.
@@ -110,34 +116,34 @@ async def incoming_face(request: ApiRequest, wanted: type[Source], said: Mapping
     body = await request.body()
     parameters: dict[str, object]
     if media_type == FORM:
-        parts = await parts_of_form(_at_once(body), options.get("boundary", ""))
+        parts = await read_form_parts(_single_chunk(body), options.get("boundary", ""))
         picture = parts.pop(IMAGE_FIELD, None)
         if picture is None:
             raise InvalidOptionError("the form has no file", f"send it as the field {IMAGE_FIELD!r}")
         parameters = {name: _text(part) for name, part in parts.items()}
-    elif _is_picture(media_type):
-        picture, parameters = body, {name: value for name, value in said.items() if value is not None}
+    elif _is_image(media_type):
+        picture, parameters = body, {name: value for name, value in query.items() if value is not None}
     else:
-        face: Source = decode(body, media_type, wanted)
+        face: Source = decode(body, media_type, body_type)
         return face
     if METADATA_FIELD in parameters:
         parameters[METADATA_FIELD] = _json_object(str(parameters[METADATA_FIELD]), METADATA_FIELD)
     # Encoded as in a msgpack body, so that callers need not distinguish how the image was sent.
     sent = msgspec.Raw(msgspec.msgpack.encode(picture))
-    return msgspec.structs.replace(convert(parameters, wanted, as_text=True), image_data=sent)
+    return msgspec.structs.replace(convert(parameters, body_type, allow_text=True), image_data=sent)
 
 
-def picture_bytes(sent: msgspec.Raw, media_type: str) -> bytes:
+def image_bytes(field: msgspec.Raw, media_type: str) -> bytes:
     """Return the image file in a field of a body.
 
     Args:
-        sent: encoded field: text in base64, optionally as a data URL, or bytes in msgpack.
+        field: encoded field: text in base64, optionally as a data URL, or bytes in msgpack.
         media_type: media type of the body.
 
     Raises:
         InvalidImageError: the field is neither valid base64 nor bytes.
     """
-    value = _decoder(media_type)(sent)
+    value = _decoder(media_type)(field)
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
@@ -159,8 +165,8 @@ def _from_base64(text: str, start: int) -> bytes:
     """
     chunks, rest = [], ""
     end = padding if (padding := text.find("=", start)) >= 0 else len(text)
-    for offset in range(start, end, _PIECE):
-        rest += "".join(text[offset : min(offset + _PIECE, end)].split())
+    for offset in range(start, end, _CHUNK_CHARACTERS):
+        rest += "".join(text[offset : min(offset + _CHUNK_CHARACTERS, end)].split())
         # The last four characters are kept for the next step, where the padding may follow.
         whole = max(0, len(rest) // 4 * 4 - 4)
         chunks.append(binascii.a2b_base64(rest[:whole], strict_mode=True))
@@ -175,7 +181,7 @@ def media_type_of(request: ApiRequest) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _is_picture(media_type: str) -> bool:
+def _is_image(media_type: str) -> bool:
     return media_type.startswith("image/") or media_type == "application/octet-stream"
 
 
@@ -201,5 +207,5 @@ def _decoder(media_type: str) -> Callable[[msgspec.Raw], Any]:
     return msgspec.msgpack.decode
 
 
-async def _at_once(body: bytes) -> AsyncGenerator[bytes, None]:
+async def _single_chunk(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body

@@ -33,14 +33,16 @@ class RangeError(HTTPException):
         )
 
 
-async def handed_out(objects: ObjectServer, key: str, query: Mapping[str, str], wanted: str | None) -> Stream:
+async def object_response(
+    objects: ObjectServer, key: str, query: Mapping[str, str], range_header: str | None
+) -> Stream:
     """Return a response that streams an object or a part of it.
 
     Args:
         objects: object store with its URL verifier.
         key: key of the object, from the path.
         query: decoded query parameters.
-        wanted: value of the ``Range`` header; None if missing.
+        range_header: value of the ``Range`` header; None if missing.
 
     Raises:
         ForbiddenError: the URL was altered.
@@ -50,7 +52,7 @@ async def handed_out(objects: ObjectServer, key: str, query: Mapping[str, str], 
     """
     filename = objects.urls.verify("GET", key, query, objects.clock.now())
     stored = await objects.store.stat(key)
-    start, stop = byte_range(wanted, stored.size)
+    start, stop = byte_range(range_header, stored.size)
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Length": str(stop - start),
@@ -64,7 +66,7 @@ async def handed_out(objects: ObjectServer, key: str, query: Mapping[str, str], 
     return Stream(chunks, status_code=206 if partial else 200, headers=headers, media_type=media_type)
 
 
-def byte_range(wanted: str | None, size: int) -> tuple[int, int]:
+def byte_range(range_header: str | None, size: int) -> tuple[int, int]:
     """Return the bytes ``[start, stop)`` of a ``Range`` header (RFC 9110, section 14).
 
     Unsupported headers, including several ranges, return the whole object, as the standard allows.
@@ -72,7 +74,7 @@ def byte_range(wanted: str | None, size: int) -> tuple[int, int]:
     Raises:
         RangeError: the range is beyond the end of the object.
     """
-    match = _RANGE.fullmatch(wanted.replace(" ", "")) if wanted else None
+    match = _RANGE.fullmatch(range_header.replace(" ", "")) if range_header else None
     if match is None or match[1] == match[2] == "":
         return 0, size
     if not match[1]:

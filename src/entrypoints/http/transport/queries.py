@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 
-def without_blanks(app: ASGIApp) -> ASGIApp:
+def drop_empty_parameters(app: ASGIApp) -> ASGIApp:
     """Return a middleware that drops empty query parameters, as sent by forms: ``?status=&limit=20``."""
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:

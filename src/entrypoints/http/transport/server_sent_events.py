@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.requests.service import Anonymization, Progress
+from framecloak.domain.anonymization.requests.service import RequestProgress, RequestService
 from framecloak.domain.errors import DomainError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.progress import ProgressBoard
@@ -24,13 +24,13 @@ EVENT_STREAM = "text/event-stream"
 _HEARTBEAT = b": still here\n\n"
 
 
-async def settled(
-    anonymization: Anonymization,
-    board: ProgressBoard,
+async def wait_for_start(
+    requests: RequestService,
+    progress_board: ProgressBoard,
     config: HttpConfig,
     caller: Principal,
     request_id: UUID,
-) -> Progress:
+) -> RequestProgress:
     """Return the progress of a request once a worker has started it or it is no longer new.
 
     Clients written for the previous service stop polling when they see ``pending``, so they must not see it
@@ -39,32 +39,32 @@ async def settled(
     Raises:
         RequestNotFoundError: the request does not exist, or the caller may not see it.
     """
-    progress = await anonymization.status(caller, request_id)
-    remaining = _freshness(progress, config)
+    progress = await requests.status(caller, request_id)
+    remaining = _remaining_wait(progress, config)
     if remaining <= 0:
         return progress
     deadline = monotonic() + remaining
-    with board.listen(request_id) as listener:
-        progress = await anonymization.status(caller, request_id)
+    with progress_board.listen(request_id) as listener:
+        progress = await requests.status(caller, request_id)
         while progress.request.status is Status.PENDING and (remaining := deadline - monotonic()) > 0:
-            await listener.changed(remaining)
-            progress = await anonymization.status(caller, request_id)
+            await listener.wait_for_change(remaining)
+            progress = await requests.status(caller, request_id)
     return progress
 
 
-def _freshness(progress: Progress, config: HttpConfig) -> float:
+def _remaining_wait(progress: RequestProgress, config: HttpConfig) -> float:
     """Return the seconds for which a pending request still counts as new; 0 for other requests."""
     if progress.request.status is not Status.PENDING:
         return 0.0
-    return (config.fresh - (datetime.now(UTC) - progress.request.created_at)).total_seconds()
+    return (config.pending_wait - (datetime.now(UTC) - progress.request.created_at)).total_seconds()
 
 
-class EventFeed:
+class ProgressEvents:
     """Event stream of one listener about one request.
 
     Args:
-        anonymization: source of the status of the request.
-        board: source of notifications about changes.
+        requests: source of the status of the request.
+        progress_board: source of notifications about changes.
         config: minimum interval of events and interval of heartbeats.
         request_id: id of the request.
         identify: returns the listener; called before each event because credentials can be revoked.
@@ -72,14 +72,14 @@ class EventFeed:
 
     def __init__(
         self,
-        anonymization: Anonymization,
-        board: ProgressBoard,
+        requests: RequestService,
+        progress_board: ProgressBoard,
         config: HttpConfig,
         request_id: UUID,
         identify: Callable[[], Awaitable[Principal]],
     ) -> None:
-        self._anonymization = anonymization
-        self._board = board
+        self._requests = requests
+        self._progress_board = progress_board
         self._config = config
         self._request_id = request_id
         self._identify = identify
@@ -91,13 +91,13 @@ class EventFeed:
         nothing.
         """
         heartbeat = self._config.heartbeat.total_seconds()
-        deadline = monotonic() + self._config.stream_lasts.total_seconds()
+        deadline = monotonic() + self._config.max_stream_duration.total_seconds()
         sent: StatusView | None = None
-        with self._board.listen(self._request_id) as listener:
+        with self._progress_board.listen(self._request_id) as listener:
             while sent is None or (not sent.status.is_final and monotonic() < deadline):
                 try:
                     caller = await self._identify()
-                    current = StatusView.of(await self._anonymization.status(caller, self._request_id))
+                    current = StatusView.of(await self._requests.status(caller, self._request_id))
                 except DomainError as error:
                     yield b"event: problem\n" + _event(domain_problem(error))
                     return
@@ -107,7 +107,7 @@ class EventFeed:
                 if not current.status.is_final:
                     # Changes come in quick succession; clients do not need an event for every frame.
                     await asyncio.sleep(self._config.event_interval.total_seconds())
-                    await listener.changed(heartbeat)
+                    await listener.wait_for_change(heartbeat)
 
 
 def _event(data: msgspec.Struct) -> bytes:

@@ -17,13 +17,13 @@ from multipart import (
 from framecloak.domain.errors import InvalidOptionError, UploadIncompleteError, UploadTooLargeError
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, UnsupportedMediaTypeError
 
-BLOCK = 1024 * 1024
+UPLOAD_BLOCK_BYTES = 1024 * 1024
 """Size in bytes of the blocks passed on; the server's chunks are too small for one thread call each."""
 
-FORM_OVERHEAD = 64 * 1024
+MAX_FORM_OVERHEAD_BYTES = 64 * 1024
 """Maximum number of bytes of a form in addition to its file."""
 
-MAX_PART_HEADER = 32 * 1024
+MAX_PART_HEADER_BYTES = 32 * 1024
 """Maximum size of a part's header in bytes: file names may be long and are shortened later."""
 
 FILE_FIELD = "file"
@@ -59,10 +59,10 @@ async def incoming_video(request: ApiRequest, filename: str, limit: int) -> Inco
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     media_type = media_type.lower()
     if media_type == "multipart/form-data":
-        body = declared_body(request, limit, overhead=FORM_OVERHEAD)
-        return await file_of_form(body, options.get("boundary", ""), FILE_FIELD)
+        body = declared_body(request, limit, overhead=MAX_FORM_OVERHEAD_BYTES)
+        return await read_form_file(body, options.get("boundary", ""), FILE_FIELD)
     if media_type.startswith("video/") or media_type == "application/octet-stream":
-        return IncomingFile(filename, blocks(declared_body(request, limit)))
+        return IncomingFile(filename, join_blocks(declared_body(request, limit)))
     raise UnsupportedMediaTypeError("send video/*, application/octet-stream or multipart/form-data")
 
 
@@ -79,25 +79,25 @@ def declared_body(request: ApiRequest, limit: int, *, overhead: int = 0) -> Asyn
     """
     declared = request.content_length
     if declared is not None and declared > limit + overhead:
-        raise too_large(limit)
+        raise upload_too_large(limit)
     return _checked_body(request, declared, limit, overhead)
 
 
-async def blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def join_blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Join small chunks to blocks of at least 1 MiB, except for the last one."""
     pending: list[bytes] = []
     size = 0
     async for chunk in chunks:
         pending.append(chunk)
         size += len(chunk)
-        if size >= BLOCK:
+        if size >= UPLOAD_BLOCK_BYTES:
             yield b"".join(pending)
             pending, size = [], 0
     if pending:
         yield b"".join(pending)
 
 
-def too_large(limit: int) -> UploadTooLargeError:
+def upload_too_large(limit: int) -> UploadTooLargeError:
     """Return the error for an upload that exceeds the limit."""
     return UploadTooLargeError(f"uploads may have at most {limit} bytes", "cut the video")
 
@@ -110,7 +110,7 @@ async def _checked_body(
         async for chunk in request.stream():
             received += len(chunk)
             if received > limit + overhead:
-                raise too_large(limit)
+                raise upload_too_large(limit)
             if chunk:
                 yield chunk
     except ClientException as error:
@@ -123,7 +123,7 @@ async def _checked_body(
         )
 
 
-async def file_of_form(body: AsyncGenerator[bytes, None], boundary: str, field: str) -> IncomingFile:
+async def read_form_file(body: AsyncGenerator[bytes, None], boundary: str, field: str) -> IncomingFile:
     """Read a form up to its file.
 
     Args:
@@ -138,11 +138,11 @@ async def file_of_form(body: AsyncGenerator[bytes, None], boundary: str, field: 
     events = _form_events(body, boundary)
     async for event in events:
         if isinstance(event, MultipartSegment) and event.name == field:
-            return IncomingFile(event.filename or "", blocks(_content(events, field)))
+            return IncomingFile(event.filename or "", join_blocks(_part_content(events, field)))
     raise InvalidOptionError("the form has no file", f"send it as the field {field!r}")
 
 
-async def parts_of_form(body: AsyncGenerator[bytes, None], boundary: str) -> dict[str, bytes]:
+async def read_form_parts(body: AsyncGenerator[bytes, None], boundary: str) -> dict[str, bytes]:
     """Read a small form into memory and return its parts by name.
 
     Args:
@@ -166,7 +166,7 @@ async def parts_of_form(body: AsyncGenerator[bytes, None], boundary: str) -> dic
     return {name: b"".join(chunks) for name, chunks in parts.items()}
 
 
-async def _content(
+async def _part_content(
     events: AsyncIterator[MultipartSegment | bytes | None], field: str
 ) -> AsyncIterator[bytes]:
     """Yield the bytes of the current part; read the rest of the form, to check its end, and discard it."""
@@ -186,7 +186,7 @@ async def _form_events(
 ) -> AsyncIterator[MultipartSegment | bytes | None]:
     """Yield the events of a form: the start of a part, its bytes, and None at its end."""
     try:
-        with PushMultipartParser(boundary, max_header_size=MAX_PART_HEADER) as parser:
+        with PushMultipartParser(boundary, max_header_size=MAX_PART_HEADER_BYTES) as parser:
             async with aclosing(body) as chunks:
                 async for chunk in chunks:
                     for event in parser.parse(chunk):

@@ -1,1 +1,1 @@
-"""demo."""
+"""The command ``framecloak demo``: the whole service on one short video."""

@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import httpx
 
-from framecloak.domain.errors import DomainError, ExaminationError
+from framecloak.domain.errors import DomainError, FrameAnalysisError
 
-_CHUNK = 1 << 20
-_PATIENCE = 60.0
+_CHUNK_BYTES = 1 << 20
+_TIMEOUT_SECONDS = 60.0
 """Read timeout in seconds; event streams send a keep-alive every 15 s."""
 
 
@@ -29,7 +29,7 @@ class DemoClient:
     """
 
     def __init__(self, address: str, username: str, password: str) -> None:
-        self._http = httpx.AsyncClient(base_url=address, timeout=_PATIENCE)
+        self._http = httpx.AsyncClient(base_url=address, timeout=_TIMEOUT_SECONDS)
         self._credentials = {"username": username, "password": password}
 
     async def __aenter__(self) -> Self:
@@ -78,7 +78,7 @@ class DemoClient:
             on_progress: Called with the number of processed frames on every event.
 
         Raises:
-            ExaminationError: The request did not complete.
+            FrameAnalysisError: The request did not complete.
         """
         url = f"/api/frames/anonymize/events/{request_id}/"
         status: dict[str, Any] = {}
@@ -88,7 +88,7 @@ class DemoClient:
                     status = json.loads(line.removeprefix("data: "))
                     on_progress(status["processed_frames"])
         if status.get("status") != "completed":
-            raise ExaminationError(f"the request is {status.get('status')}", status.get("error") or "")
+            raise FrameAnalysisError(f"the request is {status.get('status')}", status.get("error") or "")
 
     async def download(self, request_id: str, path: Path) -> None:
         """Download a result with its one-time link."""
@@ -98,7 +98,7 @@ class DemoClient:
                 await response.aread()
             _require_success(response)
             with path.open("wb") as file:
-                async for chunk in response.aiter_bytes(_CHUNK):
+                async for chunk in response.aiter_bytes(_CHUNK_BYTES):
                     file.write(chunk)
 
     async def frame(self, video_id: int, index: int) -> bytes:
@@ -107,18 +107,18 @@ class DemoClient:
         _require_success(response)
         return response.content
 
-    async def faces(self, picture: bytes) -> list[dict[str, Any]]:
+    async def faces(self, image: bytes) -> list[dict[str, Any]]:
         """Return the faces in an image, largest first."""
-        body = {"images": [base64.b64encode(picture).decode("ascii")]}
+        body = {"images": [base64.b64encode(image).decode("ascii")]}
         analysis = await self._call("POST", "/analyze/batch", json=body)
         faces: list[dict[str, Any]] = [
             face | {"model": analysis["model"]} for face in analysis["results"][0]["faces"]
         ]
         return faces
 
-    async def create_gallery(self, name: str, lasts: timedelta) -> str:
+    async def create_gallery(self, name: str, ttl: timedelta) -> str:
         """Create a gallery that expires after the given time and return its id."""
-        body = {"name": name, "expires_at": (datetime.now(UTC) + lasts).isoformat()}
+        body = {"name": name, "expires_at": (datetime.now(UTC) + ttl).isoformat()}
         return str((await self._call("POST", "/galleries", json=body))["id"])
 
     async def enrol(self, gallery_id: str, label: str, face: dict[str, Any]) -> None:
@@ -153,5 +153,5 @@ def _require_success(response: httpx.Response) -> None:
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(_CHUNK_BYTES):
             yield chunk

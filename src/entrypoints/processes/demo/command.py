@@ -20,11 +20,11 @@ from framecloak.entrypoints.settings import Settings
 if TYPE_CHECKING:
     from framecloak.entrypoints.processes.demo.client import DemoClient
 
-_MOMENTS = 4
+_FRAME_PAIRS = 4
 _COLUMNS = 2
-_LONGEST = 500
+_MAX_FRAMES = 500
 """Maximum number of frames that the demo anonymises."""
-_GALLERY_LASTS = timedelta(hours=1)
+_GALLERY_TTL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +102,22 @@ async def _demo(settings: Settings, results: _Results, video: Path | None, *, on
     monitor = Monitor()
     if video is None:
         video = results.folder / "demo.mp4"
-        monitor.say(f"Generating a video of a moving camera: {video}")
-        await asyncio.to_thread(demo_film.shoot, video)
-    monitor.say("Starting Postgres, Redis, the API and a worker")
+        monitor.show_message(f"Generating a video of a moving camera: {video}")
+        await asyncio.to_thread(demo_film.write_demo_video, video)
+    monitor.show_message("Starting Postgres, Redis, the API and a worker")
     async with running_service(settings) as address:
-        monitor.say(f"ready {address}")
-        await _go_through_the_api(settings, address, video, results, monitor)
-        monitor.say(_RESULTS.format(results=results))
+        monitor.show_message(f"ready {address}")
+        await _run_workflow(settings, address, video, results, monitor)
+        monitor.show_message(_RESULTS_TEXT.format(results=results))
         if not once:
             password = settings.admin_password
-            monitor.say(_RUNNING.format(address=address, name=ADMINISTRATOR, password=password))
+            monitor.show_message(_RUNNING_TEXT.format(address=address, name=ADMINISTRATOR, password=password))
             # The work is done; from here on Ctrl-C is the regular way to stop and not an error.
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
 
-async def _go_through_the_api(
+async def _run_workflow(
     settings: Settings, address: str, video: Path, results: _Results, monitor: Monitor
 ) -> None:
     from framecloak.adapters.media.video.source import open_video  # noqa: PLC0415 - as above
@@ -127,51 +127,57 @@ async def _go_through_the_api(
 
     async with DemoClient(address, ADMINISTRATOR, settings.admin_password) as client:
         facts = await client.upload(video)
-        video_id, frames = facts["id"], min(_LONGEST, facts["frame_count"])
-        monitor.say(f"Uploaded    {video.name}: video {video_id}, {facts['frame_count']} frames")
+        video_id, frames = facts["id"], min(_MAX_FRAMES, facts["frame_count"])
+        monitor.show_message(f"Uploaded    {video.name}: video {video_id}, {facts['frame_count']} frames")
         segment = await client.mark_segment(video_id, 0, frames)
-        monitor.say(f"Marked      segment {segment}: frames 0 to {frames}")
+        monitor.show_message(f"Marked      segment {segment}: frames 0 to {frames}")
         width, height = max(1, facts["width"] // 6), max(1, facts["height"] // 10)
         await client.mark_region(video_id, 0, facts["height"] - height, width, height)
-        monitor.say(f"Marked      a region of {width}x{height} pixels in the lower left corner")
+        monitor.show_message(f"Marked      a region of {width}x{height} pixels in the lower left corner")
         request = await client.submit(video_id, segment)
-        monitor.say(f"Submitted   request {request}")
-        with monitor.distant_progress(frames) as advance_to:
+        monitor.show_message(f"Submitted   request {request}")
+        with monitor.remote_progress(frames) as advance_to:
             await client.follow(request, advance_to)
         await client.download(request, results.archive)
-        monitor.say(f"Downloaded  {results.archive} with its one-time link")
-        await _recognise(client, video_id, frames, monitor)
-    shown = await asyncio.to_thread(contact_sheet.moments, open_video(video), results.archive, _MOMENTS)
-    contact_sheet.write_jpeg(results.sheet, contact_sheet.contact_sheet(shown))
-    contact_sheet.write_jpeg(results.redacted, contact_sheet.redacted_only(shown, _COLUMNS))
+        monitor.show_message(f"Downloaded  {results.archive} with its one-time link")
+        await _enrol_and_search(client, video_id, frames, monitor)
+    shown = await asyncio.to_thread(
+        contact_sheet.select_frame_pairs, open_video(video), results.archive, _FRAME_PAIRS
+    )
+    contact_sheet.write_jpeg(results.sheet, contact_sheet.draw_contact_sheet(shown))
+    contact_sheet.write_jpeg(results.redacted, contact_sheet.draw_redacted_only(shown, _COLUMNS))
 
 
-async def _recognise(client: DemoClient, video: int, frames: int, monitor: Monitor) -> None:
+async def _enrol_and_search(client: DemoClient, video_id: int, frames: int, monitor: Monitor) -> None:
     """Enrol the largest face of the first frame, and search the last frame for it."""
-    first = await client.faces(await client.frame(video, 0))
+    first = await client.faces(await client.frame(video_id, 0))
     if not first:
-        monitor.say("Analysed    frame 0: no face to enrol")
+        monitor.show_message("Analysed    frame 0: no face to enrol")
         return
     model, size = first[0]["model"], first[0]["quality"]["size"]
-    monitor.say(f"Analysed    frame 0: {_counted(first)}, the largest {size:.0f} pixels wide, by {model}")
-    gallery = await client.create_gallery("demo", _GALLERY_LASTS)
+    monitor.show_message(
+        f"Analysed    frame 0: {_face_count(first)}, the largest {size:.0f} pixels wide, by {model}"
+    )
+    gallery = await client.create_gallery("demo", _GALLERY_TTL)
     await client.enrol(gallery, "person 1", first[0])
-    monitor.say("Enrolled    the largest face as 'person 1' in a gallery that is deleted in an hour")
-    last = await client.faces(await client.frame(video, frames - 1))
+    monitor.show_message("Enrolled    the largest face as 'person 1' in a gallery that is deleted in an hour")
+    last = await client.faces(await client.frame(video_id, frames - 1))
     similarities = sorted([await client.similarity(gallery, face) for face in last], reverse=True)
     if similarities:
         best, *rest = (f"{similarity:.2f}" for similarity in similarities)
         suffix = f", the others {', '.join(rest)}" if rest else ""
-        monitor.say(f"Searched    frame {frames - 1}: the most similar face has similarity {best}{suffix}")
+        monitor.show_message(
+            f"Searched    frame {frames - 1}: the most similar face has similarity {best}{suffix}"
+        )
     else:
-        monitor.say(f"Searched    frame {frames - 1}: no face")
+        monitor.show_message(f"Searched    frame {frames - 1}: no face")
 
 
-def _counted(faces: list[dict[str, Any]]) -> str:
+def _face_count(faces: list[dict[str, Any]]) -> str:
     return "1 face" if len(faces) == 1 else f"{len(faces)} faces"
 
 
-_RESULTS = """
+_RESULTS_TEXT = """
 Look at     {results.sheet}
             before and after, side by side
 Share       {results.redacted}
@@ -179,7 +185,7 @@ Share       {results.redacted}
 Keep        {results.archive}
             all frames; report.html and manifest.json list what was redacted and where"""
 
-_RUNNING = """
+_RUNNING_TEXT = """
 The service is running. Open it in a browser:
 
 Address     {address}

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from framecloak.adapters.media.pictures.header import UnknownPictureError, read_header
+from framecloak.adapters.media.pictures.header import UnknownImageError, read_header
 
 MIB = 1024**2
 FRAME = b"\xff\xc0" + struct.pack(">HBHH", 17, 8, 480, 640)
@@ -64,7 +64,7 @@ def test_a_jpeg_may_have_any_number_of_fill_bytes() -> None:
 )
 def test_a_file_that_has_only_a_beginning_is_given_up(data: bytes) -> None:
     file = Counted(data)
-    with pytest.raises(UnknownPictureError):
+    with pytest.raises(UnknownImageError):
         read_header(file)
     assert file.reads < 50_000
     assert file.taken < 20 * len(data)

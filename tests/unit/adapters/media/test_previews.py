@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
-from framecloak.adapters.media.pictures.previews import preview
+from framecloak.adapters.media.pictures.previews import make_preview
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError
 
@@ -23,7 +23,7 @@ def picture(form: OutputFormat) -> bytes:
 def test_a_picture_keeps_its_proportions_and_is_not_enlarged(
     form: OutputFormat, width: int, shape: tuple[int, int, int]
 ) -> None:
-    small = preview(picture(form), width)
+    small = make_preview(picture(form), width)
     assert small[:2] == b"\xff\xd8"
     shown = cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None
@@ -37,4 +37,4 @@ def test_a_picture_keeps_its_proportions_and_is_not_enlarged(
 @pytest.mark.parametrize("broken", [b"", b"no picture", picture(OutputFormat.PNG)[:60]])
 def test_a_damaged_picture(broken: bytes) -> None:
     with pytest.raises(ObjectNotFoundError):
-        preview(broken, 40)
+        make_preview(broken, 40)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from framecloak.adapters.storage.blocking_reader import Feed
+from framecloak.adapters.storage.blocking_reader import ChunkReader
 
 BLOCK = 4 * 1024 * 1024
 
@@ -22,7 +22,7 @@ async def parts(*sizes: int) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize("asked", [1, 4, 5, 100])
 async def test_reads_are_full_until_the_end(sizes: tuple[int, ...], asked: int) -> None:
     whole = b"".join([part async for part in parts(*sizes)])
-    feed, read = Feed(parts(*sizes)), []
+    feed, read = ChunkReader(parts(*sizes)), []
     while data := await asyncio.to_thread(feed.read, asked):
         read.append(data)
     assert b"".join(read) == whole
@@ -32,7 +32,7 @@ async def test_reads_are_full_until_the_end(sizes: tuple[int, ...], asked: int) 
 
 @pytest.mark.parametrize("chunk", [64 * 1024, 100_000])
 async def test_a_block_is_in_memory_once(chunk: int) -> None:
-    feed = Feed(parts(*[chunk] * 200))
+    feed = ChunkReader(parts(*[chunk] * 200))
     tracemalloc.start()
     try:
         data = await asyncio.to_thread(feed.read, BLOCK)

@@ -157,7 +157,7 @@ async def test_what_is_deleted_goes_at_once_in_every_process(
     await look(other, store, "videos/a")
     async with cache.copy("videos/a", store) as path:
         with path.open("rb") as file:
-            await cache.forget("videos/a")
+            await cache.discard("videos/a")
             assert files(tmp_path) == []
             assert file.read() == b"aaaaa"
     assert await look(other, store, "videos/a") == b"aaaaa"
@@ -195,6 +195,6 @@ async def test_a_folder_that_goes_while_it_is_looked_into_is_no_error(
     await look(cache, store, "videos/a")
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", remove_and_scan)
-        await cache.forget("videos/a")
+        await cache.discard("videos/a")
     assert not gone.exists()
     assert files(tmp_path) == []

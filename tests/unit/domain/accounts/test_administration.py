@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fakes.security import FakePasswordHasher
-from framecloak.domain.accounts.service import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from framecloak.domain.accounts.service import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from framecloak.domain.errors import (
     ForbiddenError,
     InvalidCredentialsError,
@@ -54,7 +54,7 @@ async def test_what_is_not_changed_stays_and_others_stay_signed_in(world: World)
     after = await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
     assert after == replace(before, role=Role.ADMIN, token_generation=before.token_generation + 1)
     assert await world.identity.get_user(boss, anna.user_id) == after
-    assert await world.identity.by_session(signed_in.secret) == boss
+    assert await world.identity.authenticate_session(signed_in.secret) == boss
 
 
 async def test_an_account_that_is_not_there_is_neither_shown_nor_changed(world: World) -> None:
@@ -65,7 +65,7 @@ async def test_an_account_that_is_not_there_is_neither_shown_nor_changed(world: 
         await world.identity.change_user(boss, 999, disabled=True)
 
 
-@pytest.mark.parametrize("length", [0, SHORTEST_PASSWORD - 1, LONGEST_PASSWORD + 1])
+@pytest.mark.parametrize("length", [0, MIN_PASSWORD_LENGTH - 1, MAX_PASSWORD_LENGTH + 1])
 async def test_passwords_of_a_bad_length_are_refused(world: World, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(WeakPasswordError):
@@ -75,7 +75,7 @@ async def test_passwords_of_a_bad_length_are_refused(world: World, length: int) 
     assert await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
 
 
-@pytest.mark.parametrize("length", [SHORTEST_PASSWORD, LONGEST_PASSWORD])
+@pytest.mark.parametrize("length", [MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH])
 async def test_passwords_of_a_good_length_work(world: World, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
     await world.identity.change_user(boss, boss.user_id, password="x" * length)
@@ -87,7 +87,7 @@ async def test_a_new_password_signs_every_browser_out(world: World) -> None:
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     await world.identity.change_user(boss, anna.user_id, password="another long password")
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_session(signed_in.secret)
+        await world.identity.authenticate_session(signed_in.secret)
     with pytest.raises(InvalidCredentialsError):
         await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     assert await world.identity.sign_in("anna", "another long password", "10.0.0.1")
@@ -107,13 +107,13 @@ async def test_tokens_do_not_survive_a_change_of_the_account(world: World, chang
     await world.identity.change_user(boss, anna.user_id, **CHANGES[change])
     await world.identity.change_user(boss, anna.user_id, disabled=False)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_access_token(pair.access)
+        await world.identity.authenticate_access_token(pair.access)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.refresh_tokens(pair.refresh)
     password = CHANGES[change].get("password", PASSWORD)
     fresh = await world.identity.issue_tokens("anna", password, "10.0.0.1")
     renewed = await world.identity.refresh_tokens(fresh.refresh)
-    assert (await world.identity.by_access_token(renewed.access)).user_id == anna.user_id
+    assert (await world.identity.authenticate_access_token(renewed.access)).user_id == anna.user_id
 
 
 @dataclass
@@ -172,15 +172,15 @@ async def test_names_are_unique_and_printable(world: World) -> None:
 
 
 async def test_the_first_administrator_is_made_once(world: World) -> None:
-    first = await world.identity.first_administrator("admin", PASSWORD)
+    first = await world.identity.create_first_administrator("admin", PASSWORD)
     assert first is not None
     assert first.role is Role.ADMIN
-    assert await world.identity.first_administrator("admin2", PASSWORD) is None
+    assert await world.identity.create_first_administrator("admin2", PASSWORD) is None
 
 
 async def test_the_first_administrator_needs_a_real_password(world: World) -> None:
     with pytest.raises(WeakPasswordError):
-        await world.identity.first_administrator("admin", "short")
+        await world.identity.create_first_administrator("admin", "short")
     assert world.fake_database.tables.users == {}
 
 
@@ -193,7 +193,9 @@ class UnhurriedHasher(FakePasswordHasher):
 
 async def test_of_many_processes_that_start_at_once_one_makes_the_first_administrator(tmp_path: Path) -> None:
     world = World(tmp_path, hasher=UnhurriedHasher())
-    made = await asyncio.gather(*(world.identity.first_administrator("admin", PASSWORD) for _ in range(5)))
+    made = await asyncio.gather(
+        *(world.identity.create_first_administrator("admin", PASSWORD) for _ in range(5))
+    )
     assert [user for user in made if user] == list(world.fake_database.tables.users.values())
     assert len(world.fake_database.tables.users) == 1
 

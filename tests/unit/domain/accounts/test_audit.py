@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from framecloak.domain.accounts.audit import Auditing
-from framecloak.domain.anonymization.requests.cleanup import Cleaner
+from framecloak.domain.accounts.audit import AuditService
+from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.errors import ForbiddenError, FrameNotFoundError, InvalidCredentialsError
 from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.model.segments import Region, Segment
@@ -82,7 +82,7 @@ async def test_results_that_expire_are_recorded(world: World, anna: Principal) -
     submitted = await world.submissions.submit(anna, await world.order(anna, (0, 10)))
     await world.complete(submitted.request.id)
     world.clock.advance(timedelta(hours=3))
-    await Cleaner(world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep).run()
+    await CleanupService(world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep).run()
     assert told(recorded(world, "result.expire")) == [
         (None, "result.expire", f"request:{submitted.request.id}", {})
     ]
@@ -90,7 +90,7 @@ async def test_results_that_expire_are_recorded(world: World, anna: Principal) -
 
 async def test_administrators_see_the_audit_log(world: World, anna: Principal) -> None:
     boss = await world.person("boss", Role.ADMIN)
-    auditing = Auditing(world.database)
+    auditing = AuditService(world.database)
     await auditing.record(boss, "result.fetch", "request:7")
     (entry,) = await auditing.entries(boss, AuditFilter(subject="request:7"), 10)
     assert (entry.username, entry.action) == ("boss", "result.fetch")

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from framecloak.domain.accounts.passwords import (
-    LOGIN_ATTEMPTS,
-    LOGIN_ATTEMPTS_OF_ADDRESS,
-    LOGIN_ATTEMPTS_OF_NAME,
     LOGIN_WINDOW,
+    MAX_FAILURES_PER_ADDRESS,
+    MAX_FAILURES_PER_NAME,
+    MAX_FAILURES_PER_NAME_AND_ADDRESS,
 )
 from framecloak.domain.errors import (
     ApiKeyNotFoundError,
@@ -29,11 +29,11 @@ from support.use_cases import PASSWORD, World, digest
 async def test_a_browser_signs_in_is_known_and_signs_out(world: World) -> None:
     anna = await world.person("Anna")
     signed_in = await world.identity.sign_in(" anna ", PASSWORD, "10.0.0.1")
-    assert await world.identity.by_session(signed_in.secret) == anna
+    assert await world.identity.authenticate_session(signed_in.secret) == anna
     assert digest(signed_in.secret) in world.fake_database.tables.sessions
     await world.identity.sign_out(signed_in.secret)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_session(signed_in.secret)
+        await world.identity.authenticate_session(signed_in.secret)
 
 
 async def test_a_session_ends(world: World) -> None:
@@ -41,7 +41,7 @@ async def test_a_session_ends(world: World) -> None:
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(hours=12, seconds=1))
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_session(signed_in.secret)
+        await world.identity.authenticate_session(signed_in.secret)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def fail(world: World, name: str, address: str) -> None:
 @pytest.mark.parametrize("name", ["anna", "nobody"])
 async def test_too_many_failures_have_to_wait_even_with_the_right_password(world: World, name: str) -> None:
     await world.person("anna")
-    for _ in range(LOGIN_ATTEMPTS):
+    for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS):
         await fail(world, name, "10.0.0.1")
     with pytest.raises(TooManyAttemptsError) as refused:
         await world.identity.sign_in(name.upper(), PASSWORD, "10.0.0.1")
@@ -80,10 +80,10 @@ async def test_too_many_failures_have_to_wait_even_with_the_right_password(world
 
 async def test_failures_from_one_address_lock_the_name_for_no_other(world: World) -> None:
     await world.person("anna")
-    for _ in range(LOGIN_ATTEMPTS):
+    for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS):
         await fail(world, "anna", "10.0.0.1")
     # Not even when it goes on and on: what is refused does not count for the name.
-    for _ in range(LOGIN_ATTEMPTS_OF_NAME):
+    for _ in range(MAX_FAILURES_PER_NAME):
         with pytest.raises(TooManyAttemptsError):
             await world.identity.sign_in("anna", "wrong", "10.0.0.1")
     assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.2")
@@ -92,7 +92,7 @@ async def test_failures_from_one_address_lock_the_name_for_no_other(world: World
 @pytest.mark.parametrize("name", ["anna", "nobody"])
 async def test_guessing_from_many_addresses_comes_to_an_end(world: World, name: str) -> None:
     await world.person("anna")
-    for attempt in range(LOGIN_ATTEMPTS_OF_NAME):
+    for attempt in range(MAX_FAILURES_PER_NAME):
         await fail(world, name, f"10.0.{attempt}.1")
     with pytest.raises(TooManyAttemptsError):
         await world.identity.sign_in(name, PASSWORD, "10.1.0.1")
@@ -102,14 +102,19 @@ async def test_of_many_guesses_at_once_no_more_than_allowed_are_looked_at(world:
     await world.person("anna")
     tries = [world.identity.sign_in("anna", "wrong", "10.0.0.1") for _ in range(50)]
     results = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(one, InvalidCredentialsError) for one in results) == LOGIN_ATTEMPTS
-    assert sum(isinstance(one, TooManyAttemptsError) for one in results) == 50 - LOGIN_ATTEMPTS
+    assert (
+        sum(isinstance(one, InvalidCredentialsError) for one in results) == MAX_FAILURES_PER_NAME_AND_ADDRESS
+    )
+    assert (
+        sum(isinstance(one, TooManyAttemptsError) for one in results)
+        == 50 - MAX_FAILURES_PER_NAME_AND_ADDRESS
+    )
 
 
 async def test_a_success_forgets_the_failures_of_its_name_there(world: World) -> None:
     await world.person("anna")
     for _ in range(3):
-        for _ in range(LOGIN_ATTEMPTS - 1):
+        for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS - 1):
             await fail(world, "anna", "10.0.0.1")
         assert await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
 
@@ -117,15 +122,15 @@ async def test_a_success_forgets_the_failures_of_its_name_there(world: World) ->
 async def test_who_has_the_right_password_signs_in_as_often_as_it_likes(world: World) -> None:
     for number in range(2):
         await world.person(f"name{number}")
-    for attempt in range(LOGIN_ATTEMPTS_OF_NAME * 2):
+    for attempt in range(MAX_FAILURES_PER_NAME * 2):
         assert await world.identity.sign_in(f"name{attempt % 2}", PASSWORD, "10.0.0.1")
 
 
 async def test_an_address_that_has_to_wait_locks_nobody_out(world: World) -> None:
     await world.person("anna")
-    for attempt in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+    for attempt in range(MAX_FAILURES_PER_ADDRESS):
         await fail(world, f"name{attempt}", "10.0.0.1")
-    for _ in range(LOGIN_ATTEMPTS_OF_NAME):
+    for _ in range(MAX_FAILURES_PER_NAME):
         with pytest.raises(TooManyAttemptsError):
             await world.identity.sign_in("anna", "wrong", "10.0.0.1")
     assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.2")
@@ -133,9 +138,9 @@ async def test_an_address_that_has_to_wait_locks_nobody_out(world: World) -> Non
 
 async def test_a_name_that_has_to_wait_does_not_use_up_what_its_address_has(world: World) -> None:
     await world.person("anna")
-    for _ in range(LOGIN_ATTEMPTS):
+    for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS):
         await fail(world, "ben", "10.0.0.1")
-    for _ in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+    for _ in range(MAX_FAILURES_PER_ADDRESS):
         with pytest.raises(TooManyAttemptsError):
             await world.identity.sign_in("ben", "wrong", "10.0.0.1")
     assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
@@ -150,7 +155,7 @@ async def test_who_cannot_be_counted_is_not_let_in(world: World) -> None:
 
 
 async def test_one_address_cannot_try_many_names(world: World) -> None:
-    for attempt in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+    for attempt in range(MAX_FAILURES_PER_ADDRESS):
         await fail(world, f"name{attempt}", "10.0.0.1")
     with pytest.raises(TooManyAttemptsError):
         await world.identity.sign_in("another", "wrong", "10.0.0.1")
@@ -164,25 +169,25 @@ async def test_a_disabled_account_is_out_at_once_by_every_means(world: World) ->
     _, key = await world.identity.create_api_key(anna, "script")
     await world.identity.change_user(boss, anna.user_id, disabled=True)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_session(signed_in.secret)
+        await world.identity.authenticate_session(signed_in.secret)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_access_token(pair.access)
+        await world.identity.authenticate_access_token(pair.access)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.refresh_tokens(pair.refresh)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_api_key(key)
+        await world.identity.authenticate_api_key(key)
     with pytest.raises(InvalidCredentialsError, match="user name or password is wrong"):
         await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     await world.identity.change_user(boss, anna.user_id, disabled=False)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_session(signed_in.secret)
+        await world.identity.authenticate_session(signed_in.secret)
 
 
 async def test_a_changed_role_counts_at_once(world: World) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     _, key = await world.identity.create_api_key(anna, "script")
     await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
-    assert (await world.identity.by_api_key(key)).is_admin
+    assert (await world.identity.authenticate_api_key(key)).is_admin
 
 
 async def test_tokens_that_expired_or_of_accounts_that_are_gone_are_refused(world: World) -> None:
@@ -191,7 +196,7 @@ async def test_tokens_that_expired_or_of_accounts_that_are_gone_are_refused(worl
     world.tokens.expired = {pair.access, pair.refresh}
     for token in (pair.access, "access.999.0.1"):
         with pytest.raises(NotAuthenticatedError):
-            await world.identity.by_access_token(token)
+            await world.identity.authenticate_access_token(token)
     for token in (pair.refresh, "refresh.999.0.1"):
         with pytest.raises(NotAuthenticatedError):
             await world.identity.refresh_tokens(token)
@@ -200,11 +205,11 @@ async def test_tokens_that_expired_or_of_accounts_that_are_gone_are_refused(worl
 async def test_tokens_are_exchanged_and_kinds_are_not_confused(world: World) -> None:
     anna = await world.person("anna")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
-    principal = await world.identity.by_access_token(pair.access)
-    assert (principal.user_id, principal.means) == (anna.user_id, Means.JWT)
+    principal = await world.identity.authenticate_access_token(pair.access)
+    assert (principal.user_id, principal.auth_method) == (anna.user_id, Means.JWT)
     assert (await world.identity.refresh_tokens(pair.refresh)).access != pair.access
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_access_token(pair.refresh)
+        await world.identity.authenticate_access_token(pair.refresh)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.refresh_tokens(pair.access)
 
@@ -219,12 +224,12 @@ async def test_a_refresh_token_that_comes_twice_ends_all_tokens_of_the_account(w
         await world.identity.refresh_tokens(first.refresh)
     for access in (first.access, renewed.access, other.access):
         with pytest.raises(NotAuthenticatedError):
-            await world.identity.by_access_token(access)
+            await world.identity.authenticate_access_token(access)
     for refresh in (first.refresh, renewed.refresh, other.refresh):
         with pytest.raises(NotAuthenticatedError, match="no longer valid"):
             await world.identity.refresh_tokens(refresh)
-    assert await world.identity.by_session(browser.secret) == anna
-    assert (await world.identity.by_access_token(bens.access)).user_id == ben.user_id
+    assert await world.identity.authenticate_session(browser.secret) == anna
+    assert (await world.identity.authenticate_access_token(bens.access)).user_id == ben.user_id
     assert [one.action for one in world.fake_database.tables.audit.values()].count("token.reuse") == 1
     assert first.refresh not in repr(world.fake_database.tables)
     # Whoever knows the password gets tokens that last: the old one ends nothing any more.
@@ -249,7 +254,7 @@ async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: World) -> 
     assert (key.name, key.digest) == ("nightly", digest(secret))
     assert secret.startswith(key.prefix)
     assert secret not in repr(world.fake_database.tables)
-    assert (await world.identity.by_api_key(secret)).user_id == anna.user_id
+    assert (await world.identity.authenticate_api_key(secret)).user_id == anna.user_id
     (listed,) = await world.identity.list_api_keys(anna)
     assert listed.last_used_at == world.clock.now().replace(second=0, microsecond=0)
 
@@ -260,7 +265,7 @@ async def test_the_use_of_a_key_is_noted_once_a_minute(world: World) -> None:
     before = world.fake_database.commits
     for seconds in (0, 20, 20, 20):
         world.clock.advance(timedelta(seconds=seconds))
-        assert (await world.identity.by_api_key(secret)).means is Means.API_KEY
+        assert (await world.identity.authenticate_api_key(secret)).auth_method is Means.API_KEY
     assert world.fake_database.commits == before + 2
 
 
@@ -280,7 +285,7 @@ async def test_a_revoked_an_expired_and_a_made_up_key_are_refused(world: World) 
     world.clock.advance(timedelta(hours=2))
     for bad in (secret, short, "fck_made-up"):
         with pytest.raises(NotAuthenticatedError):
-            await world.identity.by_api_key(bad)
+            await world.identity.authenticate_api_key(bad)
 
 
 async def test_nobody_revokes_the_key_of_somebody_else(world: World) -> None:
@@ -290,7 +295,7 @@ async def test_nobody_revokes_the_key_of_somebody_else(world: World) -> None:
         await world.identity.revoke_api_key(ben, key.id)
     with pytest.raises(ApiKeyNotFoundError):
         await world.identity.revoke_api_key(anna, 999)
-    assert await world.identity.by_api_key(secret)
+    assert await world.identity.authenticate_api_key(secret)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101])
@@ -314,11 +319,11 @@ async def test_who_signs_out_everywhere_keeps_only_its_keys(world: World) -> Non
     await world.identity.sign_out_everywhere(anna)
     for browser in browsers[:2]:
         with pytest.raises(NotAuthenticatedError):
-            await world.identity.by_session(browser.secret)
+            await world.identity.authenticate_session(browser.secret)
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.by_access_token(pair.access)
+        await world.identity.authenticate_access_token(pair.access)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.refresh_tokens(pair.refresh)
-    assert (await world.identity.by_api_key(key)).user_id == anna.user_id
-    assert await world.identity.by_session(browsers[2].secret) == ben
+    assert (await world.identity.authenticate_api_key(key)).user_id == anna.user_id
+    assert await world.identity.authenticate_session(browsers[2].secret) == ben
     assert await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from framecloak.domain.anonymization.overlays.proposals import MOST_SAMPLES, propose, sample_numbers
+from framecloak.domain.anonymization.overlays.proposals import MAX_SAMPLES, propose_overlays, sample_indexes
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.segments import Region
 
@@ -56,7 +56,7 @@ def covered(regions: list[Region], box: tuple[int, int, int, int], picture: Imag
 
 def test_names_and_times_are_proposed_and_the_moving_picture_is_not() -> None:
     pictures = [ultrasound(number) for number in range(12)]
-    proposals = propose(pictures, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
+    proposals = propose_overlays(pictures, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
     regions = [one.region for one in proposals]
     assert covered(regions, NAME) == covered(regions, TIME) == 1.0
     assert all(one.has_text and one.stillness > 0.9 for one in proposals)
@@ -68,7 +68,7 @@ def test_what_lies_beside_a_round_picture_is_proposed_and_its_rim_is_not() -> No
     texts = [np.concatenate([corners(ENDOSCOPE_NAME), corners(ENDOSCOPE_TIME)])] * 16
     rim = [np.concatenate([corners((236, 0, 347, 356)), one]) for one in texts]
     for found in (texts, rim, [np.empty((0, 4))] * 16):
-        proposals = propose(pictures, found)
+        proposals = propose_overlays(pictures, found)
         regions = [one.region for one in proposals]
         assert covered(regions, ENDOSCOPE_NAME, pictures[0]) > 0.9
         assert covered(regions, ENDOSCOPE_TIME, pictures[0]) > 0.9
@@ -77,13 +77,13 @@ def test_what_lies_beside_a_round_picture_is_proposed_and_its_rim_is_not() -> No
 
 def test_text_makes_an_overlay_more_certain() -> None:
     pictures = [ultrasound(number) for number in range(12)]
-    with_text = propose(pictures, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
-    without = propose(pictures, [np.empty((0, 4))] * 12)
+    with_text = propose_overlays(pictures, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
+    without = propose_overlays(pictures, [np.empty((0, 4))] * 12)
     assert min(one.confidence for one in with_text) > max(one.confidence for one in without) > 0.5
 
 
 def test_what_is_drawn_is_proposed_even_where_no_text_is_found() -> None:
-    proposals = propose([ultrasound(number) for number in range(12)], [np.empty((0, 4))] * 12)
+    proposals = propose_overlays([ultrasound(number) for number in range(12)], [np.empty((0, 4))] * 12)
     assert covered([one.region for one in proposals], NAME) > 0.9
     assert not any(one.has_text for one in proposals)
 
@@ -91,16 +91,16 @@ def test_what_is_drawn_is_proposed_even_where_no_text_is_found() -> None:
 def test_text_that_moves_is_not_proposed() -> None:
     plain = [np.full((360, 640, 3), 20 * number, np.uint8) for number in range(10)]
     texts = [corners((10 + 40 * number, 10, 100, 20)) for number in range(10)]
-    assert propose(plain, texts) == []
+    assert propose_overlays(plain, texts) == []
 
 
 def test_nothing_is_proposed_where_nothing_moves_or_too_little_is_known() -> None:
-    assert propose([ultrasound(0, moves=False)] * 12, [corners(NAME)] * 12) == []
-    assert propose([ultrasound(0), ultrasound(1)], [corners(NAME)] * 2) == []
+    assert propose_overlays([ultrasound(0, moves=False)] * 12, [corners(NAME)] * 12) == []
+    assert propose_overlays([ultrasound(0), ultrasound(1)], [corners(NAME)] * 2) == []
 
 
 def test_samples_are_spread_and_bounded() -> None:
-    assert sample_numbers(5) == [0, 1, 2, 3, 4]
-    numbers = sample_numbers(100_000)
-    assert len(numbers) == MOST_SAMPLES
+    assert sample_indexes(5) == [0, 1, 2, 3, 4]
+    numbers = sample_indexes(100_000)
+    assert len(numbers) == MAX_SAMPLES
     assert (numbers[0], numbers[-1]) == (0, 99_999)

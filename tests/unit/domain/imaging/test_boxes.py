@@ -62,7 +62,7 @@ def test_enclosing_covers_both(boxes: bx.Boxes) -> None:
 @given(some_boxes(), st.integers(0, 2**31))
 def test_suppression_keeps_the_best_and_drops_only_what_overlaps_it(boxes: bx.Boxes, seed: int) -> None:
     scores = np.random.default_rng(seed).permutation(len(boxes)) / 10
-    kept = bx.suppress(boxes, scores, 0.4)
+    kept = bx.nms(boxes, scores, 0.4)
     assert sorted(scores[kept], reverse=True) == scores[kept].tolist()
     among = bx.iou(boxes[kept], boxes[kept]) - np.eye(len(kept))
     assert (among <= 0.4).all()

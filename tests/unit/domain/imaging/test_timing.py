@@ -25,8 +25,8 @@ def timings(draw: st.DrawFn, bases: st.SearchStrategy[Fraction], longest: int) -
 
 @given(timings(BASES, 10_000))
 def test_usual_clocks_are_kept_exactly(timing: Timing) -> None:
-    scale, ticks = timing.clock()
-    start, _ = timing.seconds
+    scale, ticks = timing.mp4_ticks()
+    start, _ = timing.interval_seconds
     shown = [Fraction(tick, scale) for tick in ticks]
     assert shown == [tick * timing.base - start for tick in (*timing.starts, timing.end)]
 
@@ -35,7 +35,7 @@ def test_usual_clocks_are_kept_exactly(timing: Timing) -> None:
     timings(st.fractions(Fraction(1, 10**9), Fraction(10)).filter(bool), 10**9),
 )
 def test_any_clock_gives_one_that_a_track_can_have(timing: Timing) -> None:
-    scale, ticks = timing.clock()
+    scale, ticks = timing.mp4_ticks()
     assert 10_000 <= scale <= 1_000_000
     assert len(ticks) == len(timing.starts) + 1
     assert ticks[0] == 0
@@ -44,13 +44,13 @@ def test_any_clock_gives_one_that_a_track_can_have(timing: Timing) -> None:
 
 @given(timings(st.just(Fraction(1, 10**9)), 10**12))
 def test_nanoseconds_are_rounded_to_microseconds(timing: Timing) -> None:
-    scale, ticks = timing.clock()
-    start, _ = timing.seconds
+    scale, ticks = timing.mp4_ticks()
+    start, _ = timing.interval_seconds
     for tick, exact in zip(ticks, (*timing.starts, timing.end), strict=True):
         # A frame that would fall together with the one before it moves by a tick.
         assert abs(Fraction(tick, scale) - (exact * timing.base - start)) <= Fraction(len(ticks), scale)
 
 
 def test_a_steady_rate() -> None:
-    scale, ticks = Timing.steady(Fraction(30000, 1001), 10, 13).clock()
+    scale, ticks = Timing.constant_rate(Fraction(30000, 1001), 10, 13).mp4_ticks()
     assert [Fraction(tick, scale) for tick in ticks] == [Fraction(1001 * n, 30000) for n in range(4)]

@@ -8,48 +8,48 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
+from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakeImageReader, picture_bytes
 from fakes.vision import FakeFaceDetector, plant_face
 from framecloak.domain.errors import (
     BatchTooLargeError,
     DomainError,
-    ExaminationError,
     FaceNotFoundError,
     FaceTooSmallError,
+    FrameAnalysisError,
     ImageTooLargeError,
     InvalidImageError,
     OverloadedError,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image
-from framecloak.domain.model.faces import Analysis
-from framecloak.domain.reid.analysis import MAX_FACES, Capacity, FaceAnalysis
+from framecloak.domain.model.faces import ImageAnalysis
+from framecloak.domain.reid.analysis import MAX_FACES, Capacity, FaceAnalyzer
 
 SMALL, MIDDLE, LARGE = (10, 10, 40, 50), (80, 20, 130, 90), (160, 60, 260, 200)
 
 
 @pytest.fixture
-def made() -> Iterator[list[FaceAnalysis]]:
-    analyses: list[FaceAnalysis] = []
+def made() -> Iterator[list[FaceAnalyzer]]:
+    analyses: list[FaceAnalyzer] = []
     yield analyses
     for one in analyses:
         one.close()
 
 
 @pytest.fixture
-def analysis(made: list[FaceAnalysis]) -> FaceAnalysis:
+def analysis(made: list[FaceAnalyzer]) -> FaceAnalyzer:
     return make(made)
 
 
 def make(
-    made: list[FaceAnalysis],
+    made: list[FaceAnalyzer],
     emotions: CannedEmotionReader | None = None,
     detector: FakeFaceDetector | None = None,
     recognizer: FakeFaceRecognizer | None = None,
     **capacity: float,
-) -> FaceAnalysis:
+) -> FaceAnalyzer:
     made.append(
-        FaceAnalysis(
-            FakePictureReader(),
+        FaceAnalyzer(
+            FakeImageReader(),
             detector or FakeFaceDetector(),
             recognizer or FakeFaceRecognizer(),
             emotions,
@@ -66,7 +66,7 @@ def picture(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (288, 224
     return picture_bytes(image)
 
 
-async def test_the_largest_face_is_the_one_that_is_analysed(analysis: FaceAnalysis) -> None:
+async def test_the_largest_face_is_the_one_that_is_analysed(analysis: FaceAnalyzer) -> None:
     found = await analysis.analyze(picture(SMALL, LARGE, MIDDLE))
     (face,) = found.faces
     assert found.detected == 3
@@ -79,21 +79,27 @@ async def test_the_largest_face_is_the_one_that_is_analysed(analysis: FaceAnalys
     assert face.emotions is None
 
 
-async def test_every_face_of_every_picture_in_order_largest_first(analysis: FaceAnalysis) -> None:
+async def test_every_face_of_every_picture_in_order_largest_first(analysis: FaceAnalyzer) -> None:
     found = await analysis.analyze_all([picture(SMALL, LARGE), picture(MIDDLE)])
     assert [
-        [round(float(face.box[0])) for face in one.faces] for one in found if isinstance(one, Analysis)
+        [round(float(face.box[0])) for face in one.faces] for one in found if isinstance(one, ImageAnalysis)
     ] == [
         [160, 10],
         [80],
     ]
 
 
-async def test_a_picture_that_is_none_does_not_spoil_the_others(analysis: FaceAnalysis) -> None:
+async def test_a_picture_that_is_none_does_not_spoil_the_others(analysis: FaceAnalyzer) -> None:
     pictures = [b"nonsense", picture(LARGE), b"large", picture(), picture((5, 5, 20, 20))]
     found = await analysis.analyze_all(pictures)
     kinds = [type(one) for one in found]
-    assert kinds == [InvalidImageError, Analysis, ImageTooLargeError, FaceNotFoundError, FaceTooSmallError]
+    assert kinds == [
+        InvalidImageError,
+        ImageAnalysis,
+        ImageTooLargeError,
+        FaceNotFoundError,
+        FaceTooSmallError,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,19 +112,19 @@ async def test_a_picture_that_is_none_does_not_spoil_the_others(analysis: FaceAn
     ],
 )
 async def test_one_picture_fails_with_its_error(
-    analysis: FaceAnalysis, data: bytes, error: type[DomainError]
+    analysis: FaceAnalyzer, data: bytes, error: type[DomainError]
 ) -> None:
     with pytest.raises(error):
         await analysis.analyze(data)
 
 
-async def test_small_faces_beside_large_ones_are_counted_and_left_out(analysis: FaceAnalysis) -> None:
+async def test_small_faces_beside_large_ones_are_counted_and_left_out(analysis: FaceAnalyzer) -> None:
     (found,) = await analysis.analyze_all([picture((5, 5, 20, 20), LARGE)])
-    assert isinstance(found, Analysis)
+    assert isinstance(found, ImageAnalysis)
     assert (len(found.faces), found.detected) == (1, 2)
 
 
-async def test_a_box_ends_where_the_picture_does(analysis: FaceAnalysis) -> None:
+async def test_a_box_ends_where_the_picture_does(analysis: FaceAnalyzer) -> None:
     found = await analysis.analyze(picture((240, 150, 288, 224)))
     box = found.faces[0].box
     assert box.min() >= 0
@@ -127,14 +133,14 @@ async def test_a_box_ends_where_the_picture_does(analysis: FaceAnalysis) -> None
 
 
 async def test_a_picture_that_is_not_in_multiples_of_the_stride_keeps_its_places(
-    analysis: FaceAnalysis,
+    analysis: FaceAnalyzer,
 ) -> None:
     found = await analysis.analyze(picture((40, 30, 120, 130), size=(301, 203)))
     np.testing.assert_allclose(found.faces[0].box, (40, 30, 120, 130), atol=5)
 
 
 async def test_a_large_picture_is_looked_at_more_closely_only_when_nothing_is_found(
-    made: list[FaceAnalysis],
+    made: list[FaceAnalyzer],
 ) -> None:
     detector = FakeFaceDetector()
     closer = make(made, detector=detector)
@@ -145,7 +151,7 @@ async def test_a_large_picture_is_looked_at_more_closely_only_when_nothing_is_fo
     assert detector.calls[1:] == [(1, 512, 640), (1, 1024, 1280), (1, 576, 640)]
 
 
-async def test_too_many_pictures_or_faces_are_refused(analysis: FaceAnalysis) -> None:
+async def test_too_many_pictures_or_faces_are_refused(analysis: FaceAnalyzer) -> None:
     with pytest.raises(BatchTooLargeError, match="33 images"):
         await analysis.analyze_all([picture(LARGE)] * 33)
     grid = [(x, y, x + 24, y + 24) for x in range(0, 280, 35) for y in range(0, 200, 40)]
@@ -153,30 +159,30 @@ async def test_too_many_pictures_or_faces_are_refused(analysis: FaceAnalysis) ->
         await analysis.analyze_all([picture(*grid)])
 
 
-async def test_no_pictures_at_all_are_none(analysis: FaceAnalysis) -> None:
+async def test_no_pictures_at_all_are_none(analysis: FaceAnalyzer) -> None:
     assert await analysis.analyze_all([]) == []
 
 
-async def test_a_broken_model_fails_the_request(made: list[FaceAnalysis]) -> None:
+async def test_a_broken_model_fails_the_request(made: list[FaceAnalyzer]) -> None:
     for broken in (
         make(made, detector=FakeFaceDetector(broken=True)),
         make(made, recognizer=FakeFaceRecognizer(broken=True)),
     ):
-        with pytest.raises(ExaminationError):
+        with pytest.raises(FrameAnalysisError):
             await broken.analyze(picture(LARGE))
-        with pytest.raises(ExaminationError):
+        with pytest.raises(FrameAnalysisError):
             await broken.analyze_all([picture(LARGE)])
 
 
-async def test_a_batch_that_may_be_sent_is_taken_however_short_the_queue_is(made: list[FaceAnalysis]) -> None:
+async def test_a_batch_that_may_be_sent_is_taken_however_short_the_queue_is(made: list[FaceAnalyzer]) -> None:
     found = await make(made, max_waiting=1).analyze_all([picture(LARGE)] * MAX_FACES)
-    assert [type(one) for one in found] == [Analysis] * MAX_FACES
+    assert [type(one) for one in found] == [ImageAnalysis] * MAX_FACES
 
 
-async def test_emotions_are_read_once_for_all_faces_of_a_request(made: list[FaceAnalysis]) -> None:
+async def test_emotions_are_read_once_for_all_faces_of_a_request(made: list[FaceAnalyzer]) -> None:
     emotions = CannedEmotionReader()
     found = await make(made, emotions).analyze_all([picture(SMALL, LARGE), picture(MIDDLE)])
-    faces = [face for one in found if isinstance(one, Analysis) for face in one.faces]
+    faces = [face for one in found if isinstance(one, ImageAnalysis) for face in one.faces]
     assert [face.emotions for face in faces] == [{"happy": 0.75, "sad": 0.25}] * 3
     assert len(emotions.crops) == 3
     assert emotions.crops[0][0] > 140  # the face is 140 pixels high and has surroundings
@@ -201,15 +207,15 @@ class Silent(CannedEmotionReader):
     ids=["unavailable", "silent", "nan", "other number"],
 )
 async def test_without_emotions_an_analysis_is_no_failure(
-    made: list[FaceAnalysis], emotions: CannedEmotionReader
+    made: list[FaceAnalyzer], emotions: CannedEmotionReader
 ) -> None:
     found = await make(made, emotions, emotion_seconds=0.01).analyze(picture(LARGE))
     assert found.faces[0].emotions is None
 
 
-async def test_callers_share_calls_and_get_their_own_faces(made: list[FaceAnalysis]) -> None:
+async def test_callers_share_calls_and_get_their_own_faces(made: list[FaceAnalyzer]) -> None:
     recognizer = FakeFaceRecognizer(max_batch=32)
-    shared = make(made, recognizer=recognizer, threads=1, linger=3600)
+    shared = make(made, recognizer=recognizer, threads=1, max_batch_delay=3600)
     boxes = [(10 * n, 10, 10 * n + 60, 100) for n in range(16)]
     found = await asyncio.gather(*(shared.analyze(picture(box)) for box in boxes))
     for box, one in zip(boxes, found, strict=True):
@@ -218,14 +224,14 @@ async def test_callers_share_calls_and_get_their_own_faces(made: list[FaceAnalys
     assert len(recognizer.calls) < 16
 
 
-async def test_more_than_can_wait_is_refused(made: list[FaceAnalysis]) -> None:
+async def test_more_than_can_wait_is_refused(made: list[FaceAnalyzer]) -> None:
     narrow = make(made, threads=1, max_waiting=2)
     answers = await asyncio.gather(
         *(narrow.analyze(picture(LARGE)) for _ in range(8)), return_exceptions=True
     )
     refused = [one for one in answers if isinstance(one, OverloadedError)]
-    served = [one for one in answers if isinstance(one, Analysis)]
+    served = [one for one in answers if isinstance(one, ImageAnalysis)]
     assert len(refused) + len(served) == 8
     assert refused
     assert served
-    assert isinstance(await narrow.analyze(picture(LARGE)), Analysis)
+    assert isinstance(await narrow.analyze(picture(LARGE)), ImageAnalysis)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fakes.metrics import FakeModelMeter
 from framecloak.domain.errors import OverloadedError
 from framecloak.domain.reid.batching import Batcher
-from framecloak.domain.reid.thread_lanes import Lanes
+from framecloak.domain.reid.thread_lanes import ThreadLanes
 
 FOREVER = 3600.0
 
@@ -37,12 +37,12 @@ class Gate:
         self._allowed.release(calls)
 
 
-_open: list[Lanes] = []
+_open: list[ThreadLanes] = []
 
 
-def new_lanes(count: int) -> Lanes:
+def new_lanes(count: int) -> ThreadLanes:
     """Make lanes whose threads end with the test."""
-    _open.append(Lanes(count, "test"))
+    _open.append(ThreadLanes(count, "test"))
     return _open[-1]
 
 
@@ -56,7 +56,7 @@ async def gate() -> AsyncIterator[Gate]:
 
 
 def batcher(gate: Gate, *, lanes: int = 1, **options: float) -> Batcher[int, int]:
-    chosen = {"max_batch": 4, "max_waiting": 100, "linger": 0.0} | options
+    chosen = {"max_batch": 4, "max_waiting": 100, "max_batch_delay": 0.0} | options
     return Batcher(gate.work, lanes=new_lanes(lanes), **chosen)
 
 
@@ -72,14 +72,14 @@ async def called(gate: Gate, times: int) -> None:
 
 
 async def test_an_idle_model_is_called_at_once(gate: Gate) -> None:
-    shared = batcher(gate, linger=FOREVER)
+    shared = batcher(gate, max_batch_delay=FOREVER)
     gate.let()
     assert await shared.run(21) == 42
     assert gate.calls == [[21]]
 
 
 async def test_callers_that_come_while_it_is_busy_share_the_next_call(gate: Gate) -> None:
-    shared = batcher(gate, linger=FOREVER)
+    shared = batcher(gate, max_batch_delay=FOREVER)
     first = asyncio.create_task(shared.run(1))
     await called(gate, 1)
     others = [asyncio.create_task(shared.run(number)) for number in (2, 3, 4)]
@@ -102,7 +102,7 @@ async def test_no_call_is_larger_than_it_may_be(gate: Gate) -> None:
 
 
 async def test_a_single_caller_gets_all_lanes(gate: Gate) -> None:
-    shared = batcher(gate, lanes=3, linger=FOREVER)
+    shared = batcher(gate, lanes=3, max_batch_delay=FOREVER)
     task = asyncio.create_task(shared.run_all(range(6)))
     await called(gate, 3)
     gate.let(3)
@@ -111,7 +111,7 @@ async def test_a_single_caller_gets_all_lanes(gate: Gate) -> None:
 
 
 async def test_a_free_lane_waits_for_company_while_another_is_busy(gate: Gate) -> None:
-    shared = batcher(gate, lanes=2, linger=FOREVER)
+    shared = batcher(gate, lanes=2, max_batch_delay=FOREVER)
     first = asyncio.create_task(shared.run(1))
     await called(gate, 1)
     others = [asyncio.create_task(shared.run(number)) for number in (2, 3)]
@@ -124,7 +124,7 @@ async def test_a_free_lane_waits_for_company_while_another_is_busy(gate: Gate) -
 
 
 async def test_it_does_not_wait_longer_than_it_should(gate: Gate) -> None:
-    shared = batcher(gate, lanes=2, linger=0.001)
+    shared = batcher(gate, lanes=2, max_batch_delay=0.001)
     first = asyncio.create_task(shared.run(1))
     await called(gate, 1)
     second = asyncio.create_task(shared.run(2))
@@ -276,11 +276,11 @@ async def test_what_waits_and_every_call_is_told(gate: Gate) -> None:
     assert all(seconds >= 0 for _, seconds in meter.calls)
 
 
-def two_steps(gate: Gate, patience: float) -> tuple[Lanes, Batcher[int, int], Batcher[int, int]]:
+def two_steps(gate: Gate, patience: float) -> tuple[ThreadLanes, Batcher[int, int], Batcher[int, int]]:
     """Work on single items, and work that likes company, on one lane."""
     lanes = new_lanes(1)
     second: Batcher[int, int] = Batcher(
-        gate.work, max_batch=3, lanes=lanes, max_waiting=100, patience=patience
+        gate.work, max_batch=3, lanes=lanes, max_waiting=100, urgent_after=patience
     )
     return lanes, Batcher(gate.work, max_batch=1, lanes=lanes, max_waiting=100), second
 

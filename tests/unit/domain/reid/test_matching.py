@@ -11,13 +11,13 @@ from hypothesis.extra import numpy as hnp
 from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.reid.matching import (
-    USUAL_THRESHOLD,
+    DEFAULT_THRESHOLD,
     compare,
+    default_threshold,
     find_matches,
-    likeness,
+    similarity_scale,
     unit_rows,
     unit_vector,
-    usual_threshold,
 )
 
 NUMBERS = st.floats(-1000, 1000, width=32).filter(lambda number: number == 0 or abs(number) > 1e-3)
@@ -62,15 +62,15 @@ def test_matches_are_those_of_an_exhaustive_search(
 @pytest.mark.parametrize("model", ["antelopev2", "buffalo_l", "buffalo_s", "dlib-resnet"])
 def test_cosines_of_known_models_have_a_meaning(model: str) -> None:
     space = EmbeddingSpace(model, "0" * 64, 128)
-    known = likeness(space)
+    known = similarity_scale(space)
     assert known is not None
-    assert -1 <= known.unrelated < known.possible < known.usual == usual_threshold(space) < 1
+    assert -1 <= known.unrelated < known.possible < known.usual == default_threshold(space) < 1
 
 
 def test_of_an_unknown_model_nothing_but_a_threshold_is_said() -> None:
     space = EmbeddingSpace("our own", "0" * 64, 512)
-    assert likeness(space) is None
-    assert usual_threshold(space) == USUAL_THRESHOLD
+    assert similarity_scale(space) is None
+    assert default_threshold(space) == DEFAULT_THRESHOLD
 
 
 @given(rows=ROWS)

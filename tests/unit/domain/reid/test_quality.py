@@ -21,7 +21,7 @@ def seen(yaw: float, pitch: float, roll: float, scale: float = 2.0) -> np.ndarra
     turn_x = [[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]]
     turn_z = [[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]]
     rotation = np.array(turn_z) @ np.array(turn_y) @ np.array(turn_x)
-    return ((quality._MODEL @ rotation.T)[:, :2] * scale + [300, 200]).astype(np.float32)
+    return ((quality._HEAD_MODEL @ rotation.T)[:, :2] * scale + [300, 200]).astype(np.float32)
 
 
 @given(angle=st.floats(-60, 60))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.support.canonical_json import LARGEST_WHOLE, canonical
+from framecloak.domain.support.canonical_json import MAX_SAFE_INTEGER, canonical_json
 
 VALUES = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers(-LARGEST_WHOLE, LARGEST_WHOLE)
+    | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
     | st.floats(-1e15, 1e15)
     | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
@@ -43,33 +43,33 @@ VALUES = st.recursive(
 )
 def test_numbers_are_those_of_ecmascript(bits: str, written: str) -> None:
     (value,) = struct.unpack(">d", bytes.fromhex(bits))
-    assert canonical(value).decode() == written
+    assert canonical_json(value).decode() == written
 
 
 def test_keys_are_sorted_by_utf_16() -> None:
     keys = ["\u20ac", "\r", "\ufb33", "1", "\U0001f600", "\u0080", "\u00f6"]
-    written = json.loads(canonical(dict.fromkeys(keys, 0)), object_pairs_hook=list)
+    written = json.loads(canonical_json(dict.fromkeys(keys, 0)), object_pairs_hook=list)
     assert [key for key, _ in written] == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
 
 
 def test_text_is_escaped_only_where_it_must_be() -> None:
     text = '\u20ac$\u000f\nA\'B"\\\\"/\u007f'
-    assert canonical(text).decode() == '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/\u007f"'
+    assert canonical_json(text).decode() == '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/\u007f"'
 
 
 @given(VALUES)
 def test_it_reads_back_and_stays_the_same(value: object) -> None:
-    written = canonical(value)
+    written = canonical_json(value)
     assert json.loads(written) == value
-    assert canonical(json.loads(written)) == written
+    assert canonical_json(json.loads(written)) == written
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), LARGEST_WHOLE + 1, "\ud800"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), MAX_SAFE_INTEGER + 1, "\ud800"])
 def test_what_has_no_form_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
-        canonical(value)
+        canonical_json(value)
 
 
 def test_what_json_does_not_know_is_refused() -> None:
     with pytest.raises(TypeError, match="bytes"):
-        canonical({"a": b"b"})
+        canonical_json({"a": b"b"})

@@ -19,7 +19,7 @@ class Server:
         self.now = 100.0
         self.error: Exception | None = None
         self.calls = 0
-        self.breaker = CircuitBreaker(failures, pause=5, longest_pause=15, clock=lambda: self.now)
+        self.breaker = CircuitBreaker(failures, pause=5, max_pause=15, clock=lambda: self.now)
 
     async def answer(self) -> str:
         self.calls += 1
@@ -43,9 +43,9 @@ async def test_calls_are_passed_on_until_too_many_fail_in_a_row() -> None:
     server.error = None
     assert await server.call() == "well"
     await server.fail(2)
-    assert not server.breaker.refuses
+    assert not server.breaker.is_open
     await server.fail(1)
-    assert server.breaker.refuses
+    assert server.breaker.is_open
     calls = server.calls
     with pytest.raises(EmotionsUnavailableError, match="not called for a while"):
         await server.call()
@@ -56,12 +56,12 @@ async def test_one_success_after_the_pause_ends_it() -> None:
     server = Server()
     await server.fail(3)
     server.now += 4.9
-    assert server.breaker.refuses
+    assert server.breaker.is_open
     server.now += 0.1
     server.error = None
     assert await server.call() == "well"
     await server.fail(2)
-    assert not server.breaker.refuses
+    assert not server.breaker.is_open
 
 
 async def test_each_failed_trial_doubles_the_pause_up_to_the_longest() -> None:
@@ -69,16 +69,16 @@ async def test_each_failed_trial_doubles_the_pause_up_to_the_longest() -> None:
     await server.fail(3)
     for pause in (5, 10, 15, 15):
         server.now += pause - 0.1
-        assert server.breaker.refuses
+        assert server.breaker.is_open
         server.now += 0.2
-        assert not server.breaker.refuses
+        assert not server.breaker.is_open
         await server.fail()
     server.now += 15
     server.error = None
     await server.call()
     await server.fail(3)
     server.now += 5
-    assert not server.breaker.refuses
+    assert not server.breaker.is_open
 
 
 async def test_others_are_refused_while_one_tries() -> None:
@@ -93,12 +93,12 @@ async def test_others_are_refused_while_one_tries() -> None:
 
     trial = asyncio.create_task(server.breaker.run(slow, EmotionsUnavailableError))
     await asyncio.sleep(0)
-    assert server.breaker.refuses
+    assert server.breaker.is_open
     with pytest.raises(EmotionsUnavailableError, match="not called for a while"):
         await server.call()
     released.set()
     assert await trial == "well"
-    assert not server.breaker.refuses
+    assert not server.breaker.is_open
 
 
 async def test_a_trial_that_is_cancelled_makes_room_for_the_next() -> None:
@@ -121,7 +121,7 @@ async def test_other_errors_are_answers_too() -> None:
     with pytest.raises(InvalidOptionError):
         await server.call()
     await server.fail(2)
-    assert not server.breaker.refuses
+    assert not server.breaker.is_open
 
 
 async def test_failures_of_calls_begun_before_the_pause_do_not_prolong_it() -> None:
@@ -140,7 +140,7 @@ async def test_failures_of_calls_begun_before_the_pause_do_not_prolong_it() -> N
     with pytest.raises(EmotionsUnavailableError):
         await early
     server.now += 1
-    assert not server.breaker.refuses
+    assert not server.breaker.is_open
 
 
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 4))
@@ -158,6 +158,6 @@ def test_it_never_calls_between_failures_and_the_end_of_the_pause(answers: list[
             else:
                 in_a_row = 0
             assert in_a_row <= failures
-            assert server.breaker.refuses == (in_a_row == failures)
+            assert server.breaker.is_open == (in_a_row == failures)
 
     asyncio.run(play())

@@ -16,7 +16,7 @@ from framecloak.domain.errors import (
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import Video
-from framecloak.domain.videos.marks import LONGEST_LABEL
+from framecloak.domain.videos.marks import MAX_LABEL_LENGTH
 from support.use_cases import World
 
 FRAMES, WIDTH, HEIGHT = 100, 640, 360
@@ -93,7 +93,7 @@ async def test_a_change_that_makes_no_segment_changes_nothing(
 
 
 async def test_labels_have_an_end(world: World, anna: Principal, video: Video) -> None:
-    longest, too_long = "x" * LONGEST_LABEL, "x" * (LONGEST_LABEL + 1)
+    longest, too_long = "x" * MAX_LABEL_LENGTH, "x" * (MAX_LABEL_LENGTH + 1)
     segment = await world.marking.add_segment(anna, video.id, Segment(0, 1), longest)
     assert segment.label == longest
     with pytest.raises(InvalidOptionError):

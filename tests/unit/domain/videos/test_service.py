@@ -319,7 +319,7 @@ async def test_a_video_that_is_leafed_through_is_not_fetched_for_every_frame(
     anna = await world.person("anna")
     video = await world.video(anna)
     cache = LocalCache(tmp_path, 1000)
-    monkeypatch.setattr(world.fake_store, "kept", lambda key, _: cache.copy(key, world.fake_store))
+    monkeypatch.setattr(world.fake_store, "cached_file", lambda key, _: cache.copy(key, world.fake_store))
     for index in range(3):
         assert await world.collection.frame(anna, video.id, index, 320)
     world.fake_store.objects.clear()

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern, Shortfall
+from framecloak.domain.anonymization.requests.cleanup_report import CleanupFailure, CleanupReport, CleanupStep
 from framecloak.entrypoints.cli.exit_codes import CLEANUP_INCOMPLETE, SUCCESS
 from framecloak.entrypoints.cli.requests import run as requests
-from framecloak.entrypoints.cli.requests.arguments import Wanted
+from framecloak.entrypoints.cli.requests.arguments import RequestArguments
 from framecloak.entrypoints.settings import Settings
 
-SHORT = Shortfall(Concern.DOWNLOAD_RIGHTS, 3, "the database cannot be reached: start it")
+SHORT = CleanupFailure(CleanupStep.DOWNLOAD_RIGHTS, 3, "the database cannot be reached: start it")
 
 
 class FakeCleaner:
@@ -26,15 +26,15 @@ class FakeCleaner:
         return self.report
 
 
-def wanted(*, as_json: bool) -> Wanted:
-    return Wanted(
+def wanted(*, as_json: bool) -> RequestArguments:
+    return RequestArguments(
         video_id=None,
         batch_file=None,
         status=None,
         list_requests=False,
         statistics=False,
         cleanup_expired=True,
-        order={},
+        body={},
         in_background=False,
         output=None,
         username=None,
@@ -49,13 +49,13 @@ async def clean_up(monkeypatch: pytest.MonkeyPatch, report: CleanupReport, *, as
         yield SimpleNamespace(settings=Settings.from_environment({}), cleaner=FakeCleaner(report))
 
     monkeypatch.setattr(requests, "connected_service", connected)
-    return await requests.carry_out(wanted(as_json=as_json))
+    return await requests.execute(wanted(as_json=as_json))
 
 
 async def test_people_are_told_what_could_not_be_removed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = CleanupReport(results=2, shortfalls=(SHORT,))
+    report = CleanupReport(results=2, step_failures=(SHORT,))
     assert await clean_up(monkeypatch, report, as_json=False) == CLEANUP_INCOMPLETE == 6
     told = capsys.readouterr()
     assert "2 results" in told.out
@@ -68,7 +68,7 @@ async def test_people_are_told_what_could_not_be_removed(
 async def test_programs_are_told_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = CleanupReport(results=2, shortfalls=(SHORT,))
+    report = CleanupReport(results=2, step_failures=(SHORT,))
     assert await clean_up(monkeypatch, report, as_json=True) == CLEANUP_INCOMPLETE
     told = capsys.readouterr()
     done = json.loads(told.out)

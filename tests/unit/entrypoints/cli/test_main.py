@@ -20,7 +20,7 @@ from framecloak.entrypoints.cli.exit_codes import (
     SUCCESS,
     USAGE,
 )
-from framecloak.entrypoints.cli.interrupts import Interrupted, signals_raise
+from framecloak.entrypoints.cli.interrupts import Interrupted, raise_on_signals
 from framecloak.entrypoints.cli.main import framecloak, main
 
 
@@ -53,7 +53,7 @@ def test_a_signal_becomes_an_exception_and_a_second_one_waits(number: signal.Sig
     cleaned_up = []
 
     def work() -> None:
-        with signals_raise():
+        with raise_on_signals():
             try:
                 signal.raise_signal(number)
             finally:
@@ -73,7 +73,7 @@ def test_a_signal_becomes_an_exception_and_a_second_one_waits(number: signal.Sig
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with signals_raise():
+        with raise_on_signals():
             signal.raise_signal(signal.SIGHUP)
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:

@@ -22,7 +22,7 @@ NTSC = replace(VIDEO, frame_rate=30000 / 1001, duration=250 * 1001 / 30000)
 
 
 def segments(text: str, info: SourceInfo = VIDEO) -> list[str]:
-    return [str(mark.on(info)) for mark in parse_segments(text)]
+    return [str(mark.resolve(info)) for mark in parse_segments(text)]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_no_frame_that_a_time_touches_is_lost(start: float, length: float, info:
     if round(start, 6) >= round(end, 6):
         return
     (mark,) = parse_segments(f"{start:.6f}s:{end:.6f}s")
-    segment = mark.on(info)
+    segment = mark.resolve(info)
     assert segment.start_frame / info.frame_rate <= start + 1e-4
     assert segment.end_frame / info.frame_rate >= end - 1e-4
 
@@ -96,11 +96,11 @@ def test_a_picture_has_no_segments() -> None:
 
 
 def test_regions() -> None:
-    assert parse_region("1,2,30,40").on(VIDEO) == Region(1, 2, 30, 40)
-    assert parse_region("1, 2, 30, 40").on(PICTURE) == Region(1, 2, 30, 40)
-    assert parse_region("1,2,30,40@5:10").on(VIDEO) == Region(1, 2, 30, 40, Segment(5, 10))
-    assert parse_region("1,2,30,40@1s:").on(VIDEO) == Region(1, 2, 30, 40, Segment(25, 250))
-    assert parse_region("0,0,640,360").on(VIDEO) == Region(0, 0, 640, 360)
+    assert parse_region("1,2,30,40").resolve(VIDEO) == Region(1, 2, 30, 40)
+    assert parse_region("1, 2, 30, 40").resolve(PICTURE) == Region(1, 2, 30, 40)
+    assert parse_region("1,2,30,40@5:10").resolve(VIDEO) == Region(1, 2, 30, 40, Segment(5, 10))
+    assert parse_region("1,2,30,40@1s:").resolve(VIDEO) == Region(1, 2, 30, 40, Segment(25, 250))
+    assert parse_region("0,0,640,360").resolve(VIDEO) == Region(0, 0, 640, 360)
 
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1.5,2,3,4", "a,b,c,d", "1,2,0,4"])
@@ -112,13 +112,13 @@ def test_regions_that_make_no_sense(text: str) -> None:
 @pytest.mark.parametrize("text", ["600,0,41,10", "0,350,10,11", "999999999,0,1,1"])
 def test_regions_outside_the_frame(text: str) -> None:
     with pytest.raises(InvalidRegionError, match="beyond the frame of 640x360"):
-        parse_region(text).on(VIDEO)
+        parse_region(text).resolve(VIDEO)
 
 
 def test_a_region_s_stretch_of_time_is_checked_too() -> None:
     with pytest.raises(InvalidSegmentError, match="is malformed"):
         parse_region("1,2,3,4@5")
     with pytest.raises(InvalidSegmentError, match="beyond"):
-        parse_region("1,2,3,4@5:251").on(VIDEO)
+        parse_region("1,2,3,4@5:251").resolve(VIDEO)
     with pytest.raises(InvalidSegmentError, match="is an image"):
-        parse_region("1,2,3,4@0:1").on(PICTURE)
+        parse_region("1,2,3,4@0:1").resolve(PICTURE)

@@ -13,18 +13,18 @@ from framecloak.entrypoints.settings.variables import (
     Address,
     Parser,
     Variable,
-    at_least,
+    boolean,
     distinct_words,
+    integer,
+    min_length,
     network_names,
     one_of,
     origins,
     parsed_by,
     path,
     positive,
-    switch,
     templates,
     text,
-    whole,
 )
 
 
@@ -46,12 +46,12 @@ class Colour(StrEnum):
         (text, " as it is ", " as it is "),
         (path, "/a/b", Path("/a/b")),
         (path, "~/b", Path.home() / "b"),
-        (switch, "TRUE", True),
-        (switch, "on", True),
-        (switch, "0", False),
-        (switch, "No", False),
-        (whole(0, 65535), "0", 0),
-        (whole(0, 65535), "65535", 65535),
+        (boolean, "TRUE", True),
+        (boolean, "on", True),
+        (boolean, "0", False),
+        (boolean, "No", False),
+        (integer(0, 65535), "0", 0),
+        (integer(0, 65535), "65535", 65535),
         (positive(24), "0.5", 0.5),
         (positive(24), "24", 24.0),
         (one_of(("cpu", "cuda")), "cuda", "cuda"),
@@ -66,7 +66,7 @@ class Colour(StrEnum):
             "'self'  https://a.example:8443 http://*.b.example",
             "'self' https://a.example:8443 http://*.b.example",
         ),
-        (at_least(4), "four", "four"),
+        (min_length(4), "four", "four"),
         (distinct_words, " happy, very sad", "happy,very sad"),
         (templates("it"), "a {it} | the {it} ", "a {it}|the {it}"),
     ],
@@ -81,13 +81,13 @@ def test_what_is_allowed_is_read(parse: Parser, value: str, expected: object) ->
     ("parse", "value", "hint"),
     [
         (path, "~nobody-of-this-name/b", "home of a user"),
-        (switch, "perhaps", "true or false"),
-        (whole(1, 9), "0", "a number from 1 to 9"),
-        (whole(1, 9), "10", "a number from 1 to 9"),
-        (whole(1, 9), "-2", "a number from 1 to 9"),
-        (whole(1, 9), "1.5", "a number from 1 to 9"),
-        (whole(1, 9), "٣", "a number from 1 to 9"),
-        (whole(1, 9), "9" * 5000, "a number from 1 to 9"),
+        (boolean, "perhaps", "true or false"),
+        (integer(1, 9), "0", "a number from 1 to 9"),
+        (integer(1, 9), "10", "a number from 1 to 9"),
+        (integer(1, 9), "-2", "a number from 1 to 9"),
+        (integer(1, 9), "1.5", "a number from 1 to 9"),
+        (integer(1, 9), "٣", "a number from 1 to 9"),
+        (integer(1, 9), "9" * 5000, "a number from 1 to 9"),
         (positive(24), "0", "a number above 0, at most 24"),
         (positive(24), "nan", "a number above 0, at most 24"),
         (positive(24), "inf", "a number above 0, at most 24"),
@@ -105,7 +105,7 @@ def test_what_is_allowed_is_read(parse: Parser, value: str, expected: object) ->
         (origins, "a.example", "origins separated by spaces"),
         (origins, "https://a.example; script-src *", "origins separated by spaces"),
         (origins, "https://a.example/path", "origins separated by spaces"),
-        (at_least(4), "abc", "at least 4 characters"),
+        (min_length(4), "abc", "at least 4 characters"),
         (distinct_words, "happy", "two or more different words"),
         (distinct_words, "happy,,sad", "two or more different words"),
         (distinct_words, "happy,happy", "two or more different words"),
@@ -122,12 +122,12 @@ def test_what_is_not_allowed_is_refused_by_name(parse: Parser, value: str, hint:
 
 
 def test_nothing_and_an_empty_value_are_the_default() -> None:
-    fixed = Variable("NAME", "A test.", whole(0, 9), "7", unit="things")
+    fixed = Variable("NAME", "A test.", integer(0, 9), "7", unit="things")
     computed = Variable("NAME", "A test.", text, lambda others: others["OTHER"], default_text="OTHER")
     for environment in ({"OTHER": "x"}, {"OTHER": "x", "NAME": ""}):
         assert (fixed.read(environment), fixed.is_set(environment)) == (7, False)
         assert computed.read(environment) == "x"
-        assert Variable("NAME", "A test.", whole(0, 9)).read(environment) == ""
+        assert Variable("NAME", "A test.", integer(0, 9)).read(environment) == ""
     assert (fixed.documented_default, computed.documented_default) == ("7", "OTHER")
 
 
@@ -156,7 +156,7 @@ def test_a_file_of_a_secret_that_cannot_be_read_is_named(tmp_path: Path, content
 
 def test_a_bad_secret_is_not_shown() -> None:
     with pytest.raises(InvalidSettingError) as caught:
-        secret(at_least(32)).read({"NAME": "hunter2"})
+        secret(min_length(32)).read({"NAME": "hunter2"})
     assert "hunter2" not in str(caught.value)
     assert caught.value.message == "NAME is ********"
 
@@ -174,7 +174,7 @@ def test_a_bad_secret_is_not_shown() -> None:
     ],
 )
 def test_values_are_shown_as_one_would_write_them(value: Any, shown: str) -> None:  # noqa: ANN401 - of any type
-    assert Variable("NAME", "A test.", text).shown(value) == shown
+    assert Variable("NAME", "A test.", text).masked_text(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -192,9 +192,9 @@ def test_values_are_shown_as_one_would_write_them(value: Any, shown: str) -> Non
     ],
 )
 def test_an_address_is_shown_without_its_password(value: str, shown: str) -> None:
-    assert secret(Address("postgresql", "redis", "unix")).shown(value) == shown
+    assert secret(Address("postgresql", "redis", "unix")).masked_text(value) == shown
 
 
 def test_any_other_secret_is_not_shown_at_all() -> None:
     for value in ("hunter2", "scheme://user:hunter2@looks-like-an-address"):
-        assert secret().shown(value) == "********"
+        assert secret().masked_text(value) == "********"

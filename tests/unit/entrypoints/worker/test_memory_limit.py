@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.entrypoints.runtime import resources as machine
-from framecloak.entrypoints.worker.memory_limit import MemoryWatermark, Readings
+from framecloak.entrypoints.runtime import resources
+from framecloak.entrypoints.worker.memory_limit import MemoryReadings, MemoryWatermark
 
 MIB = 1024**2
 
@@ -20,8 +20,8 @@ class Machine:
     memory: int | None = 1000 * MIB
     free: float | None = 0.5
 
-    def readings(self) -> Readings:
-        return Readings(lambda: self.held, lambda: self.memory, lambda: self.free)
+    def readings(self) -> MemoryReadings:
+        return MemoryReadings(lambda: self.held, lambda: self.memory, lambda: self.free)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, 800 * MIB), (300 * MIB, 300 * MIB)])
@@ -29,24 +29,24 @@ def test_work_is_taken_up_to_the_limit(limit: int, expected: int) -> None:
     here = Machine()
     memory = MemoryWatermark(limit, here.readings())
     assert memory.limit == expected
-    assert memory.has_room()
+    assert memory.check_memory()
     here.held = expected - 1
-    assert memory.has_room()
+    assert memory.check_memory()
     here.held = expected
-    assert not memory.has_room()
-    assert not memory.is_roomy()
+    assert not memory.check_memory()
+    assert not memory.has_memory()
 
 
 def test_no_work_is_taken_when_others_have_the_memory() -> None:
     here = Machine(free=0.049)
-    assert not MemoryWatermark(0, here.readings()).has_room()
+    assert not MemoryWatermark(0, here.readings()).check_memory()
     here.free = 0.051
-    assert MemoryWatermark(0, here.readings()).has_room()
+    assert MemoryWatermark(0, here.readings()).check_memory()
 
 
 def test_where_nothing_is_known_work_is_taken() -> None:
     memory = MemoryWatermark(0, Machine(None, None, None).readings())
-    assert (memory.has_room(), memory.limit) == (True, 0)
+    assert (memory.check_memory(), memory.limit) == (True, 0)
 
 
 def test_it_is_said_once_when_it_stops_and_when_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -55,8 +55,8 @@ def test_it_is_said_once_when_it_stops_and_when_it_goes_on(caplog: pytest.LogCap
     memory = MemoryWatermark(200 * MIB, here.readings())
     for held in (100, 250, 260, 100, 100, 300):
         here.held = held * MIB
-        memory.has_room()
-        memory.is_roomy()
+        memory.check_memory()
+        memory.has_memory()
     assert caplog.messages == [
         "takes no more work: this process holds 250 MiB of the 200 MiB it may hold",
         "takes work again: there is memory",
@@ -65,11 +65,11 @@ def test_it_is_said_once_when_it_stops_and_when_it_goes_on(caplog: pytest.LogCap
 
 
 def test_the_memory_of_this_machine_is_known() -> None:
-    memory, held = machine.available_memory(), machine.resident_memory()
+    memory, held = resources.available_memory(), resources.resident_memory()
     assert memory
     assert held
     assert MIB < held < memory
-    assert 0 < (machine.free_memory_share() or 0) <= 1
+    assert 0 < (resources.free_memory_share() or 0) <= 1
 
 
 def test_a_control_group_may_have_less_than_the_machine(
@@ -78,15 +78,15 @@ def test_a_control_group_may_have_less_than_the_machine(
     files = tmp_path / "memory.max", tmp_path / "limit_in_bytes"
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:  250 kB\n")
-    monkeypatch.setattr(machine, "_MEMINFO", meminfo)
-    monkeypatch.setattr(machine, "_CGROUP_MEMORY", files)
-    assert machine.available_memory() == 1000 * 1024
+    monkeypatch.setattr(resources, "_MEMINFO", meminfo)
+    monkeypatch.setattr(resources, "_CGROUP_MEMORY", files)
+    assert resources.available_memory() == 1000 * 1024
     files[0].write_text("max\n")
-    assert machine.available_memory() == 1000 * 1024
+    assert resources.available_memory() == 1000 * 1024
     files[0].write_text("4096\n")
     files[1].write_text("8192\n")
-    assert machine.available_memory() == 4096
-    assert machine.free_memory_share() == 0.25
+    assert resources.available_memory() == 4096
+    assert resources.free_memory_share() == 0.25
     for file in (*files, meminfo):
         file.unlink()
-    assert (machine.available_memory(), machine.free_memory_share()) == (None, None)
+    assert (resources.available_memory(), resources.free_memory_share()) == (None, None)

@@ -19,8 +19,8 @@ from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.errors import StorageFullError
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.object_store import StoredObject
-from framecloak.entrypoints.worker import slice_loop as worker_desk
-from framecloak.entrypoints.worker.slice_loop import Desk
+from framecloak.entrypoints.worker import slice_loop
+from framecloak.entrypoints.worker.slice_loop import SliceLoop
 from support.use_cases import World
 from support.worker_harness import Desk as Prepared
 
@@ -61,7 +61,7 @@ class ShortStore(FakeObjectStore):
 class Worker:
     """A desk with a request before it, and what was opened on it."""
 
-    desk: Desk
+    desk: SliceLoop
     prepared: Prepared
     store: ShortStore
     board: GatedBoard
@@ -76,7 +76,7 @@ class Worker:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_desk, "PAUSE_AFTER_TROUBLE", 0.0)
+    monkeypatch.setattr(slice_loop, "ERROR_DELAY_SECONDS", 0.0)
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def at_work(scratch: Path) -> AsyncIterator[Worker]:
         return FakeSource("film.mp4", 100)
 
     prepared.open_video = open_video
-    desk = Desk(prepared.worker(), world.dispatcher, lambda: True, pytest.fail)
+    desk = SliceLoop(prepared.worker(), world.dispatcher, lambda: True, pytest.fail)
     try:
         yield Worker(desk, prepared, store, board, opened)
     finally:
@@ -118,7 +118,7 @@ async def test_the_next_slice_is_begun_while_one_that_counts_is_tidied_up_but_no
         worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 80))
         worker.board.gate.clear()
-        await worker.desk.wake()
+        await worker.desk.start()
         await until(lambda: len(worker.opened) == 2)
         await asyncio.sleep(0.2)
         assert (len(worker.opened), await worker.parts(request_id)) == (2, 2)
@@ -143,14 +143,14 @@ async def test_no_more_than_one_slice_is_held(tmp_path: Path) -> None:
         worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 40))
         worker.store.put_file = slowly  # type: ignore[method-assign]
-        await worker.desk.wake()
+        await worker.desk.start()
         await stored.wait()
         await asyncio.sleep(0.1)
         assert len(worker.opened) == 1
         assert await worker.prepared.can_be_begun(request_id)
         await worker.desk.close(timedelta())
         async with worker.prepared.world.database.unit_of_work() as work:
-            assert len(await work.slices.ready(request_id)) == 2
+            assert len(await work.slices.ready_numbers(request_id)) == 2
         assert left_in(tmp_path) == []
 
 
@@ -159,12 +159,12 @@ async def test_what_cannot_be_stored_is_made_again_and_the_other_counts(tmp_path
         worker.board.gate.set()
         worker.store.refused = 1
         request_id = await worker.prepared.submit((0, 40))
-        await worker.desk.wake()
+        await worker.desk.start()
         await until(worker.desk.is_idle)
         assert await worker.parts(request_id) == 1
         assert await worker.status(request_id) is Status.PROCESSING
         worker.store.clock.advance(timedelta(seconds=10))
-        await worker.desk.wake()
+        await worker.desk.start()
         await until(worker.desk.is_idle)
         assert await worker.status(request_id) is Status.COMPLETED
         assert len(worker.opened) == 3
@@ -175,7 +175,7 @@ async def test_told_to_end_it_begins_nothing_new_and_tidies_up(tmp_path: Path) -
         worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 80))
         worker.board.gate.clear()
-        await worker.desk.wake()
+        await worker.desk.start()
         await until(lambda: len(worker.opened) == 2)
         closing = asyncio.create_task(worker.desk.close(timedelta(seconds=20)))
         await asyncio.sleep(0.05)

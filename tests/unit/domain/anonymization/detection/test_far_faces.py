@@ -13,12 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakes.results import IMPRINT
-from framecloak.domain.anonymization.detection.scales import longest_wait, video_looks
+from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.video_writer import consume
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging import boxes as bx
@@ -135,13 +135,13 @@ class Nothing:
 def redacted(scene: Scene, pieces: Sequence[Segment]) -> list[RedactedFrame]:
     """The frames of some pieces of a film, each continued from the one before where it can be."""
     source = Film(scene.length, scene=scene)
-    exhibit = Exhibit(0, source, None, str, (Segment(0, scene.length),))
-    export = Export(IMPRINT, Level.FACES, Appearance(), batches([exhibit]))
-    instructions = export.instructions(export.batches[0])
+    exhibit = ExportSource(0, source, None, str, (Segment(0, scene.length),))
+    export = ExportJob(IMPRINT, Level.FACES, Appearance(), group_sources([exhibit]))
+    instructions = export.redaction_spec(export.groups[0])
     frames: list[RedactedFrame] = []
     before = None
     for piece in pieces:
-        tools = Instruments(SeesAtFullSize(scene), BlackBoxes(), Nothing(), 1)
+        tools = PipelineTools(SeesAtFullSize(scene), BlackBoxes(), Nothing(), 1)
         before = consume(redacted_frames(source, piece, instructions, tools, before), frames.append)
     if before:
         before.close()
@@ -164,7 +164,7 @@ def uncovered(scene: Scene, frames: Sequence[RedactedFrame]) -> list[int]:
 def scenes(draw: st.DrawFn, *, moving: bool = False) -> Scene:
     """Films of one to three scenes, each long enough to be looked at; one who moves is looked at twice."""
     rate = draw(st.sampled_from(RATES[2:] if moving else RATES) | st.floats(5.0, 61.0))
-    wait = longest_wait(video_looks(rate))
+    wait = max_interval(video_scales(rate))
     shortest = max(5, 2 * wait if moving else wait)
     lengths = draw(st.lists(st.integers(shortest, 40), min_size=1, max_size=3))
     limits = np.cumsum(lengths).tolist()
@@ -199,7 +199,7 @@ def test_so_is_who_walks_there(scene: Scene) -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_one_sure_find_is_enough_for_what_two_looks_on_each_side_show(rate: float) -> None:
-    wait = longest_wait(video_looks(rate))
+    wait = max_interval(video_scales(rate))
     scene = Scene(10 * wait, (), 0, 0.0, rate, sure=4 * wait)
     covered = set(range(scene.length)) - set(uncovered(scene, whole(scene)))
     assert set(range(2 * wait, 6 * wait + 1)) <= covered
@@ -222,8 +222,8 @@ def test_where_the_film_is_cut_into_slices_makes_no_difference(scene: Scene, dat
 
 @given(st.floats(0.0, 300.0))
 def test_what_a_look_shows_reaches_to_the_next_one_at_every_rate(rate: float) -> None:
-    looks = video_looks(rate)
-    wait = longest_wait(looks)
+    looks = video_scales(rate)
+    wait = max_interval(looks)
     reach = TrackingSettings.for_rate(rate, wait)
     # One look may fail in between.
     assert min(reach.max_gap, reach.memory) >= 2 * wait
@@ -233,7 +233,7 @@ def test_what_a_look_shows_reaches_to_the_next_one_at_every_rate(rate: float) ->
 
 @given(st.floats(1.0, 300.0))
 def test_looks_are_no_rarer_in_time_than_at_the_usual_rate(rate: float) -> None:
-    for usual, look in zip(video_looks(25.0), video_looks(rate), strict=True):
+    for usual, look in zip(video_scales(25.0), video_scales(rate), strict=True):
         assert look.every <= usual.every
         # Whole frames: at the worst it is every second instead of every one and a half.
         assert look.every == 1 or look.every / rate <= 1.34 * usual.every / 25.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.frame_reader import FrameReader
+from framecloak.domain.anonymization.detection.frame_reader import SequentialFrameReader
 from framecloak.domain.errors import TruncatedVideoError
 from framecloak.domain.ports.metrics import NULL_METER
 from support.samples.scripted_video import ScriptedSource
@@ -20,7 +20,7 @@ LENGTH = 60
 )
 def test_each_reading_begins_where_the_one_before_ended(ends: list[int], beyond: list[int]) -> None:
     source = ScriptedSource(LENGTH)
-    reader, start, furthest = FrameReader(source, 0, LENGTH, NULL_METER), 0, 0
+    reader, start, furthest = SequentialFrameReader(source, 0, LENGTH, NULL_METER), 0, 0
     for number, end in enumerate(ends):
         stop = min(LENGTH, max(end + beyond[number % len(beyond)], furthest))
         assert reader.is_at(source, start)
@@ -33,7 +33,7 @@ def test_each_reading_begins_where_the_one_before_ended(ends: list[int], beyond:
 
 
 def test_a_shorter_reading_leaves_what_was_kept_behind_it() -> None:
-    reader = FrameReader(ScriptedSource(LENGTH), 0, LENGTH, NULL_METER)
+    reader = SequentialFrameReader(ScriptedSource(LENGTH), 0, LENGTH, NULL_METER)
     list(reader.frames(40, 10))
     assert [frame.index for frame in reader.frames(20, 15)] == list(range(10, 20))
     assert [frame.index for frame in reader.frames(60, 60)] == list(range(15, 60))
@@ -41,4 +41,8 @@ def test_a_shorter_reading_leaves_what_was_kept_behind_it() -> None:
 
 def test_frames_that_are_not_there_are_refused() -> None:
     with pytest.raises(TruncatedVideoError):
-        list(FrameReader(ScriptedSource(LENGTH), 0, LENGTH + 1, NULL_METER).frames(LENGTH + 1, LENGTH + 1))
+        list(
+            SequentialFrameReader(ScriptedSource(LENGTH), 0, LENGTH + 1, NULL_METER).frames(
+                LENGTH + 1, LENGTH + 1
+            )
+        )

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from framecloak.domain.anonymization.detection.image_sequence import Album
-from framecloak.domain.errors import ExaminationError, UnreadableVideoError
+from framecloak.domain.anonymization.detection.image_sequence import ImageSequence
+from framecloak.domain.errors import FrameAnalysisError, UnreadableVideoError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.frames import SourceInfo
 
@@ -57,7 +57,7 @@ class Decoded:
 
 
 def test_it_numbers_its_pictures_and_keeps_their_sizes() -> None:
-    album = Album([Picture(1), Picture(2, 32, 100)])
+    album = ImageSequence([Picture(1), Picture(2, 32, 100)])
     assert (album.info.frame_count, album.info.width, album.info.height) == (2, 64, 100)
     assert not album.info.continuous
     pages = list(album.frames(0, 2))
@@ -68,7 +68,7 @@ def test_it_numbers_its_pictures_and_keeps_their_sizes() -> None:
 
 def test_a_picture_is_decoded_by_the_thread_that_asks_for_its_pixels() -> None:
     picture = Picture(1)
-    (page,) = Album([picture]).frames(0, 1)
+    (page,) = ImageSequence([picture]).frames(0, 1)
     assert picture.decoded_in == []
     asking = threading.Thread(target=page.rgb, args=(32, 32), name="worker")
     asking.start()
@@ -78,7 +78,7 @@ def test_a_picture_is_decoded_by_the_thread_that_asks_for_its_pixels() -> None:
 
 def test_pixels_are_kept_until_the_full_size_was_asked_for() -> None:
     picture = Picture(1)
-    (page,) = Album([picture]).frames(0, 1)
+    (page,) = ImageSequence([picture]).frames(0, 1)
     page.rgb(32, 32)
     page.rgb(64, 32)
     page.bgr()
@@ -88,23 +88,25 @@ def test_pixels_are_kept_until_the_full_size_was_asked_for() -> None:
 
 
 def test_every_page_states_the_memory_of_the_largest() -> None:
-    album = Album([Picture(1, 10, 10), Picture(2, 1000, 500)])
+    album = ImageSequence([Picture(1, 10, 10), Picture(2, 1000, 500)])
     assert [page.nbytes for page in album.frames(0, 2)] == [1_500_000, 1_500_000]
 
 
 def test_a_damaged_picture_is_a_frame_that_cannot_be_examined() -> None:
-    (page,) = Album([Picture(1, damaged=True)]).frames(0, 1)
-    with pytest.raises(ExaminationError, match=r"1\.jpg is damaged"):
+    (page,) = ImageSequence([Picture(1, damaged=True)]).frames(0, 1)
+    with pytest.raises(FrameAnalysisError, match=r"1\.jpg is damaged"):
         page.rgb(32, 32)
-    with pytest.raises(ExaminationError):
+    with pytest.raises(FrameAnalysisError):
         page.bgr()
 
 
 def test_a_picture_that_changed_since_it_was_opened_is_not_trusted() -> None:
-    (page,) = Album([Picture(1, actual_width=65)]).frames(0, 1)
-    with pytest.raises(ExaminationError, match="changed"):
+    (page,) = ImageSequence([Picture(1, actual_width=65)]).frames(0, 1)
+    with pytest.raises(FrameAnalysisError, match="changed"):
         page.bgr()
 
 
 def test_its_digest_depends_on_the_order() -> None:
-    assert Album([Picture(1), Picture(2)]).sha256() != Album([Picture(2), Picture(1)]).sha256()
+    assert (
+        ImageSequence([Picture(1), Picture(2)]).sha256() != ImageSequence([Picture(2), Picture(1)]).sha256()
+    )

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.detection.scales import (
-    LARGEST_TILE,
-    PICTURE_LOOKS,
-    TILE_OVERLAP,
-    VIDEO_LOOKS,
-    Look,
-    sizes_due,
+    IMAGE_SCALES,
+    MAX_TILE_PX,
+    TILE_OVERLAP_PX,
+    VIDEO_SCALES,
+    DetectionScale,
+    scaled_sizes,
     tiles,
 )
 
@@ -21,29 +21,29 @@ sides = st.integers(1, 130).map(lambda blocks: 32 * blocks)
 
 
 def test_every_frame_of_a_video_is_examined_and_the_first_at_every_size() -> None:
-    every = [sizes_due(index, (1920, 1080), VIDEO_LOOKS, 32) for index in range(24)]
+    every = [scaled_sizes(index, (1920, 1080), VIDEO_SCALES, 32) for index in range(24)]
     assert all((960, 544) in due for due in every)
     assert set(every[0]) == {(960, 544), (1920, 1088), (320, 192)}
     assert sum((1920, 1088) in due for due in every) == 4
 
 
 def test_a_small_frame_is_not_enlarged_and_not_examined_twice_at_one_size() -> None:
-    assert sizes_due(0, (640, 360), VIDEO_LOOKS, 32) == {(640, 352): 0}
-    assert sizes_due(0, (800, 450), VIDEO_LOOKS, 32) == {(800, 448): 0, (320, 192): 64}
+    assert scaled_sizes(0, (640, 360), VIDEO_SCALES, 32) == {(640, 352): 0}
+    assert scaled_sizes(0, (800, 450), VIDEO_SCALES, 32) == {(800, 448): 0, (320, 192): 64}
 
 
 def test_of_looks_that_come_to_the_same_size_the_one_that_sees_more_counts() -> None:
-    looks = (Look(960), Look(320, smallest_face=64))
-    assert sizes_due(0, (320, 180), looks, 32) == {(320, 192): 0}
+    looks = (DetectionScale(960), DetectionScale(320, smallest_face=64))
+    assert scaled_sizes(0, (320, 180), looks, 32) == {(320, 192): 0}
 
 
 def test_a_picture_gets_every_look() -> None:
-    assert len(sizes_due(5, (6000, 4000), PICTURE_LOOKS, 32)) == len(PICTURE_LOOKS)
+    assert len(scaled_sizes(5, (6000, 4000), IMAGE_SCALES, 32)) == len(IMAGE_SCALES)
 
 
 @given(st.tuples(st.integers(1, 9000), st.integers(1, 9000)))
 def test_examined_sizes_are_multiples_of_the_stride_and_bounded(size: tuple[int, int]) -> None:
-    for width, height in sizes_due(0, size, PICTURE_LOOKS, 32):
+    for width, height in scaled_sizes(0, size, IMAGE_SCALES, 32):
         assert width % 32 == height % 32 == 0
         assert min(width, height) >= 32
         assert max(width, height) <= 3840
@@ -59,7 +59,7 @@ def test_tiles_lie_inside_the_picture_and_are_small_and_alike(width: int, height
     cut = list(tiles(width, height, 32))
     assert len({(tile.width, tile.height) for tile in cut}) == 1
     for tile in cut:
-        assert max(tile.width, tile.height) <= LARGEST_TILE
+        assert max(tile.width, tile.height) <= MAX_TILE_PX
         assert tile.width % 32 == tile.height % 32 == 0
         assert tile.x >= 0
         assert tile.y >= 0
@@ -72,12 +72,12 @@ def test_every_face_up_to_the_overlap_lies_whole_in_the_one_tile_that_answers_fo
     width: int, height: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    size = rng.uniform(1, TILE_OVERLAP - 64, (40, 1))
+    size = rng.uniform(1, TILE_OVERLAP_PX - 64, (40, 1))
     corner = rng.uniform(0, 1, (40, 2)) * np.maximum([width, height] - size, 0)
     faces = np.hstack([corner, np.minimum(corner + size, [width, height])])
     answering = np.zeros(40, int)
     for tile in tiles(width, height, 32):
-        own = tile.answers_for(faces)
+        own = tile.owns(faces)
         answering += own
         inside = np.array([tile.x, tile.y, tile.x + tile.width, tile.y + tile.height])
         assert (faces[own, :2] >= inside[:2]).all()

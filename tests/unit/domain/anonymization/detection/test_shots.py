@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.shots import GRID, SCENE_HORIZON, scene_numbers, thumbnail
+from framecloak.domain.anonymization.detection.shots import (
+    GRID_SHAPE,
+    SHOT_MARGIN_FRAMES,
+    luma_grid,
+    shot_numbers,
+)
 from framecloak.domain.imaging.detections import Image
 
 
@@ -20,45 +25,45 @@ def scene(seed: int, *, shift: int = 0, level: float = 1.0) -> Image:
 
 
 def test_a_thumbnail_has_the_mean_of_each_cell() -> None:
-    rows, columns = GRID
+    rows, columns = GRID_SHAPE
     picture = np.zeros((rows * 20, columns * 20, 3), np.uint8)
     picture[20:40, 40:60] = (10, 20, 30)
-    cells = thumbnail(picture).reshape(rows, columns, 3)
+    cells = luma_grid(picture).reshape(rows, columns, 3)
     assert cells[1, 2].tolist() == [10, 20, 30]
     assert cells.sum() == 60
 
 
 def test_a_picture_that_is_no_multiple_of_the_grid_has_a_thumbnail_too() -> None:
-    assert thumbnail(np.full((101, 203, 3), 7, np.uint8)) == pytest.approx(7)
+    assert luma_grid(np.full((101, 203, 3), 7, np.uint8)) == pytest.approx(7)
 
 
 def test_a_hard_cut_begins_a_scene() -> None:
-    shots = [thumbnail(scene(1, shift=t)) for t in range(10)]
-    shots += [thumbnail(scene(2, shift=t)) for t in range(10)]
-    assert scene_numbers(shots).tolist() == [0] * 10 + [1] * 10
+    shots = [luma_grid(scene(1, shift=t)) for t in range(10)]
+    shots += [luma_grid(scene(2, shift=t)) for t in range(10)]
+    assert shot_numbers(shots).tolist() == [0] * 10 + [1] * 10
 
 
 def test_quick_cuts_are_all_seen() -> None:
-    shots = [thumbnail(scene(t // 5)) for t in range(30)]
-    assert scene_numbers(shots).tolist() == [t // 5 for t in range(30)]
+    shots = [luma_grid(scene(t // 5)) for t in range(30)]
+    assert shot_numbers(shots).tolist() == [t // 5 for t in range(30)]
 
 
 @pytest.mark.parametrize("length", [1, 2])
 def test_a_flash_is_no_cut(length: int) -> None:
-    shots = [thumbnail(scene(3, shift=t)) for t in range(20)]
+    shots = [luma_grid(scene(3, shift=t)) for t in range(20)]
     for t in range(10, 10 + length):
-        shots[t] = thumbnail(scene(3, shift=t, level=30.0))
-    assert not scene_numbers(shots).any()
+        shots[t] = luma_grid(scene(3, shift=t, level=30.0))
+    assert not shot_numbers(shots).any()
 
 
 def test_a_fast_pan_is_no_cut() -> None:
-    shots = [thumbnail(scene(4, shift=24 * t)) for t in range(30)]
-    assert not scene_numbers(shots).any()
+    shots = [luma_grid(scene(4, shift=24 * t)) for t in range(30)]
+    assert not shot_numbers(shots).any()
 
 
 def test_where_a_frame_is_missing_no_cut_is_seen() -> None:
-    shots = [thumbnail(scene(5)), None, thumbnail(scene(6)), thumbnail(scene(6))]
-    assert scene_numbers(shots).tolist() == [0, 0, 0, 0]
+    shots = [luma_grid(scene(5)), None, luma_grid(scene(6)), luma_grid(scene(6))]
+    assert shot_numbers(shots).tolist() == [0, 0, 0, 0]
 
 
 @given(st.integers(0, 2**31), st.data())
@@ -70,9 +75,9 @@ def test_what_is_said_of_a_frame_depends_on_its_neighbourhood_alone(seed: int, d
         if rng.random() < 0.15:
             level = rng.uniform(0, 255, 12)
         shots.append((level + rng.normal(0, 4, 12)).astype(np.float32))
-    whole = np.diff(scene_numbers(shots))
+    whole = np.diff(shot_numbers(shots))
     start = data.draw(st.integers(0, 38))
     stop = data.draw(st.integers(start + 1, 40))
-    first, last = max(0, start - SCENE_HORIZON), min(40, stop + SCENE_HORIZON)
-    part = np.diff(scene_numbers(shots[first:last]))
+    first, last = max(0, start - SHOT_MARGIN_FRAMES), min(40, stop + SHOT_MARGIN_FRAMES)
+    part = np.diff(shot_numbers(shots[first:last]))
     np.testing.assert_array_equal(part[start - first : stop - 1 - first], whole[start : stop - 1])

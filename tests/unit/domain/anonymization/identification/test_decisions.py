@@ -11,16 +11,20 @@ from hypothesis import strategies as st
 
 from fakes.media import FakeArchive
 from fakes.results import IMPRINT
-from framecloak.domain.anonymization.identification.decisions import Identification, decide, rule_for
-from framecloak.domain.anonymization.identification.face_samples import ViewPlan
+from framecloak.domain.anonymization.identification.decisions import (
+    IdentificationSetup,
+    classify,
+    identity_rule,
+)
+from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, IdentityRule, Unknown
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.model.segments import Region, Segment
-from framecloak.domain.reid.reference_people import People
+from framecloak.domain.reid.reference_people import ReferencePeople
 from support.samples.scripted_video import (
     HEIGHT,
     LENS,
@@ -36,7 +40,7 @@ from support.samples.scripted_video import (
 )
 
 LENGTH, THRESHOLD, POSSIBLE, NEEDED = 120, 0.5, 0.3, 3
-SLOTS = 2 * ViewPlan().context + 1
+SLOTS = 2 * SamplingPlan().context + 1
 LIKE, UNLIKE = 0.9, 0.1
 
 views = st.lists(st.one_of(st.none(), st.floats(-1, 1, allow_nan=False)), min_size=SLOTS, max_size=SLOTS)
@@ -46,14 +50,14 @@ seen = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
 @given(views, seen)
 def test_less_than_three_views_decide_nothing(similarities: list[float | None], where: list[bool]) -> None:
     if sum(one is not None for one in similarities) < NEEDED:
-        assert decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+        assert classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
 @given(views, seen)
 def test_who_is_known_is_known_around_the_slot_and_in_most_views(
     similarities: list[float | None], where: list[bool]
 ) -> None:
-    if decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.KNOWN:
+    if classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.KNOWN:
         middle = SLOTS // 2
         near = [one for one in similarities[middle - 1 : middle + 2] if one is not None]
         told = [one for one in similarities if one is not None]
@@ -64,7 +68,7 @@ def test_who_is_known_is_known_around_the_slot_and_in_most_views(
 
 @given(views, seen)
 def test_a_stranger_is_like_nobody_in_any_view(similarities: list[float | None], where: list[bool]) -> None:
-    if decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.STRANGER:
+    if classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.STRANGER:
         assert all(one < POSSIBLE for one in similarities if one is not None)
 
 
@@ -78,18 +82,18 @@ def test_a_stranger_is_like_nobody_in_any_view(similarities: list[float | None],
     ],
 )
 def test_who_may_be_one_of_the_people_is_no_stranger(similarity: float, decision: Decision) -> None:
-    assert decide([similarity] * SLOTS, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is decision
+    assert classify([similarity] * SLOTS, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is decision
 
 
 def test_one_view_that_may_be_one_of_the_people_is_enough_for_doubt() -> None:
     views = [0.1] * (SLOTS - 1) + [0.35]
-    assert decide(views, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+    assert classify(views, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
 @given(views, seen)
 def test_time_may_run_backwards(similarities: list[float | None], where: list[bool]) -> None:
-    there = decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED)
-    assert decide(similarities[::-1], where[::-1], THRESHOLD, POSSIBLE, NEEDED) is there
+    there = classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED)
+    assert classify(similarities[::-1], where[::-1], THRESHOLD, POSSIBLE, NEEDED) is there
 
 
 @given(views, seen)
@@ -97,7 +101,7 @@ def test_a_track_that_goes_on_needs_views_there(similarities: list[float | None]
     after = SLOTS // 2 + 1
     blind: list[float | None] = [*similarities[:after], *[None] * (SLOTS - after)]
     goes_on = [*where[:after], True, *where[after + 1 :]]
-    assert decide(blind, goes_on, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+    assert classify(blind, goes_on, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
 @pytest.mark.parametrize("unknown", Unknown)
@@ -133,12 +137,12 @@ def test_nobody_is_kept_at_a_similarity_that_strangers_reach(
 ) -> None:
     for threshold in (0.01, too_low):
         with pytest.raises(InvalidOptionError, match=space.name) as refused:
-            rule_for(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
+            identity_rule(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
         assert f"usual {usual:g}" in refused.value.hint
         assert f"{least:g} to 1" in refused.value.hint
     for threshold, counts in ((least, least), (0.97, 0.97), (None, usual)):
-        rule = rule_for(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
-        assert (rule.threshold, rule.possible) == (counts, least)
+        rule = identity_rule(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
+        assert (rule.threshold, rule.possible_threshold) == (counts, least)
 
 
 @pytest.mark.parametrize(("space", "least", "usual"), [(DLIB, 0.9, 0.93), (ARCFACE, 0.3, 0.4)])
@@ -146,12 +150,12 @@ def test_a_threshold_that_would_show_the_people_who_are_to_be_redacted(
     space: EmbeddingSpace, least: float, usual: float
 ) -> None:
     def rule(threshold: float | None, unknown: Unknown) -> IdentityRule:
-        return rule_for(space, IdentityMode.ONLY, threshold, unknown)
+        return identity_rule(space, IdentityMode.ONLY, threshold, unknown)
 
     # One that is too low redacts more people, and one that is too high makes more of them uncertain.
     low = rule(0.2, Unknown.REDACT)
-    assert (low.threshold, low.possible) == (0.2, 0.2)
-    assert rule(0.99, Unknown.REDACT).possible == least
+    assert (low.threshold, low.possible_threshold) == (0.2, 0.2)
+    assert rule(0.99, Unknown.REDACT).possible_threshold == least
     assert rule(usual, Unknown.KEEP) == rule(None, Unknown.KEEP)
     with pytest.raises(InvalidOptionError, match=space.name):
         rule(usual + 0.01, Unknown.KEEP)
@@ -159,11 +163,11 @@ def test_a_threshold_that_would_show_the_people_who_are_to_be_redacted(
 
 def test_the_stranger_of_the_embedded_default_is_not_kept() -> None:
     stranger = [0.72, 0.75, 0.7, 0.74, 0.71, 0.73, 0.72]
-    rule = rule_for(DLIB, IdentityMode.EXCEPT, 0.9, Unknown.REDACT)
-    assert rule.redacts(decide(stranger, [True] * SLOTS, rule.threshold, rule.possible, NEEDED))
+    rule = identity_rule(DLIB, IdentityMode.EXCEPT, 0.9, Unknown.REDACT)
+    assert rule.redacts(classify(stranger, [True] * SLOTS, rule.threshold, rule.possible_threshold, NEEDED))
     perhaps = [0.925, 0.92, 0.929, 0.92, 0.91, 0.92, 0.929]
-    rule = rule_for(DLIB, IdentityMode.ONLY, None, Unknown.REDACT)
-    assert rule.redacts(decide(perhaps, [True] * SLOTS, rule.threshold, rule.possible, NEEDED))
+    rule = identity_rule(DLIB, IdentityMode.ONLY, None, Unknown.REDACT)
+    assert rule.redacts(classify(perhaps, [True] * SLOTS, rule.threshold, rule.possible_threshold, NEEDED))
 
 
 def two_people(frames: range = range(LENGTH), size: float = 40.0) -> Script:
@@ -183,17 +187,19 @@ def run(
     detector: ScriptedDetector | None = None,
     verify: Verify = Verify.NONE,
 ) -> tuple[dict, FakeArchive]:
-    people = People(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
+    people = ReferencePeople(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
     source = ScriptedSource(LENGTH)
-    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index}", (Segment(0, LENGTH),), regions)
-    export = Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]), verify=verify)
-    working = Instruments(
+    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index}", (Segment(0, LENGTH),), regions)
+    export = ExportJob(
+        IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), group_sources([exhibit]), verify=verify
+    )
+    working = PipelineTools(
         detector or ScriptedDetector(script),
         BlackBoxes(),
         RawBytes(),
         2,
-        identification=Identification(recognizer, people, rule),
-        lens=LENS,
+        identification=IdentificationSetup(recognizer, people, rule),
+        residual_tools=LENS,
     )
     archive = FakeArchive()
     export.run(working, archive, lambda: None)
@@ -224,10 +230,10 @@ def test_one_is_kept_and_the_other_is_not(rule: IdentityRule, kept: int, gone: i
     first, second = document["identities"]["decisions"]
     assert {first["decision"], second["decision"]} == {"known", "stranger"}
     assert first["segment"] == second["segment"] == [0, LENGTH]
-    assert len(first["views"]) == LENGTH // ViewPlan().slot
+    assert len(first["views"]) == LENGTH // SamplingPlan().slot
     # Both share the calls of their slot, and of eight frames one view each is recognised.
     assert {len(call) for call in recognizer.calls} == {2}
-    assert len(recognizer.calls) == LENGTH // ViewPlan().slot
+    assert len(recognizer.calls) == LENGTH // SamplingPlan().slot
 
 
 @pytest.mark.parametrize("verify", [Verify.ALL, Verify.SAMPLE])

@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from fakes.persistence.galleries import FakeVault
-from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, PinnedPeople
+from fakes.persistence.galleries import FakeGalleryCipher
+from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityOptions, PinnedPeople
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.work.slice_processor import WORKER
@@ -27,7 +27,7 @@ from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.reid.galleries.model import Enrolment
-from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.galleries.service import GalleryService
 from support.use_cases import World
 from support.worker_harness import Desk, unzipped
 
@@ -36,9 +36,9 @@ class People:
     """A request of Anna's that waits, and the gallery that it names."""
 
     def __init__(self, folder: Path) -> None:
-        self.world = World(folder, vault=FakeVault({"first": 1, "second": 3}))
+        self.world = World(folder, vault=FakeGalleryCipher({"first": 1, "second": 3}))
         self.desk = Desk(self.world)
-        self.galleries = Galleries(self.world.database, self.world.vault, self.world.clock, 10)
+        self.galleries = GalleryService(self.world.database, self.world.vault, self.world.clock, 10)
         self.space = self.world.recognizer.space
 
     async def enrolled(self, principal: Principal, *people: int) -> UUID:
@@ -61,7 +61,7 @@ class People:
         self.anna = await self.world.person("anna")
         self.gallery = await self.enrolled(self.anna, 1, 2)
         order = await self.world.order(self.anna, (0, 30))
-        self.order = replace(order, level=level, identities=Identities(mode, self.gallery))
+        self.order = replace(order, level=level, identities=IdentityOptions(mode, self.gallery))
         self.desk.anna = self.anna
         return (await self.world.submissions.submit(self.anna, self.order)).request.id
 
@@ -81,7 +81,7 @@ async def test_the_people_are_those_of_the_moment_of_submission(people: People) 
     await people.enrol(people.anna, people.gallery, 3)
     found = await people.world.people.identification(*await people.stored(request_id))
     assert found is not None
-    assert (found.people.faces, found.people.reference) == (2, f"gallery:{people.gallery}")
+    assert (found.people.face_count, found.people.reference) == (2, f"gallery:{people.gallery}")
     vectors = np.stack([people.vector(person) for person in (1, 2, 3)])
     assert found.people.similarities(vectors) == pytest.approx([1, 1, 0])
 
@@ -89,16 +89,16 @@ async def test_the_people_are_those_of_the_moment_of_submission(people: People) 
 async def test_vectors_stay_turned(people: People) -> None:
     found = await people.world.people.identification(*await people.stored(await people.submit()))
     assert found is not None
-    (likenesses,) = found.people.likenesses
+    (likenesses,) = found.people.embeddings
     assert not np.array_equal(likenesses.vectors, np.stack([people.vector(1), people.vector(2)]))
 
 
 async def test_a_gallery_whose_key_is_being_changed_is_of_use(people: People) -> None:
     request_id = await people.submit()
     async with people.world.database.unit_of_work() as work:
-        faces, vectors = await work.gallery_faces.first(people.gallery, 1)
-        turned = people.world.vault.turn_back("second", people.gallery, vectors)
-        turned = people.world.vault.turn("first", people.gallery, turned)
+        faces, vectors = await work.gallery_faces.first_with_vectors(people.gallery, 1)
+        turned = people.world.vault.rotate_back("second", people.gallery, vectors)
+        turned = people.world.vault.rotate("first", people.gallery, turned)
         await work.gallery_faces.replace([replace(faces[0], key_id="first")], turned)
         await work.commit()
     found = await people.world.people.identification(*await people.stored(request_id))
@@ -173,7 +173,7 @@ async def test_when_they_are_lost_meanwhile_nothing_is_shipped(people: People, s
     for _ in range(slices_before):
         lease = await worker.lease(request_id)
         assert lease is not None
-        await worker.do(lease)
+        await worker.process(lease)
     assert len(people.desk.parts()) == slices_before
     await delete_the_gallery(people)
     await people.desk.process(request_id, worker)
@@ -193,7 +193,7 @@ async def test_an_administrator_who_is_one_no_more_loses_what_is_not_theirs(peop
     with pytest.raises(IdentitiesLostError):
         await people.world.people.identification(theirs, pinned)
     with pytest.raises(IdentitiesLostError):
-        await people.world.people.require(theirs)
+        await people.world.people.require_gallery(theirs)
 
 
 async def test_orders_about_people_that_are_refused(people: People) -> None:
@@ -203,7 +203,7 @@ async def test_orders_about_people_that_are_refused(people: People) -> None:
     empty = await people.enrolled(people.anna)
 
     async def submit(gallery: UUID) -> None:
-        order = replace(people.order, identities=Identities(IdentityMode.ONLY, gallery))
+        order = replace(people.order, identities=IdentityOptions(IdentityMode.ONLY, gallery))
         await people.world.submissions.submit(people.anna, order)
 
     for gallery, error in (
@@ -227,7 +227,7 @@ async def test_the_threshold_is_that_of_the_model_unless_another_is_asked_for(pe
     _, pinned = await people.stored(await people.submit())
     assert pinned is not None
     assert pinned.threshold == 0.4
-    order = replace(people.order, identities=Identities(IdentityMode.ONLY, people.gallery, 0.7))
+    order = replace(people.order, identities=IdentityOptions(IdentityMode.ONLY, people.gallery, 0.7))
     request = (await people.world.submissions.submit(people.anna, order)).request
     _, pinned = await people.stored(request.id)
     assert pinned is not None
@@ -236,7 +236,7 @@ async def test_the_threshold_is_that_of_the_model_unless_another_is_asked_for(pe
 
 async def test_a_threshold_that_would_keep_strangers_is_refused(people: People) -> None:
     await people.submit()
-    order = replace(people.order, identities=Identities(IdentityMode.EXCEPT, people.gallery, 0.2))
+    order = replace(people.order, identities=IdentityOptions(IdentityMode.EXCEPT, people.gallery, 0.2))
     with pytest.raises(InvalidOptionError, match=people.space.name):
         await people.world.submissions.submit(people.anna, order)
 

@@ -13,24 +13,24 @@ from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBu
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
 
-FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, Kind.FACE)
+FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, TargetKind.FACE)
 AREA = RedactedBox((0, 0, 9, 9), None, None, Origin.MANUAL, None)
 
 
 @st.composite
 def drawn(draw: st.DrawFn) -> RedactedBox:
     x, y = draw(st.integers(-99, 99)), draw(st.integers(-99, 99))
-    kind = draw(st.none() | st.sampled_from(Kind))
+    kind = draw(st.none() | st.sampled_from(TargetKind))
     return RedactedBox(
         (x, y, x + draw(st.integers(1, 99)), y + draw(st.integers(1, 99))),
         draw(st.none() | st.integers(0, 2**31 - 1)),
         draw(st.none() | st.floats(0, 1)),
         draw(st.sampled_from(Origin)),
         kind,
-        by_shape=kind is Kind.PLATE and draw(st.booleans()),
+        by_shape=kind is TargetKind.PLATE and draw(st.booleans()),
     )
 
 
@@ -62,16 +62,16 @@ def test_frames_that_are_wanted_have_an_entry_or_are_refused(frames: Frames, sta
     missing = [index for index in wanted if index not in frames]
     if missing:
         with pytest.raises(InvalidManifestError, match=f"frame {missing[0]} has no entry"):
-            table.within([segment])
+            table.restricted_to([segment])
         with pytest.raises(InvalidManifestError, match="no entry"):
             table.boxes(missing[0])
     else:
-        found = dict(entries(table.within([segment])))
+        found = dict(entries(table.restricted_to([segment])))
         assert found == {index: None if (kept := frames[index]) is None else tuple(kept) for index in wanted}
 
 
 def test_boxes_are_cut_at_the_borders() -> None:
-    table = table_of({0: [replace(FACE, xyxy=(-5, -5, 20, 300)), AREA]}).fitted(100, 50)
+    table = table_of({0: [replace(FACE, xyxy=(-5, -5, 20, 300)), AREA]}).clipped_to(100, 50)
     assert table.boxes(0) == (replace(FACE, xyxy=(0, 0, 20, 50)), AREA)
 
 
@@ -79,7 +79,7 @@ def test_boxes_are_cut_at_the_borders() -> None:
 def test_a_box_outside_the_picture_is_refused_and_named(xyxy: tuple[int, int, int, int]) -> None:
     table = table_of({3: [FACE], 7: [FACE, replace(FACE, xyxy=xyxy)], 9: [FACE]})
     with pytest.raises(InvalidManifestError, match=r"frame 7: the box .* outside the picture of 100x50"):
-        table.fitted(100, 50)
+        table.clipped_to(100, 50)
 
 
 @pytest.mark.parametrize("xyxy", [(5, 5, 5, 9), (9, 5, 5, 9), (0, 0, 2**31, 5), (-(2**31), 0, 5, 5)])
@@ -99,7 +99,7 @@ def test_a_frame_has_one_entry() -> None:
 
 
 def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(box_table, "MOST_BOXES", 3)
+    monkeypatch.setattr(box_table, "MAX_BOXES", 3)
     builder = BoxTableBuilder()
     builder.add(0, [FACE] * 3)
     builder.add(1, [])

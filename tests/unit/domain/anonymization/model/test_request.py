@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from framecloak.domain.anonymization.model.options import Appearance, Level
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Status
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
 from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
 
 
@@ -18,7 +18,7 @@ def request(
     return AnonymizationRequest(
         id=UUID(int=1),
         user_id=1,
-        order=Order(1, (1,), Level.FACES, Appearance()),
+        spec=RequestSpec(1, (1,), Level.FACES, Appearance()),
         status=status,
         total_frames=total,
         processed_frames=done,

@@ -7,15 +7,21 @@ from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.model.residuals import SAMPLED, Check, Search, Tally, searches
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.anonymization.model.residuals import (
+    SAMPLE_INTERVAL,
+    CheckCounts,
+    FrameCheck,
+    SearchScope,
+    plan_search_scopes,
+)
+from framecloak.domain.imaging.detections import TargetKind
 
 LENGTH = 40
 TRACKED = [Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED]
 Frames = list[list[TrackedBox]]
 
 
-def face(track: int, origin: Origin, kind: Kind = Kind.FACE) -> TrackedBox:
+def face(track: int, origin: Origin, kind: TargetKind = TargetKind.FACE) -> TrackedBox:
     return TrackedBox((10.4 * track, 5.0, 10.4 * track + 9, 14.6), track, 0.9, origin, kind)
 
 
@@ -23,7 +29,7 @@ def face(track: int, origin: Origin, kind: Kind = Kind.FACE) -> TrackedBox:
 def tracked(draw: st.DrawFn) -> Frames:
     """What is redacted in some frames: at most one box of each of four tracks."""
     boxes = st.dictionaries(
-        st.integers(0, 3), st.tuples(st.sampled_from(TRACKED), st.sampled_from(Kind)), max_size=4
+        st.integers(0, 3), st.tuples(st.sampled_from(TRACKED), st.sampled_from(TargetKind)), max_size=4
     )
     return [
         [face(track, origin, kind) for track, (origin, kind) in sorted(draw(boxes).items())]
@@ -32,14 +38,16 @@ def tracked(draw: st.DrawFn) -> Frames:
 
 
 def is_lost(frame: list[TrackedBox], track: int) -> bool:
-    return any(box.track == track and box.origin is Origin.FILLED and box.kind is Kind.FACE for box in frame)
+    return any(
+        box.track == track and box.origin is Origin.FILLED and box.kind is TargetKind.FACE for box in frame
+    )
 
 
 @given(frames=tracked(), first=st.integers(0, 25), start=st.integers(0, LENGTH - 1))
 def test_none_is_none_and_all_is_every_frame_as_a_whole(frames: Frames, first: int, start: int) -> None:
     due = range(first + start, first + LENGTH)
-    assert searches(Verify.NONE, first, frames, due) == [None] * len(due)
-    assert searches(Verify.ALL, first, frames, due) == [Search()] * len(due)
+    assert plan_search_scopes(Verify.NONE, first, frames, due) == [None] * len(due)
+    assert plan_search_scopes(Verify.ALL, first, frames, due) == [SearchScope()] * len(due)
 
 
 @given(frames=tracked(), first=st.integers(0, 25), start=st.integers(0, LENGTH - 1))
@@ -47,7 +55,7 @@ def test_a_sample_is_every_tenth_frame_and_what_is_next_to_a_gap(
     frames: Frames, first: int, start: int
 ) -> None:
     due = range(first + start, first + LENGTH)
-    wanted = searches(Verify.SAMPLE, first, frames, due)
+    wanted = plan_search_scopes(Verify.SAMPLE, first, frames, due)
     assert len(wanted) == len(due)
     for index, search in zip(due, wanted, strict=True):
         at = index - first
@@ -57,8 +65,8 @@ def test_a_sample_is_every_tenth_frame_and_what_is_next_to_a_gap(
             for box in frames[at]
             if any(is_lost(frame, box.track) for frame in neighbours) and not is_lost(frames[at], box.track)
         ]
-        if index % SAMPLED == 0:
-            assert search == Search()
+        if index % SAMPLE_INTERVAL == 0:
+            assert search == SearchScope()
         elif found_again:
             assert search is not None
             assert not search.whole
@@ -72,28 +80,30 @@ def test_a_sample_is_every_tenth_frame_and_what_is_next_to_a_gap(
 
 @given(frames=tracked(), first=st.integers(0, 25), cut=st.integers(1, LENGTH - 1))
 def test_slices_choose_the_frames_that_the_whole_would(frames: Frames, first: int, cut: int) -> None:
-    whole = searches(Verify.SAMPLE, first, frames, range(first, first + LENGTH))
-    before = searches(Verify.SAMPLE, first, frames, range(first, first + cut))
-    behind = searches(Verify.SAMPLE, first + cut - 1, frames[cut - 1 :], range(first + cut, first + LENGTH))
+    whole = plan_search_scopes(Verify.SAMPLE, first, frames, range(first, first + LENGTH))
+    before = plan_search_scopes(Verify.SAMPLE, first, frames, range(first, first + cut))
+    behind = plan_search_scopes(
+        Verify.SAMPLE, first + cut - 1, frames[cut - 1 :], range(first + cut, first + LENGTH)
+    )
     assert before + behind == whole
 
 
 def test_both_sides_of_a_gap_are_searched_around_the_face_that_was_lost() -> None:
     path = [Origin.DETECTED] * 3 + [Origin.FILLED] * 2 + [Origin.LINKED] * 3
     frames = [[face(1, origin), face(2, Origin.DETECTED)] for origin in path]
-    wanted = searches(Verify.SAMPLE, 21, frames, range(21, 29))
-    around = Search(((10, 5, 19, 15),))
+    wanted = plan_search_scopes(Verify.SAMPLE, 21, frames, range(21, 29))
+    around = SearchScope(((10, 5, 19, 15),))
     assert wanted == [None, None, around, None, None, around, None, None]
 
 
 def test_text_between_two_looks_is_no_gap() -> None:
     path = [Origin.DETECTED, Origin.FILLED, Origin.FILLED, Origin.DETECTED]
-    frames = [[face(1, origin, kind) for kind in (Kind.TEXT, Kind.PLATE)] for origin in path]
-    assert searches(Verify.SAMPLE, 1, frames, range(1, 5)) == [None] * 4
+    frames = [[face(1, origin, kind) for kind in (TargetKind.TEXT, TargetKind.PLATE)] for origin in path]
+    assert plan_search_scopes(Verify.SAMPLE, 1, frames, range(1, 5)) == [None] * 4
 
 
 checks = st.builds(
-    Check,
+    FrameCheck,
     whole=st.booleans(),
     before=st.integers(0, 3),
     after=st.integers(0, 3),
@@ -104,10 +114,10 @@ checks = st.builds(
 
 
 @given(st.lists(checks, max_size=20))
-def test_sums_count_every_check_once_in_any_order(found: list[Check]) -> None:
-    forwards, backwards = Tally(), Tally()
+def test_sums_count_every_check_once_in_any_order(found: list[FrameCheck]) -> None:
+    forwards, backwards = CheckCounts(), CheckCounts()
     for check in found:
-        forwards.add(Check.of_row(check.row()))
+        forwards.add(FrameCheck.from_row(check.to_row()))
     for check in reversed(found):
         backwards.add(check)
     assert forwards == backwards

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.throughput import (
-    PRIOR_RATE,
-    Pace,
+    DEFAULT_THROUGHPUT,
+    RequestDuration,
     Workload,
-    seconds_for,
-    usual_rate,
+    estimate_seconds,
+    throughput,
 )
 
-USUAL = Workload(Level.FACES, Verify.SAMPLE, is_film=False, is_render=False)
+USUAL = Workload(Level.FACES, Verify.SAMPLE, is_video=False, is_render=False)
 WORKLOADS = st.builds(
     Workload,
     st.sampled_from(Level),
     st.sampled_from(Verify),
-    is_film=st.booleans(),
+    is_video=st.booleans(),
     is_render=st.booleans(),
 )
 
@@ -31,22 +31,22 @@ WORKLOADS = st.builds(
 def test_what_was_done_at_a_rate_is_estimated_at_that_rate_whatever_it_was(
     done: list[tuple[Workload, int]], rate: float
 ) -> None:
-    paces = [Pace(kind, frames, frames * kind.effort / rate) for kind, frames in done]
-    assert usual_rate(paces) == pytest.approx(rate)
+    paces = [RequestDuration(kind, frames, frames * kind.effort / rate) for kind, frames in done]
+    assert throughput(paces) == pytest.approx(rate)
     for pace in paces:
-        assert seconds_for({pace.workload: pace.frames}, rate) == pytest.approx(pace.seconds)
+        assert estimate_seconds({pace.workload: pace.frames}, rate) == pytest.approx(pace.seconds)
 
 
 def test_nothing_done_leaves_a_guess() -> None:
-    assert usual_rate([]) == usual_rate([Pace(USUAL, 5, 0.0)]) == PRIOR_RATE
-    assert seconds_for({}, PRIOR_RATE) == 0
+    assert throughput([]) == throughput([RequestDuration(USUAL, 5, 0.0)]) == DEFAULT_THROUGHPUT
+    assert estimate_seconds({}, DEFAULT_THROUGHPUT) == 0
 
 
 def test_more_work_takes_longer() -> None:
     full = replace(USUAL, level=Level.FULL)
     assert replace(USUAL, level=Level.MINIMAL).effort < USUAL.effort == 1 < full.effort
     assert replace(full, verify=Verify.NONE).effort < full.effort < replace(full, verify=Verify.ALL).effort
-    assert replace(full, is_film=True).effort > full.effort
+    assert replace(full, is_video=True).effort > full.effort
 
 
 @given(WORKLOADS)

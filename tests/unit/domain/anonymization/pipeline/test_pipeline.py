@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from fakes.metrics import FakeMeter
-from framecloak.domain.anonymization.detection import frame_reader as reading
-from framecloak.domain.anonymization.detection.scales import Look
+from framecloak.domain.anonymization.detection import frame_reader
+from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.pipeline import memory_plan
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.results.video_writer import consume
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
-from framecloak.domain.errors import ExaminationError, TruncatedVideoError
+from framecloak.domain.errors import FrameAnalysisError, TruncatedVideoError
 from framecloak.domain.imaging.detections import Detections, Image
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage
@@ -44,11 +44,11 @@ def run(
     *,
     regions: tuple[Region, ...] = (),
     threads: int = 2,
-    looks: tuple[Look, ...] = (Look(320),),
+    looks: tuple[DetectionScale, ...] = (DetectionScale(320),),
     meter: Meter = NULL_METER,
 ) -> list[RedactedFrame]:
-    instructions = Instructions(Appearance(), regions, TRACKING, looks)
-    instruments = Instruments(detector, BlackBoxes(), RawBytes(), threads, meter)
+    instructions = RedactionSpec(Appearance(), regions, TRACKING, looks)
+    instruments = PipelineTools(detector, BlackBoxes(), RawBytes(), threads, meter)
     whole = Segment(0, source.count)
     frames: list[RedactedFrame] = []
     consume(redacted_frames(source, segment or whole, instructions, instruments), frames.append).close()
@@ -133,16 +133,16 @@ def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
     monkeypatch: pytest.MonkeyPatch, small_enough: bool
 ) -> None:
     if not small_enough:
-        monkeypatch.setattr(reading, "MOST_KEPT_BYTES", 3 * WIDTH * HEIGHT)
+        monkeypatch.setattr(frame_reader, "MAX_BUFFERED_BYTES", 3 * WIDTH * HEIGHT)
     script = walking(range(200))
     expected = run(ScriptedSource(200), ScriptedDetector(script))
     source, meter = ScriptedSource(200), FakeMeter()
-    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     frames: list[RedactedFrame] = []
     before = None
     # The second piece is shorter than what the tracker looks ahead.
     for piece in (Segment(0, 80), Segment(80, 83), Segment(83, 200)):
-        instruments = Instruments(ScriptedDetector(script), BlackBoxes(), RawBytes(), 2, meter)
+        instruments = PipelineTools(ScriptedDetector(script), BlackBoxes(), RawBytes(), 2, meter)
         before = consume(redacted_frames(source, piece, instructions, instruments, before), frames.append)
     assert before is not None
     before.close()
@@ -154,10 +154,10 @@ def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
 
 def test_who_goes_on_somewhere_else_frees_what_was_kept() -> None:
     source = ScriptedSource(200)
-    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     before = None
     for piece in (Segment(0, 50), Segment(120, 150), Segment(20, 30)):
-        instruments = Instruments(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+        instruments = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
         frames: list[RedactedFrame] = []
         before = consume(redacted_frames(source, piece, instructions, instruments, before), frames.append)
         assert [frame.index for frame in frames] == list(range(piece.start_frame, piece.end_frame))
@@ -187,10 +187,10 @@ def test_a_failure_at_one_of_several_looks_blanks_the_frame() -> None:
     class FailsWhenSmall(ScriptedDetector):
         def _detect(self, image: Image, threshold: float) -> Detections:
             if image.shape[1] == 160 and image[0, 0, 0] == 4:
-                raise ExaminationError("only at this size")
+                raise FrameAnalysisError("only at this size")
             return super()._detect(image, threshold)
 
-    frames = run(ScriptedSource(8), FailsWhenSmall({}), looks=(Look(320), Look(160)))
+    frames = run(ScriptedSource(8), FailsWhenSmall({}), looks=(DetectionScale(320), DetectionScale(160)))
     assert [frame.index for frame in frames if frame.blanked] == [4]
 
 
@@ -223,8 +223,8 @@ def test_what_a_file_that_was_cut_off_holds_can_be_redacted_to_its_last_frame() 
 
 def test_stopping_early_frees_everything() -> None:
     source = ScriptedSource(200)
-    instruments = Instruments(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
-    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    instruments = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     frames = redacted_frames(source, Segment(0, 200), instructions, instruments)
     next(frames)
     frames.close()
@@ -253,8 +253,8 @@ def test_memory_holds_no_more_frames_than_the_look_ahead_needs() -> None:
             yield frame
 
     source.frames = counted  # type: ignore[method-assign]
-    instruments = Instruments(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
-    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    instruments = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     for frame in redacted_frames(source, Segment(0, 250), instructions, instruments):
         delivered = frame.index
-    assert max(decoded_ahead) <= 2 * 96 + TRACKING.horizon + 20
+    assert max(decoded_ahead) <= 2 * 96 + TRACKING.temporal_margin + 20

@@ -8,9 +8,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from framecloak.domain.anonymization.model.request import Order, Status
-from framecloak.domain.anonymization.requests import cleanup as cleaning
-from framecloak.domain.anonymization.requests.cleanup import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner
+from framecloak.domain.anonymization.model.request import RequestSpec, Status
+from framecloak.domain.anonymization.requests import cleanup
+from framecloak.domain.anonymization.requests.cleanup import (
+    PARTIAL_OBJECT_RETENTION,
+    UPLOAD_RETENTION,
+    CleanupService,
+)
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport
 from framecloak.domain.errors import (
     NotReadyError,
@@ -21,7 +25,7 @@ from framecloak.domain.errors import (
     UploadNotFoundError,
 )
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.videos.service import UPLOAD_LASTS
+from framecloak.domain.videos.service import UPLOAD_TTL
 from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)
@@ -29,11 +33,11 @@ MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
-def cleaner(world: World) -> Cleaner:
-    return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+def cleaner(world: World) -> CleanupService:
+    return CleanupService(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
 
 
-async def completed(world: World, anna: Principal, order: Order) -> UUID:
+async def completed(world: World, anna: Principal, order: RequestSpec) -> UUID:
     request_id = (await world.submissions.submit(anna, order)).request.id
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
@@ -47,7 +51,7 @@ async def test_in_a_fresh_installation_there_is_nothing_to_do(world: World) -> N
     assert await cleaner(world).run() == NOTHING
 
 
-async def test_results_go_when_their_time_is_over(world: World, anna: Principal, order: Order) -> None:
+async def test_results_go_when_their_time_is_over(world: World, anna: Principal, order: RequestSpec) -> None:
     old = await completed(world, anna, order)
     world.clock.advance(MOMENT)
     young = await completed(world, anna, order)
@@ -58,36 +62,36 @@ async def test_results_go_when_their_time_is_over(world: World, anna: Principal,
         f"requests/{young}/frames.zip"
     ]
     with pytest.raises(NotReadyError):
-        await world.anonymization.mint_download(anna, old)
-    assert await world.anonymization.mint_download(anna, young)
+        await world.anonymization.issue_download_token(anna, old)
+    assert await world.anonymization.issue_download_token(anna, young)
     assert (await world.anonymization.status(anna, old)).request.status is Status.COMPLETED
     assert (await world.anonymization.status(anna, unfinished)).request.status is Status.PENDING
     assert (await cleaner(world).run()).results == 0
 
 
 async def test_tokens_go_with_their_result_and_not_before(
-    world: World, anna: Principal, order: Order
+    world: World, anna: Principal, order: RequestSpec
 ) -> None:
     request_id = await completed(world, anna, order)
-    used, expired = [await world.anonymization.mint_download(anna, request_id) for _ in range(2)]
-    await world.anonymization.redeem_download(request_id, used.token)
+    used, expired = [await world.anonymization.issue_download_token(anna, request_id) for _ in range(2)]
+    await world.anonymization.redeem_download_token(request_id, used.token)
     world.clock.time = expired.expires_at
     assert (await cleaner(world).run()).tokens == 0
     with pytest.raises(TokenUsedError):
-        await world.anonymization.redeem_download(request_id, used.token)
+        await world.anonymization.redeem_download_token(request_id, used.token)
     with pytest.raises(TokenExpiredError):
-        await world.anonymization.redeem_download(request_id, expired.token)
+        await world.anonymization.redeem_download_token(request_id, expired.token)
     world.clock.advance(KEPT)
     report = await cleaner(world).run()
     assert (report.results, report.tokens) == (1, 2)
     with pytest.raises(TokenNotFoundError):
-        await world.anonymization.redeem_download(request_id, used.token)
+        await world.anonymization.redeem_download_token(request_id, used.token)
 
 
 async def test_what_a_cancellation_could_not_delete_goes_later(
-    world: World, anna: Principal, order: Order, monkeypatch: pytest.MonkeyPatch
+    world: World, anna: Principal, order: RequestSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(cleanup, "QUERY_BATCH", 2)
     done = await completed(world, anna, order)
     cancelled, failed, waiting, busy = [
         (await world.submissions.submit(anna, order)).request.id for _ in range(4)
@@ -123,7 +127,7 @@ async def test_sessions_go_when_they_have_expired(world: World, anna: Principal)
     young = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.time = old.expires_at
     assert (await cleaner(world).run()).sessions == 1
-    assert (await world.identity.by_session(young.secret)).user_id == anna.user_id
+    assert (await world.identity.authenticate_session(young.secret)).user_id == anna.user_id
 
 
 async def test_used_refresh_tokens_go_when_they_have_expired(world: World, anna: Principal) -> None:
@@ -141,7 +145,7 @@ async def test_used_refresh_tokens_go_when_they_have_expired(world: World, anna:
 async def test_uploads_that_were_never_completed_go_with_their_bytes(world: World, anna: Principal) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    world.clock.advance(UPLOAD_RETENTION + MOMENT)
     waiting = await world.collection.begin_upload(anna, "b.mp4")
     await world.store.put(waiting.upload.object_key, chunks(b"film"))
     assert await cleaner(world).run() == CleanupReport(tokens=0, sessions=0, results=0, uploads=1)
@@ -157,9 +161,9 @@ async def test_bytes_that_come_after_their_upload_was_completed_do_not_stay(
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     video = await world.collection.complete_upload(anna, started.upload.id)
-    world.clock.advance(UPLOAD_LASTS - MOMENT)
+    world.clock.advance(UPLOAD_TTL - MOMENT)
     await world.store.put(started.upload.object_key, chunks(b"the address still works"))
-    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    world.clock.advance(UPLOAD_RETENTION + MOMENT)
     assert (await cleaner(world).run()).uploads == 0
     assert list(world.fake_store.objects) == [video.object_key]
 
@@ -167,10 +171,10 @@ async def test_bytes_that_come_after_their_upload_was_completed_do_not_stay(
 async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Principal) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    world.clock.advance(UPLOAD_LASTS)
+    world.clock.advance(UPLOAD_TTL)
     assert (await cleaner(world).run()).uploads == 0
     assert list(world.fake_store.objects) == [started.upload.object_key]
-    world.clock.advance(UPLOAD_LASTS)
+    world.clock.advance(UPLOAD_TTL)
     assert (await cleaner(world).run()).uploads == 1
 
 
@@ -196,7 +200,9 @@ async def test_parts_that_are_to_be_looked_into_stay(tmp_path: Path) -> None:
     done = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.store.put(f"requests/{done}/slices/00000-1.zip", chunks(b"part"))
     await world.complete(done)
-    keeping = Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep, keep_parts=True)
+    keeping = CleanupService(
+        world.database, world.store, world.clock, KEPT, nothing_to_sweep, keep_parts=True
+    )
     assert (await keeping.run()).parts == 0
     assert f"requests/{done}/slices/00000-1.zip" in world.fake_store.objects
 
@@ -208,7 +214,10 @@ async def test_what_killed_processes_left_is_swept_and_counted(tmp_path: Path) -
         return 3
 
     now = world.clock.now()
-    world.fake_store.partial += [now - PARTIAL_KEPT - timedelta(seconds=1), now - timedelta(hours=3)]
-    report = await Cleaner(world.database, world.store, world.clock, KEPT, sweep).run()
+    world.fake_store.partial += [
+        now - PARTIAL_OBJECT_RETENTION - timedelta(seconds=1),
+        now - timedelta(hours=3),
+    ]
+    report = await CleanupService(world.database, world.store, world.clock, KEPT, sweep).run()
     assert (report.folders, report.unfinished) == (3, 1)
     assert len(world.fake_store.partial) == 1

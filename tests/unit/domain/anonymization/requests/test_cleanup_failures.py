@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from fakes.storage import FakeObjectStore
-from framecloak.domain.anonymization.model.request import Order
-from framecloak.domain.anonymization.requests.cleanup import UPLOAD_KEPT, Cleaner
-from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern, Shortfall
+from framecloak.domain.anonymization.model.request import RequestSpec
+from framecloak.domain.anonymization.requests.cleanup import UPLOAD_RETENTION, CleanupService
+from framecloak.domain.anonymization.requests.cleanup_report import CleanupFailure, CleanupReport, CleanupStep
 from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.model.accounts import Principal
 from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
@@ -48,31 +48,31 @@ class ReluctantStore(FakeObjectStore):
             raise StorageUnavailableError(f"cannot delete {key}: AccessDenied", "see who may")
         await super().remove(key)
 
-    async def remove_all(self, prefix: str) -> int:
+    async def remove_prefix(self, prefix: str) -> int:
         if any(key.startswith(prefix) for key in self.locked):
             raise ZeroDivisionError("a slip")
-        return await super().remove_all(prefix)
+        return await super().remove_prefix(prefix)
 
 
-def cleaner(world: World) -> Cleaner:
-    return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+def cleaner(world: World) -> CleanupService:
+    return CleanupService(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
 
 
-def failing_after(world: World, removals: int) -> Cleaner:
+def failing_after(world: World, removals: int) -> CleanupService:
     """One on the same objects, in a store that goes down."""
     ours = world.store
     store = FailingStore(ours.clock, ours.objects, _modified=ours._modified, removals_left=removals)
-    return Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep)
+    return CleanupService(world.database, store, world.clock, KEPT, nothing_to_sweep)
 
 
-async def completed(world: World, anna: Principal, order: Order) -> UUID:
+async def completed(world: World, anna: Principal, order: RequestSpec) -> UUID:
     request_id = (await world.submissions.submit(anna, order)).request.id
     await world.complete(request_id)
     return request_id
 
 
 async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(
-    world: World, anna: Principal, order: Order
+    world: World, anna: Principal, order: RequestSpec
 ) -> None:
     for _ in range(3):
         await completed(world, anna, order)
@@ -92,7 +92,7 @@ async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the
     for _ in range(3):
         started = await world.collection.begin_upload(anna, "a.mp4")
         await world.store.put(started.upload.object_key, chunks(b"film"))
-    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    world.clock.advance(UPLOAD_RETENTION + MOMENT)
     report = await failing_after(world, 1).run()
     # The rest was not even tried.
     assert report.failures()["uploads"] == 2
@@ -111,7 +111,9 @@ async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, a
     assert world.fake_database.tables.sessions == {}
 
 
-async def test_without_the_database_nothing_is_removed(world: World, anna: Principal, order: Order) -> None:
+async def test_without_the_database_nothing_is_removed(
+    world: World, anna: Principal, order: RequestSpec
+) -> None:
     await completed(world, anna, order)
     before = dict(world.fake_store.objects)
     world.clock.advance(KEPT + MOMENT)
@@ -125,7 +127,7 @@ async def test_without_the_database_nothing_is_removed(world: World, anna: Princ
 
 
 async def test_what_cannot_be_removed_keeps_nothing_else_from_going(
-    world: World, anna: Principal, order: Order, caplog: pytest.LogCaptureFixture
+    world: World, anna: Principal, order: RequestSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     results = [await completed(world, anna, order) for _ in range(3)]
@@ -147,20 +149,28 @@ async def test_what_cannot_be_removed_keeps_nothing_else_from_going(
     async def sweep() -> int:
         raise StorageUnavailableError("cannot remove a folder")
 
-    report = await Cleaner(world.database, store, world.clock, KEPT, sweep).run()
+    report = await CleanupService(world.database, store, world.clock, KEPT, sweep).run()
     assert {key for key in ours.objects if not key.startswith("videos/")} == locked
     assert report == CleanupReport(
-        tokens=0, sessions=1, results=2, uploads=3, leftovers=2, unfinished=1, shortfalls=report.shortfalls
+        tokens=0,
+        sessions=1,
+        results=2,
+        uploads=3,
+        leftovers=2,
+        unfinished=1,
+        step_failures=report.step_failures,
     )
     assert report.failures() == {"folders": 1, "uploads": 1, "results": 1, "requests": 1}
-    first = {one.concern: one.first for one in report.shortfalls}
-    assert "AccessDenied" in first[Concern.UPLOADS]
-    assert first[Concern.REQUESTS] == "ZeroDivisionError: a slip"
+    first = {one.step: one.first_error for one in report.step_failures}
+    assert "AccessDenied" in first[CleanupStep.UPLOADS]
+    assert first[CleanupStep.REQUESTS] == "ZeroDivisionError: a slip"
     # With its stack, for nobody has foreseen it; the report has all there is to say of the others.
     (slip,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert (slip.message, bool(slip.exc_info)) == ("the clean-up of requests failed unexpectedly", True)
     store.locked = set()
-    assert (await Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep).run()).shortfalls == ()
+    assert (
+        await CleanupService(world.database, store, world.clock, KEPT, nothing_to_sweep).run()
+    ).step_failures == ()
     assert {key for key in ours.objects if not key.startswith("videos/")} == set()
 
 
@@ -170,10 +180,10 @@ async def test_the_report_has_the_first_of_thousands_that_cannot_be_removed(
     keys = {f"uploads/{number:04d}" for number in range(50)}
     for key in keys:
         await world.store.put(key, chunks(b"film"))
-    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    world.clock.advance(UPLOAD_RETENTION + MOMENT)
     store = ReluctantStore(world.clock, world.fake_store.objects, _modified=world.fake_store._modified)
     store.locked = keys
-    report = await Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep).run()
-    assert report.shortfalls == (
-        Shortfall(Concern.UPLOADS, 50, "cannot delete uploads/0000: AccessDenied: see who may"),
+    report = await CleanupService(world.database, store, world.clock, KEPT, nothing_to_sweep).run()
+    assert report.step_failures == (
+        CleanupFailure(CleanupStep.UPLOADS, 50, "cannot delete uploads/0000: AccessDenied: see who may"),
     )

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from framecloak.domain.anonymization.requests import cleanup as cleaning
-from framecloak.domain.anonymization.requests.cleanup import ORPHAN_KEPT, Cleaner
+from framecloak.domain.anonymization.requests import cleanup
+from framecloak.domain.anonymization.requests.cleanup import MIN_ORPHAN_AGE, CleanupService
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport
 from framecloak.domain.errors import DomainError, StorageUnavailableError
 from framecloak.domain.model.accounts import Principal
@@ -19,8 +19,8 @@ MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
-def cleaner(world: World) -> Cleaner:
-    return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+def cleaner(world: World) -> CleanupService:
+    return CleanupService(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
 
 
 async def test_bytes_of_a_video_that_was_never_recorded_go_after_a_day(
@@ -32,7 +32,7 @@ async def test_bytes_of_a_video_that_was_never_recorded_go_after_a_day(
     orphans = [f"videos/{uuid4().hex}" for _ in range(2)]
     for key in (*orphans, "videos/notes.txt", f"videos/{uuid4().hex}/thumbnail"):
         await world.store.put(key, chunks(b"an unredacted film"))
-    world.clock.advance(ORPHAN_KEPT)
+    world.clock.advance(MIN_ORPHAN_AGE)
     assert (await cleaner(world).run()).orphans == 0
     late = await world.video(anna)
     fresh = f"videos/{uuid4().hex}"
@@ -40,7 +40,7 @@ async def test_bytes_of_a_video_that_was_never_recorded_go_after_a_day(
     world.clock.advance(MOMENT)
     before = set(world.fake_store.objects)
     report = await cleaner(world).run()
-    assert (report.orphans, report.counts()["orphans"], report.shortfalls) == (2, 2, ())
+    assert (report.orphans, report.counts()["orphans"], report.step_failures) == (2, 2, ())
     assert before - set(world.fake_store.objects) == set(orphans)
     assert {recorded.object_key, late.object_key, fresh} <= set(world.fake_store.objects)
     for key in orphans:
@@ -62,7 +62,7 @@ async def test_an_upload_that_cannot_be_taken_back_goes_after_a_day(
             await world.video(anna)
     world.fake_database.reachable = True
     assert len(world.fake_store.objects) == 1
-    world.clock.advance(ORPHAN_KEPT + MOMENT)
+    world.clock.advance(MIN_ORPHAN_AGE + MOMENT)
     assert (await cleaner(world).run()).orphans == 1
     assert world.fake_store.objects == {}
 
@@ -70,10 +70,10 @@ async def test_an_upload_that_cannot_be_taken_back_goes_after_a_day(
 async def test_a_new_database_does_not_empty_the_store_of_an_older_one(world: World) -> None:
     key = f"videos/{uuid4().hex}"
     await world.store.put(key, chunks(b"somebody's film"))
-    world.clock.advance(10 * ORPHAN_KEPT)
+    world.clock.advance(10 * MIN_ORPHAN_AGE)
     assert await cleaner(world).run() == NOTHING
     await world.person("anna")
-    world.clock.advance(10 * ORPHAN_KEPT)
+    world.clock.advance(10 * MIN_ORPHAN_AGE)
     assert await cleaner(world).run() == NOTHING
     assert key in world.fake_store.objects
 
@@ -81,11 +81,11 @@ async def test_a_new_database_does_not_empty_the_store_of_an_older_one(world: Wo
 async def test_videos_are_looked_up_some_at_a_time(
     world: World, anna: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(cleanup, "QUERY_BATCH", 2)
     world.clock.advance(MOMENT)
     kept = {(await world.video(anna)).object_key for _ in range(3)}
     for _ in range(4):
         await world.store.put(f"videos/{uuid4().hex}", chunks(b"film"))
-    world.clock.advance(ORPHAN_KEPT + MOMENT)
+    world.clock.advance(MIN_ORPHAN_AGE + MOMENT)
     assert (await cleaner(world).run()).orphans == 4
     assert set(world.fake_store.objects) == kept

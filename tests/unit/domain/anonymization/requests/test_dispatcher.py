@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fakes.clock import NOON
 from framecloak.domain.anonymization.model.request import Priority
-from framecloak.domain.anonymization.model.slices import Demand
-from framecloak.domain.anonymization.requests.dispatcher import FEWEST_TICKETS, choose_tickets, in_turn
+from framecloak.domain.anonymization.model.slices import PendingWork
+from framecloak.domain.anonymization.requests.dispatcher import MIN_WAKEUPS, fair_order, plan_wakeups
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.queue import WorkerInfo
 from support.use_cases import World
@@ -21,8 +21,8 @@ from support.use_cases import World
 NORMAL, HIGH = Priority.NORMAL, Priority.HIGH
 
 
-def demand(user: int, age: int, ready: int = 10, leased: int = 0, priority: Priority = NORMAL) -> Demand:
-    return Demand(uuid4(), user, priority, NOON - timedelta(seconds=age), ready, leased)
+def demand(user: int, age: int, ready: int = 10, leased: int = 0, priority: Priority = NORMAL) -> PendingWork:
+    return PendingWork(uuid4(), user, priority, NOON - timedelta(seconds=age), ready, leased)
 
 
 DEMANDS = st.lists(
@@ -45,33 +45,33 @@ def test_the_urgent_come_first_then_whoever_has_least_then_the_oldest() -> None:
         demand(2, 20),
         demand(1, 1, priority=HIGH),
     )
-    assert in_turn([busy, idle_new, idle_old, urgent]) == [
+    assert fair_order([busy, idle_new, idle_old, urgent]) == [
         one.request_id for one in (urgent, idle_old, idle_new, busy)
     ]
-    assert in_turn([demand(1, 1, ready=0, leased=4)]) == []
+    assert fair_order([demand(1, 1, ready=0, leased=4)]) == []
 
 
 def test_people_take_turns_and_each_has_the_oldest_request_done_first() -> None:
     anna_old, anna_new, ben = demand(1, 30, 3), demand(1, 20, 3), demand(2, 10, 3)
-    chosen = [one for one, _ in choose_tickets([anna_new, ben, anna_old], {}, 6)]
+    chosen = [one for one, _ in plan_wakeups([anna_new, ben, anna_old], {}, 6)]
     assert chosen == [one.request_id for one in (anna_old, ben, anna_old, ben, anna_old, ben)]
 
 
 def test_tickets_that_wait_count() -> None:
     anna, ben = demand(1, 30, 3), demand(2, 10, 3)
-    assert choose_tickets([anna, ben], {anna.request_id: 3}, 4) == [(ben.request_id, NORMAL)]
-    assert choose_tickets([anna], {anna.request_id: 3}, 100) == []
-    assert choose_tickets([anna], {uuid4(): 50}, 2) == [(anna.request_id, NORMAL)] * 2
+    assert plan_wakeups([anna, ben], {anna.request_id: 3}, 4) == [(ben.request_id, NORMAL)]
+    assert plan_wakeups([anna], {anna.request_id: 3}, 100) == []
+    assert plan_wakeups([anna], {uuid4(): 50}, 2) == [(anna.request_id, NORMAL)] * 2
 
 
 @given(demands=DEMANDS, room=st.integers(0, 9), data=st.data())
 def test_nobody_is_called_for_nothing_and_nothing_is_forgotten(
-    demands: list[Demand], room: int, data: st.DataObject
+    demands: list[PendingWork], room: int, data: st.DataObject
 ) -> None:
     waiting: dict[UUID, int] = {
         one.request_id: data.draw(st.integers(0, 4)) for one in demands if data.draw(st.booleans())
     }
-    chosen = Counter(choose_tickets(demands, waiting, room))
+    chosen = Counter(plan_wakeups(demands, waiting, room))
     for one in demands:
         written = chosen[one.request_id, one.priority]
         assert written <= max(0, one.ready - waiting.get(one.request_id, 0))
@@ -81,7 +81,7 @@ def test_nobody_is_called_for_nothing_and_nothing_is_forgotten(
         there = sum(waiting.get(one.request_id, 0) for one in mine)
         wanted = sum(max(0, one.ready - waiting.get(one.request_id, 0)) for one in mine)
         assert written == max(0, min(room - there, wanted))
-    assert set(in_turn(demands)) == {one.request_id for one in demands if one.ready}
+    assert set(fair_order(demands)) == {one.request_id for one in demands if one.ready}
 
 
 async def test_a_dispatcher_admits_calls_and_says_whose_turn_it_is(world: World) -> None:
@@ -92,7 +92,7 @@ async def test_a_dispatcher_admits_calls_and_says_whose_turn_it_is(world: World)
     ]
     # Three are in work at a time; there is room for four tickets.
     assert await world.dispatcher.run() == requests[:3]
-    assert len(world.queue.written) == FEWEST_TICKETS
+    assert len(world.queue.written) == MIN_WAKEUPS
     await world.anonymization.cancel(people[0], requests[0])
     assert await world.dispatcher.run() == requests[1:]
 

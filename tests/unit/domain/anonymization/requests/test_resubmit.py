@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from fakes.media import FILM
-from framecloak.domain.anonymization.model.identities import Identities, IdentityMode
+from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityOptions
 from framecloak.domain.anonymization.model.options import (
     Appearance,
-    Choices,
+    AppearanceChanges,
     Level,
     OutputFormat,
     RedactionStyle,
     Verify,
 )
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.requests.resubmit import Rework
+from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
 from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit
 from framecloak.domain.anonymization.review.ranking import Reason
@@ -37,14 +37,14 @@ from framecloak.domain.errors import (
     RequestNotFoundError,
     VideoNotFoundError,
 )
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.faces import Embedding
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.ports.video import ProbedVideo
 from framecloak.domain.reid.galleries.model import Enrolment
-from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.galleries.service import GalleryService
 from support.use_cases import World
 from support.worker_harness import Desk, frames, unzipped
 
@@ -57,7 +57,7 @@ class FilingDesk(Desk):
         await self.process(request_id)
         return request_id
 
-    async def again(self, request_id: UUID, rework: Rework, key: str | None = None) -> Submitted:
+    async def again(self, request_id: UUID, rework: RerenderSpec, key: str | None = None) -> Submitted:
         return await self.world.resubmissions.submit(self.anna, request_id, rework, key)
 
     def result(self, request_id: UUID) -> bytes:
@@ -83,7 +83,7 @@ def desk(tmp_path: Path) -> FilingDesk:
 async def test_edited_boxes_are_redacted_and_nothing_is_looked_for(desk: FilingDesk) -> None:
     first = await desk.done((10, 30))
     desk.levels.clear()
-    second = (await desk.again(first, Rework((EDIT,)))).request.id
+    second = (await desk.again(first, RerenderSpec((EDIT,)))).request.id
     desk.detector = None
     await desk.process(second)
     request = await desk.request(second)
@@ -109,7 +109,7 @@ async def test_edited_boxes_are_redacted_and_nothing_is_looked_for(desk: FilingD
 async def test_a_region_is_recorded_where_it_is_covered_and_nowhere_else(desk: FilingDesk) -> None:
     first = await desk.done((10, 16))
     corner = DrawnBox((0, 0, 4, 4), None)
-    uncovered = Rework((EDIT, FrameEdit(13, (), blanked=True), FrameEdit(15, (corner,))))
+    uncovered = RerenderSpec((EDIT, FrameEdit(13, (), blanked=True), FrameEdit(15, (corner,))))
     second = (await desk.again(first, uncovered)).request.id
     await desk.process(second)
     area = {"xyxy": [0, 0, 4, 4]}
@@ -118,7 +118,7 @@ async def test_a_region_is_recorded_where_it_is_covered_and_nowhere_else(desk: F
         area | {"segment": [13, 16]},
     ]
     # A black frame had no boxes that anybody could have removed.
-    third = (await desk.again(second, Rework((FrameEdit(13, (), blanked=False),)))).request.id
+    third = (await desk.again(second, RerenderSpec((FrameEdit(13, (), blanked=False),)))).request.id
     await desk.process(third)
     shown = {entry["index"]: entry["boxes"] for entry in desk.manifest(third)["frames"]}
     region = {"xyxy": [0, 0, 4, 4], "kind": "region", "track": None, "score": None, "origin": "region"}
@@ -147,7 +147,7 @@ async def test_a_region_without_boxes_is_covered_in_frames_that_nobody_edits(
         return json.dumps(document).encode()
 
     monkeypatch.setattr(archives, "read", without_boxes)
-    second = (await desk.again(first, Rework(()))).request.id
+    second = (await desk.again(first, RerenderSpec(()))).request.id
     await desk.process(second)
     assert [len(entry["boxes"]) for entry in desk.manifest(second)["frames"]] == [1, 1, 1]
     assert not any(frame[:4, :4].any() for frame in frames(desk.result(second)).values())
@@ -156,35 +156,35 @@ async def test_a_region_without_boxes_is_covered_in_frames_that_nobody_edits(
 async def test_a_result_says_again_whose_faces_were_kept(desk: FilingDesk) -> None:
     world = desk.world
     desk.anna = await world.person("anna")
-    galleries = Galleries(world.database, world.vault, world.clock, 10)
+    galleries = GalleryService(world.database, world.vault, world.clock, 10)
     gallery = await galleries.create(desk.anna, "staff", world.recognizer.space)
     grace = np.eye(1, gallery.space.dimension, dtype=np.float32)[0]
     await galleries.enrol(desk.anna, gallery.id, [Enrolment("Grace", Embedding(gallery.space, grace))])
-    wanted = Identities(IdentityMode.EXCEPT, gallery.id)
+    wanted = IdentityOptions(IdentityMode.EXCEPT, gallery.id)
     order = replace(await world.order(desk.anna, (10, 40)), identities=wanted, verify=Verify.NONE)
     first = (await world.submissions.submit(desk.anna, order)).request.id
     await desk.process(first)
     # Nobody is recognised again, so that the gallery is of no more use.
     await galleries.delete(desk.anna, gallery.id)
-    unchanged = (await desk.again(first, Rework(()))).request.id
+    unchanged = (await desk.again(first, RerenderSpec(()))).request.id
     await desk.process(unchanged)
-    edited = (await desk.again(unchanged, Rework((EDIT,)))).request.id
+    edited = (await desk.again(unchanged, RerenderSpec((EDIT,)))).request.id
     await desk.process(edited)
     told = desk.manifest(first)["identities"]
     assert (told["mode"], told["people"]) == ("except", f"gallery:{gallery.id}")
     assert told["decisions"]
     for request_id, changed in ((unchanged, False), (edited, True)):
         request, document = await desk.request(request_id), desk.manifest(request_id)
-        assert (request.status, request.error, request.order.identities) == (Status.COMPLETED, None, wanted)
+        assert (request.status, request.error, request.spec.identities) == (Status.COMPLETED, None, wanted)
         assert document["identities"] == told
         assert document["settings"]["based_on"]["edited"] is changed
 
 
 async def test_a_result_of_a_result_can_be_edited_too(desk: FilingDesk) -> None:
     first = await desk.done((10, 14))
-    second = (await desk.again(first, Rework((EDIT,)))).request.id
+    second = (await desk.again(first, RerenderSpec((EDIT,)))).request.id
     await desk.process(second)
-    third = (await desk.again(second, Rework((FrameEdit(13, (), blanked=True),)))).request.id
+    third = (await desk.again(second, RerenderSpec((FrameEdit(13, (), blanked=True),)))).request.id
     await desk.process(third)
     entries = {entry["index"]: entry for entry in desk.manifest(third)["frames"]}
     assert entries[12]["boxes"][0]["origin"] == "manual"
@@ -200,7 +200,7 @@ async def test_slices_make_no_difference(tmp_path: Path, output: OutputFormat) -
         desk.world.prober.video = small_film()
         desk.world.submissions._slice_frames = size
         first = await desk.done((5, 40), (30, 70), (90, 97))
-        rework = Rework((EDIT,), Choices(output_format=output, style=RedactionStyle.BLUR))
+        rework = RerenderSpec((EDIT,), AppearanceChanges(output_format=output, style=RedactionStyle.BLUR))
         second = (await desk.again(first, rework)).request.id
         await desk.process(second)
         assert (await desk.request(second)).status is Status.COMPLETED
@@ -213,26 +213,26 @@ async def test_who_may_edit_a_result(desk: FilingDesk) -> None:
     world, video_id = desk.world, desk.order.video_id
     bob = await world.person("bob")
     with pytest.raises(RequestNotFoundError):
-        await world.resubmissions.submit(bob, first, Rework(()))
+        await world.resubmissions.submit(bob, first, RerenderSpec(()))
     await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
     theirs = (await world.submissions.submit(bob, desk.order)).request.id
     await world.complete(theirs)
     await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
-        await world.resubmissions.submit(bob, theirs, Rework(()))
+        await world.resubmissions.submit(bob, theirs, RerenderSpec(()))
     await world.sharing.unshare(desk.anna, video_id, bob.user_id)
     with pytest.raises(VideoNotFoundError):
-        await world.resubmissions.submit(bob, theirs, Rework(()))
+        await world.resubmissions.submit(bob, theirs, RerenderSpec(()))
 
 
 async def test_edits_that_cannot_be_rendered_are_refused_and_nothing_is_stored(desk: FilingDesk) -> None:
     first = await desk.done((10, 14))
     for rework, error in (
-        (Rework((), source_sha256="a" * 64), ManifestMismatchError),
-        (Rework((EDIT, EDIT)), InvalidManifestError),
-        (Rework((FrameEdit(50, ()),)), InvalidManifestError),
-        (Rework((FrameEdit(12, (DrawnBox((64, 0, 70, 9)),)),)), InvalidManifestError),
-        (Rework((), Choices(quality=0)), InvalidOptionError),
+        (RerenderSpec((), source_sha256="a" * 64), ManifestMismatchError),
+        (RerenderSpec((EDIT, EDIT)), InvalidManifestError),
+        (RerenderSpec((FrameEdit(50, ()),)), InvalidManifestError),
+        (RerenderSpec((FrameEdit(12, (DrawnBox((64, 0, 70, 9)),)),)), InvalidManifestError),
+        (RerenderSpec((), AppearanceChanges(quality=0)), InvalidOptionError),
     ):
         with pytest.raises(error):
             await desk.again(first, rework)
@@ -240,12 +240,12 @@ async def test_edits_that_cannot_be_rendered_are_refused_and_nothing_is_stored(d
     desk.world.fake_store.objects.clear()
     desk.world.resubmissions._archives._directories.clear()
     with pytest.raises(NotReadyError, match="gone"):
-        await desk.again(first, Rework(()))
+        await desk.again(first, RerenderSpec(()))
     async with desk.world.database.unit_of_work() as work:
-        await work.requests.forget_result(first)
+        await work.requests.clear_result(first)
         await work.commit()
     with pytest.raises(NotReadyError):
-        await desk.again(first, Rework(()))
+        await desk.again(first, RerenderSpec(()))
 
 
 async def test_no_transaction_is_open_while_a_result_is_read(
@@ -261,7 +261,7 @@ async def test_no_transaction_is_open_while_a_result_is_read(
         return await read(key, name)
 
     monkeypatch.setattr(archives, "read", watched)
-    await desk.again(first, Rework((EDIT,)), "key")
+    await desk.again(first, RerenderSpec((EDIT,)), "key")
     assert open_meanwhile == [0, 0]
 
 
@@ -288,31 +288,31 @@ async def test_what_is_lost_while_a_result_is_read_counts(
             await world.sharing.unshare(anna, video_id, bob.user_id)
         else:
             async with world.database.unit_of_work() as work:
-                await work.requests.forget_result(theirs)
+                await work.requests.clear_result(theirs)
                 await work.commit()
 
     monkeypatch.setattr(archives, "read", interrupted)
     before = len(world.fake_database.tables.requests)
     with pytest.raises(VideoNotFoundError if lost == "grant" else NotReadyError):
-        await world.resubmissions.submit(bob, theirs, Rework((EDIT,)))
+        await world.resubmissions.submit(bob, theirs, RerenderSpec((EDIT,)))
     assert len(world.fake_database.tables.requests) == before
 
 
 async def test_a_key_makes_sending_edits_twice_harmless(desk: FilingDesk) -> None:
     first = await desk.done((10, 14))
-    one = await desk.again(first, Rework((EDIT,)), "key")
+    one = await desk.again(first, RerenderSpec((EDIT,)), "key")
     desk.world.fake_store.objects.clear()
-    two = await desk.again(first, Rework((EDIT,)), "key")
+    two = await desk.again(first, RerenderSpec((EDIT,)), "key")
     assert one.request.id == two.request.id
     with pytest.raises(IdempotencyConflictError):
-        await desk.again(first, Rework(()), "key")
+        await desk.again(first, RerenderSpec(()), "key")
 
 
 async def test_boxes_are_kept_for_as_long_as_there_is_work(desk: FilingDesk) -> None:
     first = await desk.done((10, 14))
-    second = (await desk.again(first, Rework((EDIT,)))).request
-    assert second.order.based_on
-    assert second.order.based_on.request_id == first
+    second = (await desk.again(first, RerenderSpec((EDIT,)))).request
+    assert second.spec.based_on
+    assert second.spec.based_on.request_id == first
     async with desk.world.database.unit_of_work() as work:
         assert (await work.requests.snapshot(second.id)).boxes
     await desk.process(second.id)
@@ -325,7 +325,7 @@ async def test_boxes_are_kept_for_as_long_as_there_is_work(desk: FilingDesk) -> 
 
 async def test_without_its_boxes_nothing_is_looked_for_in_their_place(desk: FilingDesk) -> None:
     first = await desk.done((10, 14))
-    second = (await desk.again(first, Rework((EDIT,)))).request.id
+    second = (await desk.again(first, RerenderSpec((EDIT,)))).request.id
     rows = desk.world.fake_database.tables
     rows.snapshots[second] = replace(rows.snapshots[second], boxes=None)
     await desk.process(second)
@@ -352,13 +352,13 @@ async def test_a_result_is_looked_over_frame_by_frame(desk: FilingDesk) -> None:
         await reviewing.frame(bob, first, 10)
     page = await reviewing.riskiest(anna, first, 3, 2)
     assert (page.total, [one.reason for one in page.items]) == (4, [Reason.SCORE] * 2)
-    assert page.items[0].boxes[0].kind is Kind.FACE
+    assert page.items[0].boxes[0].kind is TargetKind.FACE
     with pytest.raises(RequestNotFoundError):
         await reviewing.riskiest(bob, first, 3, 2)
-    excerpt = await reviewing.following(anna, first, 12, 9)
-    assert (excerpt.stretches, [one.index for one in excerpt.frames]) == ((Segment(10, 14),), [12, 13])
+    excerpt = await reviewing.frames_from(anna, first, 12, 9)
+    assert (excerpt.ranges, [one.index for one in excerpt.frames]) == ((Segment(10, 14),), [12, 13])
     with pytest.raises(RequestNotFoundError):
-        await reviewing.following(bob, first, 12, 9)
+        await reviewing.frames_from(bob, first, 12, 9)
 
 
 @pytest.mark.parametrize("look", [Appearance(OutputFormat.PNG), Appearance(OutputFormat.MP4)])

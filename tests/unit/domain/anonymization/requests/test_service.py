@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.model.slices import LEASE
-from framecloak.domain.anonymization.requests import service
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION
+from framecloak.domain.anonymization.work import result_deletion
 from framecloak.domain.errors import (
     AlreadyFinishedError,
     ForbiddenError,
@@ -41,9 +41,9 @@ async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: Wo
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 2
     async with world.database.unit_of_work() as work:
-        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE_DURATION)
         assert lease
-        await work.slices.renew(lease, LEASE, 20)
+        await work.slices.renew(lease, LEASE_DURATION, 20)
         await work.commit()
     world.clock.advance(timedelta(seconds=10))
     progress = await world.anonymization.status(anna, request_id)
@@ -85,11 +85,11 @@ async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) ->
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
-        await world.anonymization.mint_download(anna, request_id)
+        await world.anonymization.issue_download_token(anna, request_id)
     await world.complete(request_id)
-    token = (await world.anonymization.mint_download(anna, request_id)).token
+    token = (await world.anonymization.issue_download_token(anna, request_id)).token
     assert token not in repr(world.fake_database.tables)
-    tries = [world.anonymization.redeem_download(request_id, token) for _ in range(20)]
+    tries = [world.anonymization.redeem_download_token(request_id, token) for _ in range(20)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     addresses = [one for one in results if isinstance(one, str)]
     assert len(addresses) == 1
@@ -102,14 +102,14 @@ async def test_a_token_that_is_late_altered_or_for_another_request_is_refused(wo
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
     with pytest.raises(RequestNotFoundError):
-        await world.anonymization.mint_download(ben, request_id)
-    token = (await world.anonymization.mint_download(anna, request_id)).token
+        await world.anonymization.issue_download_token(ben, request_id)
+    token = (await world.anonymization.issue_download_token(anna, request_id)).token
     for wrong in ((request_id, token + "x"), (uuid4(), token)):
         with pytest.raises(TokenNotFoundError):
-            await world.anonymization.redeem_download(*wrong)
+            await world.anonymization.redeem_download_token(*wrong)
     world.clock.advance(timedelta(hours=2))
     with pytest.raises(TokenExpiredError):
-        await world.anonymization.redeem_download(request_id, token)
+        await world.anonymization.redeem_download_token(request_id, token)
 
 
 async def test_statistics_are_for_administrators(world: World) -> None:
@@ -129,9 +129,9 @@ async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(wor
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
     async with world.database.unit_of_work() as work:
-        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE_DURATION)
         assert lease
-        await work.slices.renew(lease, LEASE, 10)
+        await work.slices.renew(lease, LEASE_DURATION, 10)
         await work.commit()
     world.clock.advance(-timedelta(seconds=5))
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 0
@@ -173,8 +173,8 @@ async def test_whoever_cancels_does_not_wait_for_a_store_that_hangs(
         await asyncio.Event().wait()
         return 0
 
-    monkeypatch.setattr(service, "DELETION_SECONDS", 0.05)
-    monkeypatch.setattr(world.fake_store, "remove_all", hang)
+    monkeypatch.setattr(result_deletion, "MAX_DELETION_SECONDS", 0.05)
+    monkeypatch.setattr(world.fake_store, "remove_prefix", hang)
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(StorageUnavailableError, match="the request is over"):
@@ -195,23 +195,23 @@ async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
-    token = (await world.anonymization.mint_download(anna, request_id)).token
+    token = (await world.anonymization.issue_download_token(anna, request_id)).token
     world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
-        await world.anonymization.redeem_download(request_id, token)
+        await world.anonymization.redeem_download_token(request_id, token)
     world.fake_store.unavailable = False
-    assert await world.anonymization.redeem_download(request_id, token)
+    assert await world.anonymization.redeem_download_token(request_id, token)
 
 
 async def test_a_result_that_was_deleted_is_neither_promised_nor_fetched(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
-    token = (await world.anonymization.mint_download(anna, request_id)).token
+    token = (await world.anonymization.issue_download_token(anna, request_id)).token
     async with world.database.unit_of_work() as work:
-        await work.requests.forget_result(request_id)
+        await work.requests.clear_result(request_id)
         await work.commit()
     with pytest.raises(NotReadyError, match="deleted: submit the order again"):
-        await world.anonymization.redeem_download(request_id, token)
+        await world.anonymization.redeem_download_token(request_id, token)
     with pytest.raises(NotReadyError, match="deleted: submit the order again"):
-        await world.anonymization.mint_download(anna, request_id)
+        await world.anonymization.issue_download_token(anna, request_id)

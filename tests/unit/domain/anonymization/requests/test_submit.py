@@ -12,8 +12,8 @@ import pytest
 
 from fakes.queue import FakeJobQueue
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
-from framecloak.domain.anonymization.model.request import Order, Priority, Status
-from framecloak.domain.anonymization.model.throughput import PRIOR_RATE
+from framecloak.domain.anonymization.model.request import Priority, RequestSpec, Status
+from framecloak.domain.anonymization.model.throughput import DEFAULT_THROUGHPUT
 from framecloak.domain.errors import (
     ForbiddenError,
     IdempotencyConflictError,
@@ -68,11 +68,11 @@ async def test_orders_that_cannot_be_fulfilled_are_refused(world: World) -> None
 
 async def test_whoever_is_about_to_submit_is_told_what_to_expect(world: World) -> None:
     anna = await world.person("anna")
-    new = await world.submissions.outlook()
-    assert (new.frames_per_second, new.frames_waiting) == (PRIOR_RATE, 0)
+    new = await world.submissions.capacity()
+    assert (new.frames_per_second, new.frames_waiting) == (DEFAULT_THROUGHPUT, 0)
     submitted = await world.submissions.submit(anna, await world.order(anna, (0, 30)))
     world.available_levels = {Level.MINIMAL, Level.FACES}
-    busy = await world.submissions.outlook()
+    busy = await world.submissions.capacity()
     assert busy.frames_waiting == 30
     assert busy.levels == (Level.MINIMAL, Level.FACES)
     # The estimate that comes with an order is made from the same figures.
@@ -195,7 +195,7 @@ async def test_of_many_submissions_with_one_key_one_is_enqueued(world: World) ->
     assert len(world.queue.written) == 1
 
 
-CHANGES: dict[str, Callable[[Order], Order]] = {
+CHANGES: dict[str, Callable[[RequestSpec], RequestSpec]] = {
     "format": lambda order: replace(order, appearance=Appearance(OutputFormat.PNG)),
     "quality": lambda order: replace(order, appearance=Appearance(quality=50)),
     "priority": lambda order: replace(order, priority=Priority.HIGH),

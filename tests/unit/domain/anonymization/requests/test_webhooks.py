@@ -16,8 +16,14 @@ import pytest
 from fakes.persistence.tables import NoticeEntry
 from fakes.webhooks import FakeWebhookSender, failed
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.requests.cleanup import NOTICE_KEPT, Cleaner
-from framecloak.domain.anonymization.requests.webhooks import AT_ONCE, LEASE, RETRY_AFTER, Webhooks, sign
+from framecloak.domain.anonymization.requests.cleanup import NOTICE_RETENTION, CleanupService
+from framecloak.domain.anonymization.requests.webhooks import (
+    ATTEMPT_LEASE,
+    MAX_CONCURRENT_CALLS,
+    RETRY_DELAYS,
+    Webhooks,
+    sign,
+)
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.repositories.webhooks import NoticeState
@@ -123,7 +129,7 @@ async def test_after_a_failure_there_is_another_attempt_until_there_is_none(
 ) -> None:
     request_id = await ended(world, anna)
     sender.failures[URL] = failed()
-    for attempt, pause in enumerate(RETRY_AFTER, start=1):
+    for attempt, pause in enumerate(RETRY_DELAYS, start=1):
         assert await webhooks.deliver_due() == 1
         assert (entry(world).state, entry(world).attempts) == (NoticeState.PENDING, attempt)
         world.clock.advance(pause - SECOND)
@@ -136,7 +142,7 @@ async def test_after_a_failure_there_is_another_attempt_until_there_is_none(
     world.clock.advance(timedelta(days=30))
     assert await webhooks.deliver_due() == 0
     assert len({call.headers["Framecloak-Event-Id"] for call in sender.calls}) == 1
-    assert len({call.headers["Framecloak-Timestamp"] for call in sender.calls}) == len(RETRY_AFTER) + 1
+    assert len({call.headers["Framecloak-Timestamp"] for call in sender.calls}) == len(RETRY_DELAYS) + 1
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert str(request_id) in record.getMessage()
@@ -150,7 +156,7 @@ async def test_a_receiver_that_comes_back_is_told(
     sender.failures[URL] = failed()
     await webhooks.deliver_due()
     sender.failures.clear()
-    world.clock.advance(RETRY_AFTER[0])
+    world.clock.advance(RETRY_DELAYS[0])
     await webhooks.deliver_due()
     assert (entry(world).state, entry(world).attempts) == (NoticeState.DELIVERED, 2)
 
@@ -185,13 +191,13 @@ async def test_attempts_that_never_end_are_not_made_for_ever(
 ) -> None:
     await ended(world, anna)
     sender.failures[URL] = RuntimeError("the worker dies")
-    for _ in range(len(RETRY_AFTER) + 1):
+    for _ in range(len(RETRY_DELAYS) + 1):
         with pytest.raises(RuntimeError):
             await webhooks.deliver_due()
-        world.clock.advance(LEASE)
+        world.clock.advance(ATTEMPT_LEASE)
     assert await webhooks.deliver_due() == 1
     assert entry(world).state is NoticeState.GIVEN_UP
-    assert len(sender.calls) == len(RETRY_AFTER) + 1
+    assert len(sender.calls) == len(RETRY_DELAYS) + 1
 
 
 async def test_of_many_workers_one_delivers(
@@ -210,7 +216,7 @@ async def test_no_more_are_called_than_was_asked_for(
     for _ in range(3):
         await ended(world, anna)
     assert [await webhooks.deliver_due(limit=2) for _ in range(3)] == [2, 1, 0]
-    assert AT_ONCE > 3
+    assert MAX_CONCURRENT_CALLS > 3
 
 
 async def test_without_the_database_nobody_is_called(
@@ -228,10 +234,10 @@ async def test_without_the_database_nobody_is_called(
 async def test_notices_go_a_week_after_they_were_settled(
     world: World, anna: Principal, webhooks: Webhooks
 ) -> None:
-    cleaner = Cleaner(world.database, world.store, world.clock, timedelta(days=1), nothing_to_sweep)
+    cleaner = CleanupService(world.database, world.store, world.clock, timedelta(days=1), nothing_to_sweep)
     await ended(world, anna)
     await webhooks.deliver_due()
-    world.clock.advance(NOTICE_KEPT)
+    world.clock.advance(NOTICE_RETENTION)
     await cleaner.run()
     assert entry(world).state is NoticeState.DELIVERED
     world.clock.advance(SECOND)

@@ -11,19 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.results import ShippedFrame
+from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
-from framecloak.domain.anonymization.detection.scales import Look
+from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.model.options import Appearance, Verify
-from framecloak.domain.anonymization.model.residuals import Pending, Portrait, Search
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments, prover
-from framecloak.domain.anonymization.residuals.detector import NEARLY, SEARCH_THRESHOLD, Inspector, Redaction
+from framecloak.domain.anonymization.model.residuals import FaceCrop, PendingCheck, SearchScope
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
+from framecloak.domain.anonymization.residuals.detector import (
+    ACCEPT_FACTOR,
+    SEARCH_THRESHOLD,
+    RedactionMask,
+    ResidualDetector,
+)
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.ports.frames import Frame
-from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.reid.matching import default_threshold
 from support.samples.scripted_video import LENS, BlackBoxes, RawBytes
 
 WIDTH, HEIGHT = 256, 192
@@ -56,7 +61,7 @@ class ToldDetector:
         (image,) = images
         assert image.shape[0] % self.stride == image.shape[1] % self.stride == 0
         if self.broken:
-            raise ExaminationError("not a number")
+            raise FrameAnalysisError("not a number")
         if image[0, 0, 2] == ORIGINAL:
             whole = (0, 0, image.shape[1], image.shape[0])
             return [_detections([whole] * self.recognises_portraits, [0.9] * self.recognises_portraits)]
@@ -103,17 +108,17 @@ class ToldRecognizer:
         return np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
 
 
-LIMIT = usual_threshold(ToldRecognizer(0).space)
+LIMIT = default_threshold(ToldRecognizer(0).space)
 
 
 def shipped() -> Frame:
     """Red says how far from the left a pixel is, green how far down."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    return ShippedFrame(0, np.stack([np.zeros_like(rows), rows, columns], axis=2).astype(np.uint8))
+    return EncodedFrame(0, np.stack([np.zeros_like(rows), rows, columns], axis=2).astype(np.uint8))
 
 
-def portrait(box: Box = REMOVED) -> Portrait:
-    return Portrait(box, box, np.full((60, 60, 3), (ORIGINAL, 0, 0), np.uint8))
+def portrait(box: Box = REMOVED) -> FaceCrop:
+    return FaceCrop(box, box, np.full((60, 60, 3), (ORIGINAL, 0, 0), np.uint8))
 
 
 def inspect(
@@ -124,29 +129,31 @@ def inspect(
     black: Sequence[Box] = (),
     kept: Sequence[Box] = (),
     near: Sequence[Box] = (),
-    portraits: Sequence[Portrait] | None = None,
+    portraits: Sequence[FaceCrop] | None = None,
 ) -> tuple[list[list[float]], float | None]:
-    inspector = Inspector(detector, recognizer, (Look(WIDTH),), ACCEPT)
+    inspector = ResidualDetector(detector, recognizer, (DetectionScale(WIDTH),), ACCEPT)
     faces = (portrait(),) if portraits is None else tuple(portraits)
-    pending = Pending(Search(tuple(near)), (WIDTH, HEIGHT), faces)
-    found = inspector.inspect(shipped(), pending, Redaction((WIDTH, HEIGHT), redacted, black, kept))
-    return found.residuals.tolist(), found.similarity
+    pending = PendingCheck(SearchScope(tuple(near)), (WIDTH, HEIGHT), faces)
+    found = inspector.detect(shipped(), pending, RedactionMask((WIDTH, HEIGHT), redacted, black, kept))
+    return found.boxes.tolist(), found.similarity
 
 
 def test_occasional_looks_are_taken_at_other_frames_than_at_the_source() -> None:
-    far, near = Look(WIDTH, every=6), Look(WIDTH // 2)
-    pending = Pending(Search(), (WIDTH, HEIGHT), ())
+    far, near = DetectionScale(WIDTH, every=6), DetectionScale(WIDTH // 2)
+    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), ())
     for verify, full_size in ((Verify.ALL, [3, 9]), (Verify.SAMPLE, range(12))):
         detector = ToldDetector([])
-        instructions = Instructions(Appearance(), (), TrackingSettings(), (far, near), verify=verify)
-        checks = prover(
-            instructions, Instruments(detector, BlackBoxes(), RawBytes(), 1, lens=LENS), continuous=True
+        instructions = RedactionSpec(Appearance(), (), TrackingSettings(), (far, near), verify=verify)
+        checks = residual_guard(
+            instructions,
+            PipelineTools(detector, BlackBoxes(), RawBytes(), 1, residual_tools=LENS),
+            continuous=True,
         )
         assert checks is not None
         looked_at = []
         for index in range(12):
-            redaction = Redaction((WIDTH, HEIGHT), (), ())
-            checks.inspector.inspect(ShippedFrame(index, shipped().bgr()), pending, redaction)
+            redaction = RedactionMask((WIDTH, HEIGHT), (), ())
+            checks.detector.detect(EncodedFrame(index, shipped().bgr()), pending, redaction)
             looked_at.append((WIDTH, HEIGHT) in detector.looked_at)
             detector.looked_at.clear()
         assert [index for index, fully in enumerate(looked_at) if fully] == list(full_size)
@@ -195,7 +202,7 @@ def test_the_rules(
     is_found = score >= SEARCH_THRESHOLD
     can_be_compared = find is BESIDE or (find is ON and not black)
     compared = is_found and has_recognizer and is_known and can_be_compared
-    is_sure = is_found and score >= NEARLY * ACCEPT and (find is not ON or black)
+    is_sure = is_found and score >= ACCEPT_FACTOR * ACCEPT and (find is not ON or black)
     is_alike = compared and likeness >= LIMIT
     assert residuals == ([list(find)] if is_sure or is_alike else [])
     assert similarity == (pytest.approx(likeness, abs=1e-3) if compared else None)
@@ -237,7 +244,7 @@ def test_each_removed_face_is_recognised_once() -> None:
 
 def test_what_cannot_be_searched_is_an_error_and_not_nothing() -> None:
     for near in ((), (REMOVED,)):
-        with pytest.raises(ExaminationError):
+        with pytest.raises(FrameAnalysisError):
             inspect(ToldDetector([], broken=True), None, near=near)
 
 

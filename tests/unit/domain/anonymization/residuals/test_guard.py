@@ -10,19 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.results import FakeStudio
-from framecloak.domain.anonymization.detection.scales import Look
+from fakes.results import FakeVideoEncoder
+from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat, RedactionStyle
-from framecloak.domain.anonymization.model.residuals import Check, Pending, Search, Thumbnail
-from framecloak.domain.anonymization.residuals.detector import Inspected, Inspector, Redaction
-from framecloak.domain.anonymization.residuals.guard import MOST_ROUNDS, Prover
-from framecloak.domain.anonymization.results.video_writer import film_format
-from framecloak.domain.errors import ExaminationError
+from framecloak.domain.anonymization.model.residuals import (
+    FaceThumbnail,
+    FrameCheck,
+    PendingCheck,
+    SearchScope,
+)
+from framecloak.domain.anonymization.residuals.detector import RedactionMask, ResidualDetector, ResidualReport
+from framecloak.domain.anonymization.residuals.guard import MAX_ROUNDS, ResidualGuard
+from framecloak.domain.anonymization.results.video_writer import video_format
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 from framecloak.domain.ports.frames import Frame
-from framecloak.domain.ports.video import FilmFormat, Group, GroupEncoder
+from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat
 from support.samples.scripted_video import HEIGHT, WIDTH, BlackBoxes, RawBytes, RawReader, ScriptedSource
 
 Box = tuple[int, int, int, int]
@@ -30,7 +35,7 @@ PLACES: tuple[Box, ...] = tuple((20 + 80 * n, 40, 52 + 80 * n, 80) for n in rang
 """Where faces may be left; far enough from each other to be filled one by one."""
 
 FACE = RedactedBox((100, 120, 160, 180), 3, 0.9, Origin.DETECTED)
-SMALL = Thumbnail(3, b"a small picture")
+SMALL = FaceThumbnail(3, b"a small picture")
 GREY = 90
 
 
@@ -56,7 +61,7 @@ class Chain:
         (image,) = images
         self._looks += 1
         if self.fails_after is not None and self._looks > self.fails_after:
-            raise ExaminationError("not a number")
+            raise FrameAnalysisError("not a number")
         if not image.any():
             return [Detections.empty()]
         for place in self.places:
@@ -67,16 +72,16 @@ class Chain:
         return [Detections.empty()]
 
 
-def prover(detector: Chain, style: RedactionStyle = RedactionStyle.SOLID) -> Prover:
-    inspector = Inspector(detector, None, (Look(WIDTH),), 0.5)
-    return Prover(inspector, RawReader(), BlackBoxes(), RawBytes(), Appearance(style=style), threads=1)
+def prover(detector: Chain, style: RedactionStyle = RedactionStyle.SOLID) -> ResidualGuard:
+    inspector = ResidualDetector(detector, None, (DetectionScale(WIDTH),), 0.5)
+    return ResidualGuard(inspector, RawReader(), BlackBoxes(), RawBytes(), Appearance(style=style), threads=1)
 
 
 def frame(index: int = 7) -> RedactedFrame:
     image = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
     x1, y1, x2, y2 = FACE.xyxy
     image[y1:y2, x1:x2] = 0
-    pending = Pending(Search(), (WIDTH, HEIGHT), ())
+    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), ())
     return RedactedFrame(index, image.tobytes(), (FACE,), blanked=False, pending=pending, thumbnails=(SMALL,))
 
 
@@ -92,16 +97,22 @@ class Filmed:
     shown: list[Image]
 
 
-def filmed(detector: Chain, frames: Sequence[RedactedFrame], studio: FakeStudio | None = None) -> Filmed:
-    studio = studio or FakeStudio()
+def filmed(
+    detector: Chain, frames: Sequence[RedactedFrame], studio: FakeVideoEncoder | None = None
+) -> Filmed:
+    studio = studio or FakeVideoEncoder()
     look = Appearance(OutputFormat.MP4)
-    film = film_format(ScriptedSource(99).info, look)
-    planes, encoder = studio.planes(film), studio.group(film)
+    film = video_format(ScriptedSource(99).info, look)
+    planes, encoder = studio.plane_encoder(film), studio.group_encoder(film)
     for one in frames:
         encoder.add(planes.encode(picture(one), look))
     checker = replace(prover(detector), encoder=planes, appearance=look)
-    checked, group = checker.group([replace(one, data=b"") for one in frames], encoder.finish(), film, studio)
-    return Filmed(checked, [one.bgr() for one in FakeStudio().frames(film, group, frames[0].index)])
+    checked, group = checker.check_group(
+        [replace(one, data=b"") for one in frames], encoder.finish(), film, studio
+    )
+    return Filmed(
+        checked, [one.bgr() for one in FakeVideoEncoder().decode_group(film, group, frames[0].index)]
+    )
 
 
 def wider(box: Box) -> Box:
@@ -112,7 +123,7 @@ def wider(box: Box) -> Box:
 
 def test_a_frame_in_which_nothing_is_found_is_delivered_as_it_is() -> None:
     before = frame()
-    after = prover(Chain([])).picture(before)
+    after = prover(Chain([])).check_image(before)
     assert (after.data, after.boxes, after.thumbnails) == (before.data, before.boxes, before.thumbnails)
     assert after.check is not None
     assert (after.check.before, after.check.after, after.check.blanks, after.pending) == (0, 0, False, None)
@@ -121,16 +132,16 @@ def test_a_frame_in_which_nothing_is_found_is_delivered_as_it_is() -> None:
 def test_a_frame_that_nobody_asked_to_search_is_left_alone() -> None:
     before = replace(frame(), pending=None)
     detector = Chain(PLACES)
-    assert prover(detector).picture(before) is before
+    assert prover(detector).check_image(before) is before
     assert detector._looks == 0
 
 
 @pytest.mark.parametrize("style", RedactionStyle)
-@pytest.mark.parametrize("count", range(1, MOST_ROUNDS + 1))
+@pytest.mark.parametrize("count", range(1, MAX_ROUNDS + 1))
 def test_what_is_left_is_filled_with_a_wider_margin_until_nothing_is(
     style: RedactionStyle, count: int
 ) -> None:
-    after = prover(Chain(PLACES[:count]), style).picture(frame())
+    after = prover(Chain(PLACES[:count]), style).check_image(frame())
     again = [box for box in after.boxes if box.origin is Origin.RESIDUAL]
     assert [box.xyxy for box in again] == [wider(place) for place in PLACES[:count]]
     assert after.boxes[0] == FACE
@@ -143,16 +154,16 @@ def test_what_is_left_is_filled_with_a_wider_margin_until_nothing_is(
 
 
 def test_what_shows_up_ever_anew_takes_the_frame_with_it() -> None:
-    after = prover(Chain(PLACES[: MOST_ROUNDS + 1])).picture(frame())
+    after = prover(Chain(PLACES[: MAX_ROUNDS + 1])).check_image(frame())
     assert (after.blanked, after.boxes, after.thumbnails) == (True, (), ())
     assert not picture(after).any()
     assert after.check is not None
-    assert (after.check.before, after.check.after) == (MOST_ROUNDS, 1)
+    assert (after.check.before, after.check.after) == (MAX_ROUNDS, 1)
 
 
 def test_what_still_shows_where_it_was_filled_takes_the_frame_with_it_at_once() -> None:
     detector = Chain(PLACES[:1], stubborn=frozenset(PLACES[:1]))
-    after = prover(detector).picture(frame())
+    after = prover(detector).check_image(frame())
     assert after.blanked
     assert not picture(after).any()
     assert detector._looks == 2
@@ -162,7 +173,7 @@ def test_what_still_shows_where_it_was_filled_takes_the_frame_with_it_at_once() 
 
 @pytest.mark.parametrize("looks", [0, 1])
 def test_a_frame_that_cannot_be_searched_is_black(looks: int) -> None:
-    after = prover(Chain(PLACES[:1], fails_after=looks)).picture(frame())
+    after = prover(Chain(PLACES[:1], fails_after=looks)).check_image(frame())
     assert after.blanked
     assert not picture(after).any()
     assert after.check is not None
@@ -170,7 +181,7 @@ def test_a_frame_that_cannot_be_searched_is_black(looks: int) -> None:
 
 
 def test_bytes_that_are_no_picture_become_a_black_one() -> None:
-    after = prover(Chain([])).picture(replace(frame(), data=b"no picture"))
+    after = prover(Chain([])).check_image(replace(frame(), data=b"no picture"))
     assert after.blanked
     assert not picture(after).any()
 
@@ -195,7 +206,7 @@ def test_nothing_that_the_search_finds_is_ever_delivered(
         checked = filmed(detector, [frame()])
         (after,), (shown,) = checked.frames, checked.shown
     else:
-        after = prover(detector, style).picture(frame())
+        after = prover(detector, style).check_image(frame())
         shown = picture(after)
     (found,) = Chain(places, stubborn).detect([np.ascontiguousarray(shown)], 0.2)
     assert len(found) == 0
@@ -206,8 +217,8 @@ def test_nothing_that_the_search_finds_is_ever_delivered(
 
 
 def test_a_film_s_frames_end_as_pictures_do() -> None:
-    for count in range(MOST_ROUNDS + 2):
-        picked = prover(Chain(PLACES[:count])).picture(frame())
+    for count in range(MAX_ROUNDS + 2):
+        picked = prover(Chain(PLACES[:count])).check_image(frame())
         checked = filmed(Chain(PLACES[:count]), [frame()])
         assert replace(checked.frames[0], data=b"") == replace(picked, data=b"")
         assert (checked.shown[0] == picture(picked)).all()
@@ -223,14 +234,14 @@ def test_in_a_film_only_frames_that_were_asked_for_are_searched_and_changed() ->
     assert [len(one.boxes) for one in checked.frames] == [3, 1, 3]
 
 
-class _Generations(FakeStudio):
+class _Generations(FakeVideoEncoder):
     """Counts how often the group was encoded, and lets every generation tip the detector over anew."""
 
     encoded = 0
 
-    def group(self, film: FilmFormat) -> GroupEncoder:
+    def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
         self.encoded += 1
-        return super().group(film)
+        return super().group_encoder(video_format)
 
 
 @dataclass
@@ -258,12 +269,12 @@ class Tipping(Chain):
 
 
 @dataclass(frozen=True)
-class Scripted(Inspector):
+class Scripted(ResidualDetector):
     """Finds in turn what it was told."""
 
-    finds: Iterator[Inspected] = field(default_factory=lambda: iter(()))
+    finds: Iterator[ResidualReport] = field(default_factory=lambda: iter(()))
 
-    def inspect(self, shipped: Frame, pending: Pending, redacted: Redaction) -> Inspected:
+    def detect(self, shipped: Frame, pending: PendingCheck, redacted: RedactionMask) -> ResidualReport:
         return next(self.finds)
 
 
@@ -306,29 +317,29 @@ def test_what_a_neighbour_shows_once_another_is_blanked_is_seen_too() -> None:
 
 
 def test_what_still_shows_when_the_rounds_run_out_is_blanked_in_whatever_generation_that_is() -> None:
-    rounds = {generation: PLACES[generation - 1] for generation in range(1, MOST_ROUNDS + 1)}
-    checked, looked = tipped({7: rounds, 8: {MOST_ROUNDS + 1: PLACES[0]}}, 2)
+    rounds = {generation: PLACES[generation - 1] for generation in range(1, MAX_ROUNDS + 1)}
+    checked, looked = tipped({7: rounds, 8: {MAX_ROUNDS + 1: PLACES[0]}}, 2)
     assert [one.blanked for one in checked.frames] == [False, True]
     assert not checked.shown[1].any()
-    assert looked[-1] == (MOST_ROUNDS + 2, 7)
+    assert looked[-1] == (MAX_ROUNDS + 2, 7)
 
 
 def test_the_similarity_that_a_check_began_with_is_the_highest_of_what_was_not_delivered() -> None:
-    left = [np.array([place], np.float64) for place in PLACES[:MOST_ROUNDS]]
+    left = [np.array([place], np.float64) for place in PLACES[:MAX_ROUNDS]]
     alike = (0.3, 0.8, None)
-    finds = [*map(Inspected, left, alike), Inspected(np.empty((0, 4)), 0.2)]
+    finds = [*map(ResidualReport, left, alike), ResidualReport(np.empty((0, 4)), 0.2)]
     inspector = Scripted(Chain([]), None, (), 0.5, finds=iter(finds))
-    after = replace(prover(Chain([])), inspector=inspector).picture(frame())
-    assert after.check == Check(
-        whole=True, before=MOST_ROUNDS, after=0, similarity_before=0.8, similarity_after=0.2
+    after = replace(prover(Chain([])), detector=inspector).check_image(frame())
+    assert after.check == FrameCheck(
+        whole=True, before=MAX_ROUNDS, after=0, similarity_before=0.8, similarity_after=0.2
     )
 
 
-class _Unplayable(FakeStudio):
+class _Unplayable(FakeVideoEncoder):
     """Makes groups that cannot be decoded."""
 
-    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
-        raise ExaminationError("a group of frames cannot be decoded again")
+    def decode_group(self, video_format: VideoFormat, group: FrameGroup, first: int) -> Iterator[Frame]:
+        raise FrameAnalysisError("a group of frames cannot be decoded again")
 
 
 def test_a_group_that_cannot_be_decoded_is_black_as_a_whole() -> None:

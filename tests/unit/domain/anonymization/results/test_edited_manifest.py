@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
-from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
+from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import entries
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
@@ -25,17 +25,17 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
 )
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results import edited_manifest
-from framecloak.domain.anonymization.results.edited_manifest import read_edited
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import (
     DomainError,
     InvalidManifestError,
     ManifestMismatchError,
     TooManyBoxesError,
 )
-from framecloak.domain.imaging.detections import FloatArray, Image, Kind
+from framecloak.domain.imaging.detections import FloatArray, Image, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 
 Document = dict[str, Any]
@@ -63,12 +63,12 @@ DECISION: Document = {
 def signed() -> bytes:
     """The manifest of frames 2 to 6 of a film with a face in each, and a region."""
     archive = FakeArchive()
-    exhibit = Exhibit(
+    exhibit = ExportSource(
         0, FakeSource("film.mp4", 9), None, lambda i: f"frames/{i}", (Segment(2, 7),), (Region(1, 1, 5, 5),)
     )
     look = Appearance(OutputFormat.PNG, 71, RedactionStyle.BLUR)
-    instruments = Instruments(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2)
-    Export(IMPRINT, Level.FACES, look, batches([exhibit])).run(instruments, archive, lambda: None)
+    instruments = PipelineTools(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2)
+    ExportJob(IMPRINT, Level.FACES, look, group_sources([exhibit])).run(instruments, archive, lambda: None)
     return archive.read("manifest.json")
 
 
@@ -93,13 +93,13 @@ def written(document: Document) -> bytes:
 
 
 def test_a_manifest_is_understood_as_it_was_written(signed: bytes, document: Document) -> None:
-    found = read_edited(signed)
+    found = read_edited_manifest(signed)
     assert (found.level, found.appearance.output_format, found.appearance.quality) == (
         Level.FACES,
         OutputFormat.PNG,
         71,
     )
-    source, table = found.of("5" * 64, "film.mp4")
+    source, table = found.source_and_boxes("5" * 64, "film.mp4")
     assert (source.segments, source.regions) == ((Segment(2, 7),), (Region(1, 1, 5, 5),))
     for (index, boxes), entry in zip(entries(table), document["frames"], strict=True):
         assert index == entry["index"]
@@ -118,12 +118,14 @@ def test_boxes_and_frames_may_be_edited_in_any_order(document: Document) -> None
         {"xyxy": [5, 5, 9, 9], "kind": "face", "track": None, "score": None, "origin": "detected"},
     ]
     document["frames"][1] |= {"blanked": True, "boxes": []}
-    _, table = read_edited(json.dumps(document, indent=1).encode()).of("5" * 64, "film")
+    _, table = read_edited_manifest(json.dumps(document, indent=1).encode()).source_and_boxes(
+        "5" * 64, "film"
+    )
     assert table.boxes(6) == (
-        RedactedBox((1, 2, 3, 4), None, None, Origin.MANUAL, Kind.FACE),
+        RedactedBox((1, 2, 3, 4), None, None, Origin.MANUAL, TargetKind.FACE),
         RedactedBox((-1, 2, 3, 4), None, None, Origin.MANUAL, None),
-        RedactedBox((5, 5, 9, 9), 4, 1.0, Origin.EDITED, Kind.PLATE),
-        RedactedBox((5, 5, 9, 9), None, None, Origin.MANUAL, Kind.FACE),
+        RedactedBox((5, 5, 9, 9), 4, 1.0, Origin.EDITED, TargetKind.PLATE),
+        RedactedBox((5, 5, 9, 9), None, None, Origin.MANUAL, TargetKind.FACE),
     )
     assert table.boxes(5) is None
 
@@ -132,16 +134,16 @@ def test_what_was_found_in_a_redacted_frame_stays_black_in_whatever_style(docume
     entry = document["frames"][1]
     left = {"xyxy": [40, 30, 52, 44], "kind": "face", "track": None, "score": None, "origin": "residual"}
     entry["boxes"].append(left)
-    manifest = read_edited(written(document))
-    _, table = manifest.of("5" * 64, "film.mp4")
-    residual = RedactedBox((40, 30, 52, 44), None, None, Origin.RESIDUAL, Kind.FACE)
+    manifest = read_edited_manifest(written(document))
+    _, table = manifest.source_and_boxes("5" * 64, "film.mp4")
+    residual = RedactedBox((40, 30, 52, 44), None, None, Origin.RESIDUAL, TargetKind.FACE)
     assert (table.boxes(3) or ())[-1] == residual
     source = FakeSource("film.mp4", 9)
-    exhibit = Exhibit(0, source, None, lambda i: f"frames/{i}", (Segment(2, 7),), boxes=table)
+    exhibit = ExportSource(0, source, None, lambda i: f"frames/{i}", (Segment(2, 7),), boxes=table)
     redactor, archive = _Styles(), FakeArchive()
     based_on = BasedOn(manifest.sha256, SignatureState.CHANGED)
-    Export(IMPRINT, Level.FACES, manifest.appearance, batches([exhibit]), based_on).run(
-        Instruments(None, redactor, FakeEncoder(), 1), archive, lambda: None
+    ExportJob(IMPRINT, Level.FACES, manifest.appearance, group_sources([exhibit]), based_on).run(
+        PipelineTools(None, redactor, FakeEncoder(), 1), archive, lambda: None
     )
     black = [boxes for style, boxes in redactor.calls if style is RedactionStyle.SOLID]
     assert black == [[[40, 30, 52, 44]]]
@@ -152,16 +154,16 @@ def test_what_was_found_in_a_redacted_frame_stays_black_in_whatever_style(docume
 
 def test_what_is_said_of_people_is_taken_over(document: Document) -> None:
     document["identities"] = PEOPLE | {"decisions": [DECISION, DECISION | {"source": 1, "track": 9}]}
-    found = read_edited(written(document)).identities
+    found = read_edited_manifest(written(document)).identities
     assert found is not None
-    assert found.document() == document["identities"]
-    assert EarlierIdentities.unpacked(found.packed()) == found
+    assert found.to_entry() == document["identities"]
+    assert InheritedIdentities.from_bytes(found.to_bytes()) == found
     assert [run.track for run in found.of_source(1).runs] == [9]
     assert [run.source for run in found.of_source(1).runs] == [0]
     del document["identities"]["possible"]
-    found = read_edited(written(document)).identities
+    found = read_edited_manifest(written(document)).identities
     assert found is not None
-    assert found.asked.possible == PEOPLE["threshold"]
+    assert found.settings.possible == PEOPLE["threshold"]
 
 
 @pytest.mark.parametrize(
@@ -204,14 +206,14 @@ def test_what_is_said_of_people_is_taken_over(document: Document) -> None:
 def test_what_cannot_be_said_of_people_is_refused(document: Document, identities: object) -> None:
     document["identities"] = identities
     with pytest.raises(InvalidManifestError, match="sources or identities are invalid"):
-        read_edited(written(document))
+        read_edited_manifest(written(document))
 
 
 def test_a_residual_has_neither_track_nor_score(document: Document) -> None:
     box = {"xyxy": [1, 1, 9, 9], "kind": "face", "track": 3, "score": 0.5, "origin": "residual"}
     document["frames"][0]["boxes"] = [box]
-    _, table = read_edited(written(document)).of("5" * 64, "film.mp4")
-    assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.RESIDUAL, Kind.FACE),)
+    _, table = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
+    assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.RESIDUAL, TargetKind.FACE),)
 
 
 def test_a_plate_keeps_its_basis_until_a_person_draws_it(document: Document) -> None:
@@ -220,26 +222,26 @@ def test_a_plate_keeps_its_basis_until_a_person_draws_it(document: Document) -> 
     document["frames"][0]["boxes"] = [
         found | {"basis": "shape"}, found | {"basis": "detector"}, found, drawn | {"basis": "shape"}
     ]  # fmt: skip
-    _, table = read_edited(written(document)).of("5" * 64, "film.mp4")
+    _, table = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
     assert [box.basis for box in table.boxes(2) or ()] == ["shape", "detector", "detector", None]
 
 
 def test_a_box_twice_is_redacted_twice_and_that_is_all(document: Document) -> None:
     document["frames"][0]["boxes"] = [{"xyxy": [1, 1, 9, 9]}] * 3
-    _, table = read_edited(written(document)).of("5" * 64, "film.mp4")
-    assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.MANUAL, Kind.FACE),) * 3
+    _, table = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
+    assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.MANUAL, TargetKind.FACE),) * 3
 
 
 def test_a_manifest_of_another_video_names_both(document: Document) -> None:
-    found = read_edited(written(document))
+    found = read_edited_manifest(written(document))
     with pytest.raises(ManifestMismatchError, match=r"5{12}\.\.\., but other.mp4 has a{12}\.\.\."):
-        found.of("a" * 64, "other.mp4")
+        found.source_and_boxes("a" * 64, "other.mp4")
 
 
 def test_a_frame_that_is_missing_is_not_shipped(document: Document) -> None:
     del document["frames"][2]
     with pytest.raises(InvalidManifestError, match="frame 4 has no entry"):
-        read_edited(written(document)).of("5" * 64, "film.mp4")
+        read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
 
 
 def box(**changes: object) -> Callable[[Document], object]:
@@ -253,9 +255,11 @@ def _without_boxes(document: Document) -> Document:
 
 
 def test_a_frame_with_boxes_need_not_say_that_it_is_shown(document: Document) -> None:
-    before = read_edited(written(document)).of("5" * 64, "film.mp4")[1].boxes(3)
+    before = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")[1].boxes(3)
     del document["frames"][1]["blanked"]
-    assert read_edited(written(document)).of("5" * 64, "film.mp4")[1].boxes(3) == before
+    assert (
+        read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")[1].boxes(3) == before
+    )
 
 
 @pytest.mark.parametrize(
@@ -317,7 +321,7 @@ def test_what_makes_no_sense_is_refused_in_words(
 ) -> None:
     spoil(document)
     with pytest.raises(InvalidManifestError) as raised:
-        read_edited(written(document))
+        read_edited_manifest(written(document))
     assert said in raised.value.message
     assert raised.value.hint
 
@@ -342,23 +346,23 @@ def test_what_makes_no_sense_is_refused_in_words(
 )
 def test_what_is_no_manifest(data: bytes, said: str) -> None:
     with pytest.raises(InvalidManifestError, match=said):
-        read_edited(data)
+        read_edited_manifest(data)
 
 
 def test_ten_million_boxes_are_refused_before_they_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edited_manifest, "_Document", None)
     box = b'{"xyxy":[0,0,9,9]},'
     with pytest.raises(TooManyBoxesError, match="2000000 boxes"):
-        read_edited(b'{"frames":[{"index":0,"source":0,"boxes":[' + box * 10_000_000 + b"]}]}")
+        read_edited_manifest(b'{"frames":[{"index":0,"source":0,"boxes":[' + box * 10_000_000 + b"]}]}")
 
 
 def test_a_file_that_is_too_large_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edited_manifest, "LARGEST_EDITED", 10)
+    monkeypatch.setattr(edited_manifest, "MAX_EDITED_BYTES", 10)
     with pytest.raises(TooManyBoxesError):
-        read_edited(b" " * 11)
+        read_edited_manifest(b" " * 11)
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]":,0123framesx \\u', max_size=60).map(str.encode))
 def test_whatever_it_is_it_is_an_error_with_a_name(data: bytes) -> None:
     with pytest.raises(DomainError):
-        read_edited(data)
+        read_edited_manifest(data)

@@ -11,23 +11,25 @@ from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import StorageFullError
 from framecloak.domain.model.segments import Region, Segment
 
 
-def exhibit(number: int, source: FakeSource, *segments: Segment, regions: tuple[Region, ...] = ()) -> Exhibit:
+def exhibit(
+    number: int, source: FakeSource, *segments: Segment, regions: tuple[Region, ...] = ()
+) -> ExportSource:
     chosen = segments or (Segment(0, source.count),)
-    return Exhibit(number, source, None, lambda index: f"frames/{number}/{index:07d}", chosen, regions)
+    return ExportSource(number, source, None, lambda index: f"frames/{number}/{index:07d}", chosen, regions)
 
 
-def instruments(detector: FakeFaceDetector | None = None) -> Instruments:
-    return Instruments(detector, FakeRedactor(), FakeEncoder(), threads=2)
+def instruments(detector: FakeFaceDetector | None = None) -> PipelineTools:
+    return PipelineTools(detector, FakeRedactor(), FakeEncoder(), threads=2)
 
 
-def export(*exhibits: Exhibit, level: Level = Level.FACES) -> Export:
-    return Export(IMPRINT, level, Appearance(OutputFormat.PNG), batches(exhibits))
+def export(*exhibits: ExportSource, level: Level = Level.FACES) -> ExportJob:
+    return ExportJob(IMPRINT, level, Appearance(OutputFormat.PNG), group_sources(exhibits))
 
 
 def nothing() -> None:
@@ -37,8 +39,8 @@ def nothing() -> None:
 def test_neighbouring_pictures_go_through_the_pipeline_together() -> None:
     kinds = [1, 1, 5, 5, 1, 1, 1]
     exhibits = [exhibit(number, FakeSource(f"{number}", count)) for number, count in enumerate(kinds)]
-    made = batches(exhibits)
-    assert [[one.id for one in batch.exhibits] for batch in made] == [[0, 1], [2], [3], [4, 5, 6]]
+    made = group_sources(exhibits)
+    assert [[one.id for one in batch.inputs] for batch in made] == [[0, 1], [2], [3], [4, 5, 6]]
     assert [batch.source.info.continuous for batch in made] == [False, True, True, False]
     assert made[3].origin(2) == (exhibits[6], 0)
     assert made[1].origin(2) == (exhibits[2], 2)

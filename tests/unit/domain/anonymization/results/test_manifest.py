@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 import framecloak.domain.anonymization.results.manifest as module
-from framecloak.domain.anonymization.detection.scales import PICTURE_LOOKS, VIDEO_LOOKS, Look
+from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES, DetectionScale
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import (
@@ -24,26 +24,26 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
 )
 from framecloak.domain.anonymization.results.manifest import (
-    FIRST_LINK,
+    CHAIN_START,
     FrameLog,
     RecordedFile,
     RecordedModel,
     RecordedSettings,
     RecordedSource,
-    manifest,
+    manifest_chunks,
     next_link,
 )
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import Basis, ModelCard
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
-from framecloak.domain.support.canonical_json import canonical
+from framecloak.domain.support.canonical_json import canonical_json
 
 SCHEMA = json.loads(Path(module.__file__).with_name("manifest.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
 INFO = SourceInfo("Jane Doe.mp4", 640, 360, 250, 250, 25.0, 10.0, 90, continuous=True)
-SETTINGS = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+SETTINGS = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_SCALES, IMAGE_SCALES)
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.912345, Origin.DETECTED)
 DIGEST, KEY = "c" * 64, "d" * 32
 REPORT = RecordedFile("report.html", "e" * 64, 7)
@@ -69,7 +69,7 @@ def example(name: str | None = None) -> bytes:
         RedactedFrame(2, b"", (), blanked=True),
     ]
     return b"".join(
-        manifest(
+        manifest_chunks(
             "framecloak 0.1.0", KEY, SETTINGS, [RecordedModel(CARD)], [source(name)], [REPORT], log(*frames)
         )
     )
@@ -78,7 +78,7 @@ def example(name: str | None = None) -> bytes:
 def test_it_says_what_was_redacted() -> None:
     document = json.loads(example())
     VALIDATOR.validate(document)
-    link = FIRST_LINK
+    link = CHAIN_START
     for entry in document["frames"]:
         link = next_link(link, entry)
         assert entry.pop("link") == link.hex()
@@ -126,7 +126,7 @@ def test_it_says_what_was_redacted() -> None:
 
 
 def test_it_is_canonical() -> None:
-    assert canonical(json.loads(example())) == example()
+    assert canonical_json(json.loads(example())) == example()
 
 
 def test_a_file_s_name_is_in_it_only_when_given() -> None:
@@ -145,10 +145,10 @@ def test_it_is_the_same_bytes_every_time() -> None:
 
 
 def test_without_faces_there_are_no_models_and_no_looks() -> None:
-    settings = RecordedSettings(Level.MINIMAL, Appearance(), None, VIDEO_LOOKS, PICTURE_LOOKS)
+    settings = RecordedSettings(Level.MINIMAL, Appearance(), None, VIDEO_SCALES, IMAGE_SCALES)
     recorded = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 3),), (), None)
     document = json.loads(
-        b"".join(manifest("framecloak 0.1.0", KEY, settings, [], [recorded], [REPORT], log()))
+        b"".join(manifest_chunks("framecloak 0.1.0", KEY, settings, [], [recorded], [REPORT], log()))
     )
     VALIDATOR.validate(document)
     assert document["settings"]["looks"] is None
@@ -174,7 +174,7 @@ def test_memory_grows_by_little_for_every_frame() -> None:
             0, f"frames/frame_{index:07d}.jpg", RedactedFrame(index, b"", boxes, blanked=False), DIGEST
         )
     assert len(entries._compressed) < 200 * 10_000
-    assert len(json.loads(b"".join(entries.close()))) == 10_000
+    assert len(json.loads(b"".join(entries.json_chunks()))) == 10_000
 
 
 Damage = Callable[[dict[str, Any]], None]
@@ -208,7 +208,7 @@ def test_the_schema_refuses(damage: Damage) -> None:
 def test_the_schema_is_one_and_knows_every_value() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     definitions = SCHEMA["$defs"]
-    for name, kind in (("tracking", TrackingSettings), ("look", Look), ("model", ModelCard)):
+    for name, kind in (("tracking", TrackingSettings), ("look", DetectionScale), ("model", ModelCard)):
         names = {field.name for field in fields(kind)}
         assert set(definitions[name]["required"]) == names
         # Frames are named only where machines differ.

@@ -15,17 +15,17 @@ import framecloak.domain.anonymization.results.manifest
 from fakes.media import FakeArchive
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
-from framecloak.domain.anonymization.identification.decisions import Identification
+from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.work.parts import Binder, Binding, write_part
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
 from framecloak.domain.errors import WorkersDisagreeError
-from framecloak.domain.imaging.detections import Kind, ModelCard
+from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Segment
-from framecloak.domain.reid.reference_people import People
+from framecloak.domain.reid.reference_people import ReferencePeople
 from support.samples.scripted_video import (
     LENS,
     PERSON,
@@ -52,28 +52,28 @@ CUDA = replace(FP32, provider="CUDA")
 SLICES = (Segment(0, 20), Segment(20, 40), Segment(40, 60))
 
 
-def worker(card: ModelCard = FP32, *, plates: bool = False) -> Instruments:
+def worker(card: ModelCard = FP32, *, plates: bool = False) -> PipelineTools:
     """What one machine works with."""
-    areas = {Kind.TEXT: ScriptedAreas({})}
+    areas = {TargetKind.TEXT: ScriptedAreas({})}
     if plates:
-        areas[Kind.PLATE] = ScriptedAreas({}, card=ModelCard("plates", "d" * 64, "MIT", "CPU", "fp32"))
+        areas[TargetKind.PLATE] = ScriptedAreas({}, card=ModelCard("plates", "d" * 64, "MIT", "CPU", "fp32"))
     detector = ScriptedDetector(walking(range(LENGTH)), card=card)
-    return Instruments(detector, BlackBoxes(), RawBytes(), 2, areas=areas, lens=LENS)
+    return PipelineTools(detector, BlackBoxes(), RawBytes(), 2, box_detectors=areas, residual_tools=LENS)
 
 
-def bound(workers: Sequence[Instruments], verify: Verify = Verify.NONE) -> FakeArchive:
+def bound(workers: Sequence[PipelineTools], verify: Verify = Verify.NONE) -> FakeArchive:
     """A result of which each worker makes one of three slices."""
     source, segments = ScriptedSource(LENGTH), (Segment(0, LENGTH),)
     look = Appearance(OutputFormat.PNG)
-    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", segments)
-    export = Export(IMPRINT, Level.FULL, look, batches([exhibit]), verify=verify)
+    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", segments)
+    export = ExportJob(IMPRINT, Level.FULL, look, group_sources([exhibit]), verify=verify)
     parts = []
     for piece, working in zip(SLICES, workers, strict=True):
         parts.append(FakeArchive())
         write_part(export, piece, working, parts[-1], lambda: None).continuation.close()
     result = FakeArchive()
-    binding = Binding(IMPRINT, Level.FULL, look, source.sha256(), segments, ())
-    with closing(Binder(binding, result, lambda: None)) as binder:
+    binding = AssemblySpec(IMPRINT, Level.FULL, look, source.sha256(), segments, ())
+    with closing(ResultAssembler(binding, result, lambda: None)) as binder:
         for part in parts:
             binder.add(part)
         binder.finish()
@@ -112,7 +112,7 @@ def test_what_all_machines_have_alike_has_all_frames() -> None:
     assert [("segments" in one) for one in document["models"]] == [True, True, False]
 
 
-def refused(workers: Sequence[Instruments], verify: Verify = Verify.NONE) -> str:
+def refused(workers: Sequence[PipelineTools], verify: Verify = Verify.NONE) -> str:
     with pytest.raises(WorkersDisagreeError) as raised:
         bound(workers, verify)
     return str(raised.value)
@@ -133,18 +133,18 @@ def test_a_detector_of_plates_on_one_machine_only_makes_no_result(where: int) ->
 
 
 def test_a_recogniser_on_one_machine_only_makes_no_result() -> None:
-    without = replace(worker(), lens=replace(LENS, recognizer=None))
-    some = replace(worker(), lens=replace(LENS, recognizer=ScriptedRecognizer(lambda *_: 0.0)))
+    without = replace(worker(), residual_tools=replace(LENS, recognizer=None))
+    some = replace(worker(), residual_tools=replace(LENS, recognizer=ScriptedRecognizer(lambda *_: 0.0)))
     assert "known" in refused([without, without, some], Verify.ALL)
 
 
 def test_people_who_were_told_apart_in_some_frames_only_make_no_result() -> None:
     recognizer = ScriptedRecognizer(lambda *_: 0.9)
-    people = People(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
+    people = ReferencePeople(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
 
-    def told_apart(threshold: float) -> Instruments:
+    def told_apart(threshold: float) -> PipelineTools:
         rule = IdentityRule(IdentityMode.EXCEPT, threshold, 0.3)
-        return replace(worker(), identification=Identification(recognizer, people, rule))
+        return replace(worker(), identification=IdentificationSetup(recognizer, people, rule))
 
     assert "identities threshold" in refused([told_apart(0.5), told_apart(0.5), told_apart(0.6)])
     assert "known" in refused([told_apart(0.5), worker(), worker()])
@@ -157,7 +157,7 @@ async def test_a_request_that_unlike_workers_have_made_fails_at_once(tmp_path: P
     await desk.world.dispatcher.run()
     lease = await worker.lease(request_id)
     assert lease is not None
-    await worker.do(lease)
+    await worker.process(lease)
     desk.detector = FakeFaceDetector()
     desk.detector.card = replace(desk.detector.card, name="another")
     await desk.process(request_id, desk.worker("worker-2"))

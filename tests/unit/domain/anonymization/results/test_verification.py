@@ -12,18 +12,23 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
+from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
-from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.results.signature import Seal
-from framecloak.domain.anonymization.results.verification import Finding, Problem, Verdict, verify
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.signature import ManifestSignature
+from framecloak.domain.anonymization.results.verification import (
+    Finding,
+    ProblemKind,
+    VerificationResult,
+    verify_archive,
+)
 from framecloak.domain.errors import UnreadableArchiveError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.segments import Segment
-from framecloak.domain.ports.archives import Misfit
-from framecloak.domain.support.canonical_json import canonical
+from framecloak.domain.ports.archives import ForeignContent
+from framecloak.domain.support.canonical_json import canonical_json
 
 KEY = IMPRINT.signer.public_key
 Entries = dict[str, bytes]
@@ -36,14 +41,16 @@ def result(output_format: OutputFormat = OutputFormat.PNG) -> Entries:
 @cache
 def _result(output_format: OutputFormat) -> Entries:
     exhibits = [
-        Exhibit(
+        ExportSource(
             n, FakeSource("film", 9), None, lambda i, n=n: f"frames/{n}/{i}", (Segment(1, 4), Segment(5, 8))
         )  # type: ignore[misc]
-        for n in range(1 if output_format.is_film else 2)
+        for n in range(1 if output_format.is_video else 2)
     ]
     archive = FakeArchive()
-    instruments = Instruments(FakeFaceDetector(), FakeRedactor(), Counting(), 2, films=FakeStudio())
-    Export(IMPRINT, Level.FACES, Appearance(output_format), batches(exhibits)).run(
+    instruments = PipelineTools(
+        FakeFaceDetector(), FakeRedactor(), Counting(), 2, video_encoder=FakeVideoEncoder()
+    )
+    ExportJob(IMPRINT, Level.FACES, Appearance(output_format), group_sources(exhibits)).run(
         instruments, archive, lambda: None
     )
     return archive.entries
@@ -60,12 +67,12 @@ class Counting(FakeEncoder):
         return f"picture {self.count}".encode()
 
 
-def check(entries: Entries, key: bytes | None = KEY, own: bytes | None = None) -> Verdict:
-    return verify(FakeArchive(entries=entries), is_signed, FakeFilmReader(), key, own)
+def check(entries: Entries, key: bytes | None = KEY, own: bytes | None = None) -> VerificationResult:
+    return verify_archive(FakeArchive(entries=entries), is_signed, FakeFilmReader(), key, own)
 
 
-def problems(entries: Entries) -> list[Problem]:
-    return [finding.problem for finding in check(entries).findings]
+def problems(entries: Entries) -> list[ProblemKind]:
+    return [finding.kind for finding in check(entries).problems]
 
 
 def edited_as_json(edit: Callable[[dict[str, Any]], object]) -> Entries:
@@ -79,47 +86,47 @@ def edited_as_json(edit: Callable[[dict[str, Any]], object]) -> Entries:
 def edited(entries: Entries, edit: Callable[[dict[str, Any]], object]) -> Entries:
     document = json.loads(entries["manifest.json"])
     edit(document)
-    return {**entries, "manifest.json": canonical(document)}
+    return {**entries, "manifest.json": canonical_json(document)}
 
 
 @pytest.mark.parametrize("output_format", [OutputFormat.PNG, OutputFormat.MP4])
 def test_a_result_is_genuine(output_format: OutputFormat) -> None:
     verdict = check(result(output_format))
-    assert verdict.findings == ()
+    assert verdict.problems == ()
     assert verdict.worst is None
-    assert verdict.frames == (6 if output_format.is_film else 12)
+    assert verdict.frame_count == (6 if output_format.is_video else 12)
     assert verdict.key_id == json.loads(result()["manifest.sig"])["key_id"]
 
 
 def test_without_a_key_nobody_knows_who_signed() -> None:
-    assert check(result(), key=None).worst is Problem.UNKNOWN_SIGNER
+    assert check(result(), key=None).worst is ProblemKind.UNKNOWN_SIGNER
     assert check(result(), key=None, own=KEY).worst is None
-    assert check(result(), key=None, own=bytes(32)).worst is Problem.UNKNOWN_SIGNER
-    assert check(result(), key=FakeSigner("else").public_key, own=KEY).worst is Problem.WRONG_KEY
+    assert check(result(), key=None, own=bytes(32)).worst is ProblemKind.UNKNOWN_SIGNER
+    assert check(result(), key=FakeSigner("else").public_key, own=KEY).worst is ProblemKind.WRONG_KEY
 
 
 def test_files_that_are_not_what_they_were() -> None:
     whole, name, other = result(), "frames/0/2.png", "frames/1/6.png"
-    assert problems({**whole, name: b"x"}) == [Problem.FRAME_CHANGED]
-    assert problems({key: whole[key] for key in whole if key != name}) == [Problem.FRAME_MISSING]
-    assert problems({**whole, "frames/0/4.png": b"x"}) == [Problem.FRAME_ADDED]
+    assert problems({**whole, name: b"x"}) == [ProblemKind.FRAME_CHANGED]
+    assert problems({key: whole[key] for key in whole if key != name}) == [ProblemKind.FRAME_MISSING]
+    assert problems({**whole, "frames/0/4.png": b"x"}) == [ProblemKind.FRAME_ADDED]
     swapped = check({**whole, name: whole[other], other: whole[name]})
-    assert [finding.problem for finding in swapped.findings] == [Problem.FRAMES_REORDERED] * 2
-    assert {(one.subject, one.detail) for one in swapped.findings} == {
+    assert [finding.kind for finding in swapped.problems] == [ProblemKind.FRAMES_REORDERED] * 2
+    assert {(one.subject, one.detail) for one in swapped.problems} == {
         (name, f"it has the content of {other}"),
         (other, f"it has the content of {name}"),
     }
-    assert problems({**whole, "report.html": b"x"}) == [Problem.FILE_CHANGED]
-    assert problems({key: whole[key] for key in whole if key != "report.html"}) == [Problem.FILE_CHANGED]
+    assert problems({**whole, "report.html": b"x"}) == [ProblemKind.FILE_CHANGED]
+    assert problems({key: whole[key] for key in whole if key != "report.html"}) == [ProblemKind.FILE_CHANGED]
 
 
 def test_an_archive_that_holds_more_than_its_entries() -> None:
-    strange = [Misfit("frames/0/2.png", "there are 9 bytes before it that belong to no entry")]
+    strange = [ForeignContent("frames/0/2.png", "there are 9 bytes before it that belong to no entry")]
     archive = FakeArchive(entries=result(), strange=strange)
-    verdict = verify(archive, is_signed, FakeFilmReader(), KEY)
-    assert verdict.findings == (Finding(Problem.ARCHIVE_CHANGED, strange[0].subject, strange[0].detail),)
-    unknown = verify(archive, is_signed, FakeFilmReader(), None)
-    assert unknown.worst is Problem.ARCHIVE_CHANGED
+    verdict = verify_archive(archive, is_signed, FakeFilmReader(), KEY)
+    assert verdict.problems == (Finding(ProblemKind.ARCHIVE_CHANGED, strange[0].subject, strange[0].detail),)
+    unknown = verify_archive(archive, is_signed, FakeFilmReader(), None)
+    assert unknown.worst is ProblemKind.ARCHIVE_CHANGED
 
 
 def test_films_name_the_frame() -> None:
@@ -127,66 +134,71 @@ def test_films_name_the_frame() -> None:
     head, scale, shown = json.loads(whole[name])
     shown[1][1], shown[2][1] = shown[2][1], "00"
     verdict = check({**whole, name: json.dumps([head, scale, shown]).encode()})
-    assert [(one.problem, one.detail) for one in verdict.findings] == [
-        (Problem.FRAME_CHANGED, "frame 7 of source 0 was changed"),
-        (Problem.FRAMES_REORDERED, "frame 7 of source 0 is in the position of frame 6 of source 0"),
-        (Problem.FILE_CHANGED, "its content was changed"),
+    assert [(one.kind, one.detail) for one in verdict.problems] == [
+        (ProblemKind.FRAME_CHANGED, "frame 7 of source 0 was changed"),
+        (ProblemKind.FRAMES_REORDERED, "frame 7 of source 0 is in the position of frame 6 of source 0"),
+        (ProblemKind.FILE_CHANGED, "its content was changed"),
     ]
     short = check({**whole, name: json.dumps([head, scale, shown[:1]]).encode()})
-    assert [one.problem for one in short.findings] == [Problem.FRAME_MISSING, Problem.FILE_CHANGED]
+    assert [one.kind for one in short.problems] == [ProblemKind.FRAME_MISSING, ProblemKind.FILE_CHANGED]
     longer = check({**whole, name: json.dumps([head, scale, [*shown, shown[0]]]).encode()})
-    assert Problem.FRAME_ADDED in [one.problem for one in longer.findings]
-    assert problems({**whole, name: b"no film"}) == [Problem.FILE_CHANGED]
+    assert ProblemKind.FRAME_ADDED in [one.kind for one in longer.problems]
+    assert problems({**whole, name: b"no film"}) == [ProblemKind.FILE_CHANGED]
 
 
-EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], Problem]] = {
-    "a box less": (lambda it: it["frames"][3]["boxes"].pop(), Problem.FRAME_CHANGED),
-    "another digest": (lambda it: it["frames"][3].update(sha256="0" * 64), Problem.FRAME_CHANGED),
-    "another link": (lambda it: it["frames"][3].update(link="0" * 64), Problem.FRAME_CHANGED),
-    "no link": (lambda it: it["frames"][3].update(link="nothing"), Problem.FRAME_CHANGED),
-    "an entry less": (lambda it: it["frames"].pop(3), Problem.FRAME_MISSING),
-    "the last entry less": (lambda it: it["frames"].pop(), Problem.FRAME_MISSING),
-    "an entry twice": (lambda it: it["frames"].append(it["frames"][0]), Problem.FRAME_ADDED),
-    "two entries swapped": (lambda it: it["frames"].insert(2, it["frames"].pop(3)), Problem.FRAMES_REORDERED),
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], ProblemKind]] = {
+    "a box less": (lambda it: it["frames"][3]["boxes"].pop(), ProblemKind.FRAME_CHANGED),
+    "another digest": (lambda it: it["frames"][3].update(sha256="0" * 64), ProblemKind.FRAME_CHANGED),
+    "another link": (lambda it: it["frames"][3].update(link="0" * 64), ProblemKind.FRAME_CHANGED),
+    "no link": (lambda it: it["frames"][3].update(link="nothing"), ProblemKind.FRAME_CHANGED),
+    "an entry less": (lambda it: it["frames"].pop(3), ProblemKind.FRAME_MISSING),
+    "the last entry less": (lambda it: it["frames"].pop(), ProblemKind.FRAME_MISSING),
+    "an entry twice": (lambda it: it["frames"].append(it["frames"][0]), ProblemKind.FRAME_ADDED),
+    "two entries swapped": (
+        lambda it: it["frames"].insert(2, it["frames"].pop(3)),
+        ProblemKind.FRAMES_REORDERED,
+    ),
 }
 
 
 @pytest.mark.parametrize(("edit", "problem"), EDITS.values(), ids=EDITS.keys())
 def test_an_edited_manifest_and_what_was_edited(
-    edit: Callable[[dict[str, Any]], object], problem: Problem
+    edit: Callable[[dict[str, Any]], object], problem: ProblemKind
 ) -> None:
     found = problems(edited(result(), edit))
-    assert found[0] is Problem.MANIFEST_CHANGED
+    assert found[0] is ProblemKind.MANIFEST_CHANGED
     assert problem in found
 
 
 def test_an_edited_entry_is_one_finding() -> None:
     verdict = check(edited(result(), lambda it: it["frames"][3].update(blanked=True)))
-    assert [one.detail for one in verdict.findings[1:]] == ["the entry of frame 5 of source 0 was changed"]
+    assert [one.detail for one in verdict.problems[1:]] == ["the entry of frame 5 of source 0 was changed"]
 
 
 def test_signatures_that_are_not_good() -> None:
     whole = result()
-    assert problems({name: whole[name] for name in whole if name != "manifest.sig"}) == [Problem.NO_SIGNATURE]
-    assert problems({**whole, "manifest.sig": b"{}"}) == [Problem.NO_SIGNATURE]
-    assert problems({**whole, "manifest.sig": b"x" * 100_000}) == [Problem.NO_SIGNATURE]
-    assert problems({**whole, "manifest.sig": b"[" * 60_000}) == [Problem.NO_SIGNATURE]
-    seal = Seal.parse(whole["manifest.sig"])
-    forged = Seal(seal.manifest_sha256, seal.public_key, bytes(64)).document()
-    assert problems({**whole, "manifest.sig": forged}) == [Problem.BAD_SIGNATURE]
-    other = Seal.of(seal.manifest_sha256, FakeSigner("mallory")).document()
-    assert problems({**whole, "manifest.sig": other}) == [Problem.WRONG_KEY]
+    assert problems({name: whole[name] for name in whole if name != "manifest.sig"}) == [
+        ProblemKind.NO_SIGNATURE
+    ]
+    assert problems({**whole, "manifest.sig": b"{}"}) == [ProblemKind.NO_SIGNATURE]
+    assert problems({**whole, "manifest.sig": b"x" * 100_000}) == [ProblemKind.NO_SIGNATURE]
+    assert problems({**whole, "manifest.sig": b"[" * 60_000}) == [ProblemKind.NO_SIGNATURE]
+    seal = ManifestSignature.parse(whole["manifest.sig"])
+    forged = ManifestSignature(seal.manifest_sha256, seal.public_key, bytes(64)).to_json()
+    assert problems({**whole, "manifest.sig": forged}) == [ProblemKind.BAD_SIGNATURE]
+    other = ManifestSignature.sign(seal.manifest_sha256, FakeSigner("mallory")).to_json()
+    assert problems({**whole, "manifest.sig": other}) == [ProblemKind.WRONG_KEY]
 
 
 def test_a_signature_with_something_beside_it_is_none() -> None:
     whole = result()
     seal = whole["manifest.sig"]
-    more = canonical({**json.loads(seal), "zz": "a picture"})
+    more = canonical_json({**json.loads(seal), "zz": "a picture"})
     digits = json.loads(seal)["signature"]
     # The last digit stands for two bits and four that nobody reads.
     unread = seal.replace(digits.encode(), digits[:-3].encode() + bytes([digits.encode()[-3] + 1]) + b"==")
     for changed in (more, seal + b"\n", b" " + seal, unread):
-        assert problems({**whole, "manifest.sig": changed}) == [Problem.NO_SIGNATURE]
+        assert problems({**whole, "manifest.sig": changed}) == [ProblemKind.NO_SIGNATURE]
 
 
 @given(st.data())
@@ -261,8 +273,8 @@ def test_whatever_a_manifest_is_changed_to_it_is_a_verdict_or_refused(
         verdict = check({**whole, "manifest.json": json.dumps(document).encode()})
     except UnreadableArchiveError:
         return
-    assert verdict.worst is Problem.MANIFEST_CHANGED
-    for finding in verdict.findings:
+    assert verdict.worst is ProblemKind.MANIFEST_CHANGED
+    for finding in verdict.problems:
         f"{finding.subject}: {finding.detail}".encode()
 
 
@@ -290,7 +302,7 @@ def test_a_member_of_another_type_is_refused(member: str, value: object) -> None
 
 def test_an_entry_that_is_nested_too_deeply_was_changed() -> None:
     changed = check(edited_as_json(lambda it: it["frames"][3].update(boxes=_deep(700))))
-    assert Problem.FRAME_CHANGED in [finding.problem for finding in changed.findings]
+    assert ProblemKind.FRAME_CHANGED in [finding.kind for finding in changed.problems]
 
 
 @pytest.mark.parametrize(

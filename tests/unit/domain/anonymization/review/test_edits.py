@@ -7,12 +7,12 @@ import pytest
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit, edited
+from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit, apply_edits
 from framecloak.domain.errors import InvalidManifestError
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 
-FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, Kind.FACE)
-TEXT = RedactedBox((50, 2, 70, 9), 4, 0.7, Origin.FILLED, Kind.TEXT)
+FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, TargetKind.FACE)
+TEXT = RedactedBox((50, 2, 70, 9), 4, 0.7, Origin.FILLED, TargetKind.TEXT)
 MARK = RedactedBox((0, 0, 9, 9), None, None, Origin.REGION, None)
 
 
@@ -26,35 +26,35 @@ def table() -> BoxTable:
 
 
 def test_boxes_that_stay_are_what_they_were_and_others_say_that_a_person_drew_them(table: BoxTable) -> None:
-    stays = DrawnBox(FACE.xyxy, Kind.FACE, 3)
+    stays = DrawnBox(FACE.xyxy, TargetKind.FACE, 3)
     mark = DrawnBox(MARK.xyxy, None)
-    moved = DrawnBox((50, 3, 70, 10), Kind.TEXT, 4)
-    new = DrawnBox((1, 1, 2, 2), Kind.PLATE, 99)
-    alone = DrawnBox((1, 1, 2, 2), Kind.FACE)
+    moved = DrawnBox((50, 3, 70, 10), TargetKind.TEXT, 4)
+    new = DrawnBox((1, 1, 2, 2), TargetKind.PLATE, 99)
+    alone = DrawnBox((1, 1, 2, 2), TargetKind.FACE)
     area = DrawnBox((4, 4, 5, 5), None, 3)
-    after = edited(table, [FrameEdit(5, (stays, mark, moved, new, alone, area))])
+    after = apply_edits(table, [FrameEdit(5, (stays, mark, moved, new, alone, area))])
     assert after.boxes(5) == (
         FACE,
         MARK,
-        RedactedBox((50, 3, 70, 10), 4, None, Origin.EDITED, Kind.TEXT),
-        RedactedBox((1, 1, 2, 2), 99, None, Origin.MANUAL, Kind.PLATE),
-        RedactedBox((1, 1, 2, 2), None, None, Origin.MANUAL, Kind.FACE),
+        RedactedBox((50, 3, 70, 10), 4, None, Origin.EDITED, TargetKind.TEXT),
+        RedactedBox((1, 1, 2, 2), 99, None, Origin.MANUAL, TargetKind.PLATE),
+        RedactedBox((1, 1, 2, 2), None, None, Origin.MANUAL, TargetKind.FACE),
         RedactedBox((4, 4, 5, 5), None, None, Origin.MANUAL, None),
     )
     assert (after.boxes(6), after.boxes(7)) == ((TEXT,), None)
 
 
 def test_boxes_are_removed_by_leaving_them_out(table: BoxTable) -> None:
-    assert edited(table, [FrameEdit(5, ())]).boxes(5) == ()
+    assert apply_edits(table, [FrameEdit(5, ())]).boxes(5) == ()
 
 
 def test_a_black_frame_stays_black_unless_it_is_said_otherwise(table: BoxTable) -> None:
     drawn = DrawnBox((1, 1, 2, 2))
-    assert edited(table, [FrameEdit(7, ())]).boxes(7) is None
+    assert apply_edits(table, [FrameEdit(7, ())]).boxes(7) is None
     with pytest.raises(InvalidManifestError, match="frame 7 is black"):
-        edited(table, [FrameEdit(7, (drawn,))])
-    assert len(edited(table, [FrameEdit(7, (drawn,), blanked=False)]).boxes(7) or ()) == 1
-    assert edited(table, [FrameEdit(5, (), blanked=True)]).boxes(5) is None
+        apply_edits(table, [FrameEdit(7, (drawn,))])
+    assert len(apply_edits(table, [FrameEdit(7, (drawn,), blanked=False)]).boxes(7) or ()) == 1
+    assert apply_edits(table, [FrameEdit(5, (), blanked=True)]).boxes(5) is None
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_black_frame_stays_black_unless_it_is_said_otherwise(table: BoxTable) 
 )
 def test_edits_that_cannot_be(table: BoxTable, edits: list[FrameEdit], said: str) -> None:
     with pytest.raises(InvalidManifestError, match=said):
-        edited(table, edits)
+        apply_edits(table, edits)

@@ -6,11 +6,11 @@ from framecloak.domain.anonymization.model.box_table import BoxTableBuilder
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.review.ranking import Ranking, Reason
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 
 
 def face(origin: Origin, score: float | None) -> RedactedBox:
-    return RedactedBox((0, 0, 9, 9), 0, score, origin, Kind.FACE)
+    return RedactedBox((0, 0, 9, 9), 0, score, origin, TargetKind.FACE)
 
 
 def test_frames_with_the_weakest_evidence_come_first() -> None:
@@ -54,16 +54,16 @@ def test_frames_follow_each_other_as_in_the_film() -> None:
     for index in (10, 11, 50, 51):
         builder.add(index, [face(Origin.DETECTED, 0.9)] if index % 2 else [])
     ranking = Ranking.of(builder.finish())
-    assert [one.index for one in ranking.following(11, 2)] == [11, 50]
-    assert [len(one.boxes) for one in ranking.following(0, 9)] == [0, 1, 0, 1]
-    assert ranking.following(52, 9) == []
+    assert [one.index for one in ranking.frames_from(11, 2)] == [11, 50]
+    assert [len(one.boxes) for one in ranking.frames_from(0, 9)] == [0, 1, 0, 1]
+    assert ranking.frames_from(52, 9) == []
 
 
 def test_text_between_two_looks_is_as_sure_as_at_them() -> None:
     builder = BoxTableBuilder()
-    kinds = (Kind.TEXT, Kind.PLATE, Kind.FACE)
+    kinds = (TargetKind.TEXT, TargetKind.PLATE, TargetKind.FACE)
     for index, kind in enumerate(kinds):
-        builder.add(index, [RedactedBox((0, 0, 9, 9), 0, 0.9, Origin.FILLED, kind, kind is Kind.PLATE)])
+        builder.add(index, [RedactedBox((0, 0, 9, 9), 0, 0.9, Origin.FILLED, kind, kind is TargetKind.PLATE)])
     found = {one.index: one for one in Ranking.of(builder.finish()).page(9, 0)}
     assert [found[index].reason for index in range(3)] == [Reason.SCORE, Reason.SCORE, Reason.FILLED]
     assert found[0].risk == found[1].risk < 0.1 < found[2].risk

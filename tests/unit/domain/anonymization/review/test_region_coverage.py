@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
 from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.review import region_coverage as marked_areas
-from framecloak.domain.anonymization.review.region_coverage import covered, still_covered
+from framecloak.domain.anonymization.review import region_coverage
+from framecloak.domain.anonymization.review.region_coverage import cover_regions, remaining_regions
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
 from framecloak.domain.imaging.boxes import Corners
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region, Segment
 
 SIZE = (100, 80)
@@ -40,57 +40,59 @@ def table(frames: Mapping[int, Sequence[RedactedBox] | None]) -> BoxTable:
 
 def test_a_region_without_boxes_is_covered_in_its_frames_behind_what_is_there() -> None:
     before = table({3: [FACE], 4: [], 5: None, 6: [], 7: []})
-    after = covered(before, [Region(10, 10, 20, 5, Segment(3, 7))], SIZE)
+    after = cover_regions(before, [Region(10, 10, 20, 5, Segment(3, 7))], SIZE)
     assert dict(entries(after)) == {3: (FACE, LOGO_BOX), 4: (LOGO_BOX,), 5: None, 6: (LOGO_BOX,), 7: ()}
 
 
 def test_a_table_that_covers_its_regions_is_left_as_it_is() -> None:
     before = table({3: [LOGO_BOX], 4: [area((0, 0, 40, 40), Origin.MANUAL), FACE], 5: None})
-    assert covered(before, [LOGO], SIZE) is before
+    assert cover_regions(before, [LOGO], SIZE) is before
 
 
 @pytest.mark.parametrize(
     "box", [FACE, area((10, 10, 30, 14)), area((11, 10, 31, 15)), area((50, 50, 60, 60), Origin.EDITED)]
 )
 def test_a_face_or_a_part_does_not_cover_a_region(box: RedactedBox) -> None:
-    assert covered(table({0: [box]}), [LOGO], SIZE).boxes(0) == (box, LOGO_BOX)
+    assert cover_regions(table({0: [box]}), [LOGO], SIZE).boxes(0) == (box, LOGO_BOX)
 
 
 def test_a_region_is_cut_at_the_borders_and_refused_outside() -> None:
-    assert covered(table({0: []}), [Region(90, 70, 50, 50)], SIZE).boxes(0) == (area((90, 70, 100, 80)),)
+    assert cover_regions(table({0: []}), [Region(90, 70, 50, 50)], SIZE).boxes(0) == (
+        area((90, 70, 100, 80)),
+    )
     for regions in ([Region(100, 0, 1, 1)], [LOGO, Region(0, 80, 1, 1)]):
         with pytest.raises(InvalidManifestError, match="lies outside the picture of 100x80 pixels"):
-            covered(table({0: []}), regions, SIZE)
+            cover_regions(table({0: []}), regions, SIZE)
         with pytest.raises(InvalidManifestError, match="lies outside the picture of 100x80 pixels"):
-            still_covered(table({0: []}), regions, SIZE)
+            remaining_regions(table({0: []}), regions, SIZE)
 
 
 def test_a_region_that_is_named_twice_is_covered_once() -> None:
-    assert covered(table({0: []}), [LOGO, LOGO], SIZE).boxes(0) == (LOGO_BOX,)
+    assert cover_regions(table({0: []}), [LOGO, LOGO], SIZE).boxes(0) == (LOGO_BOX,)
 
 
 def test_some_frames_alone_can_be_seen_to() -> None:
-    after = covered(table({0: [], 1: [], 2: None}), [LOGO], SIZE, np.array([False, True, True]))
+    after = cover_regions(table({0: [], 1: [], 2: None}), [LOGO], SIZE, np.array([False, True, True]))
     assert dict(entries(after)) == {0: (), 1: (LOGO_BOX,), 2: None}
 
 
 def test_more_regions_than_one_table_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marked_areas, "MOST_BOXES", 5)
+    monkeypatch.setattr(region_coverage, "MAX_BOXES", 5)
     regions = [Region(n, 0, 1, 1) for n in range(3)]
-    assert len(covered(table({0: []}), regions, SIZE)) == 3
+    assert len(cover_regions(table({0: []}), regions, SIZE)) == 3
     with pytest.raises(TooManyBoxesError, match="5 boxes"):
-        covered(table({0: [], 1: []}), regions, SIZE)
+        cover_regions(table({0: [], 1: []}), regions, SIZE)
 
 
 def test_a_region_does_not_apply_any_more_where_it_was_uncovered() -> None:
     found = table({3: [LOGO_BOX], 4: [], 5: [LOGO_BOX], 6: None, 7: [FACE], 9: [], 20: [LOGO_BOX]})
     parts = [Segment(3, 4), Segment(5, 7), Segment(8, 9), Segment(10, 21)]
-    assert still_covered(found, [LOGO], SIZE) == tuple(Region(10, 10, 20, 5, part) for part in parts)
-    assert still_covered(found, [Region(10, 10, 20, 5, Segment(4, 5))], SIZE) == ()
+    assert remaining_regions(found, [LOGO], SIZE) == tuple(Region(10, 10, 20, 5, part) for part in parts)
+    assert remaining_regions(found, [Region(10, 10, 20, 5, Segment(4, 5))], SIZE) == ()
     kept = Region(10, 10, 20, 5, Segment(5, 7))
-    assert still_covered(found, [kept], SIZE) == (kept,)
+    assert remaining_regions(found, [kept], SIZE) == (kept,)
     elsewhere = Region(1, 1, 2, 2, Segment(100, 200))
-    assert still_covered(found, [elsewhere], SIZE) == (elsewhere,)
+    assert remaining_regions(found, [elsewhere], SIZE) == (elsewhere,)
 
 
 REGIONS = st.lists(
@@ -111,7 +113,7 @@ BOXES = st.lists(
         st.integers(0, 9),
         st.integers(0, 9),
         st.integers(1, 20),
-        st.sampled_from([None, Kind.FACE]),
+        st.sampled_from([None, TargetKind.FACE]),
     ),
     max_size=3,
 )
@@ -122,9 +124,9 @@ def test_what_is_recorded_is_covered(
     frames: dict[int, list[RedactedBox] | None], regions: list[Region]
 ) -> None:
     before = table(frames)
-    after = covered(before, regions, SIZE)
-    assert still_covered(after, regions, SIZE) == tuple(regions)
-    for recorded, found in ((regions, after), (still_covered(before, regions, SIZE), before)):
+    after = cover_regions(before, regions, SIZE)
+    assert remaining_regions(after, regions, SIZE) == tuple(regions)
+    for recorded, found in ((regions, after), (remaining_regions(before, regions, SIZE), before)):
         for frame, boxes in entries(found):
             for region in recorded:
                 assert (

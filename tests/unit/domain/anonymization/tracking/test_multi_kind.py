@@ -11,25 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.scales import Look
+from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.detection.text_and_plates import (
-    PICTURE_AREAS,
-    VIDEO_AREAS,
-    have_plate_shape,
-    look_for_areas,
-    padded,
+    IMAGE_TEXT_AND_PLATES,
+    VIDEO_TEXT_AND_PLATES,
+    detect_text_and_plates,
+    pad_text,
+    plate_shaped,
 )
-from framecloak.domain.anonymization.model.analysis import Examination, Seen
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis, PropagatedBoxes
 from framecloak.domain.anonymization.model.boxes import Origin
-from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
-from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.tracking.multi_kind import follow
-from framecloak.domain.anonymization.tracking.plates_by_shape import plates_among
+from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
+from framecloak.domain.anonymization.tracking.plates_by_shape import reclassify_plates
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
-from framecloak.domain.imaging.detections import Basis, Kind
+from framecloak.domain.imaging.detections import Basis, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from support.samples.scripted_video import (
     BlackBoxes,
@@ -41,7 +41,7 @@ from support.samples.scripted_video import (
 )
 
 FACES = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
-EVERY = VIDEO_AREAS.every
+EVERY = VIDEO_TEXT_AND_PLATES.every
 LINE = (100.0, 20.0, 220.0, 40.0, 0.9)
 TWO_A_BLOCK = 2 * len(range(0, 40, EVERY)) + 1
 """Looks at 40 frames: those that are due, and one between each two."""
@@ -53,19 +53,26 @@ def run(
     *,
     keep_text: tuple[Region, ...] = (),
     faces: ScriptedDetector | None = None,
-    kind: Kind = Kind.TEXT,
+    kind: TargetKind = TargetKind.TEXT,
     lost: frozenset[int] = frozenset(),
     writing: Mapping[int, Sequence[tuple[float, ...]]] | None = None,
 ) -> list[RedactedFrame]:
-    instructions = Instructions(Appearance(), (), FACES, (Look(320),), areas=VIDEO_AREAS, keep_text=keep_text)
+    instructions = RedactionSpec(
+        Appearance(),
+        (),
+        FACES,
+        (DetectionScale(320),),
+        text_and_plates=VIDEO_TEXT_AND_PLATES,
+        keep_text=keep_text,
+    )
     detector = faces or ScriptedDetector({})
-    instruments = Instruments(detector, BlackBoxes(), RawBytes(), 2, areas={kind: areas})
+    instruments = PipelineTools(detector, BlackBoxes(), RawBytes(), 2, box_detectors={kind: areas})
     source = ScriptedSource(length, lost=lost, writing=areas.script if writing is None else writing)
     return list(redacted_frames(source, Segment(0, length), instructions, instruments))
 
 
 def text_boxes(frame: RedactedFrame) -> list[tuple[int, int, int, int]]:
-    return [box.xyxy for box in frame.boxes if box.kind is Kind.TEXT or box.by_shape]
+    return [box.xyxy for box in frame.boxes if box.kind is TargetKind.TEXT or box.by_shape]
 
 
 def holds(outer: tuple[int, int, int, int], line: tuple[float, ...]) -> bool:
@@ -159,9 +166,15 @@ def test_where_a_line_is_follows_from_no_frame_outside_the_looks_around_it() -> 
         x, y = rng.integers(-9, 10, 2).tolist()
         script[t] = [(100.0 + x, 50.0 + y, 220.0 + x, 70.0 + y, 0.9)] if t % 50 else []
     source = ScriptedSource(150, writing=script)
-    instructions = Instructions(Appearance(), (), FACES, (Look(320),), areas=VIDEO_AREAS)
-    instruments = Instruments(
-        ScriptedDetector({}), BlackBoxes(), RawBytes(), 2, areas={Kind.TEXT: ScriptedAreas(script)}
+    instructions = RedactionSpec(
+        Appearance(), (), FACES, (DetectionScale(320),), text_and_plates=VIDEO_TEXT_AND_PLATES
+    )
+    instruments = PipelineTools(
+        ScriptedDetector({}),
+        BlackBoxes(),
+        RawBytes(),
+        2,
+        box_detectors={TargetKind.TEXT: ScriptedAreas(script)},
     )
     whole = list(redacted_frames(source, Segment(0, 150), instructions, instruments))
     pieces = [
@@ -173,16 +186,18 @@ def test_where_a_line_is_follows_from_no_frame_outside_the_looks_around_it() -> 
 
 
 def test_of_looks_outside_a_run_of_frames_nothing_is_taken() -> None:
-    here = Found(np.array([LINE[:4]]), np.array([0.9]))
+    here = FrameDetections(np.array([LINE[:4]]), np.array([0.9]))
     looks = np.array([6, 12, 18])
     moved = np.array([LINE[:4]] * 3) + np.array([[60.0], [30.0], [60.0]])
-    seen = {Kind.TEXT: Seen(looks, np.array([0, 0, 0]), moved)}
+    seen = {TargetKind.TEXT: PropagatedBoxes(looks, np.array([0, 0, 0]), moved)}
     run = [
-        Examination(12, Found.nothing(), None, {Kind.TEXT: here}),
-        Examination(13, Found.nothing(), None, seen=seen),
+        FrameAnalysis(12, FrameDetections.empty(), None, {TargetKind.TEXT: here}),
+        FrameAnalysis(13, FrameDetections.empty(), None, propagated=seen),
     ]
     # What was found in frames 6 and 18 belongs to nothing in this run.
-    (first,), (second,) = follow(run, np.zeros(2, np.intp), {Kind.TEXT: VIDEO_AREAS.tracking}).boxes
+    (first,), (second,) = track_all_kinds(
+        run, np.zeros(2, np.intp), {TargetKind.TEXT: VIDEO_TEXT_AND_PLATES.tracking}
+    ).boxes
     assert first.xyxy == LINE[:4]
     assert second.xyxy == (*LINE[:2], LINE[2] + 30, LINE[3] + 30)
 
@@ -232,14 +247,14 @@ def test_faces_and_plates_in_kept_text_are_redacted() -> None:
     everything = Region(0, 0, 320, 192)
     faces = ScriptedDetector({t: [(60.0, 100.0, 30.0, 0.9)] for t in range(12)})
     plates = ScriptedAreas({t: [LINE] for t in range(12)})
-    frames = run(plates, 12, keep_text=(everything,), faces=faces, kind=Kind.PLATE)
-    assert all({box.kind for box in frame.boxes} == {Kind.FACE, Kind.PLATE} for frame in frames)
+    frames = run(plates, 12, keep_text=(everything,), faces=faces, kind=TargetKind.PLATE)
+    assert all({box.kind for box in frame.boxes} == {TargetKind.FACE, TargetKind.PLATE} for frame in frames)
     assert len({box.track for frame in frames for box in frame.boxes}) == 2
 
 
 def test_text_like_a_plate_gets_room_for_the_rim() -> None:
     boxes = np.array([[100.0, 100.0, 160.0, 120.0], [100.0, 100.0, 300.0, 120.0]])
-    plate, line = padded(boxes, have_plate_shape(boxes))
+    plate, line = pad_text(boxes, plate_shaped(boxes))
     assert plate.tolist() == pytest.approx([92, 92, 168, 128])
     assert line.tolist() == pytest.approx([96, 96, 304, 124])
 
@@ -251,13 +266,13 @@ def test_text_of_a_plate_s_shape_is_a_plate_and_says_why() -> None:
     frames = run(ScriptedAreas({t: [PLATE, (20.0, 100.0, 200.0, 120.0, 0.9)] for t in range(12)}), 12)
     for frame in frames:
         plate, line = sorted(frame.boxes, key=lambda box: box.xyxy[1])
-        assert (plate.kind, plate.basis) == (Kind.PLATE, Basis.SHAPE)
-        assert (line.kind, line.basis) == (Kind.TEXT, None)
+        assert (plate.kind, plate.basis) == (TargetKind.PLATE, Basis.SHAPE)
+        assert (line.kind, line.basis) == (TargetKind.TEXT, None)
     assert len({box.track for frame in frames for box in frame.boxes}) == 2
 
 
 def test_what_a_detector_of_plates_has_found_is_one_whatever_its_shape() -> None:
-    frames = run(ScriptedAreas({t: [LINE, PLATE] for t in range(6)}), 6, kind=Kind.PLATE)
+    frames = run(ScriptedAreas({t: [LINE, PLATE] for t in range(6)}), 6, kind=TargetKind.PLATE)
     assert {box.basis for frame in frames for box in frame.boxes} == {Basis.DETECTOR}
 
 
@@ -265,7 +280,7 @@ def test_a_plate_seen_at_a_slant_for_a_moment_stays_one_in_one_track() -> None:
     slanted = (100.0, 20.0, 150.0, 70.0, 0.9)
     frames = run(ScriptedAreas({t: [slanted if t == 12 else PLATE] for t in range(40)}))
     boxes = [box for frame in frames for box in frame.boxes]
-    assert {box.kind for box in boxes} == {Kind.PLATE}
+    assert {box.kind for box in boxes} == {TargetKind.PLATE}
     assert {box.track for box in boxes} == {0}
 
 
@@ -275,30 +290,30 @@ def test_a_plate_seen_at_a_slant_for_a_moment_stays_one_in_one_track() -> None:
 )
 def test_taking_text_for_plates_changes_no_box(lines: list[tuple[float, float]], times: set[int]) -> None:
     """What is redacted must not depend on what it is called."""
-    found = [Found.nothing() for _ in range(40)]
+    found = [FrameDetections.empty() for _ in range(40)]
     for time in times:
         boxes = np.array([[100.0, 50.0, 100 + width, 50 + height] for width, height in lines])
-        like_plates = have_plate_shape(boxes)
+        like_plates = plate_shaped(boxes)
         scores = np.full(len(boxes), 0.9)
-        found[time] = Found(boxes, scores, like_plates=like_plates)
-    tracks = track(found, np.zeros(40, np.intp), VIDEO_AREAS.tracking)
-    named = plates_among(tracks, found, VIDEO_AREAS.tracking.max_gap)
-    told = [[replace(box, kind=Kind.FACE, by_shape=False) for box in frame] for frame in named]
+        found[time] = FrameDetections(boxes, scores, plate_shaped=like_plates)
+    tracks = track(found, np.zeros(40, np.intp), VIDEO_TEXT_AND_PLATES.tracking)
+    named = reclassify_plates(tracks, found, VIDEO_TEXT_AND_PLATES.tracking.max_gap)
+    told = [[replace(box, kind=TargetKind.FACE, by_shape=False) for box in frame] for frame in named]
     assert told == tracks.boxes
-    assert all(box.by_shape is (box.kind is Kind.PLATE) for frame in named for box in frame)
+    assert all(box.by_shape is (box.kind is TargetKind.PLATE) for frame in named for box in frame)
 
 
 def test_kept_text_of_a_plate_s_shape_stays_and_a_plate_that_was_detected_does_not() -> None:
     everything = Region(0, 0, 320, 192)
     script = {t: [PLATE] for t in range(12)}
     assert not any(frame.boxes for frame in run(ScriptedAreas(script), 12, keep_text=(everything,)))
-    detected = run(ScriptedAreas(script), 12, keep_text=(everything,), kind=Kind.PLATE)
+    detected = run(ScriptedAreas(script), 12, keep_text=(everything,), kind=TargetKind.PLATE)
     assert all(frame.boxes for frame in detected)
 
 
 def test_a_picture_s_looks_are_merged_and_none_is_counted_twice() -> None:
     areas = ScriptedAreas({7: [LINE, (10.0, 150.0, 40.0, 160.0, 0.5)]})
     frame = ScriptedFrame(7, width=1920, height=1152)
-    found = look_for_areas(frame, {Kind.TEXT: areas}, PICTURE_AREAS)
+    found = detect_text_and_plates(frame, {TargetKind.TEXT: areas}, IMAGE_TEXT_AND_PLATES)
     assert len(areas.looked_at) == 3
-    assert len(found[Kind.TEXT].scores) == 2
+    assert len(found[TargetKind.TEXT].scores) == 2

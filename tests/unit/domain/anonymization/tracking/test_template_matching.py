@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.media import FakeFrame
-from framecloak.domain.anonymization.tracking.template_matching import LONGEST_SIDE, Picture, correlation
+from framecloak.domain.anonymization.tracking.template_matching import (
+    MAX_FRAME_SIDE_PX,
+    TemplateMatcher,
+    correlation,
+)
 from framecloak.domain.imaging.detections import Image
 
 BOX = np.array([100.0, 60.0, 220.0, 90.0])
@@ -48,8 +52,8 @@ def test_nothing_is_like_a_flat_window() -> None:
 def test_a_piece_is_seen_where_it_went_whatever_was_expected(
     x: int, y: int, expected: tuple[int, int]
 ) -> None:
-    (patch,) = Picture(FakeFrame(0, on_background(0, 0))).patches(BOX[None])
-    place = Picture(FakeFrame(1, on_background(x, y))).sighting(patch, np.array(expected, np.float64))
+    (patch,) = TemplateMatcher(FakeFrame(0, on_background(0, 0))).templates(BOX[None])
+    place = TemplateMatcher(FakeFrame(1, on_background(x, y))).match(patch, np.array(expected, np.float64))
     assert place is not None
     there = BOX + np.array([x, y, x, y])
     # Half a pixel of the shrunken picture, and what is as good beside it.
@@ -59,13 +63,13 @@ def test_a_piece_is_seen_where_it_went_whatever_was_expected(
 
 
 def test_a_piece_of_a_large_frame_is_seen_at_its_place_there() -> None:
-    size = 2 * LONGEST_SIDE, 1080
+    size = 2 * MAX_FRAME_SIDE_PX, 1080
     first, second = np.full((1080, size[0], 3), 90, np.uint8), np.full((1080, size[0], 3), 90, np.uint8)
     first[400:480, 600:900] = letters(300, 80)
     second[424:504, 588:888] = letters(300, 80)
     box = np.array([600.0, 400.0, 900.0, 480.0])
-    (patch,) = Picture(FakeFrame(0, first)).patches(box[None])
-    place = Picture(FakeFrame(1, second)).sighting(patch, STAYS)
+    (patch,) = TemplateMatcher(FakeFrame(0, first)).templates(box[None])
+    place = TemplateMatcher(FakeFrame(1, second)).match(patch, STAYS)
     assert place == pytest.approx(box + np.array([-12, 24, -12, 24]), abs=8)
 
 
@@ -80,15 +84,15 @@ def test_a_piece_of_a_large_frame_is_seen_at_its_place_there() -> None:
     ids=["gone", "too far away", "something else", "a frame of another size"],
 )
 def test_what_is_not_there_is_not_seen(there: Image) -> None:
-    (patch,) = Picture(FakeFrame(0, on_background(0, 0))).patches(BOX[None])
-    assert Picture(FakeFrame(1, there)).sighting(patch, STAYS) is None
+    (patch,) = TemplateMatcher(FakeFrame(0, on_background(0, 0))).templates(BOX[None])
+    assert TemplateMatcher(FakeFrame(1, there)).match(patch, STAYS) is None
 
 
 def test_what_shows_nothing_is_not_seen_even_in_its_own_frame() -> None:
-    picture = Picture(FakeFrame(0, np.full((192, 320, 3), 90, np.uint8)))
+    picture = TemplateMatcher(FakeFrame(0, np.full((192, 320, 3), 90, np.uint8)))
     outside = BOX + 1000
-    for patch in picture.patches(np.stack([BOX, BOX * 0.01, outside])):
-        assert picture.sighting(patch, STAYS) is None
+    for patch in picture.templates(np.stack([BOX, BOX * 0.01, outside])):
+        assert picture.match(patch, STAYS) is None
 
 
 def test_what_stands_over_a_moving_picture_is_seen_to_stand_still() -> None:
@@ -97,6 +101,6 @@ def test_what_stands_over_a_moving_picture_is_seen_to_stand_still() -> None:
     strokes = letters()[:30, :120, 0] > 128
     for frame in frames:
         frame[60:90, 100:220][strokes] = 235
-    (patch,) = Picture(FakeFrame(0, frames[0])).patches(BOX[None])
-    place = Picture(FakeFrame(1, frames[1])).sighting(patch, STAYS)
+    (patch,) = TemplateMatcher(FakeFrame(0, frames[0])).templates(BOX[None])
+    place = TemplateMatcher(FakeFrame(1, frames[1])).match(patch, STAYS)
     assert place == pytest.approx(BOX, abs=2)

@@ -9,32 +9,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.scales import longest_wait, video_looks
+from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
 from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
-from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
 from framecloak.domain.imaging import boxes as bx
 
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
 
 
-def found(*detections: tuple[float, float, float, float]) -> Found:
+def found(*detections: tuple[float, float, float, float]) -> FrameDetections:
     """Detections given as centre x, centre y, size, score."""
     table = np.array(detections, np.float64).reshape(-1, 4)
     half = table[:, 2:3] / 2
-    return Found(np.hstack([table[:, :2] - half, table[:, :2] + half]), table[:, 3])
+    return FrameDetections(np.hstack([table[:, :2] - half, table[:, :2] + half]), table[:, 3])
 
 
 def one_scene(length: int) -> np.ndarray:
     return np.zeros(length, np.intp)
 
 
-def walk(length: int, *, speed: float = 3.0, size: float = 40.0, score: float = 0.9) -> list[Found]:
+def walk(length: int, *, speed: float = 3.0, size: float = 40.0, score: float = 0.9) -> list[FrameDetections]:
     return [found((100 + speed * t, 100, size, score)) for t in range(length)]
 
 
 @st.composite
-def scenes_of_detections(draw: st.DrawFn, max_frames: int = 40) -> tuple[list[Found], np.ndarray]:
+def scenes_of_detections(draw: st.DrawFn, max_frames: int = 40) -> tuple[list[FrameDetections], np.ndarray]:
     """Faces that walk, flicker and vanish, among stray finds, across a few scenes."""
     length = draw(st.integers(2, max_frames))
     seed = draw(st.integers(0, 2**32 - 1))
@@ -61,7 +61,7 @@ def xyxys(boxes: list[TrackedBox]) -> np.ndarray:
 
 @given(scenes_of_detections())
 def test_an_accepted_detection_is_covered_by_one_box_with_its_margin(
-    case: tuple[list[Found], np.ndarray],
+    case: tuple[list[FrameDetections], np.ndarray],
 ) -> None:
     detections, scenes = case
     result = track(detections, scenes, QUICK)
@@ -73,7 +73,7 @@ def test_an_accepted_detection_is_covered_by_one_box_with_its_margin(
 
 @given(scenes_of_detections())
 def test_every_member_of_a_track_is_covered_in_its_frame(
-    case: tuple[list[Found], np.ndarray],
+    case: tuple[list[FrameDetections], np.ndarray],
 ) -> None:
     detections, scenes = case
     result = track(detections, scenes, QUICK)
@@ -85,7 +85,7 @@ def test_every_member_of_a_track_is_covered_in_its_frame(
 
 @given(scenes_of_detections())
 def test_a_track_has_a_box_in_every_frame_from_its_first_member_to_its_last(
-    case: tuple[list[Found], np.ndarray],
+    case: tuple[list[FrameDetections], np.ndarray],
 ) -> None:
     detections, scenes = case
     result = track(detections, scenes, QUICK)
@@ -98,7 +98,7 @@ def test_a_track_has_a_box_in_every_frame_from_its_first_member_to_its_last(
 
 
 @given(scenes_of_detections())
-def test_no_track_crosses_a_cut(case: tuple[list[Found], np.ndarray]) -> None:
+def test_no_track_crosses_a_cut(case: tuple[list[FrameDetections], np.ndarray]) -> None:
     detections, scenes = case
     result = track(detections, scenes, QUICK)
     for number in range(len(result.members)):
@@ -109,14 +109,14 @@ def test_no_track_crosses_a_cut(case: tuple[list[Found], np.ndarray]) -> None:
 @settings(max_examples=6 * settings.default.max_examples)
 @given(scenes_of_detections(max_frames=60), st.data())
 def test_what_is_said_of_a_frame_does_not_depend_on_where_the_video_was_cut(
-    case: tuple[list[Found], np.ndarray], data: st.DataObject
+    case: tuple[list[FrameDetections], np.ndarray], data: st.DataObject
 ) -> None:
     detections, scenes = case
     whole = track(detections, scenes, QUICK)
     start = data.draw(st.integers(0, len(detections) - 1))
     stop = data.draw(st.integers(start + 1, len(detections)))
-    first = max(0, start - QUICK.horizon)
-    last = min(len(detections), stop + QUICK.horizon)
+    first = max(0, start - QUICK.temporal_margin)
+    last = min(len(detections), stop + QUICK.temporal_margin)
     part = track(detections[first:last], scenes[first:last], QUICK)
     for t in range(start, stop):
         expected = sorted((b.xyxy, b.score, b.origin) for b in whole.boxes[t])
@@ -124,7 +124,7 @@ def test_what_is_said_of_a_frame_does_not_depend_on_where_the_video_was_cut(
 
 
 @given(scenes_of_detections())
-def test_past_and_future_are_alike(case: tuple[list[Found], np.ndarray]) -> None:
+def test_past_and_future_are_alike(case: tuple[list[FrameDetections], np.ndarray]) -> None:
     detections, scenes = case
     forward = track(detections, scenes, QUICK)
     backward = track(detections[::-1], scenes[-1] - scenes[::-1], QUICK)
@@ -140,7 +140,7 @@ def test_past_and_future_are_alike(case: tuple[list[Found], np.ndarray]) -> None
 def test_a_gap_up_to_the_limit_is_filled_along_the_way(missing: int, speed: float) -> None:
     detections = walk(20, speed=speed * 40)
     for t in range(8, 8 + missing):
-        detections[t] = Found.nothing()
+        detections[t] = FrameDetections.empty()
     result = track(detections, one_scene(20), QUICK)
     assert len(result.members) == 1
     for t in range(8, 8 + missing):
@@ -153,14 +153,14 @@ def test_a_gap_up_to_the_limit_is_filled_along_the_way(missing: int, speed: floa
 def test_a_gap_beyond_the_limit_stays_open_in_the_middle() -> None:
     detections = walk(30, speed=0)
     for t in range(10, 20):
-        detections[t] = Found.nothing()
+        detections[t] = FrameDetections.empty()
     result = track(detections, one_scene(30), QUICK)
     assert result.boxes[15] == []
     assert len(result.members) == 2
 
 
 def test_both_ends_are_extended_and_follow_the_motion() -> None:
-    detections = [Found.nothing()] * 5 + walk(10, speed=10) + [Found.nothing()] * 5
+    detections = [FrameDetections.empty()] * 5 + walk(10, speed=10) + [FrameDetections.empty()] * 5
     result = track(detections, one_scene(20), QUICK)
     covered = [t for t, boxes in enumerate(result.boxes) if boxes]
     assert covered == list(range(3, 17))
@@ -190,7 +190,7 @@ def test_confirmation_does_not_carry_further_than_the_memory() -> None:
 
 
 def test_a_stray_unsure_detection_is_not_redacted() -> None:
-    detections = [Found.nothing(), found((50, 50, 20, 0.3)), Found.nothing()]
+    detections = [FrameDetections.empty(), found((50, 50, 20, 0.3)), FrameDetections.empty()]
     assert not any(track(detections, one_scene(3), QUICK).boxes)
 
 
@@ -202,7 +202,7 @@ def test_two_people_who_pass_each_other_keep_their_tracks() -> None:
 
 def test_no_frames_and_no_detections_are_fine() -> None:
     assert track([], one_scene(0), QUICK).boxes == []
-    assert track([Found.nothing()], one_scene(1), QUICK).boxes == [[]]
+    assert track([FrameDetections.empty()], one_scene(1), QUICK).boxes == [[]]
 
 
 def test_a_neighbour_steadies_a_box_but_never_shrinks_it() -> None:
@@ -216,7 +216,7 @@ def test_a_neighbour_steadies_a_box_but_never_shrinks_it() -> None:
 
 @pytest.mark.parametrize("rate", [5.0, 10.0, 11.4, 12.5, 24.0, 25.0, 60.0, 240.0])
 def test_reach_follows_the_frame_rate_within_bounds(rate: float) -> None:
-    wait = longest_wait(video_looks(rate))
+    wait = max_interval(video_scales(rate))
     settings_ = TrackingSettings.for_rate(rate, wait)
     seconds = settings_.max_gap / min(max(rate, 10), 60)
     assert seconds == pytest.approx(0.48, rel=0.15)
@@ -229,7 +229,7 @@ def test_reach_follows_the_frame_rate_within_bounds(rate: float) -> None:
 def test_both_ends_follow_the_motion_of_what_is_found_now_and_then(speed: float) -> None:
     reach = TrackingSettings(memory=12, max_gap=12, extension=5)
     truth = walk(30, speed=speed)
-    detections = [truth[t] if t in {6, 12, 18} else Found.nothing() for t in range(30)]
+    detections = [truth[t] if t in {6, 12, 18} else FrameDetections.empty() for t in range(30)]
     result = track(detections, one_scene(30), reach)
     covered = [t for t, boxes in enumerate(result.boxes) if boxes]
     assert covered == list(range(1, 24))

@@ -15,8 +15,8 @@ import pytest
 from fakes.persistence.database import FakeDatabase
 from fakes.queue import FakeProgressBoard
 from framecloak.domain.anonymization.model.slices import Lease, SliceKind
-from framecloak.domain.anonymization.work import active_lease as holding
-from framecloak.domain.anonymization.work.active_lease import HeldLease, LeaseEndedError, WorkerStuckError
+from framecloak.domain.anonymization.work import active_lease
+from framecloak.domain.anonymization.work.active_lease import ActiveLease, LeaseEndedError, WorkerStuckError
 from framecloak.domain.errors import ProcessingTimeoutError
 from framecloak.domain.model.segments import Segment
 
@@ -24,13 +24,13 @@ LEASE = Lease(uuid4(), 3, SliceKind.FRAMES, Segment(0, 9), "worker", 1, 0, recov
 
 
 @pytest.fixture
-def held() -> HeldLease:
-    return HeldLease(LEASE, 60.0, timedelta(seconds=30))
+def held() -> ActiveLease:
+    return ActiveLease(LEASE, 60.0, timedelta(seconds=30))
 
 
 @pytest.mark.parametrize("cancellations", [1, 2, 3])
 async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_cancelled(
-    held: HeldLease, cancellations: int
+    held: ActiveLease, cancellations: int
 ) -> None:
     loop, begun, proceed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
     complaints: list[dict[str, object]] = []
@@ -41,12 +41,12 @@ async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_c
         loop.call_soon_threadsafe(begun.set)
         proceed.wait(10)
         try:
-            held.require()
+            held.require_held()
         except LeaseEndedError:
             ends.append("told to end")
             raise
 
-    task = asyncio.create_task(held.in_thread(work))
+    task = asyncio.create_task(held.run_in_thread(work))
     await begun.wait()
     for _ in range(cancellations):
         task.cancel()
@@ -61,15 +61,15 @@ async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_c
     assert complaints == []  # asyncio makes one of every exception that nobody looked at
 
 
-async def in_time(held: HeldLease, work: Callable[[], Awaitable[None]]) -> None:
+async def in_time(held: ActiveLease, work: Callable[[], Awaitable[None]]) -> None:
     database = FakeDatabase()
     database.reachable = False  # for the moment, the lease is good as long as it lasts
-    async with held.kept(database, FakeProgressBoard()):
+    async with held.renewed(database, FakeProgressBoard()):
         await work()
 
 
 async def test_a_server_that_hangs_costs_a_slice_no_more_than_its_time() -> None:
-    held = HeldLease(LEASE, 0.05, timedelta(seconds=30))
+    held = ActiveLease(LEASE, 0.05, timedelta(seconds=30))
     with pytest.raises(ProcessingTimeoutError):
         await in_time(held, asyncio.Event().wait)
     task = asyncio.current_task()
@@ -81,34 +81,34 @@ async def test_a_server_that_hangs_costs_a_slice_no_more_than_its_time() -> None
 async def test_a_thread_that_looks_late_ends_with_the_time_out_however_late(
     late: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "STUCK_AFTER", 10.0)
-    held = HeldLease(LEASE, 0.05, timedelta(seconds=30))
+    monkeypatch.setattr(active_lease, "STUCK_AFTER", 10.0)
+    held = ActiveLease(LEASE, 0.05, timedelta(seconds=30))
     ends: list[type[Exception]] = []
 
     def work() -> None:
         time.sleep(late)
         try:
-            held.step()
+            held.count_frame()
         except Exception as error:
             ends.append(type(error))
             raise
 
     with pytest.raises(ProcessingTimeoutError):
-        await in_time(held, lambda: held.in_thread(work))
+        await in_time(held, lambda: held.run_in_thread(work))
     assert ends == [ProcessingTimeoutError]
 
 
 async def test_a_thread_that_hangs_is_told_of_also_after_a_second_cancellation(
-    held: HeldLease, monkeypatch: pytest.MonkeyPatch
+    held: ActiveLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "STUCK_AFTER", 0.2)
+    monkeypatch.setattr(active_lease, "STUCK_AFTER", 0.2)
     loop, begun, proceed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def work() -> None:
         loop.call_soon_threadsafe(begun.set)
         proceed.wait(10)
 
-    task = asyncio.create_task(held.in_thread(work))
+    task = asyncio.create_task(held.run_in_thread(work))
     await begun.wait()
     for _ in range(2):
         task.cancel()

@@ -12,8 +12,8 @@ import pytest
 from fakes.media import FakeSource
 from fakes.persistence.database import FakeUnitOfWork
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.model.slices import LEASE, MOST_FAILURES
-from framecloak.domain.anonymization.work import active_lease as holding
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_FAILURES
+from framecloak.domain.anonymization.work import active_lease
 from framecloak.domain.anonymization.work.active_lease import WorkerStuckError
 from framecloak.domain.errors import DatabaseUnavailableError, UnreadableVideoError
 from framecloak.domain.ports.frames import FrameSource
@@ -96,7 +96,7 @@ class Outage:
         raise DatabaseUnavailableError("the database is away", "wait")
 
 
-QUICKLY = Backoff(lasts=60, first_pause=0.001, longest_pause=0.002)
+QUICKLY = Backoff(total_seconds=60, first_pause=0.001, max_pause=0.002)
 
 
 async def test_a_database_that_comes_back_meanwhile_is_waited_for(desk: Desk) -> None:
@@ -217,7 +217,7 @@ async def test_a_wait_for_the_object_store_ends_with_the_lease(desk: Desk) -> No
 async def test_a_thread_that_hangs_is_not_waited_for_and_ends_its_request(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "STUCK_AFTER", 0.05)
+    monkeypatch.setattr(active_lease, "STUCK_AFTER", 0.05)
     request_id = await desk.submit((0, 5))
     desk.time_limit, go_on = 0.01, threading.Event()
 
@@ -227,10 +227,10 @@ async def test_a_thread_that_hangs_is_not_waited_for_and_ends_its_request(
 
     desk.open_video = open_video
     try:
-        for _ in range(MOST_FAILURES):
+        for _ in range(MAX_FAILURES):
             with pytest.raises(WorkerStuckError, match="hangs in slice 0"):
                 await desk.process(request_id)
-            desk.world.clock.advance(LEASE)
+            desk.world.clock.advance(LEASE_DURATION)
     finally:
         go_on.set()
     request = await desk.request(request_id)

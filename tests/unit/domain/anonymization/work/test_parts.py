@@ -12,24 +12,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.media import FakeArchive
-from fakes.results import IMPRINT, FakeStudio
-from framecloak.domain.anonymization.identification.decisions import Identification
+from fakes.results import IMPRINT, FakeVideoEncoder
+from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
 from framecloak.domain.anonymization.model.options import (
-    GROUP_FRAMES,
+    FRAMES_PER_GROUP,
     Appearance,
     Level,
     OutputFormat,
     Verify,
 )
-from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.work.parts import PART_FILE, Binder, Binding, Filming, write_part
+from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.work.parts import (
+    PART_FILE,
+    AssemblySpec,
+    ResultAssembler,
+    VideoAssembly,
+    write_part,
+)
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
-from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region, Segment
-from framecloak.domain.reid.reference_people import People
+from framecloak.domain.reid.reference_people import ReferencePeople
 from support.samples.scripted_video import (
     LENS,
     PERSON,
@@ -59,26 +65,26 @@ def order(
     level: Level = Level.FACES,
     appearance: Appearance = PICTURES,
     verify: Verify = Verify.NONE,
-) -> Export:
-    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", tuple(segments), (REGION,))
-    return Export(IMPRINT, level, appearance, batches([exhibit]), verify=verify)
+) -> ExportJob:
+    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", tuple(segments), (REGION,))
+    return ExportJob(IMPRINT, level, appearance, group_sources([exhibit]), verify=verify)
 
 
 def instruments(
     detector: ScriptedDetector | None,
     areas: ScriptedAreas | None = None,
-    identification: Identification | None = None,
-) -> Instruments:
-    found = {Kind.TEXT: areas} if areas else {}
-    return Instruments(
+    identification: IdentificationSetup | None = None,
+) -> PipelineTools:
+    found = {TargetKind.TEXT: areas} if areas else {}
+    return PipelineTools(
         detector,
         BlackBoxes(),
         RawBytes(),
         2,
-        films=FakeStudio(),
-        areas=found,
+        video_encoder=FakeVideoEncoder(),
+        box_detectors=found,
         identification=identification,
-        lens=LENS,
+        residual_tools=LENS,
     )
 
 
@@ -96,7 +102,7 @@ def in_one_go(
     segments: Sequence[Segment],
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
-    identification: Identification | None = None,
+    identification: IdentificationSetup | None = None,
     verify: Verify = Verify.NONE,
 ) -> FakeArchive:
     archive = FakeArchive()
@@ -116,7 +122,7 @@ def in_parts(
     by_one_worker: bool = False,
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
-    identification: Identification | None = None,
+    identification: IdentificationSetup | None = None,
     verify: Verify = Verify.NONE,
 ) -> FakeArchive:
     level = level_of(detector, areas)
@@ -136,9 +142,9 @@ def in_parts(
     if continuation:
         continuation.close()
     result = FakeArchive()
-    filming = Filming(FakeStudio(), source) if appearance is FILMS else None
-    binding = Binding(IMPRINT, level, appearance, source.sha256(), tuple(segments), (REGION,), filming)
-    with closing(Binder(binding, result, nothing)) as binder:
+    filming = VideoAssembly(FakeVideoEncoder(), source) if appearance is FILMS else None
+    binding = AssemblySpec(IMPRINT, level, appearance, source.sha256(), tuple(segments), (REGION,), filming)
+    with closing(ResultAssembler(binding, result, nothing)) as binder:
         for part in parts:
             binder.add(part)
         binder.finish()
@@ -235,7 +241,7 @@ def test_slices_make_no_difference_to_text(
 
 
 @st.composite
-def acquaintances(draw: st.DrawFn) -> Identification:
+def acquaintances(draw: st.DrawFn) -> IdentificationSetup:
     """Some of the people who walk are known; now and then one looks like another, or cannot be recognised."""
     known = draw(st.sets(st.integers(0, 3)))
     odd = draw(st.sets(st.tuples(st.integers(0, LENGTH), st.integers(0, 3)), max_size=20))
@@ -248,7 +254,9 @@ def acquaintances(draw: st.DrawFn) -> Identification:
     recognizer = ScriptedRecognizer(likeness, frozenset(broken), draw(st.integers(1, 3)))
     mode = draw(st.sampled_from(IdentityMode))
     rule = IdentityRule(mode, 0.5, 0.3)
-    return Identification(recognizer, People(f"folder:{'0' * 64}", recognizer.space, (PERSON,)), rule)
+    return IdentificationSetup(
+        recognizer, ReferencePeople(f"folder:{'0' * 64}", recognizer.space, (PERSON,)), rule
+    )
 
 
 @settings(max_examples=EXAMPLES)
@@ -262,7 +270,7 @@ def acquaintances(draw: st.DrawFn) -> Identification:
 )
 def test_slices_make_no_difference_to_who_is_who(
     script: Script,
-    identification: Identification,
+    identification: IdentificationSetup,
     verify: Verify,
     plan: tuple[list[Segment], list[Segment]],
     by_one_worker: bool,
@@ -289,7 +297,7 @@ def test_one_slice_or_twenty_of_a_walk_are_one_track() -> None:
     segments = [Segment(0, 100)]
     whole = in_one_go(source, detector, segments)
     for longest in (100, 33, 5):
-        slices = plan_slices(segments, longest=longest)
+        slices = plan_slices(segments, max_frames=longest)
         assert in_parts(source, detector, segments, slices).entries == whole.entries
     tracks = {
         box["track"]
@@ -313,7 +321,7 @@ def test_slices_make_no_difference_to_films(
     segments, _ = plan
     source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
     whole = in_one_go(source, detector, segments, FILMS)
-    slices = plan_slices(segments, longest=longest, unit=GROUP_FRAMES)
+    slices = plan_slices(segments, max_frames=longest, group_frames=FRAMES_PER_GROUP)
     sliced = in_parts(source, detector, segments, slices, appearance=FILMS)
     films = [f"films/film_{segment.start_frame:07d}.mp4" for segment in segments]
     assert list(sliced.entries) == [*films, "report.html", "manifest.json", "manifest.sig"]
@@ -362,7 +370,7 @@ def test_slices_make_no_difference_to_proof_of_films(
     segments, _ = plan
     source = ScriptedSource(LENGTH)
     whole = in_one_go(source, detector, segments, FILMS, verify=verify)
-    slices = plan_slices(segments, longest=longest, unit=GROUP_FRAMES)
+    slices = plan_slices(segments, max_frames=longest, group_frames=FRAMES_PER_GROUP)
     assert (
         in_parts(source, detector, segments, slices, appearance=FILMS, verify=verify).entries == whole.entries
     )
@@ -394,7 +402,7 @@ def test_what_is_left_is_redacted_again_and_what_cannot_be_searched_is_black() -
 
 def test_level_minimal_in_slices() -> None:
     source, segments = ScriptedSource(20), [Segment(2, 9), Segment(11, 20)]
-    slices = plan_slices(segments, longest=3)
+    slices = plan_slices(segments, max_frames=3)
     assert in_parts(source, None, segments, slices).entries == in_one_go(source, None, segments).entries
 
 
@@ -402,7 +410,7 @@ def test_a_worker_that_goes_on_examines_nothing_twice() -> None:
     source, detector = ScriptedSource(150), ScriptedDetector(walking(range(150)))
     segments = [Segment(0, 150)]
     whole = len(_examinations(source, segments, [Segment(0, 150)], by_one_worker=True))
-    slices = plan_slices(segments, longest=30)
+    slices = plan_slices(segments, max_frames=30)
     assert len(_examinations(source, segments, slices, by_one_worker=True)) == whole
     assert len(_examinations(source, segments, slices, by_one_worker=False)) > whole
     assert in_parts(source, detector, segments, slices, by_one_worker=True).committed

@@ -33,7 +33,7 @@ def test_slices_cover_every_frame_once_in_order_and_are_not_too_long(
 def test_without_keyframes_slices_are_as_few_as_can_be_and_of_about_the_same_length(
     length: int, longest: int
 ) -> None:
-    slices = plan_slices([Segment(7, 7 + length)], longest=longest)
+    slices = plan_slices([Segment(7, 7 + length)], max_frames=longest)
     assert len(slices) == -(-length // longest)
     assert max(map(len, slices)) - min(map(len, slices)) <= 1
 

@@ -16,9 +16,9 @@ from fakes.media import FakeSource
 from fakes.vision import FakeAreaDetector, FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
-from framecloak.domain.anonymization.model.slices import LEASE, MOST_ATTEMPTS, MOST_FAILURES
-from framecloak.domain.anonymization.work import active_lease as holding
-from framecloak.domain.anonymization.work.slice_worker import LATER, PAUSES
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_ATTEMPTS, MAX_FAILURES
+from framecloak.domain.anonymization.work import active_lease
+from framecloak.domain.anonymization.work.slice_worker import BACKOFF, RETRY_DELAY
 from framecloak.domain.errors import (
     ModelMissingError,
     StorageFullError,
@@ -100,7 +100,7 @@ async def test_slice_after_slice_one_decoder_reads_on_until_the_worker_rests(des
     assert (await desk.request(request_id)).status is Status.COMPLETED
     assert len(desk.stored_parts) > 1
     assert source.closed == 0
-    worker.rest()
+    worker.release_resources()
     assert source.closed == 1
 
 
@@ -141,10 +141,10 @@ async def test_an_unforeseen_failure_is_reported_to_the_operator_and_not_to_the_
 
     request_id = await desk.submit((0, 5))
     desk.open_video = crash
-    for _ in range(MOST_FAILURES):
+    for _ in range(MAX_FAILURES):
         with pytest.raises(ZeroDivisionError):
             await desk.process(request_id)
-        desk.world.clock.advance(PAUSES[-1])
+        desk.world.clock.advance(BACKOFF[-1])
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
     assert "secret" not in (request.error or "")
@@ -175,11 +175,11 @@ async def test_what_is_about_the_installation_is_for_its_log(
 
 async def test_a_store_that_is_down_is_waited_for(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
-    for _ in range(2 * MOST_FAILURES):
+    for _ in range(2 * MAX_FAILURES):
         desk.world.fake_store.unavailable = True
         with pytest.raises(StorageUnavailableError):
             await desk.process(request_id)
-        desk.world.clock.advance(LATER)
+        desk.world.clock.advance(RETRY_DELAY)
     desk.world.fake_store.unavailable = False
     await desk.process(request_id)
     assert (await desk.request(request_id)).status is Status.COMPLETED
@@ -291,7 +291,7 @@ async def test_a_full_disk_is_tried_again_later(desk: Desk) -> None:
     assert list(desk.world.scratch.iterdir()) == []
     assert (await desk.worker().lease(request_id)) is None  # not at once: nobody has made room yet
     desk.room = 1_000_000
-    desk.world.clock.advance(LATER)
+    desk.world.clock.advance(RETRY_DELAY)
     await desk.process(request_id)
     assert (await desk.request(request_id)).status is Status.COMPLETED
 
@@ -299,10 +299,10 @@ async def test_a_full_disk_is_tried_again_later(desk: Desk) -> None:
 async def test_a_disk_that_stays_full_fails_nothing(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
     desk.room = 3
-    for _ in range(MOST_ATTEMPTS + 1):
+    for _ in range(MAX_ATTEMPTS + 1):
         with pytest.raises(StorageFullError):
             await desk.process(request_id)
-        desk.world.clock.advance(LATER)
+        desk.world.clock.advance(RETRY_DELAY)
     desk.room = 1_000_000
     await desk.process(request_id)
     assert (await desk.request(request_id)).status is Status.COMPLETED
@@ -323,7 +323,7 @@ async def test_a_result_that_comes_after_the_cancellation_is_removed(desk: Desk)
 
 
 async def test_progress_is_noted_while_the_work_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holding, "BEAT", 0.001)
+    monkeypatch.setattr(active_lease, "RENEWAL_INTERVAL", 0.001)
     request_id = await desk.submit((0, 50))
     source = SlowSource(desk.world, desk, None)
     desk.open_video = lambda _: source
@@ -360,7 +360,7 @@ async def test_a_slice_whose_worker_is_silent_is_done_by_another_and_counts_once
     await desk.world.dispatcher.run()
     silent = await desk.worker("silent").lease(request_id)
     assert silent
-    desk.world.clock.advance(LEASE)
+    desk.world.clock.advance(LEASE_DURATION)
     await desk.process(request_id, desk.worker("other"))
     request = await desk.request(request_id)
     assert (request.status, request.processed_frames) == (Status.COMPLETED, 40)
@@ -372,14 +372,14 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(desk: Desk) -> None:
     late = desk.worker("late")
     lease = await late.lease(request_id)
     assert lease
-    desk.world.clock.advance(LEASE)
+    desk.world.clock.advance(LEASE_DURATION)
     other = desk.worker("other")
     taken = await other.lease(request_id)
     assert taken
     assert (taken.number, taken.attempt, taken.recovered) == (lease.number, 2, True)
-    await late.do(lease)
+    await late.process(lease)
     assert await desk.finished_parts(request_id) == []
-    await other.do(taken)
+    await other.process(taken)
     assert await desk.finished_parts(request_id) == [taken.key]
     await desk.process(request_id, other)
     (result,) = desk.results().values()
@@ -389,9 +389,9 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(desk: Desk) -> None:
 async def test_a_slice_that_takes_every_worker_down_ends_its_request(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
     await desk.world.dispatcher.run()
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert await desk.worker().lease(request_id)
-        desk.world.clock.advance(LEASE)
+        desk.world.clock.advance(LEASE_DURATION)
     await desk.process(request_id)
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
@@ -417,7 +417,7 @@ async def test_a_part_that_is_gone_fails_the_request_and_leaves_no_partial_resul
     for _ in range(2):
         lease = await worker.lease(request_id)
         assert lease
-        await worker.do(lease)
+        await worker.process(lease)
     desk.world.fake_store.objects.pop(next(iter(desk.parts())))
     await desk.process(request_id, worker)
     assert (await desk.request(request_id)).status is Status.FAILED

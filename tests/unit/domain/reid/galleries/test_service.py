@@ -10,8 +10,8 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from fakes.persistence.galleries import FakeVault
-from framecloak.domain.anonymization.requests.cleanup import Cleaner
+from fakes.persistence.galleries import FakeGalleryCipher
+from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.errors import (
     GalleryFaceNotFoundError,
     GalleryFullError,
@@ -23,8 +23,8 @@ from framecloak.domain.errors import (
 from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.ports.repositories.audit import AuditFilter
-from framecloak.domain.reid.galleries.model import MOST_AT_ONCE, Enrolment, Gallery
-from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.galleries.model import MAX_ENROLMENTS, Enrolment, Gallery
+from framecloak.domain.reid.galleries.service import GalleryService
 from support.samples.galleries import SPACE, embedding
 from support.use_cases import World, nothing_to_sweep
 
@@ -32,16 +32,18 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def galleries(world: World) -> Galleries:
-    return Galleries(world.database, FakeVault(), world.clock, capacity=5)
+def galleries(world: World) -> GalleryService:
+    return GalleryService(world.database, FakeGalleryCipher(), world.clock, capacity=5)
 
 
 @pytest.fixture
-async def gallery(galleries: Galleries, anna: Principal) -> Gallery:
+async def gallery(galleries: GalleryService, anna: Principal) -> Gallery:
     return await galleries.create(anna, "patients", SPACE)
 
 
-async def test_faces_are_enrolled_and_found(galleries: Galleries, anna: Principal, gallery: Gallery) -> None:
+async def test_faces_are_enrolled_and_found(
+    galleries: GalleryService, anna: Principal, gallery: Gallery
+) -> None:
     enrolled = await galleries.enrol(
         anna,
         gallery.id,
@@ -69,7 +71,7 @@ async def test_faces_are_enrolled_and_found(galleries: Galleries, anna: Principa
 
 
 async def test_another_ones_gallery_does_not_exist(
-    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     (face,) = await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
     stranger, admin = await world.person("stranger"), await world.person("admin", Role.ADMIN)
@@ -87,14 +89,14 @@ async def test_another_ones_gallery_does_not_exist(
     assert (await galleries.list(stranger, 10, 0)).total == 0
 
 
-async def test_galleries_are_listed(galleries: Galleries, anna: Principal) -> None:
+async def test_galleries_are_listed(galleries: GalleryService, anna: Principal) -> None:
     made = [await galleries.create(anna, name, SPACE) for name in ("one", "two", "three")]
     page = await galleries.list(anna, 2, 0)
     assert page.total == 3
     assert {gallery.id for gallery in page.items} < {gallery.id for gallery in made}
 
 
-async def test_models_do_not_mix(galleries: Galleries, anna: Principal, gallery: Gallery) -> None:
+async def test_models_do_not_mix(galleries: GalleryService, anna: Principal, gallery: Gallery) -> None:
     for space in (
         replace(SPACE, name="buffalo_l"),
         replace(SPACE, sha256="cd" * 32),
@@ -109,7 +111,7 @@ async def test_models_do_not_mix(galleries: Galleries, anna: Principal, gallery:
 
 
 async def test_a_gallery_takes_what_it_has_room_for(
-    galleries: Galleries, anna: Principal, gallery: Gallery
+    galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))] * 3)
     with pytest.raises(GalleryFullError, match="holds 3 faces; its maximum is 5"):
@@ -122,7 +124,7 @@ async def test_a_gallery_takes_what_it_has_room_for(
     "vector", [np.full(8, np.nan), np.full(8, np.inf), np.zeros(8), np.ones(8), np.ones(7), np.ones((8, 1))]
 )
 async def test_what_is_no_embedding_is_refused(
-    galleries: Galleries, anna: Principal, gallery: Gallery, vector: np.ndarray
+    galleries: GalleryService, anna: Principal, gallery: Gallery, vector: np.ndarray
 ) -> None:
     bad = Embedding(SPACE, vector.astype(np.float32))
     with pytest.raises(InvalidOptionError):
@@ -150,12 +152,12 @@ def test_labels_and_metadata_have_limits(label: str, metadata: dict[str, object]
 
 
 async def test_numbers_out_of_range_are_refused(
-    galleries: Galleries, anna: Principal, gallery: Gallery
+    galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     for threshold, top_k in ((1.1, 1), (-1.1, 1), (float("nan"), 1), (0.5, 0), (0.5, 1001)):
         with pytest.raises(InvalidOptionError):
             await galleries.search(anna, gallery.id, embedding(1), threshold, top_k)
-    for count in (0, MOST_AT_ONCE + 1):
+    for count in (0, MAX_ENROLMENTS + 1):
         with pytest.raises(InvalidOptionError):
             await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))] * count)
     with pytest.raises(InvalidOptionError):
@@ -165,7 +167,7 @@ async def test_numbers_out_of_range_are_refused(
 
 
 async def test_an_expired_gallery_is_gone_and_cleaned_away(
-    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     with pytest.raises(InvalidOptionError, match="expired already"):
         await galleries.create(anna, "late", SPACE, world.clock.now())
@@ -174,7 +176,7 @@ async def test_an_expired_gallery_is_gone_and_cleaned_away(
     world.clock.advance(DAY)
     with pytest.raises(GalleryNotFoundError):
         await galleries.search(anna, short.id, embedding(1), 0.5, 1)
-    cleaner = Cleaner(world.database, world.store, world.clock, DAY, nothing_to_sweep)
+    cleaner = CleanupService(world.database, world.store, world.clock, DAY, nothing_to_sweep)
     assert (await cleaner.run()).galleries == 1
     assert (await cleaner.run()).galleries == 0
     assert list(world.fake_database.tables.galleries) == [gallery.id]
@@ -182,7 +184,7 @@ async def test_an_expired_gallery_is_gone_and_cleaned_away(
 
 
 async def test_what_is_deleted_is_gone(
-    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
     with pytest.raises(GalleryFaceNotFoundError):
@@ -194,10 +196,10 @@ async def test_what_is_deleted_is_gone(
 
 
 async def test_a_gallery_without_its_key_can_be_deleted_and_nothing_else(
-    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
-    locked_out = Galleries(world.database, FakeVault({"another": 2}), world.clock, capacity=5)
+    locked_out = GalleryService(world.database, FakeGalleryCipher({"another": 2}), world.clock, capacity=5)
     with pytest.raises(GalleryKeyMissingError):
         await locked_out.search(anna, gallery.id, embedding(1), 0.5, 1)
     with pytest.raises(GalleryKeyMissingError):
@@ -207,7 +209,7 @@ async def test_a_gallery_without_its_key_can_be_deleted_and_nothing_else(
 
 async def test_every_use_is_recorded_and_nothing_of_a_face_is(
     world: World,
-    galleries: Galleries,
+    galleries: GalleryService,
     anna: Principal,
     gallery: Gallery,
     caplog: pytest.LogCaptureFixture,
@@ -231,7 +233,7 @@ async def test_every_use_is_recorded_and_nothing_of_a_face_is(
 
 
 async def test_rows_hold_nothing_that_can_be_read(
-    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1), {"ward": "seven"})] * 2)
     tables = world.fake_database.tables
