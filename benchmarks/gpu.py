@@ -46,8 +46,8 @@ from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.composition.reid import load_analysis
-from framecloak.entrypoints.runtime.resources import available_cores
 from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.settings.resources import available_cores
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 A_ROUND = 128

@@ -40,8 +40,8 @@ from benchmarks.faces.recognition_load import direct, insightface
 from benchmarks.support.plain_http import Line, post
 from benchmarks.support.processes import Client, program, servers
 from framecloak.entrypoints.composition.reid import load_analysis
-from framecloak.entrypoints.runtime.resources import available_cores
 from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.settings.resources import available_cores
 
 PICTURES = 200
 """Looked at in a round."""

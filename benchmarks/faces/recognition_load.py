@@ -32,8 +32,8 @@ from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.domain.reid.analysis import FaceAnalyzer
 from framecloak.domain.reid.face_search import detect_faces
 from framecloak.entrypoints.composition.reid import load_analysis
-from framecloak.entrypoints.runtime.resources import available_cores
 from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.settings.resources import available_cores
 
 DEFAULT_PICTURES = 200
 """Looked at in a round."""

@@ -40,7 +40,7 @@ Labels = dict[str, set[str]]
 async def exposed(api: Api) -> Labels:
     """Every name that an API or a worker tells once all has happened, with its labels."""
     metrics: ApiMetrics = api.services.metrics
-    vitals: ServiceMetrics = api.services.service_metrics
+    vitals: ServiceMetrics = api.services.use_cases.service_metrics
     metrics.response_started("getVideo", "GET", 404, 0.1, "video_not_found")
     api.world.queue.unavailable = True
     metrics.update((await vitals.read())[0])

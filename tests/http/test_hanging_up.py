@@ -163,7 +163,7 @@ async def answer(reader: asyncio.StreamReader) -> int:
 
 
 async def test_what_is_being_stored_is_stored_to_its_end(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
-    galleries, begun, go_on = busy.api.services.galleries, asyncio.Event(), asyncio.Event()
+    galleries, begun, go_on = busy.api.services.use_cases.galleries, asyncio.Event(), asyncio.Event()
     enrol, done = galleries.enrol, asyncio.Event()
 
     async def enrol_slowly(

@@ -13,25 +13,19 @@ from uuid import UUID
 from fakes.clock import FakeClock
 from fakes.media import FakeSource, FakeVideoProber
 from fakes.persistence.database import FakeDatabase
-from fakes.persistence.galleries import FakeGalleryCipher
+from fakes.persistence.galleries import FakeGalleryCipher, FakeGalleryIndexes
 from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
 from fakes.recognition import FakeFaceRecognizer
 from fakes.results import FakeSigner, FakeVideoFrameExtractor, fake_preview, is_signed
 from fakes.security import FakePasswordHasher, FakeTokenIssuer
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeAreaDetector
+from fakes.webhooks import FakeWebhookSender
 from framecloak.adapters.storage.stored_archives import StoredZips
-from framecloak.domain.accounts.service import AccountService, SecretFactory
-from framecloak.domain.anonymization.identification.gallery import GalleryPeople
+from framecloak.domain.accounts.service import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import RequestSpec, Status
-from framecloak.domain.anonymization.overlays.service import OverlayService
-from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.requests.downloads import DownloadService
-from framecloak.domain.anonymization.requests.resubmit import RerenderService
-from framecloak.domain.anonymization.requests.service import RequestService, Retention
-from framecloak.domain.anonymization.requests.submit import SubmitService
-from framecloak.domain.anonymization.review.service import ReviewService
+from framecloak.domain.anonymization.requests.service import Retention
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import Video
@@ -40,11 +34,10 @@ from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import BoxDetector, FaceRecognizer
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.security import GalleryCipher, TokenIssuer
-from framecloak.domain.videos.grants import GrantService
-from framecloak.domain.videos.marks import MarkService
-from framecloak.domain.videos.service import VideoService
+from framecloak.entrypoints.composition.use_cases import Adapters, Limits, UseCases
 
 PASSWORD = "correct horse battery"
+GALLERY_CAPACITY = 3
 
 
 def digest(secret: str) -> bytes:
@@ -79,55 +72,62 @@ class World:
         self.call_limiter = FakeCallLimiter(clock=self.clock)
         numbers = count()
         secrets = SecretFactory(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
-        self.identity = AccountService(
-            self.database, self.hasher, self.tokens, self.limiter, secrets, self.clock
-        )
-        self.collection = VideoService(
-            self.database, self.store, self.prober, self.clock, self.scratch, max_upload_bytes=1000
-        )
-        self.sharing = GrantService(self.database)
-        self.marking = MarkService(self.database)
-        self.dispatcher = Dispatcher(self.database, self.queue, max_requests=3)
         self.available_levels = set(Level)
-        self.people = GalleryPeople(self.database, self.vault, self.clock, lambda: self.recognizer)
-        self.submissions = SubmitService(
-            self.database,
-            self.queue,
-            self.dispatcher,
-            lambda _: [],
-            max_frames=80,
-            slice_frames=20,
-            level_is_available=lambda level: level in self.available_levels,
-            people=self.people,
-        )
-        self.anonymization = RequestService(
-            self.database,
-            self.store,
-            self.dispatcher,
-            self.board,
-            self.clock,
-            Retention(token_ttl=timedelta(hours=1)),
-            lambda: secrets.new(""),
-            digest,
-        )
-        archives = StoredZips(self.store)
-        self.resubmissions = RerenderService(
-            self.database, self.submissions, archives, lambda: FakeSigner().public_key, is_signed
-        )
         self.films = FakeVideoFrameExtractor()
-        self.reviewing = ReviewService(
-            self.database, self.store, archives, self.films, fake_preview, self.scratch
-        )
         self.film: FrameSource = FakeSource("film.mp4", 100)
         self.text_detector: BoxDetector = FakeAreaDetector()
-        self.overlays = OverlayService(
-            self.database,
-            self.store,
-            self.scratch,
-            lambda _: self.film,
-            lambda: self.text_detector,
+        adapters = Adapters(
+            clock=self.clock,
+            scratch=self.scratch,
+            database=self.database,
+            store=self.store,
+            queue=self.queue,
+            progress_board=self.board,
+            attempt_limiter=self.limiter,
+            password_hasher=self.hasher,
+            tokens=self.tokens,
+            secrets=secrets,
+            video_prober=self.prober,
+            open_video=lambda _: self.film,
+            keyframes=lambda _: [],
+            archives=StoredZips(self.store),
+            frame_extractor=self.films,
+            preview_maker=fake_preview,
+            public_key=lambda: FakeSigner().public_key,
+            verify_signature=is_signed,
+            load_text_detector=lambda: self.text_detector,
+            load_recognizer=lambda: self.recognizer,
+            level_is_available=lambda level: level in self.available_levels,
+            models_present=_models_are_there,
+            gallery_cipher=self.vault,
+            gallery_indexes=FakeGalleryIndexes(),
+            webhook_sender=FakeWebhookSender(),
+            webhook_secret="webhook secret",
+            remove_stale_folders=nothing_to_sweep,
         )
-        self.delivery = DownloadService(self.database, self.store, self.clock, digest)
+        limits = Limits(
+            session_ttl=timedelta(hours=12),
+            retention=Retention(token_ttl=timedelta(hours=1)),
+            max_upload_bytes=1000,
+            max_concurrent_requests=3,
+            max_frames_per_request=80,
+            slice_frames=20,
+            gallery_capacity=GALLERY_CAPACITY,
+            gallery_index_above=1000,
+        )
+        self.use_cases = UseCases.build(adapters, limits)
+        self.identity = self.use_cases.accounts
+        self.collection = self.use_cases.videos
+        self.sharing = self.use_cases.grants
+        self.marking = self.use_cases.marks
+        self.dispatcher = self.use_cases.dispatcher
+        self.people = self.use_cases.gallery_people
+        self.submissions = self.use_cases.submissions
+        self.anonymization = self.use_cases.requests
+        self.resubmissions = self.use_cases.rerenders
+        self.reviewing = self.use_cases.reviews
+        self.overlays = self.use_cases.overlays
+        self.delivery = self.use_cases.downloads
 
     async def person(self, name: str, role: Role = Role.USER) -> Principal:
         operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
@@ -160,3 +160,7 @@ class World:
 async def nothing_to_sweep() -> int:
     """No process was killed."""
     return 0
+
+
+async def _models_are_there() -> bool:
+    return True

@@ -33,35 +33,18 @@ from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
-from framecloak.domain.accounts.audit import AuditService
-from framecloak.domain.accounts.service import AccountService, SecretFactory
-from framecloak.domain.anonymization.identification.gallery import GalleryPeople
+from framecloak.domain.accounts.service import SecretFactory
 from framecloak.domain.anonymization.model.options import Level
-from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.requests.cleanup import CleanupService
-from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.requests.downloads import DownloadService
-from framecloak.domain.anonymization.requests.resubmit import RerenderService
-from framecloak.domain.anonymization.requests.service import RequestService, Retention
-from framecloak.domain.anonymization.requests.submit import SubmitService
-from framecloak.domain.anonymization.requests.webhooks import Webhooks
-from framecloak.domain.anonymization.review.service import ReviewService
+from framecloak.domain.anonymization.requests.service import Retention
 from framecloak.domain.anonymization.work.slice_worker import SliceWorker
 from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import OutputUnwritableError, StorageUnavailableError
-from framecloak.domain.operations.health import HealthService
-from framecloak.domain.operations.service_metrics import ServiceMetrics
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.limits import CallLimiter
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.domain.ports.object_store import ObjectStore
-from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
-from framecloak.domain.reid.galleries.service import GalleryService
-from framecloak.domain.videos.grants import GrantService
-from framecloak.domain.videos.marks import MarkService
-from framecloak.domain.videos.service import VideoService
 from framecloak.entrypoints.composition.issuer import issuer
 from framecloak.entrypoints.composition.keys import (
     gallery_cipher,
@@ -74,6 +57,7 @@ from framecloak.entrypoints.composition.pipeline import (
     load_text_detector,
     recognizer_loader,
 )
+from framecloak.entrypoints.composition.use_cases import Adapters, Limits, UseCases
 from framecloak.entrypoints.settings import Settings
 
 SCRATCH_PREFIX = "process-"
@@ -85,7 +69,7 @@ TEMPORARY_FOLDER_PREFIXES = (SCRATCH_PREFIX, PREVIEWS_PREFIX)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Use cases and adapters for the entry points of the service.
+    """The service: its use cases, and the adapters that entry points use beside them.
 
     Attributes:
         settings: settings of the installation.
@@ -97,27 +81,9 @@ class Service:
         signed_urls: checks the signed URLs of a folder store; None if the object store serves its objects
             itself.
         queue: job queue of the workers.
-        call_limiter: rate limiter shared by all processes.
-        accounts: accounts, sessions and API keys.
-        videos: videos.
-        grants: access grants to videos.
-        marks: segments and marked regions of videos.
         progress_board: publishes the progress of requests.
-        dispatcher: decides which request is served next.
-        submit: accepts new requests.
-        overlays: proposes regions of static overlays.
-        rerender: accepts requests to render a result again with edits.
-        reviews: review of results.
-        requests: anonymisation requests.
-        downloads: downloads of results by token.
-        health: health checks of the installation.
-        metrics: metrics of the installation.
-        audit: audit log.
-        cleaner: deletes expired results, uploads and tokens.
-        webhooks: notifies receivers when requests end.
-        galleries: galleries of known faces.
-        gallery_maintenance: maintains the indexes and encryption keys of galleries.
-        gallery_people: resolves the people of a gallery that a request names.
+        call_limiter: rate limiter shared by all processes.
+        use_cases: everything that callers, operators and workers do.
     """
 
     settings: Settings
@@ -128,27 +94,9 @@ class Service:
     scratch: Path
     signed_urls: SignedUrls | None
     queue: ArqJobQueue
-    call_limiter: CallLimiter
-    accounts: AccountService
-    videos: VideoService
-    grants: GrantService
-    marks: MarkService
     progress_board: RedisProgressBoard
-    dispatcher: Dispatcher
-    submit: SubmitService
-    overlays: OverlayService
-    rerender: RerenderService
-    reviews: ReviewService
-    requests: RequestService
-    downloads: DownloadService
-    health: HealthService
-    metrics: ServiceMetrics
-    audit: AuditService
-    cleaner: CleanupService
-    webhooks: Webhooks
-    galleries: GalleryService
-    gallery_maintenance: GalleryMaintenance
-    gallery_people: GalleryPeople
+    call_limiter: CallLimiter
+    use_cases: UseCases
 
     def build_worker(
         self, name: str, pipeline_tools: Callable[[Level], PipelineTools], meter: Meter = NULL_METER
@@ -160,7 +108,7 @@ class Service:
             pipeline_tools: returns the tools of the pipeline for a level of redaction.
             meter: metrics of the work.
         """
-        workshop = WorkerResources(
+        resources = WorkerResources(
             issuer=issuer(self.settings),
             scratch=self.scratch,
             open_video=OpenVideoCache().open,
@@ -172,9 +120,9 @@ class Service:
             keep_parts=self.settings.debug,
             meter=meter,
             video_encoder=X264VideoEncoder(self.scratch),
-            people=self.gallery_people,
+            people=self.use_cases.gallery_people,
         )
-        return SliceWorker(self.database, self.store, self.clock, self.progress_board, workshop, name)
+        return SliceWorker(self.database, self.store, self.clock, self.progress_board, resources, name)
 
 
 @asynccontextmanager
@@ -203,36 +151,47 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
         queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
-        board = await resources.enter_async_context(RedisProgressBoard(settings.redis_url))
-        dispatcher = Dispatcher(database, queue, settings.max_concurrent_requests)
-        limiter = await resources.enter_async_context(RedisAttemptLimiter(settings.redis_url))
+        progress_board = await resources.enter_async_context(RedisProgressBoard(settings.redis_url))
+        attempt_limiter = await resources.enter_async_context(RedisAttemptLimiter(settings.redis_url))
         call_limiter = await resources.enter_async_context(RedisCallLimiter(settings.redis_url))
         urls = SignedUrls(settings.base_url, secret.derive_key("object addresses"), clock)
         store = await _object_store(settings, urls, resources)
-        tokens = JwtIssuer(
-            secret.derive_key("json web tokens"),
-            clock,
-            timedelta(minutes=settings.access_token_minutes),
-            timedelta(hours=settings.refresh_token_hours),
+        adapters = Adapters(
+            clock=clock,
+            scratch=scratch.path,
+            database=database,
+            store=store,
+            queue=queue,
+            progress_board=progress_board,
+            attempt_limiter=attempt_limiter,
+            password_hasher=Argon2PasswordHasher(),
+            tokens=JwtIssuer(
+                secret.derive_key("json web tokens"),
+                clock,
+                timedelta(minutes=settings.access_token_minutes),
+                timedelta(hours=settings.refresh_token_hours),
+            ),
+            secrets=SecretFactory(new_secret, secret_digest),
+            video_prober=PyAvProber(),
+            open_video=OpenVideoCache().open,
+            keyframes=keyframe_numbers,
+            archives=StoredZips(store),
+            frame_extractor=extract_frame,
+            preview_maker=make_preview,
+            public_key=lambda: result_signer(settings).public_key,
+            verify_signature=verify_signature,
+            load_text_detector=lambda: load_text_detector(settings),
+            load_recognizer=recognizer_loader(settings),
+            level_is_available=level_is_available,
+            models_present=lambda: _models_present(settings),
+            gallery_cipher=gallery_cipher(settings),
+            gallery_indexes=PostgresGalleryIndexes(settings.database_url),
+            webhook_sender=HttpWebhookSender(allow_private=settings.webhook_allow_private),
+            webhook_secret=webhook_secret(settings),
+            remove_stale_folders=lambda: asyncio.to_thread(
+                remove_stale, settings.temp_storage_path, *TEMPORARY_FOLDER_PREFIXES
+            ),
         )
-        retention = Retention(
-            token_ttl=timedelta(hours=settings.download_token_expiry_hours),
-            result_retention=timedelta(hours=settings.result_retention_hours),
-        )
-        vault = gallery_cipher(settings)
-        people = GalleryPeople(database, vault, clock, recognizer_loader(settings))
-        archives = StoredZips(store)
-        submissions = SubmitService(
-            database,
-            queue,
-            dispatcher,
-            keyframe_numbers,
-            settings.max_frames_per_request,
-            settings.slice_frames,
-            level_is_available,
-            people,
-        )
-        health = HealthService(database, store, queue, lambda: _models_present(settings))
         yield Service(
             settings=settings,
             secret=secret,
@@ -242,65 +201,27 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             scratch=scratch.path,
             signed_urls=None if settings.minio_endpoint else urls,
             queue=queue,
+            progress_board=progress_board,
             call_limiter=call_limiter,
-            accounts=AccountService(
-                database,
-                Argon2PasswordHasher(),
-                tokens,
-                limiter,
-                SecretFactory(new_secret, secret_digest),
-                clock,
-                timedelta(hours=settings.session_lifetime_hours),
-            ),
-            videos=VideoService(
-                database,
-                store,
-                PyAvProber(),
-                clock,
-                scratch.path,
-                settings.max_upload_bytes,
-            ),
-            grants=GrantService(database),
-            marks=MarkService(database),
-            progress_board=board,
-            dispatcher=dispatcher,
-            submit=submissions,
-            overlays=OverlayService(
-                database, store, scratch.path, OpenVideoCache().open, lambda: load_text_detector(settings)
-            ),
-            rerender=RerenderService(
-                database, submissions, archives, lambda: result_signer(settings).public_key, verify_signature
-            ),
-            reviews=ReviewService(database, store, archives, extract_frame, make_preview, scratch.path),
-            requests=RequestService(
-                database, store, dispatcher, board, clock, retention, new_secret, secret_digest
-            ),
-            downloads=DownloadService(database, store, clock, secret_digest),
-            health=health,
-            metrics=ServiceMetrics(database, queue, clock, health),
-            audit=AuditService(database),
-            cleaner=CleanupService(
-                database,
-                store,
-                clock,
-                retention.result_retention,
-                lambda: asyncio.to_thread(
-                    remove_stale, settings.temp_storage_path, *TEMPORARY_FOLDER_PREFIXES
-                ),
-                keep_parts=settings.debug,
-            ),
-            webhooks=Webhooks(
-                database,
-                HttpWebhookSender(allow_private=settings.webhook_allow_private),
-                clock,
-                webhook_secret(settings),
-            ),
-            galleries=GalleryService(database, vault, clock, settings.gallery_capacity),
-            gallery_maintenance=GalleryMaintenance(
-                database, vault, PostgresGalleryIndexes(settings.database_url), settings.gallery_hnsw_above
-            ),
-            gallery_people=people,
+            use_cases=UseCases.build(adapters, _limits(settings)),
         )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        session_ttl=timedelta(hours=settings.session_lifetime_hours),
+        retention=Retention(
+            token_ttl=timedelta(hours=settings.download_token_expiry_hours),
+            result_retention=timedelta(hours=settings.result_retention_hours),
+        ),
+        max_upload_bytes=settings.max_upload_bytes,
+        max_concurrent_requests=settings.max_concurrent_requests,
+        max_frames_per_request=settings.max_frames_per_request,
+        slice_frames=settings.slice_frames,
+        gallery_capacity=settings.gallery_capacity,
+        gallery_index_above=settings.gallery_hnsw_above,
+        keep_parts=settings.debug,
+    )
 
 
 async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncExitStack) -> ObjectStore:

@@ -53,7 +53,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
 def create_app(services: HttpServices, config: HttpConfig) -> Litestar:
     """Create the ASGI application for the given use cases."""
     authenticator = Authenticator(
-        services.accounts, RateLimiter(services.limiter, config.rate_limits), config
+        services.use_cases.accounts, RateLimiter(services.limiter, config.rate_limits), config
     )
     return Litestar(
         [

@@ -46,21 +46,9 @@ def http_services(service: Service, faces: LazyFaceAnalyzer, metrics: ApiMetrics
     if service.signed_urls is not None:
         objects = ObjectServer(service.signed_urls, service.store, service.clock)
     return HttpServices(
-        accounts=service.accounts,
-        videos=service.videos,
-        grants=service.grants,
-        marks=service.marks,
-        submit=service.submit,
-        overlays=service.overlays,
-        rerender=service.rerender,
-        reviews=service.reviews,
-        requests=service.requests,
-        progress_board=service.progress_board,
-        downloads=service.downloads,
-        health=service.health,
-        service_metrics=service.metrics,
+        use_cases=service.use_cases,
         faces=faces,
-        galleries=service.galleries,
+        progress_board=service.progress_board,
         clock=service.clock,
         metrics=metrics,
         limiter=service.call_limiter,

@@ -84,7 +84,7 @@ async def _first_administrator(settings: Settings) -> None:
 
     password = settings.admin_password or new_secret()
     async with build_service(settings) as service:
-        created = await service.accounts.create_first_administrator(ADMINISTRATOR, password)
+        created = await service.use_cases.accounts.create_first_administrator(ADMINISTRATOR, password)
     if created is None:
         return
     click.echo(f"administrator {created.username}")

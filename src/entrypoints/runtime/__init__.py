@@ -1,1 +1,1 @@
-"""Everything that a process of the service needs around its work: logs, resources, child processes."""
+"""Logs and child processes of the service."""

@@ -9,7 +9,6 @@ from msgspec import Meta
 from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
 from framecloak.domain.anonymization.model.throughput import LEVEL_EFFORTS, VERIFY_EFFORTS, VIDEO_EFFORT
 from framecloak.domain.anonymization.requests.submit import ServiceCapacity
-from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.schemas.common import View
 
 
@@ -71,17 +70,33 @@ class OptionsView(View, frozen=True, kw_only=True):
     efforts: EffortsView
 
     @classmethod
-    def of(cls, outlook: ServiceCapacity, config: HttpConfig) -> Self:
-        """Build the view of the options for new requests."""
+    def of(
+        cls,
+        capacity: ServiceCapacity,
+        *,
+        level: Level,
+        output_format: OutputFormat,
+        language: Language,
+        verify: Verify,
+    ) -> Self:
+        """Build the view of the options for new requests.
+
+        Args:
+            capacity: limits and load of the installation.
+            level: default level.
+            output_format: default format.
+            language: default language of reports.
+            verify: default of the residual check.
+        """
         return cls(
-            anonymization_level=config.default_level,
-            output_format=config.default_format,
-            language=config.default_language,
-            verify=config.default_verify,
-            levels=list(outlook.levels),
-            max_frames=outlook.max_frames,
-            frames_per_second=outlook.frames_per_second,
-            frames_waiting=outlook.frames_waiting,
-            seconds_waiting=outlook.seconds_waiting,
+            anonymization_level=level,
+            output_format=output_format,
+            language=language,
+            verify=verify,
+            levels=list(capacity.levels),
+            max_frames=capacity.max_frames,
+            frames_per_second=capacity.frames_per_second,
+            frames_waiting=capacity.frames_waiting,
+            seconds_waiting=capacity.seconds_waiting,
             efforts=EffortsView.current(),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framecloak.adapters.vision.weights.catalogue import models_folder
-from framecloak.entrypoints.runtime.resources import available_cores
+from framecloak.entrypoints.settings.resources import available_cores
 from framecloak.entrypoints.settings.variables import (
     integer,
     one_of,

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from framecloak.entrypoints.runtime.resources import available_memory, free_memory_share, resident_memory
+from framecloak.entrypoints.settings.resources import available_memory, free_memory_share, resident_memory
 
 logger = logging.getLogger(__name__)
 

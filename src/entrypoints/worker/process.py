@@ -72,10 +72,10 @@ async def run_worker_process(
             )
             parts = WorkerParts(
                 slices=service.build_worker(name, instruments, meter),
-                dispatcher=service.dispatcher,
-                webhooks=service.webhooks,
-                cleaner=service.cleaner,
-                gallery_maintenance=service.gallery_maintenance,
+                dispatcher=service.use_cases.dispatcher,
+                webhooks=service.use_cases.webhooks,
+                cleaner=service.use_cases.cleanup,
+                gallery_maintenance=service.use_cases.gallery_maintenance,
                 queue=service.queue,
                 redis_url=settings.redis_url,
                 cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),

@@ -54,7 +54,9 @@ def test_a_password_is_replaced_and_never_on_a_command_line(installation: Instal
     assert (changed.code, changed.err) == (0, "")
     assert changed.out.endswith(": bob has a new password\n")
     assert (
-        installation.portal.call(installation.service.accounts.sign_in, "bob", other, "::1").user.username
+        installation.portal.call(
+            installation.service.use_cases.accounts.sign_in, "bob", other, "::1"
+        ).user.username
         == "bob"
     )
     weak = installation.run("users", "password", "bob", "--password-stdin", stdin="hunter2\n")
@@ -111,7 +113,7 @@ def test_a_video_may_be_imported_for_somebody_else(installation: Installation, t
 def test_operators_see_who_did_what(installation: Installation) -> None:
     installation.run("users", "create", "Zoe", "--password-stdin", stdin=f"{PASSWORD}\n")
     service, portal = installation.service, installation.portal
-    portal.call(service.accounts.sign_in, "zoe", PASSWORD, "192.0.2.7")
+    portal.call(service.use_cases.accounts.sign_in, "zoe", PASSWORD, "192.0.2.7")
     zoe = next(row["id"] for row in installation.rows("users", "list") if row["username"] == "Zoe")
 
     newest, opened = installation.rows("audit", "--subject", f"user:{zoe}")
@@ -206,23 +208,23 @@ def test_two_commands_at_the_same_time_share_one_embedded_stack(tmp_path: Path) 
 
 def test_galleries_are_sealed_with_another_key(installation: Installation) -> None:
     call, service = installation.portal.call, installation.service
-    (root,) = call(service.accounts.list_users, OPERATOR, 1, 0).items
+    (root,) = call(service.use_cases.accounts.list_users, OPERATOR, 1, 0).items
     owner = Principal(root.id, root.username, root.role, Means.COMMAND)
-    gallery = call(service.galleries.create, owner, "patients", SPACE)
-    call(service.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])
+    gallery = call(service.use_cases.galleries.create, owner, "patients", SPACE)
+    call(service.use_cases.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])
     keys = {"GALLERY_KEY": "another secret of forty characters or so"}
-    sealed = call(service.galleries.list, OPERATOR, 1, 0).total
+    sealed = call(service.use_cases.galleries.list, OPERATOR, 1, 0).total
     for count in (sealed, 0):
         environment = {**installation.environment, **keys}
         done = command.run("galleries", "rotate-key", environment=environment, installed=count > 0)
         assert (done.code, done.out, done.err) == (0, f"re-encrypted galleries: {count}\n", "")
     # This process does not know the new key, as one that was not started anew.
     with pytest.raises(GalleryKeyMissingError, match="GALLERY_OLD_KEYS"):
-        call(service.galleries.get, owner, gallery.id)
+        call(service.use_cases.galleries.get, owner, gallery.id)
     missing = installation.run("galleries", "rotate-key")
     assert "GALLERY_OLD_KEYS" in error_line(missing, 113)
     back = {"GALLERY_OLD_KEYS": keys["GALLERY_KEY"]}
     done = command.run("galleries", "rotate-key", environment={**installation.environment, **back})
     assert done.code == 0
-    (found,) = call(service.galleries.search, owner, gallery.id, embedding(1), 0.9, 1)
+    (found,) = call(service.use_cases.galleries.search, owner, gallery.id, embedding(1), 0.9, 1)
     assert found.face.label == "Ada"

@@ -121,7 +121,9 @@ def test_what_is_accepted_for_a_stored_video_is_marked_on_it(
     number = imported.removeprefix("video ").partition(":")[0]
 
     def marked() -> list[MarkedRegion]:
-        return list(installation.portal.call(installation.service.marks.regions, OPERATOR, int(number)))
+        return list(
+            installation.portal.call(installation.service.use_cases.marks.regions, OPERATOR, int(number))
+        )
 
     proposed = json.loads(installation.run("overlays", "--video-id", number, "--json").out)
     assert [row["region_id"] for row in proposed] == [None, None]

@@ -41,24 +41,31 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def space(installation: Installation, faces: tuple[Path, Path]) -> EmbeddingSpace:
     """Of the embedded recogniser."""
     assert installation.run("reid", "enroll", "sample", faces[0], installed=True).code == 0
-    newest: Gallery = installation.portal.call(installation.service.galleries.list, OPERATOR, 1, 0).items[0]
+    newest: Gallery = installation.portal.call(
+        installation.service.use_cases.galleries.list, OPERATOR, 1, 0
+    ).items[0]
     return newest.space
 
 
 def make(installation: Installation, owner: str, name: str, space: EmbeddingSpace) -> Gallery:
     """A gallery of somebody, as that somebody makes it over HTTP."""
     call, service = installation.portal.call, installation.service
-    users = call(service.accounts.list_users, OPERATOR, 100, 0).items
+    users = call(service.use_cases.accounts.list_users, OPERATOR, 100, 0).items
     (user,) = (user for user in users if user.username == owner)
     made: Gallery = call(
-        service.galleries.create, Principal(user.id, user.username, user.role, Means.SESSION), name, space
+        service.use_cases.galleries.create,
+        Principal(user.id, user.username, user.role, Means.SESSION),
+        name,
+        space,
     )
     return made
 
 
 def labels(installation: Installation, gallery: Gallery) -> list[str]:
     """Who is enrolled in a gallery."""
-    page = installation.portal.call(installation.service.galleries.faces, OPERATOR, gallery.id, 100, 0)
+    page = installation.portal.call(
+        installation.service.use_cases.galleries.faces, OPERATOR, gallery.id, 100, 0
+    )
     return [face.label for face in page.items]
 
 

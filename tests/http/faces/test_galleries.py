@@ -13,7 +13,8 @@ import pytest
 from fakes.clock import NOON
 from fakes.recognition import FakeFaceRecognizer
 from framecloak.domain.reid.matching import DEFAULT_THRESHOLD
-from support.http.api import GALLERY_CAPACITY, Scene
+from support.http.api import Scene
+from support.use_cases import GALLERY_CAPACITY
 from support.http.faces import ONE, picture, problem, text
 
 DIMENSION = FakeFaceRecognizer().space.dimension

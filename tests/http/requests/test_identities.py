@@ -84,7 +84,7 @@ async def test_orders_that_would_make_no_sense(scene: Scene) -> None:
 
 
 async def test_a_threshold_that_would_leave_faces_visible_is_refused(scene: Scene) -> None:
-    recognizer, galleries = scene.api.world.recognizer, scene.api.services.galleries
+    recognizer, galleries = scene.api.world.recognizer, scene.api.services.use_cases.galleries
     recognizer.space = space = type(recognizer.space)("dlib-resnet", "1" * 64, recognizer.space.dimension)
     gallery = str((await galleries.create(scene.owner, "staff", space)).id)
     face = {"label": "Grace", "embedding": [1.0] + [0.0] * (space.dimension - 1)}

@@ -71,7 +71,7 @@ async def test_copies_of_originals_go_with_the_next_clean_up(
             left = [Path(one) for one in killed.stdout.split()]
             assert [one.read_bytes() for one in left] == [b"an unredacted film", b"unredacted"]
             assert {one.parent.parent for one in left} == {scratch}
-            report = await service.cleaner.run()
+            report = await service.use_cases.cleanup.run()
             assert (report.folders, report.step_failures) == (2, ())
             assert ours.read_bytes() == b"an unredacted film"
             assert not any(one.parent.exists() for one in left)

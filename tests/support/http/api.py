@@ -23,12 +23,9 @@ from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.domain.model.accounts import Principal, Role
-from framecloak.domain.operations.health import HealthService
-from framecloak.domain.operations.service_metrics import ServiceMetrics
 from framecloak.domain.ports.metrics import NULL_MODEL_METERS, ModelKind, ModelMeter
 from framecloak.domain.ports.models import EmotionReader
 from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
-from framecloak.domain.reid.galleries.service import GalleryService
 from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.http.app import create_app
 from framecloak.entrypoints.http.config import HttpConfig, RateLimits
@@ -43,7 +40,6 @@ CONFIG = HttpConfig(
     csrf_secret=b"c" * 32, rate_limits=RateLimits(0, 0), event_interval=timedelta(milliseconds=5)
 )
 """Nobody is turned away for calling often, and nothing is waited for."""
-GALLERY_CAPACITY = 3
 
 
 class Client(httpx.AsyncClient):
@@ -108,27 +104,11 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     vault = AesGalleryCipher(b"v" * 32)
     world = World(folder, clock=clock, tokens=JwtIssuer(JWT_KEY, clock), real_store=store, vault=vault)
 
-    async def models_are_there() -> bool:
-        return True
-
     emotions, metrics = CannedEmotionReader(), ApiMetrics("0")
-    health = HealthService(world.database, world.store, world.queue, models_are_there)
     services = HttpServices(
-        accounts=world.identity,
-        videos=world.collection,
-        grants=world.sharing,
-        marks=world.marking,
-        submit=world.submissions,
-        overlays=world.overlays,
-        rerender=world.resubmissions,
-        reviews=world.reviewing,
-        requests=world.anonymization,
-        progress_board=world.board,
-        downloads=world.delivery,
-        health=health,
-        service_metrics=ServiceMetrics(world.database, world.queue, clock, health),
+        use_cases=world.use_cases,
         faces=LazyFaceAnalyzer(lambda: face_analysis(emotions, metrics.models), emotions),
-        galleries=GalleryService(world.database, vault, clock, capacity=GALLERY_CAPACITY),
+        progress_board=world.board,
         clock=clock,
         metrics=metrics,
         limiter=world.call_limiter,

@@ -71,7 +71,9 @@ class Installation:
 
     def requests(self) -> list[AnonymizationRequest]:
         """The newest one, if there is any."""
-        return list(self.portal.call(self.service.requests.list, OPERATOR, RequestFilter(), 1, 0).items)
+        return list(
+            self.portal.call(self.service.use_cases.requests.list, OPERATOR, RequestFilter(), 1, 0).items
+        )
 
     def newest_request(self) -> AnonymizationRequest:
         (newest,) = self.requests()
@@ -79,7 +81,9 @@ class Installation:
 
     def status(self, request_id: str | UUID) -> Status:
         """Where a request stands."""
-        return self.portal.call(self.service.requests.status, OPERATOR, UUID(str(request_id))).request.status
+        return self.portal.call(
+            self.service.use_cases.requests.status, OPERATOR, UUID(str(request_id))
+        ).request.status
 
     @contextmanager
     def working_on_the_long_video(self, output: Path) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
@@ -130,7 +134,7 @@ def installed(folder: Path) -> Iterator[Installation]:
             done = made.run(*arguments, stdin=stdin, installed=True)
             assert (done.code, done.out, done.err) == (0, f"{said}\n", ""), done
         for video, segment in ((SHORT, Segment(2, 8)), (LONG, Segment(0, 3000))):
-            marked = portal.call(service.marks.add_segment, OPERATOR, video, segment, None)
+            marked = portal.call(service.use_cases.marks.add_segment, OPERATOR, video, segment, None)
             segments[video] = marked.id
         yield made
 

@@ -48,7 +48,7 @@ def audit(
 
     async def main() -> Sequence[AuditEntry]:
         async with connected_service(data_dir) as service:
-            return await service.audit.entries(OPERATOR, audit_filter, limit)
+            return await service.use_cases.audit.entries(OPERATOR, audit_filter, limit)
 
     entries = run(main)
     if as_json:

@@ -27,7 +27,7 @@ def rotate_key(*, data_dir: str | None) -> None:
 
     async def main() -> int:
         async with connected_service(data_dir) as service:
-            return await service.gallery_maintenance.rotate_key(OPERATOR, _print_progress)
+            return await service.use_cases.gallery_maintenance.rotate_key(OPERATOR, _print_progress)
 
     click.echo(f"re-encrypted galleries: {run(main)}")
 

@@ -47,7 +47,7 @@ def import_videos(*, paths: tuple[Path, ...], owner: str | None, data_dir: str |
             principal = await acting_principal(service, owner)
             for path in paths:
                 try:
-                    video = await service.videos.upload(principal, path.name, _chunks(path))
+                    video = await service.use_cases.videos.upload(principal, path.name, _chunks(path))
                 except DomainError as error:
                     code = report_domain_error(_with_path(error, path), as_json=False)
                     continue
@@ -77,7 +77,7 @@ def list_videos(*, as_json: bool, data_dir: str | None) -> None:
                     "size": f"{video.facts.width}x{video.facts.height}",
                     "owner_id": video.owner_id,
                 }
-                async for video in all_items(partial(service.videos.list, OPERATOR))
+                async for video in all_items(partial(service.use_cases.videos.list, OPERATOR))
             ]
 
     rows = run(main)

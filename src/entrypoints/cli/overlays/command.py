@@ -139,9 +139,9 @@ async def _propose_for_stored(
 
     async with connected_service(data_dir) as service:
         principal = await acting_principal(service, username)
-        proposals = await service.overlays.propose(principal, video_id)
+        proposals = await service.use_cases.overlays.propose(principal, video_id)
         accepted = select_proposals(proposals, accept.numbers) if accept else []
-        marked = await mark_proposals(service.marks, principal, video_id, accepted)
+        marked = await mark_proposals(service.use_cases.marks, principal, video_id, accepted)
     rows = [
         {**_row(proposal), "accepted": proposal in marked, "region_id": marked.get(proposal)}
         for proposal in proposals

@@ -85,13 +85,13 @@ class _Tools:
         except ValueError:
             return await self._find_by_name(id_or_name, await acting_principal(self.service, owner))
         if owner is None:
-            return await self.service.galleries.get(OPERATOR, gallery_id)
-        return await self.service.galleries.get(
+            return await self.service.use_cases.galleries.get(OPERATOR, gallery_id)
+        return await self.service.use_cases.galleries.get(
             _without_admin_rights(await acting_principal(self.service, owner)), gallery_id
         )
 
     async def _find_by_name(self, name: str, owner: Principal) -> Gallery | None:
-        galleries = all_items(partial(self.service.galleries.list, _without_admin_rights(owner)))
+        galleries = all_items(partial(self.service.use_cases.galleries.list, _without_admin_rights(owner)))
         matches = [gallery async for gallery in galleries if gallery.name == name]
         if len(matches) > 1:
             ids = ", ".join(str(gallery.id) for gallery in matches)
@@ -141,7 +141,7 @@ def enroll(
             target = await tools.find_gallery(gallery, owner)
             if target is None:
                 space = (await tools.faces.analyzer()).space
-                target = await service.galleries.create(
+                target = await service.use_cases.galleries.create(
                     await acting_principal(service, owner), gallery, space
                 )
                 click.echo(f"created gallery {target.id} for embeddings of {space.name}")
@@ -150,7 +150,7 @@ def enroll(
                     analysis = await tools.analyze(path)
                     (face,) = analysis.faces
                     enrolment = Enrolment(label or path.stem, face.embedding)
-                    await service.galleries.enrol(OPERATOR, target.id, [enrolment])
+                    await service.use_cases.galleries.enrol(OPERATOR, target.id, [enrolment])
                 except DomainError as error:
                     code = report_domain_error(error, as_json=False)
                     continue
@@ -207,7 +207,7 @@ def search(
             analysis = await tools.analyze(picture)
             (face,) = analysis.faces
             minimum = default_threshold(target.space) if threshold is None else threshold
-            matches = await tools.service.galleries.search(
+            matches = await tools.service.use_cases.galleries.search(
                 OPERATOR, target.id, face.embedding, minimum, top_k
             )
         best = f"{matches[0].face.label}  {matches[0].similarity:.3f}" if matches else ""

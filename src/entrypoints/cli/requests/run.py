@@ -90,7 +90,7 @@ class _RequestCommands:
         """Submit one request, and process it here unless ``--async`` is given."""
         principal = await acting_principal(self._service, self._arguments.username)
         body = {name: value for name, value in self._arguments.body.items() if value is not None}
-        submitted = await self._service.submit.submit(principal, self._request_spec(body))
+        submitted = await self._service.use_cases.submissions.submit(principal, self._request_spec(body))
         if self._arguments.in_background:
             self._report_submitted(submitted)
             return SUCCESS
@@ -104,7 +104,9 @@ class _RequestCommands:
         for index, item in enumerate(items):
             try:
                 order, in_background = _split_item(item)
-                submitted = await self._service.submit.submit(principal, self._request_spec(order))
+                submitted = await self._service.use_cases.submissions.submit(
+                    principal, self._request_spec(order)
+                )
             except DomainError as error:
                 self._report_rejected(index, error)
                 code = ITEMS_REJECTED
@@ -116,7 +118,7 @@ class _RequestCommands:
 
     async def show_status(self, request_id: UUID) -> int:
         """Show the status of a request, and write its result if ``--output`` is given."""
-        progress = await self._service.requests.status(OPERATOR, request_id)
+        progress = await self._service.use_cases.requests.status(OPERATOR, request_id)
         view = StatusView.of(progress)
         if self._arguments.as_json:
             _print_json(view)
@@ -128,7 +130,7 @@ class _RequestCommands:
 
     async def list_requests(self) -> int:
         """List the newest requests of all accounts."""
-        page = await self._service.requests.list(OPERATOR, RequestFilter(), _MAX_LISTED, 0)
+        page = await self._service.use_cases.requests.list(OPERATOR, RequestFilter(), _MAX_LISTED, 0)
         views = [RequestView.of(request) for request in page.items]
         if self._arguments.as_json:
             _print_json(views)
@@ -150,7 +152,7 @@ class _RequestCommands:
 
     async def show_statistics(self) -> int:
         """Show statistics of the installation."""
-        view = StatisticsView.of(await self._service.requests.statistics(OPERATOR))
+        view = StatisticsView.of(await self._service.use_cases.requests.statistics(OPERATOR))
         if self._arguments.as_json:
             _print_json(view)
         else:
@@ -159,7 +161,7 @@ class _RequestCommands:
 
     async def clean_up(self) -> int:
         """Delete expired results, uploads and tokens; report failures on standard error."""
-        cleanup = await self._service.cleaner.run()
+        cleanup = await self._service.use_cases.cleanup.run()
         removed = cleanup.removed()
         if self._arguments.as_json:
             click.echo(json.dumps({**removed, "failures": cleanup.failures()}))
@@ -197,7 +199,7 @@ class _RequestCommands:
     async def _process(self, principal: Principal, request: AnonymizationRequest) -> int:
         """Process a request here, or follow it if a worker took it first; return the exit code."""
         monitor = Monitor(OutputMode.QUIET if self._arguments.as_json else OutputMode.HUMAN)
-        anonymization = self._service.requests
+        anonymization = self._service.use_cases.requests
         try:
             with monitor.remote_progress(request.total_frames) as show:
                 worker = self._service.build_worker(f"command-{token_hex(4)}", self._pipeline_tools)
@@ -218,7 +220,7 @@ class _RequestCommands:
 
     async def _cancel(self, principal: Principal, request: AnonymizationRequest) -> None:
         try:
-            await self._service.requests.cancel(principal, request.id)
+            await self._service.use_cases.requests.cancel(principal, request.id)
         except AlreadyFinishedError:
             return  # the request finished before it could be cancelled
         click.echo(f"request {request.id} is cancelled", err=True)
@@ -245,7 +247,7 @@ class _RequestCommands:
             OutputUnwritableError: The file cannot be written.
         """
         key = request.require_result()
-        await self._service.audit.record(OPERATOR, "result.fetch", f"request:{request.id}")
+        await self._service.use_cases.audit.record(OPERATOR, "result.fetch", f"request:{request.id}")
         draft = output.with_name(f".{output.name}.part")
         try:
             with draft.open("wb") as file:

@@ -6,8 +6,9 @@ from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET
 
-from framecloak.entrypoints.http.dependencies import AccountServiceDep, AuthenticatorDep, Caller
-from framecloak.entrypoints.http.middleware.authentication import administrators_only
+from framecloak.domain.accounts.service import AccountService
+from framecloak.entrypoints.http.dependencies import Caller, Injected
+from framecloak.entrypoints.http.middleware.authentication import Authenticator, administrators_only
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.accounts import (
     ApiKeyView,
@@ -28,9 +29,9 @@ class AccountsController(Controller):
     tags = ("Accounts",)
 
     @get("/auth/api-keys", operation_id="listApiKeys", summary="List your API keys", responses=problems())
-    async def list_api_keys(self, caller: Caller, identity: AccountServiceDep) -> list[ApiKeyView]:
+    async def list_api_keys(self, caller: Caller, accounts: Injected[AccountService]) -> list[ApiKeyView]:
         """Return the caller's API keys without their secrets, newest first."""
-        return [ApiKeyView.of(key) for key in await identity.list_api_keys(caller)]
+        return [ApiKeyView.of(key) for key in await accounts.list_api_keys(caller)]
 
     @post(
         "/auth/api-keys",
@@ -39,10 +40,10 @@ class AccountsController(Controller):
         responses=problems("invalid_option", writes=True, body=True),
     )
     async def create_api_key(
-        self, data: JSONBody[CreateApiKeyBody], caller: Caller, identity: AccountServiceDep
+        self, data: JSONBody[CreateApiKeyBody], caller: Caller, accounts: Injected[AccountService]
     ) -> NewApiKeyView:
         """Create an API key for programs; its secret is returned only once."""
-        key, secret = await identity.create_api_key(caller, data.name, data.expires_at)
+        key, secret = await accounts.create_api_key(caller, data.name, data.expires_at)
         return NewApiKeyView.of_new(key, secret)
 
     @delete(
@@ -52,10 +53,14 @@ class AccountsController(Controller):
         responses=problems("api_key_not_found", writes=True, parameters=True),
     )
     async def revoke_api_key(
-        self, key_id: ApiKeyId, caller: Caller, identity: AccountServiceDep, authenticator: AuthenticatorDep
+        self,
+        key_id: ApiKeyId,
+        caller: Caller,
+        accounts: Injected[AccountService],
+        authenticator: Injected[Authenticator],
     ) -> None:
         """Revoke an API key of the caller, with immediate effect."""
-        await identity.revoke_api_key(caller, key_id)
+        await accounts.revoke_api_key(caller, key_id)
         authenticator.forget_account(caller.user_id)
 
     @get(
@@ -66,10 +71,10 @@ class AccountsController(Controller):
         responses=problems("forbidden", parameters=True),
     )
     async def list_users(
-        self, caller: Caller, identity: AccountServiceDep, limit: Limit = 20, offset: Offset = 0
+        self, caller: Caller, accounts: Injected[AccountService], limit: Limit = 20, offset: Offset = 0
     ) -> UserPage:
         """Return all accounts, oldest first; for administrators only."""
-        page = await identity.list_users(caller, limit, offset)
+        page = await accounts.list_users(caller, limit, offset)
         items = [UserView.of(user) for user in page.items]
         return UserPage(items=items, total=page.total, limit=limit, offset=offset)
 
@@ -83,10 +88,10 @@ class AccountsController(Controller):
         ),
     )
     async def create_user(
-        self, data: JSONBody[CreateUserBody], caller: Caller, identity: AccountServiceDep
+        self, data: JSONBody[CreateUserBody], caller: Caller, accounts: Injected[AccountService]
     ) -> UserView:
         """Create an account; for administrators only."""
-        return UserView.of(await identity.create_user(caller, data.username, data.password, data.role))
+        return UserView.of(await accounts.create_user(caller, data.username, data.password, data.role))
 
     @get(
         "/users/{user_id:int}",
@@ -94,9 +99,9 @@ class AccountsController(Controller):
         summary="Get an account",
         responses=problems("forbidden", "user_not_found", parameters=True),
     )
-    async def get_user(self, user_id: UserId, caller: Caller, identity: AccountServiceDep) -> UserView:
+    async def get_user(self, user_id: UserId, caller: Caller, accounts: Injected[AccountService]) -> UserView:
         """Return the caller's own account, or any account for administrators."""
-        return UserView.of(await identity.get_user(caller, user_id))
+        return UserView.of(await accounts.get_user(caller, user_id))
 
     @patch(
         "/users/{user_id:int}",
@@ -112,11 +117,11 @@ class AccountsController(Controller):
         user_id: UserId,
         data: JSONBody[ChangeUserBody],
         caller: Caller,
-        identity: AccountServiceDep,
-        authenticator: AuthenticatorDep,
+        accounts: Injected[AccountService],
+        authenticator: Injected[Authenticator],
     ) -> UserView:
         """Change an account and end all its sessions; for administrators only."""
-        changed = await identity.change_user(
+        changed = await accounts.change_user(
             caller,
             user_id,
             role=None if data.role is UNSET else data.role,

@@ -11,16 +11,14 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect, Stream
 
+from framecloak.domain.anonymization.requests.downloads import DownloadService
+from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
-from framecloak.entrypoints.http.dependencies import (
-    Caller,
-    DownloadServiceDep,
-    HttpConfigDep,
-    ObjectServerDep,
-    RequestServiceDep,
-)
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.services import ObjectServer
 from framecloak.entrypoints.http.transport.objects import OBJECTS_PATH, byte_range, object_response
 from framecloak.entrypoints.schemas.common import RequestId
 from framecloak.entrypoints.schemas.requests import DownloadView
@@ -63,14 +61,14 @@ class DownloadsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        anonymization: RequestServiceDep,
-        config: HttpConfigDep,
+        requests: Injected[RequestService],
+        config: Injected[HttpConfig],
         redirect: Annotated[
             bool, QueryParameter(description="Whether to redirect to the download link.")
         ] = True,
     ) -> Response[DownloadView] | Redirect:
         """Create a download link, valid once, and redirect to it: the client gets the ZIP archive."""
-        download = await anonymization.issue_download_token(caller, request_id)
+        download = await requests.issue_download_token(caller, request_id)
         url = f"{config.base_url}{self.path}/{download.request_id}/{download.token}/"
         if not redirect:
             return NegotiatedResponse(DownloadView.of(download, url), status_code=200)
@@ -104,15 +102,15 @@ class DownloadsController(Controller):
         request_id: RequestId,
         token: Annotated[str, PathParameter(max_length=200, description="Download token of the first step.")],
         request: ApiRequest,
-        anonymization: RequestServiceDep,
-        delivery: DownloadServiceDep,
-        objects: ObjectServerDep,
+        requests: Injected[RequestService],
+        downloads: Injected[DownloadService],
+        objects: Injected[ObjectServer | None],
     ) -> Redirect | Stream:
         """Return the ZIP archive, or redirect to a URL of the object store that is valid for a minute."""
         range_header = request.headers.get("range")
         # Checked before the link is redeemed: an unsatisfiable range must not use it up.
-        byte_range(range_header, (await delivery.find_result(request_id, token)).size)
-        url = await anonymization.redeem_download_token(request_id, token)
+        byte_range(range_header, (await downloads.find_result(request_id, token)).size)
+        url = await requests.redeem_download_token(request_id, token)
         if objects is None:
             return Redirect(url, status_code=307)
         parts = urlsplit(url)

@@ -11,12 +11,14 @@ from litestar.params import JSONBody, QueryParameter
 
 from framecloak.domain.errors import DomainError, InvalidImageError
 from framecloak.domain.model.faces import ImageAnalysis
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.reid.analysis import require_batch_size
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.domain.reid.matching import Match, compare, find_matches
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, decode
 from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
 from framecloak.entrypoints.asgi.problem_details import domain_problem
-from framecloak.entrypoints.http.dependencies import ClockDep, FacesDep
+from framecloak.entrypoints.http.dependencies import Injected
 from framecloak.entrypoints.http.openapi import ImageOperation, problems
 from framecloak.entrypoints.http.transport.images import (
     image_bytes,
@@ -84,8 +86,8 @@ class FacesController(Controller):
     async def analyze(
         self,
         request: ApiRequest,
-        faces: FacesDep,
-        clock: ClockDep,
+        faces: Injected[LazyFaceAnalyzer],
+        clock: Injected[Clock],
         embedding_format: Annotated[
             EmbeddingFormat,
             QueryParameter(
@@ -114,8 +116,8 @@ class FacesController(Controller):
         self,
         data: JSONBody[AnalyzeBatchBody],
         request: ApiRequest,
-        faces: FacesDep,
-        clock: ClockDep,
+        faces: Injected[LazyFaceAnalyzer],
+        clock: Injected[Clock],
     ) -> BatchAnalysisView:
         """Analyse up to 32 images with up to 32 faces each; an invalid image does not affect the others."""
         analysis = await faces.analyzer()

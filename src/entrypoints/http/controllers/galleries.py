@@ -12,11 +12,13 @@ from msgspec import UnsetType
 from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
 from framecloak.domain.model.faces import Embedding, ImageAnalysis
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
+from framecloak.domain.reid.galleries.service import GalleryService
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.domain.reid.matching import VectorLike, default_threshold, unit_vector
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
 from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
 from framecloak.entrypoints.http.controllers.faces import IMAGE_PROBLEMS, MAX_IMAGE_BYTES, MODEL_PROBLEMS
-from framecloak.entrypoints.http.dependencies import Caller, FacesDep, GalleryServiceDep
+from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
 from framecloak.entrypoints.http.transport.images import decode_image, incoming_face, media_type_of
 from framecloak.entrypoints.schemas.common import Limit, Offset
@@ -57,7 +59,11 @@ class GalleriesController(Controller):
         responses=problems("invalid_option", *MODEL_PROBLEMS, writes=True, body=True),
     )
     async def create_gallery(
-        self, data: JSONBody[CreateGalleryBody], caller: Caller, galleries: GalleryServiceDep, faces: FacesDep
+        self,
+        data: JSONBody[CreateGalleryBody],
+        caller: Caller,
+        galleries: Injected[GalleryService],
+        faces: Injected[LazyFaceAnalyzer],
     ) -> GalleryView:
         """Create a gallery for embeddings of the current recognition model; those of others are rejected."""
         space = (await faces.analyzer()).space
@@ -71,7 +77,7 @@ class GalleriesController(Controller):
         responses=problems("gallery_key_missing", "gallery_damaged", parameters=True),
     )
     async def list_galleries(
-        self, caller: Caller, galleries: GalleryServiceDep, limit: Limit = 20, offset: Offset = 0
+        self, caller: Caller, galleries: Injected[GalleryService], limit: Limit = 20, offset: Offset = 0
     ) -> GalleryPage:
         """Return the galleries that you may use, newest first."""
         page = await galleries.list(caller, limit, offset)
@@ -85,7 +91,7 @@ class GalleriesController(Controller):
         responses=problems(*_GALLERY_PROBLEMS, parameters=True),
     )
     async def get_gallery(
-        self, gallery_id: GalleryId, caller: Caller, galleries: GalleryServiceDep
+        self, gallery_id: GalleryId, caller: Caller, galleries: Injected[GalleryService]
     ) -> GalleryView:
         """Return a gallery."""
         return GalleryView.of(await galleries.get(caller, gallery_id))
@@ -97,7 +103,7 @@ class GalleriesController(Controller):
         responses=problems("gallery_not_found", writes=True, parameters=True),
     )
     async def delete_gallery(
-        self, gallery_id: GalleryId, caller: Caller, galleries: GalleryServiceDep
+        self, gallery_id: GalleryId, caller: Caller, galleries: Injected[GalleryService]
     ) -> None:
         """Delete a gallery with all its faces; this cannot be undone."""
         await galleries.delete(caller, gallery_id)
@@ -115,8 +121,8 @@ class GalleriesController(Controller):
         gallery_id: GalleryId,
         request: ApiRequest,
         caller: Caller,
-        galleries: GalleryServiceDep,
-        faces: FacesDep,
+        galleries: Injected[GalleryService],
+        faces: Injected[LazyFaceAnalyzer],
         label: LabelQuery = None,
         metadata: MetadataQuery = None,
     ) -> EnrolmentView:
@@ -144,7 +150,7 @@ class GalleriesController(Controller):
         self,
         gallery_id: GalleryId,
         caller: Caller,
-        galleries: GalleryServiceDep,
+        galleries: Injected[GalleryService],
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> EnrolledFacePage:
@@ -160,7 +166,7 @@ class GalleriesController(Controller):
         responses=problems("gallery_not_found", "gallery_face_not_found", writes=True, parameters=True),
     )
     async def delete_face(
-        self, gallery_id: GalleryId, face_id: FaceId, caller: Caller, galleries: GalleryServiceDep
+        self, gallery_id: GalleryId, face_id: FaceId, caller: Caller, galleries: Injected[GalleryService]
     ) -> None:
         """Remove a face from a gallery; this cannot be undone."""
         await galleries.delete_face(caller, gallery_id, face_id)
@@ -179,8 +185,8 @@ class GalleriesController(Controller):
         gallery_id: GalleryId,
         request: ApiRequest,
         caller: Caller,
-        galleries: GalleryServiceDep,
-        faces: FacesDep,
+        galleries: Injected[GalleryService],
+        faces: Injected[LazyFaceAnalyzer],
         threshold: ThresholdQuery = None,
         top_k: TopKQuery = None,
     ) -> list[GalleryMatchView]:
@@ -194,7 +200,7 @@ class GalleriesController(Controller):
 
 
 async def _embedding_of_source(
-    data: FaceSource, request: ApiRequest, gallery: Gallery, faces: FacesDep
+    data: FaceSource, request: ApiRequest, gallery: Gallery, faces: Injected[LazyFaceAnalyzer]
 ) -> tuple[Embedding, ImageAnalysis | None]:
     """Return the embedding of a face, and the analysis of its image if it is one.
 

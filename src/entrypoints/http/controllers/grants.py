@@ -6,7 +6,8 @@ from litestar import Controller, delete, get, put
 from litestar.params import JSONBody
 
 from framecloak.domain.model.videos import GrantRole
-from framecloak.entrypoints.http.dependencies import Caller, GrantServiceDep
+from framecloak.domain.videos.grants import GrantService
+from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import UserId, VideoId
 from framecloak.entrypoints.schemas.videos import GrantView, PutGrantBody
@@ -25,10 +26,10 @@ class GrantsController(Controller):
         responses=problems("video_not_found", "forbidden", parameters=True),
     )
     async def list_grants(
-        self, video_id: VideoId, caller: Caller, sharing: GrantServiceDep
+        self, video_id: VideoId, caller: Caller, grants: Injected[GrantService]
     ) -> list[GrantView]:
         """Return all accounts with access to the video besides its owner."""
-        return [GrantView.of(grant, caller) for grant in await sharing.grants(caller, video_id)]
+        return [GrantView.of(grant, caller) for grant in await grants.grants(caller, video_id)]
 
     @put(
         "/",
@@ -39,10 +40,10 @@ class GrantsController(Controller):
         ),
     )
     async def put_grant(
-        self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, sharing: GrantServiceDep
+        self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, grants: Injected[GrantService]
     ) -> GrantView:
         """Grant access: a viewer may view the video, an editor may also mark it and submit requests."""
-        grant = await sharing.share(caller, video_id, data.user_id, GrantRole(data.role))
+        grant = await grants.share(caller, video_id, data.user_id, GrantRole(data.role))
         return GrantView.of(grant, caller)
 
     @delete(
@@ -52,7 +53,7 @@ class GrantsController(Controller):
         responses=problems("video_not_found", "grant_not_found", "forbidden", writes=True, parameters=True),
     )
     async def delete_grant(
-        self, video_id: VideoId, user_id: UserId, caller: Caller, sharing: GrantServiceDep
+        self, video_id: VideoId, user_id: UserId, caller: Caller, grants: Injected[GrantService]
     ) -> None:
         """Revoke access; for that account the video no longer exists."""
-        await sharing.unshare(caller, video_id, user_id)
+        await grants.unshare(caller, video_id, user_id)

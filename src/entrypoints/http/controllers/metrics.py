@@ -7,14 +7,12 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
+from framecloak.adapters.metrics.api import ApiMetrics
 from framecloak.domain.errors import NotAuthenticatedError
+from framecloak.domain.operations.service_metrics import ServiceMetrics
 from framecloak.entrypoints.asgi.shared_token import has_bearer_token
-from framecloak.entrypoints.http.dependencies import (
-    ApiMetricsDep,
-    HttpConfigDep,
-    OptionalCaller,
-    ServiceMetricsDep,
-)
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.dependencies import Injected, OptionalCaller
 from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.openapi import problems
 
@@ -32,9 +30,9 @@ from framecloak.entrypoints.http.openapi import problems
 async def metrics(
     request: Request[Any, Any, State],
     caller: OptionalCaller,
-    config: HttpConfigDep,
-    metrics: ApiMetricsDep,
-    vitals: ServiceMetricsDep,
+    config: Injected[HttpConfig],
+    metrics: Injected[ApiMetrics],
+    service_metrics: Injected[ServiceMetrics],
 ) -> Response[bytes]:
     """Return metrics in the Prometheus text format 0.0.4, or in OpenMetrics 1.0 if `Accept` names it.
 
@@ -49,7 +47,7 @@ async def metrics(
                 "sign in as administrator, or send METRICS_TOKEN as bearer token",
             )
         caller.require_admin()
-    reading, is_updated = await vitals.read()
+    reading, is_updated = await service_metrics.read()
     if is_updated:
         metrics.update(reading)
     content, content_type = metrics.exposition(request.headers.get("accept", ""))

@@ -9,8 +9,9 @@ from litestar.params import PathParameter
 from litestar.response import Stream
 
 from framecloak.domain.errors import ObjectNotFoundError
+from framecloak.domain.videos.service import VideoService
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
-from framecloak.entrypoints.http.dependencies import ObjectServerDep, VideoServiceDep
+from framecloak.entrypoints.http.dependencies import Injected
 from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.services import ObjectServer
 from framecloak.entrypoints.http.transport.objects import object_response
@@ -27,7 +28,7 @@ class ObjectsController(Controller):
     include_in_schema = False
 
     @get("/{key:path}")
-    async def hand_out(self, key: Key, request: ApiRequest, objects: ObjectServerDep) -> Stream:
+    async def hand_out(self, key: Key, request: ApiRequest, objects: Injected[ObjectServer | None]) -> Stream:
         """Return the object of a signed URL; supports ranges."""
         range_header = request.headers.get("range")
         return await object_response(
@@ -36,12 +37,16 @@ class ObjectsController(Controller):
 
     @put("/{key:path}", status_code=204, request_max_body_size=None)
     async def take_in(
-        self, key: Key, request: ApiRequest, objects: ObjectServerDep, collection: VideoServiceDep
+        self,
+        key: Key,
+        request: ApiRequest,
+        objects: Injected[ObjectServer | None],
+        videos: Injected[VideoService],
     ) -> None:
         """Store the body of a started upload; nothing is kept of an incomplete one."""
         server, name = _require_server(objects), key.lstrip("/")
         server.urls.verify("PUT", name, _signed_query(request), server.clock.now())
-        await collection.receive(name, join_blocks(declared_body(request, collection.max_upload_bytes)))
+        await videos.receive(name, join_blocks(declared_body(request, videos.max_upload_bytes)))
 
 
 def _signed_query(request: ApiRequest) -> dict[str, str]:

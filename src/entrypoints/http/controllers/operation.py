@@ -5,16 +5,12 @@ from __future__ import annotations
 from litestar import Controller, Response, get
 from litestar.openapi import ResponseSpec
 
-from framecloak.domain.operations.health import Condition
+from framecloak.domain.anonymization.requests.service import RequestService
+from framecloak.domain.operations.health import Condition, HealthService
+from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.asgi.content_negotiation import NegotiatedResponse
-from framecloak.entrypoints.http.dependencies import (
-    Caller,
-    FacesDep,
-    HealthDep,
-    HttpConfigDep,
-    OptionalCaller,
-    RequestServiceDep,
-)
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.dependencies import Caller, Injected, OptionalCaller
 from framecloak.entrypoints.http.middleware.authentication import Access, administrators_only
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.health import HealthView, LivenessView, SigningKeyView
@@ -30,7 +26,7 @@ from framecloak.entrypoints.schemas.requests import StatisticsView
     security=[{}],
     responses={},
 )
-async def liveness(config: HttpConfigDep, faces: FacesDep) -> LivenessView:
+async def liveness(config: Injected[HttpConfig], faces: Injected[LazyFaceAnalyzer]) -> LivenessView:
     """Liveness check for containers; uses neither database nor queue, and needs no credential."""
     return LivenessView.of(await faces.health(), config.version)
 
@@ -54,7 +50,7 @@ class OperationController(Controller):
             ),
         },
     )
-    async def health(self, caller: OptionalCaller, health: HealthDep) -> Response[HealthView]:
+    async def health(self, caller: OptionalCaller, health: Injected[HealthService]) -> Response[HealthView]:
         """Check database, queue, storage, models and workers; without a credential, return only `status`."""
         report = await health.check(detailed=caller is not None)
         view = HealthView.of(report) if caller else HealthView.for_anonymous(report)
@@ -66,7 +62,7 @@ class OperationController(Controller):
         summary="Get the public key of result signatures",
         responses=problems(),
     )
-    async def signing_key(self, config: HttpConfigDep) -> SigningKeyView:
+    async def signing_key(self, config: Injected[HttpConfig]) -> SigningKeyView:
         """Return the public key; `framecloak verify` reads it from a file, and manifests contain `key_id`."""
         return SigningKeyView.of(config.signing_key)
 
@@ -77,6 +73,6 @@ class OperationController(Controller):
         guards=[administrators_only],
         responses=problems("forbidden"),
     )
-    async def statistics(self, caller: Caller, anonymization: RequestServiceDep) -> StatisticsView:
+    async def statistics(self, caller: Caller, requests: Injected[RequestService]) -> StatisticsView:
         """Return requests by status, throughput and error rate; for administrators only."""
-        return StatisticsView.of(await anonymization.statistics(caller))
+        return StatisticsView.of(await requests.statistics(caller))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from framecloak.entrypoints.http.dependencies import Caller, MarkServiceDep, OverlayProposalsDep
+from framecloak.domain.anonymization.overlays.service import OverlayService
+from framecloak.domain.videos.marks import MarkService
+from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import RegionId, VideoId
 from framecloak.entrypoints.schemas.videos import CreateRegionBody, ProposalView, RegionView
@@ -24,10 +26,10 @@ class RegionsController(Controller):
         responses=problems("video_not_found", parameters=True),
     )
     async def list_regions(
-        self, video_id: VideoId, caller: Caller, marking: MarkServiceDep
+        self, video_id: VideoId, caller: Caller, marks: Injected[MarkService]
     ) -> list[RegionView]:
         """Return all marked regions of a video, oldest first."""
-        return [RegionView.of(marked) for marked in await marking.regions(caller, video_id)]
+        return [RegionView.of(marked) for marked in await marks.regions(caller, video_id)]
 
     @post(
         "/",
@@ -44,10 +46,14 @@ class RegionsController(Controller):
         ),
     )
     async def create_region(
-        self, video_id: VideoId, data: JSONBody[CreateRegionBody], caller: Caller, marking: MarkServiceDep
+        self,
+        video_id: VideoId,
+        data: JSONBody[CreateRegionBody],
+        caller: Caller,
+        marks: Injected[MarkService],
     ) -> RegionView:
         """Mark a region in pixels of the displayed frame; in the whole video if no frames are given."""
-        return RegionView.of(await marking.add_region(caller, video_id, data.region(), data.label))
+        return RegionView.of(await marks.add_region(caller, video_id, data.region(), data.label))
 
     @post(
         "/proposals",
@@ -67,7 +73,7 @@ class RegionsController(Controller):
         ),
     )
     async def propose_regions(
-        self, video_id: VideoId, caller: Caller, overlays: OverlayProposalsDep
+        self, video_id: VideoId, caller: Caller, overlays: Injected[OverlayService]
     ) -> list[ProposalView]:
         """Propose regions of static overlays, which stay constant while the rest of the frame changes.
 
@@ -83,7 +89,7 @@ class RegionsController(Controller):
         responses=problems("video_not_found", "region_not_found", "forbidden", writes=True, parameters=True),
     )
     async def delete_region(
-        self, video_id: VideoId, region_id: RegionId, caller: Caller, marking: MarkServiceDep
+        self, video_id: VideoId, region_id: RegionId, caller: Caller, marks: Injected[MarkService]
     ) -> None:
         """Remove a region; requests that were already submitted do not change."""
-        await marking.remove_region(caller, video_id, region_id)
+        await marks.remove_region(caller, video_id, region_id)

@@ -13,22 +13,18 @@ from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
 from framecloak.domain.errors import DomainError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter
+from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.entrypoints.asgi.access_log import set_log_subject
 from framecloak.entrypoints.asgi.content_negotiation import BatchDTO, convert
 from framecloak.entrypoints.asgi.problem_details import InvalidBodyError, domain_problem, invalid_body_problem
 from framecloak.entrypoints.http.config import HttpConfig
-from framecloak.entrypoints.http.dependencies import (
-    AuthenticatorDep,
-    Caller,
-    HttpConfigDep,
-    ProgressBoardDep,
-    RequestServiceDep,
-    SubmitServiceDep,
-)
+from framecloak.entrypoints.http.dependencies import Caller, Injected
+from framecloak.entrypoints.http.middleware.authentication import Authenticator
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.http.transport.server_sent_events import (
     EVENT_STREAM,
@@ -107,8 +103,8 @@ class RequestsController(Controller):
         self,
         data: JSONBody[SubmitBody],
         caller: Caller,
-        submissions: SubmitServiceDep,
-        config: HttpConfigDep,
+        submissions: Injected[SubmitService],
+        config: Injected[HttpConfig],
         request: Request[Principal, Any, State],
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
@@ -133,8 +129,8 @@ class RequestsController(Controller):
         self,
         data: BatchBody,
         caller: Caller,
-        submissions: SubmitServiceDep,
-        config: HttpConfigDep,
+        submissions: Injected[SubmitService],
+        config: Injected[HttpConfig],
         idempotency_key: IdempotencyKey = None,
     ) -> list[BatchResult]:
         """Submit several requests, each of which is accepted or rejected independently of the others.
@@ -158,9 +154,17 @@ class RequestsController(Controller):
         summary="Get options of requests",
         responses=problems(),
     )
-    async def options(self, submissions: SubmitServiceDep, config: HttpConfigDep) -> OptionsView:
+    async def options(
+        self, submissions: Injected[SubmitService], config: Injected[HttpConfig]
+    ) -> OptionsView:
         """Return defaults and limits of the installation, and the data for time estimates."""
-        return OptionsView.of(await submissions.capacity(), config)
+        return OptionsView.of(
+            await submissions.capacity(),
+            level=config.default_level,
+            output_format=config.default_format,
+            language=config.default_language,
+            verify=config.default_verify,
+        )
 
     @get(
         "/requests",
@@ -171,14 +175,14 @@ class RequestsController(Controller):
     async def list_requests(
         self,
         caller: Caller,
-        anonymization: RequestServiceDep,
+        requests: Injected[RequestService],
         video_id: VideoFilter = None,
         status: StatusFilter = None,
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> RequestPage:
         """Return your requests, newest first; administrators get the requests of all accounts."""
-        page = await anonymization.list(caller, RequestFilter(video_id, status), limit, offset)
+        page = await requests.list(caller, RequestFilter(video_id, status), limit, offset)
         items = [RequestView.of(request) for request in page.items]
         return RequestPage(items=items, total=page.total, limit=limit, offset=offset)
 
@@ -189,10 +193,10 @@ class RequestsController(Controller):
         responses=problems("request_not_found"),
     )
     async def get_request(
-        self, request_id: RequestId, caller: Caller, anonymization: RequestServiceDep
+        self, request_id: RequestId, caller: Caller, requests: Injected[RequestService]
     ) -> RequestView:
         """Return the parameters and the status of a request."""
-        return RequestView.of((await anonymization.status(caller, request_id)).request)
+        return RequestView.of((await requests.status(caller, request_id)).request)
 
     @get(
         "/status/{request_id:uuid}",
@@ -204,16 +208,16 @@ class RequestsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        anonymization: RequestServiceDep,
-        board: ProgressBoardDep,
-        config: HttpConfigDep,
+        requests: Injected[RequestService],
+        progress_board: Injected[ProgressBoard],
+        config: Injected[HttpConfig],
     ) -> StatusView:
         """Return the progress in percent, the number of processed frames and the estimated remaining time.
 
         For a newly submitted request, the response is delayed until a worker has started it, for at most two
         seconds.
         """
-        return StatusView.of(await wait_for_start(anonymization, board, config, caller, request_id))
+        return StatusView.of(await wait_for_start(requests, progress_board, config, caller, request_id))
 
     @get(
         "/events/{request_id:uuid}",
@@ -233,17 +237,17 @@ class RequestsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        anonymization: RequestServiceDep,
-        board: ProgressBoardDep,
-        authenticator: AuthenticatorDep,
-        config: HttpConfigDep,
+        requests: Injected[RequestService],
+        progress_board: Injected[ProgressBoard],
+        authenticator: Injected[Authenticator],
+        config: Injected[HttpConfig],
         request: Request[Principal, Any, State],
     ) -> Stream:
         """Stream the current status, then every change until a final status, and a comment every 15 s."""
         identify = partial(authenticator.identify, request)
-        events = ProgressEvents(anonymization, board, config, request_id, identify)
+        events = ProgressEvents(requests, progress_board, config, request_id, identify)
         # Checked before the stream starts, while an error response is still possible.
-        await anonymization.status(caller, request_id)
+        await requests.status(caller, request_id)
         return Stream(events.messages(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
 
     @delete(
@@ -254,10 +258,10 @@ class RequestsController(Controller):
         responses=problems("request_not_found", "already_finished", "storage_unavailable", writes=True),
     )
     async def cancel(
-        self, request_id: RequestId, caller: Caller, anonymization: RequestServiceDep
+        self, request_id: RequestId, caller: Caller, requests: Injected[RequestService]
     ) -> CancelledView:
         """Stop the processing of a request and remove its partial results."""
-        await anonymization.cancel(caller, request_id)
+        await requests.cancel(caller, request_id)
         return CancelledView()
 
 

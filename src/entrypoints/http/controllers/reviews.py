@@ -11,6 +11,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from framecloak.domain.anonymization.model.box_table import MAX_INT32
+from framecloak.domain.anonymization.requests.resubmit import RerenderService
 from framecloak.domain.anonymization.review.service import ResultEntry, ReviewService
 from framecloak.domain.model.accounts import Principal
 from framecloak.entrypoints.asgi.access_log import set_log_subject
@@ -18,7 +19,7 @@ from framecloak.entrypoints.asgi.content_negotiation import JSON, MSGPACK, ApiRe
 from framecloak.entrypoints.http.console import matches_etag
 from framecloak.entrypoints.http.controllers.requests import IdempotencyKey, log_submission
 from framecloak.entrypoints.http.controllers.videos import CREDENTIAL_HEADERS, FRAME_CACHE_CONTROL, Width
-from framecloak.entrypoints.http.dependencies import Caller, RerenderServiceDep, ReviewServiceDep
+from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import Limit, Offset, RequestId
 from framecloak.entrypoints.schemas.orders import SubmittedView
@@ -83,12 +84,12 @@ class ReviewsController(Controller):
         index: FrameIndex,
         request: ApiRequest,
         caller: Caller,
-        reviewing: ReviewServiceDep,
+        reviews: Injected[ReviewService],
         width: Width = None,
     ) -> Response[bytes]:
         """Return a frame of the result; as JPEG if it is from a video or shrunk. No download link is used."""
-        entry = await reviewing.frame(caller, request_id, index, width)
-        return await _entry_response(entry, request_id, request, caller, reviewing)
+        entry = await reviews.frame(caller, request_id, index, width)
+        return await _entry_response(entry, request_id, request, caller, reviews)
 
     @get(
         "/manifest",
@@ -98,11 +99,11 @@ class ReviewsController(Controller):
         responses={304: _NOT_MODIFIED, **problems(*_RESULT_PROBLEMS, parameters=True)},
     )
     async def manifest(
-        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: ReviewServiceDep
+        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviews: Injected[ReviewService]
     ) -> Response[dict[str, Any]]:
         """Return the manifest of all redactions. As JSON it is byte-identical to the signed file."""
-        entry = await reviewing.manifest(caller, request_id)
-        return await _entry_response(entry, request_id, request, caller, reviewing)
+        entry = await reviews.manifest(caller, request_id)
+        return await _entry_response(entry, request_id, request, caller, reviews)
 
     @get(
         "/report",
@@ -113,11 +114,11 @@ class ReviewsController(Controller):
         responses={304: _NOT_MODIFIED, **problems(*_RESULT_PROBLEMS, parameters=True)},
     )
     async def report(
-        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: ReviewServiceDep
+        self, request_id: RequestId, request: ApiRequest, caller: Caller, reviews: Injected[ReviewService]
     ) -> Response[bytes]:
         """Return the report for data-protection officers, an HTML page without scripts."""
-        entry = await reviewing.report(caller, request_id)
-        response = await _entry_response(entry, request_id, request, caller, reviewing)
+        entry = await reviews.report(caller, request_id)
+        response = await _entry_response(entry, request_id, request, caller, reviews)
         response.headers["Content-Security-Policy"] = REPORT_POLICY
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
@@ -132,7 +133,7 @@ class ReviewsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        reviewing: ReviewServiceDep,
+        reviews: Injected[ReviewService],
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> ReviewPage:
@@ -141,7 +142,7 @@ class ReviewsController(Controller):
         The order is: blanked frames, frames with a face found by the residual check, then frames with
         interpolated, extrapolated and uncertain boxes.
         """
-        page = await reviewing.riskiest(caller, request_id, limit, offset)
+        page = await reviews.riskiest(caller, request_id, limit, offset)
         items = [FrameRiskView.of(risk) for risk in page.items]
         return ReviewPage(items=items, total=page.total, limit=limit, offset=offset)
 
@@ -155,12 +156,12 @@ class ReviewsController(Controller):
         self,
         request_id: RequestId,
         caller: Caller,
-        reviewing: ReviewServiceDep,
+        reviews: Injected[ReviewService],
         start_frame: StartFrame = 0,
         limit: FrameCount = 100,
     ) -> BoxesView:
         """Return the redacted boxes of consecutive frames, and the ranges of frames of the result."""
-        return BoxesView.of(await reviewing.frames_from(caller, request_id, start_frame, limit))
+        return BoxesView.of(await reviews.frames_from(caller, request_id, start_frame, limit))
 
     @post(
         "/render",
@@ -188,7 +189,7 @@ class ReviewsController(Controller):
         request_id: RequestId,
         data: JSONBody[RenderBody],
         caller: Caller,
-        resubmissions: RerenderServiceDep,
+        rerenders: Injected[RerenderService],
         request: Request[Principal, Any, State],
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
@@ -196,7 +197,7 @@ class ReviewsController(Controller):
 
         Its manifest names the request that the boxes come from. The body may have at most 8 MiB.
         """
-        submitted = await resubmissions.submit(caller, request_id, data.to_domain(), idempotency_key)
+        submitted = await rerenders.submit(caller, request_id, data.to_domain(), idempotency_key)
         log_submission(submitted)
         set_log_subject(request.scope, submitted.request.id)
         return SubmittedView.of(submitted)

@@ -7,18 +7,13 @@ from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
-from framecloak.domain.accounts.service import NewSession
+from framecloak.domain.accounts.service import AccountService, NewSession
 from framecloak.domain.model.accounts import Means
 from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.config import HttpConfig
-from framecloak.entrypoints.http.dependencies import (
-    AccountServiceDep,
-    AuthenticatorDep,
-    Caller,
-    HttpConfigDep,
-)
-from framecloak.entrypoints.http.middleware.authentication import Access, csrf_token
+from framecloak.entrypoints.http.dependencies import Caller, Injected
+from framecloak.entrypoints.http.middleware.authentication import Access, Authenticator, csrf_token
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.accounts import (
     Credentials,
@@ -51,9 +46,9 @@ class SessionsController(Controller):
         self,
         data: JSONBody[Credentials],
         request: ApiRequest,
-        identity: AccountServiceDep,
-        authenticator: AuthenticatorDep,
-        config: HttpConfigDep,
+        accounts: Injected[AccountService],
+        authenticator: Injected[Authenticator],
+        config: Injected[HttpConfig],
     ) -> Response[SessionView]:
         """Start a browser session, whose secret is set in a cookie that scripts cannot read.
 
@@ -62,7 +57,7 @@ class SessionsController(Controller):
         """
         address = client_address(request.scope)
         previous = authenticator.session_secret(request)
-        signed_in = await identity.sign_in(data.username, data.password, address, previous)
+        signed_in = await accounts.sign_in(data.username, data.password, address, previous)
         if previous:
             authenticator.forget_session(previous)
         token = csrf_token(config.csrf_secret, signed_in.secret)
@@ -81,9 +76,9 @@ class SessionsController(Controller):
         self,
         request: ApiRequest,
         caller: Caller,
-        identity: AccountServiceDep,
-        authenticator: AuthenticatorDep,
-        config: HttpConfigDep,
+        accounts: Injected[AccountService],
+        authenticator: Injected[Authenticator],
+        config: Injected[HttpConfig],
     ) -> Response[None]:
         """End the browser's session.
 
@@ -92,10 +87,10 @@ class SessionsController(Controller):
         """
         secret = authenticator.session_secret(request)
         if secret:
-            await identity.sign_out(secret)
+            await accounts.sign_out(secret)
             authenticator.forget_session(secret)
         if caller.auth_method is Means.JWT:
-            await identity.sign_out_everywhere(caller)
+            await accounts.sign_out_everywhere(caller)
             authenticator.forget_account(caller.user_id)
         return NegotiatedResponse(None, status_code=204, cookies=_expired_cookies(config))
 
@@ -109,11 +104,11 @@ class SessionsController(Controller):
         responses=_SIGN_IN_PROBLEMS,
     )
     async def issue_tokens(
-        self, data: JSONBody[Credentials], request: ApiRequest, identity: AccountServiceDep
+        self, data: JSONBody[Credentials], request: ApiRequest, accounts: Injected[AccountService]
     ) -> TokenView:
         """Issue tokens for programs that cannot store an API key; the access token expires after minutes."""
         address = client_address(request.scope)
-        return TokenView.of(await identity.issue_tokens(data.username, data.password, address))
+        return TokenView.of(await accounts.issue_tokens(data.username, data.password, address))
 
     @post(
         "/token/refresh",
@@ -124,13 +119,15 @@ class SessionsController(Controller):
         security=[{}],
         responses=problems("not_authenticated", anonymous=True, body=True),
     )
-    async def refresh_tokens(self, data: JSONBody[RefreshBody], identity: AccountServiceDep) -> TokenView:
+    async def refresh_tokens(
+        self, data: JSONBody[RefreshBody], accounts: Injected[AccountService]
+    ) -> TokenView:
         """Issue a new pair of tokens, unless the account was disabled or its password changed.
 
         A refresh token is valid for one exchange. If it is used again, it may have been stolen, so all tokens
         of the account are revoked.
         """
-        return TokenView.of(await identity.refresh_tokens(data.refresh_token))
+        return TokenView.of(await accounts.refresh_tokens(data.refresh_token))
 
     @get("/me", operation_id="whoAmI", summary="Get the account of the caller", responses=problems())
     async def who_am_i(self, caller: Caller) -> MeView:

@@ -13,9 +13,10 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from framecloak.domain.errors import FrameNotFoundError
 from framecloak.domain.model.videos import Video
+from framecloak.domain.videos.service import VideoService
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.console import matches_etag
-from framecloak.entrypoints.http.dependencies import Caller, VideoServiceDep
+from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import UploadOperation, problems
 from framecloak.entrypoints.http.transport.uploads import incoming_video
 from framecloak.entrypoints.schemas.common import Limit, Offset, VideoId
@@ -79,11 +80,11 @@ class VideosController(Controller):
         ),
     )
     async def upload(
-        self, request: ApiRequest, caller: Caller, collection: VideoServiceDep, filename: Filename = ""
+        self, request: ApiRequest, caller: Caller, videos: Injected[VideoService], filename: Filename = ""
     ) -> VideoView:
         """Upload a video; nothing is kept if the body is not a valid video."""
-        incoming = await incoming_video(request, filename, collection.max_upload_bytes)
-        return VideoView.of(await collection.upload(caller, incoming.filename, incoming.chunks), caller)
+        incoming = await incoming_video(request, filename, videos.max_upload_bytes)
+        return VideoView.of(await videos.upload(caller, incoming.filename, incoming.chunks), caller)
 
     @post(
         "/uploads",
@@ -92,10 +93,10 @@ class VideosController(Controller):
         responses=problems(*_STORE_PROBLEMS, writes=True, body=True),
     )
     async def begin_upload(
-        self, data: JSONBody[BeginUploadBody], caller: Caller, collection: VideoServiceDep
+        self, data: JSONBody[BeginUploadBody], caller: Caller, videos: Injected[VideoService]
     ) -> UploadView:
         """Return a URL that accepts the video by PUT for one hour; complete the upload afterwards."""
-        return UploadView.of(await collection.begin_upload(caller, data.filename))
+        return UploadView.of(await videos.begin_upload(caller, data.filename))
 
     @post(
         "/uploads/{upload_id:str}/complete",
@@ -116,17 +117,17 @@ class VideosController(Controller):
             str, PathParameter(max_length=100, description="Id of the upload, from `beginUpload`.")
         ],
         caller: Caller,
-        collection: VideoServiceDep,
+        videos: Injected[VideoService],
     ) -> VideoView:
         """Create a video from an uploaded file; nothing is kept if it is not a valid video."""
-        return VideoView.of(await collection.complete_upload(caller, upload_id), caller)
+        return VideoView.of(await videos.complete_upload(caller, upload_id), caller)
 
     @get("/", operation_id="listVideos", summary="List videos", responses=problems(parameters=True))
     async def list_videos(
-        self, caller: Caller, collection: VideoServiceDep, limit: Limit = 20, offset: Offset = 0
+        self, caller: Caller, videos: Injected[VideoService], limit: Limit = 20, offset: Offset = 0
     ) -> VideoPage:
         """Return your videos and those shared with you, newest first; all videos for administrators."""
-        page = await collection.list(caller, limit, offset)
+        page = await videos.list(caller, limit, offset)
         items = [VideoView.of(video, caller) for video in page.items]
         return VideoPage(items=items, total=page.total, limit=limit, offset=offset)
 
@@ -136,9 +137,9 @@ class VideosController(Controller):
         summary="Get a video",
         responses=problems("video_not_found", parameters=True),
     )
-    async def get_video(self, video_id: VideoId, caller: Caller, collection: VideoServiceDep) -> VideoView:
+    async def get_video(self, video_id: VideoId, caller: Caller, videos: Injected[VideoService]) -> VideoView:
         """Return the properties of a video, determined at its upload."""
-        return VideoView.of(await collection.get(caller, video_id), caller)
+        return VideoView.of(await videos.get(caller, video_id), caller)
 
     @delete(
         "/{video_id:int}",
@@ -153,9 +154,9 @@ class VideosController(Controller):
             parameters=True,
         ),
     )
-    async def delete_video(self, video_id: VideoId, caller: Caller, collection: VideoServiceDep) -> None:
+    async def delete_video(self, video_id: VideoId, caller: Caller, videos: Injected[VideoService]) -> None:
         """Delete a video with its segments and regions; for its owner and administrators."""
-        await collection.delete(caller, video_id)
+        await videos.delete(caller, video_id)
 
     @get(
         "/{video_id:int}/frames/{name:str}",
@@ -174,11 +175,11 @@ class VideosController(Controller):
         name: FrameName,
         request: ApiRequest,
         caller: Caller,
-        collection: VideoServiceDep,
+        videos: Injected[VideoService],
         width: Width = None,
     ) -> Response[bytes]:
         """Return a frame before anonymisation, for marking."""
-        video = await collection.get(caller, video_id)
+        video = await videos.get(caller, video_id)
         match = _FRAME_NAME.fullmatch(name)
         if match is None:
             raise FrameNotFoundError(f"there is no frame {name}", "request a frame by its index, as in 0.jpg")
@@ -187,7 +188,7 @@ class VideosController(Controller):
         headers = {"Cache-Control": FRAME_CACHE_CONTROL, "ETag": tag, "Vary": CREDENTIAL_HEADERS}
         if index < video.facts.frame_count and matches_etag(request.headers.get("if-none-match", ""), tag):
             return NegotiatedResponse(b"", status_code=304, media_type="image/jpeg", headers=headers)
-        image = await collection.frame(caller, video_id, index, width)
+        image = await videos.frame(caller, video_id, index, width)
         return NegotiatedResponse(image, media_type="image/jpeg", headers=headers)
 
 

@@ -46,7 +46,8 @@ def wanted(*, as_json: bool) -> RequestArguments:
 async def clean_up(monkeypatch: pytest.MonkeyPatch, report: CleanupReport, *, as_json: bool) -> int:
     @asynccontextmanager
     async def connected(_: str | None) -> AsyncIterator[SimpleNamespace]:
-        yield SimpleNamespace(settings=Settings.from_environment({}), cleaner=FakeCleaner(report))
+        use_cases = SimpleNamespace(cleanup=FakeCleaner(report))
+        yield SimpleNamespace(settings=Settings.from_environment({}), use_cases=use_cases)
 
     monkeypatch.setattr(requests, "connected_service", connected)
     return await requests.execute(wanted(as_json=as_json))

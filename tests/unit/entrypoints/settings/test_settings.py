@@ -14,8 +14,8 @@ from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.domain.anonymization.model.options import Level, OutputFormat
 from framecloak.domain.errors import InvalidSettingError
 from framecloak.entrypoints.cli.main import main
-from framecloak.entrypoints.runtime.resources import available_cores
 from framecloak.entrypoints.settings import PRECISIONS, PROVIDERS, Settings, variables
+from framecloak.entrypoints.settings.resources import available_cores
 
 SECRETS = {
     "DATABASE_URL": "postgresql://user:hunter2@db/name",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.entrypoints.runtime import resources
+from framecloak.entrypoints.settings import resources
 from framecloak.entrypoints.worker.memory_limit import MemoryReadings, MemoryWatermark
 
 MIB = 1024**2

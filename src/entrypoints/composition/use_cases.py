@@ -1,0 +1,263 @@
+"""Every use case of the service, built once from the adapters: the one list of them.
+
+The API, the workers, the commands and the tests all get their use cases from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from framecloak.domain.accounts.audit import AuditService
+from framecloak.domain.accounts.service import AccountService, SecretFactory
+from framecloak.domain.anonymization.identification.gallery import GalleryPeople
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.overlays.service import OverlayService
+from framecloak.domain.anonymization.requests.cleanup import CleanupService
+from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
+from framecloak.domain.anonymization.requests.downloads import DownloadService
+from framecloak.domain.anonymization.requests.resubmit import RerenderService
+from framecloak.domain.anonymization.requests.service import RequestService, Retention
+from framecloak.domain.anonymization.requests.submit import SubmitService
+from framecloak.domain.anonymization.requests.webhooks import Webhooks
+from framecloak.domain.anonymization.review.service import ReviewService
+from framecloak.domain.operations.health import HealthService
+from framecloak.domain.operations.service_metrics import ServiceMetrics
+from framecloak.domain.ports.archives import StoredArchives
+from framecloak.domain.ports.clock import Clock
+from framecloak.domain.ports.database import Database
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.limits import AttemptLimiter
+from framecloak.domain.ports.models import BoxDetector, FaceRecognizer
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.pixels import PreviewMaker
+from framecloak.domain.ports.progress import ProgressBoard
+from framecloak.domain.ports.queue import JobQueue
+from framecloak.domain.ports.repositories.galleries import GalleryIndexes
+from framecloak.domain.ports.security import GalleryCipher, PasswordHasher, SignatureCheck, TokenIssuer
+from framecloak.domain.ports.video import VideoFrameExtractor, VideoProber
+from framecloak.domain.ports.webhooks import WebhookSender
+from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
+from framecloak.domain.reid.galleries.service import GalleryService
+from framecloak.domain.videos.grants import GrantService
+from framecloak.domain.videos.marks import MarkService
+from framecloak.domain.videos.service import VideoService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """Implementations of the ports, and functions of the adapters.
+
+    Attributes:
+        clock: current time (UTC).
+        scratch: folder of this process for short-lived temporary files.
+        database: database.
+        store: object store of videos and results.
+        queue: job queue of the workers.
+        progress_board: publishes the progress of requests.
+        attempt_limiter: limits failed sign-ins.
+        password_hasher: hashes passwords.
+        tokens: issues access and refresh tokens.
+        secrets: generates and hashes secrets.
+        video_prober: examines uploaded videos.
+        open_video: opens a video file for decoding.
+        keyframes: returns the indices of keyframes from the stored frame index of a video.
+        archives: reads single entries of stored results.
+        frame_extractor: decodes a single frame of a result video.
+        preview_maker: downscales images.
+        public_key: returns the key that verifies signatures of this installation.
+        verify_signature: checks the signature of a manifest.
+        load_text_detector: loads the text detector.
+        load_recognizer: loads the face recogniser.
+        level_is_available: tells whether the models of a level are installed.
+        models_present: checks whether the files of the face detector are installed.
+        gallery_cipher: encrypts galleries.
+        gallery_indexes: indexes of large galleries.
+        webhook_sender: sends webhooks.
+        webhook_secret: secret that signs webhooks.
+        remove_stale_folders: deletes the temporary folders of dead processes and returns their number.
+    """
+
+    clock: Clock
+    scratch: Path
+    database: Database
+    store: ObjectStore
+    queue: JobQueue
+    progress_board: ProgressBoard
+    attempt_limiter: AttemptLimiter
+    password_hasher: PasswordHasher
+    tokens: TokenIssuer
+    secrets: SecretFactory
+    video_prober: VideoProber
+    open_video: Callable[[Path], FrameSource]
+    keyframes: Callable[[bytes], Sequence[int]]
+    archives: StoredArchives
+    frame_extractor: VideoFrameExtractor
+    preview_maker: PreviewMaker
+    public_key: Callable[[], bytes]
+    verify_signature: SignatureCheck
+    load_text_detector: Callable[[], BoxDetector]
+    load_recognizer: Callable[[], FaceRecognizer]
+    level_is_available: Callable[[Level], bool]
+    models_present: Callable[[], Awaitable[bool]]
+    gallery_cipher: GalleryCipher
+    gallery_indexes: GalleryIndexes
+    webhook_sender: WebhookSender
+    webhook_secret: str = field(repr=False)
+    remove_stale_folders: Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of the use cases, as the settings have them.
+
+    Attributes:
+        session_ttl: lifetime of a browser session.
+        retention: lifetimes of results and download links.
+        max_upload_bytes: size limit of a video.
+        max_concurrent_requests: requests that are processed at the same time.
+        max_frames_per_request: frame limit of a request.
+        slice_frames: frames of a slice.
+        gallery_capacity: face limit of a gallery.
+        gallery_index_above: number of faces above which a gallery gets an index of its own.
+        keep_parts: keep the parts of results for debugging.
+    """
+
+    session_ttl: timedelta
+    retention: Retention
+    max_upload_bytes: int
+    max_concurrent_requests: int
+    max_frames_per_request: int
+    slice_frames: int
+    gallery_capacity: int
+    gallery_index_above: int
+    keep_parts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """The use cases of the service. HTTP handlers receive them by these names.
+
+    Attributes:
+        accounts: accounts, sessions and API keys.
+        audit: audit log.
+        videos: stored videos.
+        grants: access grants to videos.
+        marks: segments and regions marked on videos.
+        submissions: new requests.
+        requests: progress, lists and cancellation of requests.
+        downloads: downloads of results by token.
+        reviews: review of results.
+        rerenders: results rendered again with edits.
+        overlays: proposed regions of static overlays.
+        galleries: galleries of enrolled faces.
+        gallery_people: people of a gallery that a request names.
+        gallery_maintenance: indexes and encryption keys of galleries.
+        dispatcher: order in which requests are processed.
+        cleanup: deletion of expired results, uploads and tokens.
+        webhooks: notification of receivers when requests end.
+        health: health checks of the installation.
+        service_metrics: metrics of the installation.
+    """
+
+    accounts: AccountService
+    audit: AuditService
+    videos: VideoService
+    grants: GrantService
+    marks: MarkService
+    submissions: SubmitService
+    requests: RequestService
+    downloads: DownloadService
+    reviews: ReviewService
+    rerenders: RerenderService
+    overlays: OverlayService
+    galleries: GalleryService
+    gallery_people: GalleryPeople
+    gallery_maintenance: GalleryMaintenance
+    dispatcher: Dispatcher
+    cleanup: CleanupService
+    webhooks: Webhooks
+    health: HealthService
+    service_metrics: ServiceMetrics
+
+    @classmethod
+    def build(cls, adapters: Adapters, limits: Limits) -> Self:
+        """Build every use case from the adapters."""
+        clock, database, store, queue = adapters.clock, adapters.database, adapters.store, adapters.queue
+        secrets, scratch, cipher = adapters.secrets, adapters.scratch, adapters.gallery_cipher
+        dispatcher = Dispatcher(database, queue, limits.max_concurrent_requests)
+        gallery_people = GalleryPeople(database, cipher, clock, adapters.load_recognizer)
+        submissions = SubmitService(
+            database,
+            queue,
+            dispatcher,
+            adapters.keyframes,
+            limits.max_frames_per_request,
+            limits.slice_frames,
+            adapters.level_is_available,
+            gallery_people,
+        )
+        health = HealthService(database, store, queue, adapters.models_present)
+        return cls(
+            accounts=AccountService(
+                database,
+                adapters.password_hasher,
+                adapters.tokens,
+                adapters.attempt_limiter,
+                secrets,
+                clock,
+                limits.session_ttl,
+            ),
+            audit=AuditService(database),
+            videos=VideoService(
+                database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes
+            ),
+            grants=GrantService(database),
+            marks=MarkService(database),
+            submissions=submissions,
+            requests=RequestService(
+                database,
+                store,
+                dispatcher,
+                adapters.progress_board,
+                clock,
+                limits.retention,
+                lambda: secrets.new(""),
+                secrets.digest,
+            ),
+            downloads=DownloadService(database, store, clock, secrets.digest),
+            reviews=ReviewService(
+                database,
+                store,
+                adapters.archives,
+                adapters.frame_extractor,
+                adapters.preview_maker,
+                scratch,
+            ),
+            rerenders=RerenderService(
+                database, submissions, adapters.archives, adapters.public_key, adapters.verify_signature
+            ),
+            overlays=OverlayService(
+                database, store, scratch, adapters.open_video, adapters.load_text_detector
+            ),
+            galleries=GalleryService(database, cipher, clock, limits.gallery_capacity),
+            gallery_people=gallery_people,
+            gallery_maintenance=GalleryMaintenance(
+                database, cipher, adapters.gallery_indexes, limits.gallery_index_above
+            ),
+            dispatcher=dispatcher,
+            cleanup=CleanupService(
+                database,
+                store,
+                clock,
+                limits.retention.result_retention,
+                adapters.remove_stale_folders,
+                keep_parts=limits.keep_parts,
+            ),
+            webhooks=Webhooks(database, adapters.webhook_sender, clock, adapters.webhook_secret),
+            health=health,
+            service_metrics=ServiceMetrics(database, queue, clock, health),
+        )
