@@ -64,16 +64,16 @@ def residuals_section(residuals: ResidualSummary | None, messages: Messages) -> 
     def similarity(value: float | None) -> str:
         return messages.nothing_compared if value is None else messages.number(value, 2)
 
-    tally, method = residuals.counts, residuals.method
+    counts, method = residuals.counts, residuals.method
     rows = (
-        (messages.residual_frames, messages.number(tally.frames)),
-        (messages.residual_gap_frames, messages.number(tally.near_gaps)),
-        (messages.residuals_before, messages.number(tally.residual_before)),
-        (messages.residuals_after, messages.number(tally.residual_after)),
-        (messages.residual_redacted_again, messages.number(tally.redacted_again)),
-        (messages.residual_blanked, messages.number(tally.blanked)),
-        (messages.similarity_before, similarity(tally.similarity_before)),
-        (messages.similarity_after, similarity(tally.similarity_after)),
+        (messages.residual_frames, messages.number(counts.frames)),
+        (messages.residual_gap_frames, messages.number(counts.near_gaps)),
+        (messages.residuals_before, messages.number(counts.residual_before)),
+        (messages.residuals_after, messages.number(counts.residual_after)),
+        (messages.residual_redacted_again, messages.number(counts.redacted_again)),
+        (messages.residual_blanked, messages.number(counts.blanked)),
+        (messages.similarity_before, similarity(counts.similarity_before)),
+        (messages.similarity_after, similarity(counts.similarity_after)),
     )
     compared = messages.residuals_not_compared
     if method.recognizer is not None and method.strangers is not None:

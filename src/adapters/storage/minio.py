@@ -115,13 +115,13 @@ class MinioStore:
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
         """Store a stream; see `ObjectStore` for this and all other methods."""
         require_key(key)
-        feed = ChunkReader(chunks)
+        reader = ChunkReader(chunks)
         try:
-            await in_executor(self._uploads, lambda: self._upload(key, feed), feed.stop, ABANDON_SECONDS)
+            await in_executor(self._uploads, lambda: self._upload(key, reader), reader.stop, ABANDON_SECONDS)
         except DomainError:
-            if feed.error:
+            if reader.error:
                 # Aborting the upload may have failed, too, but the stream's error is the cause.
-                raise feed.error from None
+                raise reader.error from None
             raise
         if self._cache:
             await self._cache.discard(key)
@@ -257,13 +257,13 @@ class MinioStore:
                     raise
         self._bucket_exists = True
 
-    def _upload(self, key: str, feed: ChunkReader) -> None:
+    def _upload(self, key: str, reader: ChunkReader) -> None:
         with s3_errors(self._endpoint, f"write {key}"):
             self._require_bucket()
             # The SDK only calls read(). Parts are uploaded one by one, because parallel threads would
             # continue after a failure and leave parts that are never aborted.
             self._client.put_object(
-                self._bucket, key, cast("BinaryIO", feed), -1, part_size=PART_SIZE, num_parallel_uploads=1
+                self._bucket, key, cast("BinaryIO", reader), -1, part_size=PART_SIZE, num_parallel_uploads=1
             )
 
     def _open_range(self, key: str, start: int, stop: int | None) -> BaseHTTPResponse | None:

@@ -179,7 +179,7 @@ class FaceAnalyzer:
             OverloadedError: Too many images are waiting already.
         """
         require_batch_size(len(images))
-        tasks = [_DetectionTask(picture, largest_only=False) for picture in images]
+        tasks = [_DetectionTask(image, largest_only=False) for image in images]
         outcomes = await self._detection_batcher.outcomes(tasks)
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, _IMAGE_ERRORS):

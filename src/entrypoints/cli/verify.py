@@ -62,9 +62,9 @@ def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_jso
         hint = "give a result ZIP of framecloak"
         raise UnreadableArchiveError(f"{archive.name} is not a readable ZIP", hint) from error
     with reader:
-        verdict = verification.verify_archive(reader, verify_signature, Mp4Reader(), expected_key, own_key)
-    _print_result(archive, verdict, as_json=as_json)
-    return SUCCESS if verdict.worst is None else VERIFICATION_EXIT_CODES[verdict.worst]
+        result = verification.verify_archive(reader, verify_signature, Mp4Reader(), expected_key, own_key)
+    _print_result(archive, result, as_json=as_json)
+    return SUCCESS if result.worst is None else VERIFICATION_EXIT_CODES[result.worst]
 
 
 def _key_from_file(file: Path | None) -> bytes | None:
@@ -114,5 +114,5 @@ def _print_result(archive: Path, result: VerificationResult, *, as_json: bool) -
 
 
 def _printable(text: str) -> str:
-    """Replace unprintable characters, because a line break in an archived name could fake a verdict."""
+    """Replace unprintable characters, because a line break in an archived name could fake a result."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

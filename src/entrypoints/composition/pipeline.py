@@ -117,11 +117,16 @@ class Container:
         """
         detector = None if level is Level.MINIMAL else self.load_detector()
         areas = self.load_box_detectors() if level is Level.FULL else {}
-        lens = None
+        residual_tools = None
         if detector and verify is not Verify.NONE:
-            lens = ResidualTools(OpenCvReader(), self.encoder, self.load_optional_recognizer())
+            residual_tools = ResidualTools(OpenCvReader(), self.encoder, self.load_optional_recognizer())
         return PipelineTools(
-            detector, self.redactor, self.encoder, self.threads, box_detectors=areas, residual_tools=lens
+            detector,
+            self.redactor,
+            self.encoder,
+            self.threads,
+            box_detectors=areas,
+            residual_tools=residual_tools,
         )
 
 

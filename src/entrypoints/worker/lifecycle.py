@@ -114,8 +114,8 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
         parts: collaborators and options.
         stop: event that ends the worker.
     """
-    desk = SliceLoop(parts.slices, parts.dispatcher, parts.has_memory, parts.exit_process)
-    consumers = [*_slice_consumers(parts, desk), *_upkeep_consumers(parts)]
+    loop = SliceLoop(parts.slices, parts.dispatcher, parts.has_memory, parts.exit_process)
+    consumers = [*_slice_consumers(parts, loop), *_upkeep_consumers(parts)]
     async with asyncio.TaskGroup() as group:
         announcing = _repeat(
             HEARTBEAT_INTERVAL, lambda: parts.queue.announce(parts.name, queue_names(parts.duty))
@@ -124,23 +124,23 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
             group.create_task(work)
             for work in (
                 announcing,
-                *_slice_tasks(parts, desk),
+                *_slice_tasks(parts, loop),
                 *_upkeep_tasks(parts),
                 *(consumer.run() for consumer in consumers),
             )
         ]
         await stop.wait()
-        await desk.close(parts.grace)
+        await loop.close(parts.grace)
         await cancel_and_wait(*chores)
         await asyncio.gather(*(consumer.cancel_running() for consumer in consumers))
     await _retire(parts)
 
 
-def _slice_consumers(parts: WorkerParts, desk: SliceLoop) -> list[Consumer]:
+def _slice_consumers(parts: WorkerParts, loop: SliceLoop) -> list[Consumer]:
     if not parts.duty.has_slices:
         return []
     return [
-        Consumer(parts.redis_url, queue, SLICE_TASK, desk.start, desk.has_capacity) for queue in SLICE_QUEUES
+        Consumer(parts.redis_url, queue, SLICE_TASK, loop.start, loop.has_capacity) for queue in SLICE_QUEUES
     ]
 
 
@@ -172,8 +172,8 @@ def _upkeep_consumers(parts: WorkerParts) -> list[Consumer]:
     ]
 
 
-def _slice_tasks(parts: WorkerParts, desk: SliceLoop) -> list[PeriodicTask]:
-    return [_repeat(POLL_INTERVAL, desk.start)] if parts.duty.has_slices else []
+def _slice_tasks(parts: WorkerParts, loop: SliceLoop) -> list[PeriodicTask]:
+    return [_repeat(POLL_INTERVAL, loop.start)] if parts.duty.has_slices else []
 
 
 def _upkeep_tasks(parts: WorkerParts) -> list[PeriodicTask]:

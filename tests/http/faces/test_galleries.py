@@ -14,8 +14,8 @@ from fakes.clock import NOON
 from fakes.recognition import FakeFaceRecognizer
 from framecloak.domain.reid.matching import DEFAULT_THRESHOLD
 from support.http.api import Scene
-from support.use_cases import GALLERY_CAPACITY
 from support.http.faces import ONE, picture, problem, text
+from support.use_cases import GALLERY_CAPACITY
 
 DIMENSION = FakeFaceRecognizer().space.dimension
 

@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.segments import Segment
 from support.samples.scripted_video import BlackBoxes, RawBytes, ScriptedDetector

@@ -225,11 +225,11 @@ class PostgresSliceRepository:
         """See the port."""
         in_work = await self._lock_request(lease.request_id)
         values = {**_lease_parameters(lease), "blanked_frames": blanked_frames, "key": lease.key}
-        standing = await self._change_held(lease, in_work, _FINISH, values)
-        if standing is LeaseState.LOST:
+        state = await self._change_held(lease, in_work, _FINISH, values)
+        if state is LeaseState.LOST:
             finished = await self._connection.execute(_IS_FINISHED, values)
             return LeaseState.LOST if finished.one_or_none() is None else LeaseState.HELD
-        return standing
+        return state
 
     async def release(self, lease: Lease, pause: timedelta) -> None:
         """See the port."""

@@ -79,12 +79,12 @@ def video_scales(frames_per_second: float) -> tuple[DetectionScale, ...]:
     """
     share = min(1.0, frames_per_second / REFERENCE_FPS)
     # Rounded down: no more time may pass than at the reference rate. Rates are quotients and need some slack.
-    return tuple(replace(look, every=max(1, int(look.every * share + 1e-3))) for look in VIDEO_SCALES)
+    return tuple(replace(scale, every=max(1, int(scale.every * share + 1e-3))) for scale in VIDEO_SCALES)
 
 
 def max_interval(scales: Sequence[DetectionScale]) -> int:
     """Return the longest detection interval of any scale, in frames."""
-    return max(look.every for look in scales)
+    return max(scale.every for scale in scales)
 
 
 def scaled_sizes(
@@ -103,11 +103,11 @@ def scaled_sizes(
         report in it. Scales that coincide because the frame is small are returned once.
     """
     due: dict[tuple[int, int], int] = {}
-    for look in scales:
-        if look.applies_to(index, size):
-            shrink = min(1.0, look.longest_side / max(size))
+    for scale in scales:
+        if scale.applies_to(index, size):
+            shrink = min(1.0, scale.longest_side / max(size))
             width, height = (max(1, round(side * shrink / stride)) * stride for side in size)
-            due[width, height] = min(look.smallest_face, due.get((width, height), look.smallest_face))
+            due[width, height] = min(scale.smallest_face, due.get((width, height), scale.smallest_face))
     return due
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
 from framecloak.domain.anonymization.model.detections import FrameDetections
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.imaging.detections import TargetKind

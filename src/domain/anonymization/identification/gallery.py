@@ -152,10 +152,10 @@ class GalleryPeople:
                 await work.commit()
             if _digest(faces) != pinned.digest:
                 raise _identities_lost(identities, "a face was removed from it")
-            likenesses = await asyncio.to_thread(self._reference_embeddings, gallery, faces, vectors)
+            references = await asyncio.to_thread(self._reference_embeddings, gallery, faces, vectors)
         except _UNUSABLE_ERRORS as error:
             raise _identities_lost(identities, str(error.user_message())) from error
-        people = ReferencePeople(f"gallery:{gallery.id}", gallery.space, likenesses)
+        people = ReferencePeople(f"gallery:{gallery.id}", gallery.space, references)
         rule = identity_rule(gallery.space, identities.mode, pinned.threshold, identities.unknown)
         return IdentificationSetup(recognizer, people, rule)
 

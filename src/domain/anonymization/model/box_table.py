@@ -34,8 +34,8 @@ _KINDS: tuple[tuple[TargetKind | None, bool], ...] = (
     *((kind, False) for kind in TargetKind),
     (TargetKind.PLATE, True),
 )
-_ORIGIN_CODES = {origin: place for place, origin in enumerate(_ORIGINS)}
-_KIND_CODES = {kind: place for place, kind in enumerate(_KINDS)}
+_ORIGIN_CODES = {origin: position for position, origin in enumerate(_ORIGINS)}
+_KIND_CODES = {kind: position for position, kind in enumerate(_KINDS)}
 _HEADER = Struct("<4sII")
 _MAGIC = b"FBT1"
 

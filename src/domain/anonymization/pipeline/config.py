@@ -12,7 +12,7 @@ from framecloak.domain.anonymization.identification.face_samples import Sampling
 from framecloak.domain.anonymization.model.options import Appearance, Verify
 from framecloak.domain.anonymization.residuals.detector import SAMPLE_SCALE, ResidualDetector
 from framecloak.domain.anonymization.residuals.guard import ResidualGuard
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.metrics import NULL_METER, Meter
@@ -96,15 +96,15 @@ def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: boo
     Raises:
         ValueError: the check is requested, but its tools are missing.
     """
-    detector, lens = tools.detector, tools.residual_tools
+    detector, residual_tools = tools.detector, tools.residual_tools
     if detector is None or spec.verify is Verify.NONE:
         return None
-    if lens is None:
+    if residual_tools is None:
         raise ValueError("redacted frames cannot be checked without the tools of the residual check")
     sampled = continuous and spec.verify is Verify.SAMPLE
     inspector = ResidualDetector(
         detector,
-        lens.recognizer,
+        residual_tools.recognizer,
         (SAMPLE_SCALE,) if sampled else spec.scales,
         spec.tracking.accept,
         # Faces that a periodic scale detected are redacted. The check applies that scale half an
@@ -113,7 +113,7 @@ def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: boo
     )
     return ResidualGuard(
         inspector,
-        lens.reader,
+        residual_tools.reader,
         tools.redactor,
         tools.encoder,
         spec.appearance,

@@ -17,8 +17,8 @@ from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import SearchScope, plan_search_scopes
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.track_ids import TrackBoundaries, TrackIds
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import TargetKind
 
 
@@ -43,7 +43,7 @@ class DecisionStage:
         settings: tracker settings of each kind of detection.
         verify: which frames the residual check covers.
         continuous: whether neighbouring frames show the same scene; False for a series of still images.
-        verdicts: identity decisions; None where every face is redacted.
+        classifier: identity decisions; None where every face is redacted.
         analyses: frames that the previous segment analysed, without a gap up to the segment or beyond.
     """
 
@@ -53,14 +53,14 @@ class DecisionStage:
         settings: Mapping[TargetKind, TrackingSettings],
         verify: Verify,
         continuous: bool,
-        verdicts: IdentityClassifier | None,
+        classifier: IdentityClassifier | None,
         analyses: Sequence[FrameAnalysis],
     ) -> None:
         self._window = window
         self._settings = settings
         self._verify = verify
         self._continuous = continuous
-        self._verdicts = verdicts
+        self._classifier = classifier
         self._analyses = deque(analyses)
         reach = max(kind.max_gap + kind.extension for kind in settings.values())
         self._numbers = TrackIds(reach, window.first)
@@ -86,8 +86,8 @@ class DecisionStage:
         """Decide on the frames of a block, and forget analyses that no later block needs."""
         first = self._analyses[0].index
         tracks = track_all_kinds(self._analyses, self._shots(), self._settings)
-        if self._verdicts:
-            tracks = self._verdicts.classified(tracks, self._analyses, due)
+        if self._classifier:
+            tracks = self._classifier.classified(tracks, self._analyses, due)
         numbered = self._numbers.with_ids(tracks, first, due)
         checked = plan_search_scopes(self._verify, first, tracks.boxes, due)
         decisions = [

@@ -27,8 +27,8 @@ class DetectionStage:
     Args:
         pool: threads that run the detectors.
         window: frames to sample for text and plates.
-        instructions: scales and thresholds.
-        instruments: detectors.
+        spec: scales and thresholds.
+        tools: detectors.
         accept: lowest score of a detection that a second one must confirm.
     """
 
@@ -36,16 +36,16 @@ class DetectionStage:
         self,
         pool: Executor,
         window: FrameWindow,
-        instructions: RedactionSpec,
-        instruments: PipelineTools,
+        spec: RedactionSpec,
+        tools: PipelineTools,
         accept: float,
     ) -> None:
         self._pool = pool
         self._window = window
-        self._instructions = instructions
-        self._instruments = instruments
+        self._spec = spec
+        self._tools = tools
         self._batch: list[Frame] = []
-        self.batch_size = instruments.detector.max_batch if instruments.detector else 1
+        self.batch_size = tools.detector.max_batch if tools.detector else 1
         self._running: deque[tuple[list[Frame], Future[list[FrameAnalysis]]]] = deque()
         self._adaptive = AdaptiveDetection(pool, self._with_areas, window.is_sampled, accept)
 
@@ -74,32 +74,30 @@ class DetectionStage:
         yield from self._adaptive.completed(allowed)
 
     def _analyze(self, frames: list[Frame]) -> list[FrameAnalysis]:
-        detector = self._instruments.detector
+        detector = self._tools.detector
         if detector is None:
             return [FrameAnalysis(frame.index, FrameDetections.empty(), None) for frame in frames]
-        instructions, meter = self._instructions, self._instruments.meter
+        spec, meter = self._spec, self._tools.meter
         with timed(meter, Stage.DETECT):
-            analyses = analyze_frames(
-                frames, detector, instructions.scales, instructions.low_threshold, meter
-            )
+            analyses = analyze_frames(frames, detector, spec.scales, spec.low_threshold, meter)
         return [
             with_samples(
                 self._with_areas(analysis, frame) if self._window.is_sampled(frame.index) else analysis,
                 frame,
-                self._instruments.identification,
-                instructions.sampling,
+                self._tools.identification,
+                spec.sampling,
             )
             for analysis, frame in zip(analyses, frames, strict=True)
         ]
 
     def _with_areas(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
         """Add text and plates to an analysis; mark the frame as not analysed where that fails."""
-        settings = self._instructions.text_and_plates
+        settings = self._spec.text_and_plates
         if settings is None or analysis.faces is None:
             return analysis
         try:
-            with timed(self._instruments.meter, Stage.DETECT):
-                areas = detect_text_and_plates(frame, self._instruments.box_detectors, settings)
+            with timed(self._tools.meter, Stage.DETECT):
+                areas = detect_text_and_plates(frame, self._tools.box_detectors, settings)
                 complete = replace(analysis, text_and_plates=areas)
                 propagated = self._window.interval > 1 and self._window.is_sampled(frame.index)
                 return with_templates(complete, frame) if propagated else complete

@@ -1,4 +1,4 @@
-"""How many frames to track at a time, and whether decoded frames fit into memory until they are rendered."""
+"""Memory plan: the size of tracked blocks, and whether frames are decoded twice to save memory."""
 
 from __future__ import annotations
 

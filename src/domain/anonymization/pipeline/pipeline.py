@@ -28,7 +28,7 @@ from framecloak.domain.anonymization.pipeline.detection_stage import DetectionSt
 from framecloak.domain.anonymization.pipeline.memory_plan import MIN_BLOCK_FRAMES, MemoryPlan
 from framecloak.domain.anonymization.pipeline.render_stage import RenderStage
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import FrameSource
@@ -37,8 +37,8 @@ from framecloak.domain.ports.frames import FrameSource
 def redacted_frames(
     source: FrameSource,
     segment: Segment,
-    instructions: RedactionSpec,
-    instruments: PipelineTools,
+    spec: RedactionSpec,
+    tools: PipelineTools,
     before: Continuation | None = None,
 ) -> Generator[RedactedFrame, None, Continuation]:
     """Redact one segment of a video.
@@ -49,10 +49,10 @@ def redacted_frames(
     Args:
         source: the video.
         segment: frames to deliver; must be inside the video.
-        instructions: what to redact.
-        instruments: detectors, redactor, encoder and the number of threads.
-        before: continuation of the segment that ends where this one begins, made with the same instructions
-            and instruments; usable once.
+        spec: what to redact.
+        tools: detectors, redactor, encoder and the number of threads.
+        before: continuation of the segment that ends where this one begins, made with the same spec
+            and tools; usable once.
 
     Yields:
         Every frame of the segment once, in order. Close the iterator to stop early.
@@ -65,28 +65,28 @@ def redacted_frames(
         UnreadableVideoError: the video cannot be decoded.
     """
     before = before or Continuation.empty()
-    settings = _tracker_settings(instructions, instruments)
-    window = _window(source, segment, instructions, instruments, settings)
+    settings = _tracker_settings(spec, tools)
+    window = _window(source, segment, spec, tools, settings)
     carried = consecutive_from(window.start, window.first, before.analyses)
     reader = before.reader if carried else None
     if reader is None or not reader.is_at(source, window.first):
         before.close()
         start = window.first if carried else window.start
-        reader = SequentialFrameReader(source, start, window.readable, instruments.meter)
+        reader = SequentialFrameReader(source, start, window.readable, tools.meter)
     handed_on = False
-    pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
+    pool = ThreadPoolExecutor(tools.threads, thread_name_prefix="frames")
     try:
-        identification = instruments.identification
-        verdicts = IdentityClassifier(identification, instructions.sampling, pool) if identification else None
-        verify = instructions.verify if instruments.detector else Verify.NONE
+        identification = tools.identification
+        classifier = IdentityClassifier(identification, spec.sampling, pool) if identification else None
+        verify = spec.verify if tools.detector else Verify.NONE
         accept = min(kind.accept for kind in settings.values())
-        detection = DetectionStage(pool, window, instructions, instruments, accept)
+        detection = DetectionStage(pool, window, spec, tools, accept)
         if carried:
             detection.continue_from(carried[-1])
-        decision = DecisionStage(window, settings, verify, source.info.continuous, verdicts, carried)
-        with closing(RenderStage(pool, source, instructions, instruments)) as rendering:
+        decision = DecisionStage(window, settings, verify, source.info.continuous, classifier, carried)
+        with closing(RenderStage(pool, source, spec, tools)) as rendering:
             known_until = carried[-1].index + 1 if carried else 0
-            stages = _Stages(window, detection, decision, rendering, source, instruments.threads)
+            stages = _Stages(window, detection, decision, rendering, source, tools.threads)
             yield from stages.run(reader, known_until)
         handed_on = True
         return Continuation(decision.links(), decision.analyses, reader)
@@ -160,28 +160,26 @@ class _Stages:
 def _window(
     source: FrameSource,
     segment: Segment,
-    instructions: RedactionSpec,
-    instruments: PipelineTools,
+    spec: RedactionSpec,
+    tools: PipelineTools,
     settings: dict[TargetKind, TrackingSettings],
 ) -> FrameWindow:
-    looks_ahead = source.info.continuous and instruments.detector is not None
+    has_margin = source.info.continuous and tools.detector is not None
     margin = 0
-    if looks_ahead:
+    if has_margin:
         margin = max(kind.temporal_margin for kind in settings.values()) + SHOT_MARGIN_FRAMES
-        if instruments.identification:
-            margin += instructions.sampling.reach
+        if tools.identification:
+            margin += spec.sampling.reach
         # Frames beside a gap are chosen for the residual check: the tracker must be right about one more.
-        margin += instructions.verify is Verify.SAMPLE
-    interval = instructions.text_and_plates.every if instructions.text_and_plates and looks_ahead else 1
+        margin += spec.verify is Verify.SAMPLE
+    interval = spec.text_and_plates.every if spec.text_and_plates and has_margin else 1
     # A file that was cut off may have fewer frames behind the segment than the margin.
     readable = max(source.info.readable_frames, segment.end_frame)
     return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable)
 
 
-def _tracker_settings(
-    instructions: RedactionSpec, instruments: PipelineTools
-) -> dict[TargetKind, TrackingSettings]:
-    settings = {TargetKind.FACE: instructions.tracking}
-    if instructions.text_and_plates:
-        settings |= dict.fromkeys(instruments.box_detectors, instructions.text_and_plates.tracking)
+def _tracker_settings(spec: RedactionSpec, tools: PipelineTools) -> dict[TargetKind, TrackingSettings]:
+    settings = {TargetKind.FACE: spec.tracking}
+    if spec.text_and_plates:
+        settings |= dict.fromkeys(tools.box_detectors, spec.text_and_plates.tracking)
     return settings

@@ -33,22 +33,22 @@ class RenderStage:
     Args:
         pool: threads that redact and encode.
         source: the video.
-        instructions: what to redact, and how the result looks.
-        instruments: redactor, encoder and the means of the residual check.
+        spec: what to redact, and how the result looks.
+        tools: redactor, encoder and the means of the residual check.
     """
 
     def __init__(
-        self, pool: Executor, source: FrameSource, instructions: RedactionSpec, instruments: PipelineTools
+        self, pool: Executor, source: FrameSource, spec: RedactionSpec, tools: PipelineTools
     ) -> None:
         self._pool = pool
         self._source = source
-        self._instructions = instructions
-        self._instruments = instruments
-        self._verify = instructions.verify if instruments.detector else Verify.NONE
+        self._spec = spec
+        self._tools = tools
+        self._verify = spec.verify if tools.detector else Verify.NONE
         continuous = source.info.continuous
         # Frames of a video file are checked group by group once those are encoded: see ``video_writer.py``.
-        film = instructions.appearance.output_format.is_video
-        self._prover = None if film else residual_guard(instructions, instruments, continuous=continuous)
+        is_video = spec.appearance.output_format.is_video
+        self._guard = None if is_video else residual_guard(spec, tools, continuous=continuous)
         self._waiting: deque[Frame] = deque()
         self._reader: SequentialFrameReader | None = None
         self._decoded_again: Iterator[Frame] | None = None
@@ -61,7 +61,7 @@ class RenderStage:
 
     def decode_again(self, first: int, end: int) -> None:
         """Decode the frames of a range a second time instead of keeping them until they are decided."""
-        self._reader = SequentialFrameReader(self._source, first, end, self._instruments.meter)
+        self._reader = SequentialFrameReader(self._source, first, end, self._tools.meter)
         self._decoded_again = self._reader.frames(end, end)
 
     def add(self, frame: Frame) -> None:
@@ -81,29 +81,29 @@ class RenderStage:
             yield self._running.popleft().result()
 
     def _render(self, frame: Frame, decision: FrameDecision) -> RedactedFrame:
-        instructions, instruments = self._instructions, self._instruments
+        spec, tools = self._spec, self._tools
         boxes: tuple[RedactedBox, ...] | None = None
         identified: tuple[IdentifiedFace, ...] = ()
         if decision.boxes is not None:
-            rule = instruments.identification.rule if instruments.identification else None
+            rule = tools.identification.rule if tools.identification else None
             to_redact, identified = split_by_identity(frame, decision.boxes, rule)
-            boxes = boxes_to_redact(frame, to_redact, instructions.regions, instructions.keep_text)
+            boxes = boxes_to_redact(frame, to_redact, spec.regions, spec.keep_text)
         rendered = render(
             frame,
             boxes,
-            instructions.appearance,
-            instruments.redactor,
-            instruments.encoder,
-            instruments.meter,
+            spec.appearance,
+            tools.redactor,
+            tools.encoder,
+            tools.meter,
             self._kept(frame.index, decision.search),
         )
         rendered = rendered if rendered.blanked else replace(rendered, identified=identified)
-        return self._prover.check_image(rendered) if self._prover else rendered
+        return self._guard.check_image(rendered) if self._guard else rendered
 
     def _kept(self, index: int, search: SearchScope | None) -> RenderExtras:
         """Return what the residual check needs of the frame before it is redacted."""
-        lens = self._instruments.residual_tools
-        if self._verify is Verify.NONE or lens is None:
+        residual_tools = self._tools.residual_tools
+        if self._verify is Verify.NONE or residual_tools is None:
             return NO_EXTRAS
         with_crops = index % THUMBNAIL_INTERVAL_FRAMES == 0 or not self._source.info.continuous
-        return RenderExtras(search, lens.thumbnailer if with_crops else None)
+        return RenderExtras(search, residual_tools.thumbnailer if with_crops else None)

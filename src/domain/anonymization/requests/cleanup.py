@@ -78,7 +78,7 @@ class CleanupService:
         Returns:
             What was deleted, and what could not be.
         """
-        tally = CleanupCounter()
+        counter = CleanupCounter()
         now = self._clock.now()
         for concern, remove in (
             (CleanupStep.RECORDS, self._remove_records),
@@ -91,11 +91,11 @@ class CleanupService:
             (CleanupStep.REQUESTS, self._remove_leftovers),
             (CleanupStep.UNFINISHED, self._remove_unfinished),
         ):
-            with tally.guarded(concern):
-                await remove(now, tally)
-        return tally.report()
+            with counter.guarded(concern):
+                await remove(now, counter)
+        return counter.report()
 
-    async def _remove_records(self, now: datetime, tally: CleanupCounter) -> None:
+    async def _remove_records(self, now: datetime, counter: CleanupCounter) -> None:
         async with self._database.unit_of_work() as work:
             sessions = await work.sessions.remove_expired(now)
             await work.refresh_tokens.remove_expired(now)
@@ -103,28 +103,28 @@ class CleanupService:
             uploads = await work.uploads.remove_expired(now - (UPLOAD_RETENTION - UPLOAD_TTL))
             await work.notices.remove_settled(now - NOTICE_RETENTION)
             await work.commit()
-        tally.removed.update(sessions=sessions, uploads=len(uploads))
+        counter.removed.update(sessions=sessions, uploads=len(uploads))
 
-    async def _remove_galleries(self, now: datetime, tally: CleanupCounter) -> None:
+    async def _remove_galleries(self, now: datetime, counter: CleanupCounter) -> None:
         async with self._database.unit_of_work() as work:
             galleries = await work.galleries.remove_expired(now)
             for gallery_id in galleries:
                 await work.audit.add(None, "gallery.expire", f"gallery:{gallery_id}", {})
             await work.commit()
-        tally.removed["galleries"] += len(galleries)
+        counter.removed["galleries"] += len(galleries)
 
-    async def _remove_folders(self, _now: datetime, tally: CleanupCounter) -> None:
-        tally.removed["folders"] += await self._remove_stale_folders()
+    async def _remove_folders(self, _now: datetime, counter: CleanupCounter) -> None:
+        counter.removed["folders"] += await self._remove_stale_folders()
 
-    async def _remove_uploads(self, now: datetime, tally: CleanupCounter) -> None:
+    async def _remove_uploads(self, now: datetime, counter: CleanupCounter) -> None:
         """Delete uploaded bytes by age: some arrive after their upload was completed or has expired."""
         before = now - UPLOAD_RETENTION
         old = [
             stored.key async for stored in self._store.list(UPLOAD_KEY_PREFIX) if stored.modified_at < before
         ]
-        await self._remove_each(old, self._store.remove, CleanupStep.UPLOADS, tally)
+        await self._remove_each(old, self._store.remove, CleanupStep.UPLOADS, counter)
 
-    async def _remove_orphans(self, now: datetime, tally: CleanupCounter) -> None:
+    async def _remove_orphans(self, now: datetime, counter: CleanupCounter) -> None:
         """Delete stored videos that have no record in the database.
 
         They are left by a process that was killed between storing and recording, or that could not undo the
@@ -145,14 +145,14 @@ class CleanupService:
         async def remove(key: str) -> None:
             await self._store.remove(key)
             logger.warning("removed %s, which was stored and never recorded as a video", key)
-            tally.removed["orphans"] += 1
+            counter.removed["orphans"] += 1
 
         for batch in _batches(old):
             async with self._database.unit_of_work() as work:
                 orphans = await work.videos.unreferenced_keys(batch)
-            await self._remove_each(sorted(orphans), remove, CleanupStep.VIDEOS, tally)
+            await self._remove_each(sorted(orphans), remove, CleanupStep.VIDEOS, counter)
 
-    async def _remove_results(self, now: datetime, tally: CleanupCounter) -> None:
+    async def _remove_results(self, now: datetime, counter: CleanupCounter) -> None:
         async with self._database.unit_of_work() as work:
             old = await work.requests.results_completed_before(now - self._result_retention)
 
@@ -164,17 +164,17 @@ class CleanupService:
                 await work.requests.clear_result(request_id)
                 await work.audit.add(None, "result.expire", f"request:{request_id}", {})
                 await work.commit()
-            tally.removed["results"] += 1
+            counter.removed["results"] += 1
 
-        await self._remove_each(old, remove, CleanupStep.RESULTS, tally)
+        await self._remove_each(old, remove, CleanupStep.RESULTS, counter)
 
-    async def _remove_tokens(self, _now: datetime, tally: CleanupCounter) -> None:
+    async def _remove_tokens(self, _now: datetime, counter: CleanupCounter) -> None:
         async with self._database.unit_of_work() as work:
             # While the result exists, used and expired tokens are distinguished from unknown ones.
-            tally.removed["tokens"] += await work.download_tokens.remove_without_result()
+            counter.removed["tokens"] += await work.download_tokens.remove_without_result()
             await work.commit()
 
-    async def _remove_leftovers(self, _now: datetime, tally: CleanupCounter) -> None:
+    async def _remove_leftovers(self, _now: datetime, counter: CleanupCounter) -> None:
         """Delete stored data of requests that no longer need it.
 
         A request without a result, for example one cancelled while the store was unavailable, loses all its
@@ -190,30 +190,30 @@ class CleanupService:
 
         async def remove_all(request_id: UUID) -> None:
             await self._store.remove_prefix(result_prefix(request_id))
-            tally.removed["leftovers"] += 1
+            counter.removed["leftovers"] += 1
 
         async def remove_parts(request_id: UUID) -> None:
             await self._store.remove_prefix(parts_prefix(request_id))
-            tally.removed["parts"] += 1
+            counter.removed["parts"] += 1
 
         for batch in _batches(list(has_parts)):
             async with self._database.unit_of_work() as work:
                 without_result = await work.requests.without_result(batch)
                 over = await work.requests.finished_or_missing(batch)
-            await self._remove_each(list(without_result), remove_all, CleanupStep.REQUESTS, tally)
+            await self._remove_each(list(without_result), remove_all, CleanupStep.REQUESTS, counter)
             if not self._keep_parts:
                 assembled = [request_id for request_id in over - without_result if has_parts[request_id]]
-                await self._remove_each(assembled, remove_parts, CleanupStep.REQUESTS, tally)
+                await self._remove_each(assembled, remove_parts, CleanupStep.REQUESTS, counter)
 
-    async def _remove_unfinished(self, now: datetime, tally: CleanupCounter) -> None:
-        tally.removed["unfinished"] += await self._store.remove_partial(now - PARTIAL_OBJECT_RETENTION)
+    async def _remove_unfinished(self, now: datetime, counter: CleanupCounter) -> None:
+        counter.removed["unfinished"] += await self._store.remove_partial(now - PARTIAL_OBJECT_RETENTION)
 
     async def _remove_each(
         self,
         items: Sequence[T],
         remove: Callable[[T], Awaitable[None]],
         step: CleanupStep,
-        tally: CleanupCounter,
+        counter: CleanupCounter,
     ) -> None:
         """Remove items one by one; a failed removal does not stop the others.
 
@@ -227,7 +227,7 @@ class CleanupService:
             except DatabaseUnavailableError:
                 raise
             except Exception as error:  # noqa: BLE001 - counted and reported; the rest must still be removed
-                tally.record_failure(step, error)
+                counter.record_failure(step, error)
                 # Without this, each of thousands of removals would wait for its own timeout.
                 await self._store.ping()
 

@@ -88,13 +88,17 @@ def fair_order(pending: Sequence[PendingWork]) -> list[UUID]:
         pending: pending work of the requests in progress.
     """
     busy = Counter[int]()
-    for demand in pending:
-        busy[demand.user_id] += demand.leased
-    ready = [demand for demand in pending if demand.ready]
+    for pending_work in pending:
+        busy[pending_work.user_id] += pending_work.leased
+    ready = [pending_work for pending_work in pending if pending_work.ready]
     ready.sort(
-        key=lambda demand: (demand.priority is not Priority.HIGH, busy[demand.user_id], demand.created_at)
+        key=lambda pending_work: (
+            pending_work.priority is not Priority.HIGH,
+            busy[pending_work.user_id],
+            pending_work.created_at,
+        )
     )
-    return [demand.request_id for demand in ready]
+    return [pending_work.request_id for pending_work in ready]
 
 
 def plan_wakeups(
@@ -113,22 +117,27 @@ def plan_wakeups(
     chosen: list[tuple[UUID, Priority]] = []
     for priority in (Priority.HIGH, Priority.NORMAL):
         oldest_first = sorted(
-            (demand for demand in pending if demand.priority is priority),
-            key=lambda demand: demand.created_at,
+            (pending_work for pending_work in pending if pending_work.priority is priority),
+            key=lambda pending_work: pending_work.created_at,
         )
         open_slices = {
-            demand.request_id: demand.ready - queued.get(demand.request_id, 0) for demand in oldest_first
+            pending_work.request_id: pending_work.ready - queued.get(pending_work.request_id, 0)
+            for pending_work in oldest_first
         }
         busy = Counter[int]()
-        for demand in oldest_first:
-            busy[demand.user_id] += demand.leased + min(demand.ready, queued.get(demand.request_id, 0))
-        remaining = max_queued - sum(queued.get(demand.request_id, 0) for demand in oldest_first)
+        for pending_work in oldest_first:
+            busy[pending_work.user_id] += pending_work.leased + min(
+                pending_work.ready, queued.get(pending_work.request_id, 0)
+            )
+        remaining = max_queued - sum(queued.get(pending_work.request_id, 0) for pending_work in oldest_first)
         while remaining > 0:
-            candidates = [demand for demand in oldest_first if open_slices[demand.request_id] > 0]
+            candidates = [
+                pending_work for pending_work in oldest_first if open_slices[pending_work.request_id] > 0
+            ]
             if not candidates:
                 break
             # `min` returns the first of equals, which is the oldest.
-            selected = min(candidates, key=lambda demand: busy[demand.user_id])
+            selected = min(candidates, key=lambda pending_work: busy[pending_work.user_id])
             chosen.append((selected.request_id, selected.priority))
             open_slices[selected.request_id] -= 1
             busy[selected.user_id] += 1

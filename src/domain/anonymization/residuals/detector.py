@@ -96,12 +96,12 @@ class ResidualDetector:
         found = FrameDetections(found.boxes[unintended], found.scores[unintended])
         if not len(found.scores):
             return ResidualReport(np.empty((0, 4)), None)
-        likeness = self._similarities(redacted_frame, found.boxes, mask, pending.face_crops)
+        similarity = self._similarities(redacted_frame, found.boxes, mask, pending.face_crops)
         limit = default_threshold(self.recognizer.space) if self.recognizer else math.inf
-        alike = likeness >= limit
+        alike = similarity >= limit
         expected = mask.mostly_redacted(found.boxes) & ~mask.mostly_black(found.boxes)
         residual = np.where(expected, alike, alike | (found.scores >= ACCEPT_FACTOR * self.accept_score))
-        highest = float(likeness.max())
+        highest = float(similarity.max())
         return ResidualReport(found.boxes[residual], round(highest, 4) if math.isfinite(highest) else None)
 
     def _detections(self, redacted_frame: Frame, pending: PendingCheck) -> FrameDetections:
@@ -141,27 +141,27 @@ class ResidualDetector:
         removed_faces: Sequence[FaceCrop],
     ) -> NDArray[np.float64]:
         """Return each detection's highest similarity to a removed face, (n,); -inf if not compared."""
-        likeness = np.full(len(boxes), -np.inf)
+        similarity = np.full(len(boxes), -np.inf)
         if self.recognizer is None or not removed_faces:
-            return likeness
-        removed_boxes = np.array([portrait.box for portrait in removed_faces], np.float64)
+            return similarity
+        removed_boxes = np.array([face_crop.box for face_crop in removed_faces], np.float64)
         pairs = bx.iou(boxes, removed_boxes) > 0
         on_redacted = mask.mostly_redacted(boxes)
         # Black pixels leave nothing to compare.
         pairs[mask.mostly_black(boxes)] = False
         pairs[np.ix_(on_redacted, mask.mostly_black(removed_boxes))] = False
         if not pairs.any():
-            return likeness
+            return similarity
         comparison = _RemovedFaceComparison(
             self.detector, self.recognizer, removed_faces, redacted_frame.bgr()
         )
         for row in np.flatnonzero(pairs.any(axis=1)).tolist():
             indices = np.flatnonzero(pairs[row]).tolist()
             if on_redacted[row]:
-                likeness[row] = max(comparison.similarity_in_place(index) for index in indices)
+                similarity[row] = max(comparison.similarity_in_place(index) for index in indices)
             else:
-                likeness[row] = comparison.similarity_of_box(boxes[row], indices)
-        return likeness
+                similarity[row] = comparison.similarity_of_box(boxes[row], indices)
+        return similarity
 
 
 class RedactionMask:

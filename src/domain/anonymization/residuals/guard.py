@@ -153,9 +153,9 @@ class ResidualGuard:
             FrameAnalysisError: The group cannot be decoded.
         """
 
-        def inspect(place: int, shipped: Frame) -> ResidualReport | None:
+        def inspect(index: int, shipped: Frame) -> ResidualReport | None:
             try:
-                return self._inspect(shipped, frames[place])
+                return self._inspect(shipped, frames[index])
             except FrameAnalysisError:
                 return None
 

@@ -91,7 +91,7 @@ class ResultWriter:
     def __init__(
         self, issuer: Issuer, archive: Archive, earlier_identities: InheritedIdentities | None = None
     ) -> None:
-        self._imprint = issuer
+        self._issuer = issuer
         self._archive = archive
         self._log = FrameLog()
         self._evidence = ReportEvidence()
@@ -138,14 +138,14 @@ class ResultWriter:
             sources: All inputs, ordered by id.
             method: Method of the residual check; None without one.
         """
-        proof = ResidualSummary(method, self._evidence.residual_counts) if method else None
-        signer, tool = self._imprint.signer, self._imprint.tool
+        residuals = ResidualSummary(method, self._evidence.residual_counts) if method else None
+        signer, tool = self._issuer.signer, self._issuer.tool
         key, summary = key_id(signer.public_key), self._log.summary
         videos = tuple(self._files)
         facts = ReportData(
-            tool, key, settings, models, sources, summary, self._evidence, videos, proof, self._people
+            tool, key, settings, models, sources, summary, self._evidence, videos, residuals, self._people
         )
-        self.add_file(REPORT_FILE, [self._imprint.reporter(facts)])
+        self.add_file(REPORT_FILE, [self._issuer.reporter(facts)])
         digest = sha256()
         document = manifest_chunks(
             tool,
@@ -156,7 +156,7 @@ class ResultWriter:
             self._files,
             self._log,
             identity_log=self._people,
-            residuals=proof,
+            residuals=residuals,
         )
         self._archive.add_stream(MANIFEST_FILE, _tee(document, digest.update))
         self._archive.add(SIGNATURE_FILE, ManifestSignature.sign(digest.hexdigest(), signer).to_json())

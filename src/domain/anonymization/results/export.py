@@ -49,7 +49,7 @@ from framecloak.domain.anonymization.results.video_writer import (
     video_format,
     video_sound,
 )
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.archives import Archive
@@ -175,7 +175,7 @@ class ExportJob:
         """
         record = ResultWriter(self.issuer, archive, self.earlier_identities)
         if tools.video_encoder:
-            sources = [exhibit.source for batch in self.groups for exhibit in batch.inputs]
+            sources = [export_source.source for batch in self.groups for export_source in batch.inputs]
             require_video_possible(sources, self.appearance, tools.video_encoder)
         for batch in self.groups:
             first_track = 0
@@ -221,14 +221,16 @@ class ExportJob:
         suffix, studio = self.appearance.output_format, tools.video_encoder
 
         def take(frame: RedactedFrame) -> None:
-            exhibit, index = group.origin(frame.index)
-            file = f"{exhibit.frame_entry_stem(index)}.{suffix}"
-            result.add_frame(exhibit.id, file, _with_index_offset(frame, frame.index - index), frame.data)
+            export_source, index = group.origin(frame.index)
+            file = f"{export_source.frame_entry_stem(index)}.{suffix}"
+            result.add_frame(
+                export_source.id, file, _with_index_offset(frame, frame.index - index), frame.data
+            )
             on_frame()
 
         if studio is None or not suffix.is_video:
             return consume(frames, take)
-        exhibit, source = group.inputs[0], group.source
+        export_source, source = group.inputs[0], group.source
         target_format, sound = (
             video_format(source.info, self.appearance),
             video_sound(source, self.appearance),
@@ -236,24 +238,24 @@ class ExportJob:
         timing = source.timing(segment.start_frame, segment.end_frame)
         writer = studio.writer(target_format, timing, sound)
         with closing(
-            VideoEntry(result, exhibit.id, exhibit.video_entry_name(segment), writer, on_frame)
-        ) as reel:
-            prover = self.residual_guard(group, tools)
-            continuation = consume(encoded_groups(frames, segment, target_format, studio, prover), reel.add)
-            reel.finish()
+            VideoEntry(result, export_source.id, export_source.video_entry_name(segment), writer, on_frame)
+        ) as entry:
+            guard = self.residual_guard(group, tools)
+            continuation = consume(encoded_groups(frames, segment, target_format, studio, guard), entry.add)
+            entry.finish()
         return continuation
 
     def redaction_spec(self, group: SourceGroup) -> RedactionSpec:
         """Return what to redact in a batch, and how."""
-        exhibit = group.inputs[0]
+        export_source = group.inputs[0]
         continuous = group.source.info.continuous
         return RedactionSpec(
             appearance=self.appearance,
-            regions=exhibit.regions,
-            tracking=exhibit.tracking(self.appearance.shape),
-            scales=exhibit.scales,
+            regions=export_source.regions,
+            tracking=export_source.tracking(self.appearance.shape),
+            scales=export_source.scales,
             text_and_plates=_area_settings(self.level, continuous=continuous),
-            keep_text=exhibit.keep_text,
+            keep_text=export_source.keep_text,
             sampling=SamplingPlan.for_rate(group.source.info.frame_rate)
             if continuous
             else SamplingPlan.for_images(),
@@ -269,7 +271,7 @@ class ExportJob:
 
     def _close(self, result: ResultWriter, tools: PipelineTools) -> Summary:
         detector = tools.detector
-        exhibits = [exhibit for batch in self.groups for exhibit in batch.inputs]
+        exhibits = [export_source for batch in self.groups for export_source in batch.inputs]
         sources = [
             _recorded_source(each, each.tracking(self.appearance.shape) if detector else None)
             for each in exhibits
@@ -316,9 +318,9 @@ def used_models(tools: PipelineTools, verify: Verify) -> list[ModelCard]:
     cards += [detector.card for detector in tools.box_detectors.values()]
     if tools.identification:
         cards.append(tools.identification.recognizer.card)
-    lens = tools.residual_tools if verify is not Verify.NONE and tools.detector else None
-    if lens and lens.recognizer and lens.recognizer.card not in cards:
-        cards.append(lens.recognizer.card)
+    residual_tools = tools.residual_tools if verify is not Verify.NONE and tools.detector else None
+    if residual_tools and residual_tools.recognizer and residual_tools.recognizer.card not in cards:
+        cards.append(residual_tools.recognizer.card)
     return cards
 
 
@@ -343,9 +345,11 @@ def group_sources(inputs: Sequence[ExportSource]) -> tuple[SourceGroup, ...]:
     for continuous, group in groupby(inputs, lambda each: each.source.info.continuous):
         members = tuple(group)
         if continuous or len(members) == 1:
-            ordered += [SourceGroup(exhibit.source, (exhibit,)) for exhibit in members]
+            ordered += [SourceGroup(export_source.source, (export_source,)) for export_source in members]
         else:
-            ordered.append(SourceGroup(ImageSequence([exhibit.source for exhibit in members]), members))
+            ordered.append(
+                SourceGroup(ImageSequence([export_source.source for export_source in members]), members)
+            )
     return tuple(ordered)
 
 

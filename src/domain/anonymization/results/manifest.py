@@ -25,7 +25,7 @@ from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFr
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import ResidualSummary
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
@@ -319,8 +319,8 @@ def _settings_entry(settings: RecordedSettings) -> dict[str, object]:
         "audio": settings.appearance.audio,
         "threshold": settings.threshold,
         "looks": {
-            "video": [asdict(look) for look in settings.video_scales],
-            "picture": [asdict(look) for look in settings.image_scales],
+            "video": [asdict(scale) for scale in settings.video_scales],
+            "picture": [asdict(scale) for scale in settings.image_scales],
         }
         if detects_faces
         else None,

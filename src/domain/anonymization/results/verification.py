@@ -138,7 +138,7 @@ def _check_signature(
     if SIGNATURE_FILE not in archive.names:
         return None, [Finding(ProblemKind.NO_SIGNATURE, SIGNATURE_FILE, "the archive has no signature")]
     try:
-        seal = ManifestSignature.parse(
+        signature = ManifestSignature.parse(
             b"".join(_limited(archive.stream(SIGNATURE_FILE), MAX_SIGNATURE_FILE_BYTES))
         )
     except (ValueError, ObjectNotFoundError) as error:
@@ -146,18 +146,18 @@ def _check_signature(
             Finding(ProblemKind.NO_SIGNATURE, SIGNATURE_FILE, f"it is not a valid signature file ({error})")
         ]
     problems: list[Finding] = []
-    if public_key is not None and seal.public_key != public_key:
+    if public_key is not None and signature.public_key != public_key:
         problems.append(
-            Finding(ProblemKind.WRONG_KEY, SIGNATURE_FILE, f"it is signed with key {seal.key_id}")
+            Finding(ProblemKind.WRONG_KEY, SIGNATURE_FILE, f"it is signed with key {signature.key_id}")
         )
-    if not verify_signature(seal.public_key, seal.message, seal.signature):
+    if not verify_signature(signature.public_key, signature.message, signature.signature):
         detail = "its signature does not match the data that it claims to sign"
         problems.append(Finding(ProblemKind.BAD_SIGNATURE, SIGNATURE_FILE, detail))
-    if seal.manifest_sha256 != digest:
+    if signature.manifest_sha256 != digest:
         problems.append(
             Finding(ProblemKind.MANIFEST_CHANGED, MANIFEST_FILE, "it is not the one that was signed")
         )
-    return seal.key_id, problems
+    return signature.key_id, problems
 
 
 def _limited(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

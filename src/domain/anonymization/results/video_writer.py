@@ -104,7 +104,7 @@ class _GroupEncoding:
     """
 
     def __init__(self, video_format: VideoFormat, studio: VideoEncoder, guard: ResidualGuard | None) -> None:
-        self._film, self._studio, self._prover = video_format, studio, guard
+        self._video_format, self._studio, self._guard = video_format, studio, guard
         self._encoder = studio.group_encoder(video_format)
         self._frames: list[RedactedFrame] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="film")
@@ -121,7 +121,7 @@ class _GroupEncoding:
         if last or len(self._frames) == FRAMES_PER_GROUP:
             encoded = self._thread.submit(self._encoder.finish)
             self._finishing.append(self._checking.submit(self._checked, tuple(self._frames), encoded))
-            self._encoder, self._frames = self._studio.group_encoder(self._film), []
+            self._encoder, self._frames = self._studio.group_encoder(self._video_format), []
 
     def finished(self, max_unfinished: int) -> Iterator[EncodedFrames]:
         """Yield finished groups in order; block until at most ``max_unfinished`` groups are unfinished."""
@@ -136,8 +136,8 @@ class _GroupEncoding:
     def _checked(self, frames: tuple[RedactedFrame, ...], encoded: Future[FrameGroup]) -> EncodedFrames:
         group = encoded.result()
         return (
-            self._prover.check_group(frames, group, self._film, self._studio)
-            if self._prover
+            self._guard.check_group(frames, group, self._video_format, self._studio)
+            if self._guard
             else (frames, group)
         )
 

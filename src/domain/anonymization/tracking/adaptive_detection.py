@@ -196,8 +196,8 @@ def _classify_change(before: FrameDetections, after: FrameDetections, high_thres
 
 def _sizes_are_alike(first: Boxes, second: Boxes) -> NDArray[np.bool_]:
     """Return whether both width and height are similar, (n, m)."""
-    sides, others = (np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9) for boxes in (first, second))
-    ratio = sides[:, None] / others[None]
+    sides, other_sides = (np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9) for boxes in (first, second))
+    ratio = sides[:, None] / other_sides[None]
     return np.asarray((np.maximum(ratio, 1 / ratio) <= MAX_SIDE_RATIO).all(axis=-1))
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis, PropagatedBoxes
 from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.tracking.plates_by_shape import reclassify_plates
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
+from framecloak.domain.anonymization.tracking.tracker import track
 from framecloak.domain.imaging.detections import TargetKind
 
 

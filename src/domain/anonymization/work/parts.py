@@ -41,8 +41,8 @@ from framecloak.domain.anonymization.results.video_writer import (
     video_format,
     video_sound,
 )
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.track_ids import TrackBoundaries, TrackIdMerger
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.anonymization.work.part_rows import frame_from_row, frame_row
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.archives import Archive, ArchiveReader
@@ -138,8 +138,8 @@ def write_part(
             continuation = consume(frames, take)
         else:
             target_format = video_format(batch.source.info, export.appearance)
-            prover = export.residual_guard(batch, tools)
-            continuation = consume(encoded_groups(frames, segment, target_format, studio, prover), take_group)
+            guard = export.residual_guard(batch, tools)
+            continuation = consume(encoded_groups(frames, segment, target_format, studio, guard), take_group)
     detector, identities = tools.detector, recorded_identities(tools)
     method = residual_method(export.verify, tools)
     content: _Content = {

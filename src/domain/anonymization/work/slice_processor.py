@@ -186,9 +186,9 @@ class SliceProcessor:
 
         async def finish() -> LeaseState:
             async with self._database.unit_of_work() as work:
-                standing = await work.slices.finish(lease, written.blanked_frames)
+                state = await work.slices.finish(lease, written.blanked_frames)
                 await work.commit()
-            return standing
+            return state
 
         await held.complete(lambda: self._backoff.run(finish))
         held.on_finished()
@@ -276,12 +276,12 @@ class SliceProcessor:
         binding = await held.run_in_thread(lambda: self._assembly_spec(job, video))
         archive = self._resources.create_archive(path)
         try:
-            with closing(ResultAssembler(binding, archive, held.require_held)) as binder:
+            with closing(ResultAssembler(binding, archive, held.require_held)) as assembler:
                 for part in parts:
                     stored = self._store.local_file(part.key, path.parent)
                     async with fetch_measured(self._resources.meter, stored) as file:
-                        await held.run_in_thread(lambda file=file: self._add_part(binder, file))  # type: ignore[misc]
-                return await held.run_in_thread(binder.finish)
+                        await held.run_in_thread(lambda file=file: self._add_part(assembler, file))  # type: ignore[misc]
+                return await held.run_in_thread(assembler.finish)
         finally:
             archive.discard()
 
@@ -305,17 +305,17 @@ class SliceProcessor:
             earlier_identities=InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None,
         )
 
-    def _add_part(self, binder: ResultAssembler, file: Path) -> None:
+    def _add_part(self, assembler: ResultAssembler, file: Path) -> None:
         with self._resources.read_archive(file) as part:
-            binder.add(part)
+            assembler.add(part)
 
     async def _complete(self, held: ActiveLease, summary: Summary, result: tuple[str, int]) -> None:
         lease = held.lease
 
         async def finish() -> LeaseState:
             async with self._database.unit_of_work() as work:
-                standing = await work.slices.finish(lease, 0)
-                if standing is LeaseState.HELD:
+                state = await work.slices.finish(lease, 0)
+                if state is LeaseState.HELD:
                     await work.requests.finish(
                         lease.request_id,
                         Status.COMPLETED,
@@ -325,9 +325,9 @@ class SliceProcessor:
                     )
                 elif (await work.requests.get(lease.request_id, WORKER)).result_key == result[0]:
                     # An earlier attempt was committed, and only its response was lost.
-                    standing = LeaseState.HELD
+                    state = LeaseState.HELD
                 await work.commit()
-            return standing
+            return state
 
         await held.complete(lambda: self._backoff.run(finish))
 

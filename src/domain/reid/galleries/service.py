@@ -87,7 +87,7 @@ class GalleryService:
                 "use another model",
             )
         gallery_id, key_id = uuid4(), self._cipher.key_id
-        sealed = EncryptedGallery(
+        encrypted = EncryptedGallery(
             id=gallery_id,
             owner_id=principal.user_id,
             name=encrypt_name(self._cipher, key_id, gallery_id, name),
@@ -100,11 +100,11 @@ class GalleryService:
             expires_at=expires_at,
         )
         async with self._database.unit_of_work() as work:
-            await work.galleries.add(sealed)
+            await work.galleries.add(encrypted)
             details = {"model": space.name, "expires_at": expires_at and expires_at.isoformat()}
             await work.audit.add(principal, "gallery.create", _subject(gallery_id), details)
             await work.commit()
-        return decrypt_gallery(self._cipher, sealed)
+        return decrypt_gallery(self._cipher, encrypted)
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Gallery]:
         """Return a page of the galleries that the caller may use, newest first.
@@ -114,7 +114,7 @@ class GalleryService:
         """
         async with self._database.unit_of_work() as work:
             page = await work.galleries.list(principal, self._clock.now(), limit, offset)
-        return Page([decrypt_gallery(self._cipher, sealed) for sealed in page.items], page.total)
+        return Page([decrypt_gallery(self._cipher, encrypted) for encrypted in page.items], page.total)
 
     async def get(self, principal: Principal, gallery_id: UUID) -> Gallery:
         """Return a gallery that the caller may use.
@@ -124,8 +124,8 @@ class GalleryService:
             GalleryKeyMissingError: It is encrypted with a key that is missing from the settings.
         """
         async with self._database.unit_of_work() as work:
-            sealed = await work.galleries.get(gallery_id, principal, self._clock.now())
-        return decrypt_gallery(self._cipher, sealed)
+            encrypted = await work.galleries.get(gallery_id, principal, self._clock.now())
+        return decrypt_gallery(self._cipher, encrypted)
 
     async def delete(self, principal: Principal, gallery_id: UUID) -> None:
         """Delete a gallery with all its faces; possible without its key.
@@ -256,8 +256,8 @@ class GalleryService:
         for query in reversed(rotated):
             rows += await work.gallery_faces.search(gallery, query, threshold, top_k)
         best: dict[str, GalleryMatch] = {}
-        for sealed, similarity in sorted(rows, key=lambda row: -row[1]):
-            face = decrypt_face(self._cipher, sealed)
+        for encrypted, similarity in sorted(rows, key=lambda row: -row[1]):
+            face = decrypt_face(self._cipher, encrypted)
             best.setdefault(face.label, GalleryMatch(face, similarity))
         return list(best.values())[:top_k]
 

@@ -65,8 +65,8 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     document, signature = _read_manifest_and_signature(arguments)
     edited = read_edited_manifest(document)
     del document
-    imprint = container.issuer()
-    state = signature_state(edited.sha256, signature, lambda: imprint.signer.public_key, verify_signature)
+    issuer = container.issuer()
+    state = signature_state(edited.sha256, signature, lambda: issuer.signer.public_key, verify_signature)
     (opened,) = open_export_sources(
         [arguments.source], (), (), container.open_source, keep_names=arguments.keep_names
     )
@@ -90,7 +90,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     based_on = BasedOn(edited.sha256, state)
     earlier = edited.identities.of_source(marks.id) if edited.identities else None
     export = ExportJob(
-        imprint, edited.level, appearance, group_sources([exhibit]), based_on, earlier_identities=earlier
+        issuer, edited.level, appearance, group_sources([exhibit]), based_on, earlier_identities=earlier
     )
     monitor.show_message(f"Redacting {len(fitted)} boxes of the manifest (signature: {state})")
     if len(boxes) > len(fitted):

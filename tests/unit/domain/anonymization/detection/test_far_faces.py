@@ -20,7 +20,7 @@ from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.video_writer import consume
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 from framecloak.domain.model.segments import Segment

@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.pipeline import memory_plan
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.results.video_writer import consume
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.errors import FrameAnalysisError, TruncatedVideoError
 from framecloak.domain.imaging.detections import Detections, Image
 from framecloak.domain.model.segments import Region, Segment

@@ -23,7 +23,7 @@ from framecloak.domain.anonymization.residuals.detector import (
     RedactionMask,
     ResidualDetector,
 )
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 from framecloak.domain.model.faces import EmbeddingSpace

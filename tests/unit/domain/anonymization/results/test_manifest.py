@@ -33,7 +33,7 @@ from framecloak.domain.anonymization.results.manifest import (
     manifest_chunks,
     next_link,
 )
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import Basis, ModelCard
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo

@@ -28,7 +28,8 @@ from framecloak.domain.anonymization.pipeline.config import PipelineTools, Redac
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
 from framecloak.domain.anonymization.tracking.plates_by_shape import reclassify_plates
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
+from framecloak.domain.anonymization.tracking.tracker import track
 from framecloak.domain.imaging.detections import Basis, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from support.samples.scripted_video import (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
 from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.detections import FrameDetections
-from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
+from framecloak.domain.anonymization.tracking.tracker import track
 from framecloak.domain.imaging import boxes as bx
 
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)

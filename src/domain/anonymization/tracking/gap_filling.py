@@ -1,0 +1,98 @@
+"""Boxes for every frame of a track: gaps interpolated, ends extrapolated, and all of them smoothed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
+from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
+from framecloak.domain.anonymization.tracking.propagated_boxes import (
+    Propagation,
+    expand_to_propagated,
+)
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
+from framecloak.domain.imaging import boxes as bx
+from framecloak.domain.imaging.boxes import Boxes
+
+
+class Trajectory:
+    """Trajectory of one object through time.
+
+    Args:
+        frames: (n,) ascending numbers of the frames with a detection.
+        boxes: (n, 4) detected boxes, in pixels.
+        scores: (n,) scores of the detections.
+        propagations: per detection, its propagated boxes in other frames.
+    """
+
+    def __init__(
+        self,
+        frames: NDArray[np.intp],
+        boxes: Boxes,
+        scores: NDArray[np.float64],
+        propagations: Sequence[Sequence[Propagation]],
+    ) -> None:
+        self._frames = frames
+        self._boxes = boxes
+        self._scores = scores
+        self._propagations = propagations
+
+    def boxes_per_frame(
+        self, track_id: int, shots: NDArray[np.intp], settings: TrackingSettings
+    ) -> Iterator[tuple[int, TrackedBox]]:
+        """Yield a box for every frame from the first to the last detection, and a few frames beyond."""
+        first, last = int(self._frames[0]), int(self._frames[-1])
+        start, stop = _shot_range(first, last, shots)
+        start, stop = (
+            max(start, first - settings.extension),
+            min(stop, last + settings.extension + 1),
+        )
+        times = np.arange(start, stop)
+        raw = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
+        raw[: first - start] = self._extrapolated(times[: first - start], at_start=True)
+        raw[last + 1 - start :] = self._extrapolated(times[last + 1 - start :], at_start=False)
+        smoothed = bx.grow(bx.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin)
+        smoothed = expand_to_propagated(smoothed, start, self._frames, self._boxes, self._propagations)
+        following = np.searchsorted(self._frames, times).clip(0, len(self._frames) - 1)
+        leading = (following - 1).clip(0)
+        nearer = times - self._frames[leading] < self._frames[following] - times
+        nearest_rows = np.where(nearer, leading, following)
+        for time, box, row in zip(times.tolist(), smoothed.tolist(), nearest_rows.tolist(), strict=True):
+            score = float(self._scores[row])
+            if self._frames[row] == time:
+                origin = Origin.DETECTED if score >= settings.accept else Origin.LINKED
+            else:
+                origin = Origin.FILLED if first < time < last else Origin.EXTENDED
+            yield time, TrackedBox(tuple(box), track_id, score, origin)
+
+    def _extrapolated(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
+        """Extrapolate beyond one end: enclose the last position and that predicted from the velocity.
+
+        The velocity is measured over the last ``VELOCITY_WINDOW`` frames, or since the previous detection if
+        that is older.
+        """
+        edge, neighbour = (0, 1) if at_start else (-1, -2)
+        near = np.flatnonzero(np.abs(self._frames - self._frames[edge]) <= VELOCITY_WINDOW)
+        alone = len(near) == 1 < len(self._frames)
+        inner = neighbour if alone else int(near[-1 if at_start else 0])
+        elapsed = max(1, abs(int(self._frames[edge] - self._frames[inner])))
+        velocity = (bx.centre(self._boxes[edge]) - bx.centre(self._boxes[inner])) / elapsed
+        beyond = np.abs(times - self._frames[edge])[:, None]
+        last_boxes = np.broadcast_to(self._boxes[edge], (len(times), 4))
+        return bx.enclose(last_boxes, bx.shift(last_boxes, velocity * beyond))
+
+
+def _shot_range(first: int, last: int, shots: NDArray[np.intp]) -> tuple[int, int]:
+    """Return the start and stop of the shot that contains two frames."""
+    same = np.flatnonzero(shots == shots[first])
+    return int(same[0]), max(int(same[-1]), last) + 1
+
+
+def _smooth(boxes: Boxes, reach: int) -> Boxes:
+    """Return the moving average over ``reach`` neighbours on each side; the ends repeat the outermost box."""
+    padded = np.pad(boxes, ((reach, reach), (0, 0)), mode="edge")
+    smoothed: Boxes = np.mean([padded[i : i + len(boxes)] for i in range(2 * reach + 1)], axis=0)
+    return smoothed
