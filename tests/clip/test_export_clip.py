@@ -25,7 +25,8 @@ from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.errors import InvalidOptionError, ModelExportError
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.entrypoints.cli.main import main
-from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
+from framecloak.entrypoints.clip.app import create_clip_app
+from framecloak.entrypoints.clip.config import ClipServiceConfig
 
 CONFIGURATION = {
     "embed_dim": 16,

@@ -90,11 +90,11 @@ def test_every_picture_format_is_where_the_recipe_says_that_it_has_to_be() -> No
 
 def test_names_that_contributing_speaks_of_are_in_those_files() -> None:
     for name, path in (
-        ("FaceDetector", "src/domain/ports/imaging.py"),
-        ("choose_detector", "src/adapters/vision/detection/scrfd.py"),
+        ("FaceDetector", "src/domain/ports/models.py"),
+        ("choose_detector", "src/adapters/vision/detection/factory.py"),
         ("OutputFormat", "src/domain/anonymization/model/options.py"),
         ("problems", "src/entrypoints/http/openapi.py"),
-        ("detector_is_installed", "src/adapters/vision/detection/scrfd.py"),
+        ("detector_is_installed", "src/adapters/vision/detection/factory.py"),
     ):
         assert re.search(rf"^(class|def) {name}\b", text(path), re.MULTILINE), name
         assert name in text("CONTRIBUTING.md")

@@ -22,7 +22,8 @@ from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
 from framecloak.domain.reid.galleries.model import EnrolledFace, Enrolment
 from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.asgi.access_log import with_access_log
-from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
+from framecloak.entrypoints.clip.app import create_clip_app
+from framecloak.entrypoints.clip.config import ClipServiceConfig
 from framecloak.entrypoints.http.app import create_app
 from framecloak.entrypoints.http.middleware.metrics import with_metrics
 from support.http.api import CONFIG, Api

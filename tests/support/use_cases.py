@@ -25,7 +25,7 @@ from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.domain.accounts.service import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import RequestSpec, Status
-from framecloak.domain.anonymization.requests.service import Retention
+from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import Video

@@ -5,12 +5,7 @@ A small HTTP application beside the API. It stores nothing, logs no images and c
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import socket
-from dataclasses import dataclass, field
 from importlib.metadata import version
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeAlias
 
 from litestar import Litestar, Response, get, post
@@ -22,39 +17,16 @@ from msgspec import Meta
 
 from framecloak.adapters.vision.emotions.clip_protocol import EmotionsRequest, EmotionsResponse
 from framecloak.domain.errors import NotAuthenticatedError
-from framecloak.domain.imaging.detections import Image, ModelCard
+from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.models import EmotionReader
-from framecloak.entrypoints.asgi.access_log import with_access_log
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, BodyDTO, NegotiatedResponse
 from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
 from framecloak.entrypoints.asgi.headers import SecurityHeaders, standard_headers
 from framecloak.entrypoints.asgi.problem_details import EXCEPTION_HANDLERS, InvalidBodyError
 from framecloak.entrypoints.asgi.shared_token import has_bearer_token
-from framecloak.entrypoints.asgi.uvicorn_server import serve_app
-from framecloak.entrypoints.composition.emotions import local_emotion_reader
+from framecloak.entrypoints.clip.config import ClipServiceConfig
 from framecloak.entrypoints.schemas.common import View
 from framecloak.entrypoints.schemas.problems import FieldError
-from framecloak.entrypoints.settings import Settings
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ClipServiceConfig:
-    """Configuration of the CLIP service.
-
-    Attributes:
-        card: name and provider of the model.
-        token: bearer token that clients must send; empty to accept requests without one.
-        max_images: maximum number of images in a request.
-        max_body_bytes: maximum size of a request body in bytes.
-    """
-
-    card: ModelCard
-    token: str = field(default="", repr=False)
-    max_images: int = 32
-    max_body_bytes: int = 64 * 1024**2
-
 
 ConfigDep: TypeAlias = NamedDependency[SkipValidation[ClipServiceConfig]]
 EmotionReaderDep: TypeAlias = NamedDependency[SkipValidation[EmotionReader]]
@@ -157,30 +129,3 @@ def create_clip_app(reader: EmotionReader, config: ClipServiceConfig) -> Litesta
     )
     app.state.token = config.token
     return app
-
-
-async def serve_clip(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Serve the CLIP service until `stop` is set.
-
-    Args:
-        settings: model, token and limits.
-        listener: listening socket.
-        stop: event that ends the service.
-
-    Raises:
-        DomainError: as for `local_emotion_reader`.
-    """
-    if not settings.clip_service_token and not ip_address(listener.getsockname()[0]).is_loopback:
-        logger.warning(
-            "any client that reaches this address may use the service; set CLIP_SERVICE_TOKEN to prevent that"
-        )
-    async with await local_emotion_reader(settings) as reader:
-        config = ClipServiceConfig(
-            reader.card,
-            settings.clip_service_token,
-            settings.clip_service_max_images,
-            settings.clip_service_max_body_bytes,
-        )
-        await serve_app(
-            with_access_log(create_clip_app(reader, config)), listener, stop, settings.trusted_proxies
-        )

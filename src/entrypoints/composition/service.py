@@ -36,7 +36,7 @@ from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.accounts.service import SecretFactory
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.requests.service import Retention
+from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.work.slice_worker import SliceWorker
 from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import OutputUnwritableError, StorageUnavailableError

@@ -20,7 +20,8 @@ from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.downloads import DownloadService
 from framecloak.domain.anonymization.requests.resubmit import RerenderService
-from framecloak.domain.anonymization.requests.service import RequestService, Retention
+from framecloak.domain.anonymization.requests.retention import Retention
+from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
 from framecloak.domain.anonymization.review.service import ReviewService

@@ -45,7 +45,7 @@ def clip_service(*, host: str | None, port: int | None) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    from framecloak.entrypoints.clip.app import serve_clip  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.clip.server import serve_clip  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
     with set_on_signals(stop):

@@ -16,7 +16,8 @@ from framecloak.adapters.vision.emotions.clip_http import HttpEmotionReader
 from framecloak.adapters.vision.emotions.clip_onnx import OnnxEmotionReader
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.ports.models import EmotionReader
-from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
+from framecloak.entrypoints.clip.app import create_clip_app
+from framecloak.entrypoints.clip.config import ClipServiceConfig
 from support.samples import clip_models
 
 TOKEN = "geteiltes Geheimnis der beiden: \u00fc"

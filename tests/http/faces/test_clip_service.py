@@ -15,7 +15,8 @@ from fakes.emotions import FakeEmotionReader
 from framecloak.adapters.vision.emotions.clip_protocol import EmotionsRequest, EmotionsResponse, RgbImage
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.ports.models import EmotionReader
-from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
+from framecloak.entrypoints.clip.app import create_clip_app
+from framecloak.entrypoints.clip.config import ClipServiceConfig
 from support.http import asgi
 from support.samples import clip_models
 

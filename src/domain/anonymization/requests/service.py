@@ -12,6 +12,7 @@ from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
+from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.clock import Clock
@@ -21,19 +22,6 @@ from framecloak.domain.ports.progress import ProgressBoard
 
 LINK_TTL = timedelta(minutes=1)
 """Validity of the presigned URL behind a download token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Retention periods.
-
-    Attributes:
-        token_ttl: validity of an unused download token.
-        result_retention: retention period of results.
-    """
-
-    token_ttl: timedelta = timedelta(hours=24)
-    result_retention: timedelta = timedelta(hours=168)
 
 
 @dataclass(frozen=True, slots=True)

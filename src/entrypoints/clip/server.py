@@ -1,0 +1,44 @@
+"""Composition root of the CLIP service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from ipaddress import ip_address
+
+from framecloak.entrypoints.asgi.access_log import with_access_log
+from framecloak.entrypoints.asgi.uvicorn_server import serve_app
+from framecloak.entrypoints.clip.app import create_clip_app
+from framecloak.entrypoints.clip.config import ClipServiceConfig
+from framecloak.entrypoints.composition.emotions import local_emotion_reader
+from framecloak.entrypoints.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+async def serve_clip(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve the CLIP service until `stop` is set.
+
+    Args:
+        settings: model, token and limits.
+        listener: listening socket.
+        stop: event that ends the service.
+
+    Raises:
+        DomainError: as for `local_emotion_reader`.
+    """
+    if not settings.clip_service_token and not ip_address(listener.getsockname()[0]).is_loopback:
+        logger.warning(
+            "any client that reaches this address may use the service; set CLIP_SERVICE_TOKEN to prevent that"
+        )
+    async with await local_emotion_reader(settings) as reader:
+        config = ClipServiceConfig(
+            reader.card,
+            settings.clip_service_token,
+            settings.clip_service_max_images,
+            settings.clip_service_max_body_bytes,
+        )
+        await serve_app(
+            with_access_log(create_clip_app(reader, config)), listener, stop, settings.trusted_proxies
+        )
