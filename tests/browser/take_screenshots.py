@@ -96,7 +96,7 @@ def find_overlays(console: Console, film: Path) -> None:
     console.upload(film)
     page.wait_for_timeout(1000 * SECONDS_OF_A_MESSAGE)
     console.open(console.link_to(film.name))
-    page.get_by_role("button", name="Look for overlays").click()
+    page.get_by_role("button", name="Search for overlays").click()
     page.get_by_role("button", name="Show 1").click(timeout=WORK_MS)
     page.evaluate("scrollTo(0, 0)")
 

@@ -19,7 +19,7 @@ def test_an_account_is_opened_given_another_password_and_locked(
         console, page = somebody.sign_in(), somebody.page
         console.open("/admin")
         expect(page.get_by_text("Everything works.")).to_be_visible()
-        expect(page.get_by_text("Runs by state")).to_be_visible()
+        expect(page.get_by_text("Runs by status")).to_be_visible()
         page.get_by_role("button", name=f"Set password: {name}", exact=True).click()
         dialog = page.get_by_role("dialog", name=f"New password for {name}")
         dialog.get_by_label("Password").fill("short")
@@ -70,5 +70,5 @@ def test_an_installation_that_takes_nothing_in_is_told_to_be_unhealthy(
         body = told | {"status": "unhealthy", "checks": told["checks"] | {"storage": "failed"}}
         page.route("**/health/", lambda route: route.fulfill(status=503, json=body))
         console.open("/admin")
-        expect(page.get_by_text("Nothing can be taken in at the moment.")).to_be_visible()
+        expect(page.get_by_text("New runs cannot be accepted at the moment.")).to_be_visible()
         expect(page.locator(".checks")).to_contain_text("Failed")

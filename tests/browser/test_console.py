@@ -38,7 +38,7 @@ def test_addresses_that_nobody_can_mean_lead_somewhere_sensible(console: Console
     for query in ("offset=900", "status=bad", "offset=-5&video_id=%C3%A4", "video_id=1e99&offset=1.5"):
         console.open(f"/runs?{query}")
         expect(run).to_contain_text(film.name)
-        expect(page.get_by_label("State")).to_have_value("")
+        expect(page.get_by_label("Status")).to_have_value("")
     console.open("/videos?offset=-1")
     expect(console.card(film.name)).to_be_visible()
     for path in ("/videos/%", "/runs/%E0%A4%A/review"):

@@ -46,7 +46,7 @@ def choose_much(page: Page) -> None:
     page.get_by_role("radio", name="Everything").check()
     page.get_by_role("radio", name="Every frame").check()
     page.get_by_label("Segment 2: frames 10 to 19").uncheck()
-    page.get_by_role("button", name="Choose areas on the picture").click()
+    page.get_by_role("button", name="Choose areas in the frame").click()
     page.get_by_role("button", name="Add area").click()
     page.get_by_label("Left", exact=True).fill("8")
     page.get_by_label("Left", exact=True).press("Enter")
@@ -73,10 +73,10 @@ def test_an_order_outlasts_another_language(console: Console, film: Path) -> Non
     page = console.page
     video, (first, _) = marked(console, film)
     console.open(f"{video}/run")
-    expect(page.get_by_text("Your choices are filled in")).to_be_hidden()
+    expect(page.get_by_text("Your previous choices have been restored")).to_be_hidden()
     choose_much(page)
     speak(page, "de")
-    expect(page.get_by_text("Ihre Auswahl ist so ausgefüllt")).to_be_visible()
+    expect(page.get_by_text("Ihre vorherige Auswahl wurde wiederhergestellt")).to_be_visible()
     body = ordered(page, "Starten")
     assert_much(body, first)
     # Nobody had chosen what the report is written in.
@@ -85,7 +85,7 @@ def test_an_order_outlasts_another_language(console: Console, film: Path) -> Non
     # What was sent is no draft any more.
     console.open(f"{video}/run")
     expect(page.get_by_role("radio", name="Jedes Gesicht")).to_be_checked()
-    expect(page.get_by_text("Ihre Auswahl ist so ausgefüllt")).to_be_hidden()
+    expect(page.get_by_text("Ihre vorherige Auswahl wurde wiederhergestellt")).to_be_hidden()
 
 
 def test_an_order_outlasts_the_session_and_is_begun_anew_on_request(
@@ -99,9 +99,9 @@ def test_an_order_outlasts_the_session_and_is_begun_anew_on_request(
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     visitor.fill_in()
-    expect(page.get_by_text("Your choices are filled in")).to_be_visible()
+    expect(page.get_by_text("Your previous choices have been restored")).to_be_visible()
     page.get_by_role("link", name="Back to marking").click()
-    page.get_by_role("link", name="Go on to anonymise").click()
+    page.get_by_role("link", name="Continue to anonymise").click()
     expect(page.get_by_role("radio", name="Every frame")).to_be_checked()
     expect(page.get_by_role("button", name="1 area chosen")).to_be_visible()
     page.get_by_role("button", name="Start over").click()
@@ -126,8 +126,8 @@ def test_what_is_ordered_again_is_what_was_ordered(console: Console, film: Path)
     listed["items"][0]["status"] = "cancelled"
     page.route("**/requests/?*", lambda route: route.fulfill(json=listed))
     page.reload()
-    run.get_by_role("link", name="Order again").click()
-    expect(page.get_by_text("Filled in as for the run of")).to_be_visible()
+    run.get_by_role("link", name="Run again").click()
+    expect(page.get_by_text("Filled in with the choices of the run of")).to_be_visible()
     body = ordered(page, "Start")
     assert_much(body, first)
     assert (body["redaction"], body["language"], body["identities"]) == ("pixelate", "de", None)
@@ -147,10 +147,10 @@ def test_a_run_of_a_deleted_video_is_not_ordered_again(console: Console, film: P
     page.route(f"**/requests/{one}/", lambda route: route.fulfill(json=listed["items"][0]))
     page.reload()
     expect(page.locator(".card.run")).to_contain_text("Failed")
-    expect(page.get_by_role("link", name="Order again")).to_have_count(0)
+    expect(page.get_by_role("link", name="Run again")).to_have_count(0)
     console.open(f"/runs/{one}/review")
-    expect(page.get_by_text("as the run failed")).to_be_visible()
-    expect(page.get_by_role("link", name="Order again")).to_have_count(0)
+    expect(page.get_by_text("because the run failed")).to_be_visible()
+    expect(page.get_by_role("link", name="Run again")).to_have_count(0)
 
 
 def test_people_of_a_gallery_that_is_gone_are_not_taken_for_those_of_another(
@@ -165,10 +165,10 @@ def test_people_of_a_gallery_that_is_gone_are_not_taken_for_those_of_another(
         console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
         ids.append(gallery["id"])
     console.open(f"{video}/run")
-    page.get_by_role("radio", name="Only some people").check()
+    page.get_by_role("radio", name="Only certain people").check()
     page.get_by_label("Gallery of these people").select_option(ids[0])
-    page.get_by_label("Least similarity").press("ArrowRight")
-    similarity = page.get_by_label("Least similarity").input_value()
+    page.get_by_label("Minimum similarity").press("ArrowRight")
+    similarity = page.get_by_label("Minimum similarity").input_value()
     speak(page, "de")
     expect(page.get_by_role("radio", name="Nur bestimmte Personen")).to_be_checked()
     expect(page.get_by_label("Galerie dieser Personen")).to_have_value(ids[0])

@@ -23,7 +23,7 @@ def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Pa
     page.get_by_role("link", name="Mark this video").click()
     page.get_by_role("button", name="Mark whole video").click()
     expect(page.locator(".segment")).to_have_count(1)
-    page.get_by_role("link", name="Go on to anonymise").click()
+    page.get_by_role("link", name="Continue to anonymise").click()
     expect(page.get_by_text(f"{FRAMES} frames").first).to_be_visible()
     page.get_by_role("button", name="Start").click()
     with page.expect_download() as downloading:
@@ -60,16 +60,16 @@ def test_a_run_is_followed_and_cancelled(console: Console, long_film: Path) -> N
     page = console.page
     console.upload(long_film)
     run = console.run_of_everything(long_film.name)
-    expect(run).to_contain_text("In work", timeout=WORK_MS)
+    expect(run).to_contain_text("In progress", timeout=WORK_MS)
     expect(run).to_contain_text("left")
     run.get_by_role("button", name="Cancel run").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(long_film.name)
     dialog.get_by_role("button", name="Cancel run").click()
     expect(run).to_contain_text("Cancelled")
-    page.get_by_label("State").select_option("completed")
-    expect(page.get_by_text("No run fits these filters")).to_be_visible()
-    page.get_by_label("State").select_option("cancelled")
+    page.get_by_label("Status").select_option("completed")
+    expect(page.get_by_text("No run matches these filters")).to_be_visible()
+    page.get_by_label("Status").select_option("cancelled")
     expect(page.locator(".card.run")).to_have_count(1)
 
 
@@ -91,19 +91,19 @@ def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path)
     console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
     console.open(f"{console.link_to(film.name)}/run")
     page.get_by_role("radio", name="Everything").check()
-    page.get_by_role("radio", name="Only some people").check()
+    page.get_by_role("radio", name="Only certain people").check()
     expect(page.get_by_label("Gallery of these people")).to_contain_text("Ward 3b (1 face)")
-    similarity = page.get_by_label("Least similarity")
+    similarity = page.get_by_label("Minimum similarity")
     expect(similarity).to_have_value(str(gallery["threshold"]))
     expect(similarity).to_have_attribute("max", "1")
-    page.get_by_role("radio", name="Leave them visible").check()
+    page.get_by_role("radio", name="Leave visible").check()
     expect(similarity).to_have_attribute("max", str(gallery["threshold"]))
-    page.get_by_role("radio", name=re.compile("^Everybody.s but some")).check()
+    page.get_by_role("radio", name=re.compile("^All except certain people")).check()
     expect(similarity).to_have_attribute("min", str(gallery["likeness"]["possible"]))
-    page.get_by_role("radio", name="Only some people").check()
+    page.get_by_role("radio", name="Only certain people").check()
     expect(similarity).to_have_value(str(gallery["threshold"]))
     similarity.press("ArrowLeft")
-    page.get_by_role("button", name="Choose areas on the picture").click()
+    page.get_by_role("button", name="Choose areas in the frame").click()
     page.get_by_role("button", name="Add area").click()
     page.get_by_label("Left", exact=True).fill("8")
     page.get_by_label("Left", exact=True).press("Enter")
@@ -115,7 +115,7 @@ def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path)
     page.get_by_label("Language of the report").select_option("de")
     page.get_by_text("More options").click()
     page.get_by_label("Priority").select_option("high")
-    page.get_by_label("Address to call at the end").fill("https://example.org/done")
+    page.get_by_label("Webhook address").fill("https://example.org/done")
     expect(page.get_by_text(re.compile(r"^about \d+ s"))).to_be_visible()
     order = ordered(page)
     del order["video_id"], order["segment_ids"]
@@ -139,7 +139,7 @@ def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path)
     }
     run = page.locator(".card.run").first
     expect(run).to_contain_text(film.name)
-    expect(run).to_contain_text("Everything · some people only · Pixelated · WEBP · every frame checked")
+    expect(run).to_contain_text("Everything · only certain people · Pixelated · WEBP · every frame checked")
 
 
 def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, film: Path) -> None:
@@ -147,17 +147,19 @@ def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, film:
     console.upload(film)
     console.open(f"{console.link_to(film.name)}/run")
     # Nobody can be told apart before there is a gallery.
-    expect(page.get_by_role("radio", name="but some people")).to_be_disabled()
-    expect(page.get_by_text("you need a gallery").first).to_be_visible()
-    expect(page.get_by_text("there is none to keep at this one")).to_be_visible()
+    expect(page.get_by_role("radio", name="All except certain people")).to_be_disabled()
+    expect(page.get_by_text("requires a gallery").first).to_be_visible()
+    expect(page.get_by_text("text stays readable anyway")).to_be_visible()
     page.get_by_label("Format").select_option("png")
     expect(page.get_by_label("Quality")).to_be_disabled()
-    expect(page.get_by_text("PNG loses nothing")).to_be_visible()
+    expect(page.get_by_text("PNG is lossless")).to_be_visible()
     page.get_by_role("radio", name="Regions only").check()
     expect(
         page.get_by_role("group", name="Whose faces are covered").get_by_role("radio").first
     ).to_be_disabled()
-    expect(page.get_by_role("group", name="How it is checked").get_by_role("radio").first).to_be_disabled()
+    expect(
+        page.get_by_role("group", name="Check for remaining faces").get_by_role("radio").first
+    ).to_be_disabled()
     expect(page.get_by_text("nothing would be covered at this level")).to_be_visible()
     order = ordered(page)
     assert (order["verify"], order["identities"], order["keep_text"]) == ("none", None, [])
@@ -198,7 +200,7 @@ def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, 
     )
     run = f"{console.link_to(film.name)}/run"
     console.open(run)
-    expect(page.get_by_text("with what waits before it")).to_be_visible()
+    expect(page.get_by_text("including the queue")).to_be_visible()
     expect(page.get_by_role("radio", name="Everything")).to_be_disabled()
     expect(page.get_by_text("cannot cover licence plates and text yet")).to_be_visible()
     page.unroute("**/options")
@@ -217,7 +219,7 @@ def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, 
     page.unroute("**/options")
     page.route("**/options", lambda route: tell(route, max_frames=FRAMES - 1))
     page.reload()
-    expect(page.get_by_text(f"A run may have {FRAMES - 1} frames.")).to_be_visible()
+    expect(page.get_by_text(f"A run can have at most {FRAMES - 1} frames.")).to_be_visible()
     expect(page.get_by_role("button", name="Start")).to_be_disabled()
 
 
@@ -239,9 +241,11 @@ def test_a_run_that_failed_says_why_in_the_language_that_is_spoken(
         page.route(f"**/requests/{one}/", lambda route: route.fulfill(json=told))
         for path in ("/runs", f"/runs/{one}/review"):
             console.open(path)
-            expect(page.get_by_text("Es dauerte länger, als dieser Dienst erlaubt.")).to_be_visible()
+            expect(
+                page.get_by_text("Die Verarbeitung dauerte länger, als dieser Dienst erlaubt.")
+            ).to_be_visible()
             expect(page.locator("small[lang=en]")).to_have_text(said)
-            expect(page.get_by_role("link", name="Erneut bestellen")).to_be_visible()
+            expect(page.get_by_role("link", name="Erneut ausführen")).to_be_visible()
         # Of runs that failed before codes were noted, there is no more than what was said.
         told |= {"error_code": None}
         console.open("/runs")

@@ -77,7 +77,7 @@ def go_to(page: Page, frame: int) -> None:
     field = page.get_by_label("Frame", exact=True)
     field.fill(str(frame))
     field.press("Enter")
-    expect(page.locator(f'.frame[alt^="Frame {frame} as"]')).to_be_visible()
+    expect(page.locator(f'.frame[alt="Frame {frame} of the result"]')).to_be_visible()
 
 
 def place(page: Page, area: tuple[int, int, int, int]) -> None:
@@ -97,7 +97,7 @@ def render(page: Page) -> None:
     made = page.locator(".lists .run")
     made.get_by_role("link", name="Review").click(timeout=WORK_MS)
     expect(page).not_to_have_url(before)
-    expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
+    expect(page.get_by_text("No changes yet")).to_be_visible()
 
 
 def test_black_frames_are_told_in_the_list_and_above_the_review(console: Console, film: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_box_that_is_added_covers_and_one_that_is_removed_uncovers(
 def test_before_and_after_are_wiped_with_keys(console: Console, film: Path) -> None:
     page = console.page
     reviewed(console, film)
-    wipe = page.get_by_role("slider", name="How much of the original is shown")
+    wipe = page.get_by_role("slider", name="Visible part of the original")
     expect(wipe).to_have_attribute("aria-valuetext", re.compile("50.?% original"))
     wipe.press("ArrowRight")
     expect(wipe).to_have_value("51")
@@ -240,7 +240,7 @@ def test_boxes_are_drawn_moved_hidden_and_taken_back(console: Console, film: Pat
     page.keyboard.press("b")
     drawn.press("Delete")
     expect(boxes(page)).to_have_count(1)
-    page.get_by_text("Nothing is changed yet").wait_for()
+    page.get_by_text("No changes yet").wait_for()
     # Of a region that does not move, all frames are changed at once.
     page.get_by_label("Changes apply to").select_option("all")
     page.locator(".overlay .region").press("ArrowDown")
@@ -248,7 +248,7 @@ def test_boxes_are_drawn_moved_hidden_and_taken_back(console: Console, film: Pat
     expect(page.get_by_text(f"In {FRAMES} frames, something will be visible")).to_be_visible()
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("dialog").get_by_role("button", name="Discard").click()
-    expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
+    expect(page.get_by_text("No changes yet")).to_be_visible()
 
 
 def test_changes_are_not_lost(console: Console, film: Path) -> None:
@@ -280,7 +280,7 @@ def test_faces_are_reviewed_with_their_report_and_downloaded(console: Console, t
     run = console.run_of_everything(film.name)
     run.get_by_role("link", name="Review").click(timeout=WORK_MS)
     expect(boxes(page)).to_have_count(2)
-    expect(page.locator(".risk").first).to_contain_text("Weak evidence")
+    expect(page.locator(".risk").first).to_contain_text("Uncertain detection")
     expect(page.locator(".boxes")).to_contain_text("Face 0")
     page.get_by_role("button", name="Report").click()
     report = page.frame_locator("iframe.report")
@@ -355,14 +355,14 @@ def test_whoever_may_not_see_the_original_sees_the_result_alone(
         owner.delete(grant).raise_for_status()
         console, page = somebody.sign_in(), somebody.page
         page.goto(f"{address}/#/runs/{run}/review")
-        expect(page.get_by_text("You see the redacted picture alone")).to_be_visible(timeout=WORK_MS)
+        expect(page.get_by_text("Only the result is shown")).to_be_visible(timeout=WORK_MS)
         expect(boxes(page)).to_have_count(1)
         expect(page.get_by_role("slider")).to_have_count(0)
         expect(page.locator(".original")).to_be_hidden()
         expect(page.get_by_role("button", name="Add box")).to_have_count(0)
         boxes(page).press("Delete")
         expect(boxes(page)).to_have_count(1)
-        expect(page.get_by_alt_text("as it is delivered")).to_be_visible()
+        expect(page.get_by_alt_text("of the result")).to_be_visible()
         shown = page.locator(".stage").bounding_box()
         assert shown
         assert shown["width"] / shown["height"] == pytest.approx(WIDTH / HEIGHT, rel=0.01)
@@ -372,7 +372,7 @@ def test_whoever_may_not_see_the_original_sees_the_result_alone(
     with visit(chromium, address) as stranger:
         stranger.sign_in()
         stranger.page.goto(f"{address}/#/runs/{run}/review")
-        expect(stranger.page.get_by_text("There is no such run")).to_be_visible()
+        expect(stranger.page.get_by_text("This run does not exist")).to_be_visible()
 
 
 def test_what_cannot_be_shown_is_said_in_words(console: Console, film: Path) -> None:
@@ -383,13 +383,13 @@ def test_what_cannot_be_shown_is_said_in_words(console: Console, film: Path) -> 
     expect(page.locator(".picture-problem")).to_contain_text("The service cannot be reached")
     page.context.set_offline(False)
     expect(page.locator(".picture-problem")).to_be_hidden()
-    expect(page.locator(f'.frame[alt^="Frame {FRAMES - 1} as"]')).to_be_visible()
+    expect(page.locator(f'.frame[alt="Frame {FRAMES - 1} of the result"]')).to_be_visible()
     gone = {"code": "not_ready", "status": 409, "title": "Conflict", "detail": "the result is gone"}
     page.route("**/boxes/**", lambda route: route.fulfill(status=409, json=gone))
     page.reload()
-    expect(page.get_by_text("The result was deleted, as its time was up")).to_be_visible()
+    expect(page.get_by_text("The result was deleted at the end of its retention period")).to_be_visible()
     page.goto(place_of_it.replace("/review", "0/review"))
-    expect(page.get_by_text("There is no such thing")).to_be_visible()
+    expect(page.get_by_text("This does not exist")).to_be_visible()
 
 
 def test_a_run_in_work_is_followed_until_there_is_something_to_review(
@@ -401,12 +401,12 @@ def test_a_run_in_work_is_followed_until_there_is_something_to_review(
     console.run_of_everything(film.name)
     listed = page.request.get(f"{address}/api/frames/anonymize/requests/").json()["items"]
     page.goto(f"{address}/#/runs/{listed[0]['request_id']}/review")
-    expect(page.get_by_text("There is something to review as soon as")).to_be_visible()
+    expect(page.get_by_text("You can review the result as soon as")).to_be_visible()
     expect(page.get_by_role("progressbar")).to_be_visible()
     page.get_by_role("button", name="Cancel run").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
-    expect(page.get_by_text("nothing to review, as the run was cancelled")).to_be_visible()
-    expect(page.get_by_role("link", name="Order again")).to_be_visible()
+    expect(page.get_by_text("nothing to review because the run was cancelled")).to_be_visible()
+    expect(page.get_by_role("link", name="Run again")).to_be_visible()
 
 
 def test_an_expired_session_keeps_the_changes(console: Console, film: Path, address: str) -> None:

@@ -118,12 +118,12 @@ def test_films_are_sent_one_after_the_other(console: Console, film: Path) -> Non
         {"name": f"{number}.mp4", "mimeType": "video/mp4", "buffer": film.read_bytes()} for number in range(7)
     ]
     page.set_input_files(".drop-zone input", named)  # type: ignore[arg-type]
-    expect(page.get_by_text("Waits until the file before it is sent.")).to_have_count(6)
+    expect(page.get_by_text("Waiting for the previous upload.")).to_have_count(6)
     # Who waits can be called off, and does not come up.
     page.locator(".upload", has_text="1.mp4").get_by_role("button", name="Cancel").click()
     page.locator(".account summary").click()
     page.locator(".preferences select").first.select_option("de")
-    expect(page.get_by_text("Wartet, bis die Datei davor übertragen ist.")).to_have_count(5)
+    expect(page.get_by_text("Wartet auf den vorherigen Upload.")).to_have_count(5)
     sent[0].continue_()
     expect(page.get_by_text("Hochgeladen.")).to_have_count(6)
     expect(page.locator(".card.video")).to_have_count(6)

@@ -22,10 +22,10 @@ def test_what_is_wrong_is_said_in_words(visitor: Visitor, tmp_path: Path) -> Non
     notes = tmp_path / "notes.mp4"
     notes.write_text("no video")
     page.get_by_label("Drop videos here").set_input_files(notes)
-    expect(page.get_by_text("This file is no video that can be read")).to_be_visible()
+    expect(page.get_by_text("This file is not a readable video")).to_be_visible()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
     page.goto(f"{visitor.address}/#/videos/999999")
-    expect(page.get_by_text("There is no such video")).to_be_visible()
+    expect(page.get_by_text("This video does not exist")).to_be_visible()
     page.goto(f"{visitor.address}/#/nowhere")
     expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
@@ -43,7 +43,7 @@ def test_a_second_user_sees_nothing_of_the_first(
         others.open("/runs")
         expect(others.page.get_by_text("Nothing has been anonymised yet")).to_be_visible()
         others.page.goto(theirs)
-        expect(others.page.get_by_text("There is no such video")).to_be_visible()
+        expect(others.page.get_by_text("This video does not exist")).to_be_visible()
         expect(others.page.get_by_role("link", name="Admin")).to_have_count(0)
         others.open("/admin")
         expect(others.page.get_by_text("You are not allowed to do this")).to_be_visible()
@@ -81,36 +81,36 @@ def test_a_video_is_shared_to_look_at_to_edit_and_no_more(
         theirs, theirs_page = friend.sign_in(), friend.page
         number = number_of(theirs_page)
         page.get_by_role("button", name=f"Share {film.name}").click()
-        expect(dialog.get_by_text("Nobody else may use this video.")).to_be_visible()
+        expect(dialog.get_by_text("This video is not shared with any account.")).to_be_visible()
         dialog.get_by_label("Account number").fill(number)
         dialog.get_by_role("button", name="Share").click()
-        right = dialog.get_by_label(f"What Account {number} may do")
+        right = dialog.get_by_label(f"Permission of Account {number}")
         expect(right).to_have_value("viewer")
 
         theirs.open("/videos")
         card = theirs.card(film.name)
-        expect(card).to_contain_text("Shared with you · to look at")
+        expect(card).to_contain_text("Shared with you · view only")
         expect(card.get_by_role("link", name="Anonymise")).to_have_count(0)
-        card.get_by_role("link", name="Look at it").click()
-        expect(theirs_page.get_by_text("You may look at this video.")).to_be_visible()
+        card.get_by_role("link", name="View").click()
+        expect(theirs_page.get_by_text("You may view this video")).to_be_visible()
         expect(theirs_page.get_by_role("button", name="Add region")).to_have_count(0)
         theirs_page.keyboard.press("ArrowRight")
         expect(theirs_page.get_by_label("Frame", exact=True)).to_have_value("1")
         theirs.open(f"{video}/run")
-        expect(theirs_page.get_by_text("and not have it anonymised")).to_be_visible()
+        expect(theirs_page.get_by_text("but not anonymise it")).to_be_visible()
 
         with page.expect_response(lambda answer: answer.request.method == "PUT"):
             right.select_option("editor")
         expect(right).to_have_value("editor")
         theirs.open("/videos")
-        expect(theirs.card(film.name)).to_contain_text("Shared with you · to edit")
+        expect(theirs.card(film.name)).to_contain_text("Shared with you · can edit")
         expect(theirs.card(film.name).get_by_role("button")).to_have_count(0)
         theirs.card(film.name).get_by_role("link", name="Mark").click()
         theirs_page.get_by_role("button", name="Mark whole video").click()
         expect(theirs_page.locator(".grip")).to_have_count(2)
 
-        dialog.get_by_role("button", name=f"Take the rights of Account {number} back").click()
-        expect(dialog.get_by_text("Nobody else may use this video.")).to_be_visible()
+        dialog.get_by_role("button", name=f"Remove access of Account {number}").click()
+        expect(dialog.get_by_text("This video is not shared with any account.")).to_be_visible()
         theirs.open("/videos")
         expect(theirs_page.get_by_text("There are no videos yet")).to_be_visible()
 
@@ -121,7 +121,7 @@ def test_what_is_wrong_with_sharing_is_said_in_the_dialog(console: Console, film
     own = number_of(page)
     page.get_by_role("button", name=f"Share {film.name}").click()
     dialog = page.get_by_role("dialog")
-    for number, words in (("999999", "There is no such account."), (own, "has every right on it already")):
+    for number, words in (("999999", "This account does not exist."), (own, "already has every permission")):
         dialog.get_by_label("Account number").fill(number)
         dialog.get_by_role("button", name="Share").click()
         expect(dialog.get_by_role("alert").get_by_text(words)).to_be_visible()
@@ -141,12 +141,12 @@ def test_administrators_share_by_name_in_german_on_a_phone(
         console.card(film.name).get_by_role("button", name="freigeben").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Konto", exact=True).select_option(visitor.username)
-        dialog.get_by_label("Was die Person darf").select_option("editor")
+        dialog.get_by_label("Berechtigung", exact=True).select_option("editor")
         dialog.get_by_role("button", name="Freigeben").click()
-        expect(dialog.get_by_label(f"Was {visitor.username} darf")).to_have_value("editor")
+        expect(dialog.get_by_label(f"Berechtigung von {visitor.username}")).to_have_value("editor")
         assert dialog.evaluate("node => node.scrollWidth <= node.clientWidth")
     owned = visitor.sign_in()
-    expect(owned.card(film.name)).to_contain_text("Shared with you · to edit")
+    expect(owned.card(film.name)).to_contain_text("Shared with you · can edit")
 
 
 def test_a_page_that_is_emptied_gives_way_to_the_one_before(console: Console, film: Path) -> None:
@@ -194,4 +194,4 @@ def test_a_file_that_is_dropped_beside_its_place_does_not_leave_the_console(cons
     # In its place, it is taken.
     console.open("/videos")
     assert page.evaluate(DROP, [".drop-zone", "file"]) == [False, False]
-    expect(page.locator(".upload")).to_contain_text("This file is no video")
+    expect(page.locator(".upload")).to_contain_text("This file is not a readable video")

@@ -51,7 +51,7 @@ class Broom:
             raise error
         return 0
 
-    async def tend_indexes(self) -> int:
+    async def maintain_indexes(self) -> int:
         return 0
 
 
@@ -71,7 +71,7 @@ class Bench:
     async def lease(self, request_id: UUID) -> Lease | None:
         return await self._worker.lease(request_id)
 
-    async def do(self, lease: Lease, on_counted: Callable[[], None]) -> None:
+    async def process(self, lease: Lease, on_counted: Callable[[], None]) -> None:
         self.begun.append(lease.request_id)
         if self.error:
             error, self.error = self.error, None
@@ -83,7 +83,7 @@ class Bench:
             raise
         await self._worker.process(lease, on_counted)
 
-    def rest(self) -> None:
+    def release_resources(self) -> None:
         self._worker.release_resources()
 
 

@@ -1,19 +1,19 @@
-/** Starts the console: a language, a theme, who is signed in, and the page that the address asks for. */
+/** Start the console: language, theme, session, and the page for the current address. */
 
 import { Api, csrfToken, Problem } from "./core/api.js";
 import { el, fill } from "./core/dom.js";
-import { keepLanguage, preferredLanguage, speak, t } from "./core/language.js";
-import { here, match } from "./core/router.js";
+import { loadLanguage, preferredLanguage, storeLanguage, t } from "./core/language.js";
+import { currentPlace, match } from "./core/router.js";
 import { chosenTheme, useTheme } from "./core/theme.js";
 import { ROUTES } from "./pages/routes.js";
 import { signIn } from "./pages/sign-in.js";
-import { News } from "./runs/follow.js";
+import { ProgressFeed } from "./runs/progress-stream.js";
 import { shell } from "./ui/shell.js";
-import { failure } from "./ui/states.js";
+import { failure } from "./ui/placeholders.js";
 import { Uploads } from "./pages/upload.js";
 import { Announcer } from "./ui/announcer.js";
-import { closeDialogs, keepInFront } from "./ui/dialog.js";
-import { refuseStrayFiles } from "./ui/drop-zone.js";
+import { closeDialogs, keepOnTop } from "./ui/dialog.js";
+import { preventStrayDrops } from "./ui/drop-zone.js";
 
 /**
  * @typedef {object} User
@@ -22,24 +22,24 @@ import { refuseStrayFiles } from "./ui/drop-zone.js";
  * @property {"user" | "admin"} role
  */
 
-/** What pages are given: the service, who is signed in, and a voice. */
+/** State shared by all pages: API client, signed-in user, announcer, progress feed and uploads. */
 export class App {
   api = new Api();
   announcer = new Announcer();
-  news = new News(this.api);
+  progress = new ProgressFeed(this.api);
   uploads = new Uploads();
   /** @type {User | null} */
   user = null;
-  #body = el("div", { class: "app" });
-  #leaving = new AbortController();
+  #root = el("div", { class: "app" });
+  #pageAbort = new AbortController();
 
   constructor() {
-    document.body.append(this.#body);
-    keepInFront(this.announcer.node);
+    document.body.append(this.#root);
+    keepOnTop(this.announcer.node);
     this.api.addEventListener("expired", () => this.#sessionExpired());
     this.api.addEventListener("lost", () => this.announcer.connection(false));
     this.api.addEventListener("back", () => this.#connectionIsBack());
-    addEventListener("offline", () => this.api.lose());
+    addEventListener("offline", () => this.api.markLost());
     addEventListener("hashchange", () => this.show());
   }
 
@@ -47,15 +47,15 @@ export class App {
     return this.user?.role === "admin";
   }
 
-  /** Find out who is signed in, and show what the address asks for. */
+  /** Load the signed-in user and show the page for the current address. */
   async begin() {
     try {
       this.user = csrfToken() ? await this.api.get("/api/auth/me") : null;
     } catch (error) {
-      const isStranger = error instanceof Problem && error.status === 401;
-      if (!isStranger)
+      const isSignedOut = error instanceof Problem && error.status === 401;
+      if (!isSignedOut)
         return fill(
-          this.#body,
+          this.#root,
           el(
             "main",
             {},
@@ -68,39 +68,39 @@ export class App {
   }
 
   /**
-   * Show the page of the address.
-   * @param {string} [reason] why somebody has to sign in again
+   * Show the page for the current address.
+   * @param {string} [reason] why the user has to sign in again
    */
   show(reason = "") {
-    this.#leaving.abort();
-    this.#leaving = new AbortController();
+    this.#pageAbort.abort();
+    this.#pageAbort = new AbortController();
     closeDialogs();
     if (!this.user) {
       document.title = `${t("signIn.title")} – Framecloak`;
-      fill(this.#body, signIn(this, reason));
+      fill(this.#root, signIn(this, reason));
       return;
     }
-    const found = match(ROUTES, here()) ?? match(ROUTES, { ...here(), path: "/missing" });
-    if (!found) throw new Error("there is no page for missing pages");
-    document.title = `${t(found.route.title)} – Framecloak`;
-    const page = found.route.page(this, found.place, this.#leaving.signal);
-    fill(this.#body, shell(this, found.route.section ?? "", page));
-    // Who listens to the page hears its title first, and starts below the navigation.
-    this.#body.querySelector("h1")?.focus({ preventScroll: true });
+    const matched = match(ROUTES, currentPlace()) ?? match(ROUTES, { ...currentPlace(), path: "/missing" });
+    if (!matched) throw new Error("no route for missing pages");
+    document.title = `${t(matched.route.title)} – Framecloak`;
+    const page = matched.route.page(this, matched.place, this.#pageAbort.signal);
+    fill(this.#root, shell(this, matched.route.section ?? "", page));
+    // Screen readers announce the title first and continue below the navigation.
+    this.#root.querySelector("h1")?.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
 
   /**
-   * Somebody has signed in; goes on where the address says.
+   * Set the signed-in user and show the page for the current address.
    * @param {User} user
    */
   signedIn(user) {
     this.user = user;
-    this.announcer.quiet();
+    this.announcer.clear();
     this.show();
   }
 
-  /** End the session. */
+  /** End the session and show the sign-in page. */
   async signOut() {
     try {
       await this.api.post("/api/auth/logout");
@@ -114,13 +114,13 @@ export class App {
   }
 
   /**
-   * Speak another language, from the page on that is shown.
+   * Switch the language and show the current page in it.
    * @param {import("./core/language.js").Language} language
    */
   async changeLanguage(language) {
-    keepLanguage(language);
-    await speak(language);
-    this.uploads.speak();
+    storeLanguage(language);
+    await loadLanguage(language);
+    this.uploads.retranslate();
     this.show();
   }
 
@@ -138,6 +138,6 @@ export class App {
 }
 
 useTheme(chosenTheme());
-refuseStrayFiles();
-await speak(preferredLanguage());
+preventStrayDrops();
+await loadLanguage(preferredLanguage());
 await new App().begin();

@@ -1,18 +1,19 @@
-/** How the installation is doing now. */
+/** Health of the installation. */
 
 import { el } from "../core/dom.js";
 import { duration, number, size, t } from "../core/language.js";
-import { loaded } from "../ui/states.js";
+import { loaded } from "../ui/placeholders.js";
 
-const ASKED_EVERY = 10000;
+/** Milliseconds between refreshes. */
+const POLL_INTERVAL = 10000;
 
 /**
  * @param {import("../app.js").App} app
  * @param {AbortSignal} signal
  */
 export function healthCard(app, signal) {
-  // An unhealthy installation says so with a status that is an error elsewhere.
-  const load = () => app.api.get("/api/frames/anonymize/health/", { signal, alsoGood: 503 });
+  // An unhealthy installation answers with status 503 and the same body.
+  const load = () => app.api.get("/api/frames/anonymize/health/", { signal, acceptedStatus: 503 });
   const card = loaded(app.api, signal, load, (health) => {
     const unknown = t("unknown");
     /** @type {[string, string][]} */
@@ -39,7 +40,7 @@ export function healthCard(app, signal) {
       el("ul", { class: "checks" }, checks),
     ];
   });
-  const timer = setInterval(() => document.hidden || card.reload(), ASKED_EVERY);
+  const timer = setInterval(() => document.hidden || card.reload(), POLL_INTERVAL);
   signal.addEventListener("abort", () => clearInterval(timer));
   return el("section", { class: "card" }, el("h2", {}, t("health.title")), card.node);
 }

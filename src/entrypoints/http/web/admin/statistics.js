@@ -1,12 +1,12 @@
-/** What the installation has done. */
+/** Statistics of the installation. */
 
 import { el, svg } from "../core/dom.js";
 import { duration, number, percent, t } from "../core/language.js";
 import { bar } from "../ui/bar.js";
-import { loaded } from "../ui/states.js";
+import { loaded } from "../ui/placeholders.js";
 
 const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
-/** Runs in the plot of rates. */
+/** Number of runs in the chart of rates. */
 const PLOTTED = 40;
 const PLOT = { width: 320, height: 90 };
 
@@ -51,7 +51,7 @@ export function statisticsCard(app, signal) {
 
 /** @param {Record<string, number>} counts */
 function statusBars(counts) {
-  const most = Math.max(1, ...Object.values(counts));
+  const max = Math.max(1, ...Object.values(counts));
   return el(
     "ul",
     { class: "bars" },
@@ -61,7 +61,7 @@ function statusBars(counts) {
         "li",
         {},
         el("span", {}, t(`status.${status}`)),
-        bar(count / most),
+        bar(count / max),
         el("b", {}, number(count)),
       );
     }),
@@ -69,14 +69,14 @@ function statusBars(counts) {
 }
 
 /**
- * Frames a second of runs, the oldest first.
+ * Column chart of rates in frames per second, oldest first.
  * @param {number[]} rates
  */
 function columns(rates) {
-  const most = Math.max(...rates);
+  const max = Math.max(...rates);
   const step = PLOT.width / rates.length;
   const bars = rates.map((rate, index) => {
-    const height = Math.max(1, (PLOT.height * rate) / most);
+    const height = Math.max(1, (PLOT.height * rate) / max);
     const shape = {
       x: index * step + 1,
       y: PLOT.height - height,
@@ -86,10 +86,10 @@ function columns(rates) {
     };
     return svg("rect", shape, svg("title", {}, t("perSecond", { rate: number(rate) })));
   });
-  const words = t("statistics.ratesAlt", {
+  const text = t("statistics.ratesAlt", {
     count: rates.length,
     least: number(Math.min(...rates)),
-    most: number(most),
+    most: number(max),
   });
   return el(
     "figure",
@@ -99,16 +99,16 @@ function columns(rates) {
       {
         viewBox: `0 0 ${PLOT.width} ${PLOT.height}`,
         role: "img",
-        "aria-label": words,
+        "aria-label": text,
         preserveAspectRatio: "none",
       },
       ...bars,
     ),
-    el("figcaption", { class: "help" }, words),
+    el("figcaption", { class: "help" }, text),
   );
 }
 
-/** @param {import("../runs/follow.js").Run} run */
+/** @param {import("../runs/progress-stream.js").Run} run */
 function rateOf(run) {
   const seconds = (Date.parse(run.completed_at ?? "") - Date.parse(run.started_at ?? "")) / 1000;
   return run.total_frames / Math.max(seconds, 0.001);

@@ -1,17 +1,17 @@
-/** Accounts: opened, locked, given another password. */
+/** Accounts: creation, roles, locks and passwords. */
 
 import { el } from "../core/dom.js";
 import { dateTime, t } from "../core/language.js";
-import { confirmed, shown } from "../ui/dialog.js";
+import { confirmed, showDialog } from "../ui/dialog.js";
 import { field, form, select } from "../ui/fields.js";
 import { pager } from "../ui/pager.js";
-import { loaded } from "../ui/states.js";
+import { loaded } from "../ui/placeholders.js";
 
 const PAGE = 20;
 const ROLES = ["user", "admin"];
 
 /**
- * @typedef {object} Account as the service lists it
+ * @typedef {object} Account an account as returned by the API
  * @property {number} id
  * @property {string} username
  * @property {string} role
@@ -27,8 +27,8 @@ export function users(app, signal) {
   let offset = 0;
   const load = () => app.api.get("/api/users", { query: { limit: PAGE, offset }, signal });
   const list = loaded(app.api, signal, load, (page, reload) => {
-    const turn = (/** @type {number} */ wanted) => {
-      offset = wanted;
+    const turn = (/** @type {number} */ next) => {
+      offset = next;
       reload();
     };
     const rows = page.items.map((/** @type {Account} */ account) => row(app, account, reload));
@@ -42,16 +42,16 @@ export function users(app, signal) {
   });
   const password = newPassword();
   const role = select(
-    ROLES.map((one) => [one, t(`role.${one}`)]),
+    ROLES.map((name) => [name, t(`role.${name}`)]),
     ROLES[0],
   );
-  const made = form(
+  const creationForm = form(
     { class: "card row" },
     async () => {
       const body = { username: username.value.trim(), password: password.value, role: role.value };
       const account = await app.api.post("/api/users", body);
       app.announcer.say(t("users.made", { name: account.username }));
-      made.reset();
+      creationForm.reset();
       await list.reload();
     },
     field(t("users.name"), username),
@@ -59,7 +59,7 @@ export function users(app, signal) {
     field(t("users.role"), role),
     el("button", { type: "submit", class: "primary" }, t("users.make")),
   );
-  return el("section", {}, el("h2", {}, t("users.title")), made, list.node);
+  return el("section", {}, el("h2", {}, t("users.title")), creationForm, list.node);
 }
 
 function newPassword() {
@@ -76,8 +76,8 @@ function row(app, account, reload) {
   const lock = account.disabled ? "users.unlock" : "users.lock";
 
   async function toggleLock() {
-    const words = t("users.lockWords", { name: account.username });
-    if (!account.disabled && !(await confirmed({ title: t(lock), words, action: t(lock) }))) return;
+    const text = t("users.lockWords", { name: account.username });
+    if (!account.disabled && !(await confirmed({ title: t(lock), text, action: t(lock) }))) return;
     await change({ disabled: !account.disabled });
   }
 
@@ -93,7 +93,7 @@ function row(app, account, reload) {
 
   function resetPassword() {
     const password = newPassword();
-    const made = form(
+    const passwordForm = form(
       { class: "stack" },
       async () => {
         await app.api.patch(`/api/users/${account.id}`, { password: password.value });
@@ -103,12 +103,12 @@ function row(app, account, reload) {
       field(t("users.password"), password, t("users.passwordHelp")),
       el("button", { type: "submit", class: "primary" }, t("users.reset")),
     );
-    const words = el("p", {}, t("users.resetWords"));
-    const dialog = shown(t("users.resetOf", { name: account.username }), words, made);
+    const text = el("p", {}, t("users.resetWords"));
+    const dialog = showDialog(t("users.resetOf", { name: account.username }), text, passwordForm);
   }
 
   const role = select(
-    ROLES.map((one) => [one, t(`role.${one}`)]),
+    ROLES.map((name) => [name, t(`role.${name}`)]),
     account.role,
     {
       "aria-label": t("users.roleOf", { name: account.username }),

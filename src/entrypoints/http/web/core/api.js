@@ -1,23 +1,23 @@
-/** Calls of the service, and what can come of them. */
+/** Calls to the service and their errors. */
 
-import { hasWords, t, duration } from "./language.js";
+import { hasText, t, duration } from "./language.js";
 
-/** Milliseconds after which nobody believes that an answer is still coming. */
-const PATIENCE = 30_000;
-/** The same where the service first looks through pictures or a video, with models that it may have to load. */
-export const LONG_PATIENCE = 300_000;
-/** How often a lost connection is looked for, and how long that may take. */
-const LOOKED_FOR_EVERY = 2000;
+/** Milliseconds after which a call without an answer counts as a lost connection. */
+const TIMEOUT = 30_000;
+/** Milliseconds for calls that analyse images or a video, where the service may first have to load models. */
+export const LONG_TIMEOUT = 300_000;
+/** Milliseconds between attempts to reconnect, and the timeout of each attempt. */
+const RECONNECT_INTERVAL = 2000;
 
 /**
- * @typedef {object} Terms of a call
+ * @typedef {object} CallOptions
  * @property {Record<string, any>} [query]
- * @property {AbortSignal} [signal] of whoever wants to know
- * @property {number} [patience] milliseconds until the connection counts as lost
- * @property {number} [alsoGood] a status that is a plain answer here and an error elsewhere
+ * @property {AbortSignal} [signal] aborts the call
+ * @property {number} [timeout] milliseconds until the connection counts as lost
+ * @property {number} [acceptedStatus] an error status that counts as success for this call
  */
 
-/** An answer that is no success: problem details (RFC 9457), or no answer at all. */
+/** An error response with problem details (RFC 9457), or no response at all. */
 export class Problem extends Error {
   /**
    * @param {{code?: string, detail?: string, hint?: string, errors?: {field: string, message: string}[]}} body
@@ -33,66 +33,66 @@ export class Problem extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** What to tell a person: our own words where we have some, else those of the service. */
-  get words() {
+  /** Message for the user: the console's own text for the code, or the service's detail and hint. */
+  get userMessage() {
     const name = `error.${this.code}`;
-    if (hasWords(name)) return t(name, { wait: duration(this.retryAfter), detail: this.#detail });
+    if (hasText(name)) return t(name, { wait: duration(this.retryAfter), detail: this.#detail });
     return [this.#detail, this.hint].filter(Boolean).map(sentence).join(" ");
   }
 
-  /** What exactly is wrong, as the service says it. */
+  /** The service's own description of the error, with the invalid fields. */
   get #detail() {
-    const wrong = this.errors.map(({ field, message }) => [field, message].filter(Boolean).join(": "));
-    return wrong.join("; ") || this.message;
+    const fields = this.errors.map(({ field, message }) => [field, message].filter(Boolean).join(": "));
+    return fields.join("; ") || this.message;
   }
 }
 
 /**
- * Whatever was thrown, in words.
+ * Return a message for the user from anything that was thrown.
  * @param {unknown} error
  */
-export function wordsOf(error) {
-  return error instanceof Problem ? error.words : t("error.internal_error");
+export function messageOf(error) {
+  return error instanceof Problem ? error.userMessage : t("error.internal_error");
 }
 
 /**
- * Whether somebody has left meanwhile, so that nobody wants to know.
+ * Return whether a call was aborted, for example because the user left the page.
  * @param {unknown} error
  */
 export function isAborted(error) {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
-/** @param {string} words */
-function sentence(words) {
-  const text = words.trim();
+/** @param {string} message */
+function sentence(message) {
+  const text = message.trim();
   return text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
 /**
- * Speaks to the service with the session's cookie. Dispatches `expired` when the session has ended, `lost`
- * when there is no connection, and `back` when there is one again.
+ * Client of the service that authenticates with the session cookie. Dispatches `expired` when the session has
+ * ended, `lost` when the connection is lost, and `back` when it is restored.
  */
 export class Api extends EventTarget {
   #lost = false;
 
   /**
    * @param {string} path
-   * @param {Terms} [terms]
+   * @param {CallOptions} [options]
    * @returns {Promise<any>}
    */
-  get(path, terms = {}) {
-    return this.#call("GET", path, undefined, terms);
+  get(path, options = {}) {
+    return this.#call("GET", path, undefined, options);
   }
 
   /**
    * @param {string} path
    * @param {unknown} [body]
-   * @param {Terms} [terms]
+   * @param {CallOptions} [options]
    * @returns {Promise<any>}
    */
-  post(path, body, terms = {}) {
-    return this.#call("POST", path, body, terms);
+  post(path, body, options = {}) {
+    return this.#call("POST", path, body, options);
   }
 
   /**
@@ -122,7 +122,7 @@ export class Api extends EventTarget {
   }
 
   /**
-   * Send a file, which may be large.
+   * Upload a file and report progress.
    * @param {string} path
    * @param {File} file
    * @param {(share: number) => void} onProgress
@@ -130,7 +130,7 @@ export class Api extends EventTarget {
    * @returns {Promise<any>}
    */
   upload(path, file, onProgress, signal) {
-    // fetch cannot tell how much has been sent.
+    // fetch does not report upload progress.
     const call = new XMLHttpRequest();
     return new Promise((resolve, reject) => {
       const stop = () => call.abort();
@@ -139,7 +139,7 @@ export class Api extends EventTarget {
       call.onload = () => {
         const body = parsed(call.responseText);
         if (call.status < 300) resolve(body);
-        else reject(this.#refused(body, call.status, Number(call.getResponseHeader("Retry-After"))));
+        else reject(this.#problem(body, call.status, Number(call.getResponseHeader("Retry-After"))));
       };
       call.onerror = () => reject(this.#unreachable());
       call.onabort = () => reject(new DOMException("", "AbortError"));
@@ -154,14 +154,14 @@ export class Api extends EventTarget {
     });
   }
 
-  /** Say that there is no connection; looks for it until it is back. */
-  async lose() {
+  /** Mark the connection as lost and retry until it is back. */
+  async markLost() {
     if (this.#lost) return;
     this.#lost = true;
     this.dispatchEvent(new Event("lost"));
     while (this.#lost) {
-      await new Promise((resolve) => setTimeout(resolve, LOOKED_FOR_EVERY));
-      const answer = await answered("/health", {}, LOOKED_FOR_EVERY).catch(() => null);
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT_INTERVAL));
+      const answer = await fetchText("/health", {}, RECONNECT_INTERVAL).catch(() => null);
       this.#lost = !answer?.ok;
     }
     this.dispatchEvent(new Event("back"));
@@ -171,26 +171,26 @@ export class Api extends EventTarget {
    * @param {string} method
    * @param {string} path
    * @param {unknown} body
-   * @param {Terms} terms
+   * @param {CallOptions} options
    */
-  async #call(method, path, body, { query = {}, signal, patience = PATIENCE, alsoGood }) {
+  async #call(method, path, body, { query = {}, signal, timeout = TIMEOUT, acceptedStatus }) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined);
-    const address = given.length ? `${path}?${new URLSearchParams(given)}` : path;
-    const sent = body === undefined ? null : JSON.stringify(body);
+    const parameters = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined);
+    const address = parameters.length ? `${path}?${new URLSearchParams(parameters)}` : path;
+    const payload = body === undefined ? null : JSON.stringify(body);
     let answer;
     try {
-      answer = await answered(address, { method, headers, signal, body: sent }, patience);
+      answer = await fetchText(address, { method, headers, signal, body: payload }, timeout);
     } catch {
       if (signal?.aborted) throw new DOMException("", "AbortError");
       throw this.#unreachable();
     }
     const content = parsed(answer.text);
-    if (answer.ok || (answer.status === alsoGood && !content?.code)) return content;
-    throw this.#refused(content, answer.status, answer.retryAfter);
+    if (answer.ok || (answer.status === acceptedStatus && !content?.code)) return content;
+    throw this.#problem(content, answer.status, answer.retryAfter);
   }
 
   /**
@@ -198,7 +198,7 @@ export class Api extends EventTarget {
    * @param {number} status
    * @param {number} retryAfter
    */
-  #refused(body, status, retryAfter) {
+  #problem(body, status, retryAfter) {
     const problem = new Problem(body ?? {}, status, retryAfter);
     if (problem.code === "not_authenticated" || problem.code === "csrf_failed") {
       this.dispatchEvent(new Event("expired"));
@@ -207,21 +207,21 @@ export class Api extends EventTarget {
   }
 
   #unreachable() {
-    this.lose();
+    this.markLost();
     return new Problem({ code: "connection_lost" });
   }
 }
 
 /**
- * All of an answer.
+ * Fetch a response and read its whole body.
  * @param {string} address
  * @param {RequestInit} call
- * @param {number} patience milliseconds until it is given up
+ * @param {number} timeout milliseconds
  */
-async function answered(address, call, patience) {
-  const over = new AbortController();
-  const timer = setTimeout(() => over.abort(), patience);
-  const signal = call.signal ? AbortSignal.any([call.signal, over.signal]) : over.signal;
+async function fetchText(address, call, timeout) {
+  const expiry = new AbortController();
+  const timer = setTimeout(() => expiry.abort(), timeout);
+  const signal = call.signal ? AbortSignal.any([call.signal, expiry.signal]) : expiry.signal;
   try {
     const answer = await fetch(address, { ...call, signal });
     const retryAfter = Number(answer.headers.get("Retry-After"));
@@ -231,7 +231,7 @@ async function answered(address, call, patience) {
   }
 }
 
-/** What proves that a change is asked for by our own page; signing in sets it, so a stranger has none. */
+/** Return the CSRF token that signing in sets as a cookie; empty without a session. */
 export function csrfToken() {
   const cookies = document.cookie.split("; ").map((cookie) => cookie.split("="));
   return cookies.find(([name]) => name === "csrftoken")?.[1] ?? "";
@@ -242,7 +242,7 @@ function parsed(text) {
   try {
     return text ? JSON.parse(text) : null;
   } catch {
-    // A proxy in between answers in HTML.
+    // For example an HTML error page of a proxy.
     return null;
   }
 }

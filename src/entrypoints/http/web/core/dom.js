@@ -1,17 +1,17 @@
-/** Makes elements without ever parsing HTML: text is text, whatever is in it. */
+/** Creation of elements without parsing HTML: text is never interpreted as markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** What must be set as a property, because the attribute is only its first value. */
+/** Names set as properties, because their attributes only hold the initial value. */
 const PROPERTIES = new Set(["checked", "disabled", "hidden", "indeterminate", "selected", "value"]);
 
 /**
  * @typedef {Node | string | number | null | undefined | false} Child
- * @typedef {Record<string, any>} Props attributes; functions named `on...` listen
+ * @typedef {Record<string, any>} Props attributes, and event listeners named `on...`
  */
 
 /**
- * An HTML element.
+ * Create an HTML element.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Props} [props]
@@ -26,7 +26,7 @@ export function el(tag, props = {}, ...children) {
 }
 
 /**
- * An SVG element.
+ * Create an SVG element.
  * @param {string} tag
  * @param {Props} [props]
  * @param {...(Child | Child[])} children
@@ -40,7 +40,7 @@ export function svg(tag, props = {}, ...children) {
 }
 
 /**
- * Put children in the place of what an element has.
+ * Replace the children of an element.
  * @param {Element} node
  * @param {...(Child | Child[])} children
  */
@@ -49,7 +49,7 @@ export function fill(node, ...children) {
 }
 
 /**
- * The same, while whoever uses the keyboard stays at the child of the same `data-key`.
+ * Replace the children of an element and keep the keyboard focus on the child of the same `data-key`.
  * @param {Element} node
  * @param {...(Child | Child[])} children
  */
@@ -83,7 +83,7 @@ function assign(node, props) {
 
 let lastId = 0;
 
-/** An id that nothing else on the page has, for labels and descriptions. */
+/** Return an id that is unique on the page, for labels and descriptions. */
 export function uniqueId(prefix = "id") {
   lastId += 1;
   return `${prefix}-${lastId}`;

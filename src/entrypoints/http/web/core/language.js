@@ -1,75 +1,75 @@
-/** The words of the console, and how a language writes numbers and times. */
+/** Texts of the console, and language-specific formatting of numbers and times. */
 
 /** @typedef {"en" | "de"} Language */
 
 /** @type {Record<Language, string>} */
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 
-const KEPT_AS = "framecloak.language";
+const STORAGE_KEY = "framecloak.language";
 
 /** @type {Language} */
 let current = "en";
 /** @type {Record<string, string>} */
-let words = {};
+let texts = {};
 let plurals = new Intl.PluralRules("en");
 
-/** The language that is spoken now. */
+/** Return the current language. */
 export function language() {
   return current;
 }
 
 /**
- * The language somebody chose before, or else the first of the browser's that is there.
+ * Return the stored language, or the browser's first language that is available.
  * @returns {Language}
  */
 export function preferredLanguage() {
-  const chosen = localStorage.getItem(KEPT_AS);
-  const wanted = [chosen, ...navigator.languages].map((tag) => (tag ?? "").slice(0, 2).toLowerCase());
-  return /** @type {Language} */ (wanted.find((tag) => tag in LANGUAGES) ?? "en");
+  const chosen = localStorage.getItem(STORAGE_KEY);
+  const candidates = [chosen, ...navigator.languages].map((tag) => (tag ?? "").slice(0, 2).toLowerCase());
+  return /** @type {Language} */ (candidates.find((tag) => tag in LANGUAGES) ?? "en");
 }
 
 /**
- * Speak a language from now on.
- * @param {Language} wanted
+ * Load the texts of a language and make it the current one.
+ * @param {Language} next
  */
-export async function speak(wanted) {
-  const answer = await fetch(new URL(`../languages/${wanted}.json`, import.meta.url));
-  words = await answer.json();
-  current = wanted;
-  plurals = new Intl.PluralRules(wanted);
-  document.documentElement.lang = wanted;
+export async function loadLanguage(next) {
+  const answer = await fetch(new URL(`../languages/${next}.json`, import.meta.url));
+  texts = await answer.json();
+  current = next;
+  plurals = new Intl.PluralRules(next);
+  document.documentElement.lang = next;
 }
 
 /**
- * Remember a choice for the next visit.
+ * Store the chosen language for the next visit.
  * @param {Language} chosen
  */
-export function keepLanguage(chosen) {
-  localStorage.setItem(KEPT_AS, chosen);
+export function storeLanguage(chosen) {
+  localStorage.setItem(STORAGE_KEY, chosen);
 }
 
 /**
- * A sentence by its name, with values in the place of `{name}`.
+ * Return a text by its key, with `{name}` replaced by values.
  *
- * Where there is a `count`, the sentence is `name.one` or `name.other`, as the language has it.
+ * With a `count`, the text is `key.one` or `key.other`, by the plural rules of the language.
  * @param {string} name
  * @param {Record<string, string | number>} [values]
  */
 export function t(name, values = {}) {
   const form = typeof values.count === "number" ? `${name}.${plurals.select(values.count)}` : name;
-  const sentence = words[form] ?? words[name] ?? name;
-  return sentence.replace(/\{(\w+)\}/g, (_, key) => {
+  const text = texts[form] ?? texts[name] ?? name;
+  return text.replace(/\{(\w+)\}/g, (_, key) => {
     const value = values[key];
     return typeof value === "number" ? number(value) : String(value ?? "");
   });
 }
 
 /**
- * Whether there is a sentence of this name.
+ * Return whether there is a text of this key.
  * @param {string} name
  */
-export function hasWords(name) {
-  return name in words;
+export function hasText(name) {
+  return name in texts;
 }
 
 /**
@@ -95,9 +95,9 @@ export function size(bytes) {
     unitDisplay: "short",
     maximumFractionDigits: step ? 1 : 0,
   };
-  const words = new Intl.NumberFormat(current, /** @type {any} */ (style)).format(bytes / 1000 ** step);
+  const text = new Intl.NumberFormat(current, /** @type {any} */ (style)).format(bytes / 1000 ** step);
   // A number and its unit stay on one line.
-  return words.replace(" ", "\u00a0");
+  return text.replace(" ", "\u00a0");
 }
 
 /** @param {string} moment as the service writes it */
@@ -107,7 +107,7 @@ export function dateTime(moment) {
 }
 
 /**
- * A length of time in words: "8 s", "3 min 20 s", "2 h 5 min".
+ * Format a duration: "8 s", "3 min 20 s", "2 h 5 min".
  * @param {number} seconds
  */
 export function duration(seconds) {
@@ -119,7 +119,7 @@ export function duration(seconds) {
 }
 
 /**
- * A moment of a film, as on a player: "1:02.48".
+ * Format a position in a video: "1:02.48".
  * @param {number} seconds
  */
 export function timecode(seconds) {

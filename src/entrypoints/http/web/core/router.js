@@ -1,26 +1,26 @@
-/** Which page an address shows. Addresses are fragments, as paths belong to the API. */
+/** Routing. Addresses are URL fragments, because paths belong to the API. */
 
 /**
- * @typedef {object} Place where somebody is
+ * @typedef {object} Place the current address
  * @property {string} path as in `/videos/3`
- * @property {Record<string, string>} params what stands in the place of `:name`
+ * @property {Record<string, string>} params values of `:name`
  * @property {URLSearchParams} query
  *
  * @typedef {object} Route
  * @property {string} path as in `/videos/:id`
- * @property {string} title name of the page's title
- * @property {string} [section] which entry of the navigation it belongs to
+ * @property {string} title text key of the page's title
+ * @property {string} [section] entry of the navigation that it belongs to
  * @property {(app: import("../app.js").App, place: Place, signal: AbortSignal) => Node} page
  */
 
 /** @returns {Place} */
-export function here() {
+export function currentPlace() {
   const [path, query] = location.hash.slice(1).split("?");
   return { path: path || "/videos", params: {}, query: new URLSearchParams(query) };
 }
 
 /**
- * Go somewhere.
+ * Navigate to an address.
  * @param {string} path
  * @param {Record<string, string | number>} [query]
  */
@@ -29,7 +29,7 @@ export function go(path, query = {}) {
 }
 
 /**
- * Stay on the page and change what its address asks for, without loading it anew.
+ * Change the address without loading the page again.
  * @param {string} path
  * @param {Record<string, string | number>} query
  */
@@ -38,18 +38,18 @@ export function remember(path, query) {
 }
 
 /**
- * An address for a link.
+ * Return the address of a link.
  * @param {string} path
  * @param {Record<string, string | number>} [query]
  */
 export function link(path, query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== 0);
-  const words = given.map(([name, value]) => [name, String(value)]);
-  return words.length ? `#${path}?${new URLSearchParams(words)}` : `#${path}`;
+  const parameters = Object.entries(query).filter(([, value]) => value !== "" && value !== 0);
+  const pairs = parameters.map(([name, value]) => [name, String(value)]);
+  return pairs.length ? `#${path}?${new URLSearchParams(pairs)}` : `#${path}`;
 }
 
 /**
- * A whole number that an address names; 0 where it names none that can be meant.
+ * Return a whole number from the query; 0 when it is missing or invalid.
  * @param {URLSearchParams} query
  * @param {string} name
  */
@@ -59,7 +59,7 @@ export function numberOf(query, name) {
 }
 
 /**
- * Part of an address as it was meant; null where it is none.
+ * Decode a part of an address; null when it is malformed.
  * @param {string} part
  */
 function decoded(part) {
@@ -71,7 +71,7 @@ function decoded(part) {
 }
 
 /**
- * The route of a place, and the place with its parameters; none where there is no such page.
+ * Return the route of a place, and the place with its parameters; null when no route matches.
  * @param {Route[]} routes
  * @param {Place} place
  * @returns {{route: Route, place: Place} | null}
@@ -79,17 +79,17 @@ function decoded(part) {
 export function match(routes, place) {
   const parts = place.path.split("/");
   for (const route of routes) {
-    const wanted = route.path.split("/");
-    if (wanted.length !== parts.length) continue;
+    const pattern = route.path.split("/");
+    if (pattern.length !== parts.length) continue;
     /** @type {Record<string, string>} */
     const params = {};
-    const fits = wanted.every((part, index) => {
+    const matches = pattern.every((part, index) => {
       if (!part.startsWith(":")) return part === parts[index];
       const value = decoded(parts[index]);
       params[part.slice(1)] = value ?? "";
       return Boolean(value);
     });
-    if (fits) return { route, place: { ...place, params } };
+    if (matches) return { route, place: { ...place, params } };
   }
   return null;
 }

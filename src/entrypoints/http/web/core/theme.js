@@ -1,20 +1,20 @@
-/** Light or dark: as the system has it, unless somebody chose. */
+/** Light or dark theme: the system's, unless the user chose one. */
 
 /** @typedef {"system" | "light" | "dark"} Theme */
 
 /** @type {Theme[]} */
 export const THEMES = ["system", "light", "dark"];
 
-const KEPT_AS = "framecloak.theme";
+const STORAGE_KEY = "framecloak.theme";
 
 /** @returns {Theme} */
 export function chosenTheme() {
-  const kept = /** @type {Theme} */ (localStorage.getItem(KEPT_AS));
-  return THEMES.includes(kept) ? kept : "system";
+  const stored = /** @type {Theme} */ (localStorage.getItem(STORAGE_KEY));
+  return THEMES.includes(stored) ? stored : "system";
 }
 
 /** @param {Theme} theme */
 export function useTheme(theme) {
-  localStorage.setItem(KEPT_AS, theme);
+  localStorage.setItem(STORAGE_KEY, theme);
   document.documentElement.dataset.theme = theme;
 }

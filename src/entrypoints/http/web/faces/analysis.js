@@ -1,12 +1,12 @@
-/** A picture with the faces that were found in it. */
+/** An image with its detected faces. */
 
 import { el, fill, svg, uniqueId } from "../core/dom.js";
 import { number, percent, t } from "../core/language.js";
-import { shownFile } from "../core/pictures.js";
+import { objectUrl } from "../core/images.js";
 import { bar } from "../ui/bar.js";
 
 /**
- * @typedef {object} Face as the service describes it
+ * @typedef {object} Face a face as returned by the API
  * @property {string} face_id
  * @property {[number, number, number, number]} bbox left, top, width, height
  * @property {[number, number][]} landmarks
@@ -19,14 +19,14 @@ import { bar } from "../ui/bar.js";
 /**
  * @param {File} file
  * @param {Face[]} faces the largest first
- * @param {(face: Face) => void} choose called with the one that is to be looked at closely
+ * @param {(face: Face) => void} onChoose called with the face that the user selects
  * @param {AbortSignal} signal
  */
-export function analysedPicture(file, faces, choose, signal) {
+export function analysedImage(file, faces, onChoose, signal) {
   const details = el("div", { class: "face-details" });
   const name = uniqueId("face");
   const image = el("img", {
-    src: shownFile(file, signal),
+    src: objectUrl(file, signal),
     alt: t("faces.pictureAlt", { name: file.name, count: faces.length }),
   });
   const overlay = svg("svg", { class: "face-overlay", "aria-hidden": "true" });
@@ -37,7 +37,7 @@ export function analysedPicture(file, faces, choose, signal) {
   let chosen = faces[0];
 
   function draw() {
-    // As thick as two pixels of the screen, however large the picture is.
+    // Two screen pixels wide, independent of the size of the image.
     const stroke = (2 * image.naturalWidth) / (image.clientWidth || image.naturalWidth);
     fill(
       overlay,
@@ -50,7 +50,7 @@ export function analysedPicture(file, faces, choose, signal) {
     chosen = face;
     draw();
     fill(details, faceFacts(face));
-    choose(face);
+    onChoose(face);
   }
 
   const options = faces.map((face, index) =>
@@ -76,7 +76,7 @@ export function analysedPicture(file, faces, choose, signal) {
  * @param {Face} face
  * @param {number} index
  * @param {boolean} isChosen
- * @param {number} stroke pixels of the picture
+ * @param {number} stroke pixels of the image
  */
 function outline(face, index, isChosen, stroke) {
   const [x, y, width, height] = face.bbox;
@@ -123,14 +123,14 @@ function faceFacts(face) {
 
 /** @param {Record<string, number>} emotions */
 function bars(emotions) {
-  const sorted = Object.entries(emotions).toSorted(([, one], [, other]) => other - one);
+  const sorted = Object.entries(emotions).toSorted(([, first], [, second]) => second - first);
   return el(
     "ul",
     { class: "bars" },
     sorted.map(([name, share]) => {
-      const words = t(`emotion.${name}`);
-      const shown = words.startsWith("emotion.") ? name : words;
-      return el("li", {}, el("span", {}, shown), bar(share), el("b", {}, percent(share)));
+      const translated = t(`emotion.${name}`);
+      const label = translated.startsWith("emotion.") ? name : translated;
+      return el("li", {}, el("span", {}, label), bar(share), el("b", {}, percent(share)));
     }),
   );
 }

@@ -1,4 +1,4 @@
-/** What can be done with the frame that is looked at, by button and by key. */
+/** Actions on the current frame, by button and by key. */
 
 import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -11,7 +11,7 @@ import { icon } from "../ui/icons.js";
  * @param {AbortSignal} signal
  */
 export function controls(app, marks, signal) {
-  if (!marks.mayEdit) return fixedControls(marks, signal);
+  if (!marks.mayEdit) return readOnlyControls(marks, signal);
   const ending = button("mark.out", "o", () => attempt(() => marks.end()));
   const whole = button("mark.whole", "", () => attempt(() => marks.addSegment(0, marks.video.frame_count)));
   const help = el("p", { class: "help" });
@@ -53,11 +53,11 @@ export function controls(app, marks, signal) {
 }
 
 /**
- * For those who may only look.
+ * Controls for users without the right to edit.
  * @param {import("./marks.js").Marks} marks
  * @param {AbortSignal} signal
  */
-function fixedControls(marks, signal) {
+function readOnlyControls(marks, signal) {
   frameKeys(marks, signal, {});
   return el("div", { class: "controls" }, frameSteps(marks), el("p", { class: "help" }, t("mark.fixedKeys")));
 }

@@ -1,9 +1,9 @@
-/** Everything that is marked, in words and numbers. */
+/** Editable lists of segments and regions. */
 
 import { el, refill } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
 import { numberInput, removeButton } from "../ui/inputs.js";
-import { empty } from "../ui/states.js";
+import { empty } from "../ui/placeholders.js";
 import { nameOf } from "./names.js";
 
 /**
@@ -13,7 +13,7 @@ import { nameOf } from "./names.js";
 export function segmentList(app, marks) {
   const list = el("div", { class: "marked" });
   function show() {
-    const sorted = marks.segments.toSorted((one, other) => one.start_frame - other.start_frame);
+    const sorted = marks.segments.toSorted((first, second) => first.start_frame - second.start_frame);
     refill(list, sorted.length ? el("ul", {}, sorted.map(item)) : empty(t("segment.none")));
   }
 
@@ -25,7 +25,7 @@ export function segmentList(app, marks) {
     const name = nameOf(marks.segments, segment, "segment.name");
     if (!marks.mayEdit) {
       const frames = t("mark.frames", { first: segment.start_frame, last });
-      return fixedItem(name, frames, () => marks.seek(segment.start_frame));
+      return readOnlyItem(name, frames, () => marks.seek(segment.start_frame));
     }
     return el(
       "li",
@@ -68,24 +68,27 @@ export function segmentList(app, marks) {
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("./film.js").DrawnFilm} marks
+ * @param {import("./video-view.js").RegionEditor} marks
  */
 export function regionList(app, marks) {
   const list = el("div", { class: "marked" });
   function show() {
-    refill(list, marks.regions.length ? el("ul", {}, marks.regions.map(item)) : empty(t(marks.words.none)));
+    refill(
+      list,
+      marks.regions.length ? el("ul", {}, marks.regions.map(item)) : empty(t(marks.textKeys.none)),
+    );
   }
 
-  /** @param {import("./film.js").Region} region */
+  /** @param {import("./video-view.js").Region} region */
   function item(region) {
     const change = (/** @type {object} */ changes) =>
       guarded(app, () => marks.changeRegion(region, changes), show);
     const isWhole = region.start_frame === null;
     const [first, last] = [region.start_frame ?? 0, (region.end_frame ?? marks.video.frame_count) - 1];
-    const name = nameOf(marks.regions, region, marks.words.name);
+    const name = nameOf(marks.regions, region, marks.textKeys.name);
     if (!marks.mayEdit) {
       const frames = isWhole ? t("region.whole") : t("mark.frames", { first, last });
-      return fixedItem(name, frames, () => look(region));
+      return readOnlyItem(name, frames, () => showRegion(region));
     }
     const whole = el("input", {
       type: "checkbox",
@@ -131,33 +134,37 @@ export function regionList(app, marks) {
       el(
         "span",
         { class: "actions" },
-        el("button", { type: "button", class: "quiet", onclick: () => look(region) }, t("mark.goThere")),
-        removeButton(t(marks.words.remove, { name }), () =>
+        el(
+          "button",
+          { type: "button", class: "quiet", onclick: () => showRegion(region) },
+          t("mark.goThere"),
+        ),
+        removeButton(t(marks.textKeys.remove, { name }), () =>
           guarded(app, () => marks.removeRegion(region), show),
         ),
       ),
     );
   }
 
-  /** @param {import("./film.js").Region} region */
-  function look(region) {
+  /** @param {import("./video-view.js").Region} region */
+  function showRegion(region) {
     if (!marks.regionsAt(marks.frame).includes(region)) marks.seek(region.start_frame ?? 0);
     marks.select(region.id);
   }
 
-  for (const what of ["marks", "selected"]) marks.addEventListener(what, show);
+  for (const type of ["marks", "selected"]) marks.addEventListener(type, show);
   show();
   return list;
 }
 
 /**
- * For those who may only look.
+ * Item for users without the right to edit.
  * @param {string} name
  * @param {string} frames
- * @param {() => void} look
+ * @param {() => void} open
  */
-function fixedItem(name, frames, look) {
-  const show = el("button", { type: "button", class: "quiet", onclick: look }, t("mark.goThere"));
+function readOnlyItem(name, frames, open) {
+  const show = el("button", { type: "button", class: "quiet", onclick: open }, t("mark.goThere"));
   return el(
     "li",
     { class: "mark" },
@@ -169,20 +176,20 @@ function fixedItem(name, frames, look) {
 
 /**
  * @param {string | null} label
- * @param {string} words
+ * @param {string} text
  * @param {string} key
  * @param {string} placeholder
- * @param {(label: string) => void} keep
+ * @param {(label: string) => void} save
  */
-function labelInput(label, words, key, placeholder, keep) {
+function labelInput(label, text, key, placeholder, save) {
   const input = el("input", {
     value: label ?? "",
     placeholder,
     maxlength: 200,
-    "aria-label": `${words}: ${placeholder}`,
+    "aria-label": `${text}: ${placeholder}`,
     "data-key": `${key} label`,
     class: "label",
-    onchange: () => keep(input.value.trim()),
+    onchange: () => save(input.value.trim()),
   });
   return input;
 }
@@ -190,13 +197,13 @@ function labelInput(label, words, key, placeholder, keep) {
 /**
  * @param {import("../app.js").App} app
  * @param {() => Promise<unknown>} change
- * @param {() => void} show what is kept, when the change is refused
+ * @param {() => void} restore shows the stored state again when the change is refused
  */
-async function guarded(app, change, show) {
+async function guarded(app, change, restore) {
   try {
     await change();
   } catch (error) {
     app.announcer.problem(error);
-    show();
+    restore();
   }
 }

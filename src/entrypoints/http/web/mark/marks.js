@@ -1,21 +1,21 @@
-/** What is marked on a video. */
+/** Segments and regions of a video. */
 
 import { within } from "../core/areas.js";
-import { Film } from "./film.js";
+import { VideoView } from "./video-view.js";
 
 /**
- * @typedef {object} Segment frames from `start_frame` up to, and without, `end_frame`
+ * @typedef {object} Segment frames from `start_frame` up to and excluding `end_frame`
  * @property {number} id
  * @property {number} start_frame
  * @property {number} end_frame
  * @property {string | null} label
  */
 
-/** Keeps segments and regions as the service has them; dispatches `marks` when a segment has changed, too. */
-export class Marks extends Film {
+/** Segments and regions stored by the service; dispatches `marks` when a segment changes, too. */
+export class Marks extends VideoView {
   /** @type {Segment[]} */
   segments = [];
-  /** Where a segment is about to begin; null when none is. @type {number | null} */
+  /** First frame of an unfinished segment; null without one. @type {number | null} */
   begun = null;
   #api;
   #path;
@@ -40,18 +40,18 @@ export class Marks extends Film {
     [this.segments, this.regions] = [segments, regions];
   }
 
-  /** Begin a segment at this frame. */
+  /** Begin a segment at the current frame. */
   begin() {
     this.begun = this.frame;
-    this.tell("marks");
+    this.emit("marks");
   }
 
-  /** End the segment that was begun with this frame; they may be chosen in either order. */
+  /** End the unfinished segment at the current frame, which may also be its first. */
   async end() {
     const first = this.begun ?? 0;
     await this.addSegment(Math.min(first, this.frame), Math.max(first, this.frame) + 1);
     this.begun = null;
-    this.tell("marks");
+    this.emit("marks");
   }
 
   /**
@@ -59,9 +59,9 @@ export class Marks extends Film {
    * @param {number} end
    */
   async addSegment(start, end) {
-    const made = await this.#api.post(`${this.#path}/segments/`, { start_frame: start, end_frame: end });
-    this.segments = [...this.segments, made];
-    this.tell("marks");
+    const created = await this.#api.post(`${this.#path}/segments/`, { start_frame: start, end_frame: end });
+    this.segments = [...this.segments, created];
+    this.emit("marks");
   }
 
   /**
@@ -71,55 +71,55 @@ export class Marks extends Film {
   async changeSegment(segment, changes) {
     try {
       const changed = await this.#api.patch(`${this.#path}/segments/${segment.id}`, changes);
-      this.segments = this.segments.map((one) => (one.id === segment.id ? changed : one));
+      this.segments = this.segments.map((other) => (other.id === segment.id ? changed : other));
     } finally {
-      // When it was refused, too: what was dragged goes back.
-      this.tell("marks");
+      // Also after an error, so that a dragged segment moves back.
+      this.emit("marks");
     }
   }
 
   /** @param {Segment} segment */
   async removeSegment(segment) {
     await this.#api.delete(`${this.#path}/segments/${segment.id}`);
-    this.segments = this.segments.filter((one) => one.id !== segment.id);
-    this.tell("marks");
+    this.segments = this.segments.filter(({ id }) => id !== segment.id);
+    this.emit("marks");
   }
 
-  /** @param {Partial<import("./film.js").Area>} area */
+  /** @param {Partial<import("./video-view.js").Area>} area */
   async addRegion(area) {
-    const made = await this.#api.post(`${this.#path}/regions/`, within(area, this.video));
-    this.regions = [...this.regions, made];
-    this.selected = made.id;
-    this.tell("marks");
+    const created = await this.#api.post(`${this.#path}/regions/`, within(area, this.video));
+    this.regions = [...this.regions, created];
+    this.selected = created.id;
+    this.emit("marks");
   }
 
   /**
-   * Put another area in the place of a region. The new one is made first, so that what it covers is
-   * covered at every moment.
-   * @param {import("./film.js").Region} region
-   * @param {Partial<import("./film.js").Area>} changes
+   * Replace a region. The new one is created before the old one is deleted, so that the area is covered at
+   * every moment.
+   * @param {import("./video-view.js").Region} region
+   * @param {Partial<import("./video-view.js").Area>} changes
    */
   async changeRegion(region, changes) {
     const { x, y, width, height, start_frame, end_frame, label } = { ...region, ...changes };
     const area = { x, y, width, height, start_frame, end_frame, label };
     try {
-      const made = await this.#api.post(`${this.#path}/regions/`, within(area, this.video));
-      this.regions = [...this.regions, made];
-      if (this.selected === region.id) this.selected = made.id;
+      const created = await this.#api.post(`${this.#path}/regions/`, within(area, this.video));
+      this.regions = [...this.regions, created];
+      if (this.selected === region.id) this.selected = created.id;
       await this.#api.delete(`${this.#path}/regions/${region.id}`);
-      // It keeps its place in the list.
+      // Keep the position in the list.
       this.regions = this.regions
-        .filter((one) => one !== made)
-        .map((one) => (one.id === region.id ? made : one));
+        .filter((other) => other !== created)
+        .map((other) => (other.id === region.id ? created : other));
     } finally {
-      this.tell("marks");
+      this.emit("marks");
     }
   }
 
-  /** @param {import("./film.js").Region} region */
+  /** @param {import("./video-view.js").Region} region */
   async removeRegion(region) {
     await this.#api.delete(`${this.#path}/regions/${region.id}`);
-    this.regions = this.regions.filter((one) => one.id !== region.id);
-    this.tell("marks");
+    this.regions = this.regions.filter(({ id }) => id !== region.id);
+    this.emit("marks");
   }
 }

@@ -1,13 +1,13 @@
-/** Proposed regions on the picture and in a list. */
+/** Proposed regions on the image and in a list. */
 
-import { wordsOf } from "../core/api.js";
+import { messageOf } from "../core/api.js";
 import { place } from "../core/areas.js";
 import { el, fill, refill } from "../core/dom.js";
 import { percent, t } from "../core/language.js";
 import { actionButton } from "../ui/buttons.js";
 
 /**
- * Dashed frames with numbers; the list says the same to those who listen.
+ * Numbered dashed boxes; hidden from screen readers, which read the list.
  * @param {import("./marks.js").Marks} marks
  * @param {import("./proposals.js").Proposals} proposals
  */
@@ -32,38 +32,38 @@ export function proposalLayer(marks, proposals) {
  * @param {import("./proposals.js").Proposals} proposals
  */
 export function proposalList(app, proposals) {
-  const ask = el("button", { type: "button", onclick: () => proposals.ask() }, t("proposal.ask"));
-  const told = el("div", { class: "told", role: "status" });
+  const search = el("button", { type: "button", onclick: () => proposals.search() }, t("proposal.ask"));
+  const status = el("div", { class: "search-status", role: "status" });
   const list = el("ul", {});
   const all = el("div", { class: "actions" });
 
   function show() {
     const { state, items } = proposals;
-    ask.disabled = state === "waiting";
-    fill(told, words());
+    search.disabled = state === "waiting";
+    fill(status, statusText());
     refill(list, items.map(item));
     fill(all, items.length > 1 && allButtons());
   }
 
-  function words() {
+  function statusText() {
     const { state, items, error } = proposals;
     if (state === "waiting") return [el("span", { class: "spinner" }), t("proposal.waiting")];
     if (state === "found") return t("proposal.found", { count: items.length });
     if (state === "none") return t("proposal.none");
-    if (state === "failed") return el("span", { class: "form-problem" }, wordsOf(error));
+    if (state === "failed") return el("span", { class: "form-problem" }, messageOf(error));
     return state === "done" ? t("proposal.done") : null;
   }
 
   function allButtons() {
     const dismiss = () => {
       proposals.dismissAll();
-      ask.focus();
+      search.focus();
     };
     return [
       actionButton(
         app,
         { class: "primary" },
-        () => settled(() => proposals.acceptAll()),
+        () => andFocusNext(() => proposals.acceptAll()),
         t("proposal.acceptAll"),
       ),
       el("button", { type: "button", onclick: dismiss }, t("proposal.dismissAll")),
@@ -77,8 +77,8 @@ export function proposalList(app, proposals) {
   function item(proposal, index) {
     const { reason, confidence, region } = proposal;
     const name = t("proposal.name", { place: index + 1, reason: t(`proposal.${reason}`) });
-    const look = () => proposals.select(proposals.selected === proposal ? null : proposal);
-    const dismiss = () => settled(async () => proposals.dismiss(proposal));
+    const toggle = () => proposals.select(proposals.selected === proposal ? null : proposal);
+    const dismiss = () => andFocusNext(async () => proposals.dismiss(proposal));
     return el(
       "li",
       { class: proposal === proposals.selected ? "mark selected" : "mark" },
@@ -94,37 +94,37 @@ export function proposalList(app, proposals) {
         actionButton(
           app,
           { "aria-label": t("proposal.acceptOne", { name }) },
-          () => settled(() => proposals.accept(proposal)),
+          () => andFocusNext(() => proposals.accept(proposal)),
           t("proposal.accept"),
         ),
         quiet(`dismiss ${index}`, "proposal.dismiss", t("proposal.dismissOne", { name }), dismiss),
-        quiet(`show ${index}`, "mark.goThere", t("proposal.show", { name }), look),
+        quiet(`show ${index}`, "mark.goThere", t("proposal.show", { name }), toggle),
       ),
     );
   }
 
   /**
-   * @param {string} key by which the focus finds it again
-   * @param {string} words
+   * @param {string} key identifies the button when the list is rebuilt, to keep the focus
+   * @param {string} textKey
    * @param {string} label
    * @param {() => void} onclick
    */
-  function quiet(key, words, label, onclick) {
+  function quiet(key, textKey, label, onclick) {
     const props = { type: "button", class: "quiet", "data-key": key, "aria-label": label, onclick };
-    return el("button", props, t(words));
+    return el("button", props, t(textKey));
   }
 
   /**
-   * Whoever uses the keyboard goes on with what is left.
+   * Run an action and move the keyboard focus to the next remaining proposal.
    * @param {() => Promise<unknown>} act
    */
-  async function settled(act) {
+  async function andFocusNext(act) {
     await act();
     const next = /** @type {HTMLElement | null} */ (list.querySelector("button"));
-    (next ?? ask).focus();
+    (next ?? search).focus();
   }
 
   proposals.addEventListener("proposals", show);
   show();
-  return el("div", { class: "marked" }, ask, told, list, all);
+  return el("div", { class: "marked" }, search, status, list, all);
 }

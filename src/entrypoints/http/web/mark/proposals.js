@@ -1,10 +1,10 @@
-/** Static overlays that the service proposes as regions, until each is accepted or dismissed. */
+/** Static overlays that the service proposes as regions; the user accepts or dismisses each. */
 
-import { LONG_PATIENCE } from "../core/api.js";
+import { LONG_TIMEOUT } from "../core/api.js";
 import { t } from "../core/language.js";
 
 /**
- * @typedef {object} Proposal as the service describes it
+ * @typedef {object} Proposal a proposal as returned by the API
  * @property {{x: number, y: number, width: number, height: number, label: string}} region
  * @property {number} confidence 0 to 1
  * @property {"text" | "drawing"} reason
@@ -12,15 +12,15 @@ import { t } from "../core/language.js";
  * @typedef {"unasked" | "waiting" | "found" | "none" | "done" | "failed"} State
  */
 
-/** Dispatches `proposals` when there are others, or another state. */
+/** Proposals and the state of the search. Dispatches `proposals` when either changes. */
 export class Proposals extends EventTarget {
   /** @type {Proposal[]} */
   items = [];
   /** @type {State} */
   state = "unasked";
-  /** What failed. @type {unknown} */
+  /** Error of the last search. @type {unknown} */
   error = null;
-  /** The one that is looked at. @type {Proposal | null} */
+  /** The highlighted proposal. @type {Proposal | null} */
   selected = null;
   #app;
   #marks;
@@ -38,52 +38,52 @@ export class Proposals extends EventTarget {
     this.#signal = signal;
   }
 
-  /** Have the service look for them, which takes seconds. */
-  async ask() {
-    this.#become("waiting", []);
+  /** Request proposals from the service, which takes seconds. */
+  async search() {
+    this.#setState("waiting", []);
     try {
       const path = `/api/videos/${this.#marks.video.id}/regions/proposals`;
-      const terms = { signal: this.#signal, patience: LONG_PATIENCE };
-      const found = await this.#app.api.post(path, undefined, terms);
-      const fresh = found.filter((/** @type {Proposal} */ proposal) => !this.#isMarked(proposal));
-      this.#become(fresh.length ? "found" : "none", fresh);
+      const options = { signal: this.#signal, timeout: LONG_TIMEOUT };
+      const proposed = await this.#app.api.post(path, undefined, options);
+      const unmarked = proposed.filter((/** @type {Proposal} */ proposal) => !this.#isMarked(proposal));
+      this.#setState(unmarked.length ? "found" : "none", unmarked);
     } catch (error) {
       if (this.#signal.aborted) return;
       this.error = error;
-      this.#become("failed", []);
+      this.#setState("failed", []);
     }
   }
 
   /** @param {Proposal | null} proposal */
   select(proposal) {
     this.selected = proposal;
-    this.#tell();
+    this.#emit();
   }
 
   /**
-   * Make a region of it.
+   * Add a proposal as a region.
    * @param {Proposal} proposal
    */
   async accept(proposal) {
-    // Named in the language that is spoken: the label is seen wherever the region is.
+    // The label is stored in the current language.
     const label = t(`proposal.${proposal.reason}`);
     await this.#marks.addRegion({ ...proposal.region, label, start_frame: null, end_frame: null });
     this.dismiss(proposal);
   }
 
-  /** As far as it goes: those that were refused stay. */
+  /** Accept all proposals, stopping at the first error. */
   async acceptAll() {
     for (const proposal of this.items) await this.accept(proposal);
   }
 
   /** @param {Proposal} proposal */
   dismiss(proposal) {
-    const left = this.items.filter((one) => one !== proposal);
-    this.#become(left.length ? "found" : "done", left);
+    const remaining = this.items.filter((other) => other !== proposal);
+    this.#setState(remaining.length ? "found" : "done", remaining);
   }
 
   dismissAll() {
-    this.#become("done", []);
+    this.#setState("done", []);
   }
 
   /** @param {Proposal} proposal */
@@ -102,14 +102,14 @@ export class Proposals extends EventTarget {
    * @param {State} state
    * @param {Proposal[]} items
    */
-  #become(state, items) {
+  #setState(state, items) {
     this.state = state;
     this.items = items;
     if (this.selected && !items.includes(this.selected)) this.selected = null;
-    this.#tell();
+    this.#emit();
   }
 
-  #tell() {
+  #emit() {
     this.dispatchEvent(new Event("proposals"));
   }
 }

@@ -1,4 +1,4 @@
-/** The regions of the frame that is looked at, on the picture. */
+/** The regions of the current frame, drawn on the image. */
 
 import { t } from "../core/language.js";
 import { boxLayer } from "../ui/box-layer.js";
@@ -6,7 +6,7 @@ import { nameOf } from "./names.js";
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("./film.js").DrawnFilm} marks
+ * @param {import("./video-view.js").RegionEditor} marks
  */
 export function regionLayer(app, marks) {
   const { video } = marks;
@@ -17,7 +17,7 @@ export function regionLayer(app, marks) {
     boxes: () =>
       marks.regionsAt(marks.frame).map((region) => {
         const { id, x, y, width, height } = region;
-        const name = nameOf(marks.regions, region, marks.words.name);
+        const name = nameOf(marks.regions, region, marks.textKeys.name);
         return { id, area: { x, y, width, height }, name, of: region };
       }),
     selected: () => marks.selected,
@@ -26,6 +26,6 @@ export function regionLayer(app, marks) {
     change: (box, area) => marks.changeRegion(box.of, area),
     remove: (box) => marks.removeRegion(box.of),
   });
-  for (const what of ["frame", "marks", "selected"]) marks.addEventListener(what, layer.show);
+  for (const type of ["frame", "marks", "selected"]) marks.addEventListener(type, layer.show);
   return layer.node;
 }

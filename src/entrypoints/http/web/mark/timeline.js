@@ -1,8 +1,8 @@
-/** The film as a line: a playhead, and segments that are moved and pulled at their ends. */
+/** Timeline of the video: a playhead, and segments that can be moved and resized. */
 
 import { el, refill } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
-import { Settling } from "../core/settling.js";
+import { Debounced } from "../core/debounce.js";
 import { stepOf } from "../ui/frame-steps.js";
 import { nameOf } from "./names.js";
 
@@ -14,8 +14,8 @@ const TICKS = 6;
  */
 export function timeline(app, marks) {
   const { video } = marks;
-  /** @type {Settling<import("./marks.js").Segment>} */
-  const nudges = new Settling();
+  /** @type {Debounced<import("./marks.js").Segment>} */
+  const nudges = new Debounced();
   const head = el("div", { class: "playhead" });
   const begun = el("div", { class: "begun", hidden: true });
   const segments = el("div", { class: "segments" });
@@ -29,7 +29,7 @@ export function timeline(app, marks) {
       "aria-valuemin": 0,
       "aria-valuemax": marks.lastFrame,
       onpointerdown: scrub,
-      onkeydown: pressed,
+      onkeydown: onKey,
     },
     head,
     begun,
@@ -59,7 +59,7 @@ export function timeline(app, marks) {
   /** @param {import("./marks.js").Segment} segment */
   function segmentBar(segment) {
     const name = nameOf(marks.segments, segment, "segment.name");
-    if (!marks.mayEdit) return fixedBar(segment, name);
+    if (!marks.mayEdit) return readOnlyBar(segment, name);
     const ends = /** @type {const} */ (["start", "end"]).map((end) =>
       el("span", {
         class: `grip ${end}`,
@@ -87,11 +87,11 @@ export function timeline(app, marks) {
   }
 
   /**
-   * For those who may only look.
+   * Segment for users without the right to edit.
    * @param {import("./marks.js").Segment} segment
    * @param {string} name
    */
-  function fixedBar(segment, name) {
+  function readOnlyBar(segment, name) {
     const bar = el("div", { class: "segment fixed" }, el("span", { class: "name" }, name));
     put(bar, segment.start_frame, segment.end_frame);
     return bar;
@@ -109,18 +109,18 @@ export function timeline(app, marks) {
     event.stopPropagation();
     const from = frameAt(event);
     let limits = segment;
-    const over = new AbortController();
-    const { signal } = over;
-    const moved = (/** @type {PointerEvent} */ one) => {
-      limits = changed(segment, how, frameAt(one) - from);
+    const gesture = new AbortController();
+    const { signal } = gesture;
+    const moved = (/** @type {PointerEvent} */ move) => {
+      limits = changed(segment, how, frameAt(move) - from);
       put(bar, limits.start_frame, limits.end_frame);
-      // Whoever pulls an end sees the frame that it is at.
+      // Show the frame at the dragged end.
       marks.seek(how === "end" ? limits.end_frame - 1 : limits.start_frame);
     };
     bar.setPointerCapture(event.pointerId);
     bar.addEventListener("pointermove", moved, { signal });
     for (const end of ["pointerup", "pointercancel"]) {
-      bar.addEventListener(end, () => (over.abort(), save(segment, limits)), { signal });
+      bar.addEventListener(end, () => (gesture.abort(), save(segment, limits)), { signal });
     }
   }
 
@@ -131,14 +131,14 @@ export function timeline(app, marks) {
    * @param {"start" | "end"} end
    */
   function nudged(event, bar, segment, end) {
-    const way = stepOf(event);
-    if (!way) return;
+    const frames = stepOf(event);
+    if (!frames) return;
     event.preventDefault();
     event.stopPropagation();
-    const limits = changed(nudges.value ?? segment, end, way);
+    const limits = changed(nudges.value ?? segment, end, frames);
     put(bar, limits.start_frame, limits.end_frame);
     marks.seek(end === "end" ? limits.end_frame - 1 : limits.start_frame);
-    nudges.settle(limits, (last) => save(segment, last));
+    nudges.schedule(limits, (last) => save(segment, last));
   }
 
   /**
@@ -151,8 +151,8 @@ export function timeline(app, marks) {
     if (how === "start") start = Math.min(end - 1, Math.max(0, start + frames));
     else if (how === "end") end = Math.max(start + 1, Math.min(video.frame_count, end + frames));
     else {
-      const way = Math.max(-start, Math.min(video.frame_count - end, frames));
-      [start, end] = [start + way, end + way];
+      const offset = Math.max(-start, Math.min(video.frame_count - end, frames));
+      [start, end] = [start + offset, end + offset];
     }
     return { ...segment, start_frame: start, end_frame: end };
   }
@@ -169,22 +169,22 @@ export function timeline(app, marks) {
   /** @param {PointerEvent} event */
   function scrub(event) {
     if (event.button !== 0) return;
-    const over = new AbortController();
-    const { signal } = over;
+    const gesture = new AbortController();
+    const { signal } = gesture;
     marks.seek(frameAt(event));
     line.setPointerCapture(event.pointerId);
-    line.addEventListener("pointermove", (one) => marks.seek(frameAt(one)), { signal });
+    line.addEventListener("pointermove", (move) => marks.seek(frameAt(move)), { signal });
     for (const end of ["pointerup", "pointercancel"])
-      line.addEventListener(end, () => over.abort(), { signal });
+      line.addEventListener(end, () => gesture.abort(), { signal });
   }
 
   /** @param {KeyboardEvent} event */
-  function pressed(event) {
-    const way = stepOf(event);
-    if (!way) return;
+  function onKey(event) {
+    const frames = stepOf(event);
+    if (!frames) return;
     event.preventDefault();
     event.stopPropagation();
-    marks.seek(marks.frame + way);
+    marks.seek(marks.frame + frames);
   }
 
   /** @param {PointerEvent} event */

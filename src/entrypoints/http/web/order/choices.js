@@ -1,55 +1,54 @@
-/** What is chosen in a form, and choosing it again. */
+/** Reading and restoring the choices of a form. */
 
 /**
- * @typedef {Record<string, string | boolean>} Choices by the names of the controls; of boxes that are ticked, by
- *   name and value
+ * @typedef {Record<string, string | boolean>} Choices by name of the control; checkboxes by name and value
  */
 
 /**
- * All that is chosen.
+ * Return the choices of a form.
  * @param {HTMLFormElement} form
  * @returns {Choices}
  */
 export function choicesOf(form) {
   /** @type {Choices} */
   const choices = {};
-  for (const control of named(form)) {
-    if (control.type === "checkbox") choices[boxName(control)] = isTicked(control);
-    else if (control.type !== "radio" || isTicked(control)) choices[control.name] = control.value;
+  for (const control of namedControls(form)) {
+    if (control.type === "checkbox") choices[checkboxKey(control)] = isChecked(control);
+    else if (control.type !== "radio" || isChecked(control)) choices[control.name] = control.value;
   }
   return choices;
 }
 
 /**
- * Choose something, as far as it can be chosen here; of the rest, what is chosen stays.
+ * Apply choices to a form. Choices that are not available are skipped.
  * @param {HTMLFormElement} form
  * @param {Choices} choices
  */
 export function choose(form, choices) {
-  // From the first to the last: what one control offers may depend on those before it.
-  for (const control of named(form)) {
-    const wanted = choices[control.type === "checkbox" ? boxName(control) : control.name];
-    if (wanted === undefined || !take(control, wanted)) continue;
-    for (const what of ["input", "change"]) control.dispatchEvent(new Event(what, { bubbles: true }));
+  // In document order: the options of a control may depend on the controls before it.
+  for (const control of namedControls(form)) {
+    const choice = choices[control.type === "checkbox" ? checkboxKey(control) : control.name];
+    if (choice === undefined || !apply(control, choice)) continue;
+    for (const type of ["input", "change"]) control.dispatchEvent(new Event(type, { bubbles: true }));
   }
 }
 
 /**
  * @param {HTMLInputElement | HTMLSelectElement} control
- * @param {string | boolean} wanted
- * @returns {boolean} whether it was taken
+ * @param {string | boolean} choice
+ * @returns {boolean} whether the choice was available
  */
-function take(control, wanted) {
+function apply(control, choice) {
   if (control instanceof HTMLSelectElement) {
-    if (![...control.options].some(({ value }) => value === wanted)) return false;
-    control.value = String(wanted);
+    if (![...control.options].some(({ value }) => value === choice)) return false;
+    control.value = String(choice);
   } else if (control.type === "checkbox") {
     if (control.disabled) return false;
-    control.checked = wanted === true;
+    control.checked = choice === true;
   } else if (control.type === "radio") {
-    if (control.disabled || control.value !== wanted) return false;
+    if (control.disabled || control.value !== choice) return false;
     control.checked = true;
-  } else control.value = String(wanted);
+  } else control.value = String(choice);
   return true;
 }
 
@@ -57,16 +56,16 @@ function take(control, wanted) {
  * @param {HTMLFormElement} form
  * @returns {(HTMLInputElement | HTMLSelectElement)[]}
  */
-function named(form) {
+function namedControls(form) {
   return [.../** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("[name]"))];
 }
 
 /** @param {HTMLInputElement | HTMLSelectElement} control */
-function boxName({ name, value }) {
+function checkboxKey({ name, value }) {
   return `${name} ${value}`;
 }
 
 /** @param {HTMLInputElement | HTMLSelectElement} control */
-function isTicked(control) {
+function isChecked(control) {
   return control instanceof HTMLInputElement && control.checked;
 }

@@ -1,17 +1,17 @@
-/** Orders that were begun and not sent: they outlast the page, so that nothing is reset unseen. */
+/** Unsent orders. They outlast the page, so that input is not lost unnoticed. */
 
 /**
  * @typedef {import("./choices.js").Choices} Choices
  *
- * @typedef {object} Begun what was chosen
+ * @typedef {object} DraftContent content of the form
  * @property {Choices} choices
- * @property {import("./kept-text.js").Kept[]} kept areas in which text stays
+ * @property {import("./kept-text.js").KeptArea[]} kept areas in which text stays readable
  */
 
-/** @type {Map<string, Begun>} */
+/** @type {Map<string, DraftContent>} */
 const drafts = new Map();
 
-/** The order that somebody has begun at an address. */
+/** The unsent order of a user at an address. */
 export class Draft {
   #key;
 
@@ -23,18 +23,18 @@ export class Draft {
     this.#key = `${app.user?.id} ${place.path}?${place.query}`;
   }
 
-  /** @returns {Begun | undefined} nothing, where all is as it was suggested */
-  get begun() {
+  /** @returns {DraftContent | undefined} undefined when the form has its initial content */
+  get content() {
     return drafts.get(this.#key);
   }
 
-  /** @param {Begun} begun */
-  keep(begun) {
-    drafts.set(this.#key, begun);
+  /** @param {DraftContent} content */
+  save(content) {
+    drafts.set(this.#key, content);
   }
 
-  /** It was sent, or is not wanted any more. */
-  drop() {
+  /** Discard the draft after it was sent or reset. */
+  discard() {
     drafts.delete(this.#key);
   }
 }

@@ -1,15 +1,15 @@
-/** The order for the anonymised frames of a video. */
+/** Form to order the anonymised frames of a video. */
 
 import { el, fill } from "../core/dom.js";
 import { dateTime, duration, t } from "../core/language.js";
 import { go, link } from "../core/router.js";
 import { choices, chosen, disableBecause, form } from "../ui/fields.js";
-import { begunLike } from "./again.js";
+import { draftFromRun } from "./reorder.js";
 import { choicesOf, choose } from "./choices.js";
-import { finish } from "./finish.js";
+import { orderSummary } from "./summary.js";
 import { identityChoice } from "./identities.js";
 import { keptTextChoice } from "./kept-text.js";
-import { moreChoice } from "./more.js";
+import { advancedOptions } from "./advanced.js";
 import { outputChoice } from "./output.js";
 import { segmentChoice } from "./segments.js";
 
@@ -18,14 +18,14 @@ const REDACTIONS = ["solid", "pixelate", "blur"];
 const VERIFICATIONS = ["none", "sample", "all"];
 
 /**
- * @typedef {object} Order what the form is made from
+ * @typedef {object} Order data that the form is built from
  * @property {import("../videos/video.js").Video} video
  * @property {import("../mark/marks.js").Segment[]} segments
- * @property {import("../mark/film.js").Region[]} regions
- * @property {import("./finish.js").Options} options
+ * @property {import("../mark/video-view.js").Region[]} regions
+ * @property {import("./summary.js").Options} options
  * @property {import("../pages/galleries.js").Gallery[]} galleries
- * @property {string} noGalleries why they cannot be listed, in words
- * @property {import("../runs/follow.js").Run | null} like the run that it repeats
+ * @property {string} noGalleries message when the galleries cannot be listed; empty otherwise
+ * @property {import("../runs/progress-stream.js").Run | null} like the run to reorder
  */
 
 /**
@@ -37,7 +37,7 @@ const VERIFICATIONS = ["none", "sample", "all"];
  */
 export function orderForm(app, order, draft, startOver, signal) {
   const { video, segments, regions, options, galleries, noGalleries, like } = order;
-  const parts = segmentChoice(app, video, segments);
+  const segmentField = segmentChoice(app, video, segments);
   const level = choices(
     t("run.level"),
     "level",
@@ -62,101 +62,101 @@ export function orderForm(app, order, draft, startOver, signal) {
     options.verify,
   );
   const output = outputChoice(options.output_format);
-  const more = moreChoice();
-  const end = finish(video, options);
-  const filledIn = el("div", { class: "notice filled-in", hidden: true });
-  const questions = [parts, { node: level }, identities, keptText, { node: redaction }];
+  const advanced = advancedOptions();
+  const summary = orderSummary(video, options);
+  const prefilled = el("div", { class: "notice filled-in", hidden: true });
+  const questions = [segmentField, { node: level }, identities, keptText, { node: redaction }];
   const node = form(
     { class: "order", onchange: update },
     submit,
     el(
       "div",
       { class: "questions" },
-      filledIn,
-      [...questions, { node: verification }, output, more].map((part) => part.node),
+      prefilled,
+      [...questions, { node: verification }, output, advanced].map((part) => part.node),
     ),
-    end.node,
+    summary.node,
   );
-  // What is wrong is said where the order was sent.
-  end.node.append(/** @type {Element} */ (node.lastElementChild));
+  // Show errors beside the submit button.
+  summary.node.append(/** @type {Element} */ (node.lastElementChild));
 
   function update() {
-    const taken = chosen(level, "level");
-    identities.suit(taken);
-    keptText.suit(taken);
-    output.suit();
-    const isMinimal = taken === "minimal";
+    const chosenLevel = chosen(level, "level");
+    identities.update(chosenLevel);
+    keptText.update(chosenLevel);
+    output.update();
+    const isMinimal = chosenLevel === "minimal";
     disableBecause(verification, isMinimal ? t("verify.minimal") : "");
     const order = {
-      level: taken,
+      level: chosenLevel,
       verify: chosen(verification, "verify"),
-      format: output.wanted().output_format,
+      format: output.value().output_format,
     };
-    end.show(parts.frames(), order, isMinimal && !regions.length ? t("run.nothingCovered") : "");
-    if (suggested) keep();
+    summary.show(segmentField.frames(), order, isMinimal && !regions.length ? t("run.nothingCovered") : "");
+    if (initial) saveDraft();
   }
 
-  /** So that who signs in again, speaks another language or has looked elsewhere finds it as it was left. */
-  function keep() {
-    const begun = chosenNow();
-    if (JSON.stringify(begun) === JSON.stringify(suggested)) return draft.drop();
-    // The report follows the language of the console until somebody says otherwise.
-    if (begun.choices.report === suggested?.choices.report) delete begun.choices.report;
-    draft.keep(begun);
+  /** Keep unsent input across a new session, another language and other pages. */
+  function saveDraft() {
+    const content = currentContent();
+    if (JSON.stringify(content) === JSON.stringify(initial)) return draft.discard();
+    // Until the user chooses one, the language of the report follows that of the console.
+    if (content.choices.report === initial?.choices.report) delete content.choices.report;
+    draft.save(content);
   }
 
-  function chosenNow() {
+  function currentContent() {
     return { choices: choicesOf(node), kept: keptText.areas() };
   }
 
-  /** @param {import("./drafts.js").Begun} begun */
+  /** @param {import("./drafts.js").DraftContent} content */
   function fillIn({ choices, kept }) {
-    choose(node, identities.fitting(choices));
-    keptText.draw(kept);
+    choose(node, identities.available(choices));
+    keptText.setAreas(kept);
   }
 
   /**
-   * @param {string} words
-   * @param {Node} more
+   * @param {string} text
+   * @param {Node} reset link or button that resets the form
    */
-  function sayFilledIn(words, more) {
-    fill(filledIn, el("p", {}, words), more);
-    filledIn.hidden = false;
+  function showPrefilled(text, reset) {
+    fill(prefilled, el("p", {}, text), reset);
+    prefilled.hidden = false;
   }
 
   async function submit() {
-    const taken = chosen(level, "level");
+    const chosenLevel = chosen(level, "level");
     const submitted = await app.api.post("/api/frames/anonymize/", {
       video_id: video.id,
-      segment_ids: await parts.ids(),
-      anonymization_level: taken,
-      identities: identities.wanted(taken),
-      keep_text: keptText.wanted(taken),
+      segment_ids: await segmentField.ids(),
+      anonymization_level: chosenLevel,
+      identities: identities.value(chosenLevel),
+      keep_text: keptText.value(chosenLevel),
       redaction: chosen(redaction, "redaction"),
-      verify: taken === "minimal" ? "none" : chosen(verification, "verify"),
-      ...output.wanted(),
-      ...more.wanted(),
+      verify: chosenLevel === "minimal" ? "none" : chosen(verification, "verify"),
+      ...output.value(),
+      ...advanced.value(),
     });
-    draft.drop();
+    draft.discard();
     app.announcer.say(t("run.started", { time: duration(submitted.estimated_processing_time) }));
     go("/runs");
   }
 
-  /** What the form begins with. @type {import("./drafts.js").Begun | null} */
-  let suggested = null;
-  const { begun } = draft;
+  /** Initial content of the form. @type {import("./drafts.js").DraftContent | null} */
+  let initial = null;
+  const { content } = draft;
   update();
   if (like) {
-    fillIn(begunLike(like, segments));
-    const usual = el("a", { href: link(`/videos/${video.id}/run`) }, t("run.startOver"));
-    sayFilledIn(t("run.filledInLike", { when: dateTime(like.created_at) }), usual);
+    fillIn(draftFromRun(like, segments));
+    const reset = el("a", { href: link(`/videos/${video.id}/run`) }, t("run.startOver"));
+    showPrefilled(t("run.filledInLike", { when: dateTime(like.created_at) }), reset);
   }
-  suggested = chosenNow();
-  if (begun) {
-    fillIn(begun);
-    const again = () => (draft.drop(), startOver());
-    const button = el("button", { type: "button", onclick: again }, t("run.startOver"));
-    sayFilledIn(t("run.filledIn"), button);
+  initial = currentContent();
+  if (content) {
+    fillIn(content);
+    const reset = () => (draft.discard(), startOver());
+    const button = el("button", { type: "button", onclick: reset }, t("run.startOver"));
+    showPrefilled(t("run.filledIn"), button);
   }
   return node;
 }

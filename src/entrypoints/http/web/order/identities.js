@@ -1,18 +1,18 @@
-/** Whose faces are covered: everybody's, everybody's but those of some people, or theirs alone. */
+/** Whose faces are covered: all, all except those of a gallery, or only those of a gallery. */
 
 import { el } from "../core/dom.js";
 import { number, t } from "../core/language.js";
 import { link } from "../core/router.js";
-import { thresholds } from "../faces/likeness.js";
+import { thresholdRange } from "../faces/similarity.js";
 import { choices, chosen, disableBecause, field, select } from "../ui/fields.js";
 
-const EVERYBODY = "everybody";
-const MODES = [EVERYBODY, "except", "only"];
+const ALL = "everybody";
+const MODES = [ALL, "except", "only"];
 const UNKNOWN = ["redact", "keep"];
 
 /**
  * @param {import("../pages/galleries.js").Gallery[]} galleries
- * @param {string} problem why there are none, in words
+ * @param {string} problem message when the galleries cannot be listed; empty otherwise
  */
 export function identityChoice(galleries, problem) {
   const usable = galleries.filter((gallery) => gallery.face_count);
@@ -24,25 +24,25 @@ export function identityChoice(galleries, problem) {
       value,
       label: t(`identities.${value}`),
       help: t(`identities.${value}Help`),
-      reason: value === EVERYBODY ? "" : reason,
+      reason: value === ALL ? "" : reason,
     })),
-    EVERYBODY,
+    ALL,
   );
   const gallery = select(
     usable.map(({ id, name, face_count: count }) => [id, `${name} (${t("galleries.faces", { count })})`]),
     usable[0]?.id ?? "",
-    { name: "gallery", onchange: begin },
+    { name: "gallery", onchange: suggestThreshold },
   );
-  const value = el("output", {});
+  const output = el("output", {});
   const threshold = el("input", { type: "range", name: "threshold", oninput: show });
   const thresholdField = field(t("identities.threshold"), threshold, t("identities.thresholdHelp"));
   const unknown = choices(
     t("identities.unknown"),
     "unknown",
-    UNKNOWN.map((one) => ({
-      value: one,
-      label: t(`identities.${one}`),
-      help: t(`identities.${one}Help`),
+    UNKNOWN.map((option) => ({
+      value: option,
+      label: t(`identities.${option}`),
+      help: t(`identities.${option}Help`),
     })),
     UNKNOWN[0],
   );
@@ -50,77 +50,77 @@ export function identityChoice(galleries, problem) {
     "div",
     { class: "details" },
     field(t("identities.gallery"), gallery),
-    el("div", { class: "with-value" }, thresholdField, value),
+    el("div", { class: "with-value" }, thresholdField, output),
     unknown,
   );
   modes.append(details);
   if (reason && !problem) modes.append(el("a", { href: link("/galleries") }, t("identities.toGalleries")));
-  begin();
+  suggestThreshold();
 
-  /** Suggest what is usual for the model of the gallery. */
-  function begin() {
-    const taken = galleryAtHand();
-    if (taken) Object.assign(threshold, thresholds(taken));
+  /** Suggest the default threshold of the gallery's model. */
+  function suggestThreshold() {
+    const selected = selectedGallery();
+    if (selected) Object.assign(threshold, thresholdRange(selected));
     limit();
   }
 
-  /** Offer nothing that the service refuses because it would leave faces visible that are to be covered. */
+  /** Limit the threshold to values that the service accepts: others could leave faces visible that must be covered. */
   function limit() {
-    const taken = galleryAtHand();
-    if (taken) {
+    const selected = selectedGallery();
+    if (selected) {
       const mode = chosen(modes, "identities");
-      const { min, max } = thresholds(taken);
+      const { min, max } = thresholdRange(selected);
       const keepsUnknown = mode === "only" && chosen(unknown, "unknown") === "keep";
-      threshold.min = String(mode === "except" ? (taken.likeness?.possible ?? min) : min);
-      threshold.max = String(keepsUnknown ? taken.threshold : max);
+      threshold.min = String(mode === "except" ? (selected.likeness?.possible ?? min) : min);
+      threshold.max = String(keepsUnknown ? selected.threshold : max);
     }
     show();
   }
 
-  function galleryAtHand() {
+  function selectedGallery() {
     return usable.find(({ id }) => id === gallery.value);
   }
 
   function show() {
-    value.textContent = number(threshold.valueAsNumber, 2);
+    output.textContent = number(threshold.valueAsNumber, 2);
   }
 
   /** @param {string} level */
-  function suit(level) {
+  function update(level) {
     const mode = chosen(modes, "identities");
-    details.hidden = mode === EVERYBODY;
+    details.hidden = mode === ALL;
     disableBecause(unknown, mode === "except" ? t("identities.unknownExcept") : "");
     disableBecause(modes, level === "minimal" ? t("identities.minimal") : "");
     limit();
   }
 
   /**
-   * What the order says about people; null for everybody.
+   * Return the identities of the request; null to cover all faces.
    * @param {string} level
    */
-  function wanted(level) {
+  function value(level) {
     const mode = chosen(modes, "identities");
-    const taken = galleryAtHand();
-    if (mode === EVERYBODY || level === "minimal" || !taken) return null;
-    const least = threshold.valueAsNumber;
+    const selected = selectedGallery();
+    if (mode === ALL || level === "minimal" || !selected) return null;
+    const cosine = threshold.valueAsNumber;
     return {
       mode,
-      gallery_id: taken.id,
-      // What is usual is left to the service, which says so in the report.
-      threshold: least === taken.threshold ? null : least,
+      gallery_id: selected.id,
+      // The default is left to the service, which then names it as such in the report.
+      threshold: cosine === selected.threshold ? null : cosine,
       unknown: mode === "only" ? chosen(unknown, "unknown") : "redact",
     };
   }
 
   /**
-   * Choices that can be taken here: where the gallery is gone, everybody's faces are covered.
+   * Return the choices that are available: if the gallery is gone, all faces are covered.
    * @param {import("./choices.js").Choices} choices
    */
-  function fitting(choices) {
+  function available(choices) {
     const { identities, ...others } = choices;
-    const isThere = identities === EVERYBODY || usable.some(({ id }) => id === choices.gallery);
-    return isThere ? choices : others;
+    const isAvailable = identities === ALL || usable.some(({ id }) => id === choices.gallery);
+    return isAvailable ? choices : others;
   }
 
-  return { node: modes, suit, wanted, fitting };
+  return { node: modes, update, value, available };
 }

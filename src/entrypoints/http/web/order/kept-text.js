@@ -1,17 +1,17 @@
-/** Areas in which level `full` leaves text readable: drawn on a frame, kept with the order alone. */
+/** Areas in which level `full` leaves text readable: drawn on a frame, stored only with the request. */
 
 import { within } from "../core/areas.js";
 import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
-import { Film } from "../mark/film.js";
+import { VideoView } from "../mark/video-view.js";
 import { regionList } from "../mark/lists.js";
-import { picture } from "../mark/picture.js";
+import { frameImage } from "../mark/frame-image.js";
 import { disableBecause } from "../ui/fields.js";
 import { frameSteps } from "../ui/frame-steps.js";
 import { icon } from "../ui/icons.js";
 
 /**
- * @typedef {object} Kept an area as orders name it; in the whole film without frames
+ * @typedef {object} KeptArea an area as sent to the API; applies to the whole video when start and end are null
  * @property {number} x
  * @property {number} y
  * @property {number} width
@@ -20,42 +20,42 @@ import { icon } from "../ui/icons.js";
  * @property {number | null} end_frame
  */
 
-/** The areas, numbered as they are drawn. */
-class KeptText extends Film {
-  words = { name: "kept.name", none: "kept.none", remove: "kept.remove" };
+/** The areas, numbered in the order in which they were drawn. */
+class KeptText extends VideoView {
+  textKeys = { name: "kept.name", none: "kept.none", remove: "kept.remove" };
   hasLabels = false;
-  #last = 0;
+  #lastId = 0;
 
-  /** @param {Partial<import("../mark/film.js").Area>} area */
+  /** @param {Partial<import("../mark/video-view.js").Area>} area */
   async addRegion(area) {
-    this.#last += 1;
-    const drawn = { start_frame: null, end_frame: null, label: null, ...within(area, this.video) };
-    this.regions = [...this.regions, { ...drawn, id: this.#last }];
-    this.selected = this.#last;
-    this.tell("marks");
+    this.#lastId += 1;
+    const region = { start_frame: null, end_frame: null, label: null, ...within(area, this.video) };
+    this.regions = [...this.regions, { ...region, id: this.#lastId }];
+    this.selected = this.#lastId;
+    this.emit("marks");
   }
 
-  /** @param {Kept[]} areas */
-  drawn(areas) {
+  /** @param {KeptArea[]} areas */
+  setAreas(areas) {
     this.regions = areas.map((area, index) => ({ ...area, label: null, id: index + 1 }));
-    this.#last = areas.length;
-    this.tell("marks");
+    this.#lastId = areas.length;
+    this.emit("marks");
   }
 
   /**
-   * @param {import("../mark/film.js").Region} region
-   * @param {Partial<import("../mark/film.js").Area>} changes
+   * @param {import("../mark/video-view.js").Region} region
+   * @param {Partial<import("../mark/video-view.js").Area>} changes
    */
   async changeRegion(region, changes) {
     const changed = within({ ...region, ...changes }, this.video);
-    this.regions = this.regions.map((one) => (one.id === region.id ? changed : one));
-    this.tell("marks");
+    this.regions = this.regions.map((other) => (other.id === region.id ? changed : other));
+    this.emit("marks");
   }
 
-  /** @param {import("../mark/film.js").Region} region */
+  /** @param {import("../mark/video-view.js").Region} region */
   async removeRegion(region) {
-    this.regions = this.regions.filter((one) => one.id !== region.id);
-    this.tell("marks");
+    this.regions = this.regions.filter(({ id }) => id !== region.id);
+    this.emit("marks");
   }
 }
 
@@ -66,30 +66,34 @@ class KeptText extends Film {
  */
 export function keptTextChoice(app, video, signal) {
   const kept = new KeptText(video);
-  const desk = el("div", { class: "kept", hidden: true, onkeydown: pressed });
-  const toggle = el("button", { type: "button", "aria-expanded": "false", onclick: open }, icon("region"));
-  const words = el("span", {});
-  toggle.append(words);
+  const editor = el("div", { class: "kept", hidden: true, onkeydown: onKey });
+  const toggle = el(
+    "button",
+    { type: "button", "aria-expanded": "false", onclick: toggleEditor },
+    icon("region"),
+  );
+  const caption = el("span", {});
+  toggle.append(caption);
   const node = el(
     "fieldset",
     {},
     el("legend", {}, t("kept.title")),
     el("p", { class: "help" }, t("kept.help")),
     toggle,
-    desk,
+    editor,
   );
 
-  function open() {
-    desk.hidden = !desk.hidden;
-    toggle.setAttribute("aria-expanded", String(!desk.hidden));
-    // Whoever looks at a frame is recorded, so none is fetched before it is wanted.
-    if (!desk.childElementCount) fill(desk, drawingBoard());
+  function toggleEditor() {
+    editor.hidden = !editor.hidden;
+    toggle.setAttribute("aria-expanded", String(!editor.hidden));
+    // Access to frames is audited, so none is fetched before the editor is opened.
+    if (!editor.childElementCount) fill(editor, editorContent());
   }
 
-  function drawingBoard() {
+  function editorContent() {
     const add = () => kept.addRegion(kept.middle);
     return [
-      picture(app, kept, signal),
+      frameImage(app, kept, signal),
       el(
         "div",
         { class: "controls" },
@@ -101,39 +105,39 @@ export function keptTextChoice(app, video, signal) {
   }
 
   /**
-   * Numbers are taken over by Enter, which must not send the order.
+   * Enter in a number input applies the number; it must not submit the form.
    * @param {KeyboardEvent} event
    */
-  function pressed(event) {
+  function onKey(event) {
     if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
     event.preventDefault();
     event.target.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  function count() {
+  function showCount() {
     const { length } = kept.regions;
-    words.textContent = length ? t("kept.chosen", { count: length }) : t("kept.choose");
+    caption.textContent = length ? t("kept.chosen", { count: length }) : t("kept.choose");
   }
 
   kept.addEventListener("marks", () => {
-    count();
-    // As every other choice of the form.
+    showCount();
+    // Report the change like every other control of the form.
     node.dispatchEvent(new Event("change", { bubbles: true }));
   });
-  count();
+  showCount();
 
   /** @param {string} level */
-  function suit(level) {
+  function update(level) {
     disableBecause(node, level === "full" ? "" : t("kept.onlyFull"));
-    if (level !== "full" && !desk.hidden) open();
+    if (level !== "full" && !editor.hidden) toggleEditor();
   }
 
   /** @param {string} level */
-  function wanted(level) {
+  function value(level) {
     return level === "full" ? areas() : [];
   }
 
-  /** Areas as the order names them. @returns {Kept[]} */
+  /** The areas as sent to the API. @returns {KeptArea[]} */
   function areas() {
     return kept.regions.map(({ x, y, width, height, start_frame, end_frame }) => ({
       x,
@@ -145,5 +149,5 @@ export function keptTextChoice(app, video, signal) {
     }));
   }
 
-  return { node, suit, wanted, areas, draw: (/** @type {Kept[]} */ areas) => kept.drawn(areas) };
+  return { node, update, value, areas, setAreas: (/** @type {KeptArea[]} */ areas) => kept.setAreas(areas) };
 }

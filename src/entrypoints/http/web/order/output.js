@@ -1,26 +1,26 @@
-/** What the result is made of. */
+/** Output options: format, quality, sound and language of the report. */
 
 import { el } from "../core/dom.js";
 import { language, LANGUAGES, number, t } from "../core/language.js";
 import { disableBecause, field, select } from "../ui/fields.js";
 
 const FORMATS = ["jpg", "png", "webp", "mp4"];
-/** One film for every segment instead of pictures. */
-const FILM = "mp4";
-/** Of these, the quality cannot be chosen. */
+/** One video per segment instead of images. */
+const VIDEO = "mp4";
+/** Formats without a choice of quality. */
 const LOSSLESS = new Set(["png"]);
 const QUALITY = 90;
 const SOUNDS = ["drop", "keep"];
 
-/** @param {string} usual format of this installation */
-export function outputChoice(usual) {
+/** @param {string} preset default format of this installation */
+export function outputChoice(preset) {
   const format = select(
-    FORMATS.map((one) => [one, t(`format.${one}`)]),
-    // Two names of one format.
-    usual === "jpeg" ? "jpg" : usual,
+    FORMATS.map((name) => [name, t(`format.${name}`)]),
+    // Aliases of the same format.
+    preset === "jpeg" ? "jpg" : preset,
     { name: "format" },
   );
-  const value = el("output", {});
+  const output = el("output", {});
   const quality = el("input", {
     type: "range",
     name: "quality",
@@ -32,7 +32,7 @@ export function outputChoice(usual) {
   });
   const qualityField = field(t("run.quality"), quality, t("run.qualityHelp"));
   const sound = select(
-    SOUNDS.map((one) => [one, t(`sound.${one}`)]),
+    SOUNDS.map((name) => [name, t(`sound.${name}`)]),
     SOUNDS[0],
     { name: "sound" },
   );
@@ -46,30 +46,30 @@ export function outputChoice(usual) {
       "div",
       { class: "row" },
       field(t("run.format"), format),
-      el("div", { class: "with-value" }, qualityField, value),
+      el("div", { class: "with-value" }, qualityField, output),
       soundField,
       field(t("run.report"), report),
     ),
   );
 
   function show() {
-    value.textContent = number(quality.valueAsNumber);
+    output.textContent = number(quality.valueAsNumber);
   }
 
-  function suit() {
+  function update() {
     show();
     disableBecause(qualityField, LOSSLESS.has(format.value) ? t("run.lossless") : "");
-    disableBecause(soundField, format.value === FILM ? "" : t("run.silent"));
+    disableBecause(soundField, format.value === VIDEO ? "" : t("run.silent"));
   }
 
-  function wanted() {
+  function value() {
     return {
       output_format: format.value,
       ...(LOSSLESS.has(format.value) ? {} : { quality: quality.valueAsNumber }),
-      audio: format.value === FILM ? sound.value : SOUNDS[0],
+      audio: format.value === VIDEO ? sound.value : SOUNDS[0],
       language: report.value,
     };
   }
 
-  return { node, suit, wanted };
+  return { node, update, value };
 }

@@ -1,4 +1,4 @@
-/** Which segments of a video are delivered; all of it where none is marked. */
+/** Choice of the segments to deliver; the whole video when none is marked. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -8,10 +8,10 @@ const WHOLE = 0;
 const NAME = "segment";
 
 /**
- * What choosing a segment is called.
+ * Return the key of a segment's checkbox among the choices of the form.
  * @param {number} id
  */
-export function boxOf(id) {
+export function checkboxKey(id) {
   return `${NAME} ${id}`;
 }
 
@@ -22,8 +22,8 @@ export function boxOf(id) {
  */
 export function segmentChoice(app, video, segments) {
   const whole = { id: WHOLE, start_frame: 0, end_frame: video.frame_count, label: t("run.wholeVideo") };
-  let known = segments.length ? segments : [whole];
-  const boxes = known.map(({ id }) =>
+  let listed = segments.length ? segments : [whole];
+  const boxes = listed.map(({ id }) =>
     el("input", {
       type: "checkbox",
       name: NAME,
@@ -36,9 +36,9 @@ export function segmentChoice(app, video, segments) {
     "fieldset",
     {},
     el("legend", {}, t("run.what")),
-    known.map((segment, index) => {
+    listed.map((segment, index) => {
       const { start_frame: first, end_frame: end } = segment;
-      const name = nameOf(known, segment, "segment.name");
+      const name = nameOf(listed, segment, "segment.name");
       return el(
         "label",
         { class: "check" },
@@ -51,14 +51,14 @@ export function segmentChoice(app, video, segments) {
   );
 
   function chosen() {
-    return known.filter((_, index) => boxes[index].checked);
+    return listed.filter((_, index) => boxes[index].checked);
   }
 
-  /** Numbers of the segments; the whole video is marked as one when nothing else is. */
+  /** Return the ids of the chosen segments. Without any segment, one is created for the whole video. */
   async function ids() {
-    if (known[0].id === WHOLE) {
+    if (listed[0].id === WHOLE) {
       const body = { start_frame: 0, end_frame: video.frame_count };
-      known = [await app.api.post(`/api/videos/${video.id}/segments/`, body)];
+      listed = [await app.api.post(`/api/videos/${video.id}/segments/`, body)];
     }
     return chosen().map(({ id }) => id);
   }
@@ -67,13 +67,13 @@ export function segmentChoice(app, video, segments) {
 }
 
 /**
- * How many frames stretches have that may overlap; each counts once.
- * @param {{start_frame: number, end_frame: number}[]} stretches
+ * Count the frames in ranges that may overlap; each frame counts once.
+ * @param {{start_frame: number, end_frame: number}[]} ranges
  */
-function framesOf(stretches) {
+function framesOf(ranges) {
   let [frames, reached] = [0, 0];
-  for (const { start_frame: start, end_frame: end } of stretches.toSorted(
-    (one, other) => one.start_frame - other.start_frame,
+  for (const { start_frame: start, end_frame: end } of ranges.toSorted(
+    (first, second) => first.start_frame - second.start_frame,
   )) {
     frames += Math.max(0, end - Math.max(start, reached));
     reached = Math.max(reached, end);

@@ -1,11 +1,11 @@
-/** For administrators: how the installation is doing, what it has done, and who may use it. */
+/** Administration page: health, statistics and accounts. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { healthCard } from "../admin/health.js";
 import { statisticsCard } from "../admin/statistics.js";
 import { users } from "../admin/users.js";
-import { empty } from "../ui/states.js";
+import { empty } from "../ui/placeholders.js";
 
 /**
  * @param {import("../app.js").App} app

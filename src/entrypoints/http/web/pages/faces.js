@@ -1,18 +1,18 @@
-/** What faces are in one or two pictures, and how alike they are. */
+/** Detection of faces in one or two images, and their similarity. */
 
-import { LONG_PATIENCE, Problem, isAborted } from "../core/api.js";
+import { LONG_TIMEOUT, Problem, isAborted } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
 import { number, t } from "../core/language.js";
-import { base64 } from "../core/pictures.js";
-import { analysedPicture } from "../faces/analysis.js";
-import { judged, share } from "../faces/likeness.js";
+import { base64 } from "../core/images.js";
+import { analysedImage } from "../faces/analysis.js";
+import { classify, fraction } from "../faces/similarity.js";
 import { bar } from "../ui/bar.js";
 import { dropZone } from "../ui/drop-zone.js";
-import { failure, loading } from "../ui/states.js";
+import { failure, loading } from "../ui/placeholders.js";
 
-const MOST = 2;
-/** Statuses by which the service refuses a picture, whatever else was sent. */
-const OF_THE_PICTURE = new Set([413, 422]);
+const MAX_FILES = 2;
+/** Statuses with which the service rejects an image. */
+const IMAGE_ERROR_STATUSES = new Set([413, 422]);
 
 /**
  * @param {import("../app.js").App} app
@@ -22,61 +22,61 @@ const OF_THE_PICTURE = new Set([413, 422]);
 export function faces(app, _place, signal) {
   /** @type {File[]} */
   let files = [];
-  /** Of each picture, the face that is looked at. @type {(import("../faces/analysis.js").Face | undefined)[]} */
+  /** The selected face of each image. @type {(import("../faces/analysis.js").Face | undefined)[]} */
   let chosen = [];
   let model = "";
-  /** @type {import("../faces/likeness.js").Likeness | null} */
-  let likeness = null;
+  /** @type {import("../faces/similarity.js").SimilarityScale | null} */
+  let scale = null;
   const results = el("div", { class: "loaded" });
   const similarity = el("div", { class: "similarity", "aria-live": "polite" });
 
   /** @param {File[]} dropped */
-  function take(dropped) {
-    // A third picture begins anew.
-    files = [...(files.length < MOST ? files : []), ...dropped].slice(-MOST);
+  function addFiles(dropped) {
+    // A third image starts over.
+    files = [...(files.length < MAX_FILES ? files : []), ...dropped].slice(-MAX_FILES);
     analyse();
   }
 
   async function analyse() {
-    const asked = files;
+    const requested = files;
     fill(similarity);
     fill(results, loading());
     try {
-      const analysed = await Promise.all(asked.map((file) => analysedFile(app, file, signal)));
-      if (asked !== files) return;
-      ({ model, likeness } = analysed.find(({ error }) => !error) ?? { model: "", likeness: null });
+      const analysed = await Promise.all(requested.map((file) => analysedFile(app, file, signal)));
+      if (requested !== files) return;
+      ({ model, likeness: scale } = analysed.find(({ error }) => !error) ?? { model: "", likeness: null });
       show(analysed);
     } catch (error) {
-      if (!isAborted(error) && asked === files) fill(results, failure(error, analyse));
+      if (!isAborted(error) && requested === files) fill(results, failure(error, analyse));
     }
   }
 
   /** @param {Analysed[]} analysed one for each file */
   function show(analysed) {
-    chosen = analysed.map(({ faces: found }) => found[0]);
-    const boxes = analysed.map(({ faces: found, error }, index) => {
-      const look = (/** @type {any} */ face) => {
+    chosen = analysed.map(({ faces: detected }) => detected[0]);
+    const boxes = analysed.map(({ faces: detected, error }, index) => {
+      const onChoose = (/** @type {any} */ face) => {
         chosen[index] = face;
         compare();
       };
       const content = error
-        ? el("p", { class: "state problem" }, error.words)
-        : analysedPicture(files[index], found, look, signal);
+        ? el("p", { class: "state problem" }, error.userMessage)
+        : analysedImage(files[index], detected, onChoose, signal);
       return el("section", { class: "card" }, el("h2", {}, files[index].name), content);
     });
-    const again = el("button", { type: "button", onclick: clear }, t("faces.again"));
-    fill(results, el("div", { class: "pair" }, boxes), again);
+    const reset = el("button", { type: "button", onclick: clear }, t("faces.again"));
+    fill(results, el("div", { class: "pair" }, boxes), reset);
     compare();
   }
 
   async function compare() {
-    const [one, other] = chosen;
-    if (!one || !other)
+    const [first, second] = chosen;
+    if (!first || !second)
       return fill(similarity, files.length === 1 && el("p", { class: "help" }, t("faces.second")));
     try {
-      const body = { face1_embedding: one.embedding, face2_embedding: other.embedding };
+      const body = { face1_embedding: first.embedding, face2_embedding: second.embedding };
       const { similarity: cosine } = await app.api.post("/compare", body, { signal });
-      if (chosen[0] === one && chosen[1] === other) fill(similarity, verdict(cosine, model, likeness));
+      if (chosen[0] === first && chosen[1] === second) fill(similarity, comparisonCard(cosine, model, scale));
     } catch (error) {
       app.announcer.problem(error);
     }
@@ -94,22 +94,22 @@ export function faces(app, _place, signal) {
     {},
     el("h1", { tabindex: "-1" }, t("faces.title")),
     el("p", { class: "lead" }, t("faces.lead")),
-    dropZone(zone, take),
+    dropZone(zone, addFiles),
     similarity,
     results,
   );
 }
 
 /**
- * @typedef {object} Analysed a picture
+ * @typedef {object} Analysed an analysed image
  * @property {import("../faces/analysis.js").Face[]} faces the largest first
- * @property {Problem | null} error what is wrong with the picture
+ * @property {Problem | null} error why the image was rejected
  * @property {string} model
- * @property {import("../faces/likeness.js").Likeness | null} likeness
+ * @property {import("../faces/similarity.js").SimilarityScale | null} likeness
  */
 
 /**
- * Find the faces of one picture. Pictures are sent one by one, so that none spoils what is found in another.
+ * Detect the faces in one image. Images are sent separately, so that an invalid one does not affect the other.
  * @param {import("../app.js").App} app
  * @param {File} file
  * @param {AbortSignal} signal
@@ -118,12 +118,12 @@ export function faces(app, _place, signal) {
 async function analysedFile(app, file, signal) {
   const body = { images: [await base64(file)], embedding_format: "base64" };
   try {
-    const answer = await app.api.post("/analyze/batch", body, { signal, patience: LONG_PATIENCE });
-    const [{ faces: found, error }] = answer.results;
-    return { ...answer, faces: found, error: error && new Problem(error) };
+    const answer = await app.api.post("/analyze/batch", body, { signal, timeout: LONG_TIMEOUT });
+    const [{ faces: detected, error }] = answer.results;
+    return { ...answer, faces: detected, error: error && new Problem(error) };
   } catch (error) {
-    const isOfPicture = error instanceof Problem && OF_THE_PICTURE.has(error.status);
-    if (!isOfPicture) throw error;
+    const isImageError = error instanceof Problem && IMAGE_ERROR_STATUSES.has(error.status);
+    if (!isImageError) throw error;
     return { faces: [], error, model: "", likeness: null };
   }
 }
@@ -131,16 +131,16 @@ async function analysedFile(app, file, signal) {
 /**
  * @param {number} cosine
  * @param {string} model
- * @param {import("../faces/likeness.js").Likeness | null} likeness
+ * @param {import("../faces/similarity.js").SimilarityScale | null} scale
  */
-function verdict(cosine, model, likeness) {
+function comparisonCard(cosine, model, scale) {
   return el(
     "div",
     { class: "card verdict" },
     el("h2", {}, t("faces.similarity")),
     el("p", { class: "figure" }, number(cosine, 2)),
-    bar(share(cosine, likeness)),
-    el("p", {}, likeness ? t(`faces.${judged(cosine, likeness)}`) : t("faces.unjudged", { model })),
+    bar(fraction(cosine, scale)),
+    el("p", {}, scale ? t(`faces.${classify(cosine, scale)}`) : t("faces.unjudged", { model })),
     el("p", { class: "help" }, t("faces.caution")),
   );
 }

@@ -1,4 +1,4 @@
-/** Galleries: made, listed, deleted. */
+/** List of galleries, with creation and deletion. */
 
 import { el } from "../core/dom.js";
 import { dateTime, t } from "../core/language.js";
@@ -6,17 +6,17 @@ import { link, numberOf, remember } from "../core/router.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
 import { pageAt, pager } from "../ui/pager.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 
 const PAGE = 20;
 
 /**
- * @typedef {object} Gallery as the service describes it
+ * @typedef {object} Gallery a gallery as returned by the API
  * @property {string} id
  * @property {string} name
  * @property {string} model
- * @property {number} threshold least cosine at which two faces are usually taken for one person's
- * @property {import("../faces/likeness.js").Likeness | null} likeness
+ * @property {number} threshold default threshold: cosine from which two faces count as the same person
+ * @property {import("../faces/similarity.js").SimilarityScale | null} likeness
  * @property {number} face_count
  * @property {string} created_at
  * @property {string | null} expires_at
@@ -29,9 +29,9 @@ const PAGE = 20;
  */
 export function galleries(app, place, signal) {
   let offset = numberOf(place.query, "offset");
-  const ask = (/** @type {number} */ from) =>
+  const fetchPage = (/** @type {number} */ from) =>
     app.api.get("/galleries/", { query: { limit: PAGE, offset: from }, signal });
-  const load = () => pageAt(ask, offset);
+  const load = () => pageAt(fetchPage, offset);
   const list = loaded(app.api, signal, load, (page, reload) => {
     if (!page.items.length) return empty(t("galleries.none"));
     return [
@@ -40,8 +40,8 @@ export function galleries(app, place, signal) {
         { class: "cards" },
         page.items.map((/** @type {Gallery} */ gallery) => card(app, gallery, reload)),
       ),
-      pager(page, (wanted) => {
-        offset = wanted;
+      pager(page, (next) => {
+        offset = next;
         remember("/galleries", { offset });
         reload();
       }) ?? el("span"),
@@ -49,13 +49,13 @@ export function galleries(app, place, signal) {
   });
   const name = el("input", { required: true, maxlength: 200 });
   const expiry = el("input", { type: "date", min: new Date().toISOString().slice(0, 10) });
-  const made = form(
+  const creationForm = form(
     { class: "card row" },
     async () => {
       const ends = expiry.value && new Date(`${expiry.value}T23:59:59`).toISOString();
       await app.api.post("/galleries/", { name: name.value.trim(), expires_at: ends || null });
       app.announcer.say(t("galleries.made", { name: name.value }));
-      made.reset();
+      creationForm.reset();
       await list.reload();
     },
     field(t("galleries.name"), name),
@@ -67,7 +67,7 @@ export function galleries(app, place, signal) {
     {},
     el("h1", { tabindex: "-1" }, t("galleries.title")),
     el("p", { class: "lead" }, t("galleries.lead")),
-    made,
+    creationForm,
     list.node,
   );
 }
@@ -79,8 +79,8 @@ export function galleries(app, place, signal) {
  */
 function card(app, gallery, reload) {
   async function remove() {
-    const words = t("galleries.deleteWords", { name: gallery.name, count: gallery.face_count });
-    if (!(await confirmed({ title: t("galleries.delete"), words, action: t("delete") }))) return;
+    const text = t("galleries.deleteWords", { name: gallery.name, count: gallery.face_count });
+    if (!(await confirmed({ title: t("galleries.delete"), text, action: t("delete") }))) return;
     try {
       await app.api.delete(`/galleries/${gallery.id}`);
       app.announcer.say(t("galleries.deleted", { name: gallery.name }));

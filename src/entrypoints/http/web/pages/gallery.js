@@ -1,17 +1,17 @@
-/** One gallery: enrol faces, look for somebody, remove faces. */
+/** One gallery: enrol faces, search for a person, remove faces. */
 
-import { LONG_PATIENCE } from "../core/api.js";
+import { LONG_TIMEOUT } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
 import { dateTime, number, percent, t } from "../core/language.js";
-import { base64 } from "../core/pictures.js";
+import { base64 } from "../core/images.js";
 import { link } from "../core/router.js";
-import { share, thresholds } from "../faces/likeness.js";
+import { fraction, thresholdRange } from "../faces/similarity.js";
 import { bar } from "../ui/bar.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
 import { icon } from "../ui/icons.js";
 import { pageAt, pager } from "../ui/pager.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 
 const PAGE = 20;
 
@@ -27,12 +27,17 @@ export function gallery(app, place, signal) {
     app.api,
     signal,
     () => app.api.get(path, { signal }),
-    (found) => {
-      heading.textContent = found.name;
+    (loadedGallery) => {
+      heading.textContent = loadedGallery.name;
       const faces = faceList(app, path, signal);
       return [
-        el("p", { class: "lead" }, t("gallery.lead", { model: found.model })),
-        el("div", { class: "pair" }, enrolForm(app, path, faces.reload), searchForm(app, path, found)),
+        el("p", { class: "lead" }, t("gallery.lead", { model: loadedGallery.model })),
+        el(
+          "div",
+          { class: "pair" },
+          enrolForm(app, path, faces.reload),
+          searchForm(app, path, loadedGallery),
+        ),
         el("section", {}, el("h2", {}, t("gallery.faces")), faces.node),
       ];
     },
@@ -53,13 +58,13 @@ export function gallery(app, place, signal) {
  */
 function enrolForm(app, path, reload) {
   const label = el("input", { required: true, maxlength: 200 });
-  const picture = el("input", { type: "file", accept: "image/*", required: true });
+  const image = el("input", { type: "file", accept: "image/*", required: true });
   const node = form(
     { class: "card stack" },
     async () => {
-      const [file] = picture.files ?? [];
+      const [file] = image.files ?? [];
       const body = { label: label.value.trim(), image_data: await base64(file) };
-      const face = await app.api.post(`${path}/faces`, body, { patience: LONG_PATIENCE });
+      const face = await app.api.post(`${path}/faces`, body, { timeout: LONG_TIMEOUT });
       app.announcer.say(
         t("gallery.enrolled", { name: face.label, sharpness: percent(face.quality.sharpness) }),
       );
@@ -68,7 +73,7 @@ function enrolForm(app, path, reload) {
     },
     el("h2", {}, t("gallery.enrol")),
     field(t("gallery.label"), label, t("gallery.labelHelp")),
-    field(t("gallery.picture"), picture, t("gallery.pictureHelp")),
+    field(t("gallery.picture"), image, t("gallery.pictureHelp")),
     el("button", { type: "submit", class: "primary" }, t("gallery.enrolAction")),
   );
   return node;
@@ -80,11 +85,11 @@ function enrolForm(app, path, reload) {
  * @param {import("./galleries.js").Gallery} gallery
  */
 function searchForm(app, path, gallery) {
-  const picture = el("input", { type: "file", accept: "image/*", required: true });
+  const image = el("input", { type: "file", accept: "image/*", required: true });
   const value = el("output", {}, number(gallery.threshold, 2));
   const threshold = el("input", {
     type: "range",
-    ...thresholds(gallery),
+    ...thresholdRange(gallery),
     oninput: () => fill(value, number(threshold.valueAsNumber, 2)),
   });
   const results = el("div", { "aria-live": "polite" });
@@ -92,13 +97,13 @@ function searchForm(app, path, gallery) {
     { class: "card stack" },
     async () => {
       fill(results);
-      const [file] = picture.files ?? [];
+      const [file] = image.files ?? [];
       const body = { image_data: await base64(file), threshold: threshold.valueAsNumber };
-      const matches = await app.api.post(`${path}/search`, body, { patience: LONG_PATIENCE });
+      const matches = await app.api.post(`${path}/search`, body, { timeout: LONG_TIMEOUT });
       fill(results, matchList(matches, gallery.likeness));
     },
     el("h2", {}, t("gallery.search")),
-    field(t("gallery.searchPicture"), picture),
+    field(t("gallery.searchPicture"), image),
     el(
       "div",
       { class: "with-value" },
@@ -112,9 +117,9 @@ function searchForm(app, path, gallery) {
 
 /**
  * @param {{label: string, similarity: number}[]} matches
- * @param {import("../faces/likeness.js").Likeness | null} likeness
+ * @param {import("../faces/similarity.js").SimilarityScale | null} scale
  */
-function matchList(matches, likeness) {
+function matchList(matches, scale) {
   if (!matches.length) return empty(t("gallery.nobody"));
   return el(
     "ul",
@@ -124,7 +129,7 @@ function matchList(matches, likeness) {
         "li",
         {},
         el("span", {}, label),
-        bar(share(similarity, likeness)),
+        bar(fraction(similarity, scale)),
         el("b", {}, number(similarity, 2)),
       ),
     ),
@@ -138,13 +143,13 @@ function matchList(matches, likeness) {
  */
 function faceList(app, path, signal) {
   let offset = 0;
-  const ask = (/** @type {number} */ from) =>
+  const fetchPage = (/** @type {number} */ from) =>
     app.api.get(`${path}/faces`, { query: { limit: PAGE, offset: from }, signal });
-  const load = () => pageAt(ask, offset);
+  const load = () => pageAt(fetchPage, offset);
   return loaded(app.api, signal, load, (page, reload) => {
     if (!page.items.length) return empty(t("gallery.none"));
-    const turn = (/** @type {number} */ wanted) => {
-      offset = wanted;
+    const turn = (/** @type {number} */ next) => {
+      offset = next;
       reload();
     };
     return [
@@ -166,8 +171,8 @@ function faceList(app, path, signal) {
  */
 function faceRow(app, path, face, reload) {
   async function remove() {
-    const words = t("gallery.removeWords", { name: face.label });
-    if (!(await confirmed({ title: t("gallery.remove", { name: face.label }), words, action: t("delete") })))
+    const text = t("gallery.removeWords", { name: face.label });
+    if (!(await confirmed({ title: t("gallery.remove", { name: face.label }), text, action: t("delete") })))
       return;
     try {
       await app.api.delete(`${path}/faces/${face.id}`);

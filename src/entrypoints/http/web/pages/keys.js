@@ -1,13 +1,13 @@
-/** API keys, with which programs act for an account. */
+/** API keys, with which programs use the API on behalf of an account. */
 
 import { el } from "../core/dom.js";
 import { dateTime, t } from "../core/language.js";
-import { confirmed, shown } from "../ui/dialog.js";
+import { confirmed, showDialog } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 
 /**
- * @typedef {object} Key as the service lists it
+ * @typedef {object} Key a key as returned by the API
  * @property {number} id
  * @property {string} name
  * @property {string} prefix
@@ -26,18 +26,18 @@ export function keys(app, _place, signal) {
     app.api,
     signal,
     () => app.api.get("/api/auth/api-keys", { signal }),
-    (found, reload) =>
-      found.length
+    (items, reload) =>
+      items.length
         ? el(
             "ul",
             { class: "rows" },
-            found.map((/** @type {Key} */ key) => row(app, key, reload)),
+            items.map((/** @type {Key} */ key) => row(app, key, reload)),
           )
         : empty(t("keys.none")),
   );
   const name = el("input", { required: true, maxlength: 100 });
   const expiry = el("input", { type: "date", min: new Date().toISOString().slice(0, 10) });
-  const made = form(
+  const creationForm = form(
     { class: "card row" },
     async () => {
       const ends = expiry.value && new Date(`${expiry.value}T23:59:59`).toISOString();
@@ -45,7 +45,7 @@ export function keys(app, _place, signal) {
         name: name.value.trim(),
         expires_at: ends || null,
       });
-      made.reset();
+      creationForm.reset();
       await list.reload();
       showOnce(app, key.key);
     },
@@ -58,7 +58,7 @@ export function keys(app, _place, signal) {
     {},
     el("h1", { tabindex: "-1" }, t("keys.title")),
     el("p", { class: "lead" }, t("keys.lead")),
-    made,
+    creationForm,
     list.node,
   );
 }
@@ -72,9 +72,9 @@ function showOnce(app, secret) {
     await navigator.clipboard.writeText(secret);
     app.announcer.say(t("keys.copied"));
   }
-  // Browsers let pages write to the clipboard over HTTPS only.
+  // Browsers offer the clipboard only over HTTPS.
   const canCopy = Boolean(navigator.clipboard);
-  shown(
+  showDialog(
     t("keys.made"),
     el("p", {}, t("keys.once")),
     el("p", {}, el("code", { class: "secret", tabindex: "0" }, secret)),
@@ -89,8 +89,8 @@ function showOnce(app, secret) {
  */
 function row(app, key, reload) {
   async function revoke() {
-    const words = t("keys.revokeWords", { name: key.name });
-    if (!(await confirmed({ title: t("keys.revoke"), words, action: t("keys.revoke") }))) return;
+    const text = t("keys.revokeWords", { name: key.name });
+    if (!(await confirmed({ title: t("keys.revoke"), text, action: t("keys.revoke") }))) return;
     try {
       await app.api.delete(`/api/auth/api-keys/${key.id}`);
       app.announcer.say(t("keys.revoked", { name: key.name }));

@@ -1,4 +1,4 @@
-/** Mark which frames are wanted, and what is always covered. */
+/** Page to mark segments and regions of a video. */
 
 import { el } from "../core/dom.js";
 import { number, t } from "../core/language.js";
@@ -6,11 +6,11 @@ import { link, remember } from "../core/router.js";
 import { controls } from "../mark/controls.js";
 import { regionList, segmentList } from "../mark/lists.js";
 import { Marks } from "../mark/marks.js";
-import { picture } from "../mark/picture.js";
+import { frameImage } from "../mark/frame-image.js";
 import { proposalLayer, proposalList } from "../mark/proposal-views.js";
 import { Proposals } from "../mark/proposals.js";
 import { timeline } from "../mark/timeline.js";
-import { loaded } from "../ui/states.js";
+import { loaded } from "../ui/placeholders.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -22,13 +22,13 @@ export function mark(app, place, signal) {
     const video = await app.api.get(`/api/videos/${encodeURIComponent(place.params.id)}`, { signal });
     const marks = new Marks(app.api, video);
     await marks.load(signal);
-    if (!signal.aborted) goOn(marks, place, signal);
+    if (!signal.aborted) restorePosition(marks, place, signal);
     return marks;
   }
   const heading = el("h1", { tabindex: "-1" }, t("mark.title"));
   const content = loaded(app.api, signal, load, (marks) => {
     heading.textContent = marks.video.filename;
-    return desk(app, marks, signal);
+    return workspace(app, marks, signal);
   });
   return el(
     "div",
@@ -40,22 +40,22 @@ export function mark(app, place, signal) {
 }
 
 /**
- * Go on where somebody was, who has signed in again or speaks another language now: both leave the page and
- * come back to its address.
+ * Restore the position after a new session or a change of language: both leave the page and return to its
+ * address.
  * @param {Marks} marks
  * @param {import("../core/router.js").Place} place
  * @param {AbortSignal} signal
  */
-function goOn(marks, { path, query }, signal) {
+function restorePosition(marks, { path, query }, signal) {
   const [frame, begun] = ["frame", "begun"].map((name) => Number.parseInt(query.get(name) ?? "", 10));
   if (begun >= 0 && begun <= marks.lastFrame && marks.mayEdit) marks.begun = begun;
   if (!Number.isNaN(frame)) marks.seek(frame);
   remember(path, {});
   const address = location.hash;
   signal.addEventListener("abort", () => {
-    // As text, which the first frame needs to be remembered.
-    const left = { frame: String(marks.frame), begun: String(marks.begun ?? "") };
-    if (location.hash === address) remember(path, left);
+    // As strings, because a number 0 would be left out of the address.
+    const position = { frame: String(marks.frame), begun: String(marks.begun ?? "") };
+    if (location.hash === address) remember(path, position);
   });
 }
 
@@ -64,7 +64,7 @@ function goOn(marks, { path, query }, signal) {
  * @param {import("../mark/marks.js").Marks} marks
  * @param {AbortSignal} signal
  */
-function desk(app, marks, signal) {
+function workspace(app, marks, signal) {
   const { video } = marks;
   const size = `${video.width} × ${video.height}`;
   const rate = t("perSecond", { rate: number(video.frame_rate, 2) });
@@ -74,11 +74,11 @@ function desk(app, marks, signal) {
     !marks.mayEdit && el("p", { class: "notice" }, t("mark.viewerOnly")),
     el(
       "div",
-      { class: "desk" },
+      { class: "workspace" },
       el(
         "section",
         { class: "viewer", "aria-label": t("mark.viewer") },
-        picture(app, marks, signal, proposalLayer(marks, proposals)),
+        frameImage(app, marks, signal, proposalLayer(marks, proposals)),
         timeline(app, marks),
         controls(app, marks, signal),
       ),

@@ -1,11 +1,11 @@
-/** For addresses that lead nowhere. */
+/** Page for unknown addresses. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link } from "../core/router.js";
-import { empty } from "../ui/states.js";
+import { empty } from "../ui/placeholders.js";
 
-/** A way back. */
+/** A message and a link to the videos. */
 export function missing() {
   return el(
     "div",

@@ -1,4 +1,4 @@
-/** Look a result over frame by frame, put boxes right, and have it rendered again. */
+/** Review of a result frame by frame, with editing of boxes and rerendering. */
 
 import { Problem } from "../core/api.js";
 import { el } from "../core/dom.js";
@@ -7,17 +7,17 @@ import { link, remember } from "../core/router.js";
 import { comparison } from "../review/comparison.js";
 import { panel } from "../review/panel.js";
 import { report } from "../review/report.js";
-import { opened, videoOf } from "../review/result.js";
-import { rework } from "../review/rework.js";
-import { strip } from "../review/strip.js";
+import { loadResult, videoOf } from "../review/result.js";
+import { rerenderPanel } from "../review/rerender.js";
+import { filmstrip } from "../review/filmstrip.js";
 import { blankedIn } from "../runs/blanked.js";
 import { downloadButton } from "../runs/download.js";
-import { againLink, Entry } from "../runs/entry.js";
+import { reorderLink, Entry } from "../runs/entry.js";
 import { failureOf } from "../runs/failure.js";
-import { isFinal } from "../runs/follow.js";
+import { isFinal } from "../runs/progress-stream.js";
 import { kindOf } from "../runs/kind.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -31,9 +31,9 @@ export function review(app, place, signal) {
     });
     if (run.status === "completed") {
       try {
-        return { run, video: null, result: await opened(app, run, signal) };
+        return { run, video: null, result: await loadResult(app, run, signal) };
       } catch (error) {
-        // It was there: what is completed has a result until that is deleted.
+        // A completed run has a result until that is deleted.
         if (!(error instanceof Problem && error.code === "not_ready")) throw error;
       }
     }
@@ -43,11 +43,11 @@ export function review(app, place, signal) {
   const content = loaded(app.api, signal, load, ({ run, video, result }, reload) => {
     if (!result) return unfinished(app, run, video, signal, reload);
     if (result.video) heading.textContent = t("review.of", { name: result.video.filename });
-    const wanted = Number.parseInt(place.query.get("frame") ?? "", 10);
-    if (!Number.isNaN(wanted)) result.seek(wanted);
-    // As text, which the first frame needs to be remembered.
+    const start = Number.parseInt(place.query.get("frame") ?? "", 10);
+    if (!Number.isNaN(start)) result.seek(start);
+    // As a string, because a number 0 would be left out of the address.
     result.addEventListener("frame", () => remember(place.path, { frame: String(result.frame) }));
-    return desk(app, result, signal);
+    return workspace(app, result, signal);
   });
   return el("div", {}, el("a", { class: "up", href: link("/runs") }, t("runs.title")), heading, content.node);
 }
@@ -57,7 +57,7 @@ export function review(app, place, signal) {
  * @param {import("../review/result.js").Result} result
  * @param {AbortSignal} signal
  */
-function desk(app, result, signal) {
+function workspace(app, result, signal) {
   const { run } = result;
   const { button, sheet } = report(app, result, signal);
   const blanked = blankedIn(run);
@@ -69,7 +69,7 @@ function desk(app, result, signal) {
     el("div", { class: "actions" }, downloadButton(app, run.request_id), button),
     el(
       "div",
-      { class: "desk" },
+      { class: "workspace" },
       el(
         "section",
         { class: "viewer", "aria-label": t("review.viewer") },
@@ -80,32 +80,32 @@ function desk(app, result, signal) {
           frameSteps(result),
           el("p", { class: "help" }, result.canEdit ? t("review.keys") : t("review.fixedKeys")),
         ),
-        strip(app, result, signal),
+        filmstrip(app, result, signal),
       ),
-      el("div", { class: "lists" }, panel(app, result), result.canEdit && rework(app, result, signal)),
+      el("div", { class: "lists" }, panel(app, result), result.canEdit && rerenderPanel(app, result, signal)),
     ),
     sheet,
   ];
 }
 
 /**
- * A run without a result: not yet, never, or no longer.
+ * A run without a result: unfinished, failed, cancelled or expired.
  * @param {import("../app.js").App} app
- * @param {import("../runs/follow.js").Run} run
- * @param {import("../review/result.js").Video | null} video null for whoever may not see it, or when it is gone
+ * @param {import("../runs/progress-stream.js").Run} run
+ * @param {import("../review/result.js").Video | null} video null when it was deleted or is not accessible
  * @param {AbortSignal} signal
  * @param {() => Promise<void>} reload
  */
 function unfinished(app, run, video, signal, reload) {
-  const again = video && againLink(run);
-  if (run.status === "completed") return empty(t("review.expired"), again);
+  const reorder = video && reorderLink(run);
+  if (run.status === "completed") return empty(t("review.expired"), reorder);
   if (run.status === "failed") {
-    const { told, detail } = failureOf("review.failed", run);
-    return empty(told, detail, again);
+    const { message, detail } = failureOf("review.failed", run);
+    return empty(message, detail, reorder);
   }
-  if (run.status === "cancelled") return empty(t("review.cancelled"), again);
+  if (run.status === "cancelled") return empty(t("review.cancelled"), reorder);
   const entry = new Entry(app, run, t("review.thisRun"));
-  app.news.follow(run.request_id, signal, (state) => {
+  app.progress.subscribe(run.request_id, signal, (state) => {
     entry.update(state);
     if (isFinal(state)) reload();
   });

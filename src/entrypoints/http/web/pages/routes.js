@@ -1,4 +1,4 @@
-/** Every page of the console and its address. */
+/** Pages of the console and their addresses. */
 
 import { admin } from "./admin.js";
 import { faces } from "./faces.js";

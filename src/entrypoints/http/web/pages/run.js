@@ -1,16 +1,16 @@
-/** Order the anonymised frames of a video. */
+/** Page to order the anonymised frames of a video. */
 
-import { Problem, wordsOf } from "../core/api.js";
+import { Problem, messageOf } from "../core/api.js";
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link } from "../core/router.js";
-import { runToRepeat } from "../order/again.js";
+import { runToReorder } from "../order/reorder.js";
 import { Draft } from "../order/drafts.js";
 import { orderForm } from "../order/form.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 
-/** Galleries to choose from. */
-const MOST_GALLERIES = 100;
+/** Most galleries to choose from. */
+const MAX_GALLERIES = 100;
 
 /**
  * @param {import("../app.js").App} app
@@ -29,20 +29,20 @@ export function run(app, place, signal) {
       get(`${path}/regions/`),
       get("/api/frames/anonymize/options"),
       galleries(),
-      runToRepeat(app, place.query.get("like"), video.id, signal),
+      runToReorder(app, place.query.get("like"), video.id, signal),
     ]);
     return { video, segments, regions, options, ...people, like };
   }
 
-  /** All the rest can be ordered where there are no galleries. */
+  /** Without access to galleries, all other options remain available. */
   async function galleries() {
     try {
-      const { items } = await app.api.get("/galleries/", { query: { limit: MOST_GALLERIES }, signal });
+      const { items } = await app.api.get("/galleries/", { query: { limit: MAX_GALLERIES }, signal });
       return { galleries: items, noGalleries: "" };
     } catch (error) {
-      const isTold = error instanceof Problem && error.status > 0 && error.status !== 401;
-      if (!isTold) throw error;
-      return { galleries: [], noGalleries: wordsOf(error) };
+      const isAnswered = error instanceof Problem && error.status > 0 && error.status !== 401;
+      if (!isAnswered) throw error;
+      return { galleries: [], noGalleries: messageOf(error) };
     }
   }
 

@@ -1,13 +1,13 @@
-/** All runs, those in work live. */
+/** List of all runs, with live progress. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link, numberOf, remember } from "../core/router.js";
 import { Entry } from "../runs/entry.js";
-import { isFinal } from "../runs/follow.js";
+import { isFinal } from "../runs/progress-stream.js";
 import { field, select } from "../ui/fields.js";
 import { pageAt, pager } from "../ui/pager.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 
 const PAGE = 10;
 const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
@@ -18,19 +18,19 @@ const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
  * @param {AbortSignal} signal
  */
 export function runs(app, place, signal) {
-  const wanted = place.query.get("status") ?? "";
+  const statusName = place.query.get("status") ?? "";
   const filter = {
-    status: STATUSES.includes(wanted) ? wanted : "",
+    status: STATUSES.includes(statusName) ? statusName : "",
     video_id: String(numberOf(place.query, "video_id") || ""),
     offset: numberOf(place.query, "offset"),
   };
-  let shown = new AbortController();
+  let listAbort = new AbortController();
 
   async function load() {
-    const ask = (/** @type {number} */ offset) =>
+    const fetchPage = (/** @type {number} */ offset) =>
       app.api.get("/api/frames/anonymize/requests/", { query: { ...filter, offset, limit: PAGE }, signal });
     const [page, videos] = await Promise.all([
-      pageAt(ask, filter.offset),
+      pageAt(fetchPage, filter.offset),
       app.api.get("/api/videos/", { query: { limit: 100 }, signal }),
     ]);
     /** @type {Map<number, string>} */
@@ -40,30 +40,31 @@ export function runs(app, place, signal) {
   }
 
   /**
-   * Names of videos that were not among the newest.
+   * Add the names of videos that are not among the newest.
    * @param {Map<number, string>} names
-   * @param {import("../runs/follow.js").Run[]} items
+   * @param {import("../runs/progress-stream.js").Run[]} items
    */
   async function addMissing(names, items) {
     const missing = new Set(items.map((run) => run.video_id).filter((id) => !names.has(id)));
-    const ask = (/** @type {number} */ id) => app.api.get(`/api/videos/${id}`, { signal }).catch(() => null);
-    for (const video of await Promise.all([...missing].map(ask)))
+    const fetchVideo = (/** @type {number} */ id) =>
+      app.api.get(`/api/videos/${id}`, { signal }).catch(() => null);
+    for (const video of await Promise.all([...missing].map(fetchVideo)))
       if (video) names.set(video.id, video.filename);
   }
 
   const list = loaded(app.api, signal, load, ({ page, names }) => {
-    shown.abort();
-    shown = new AbortController();
+    listAbort.abort();
+    listAbort = new AbortController();
     showVideos(names);
-    if (!page.items.length) return nothing();
+    if (!page.items.length) return noRuns();
     const entries = page.items.map(
       (/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? ""),
     );
-    const isSeen = AbortSignal.any([signal, shown.signal]);
-    // The newest are listed first, and the oldest are in work.
+    const listSignal = AbortSignal.any([signal, listAbort.signal]);
+    // The list starts with the newest run, but the oldest are processed first.
     for (const entry of entries.toReversed()) {
       const { run } = entry;
-      if (!isFinal(run)) app.news.follow(run.request_id, isSeen, (news) => entry.update(news));
+      if (!isFinal(run)) app.progress.subscribe(run.request_id, listSignal, (state) => entry.update(state));
     }
     return [
       el(
@@ -82,7 +83,7 @@ export function runs(app, place, signal) {
     list.reload();
   }
 
-  function nothing() {
+  function noRuns() {
     const isFiltered = filter.status || filter.video_id;
     if (isFiltered) return empty(t("runs.noneSuch"));
     return empty(
@@ -94,7 +95,7 @@ export function runs(app, place, signal) {
   const status = select(
     [
       ["", t("runs.all")],
-      ...STATUSES.map((one) => /** @type {[string, string]} */ ([one, t(`status.${one}`)])),
+      ...STATUSES.map((name) => /** @type {[string, string]} */ ([name, t(`status.${name}`)])),
     ],
     filter.status,
     { onchange: () => change({ status: status.value, offset: 0 }) },

@@ -1,4 +1,4 @@
-/** The first page for whoever is not signed in. */
+/** Sign-in page. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -7,7 +7,7 @@ import { brandMark, preferences } from "../ui/shell.js";
 
 /**
  * @param {import("../app.js").App} app
- * @param {string} reason why it is to be done again; empty for the first time
+ * @param {string} reason why the user has to sign in again; empty otherwise
  */
 export function signIn(app, reason) {
   const username = el("input", {

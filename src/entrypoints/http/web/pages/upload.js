@@ -1,25 +1,25 @@
-/** Files on their way to the service. */
+/** Uploads of video files. */
 
-import { isAborted, wordsOf } from "../core/api.js";
+import { isAborted, messageOf } from "../core/api.js";
 import { el, fill, uniqueId } from "../core/dom.js";
 import { percent, size, t } from "../core/language.js";
 import { link } from "../core/router.js";
 
 /**
- * All of them, whatever page is shown; dispatches `done` for each that has become a video. One is sent at a
- * time: a browser has few connections to a service, and together they are no quicker.
+ * All uploads, independent of the current page; dispatches `done` for each that is complete. They are sent one
+ * after the other: a browser has few connections to one server, and parallel uploads are not faster.
  */
 export class Uploads extends EventTarget {
   node = el("div", { class: "uploads" });
   /** The first is being sent, the others wait. @type {Set<Upload>} */
-  #running = new Set();
+  #queued = new Set();
   /** @type {Set<Upload>} */
   #all = new Set();
 
   constructor() {
     super();
-    // The browser asks whether to leave while something is being sent.
-    addEventListener("beforeunload", (event) => this.#running.size && event.preventDefault());
+    // The browser asks for confirmation before it leaves the page during an upload.
+    addEventListener("beforeunload", (event) => this.#queued.size && event.preventDefault());
   }
 
   /**
@@ -31,49 +31,49 @@ export class Uploads extends EventTarget {
     this.#all.add(upload);
     this.node.append(upload.node);
     upload.addEventListener("done", () => this.dispatchEvent(new Event("done")));
-    upload.addEventListener("over", () => {
-      this.#running.delete(upload);
+    upload.addEventListener("finished", () => {
+      this.#queued.delete(upload);
       this.#sendNext();
     });
-    upload.addEventListener("again", () => this.#queue(upload));
-    upload.addEventListener("gone", () => this.#all.delete(upload));
-    this.#queue(upload);
+    upload.addEventListener("retry", () => this.#enqueue(upload));
+    upload.addEventListener("removed", () => this.#all.delete(upload));
+    this.#enqueue(upload);
   }
 
   /** @param {Upload} upload */
-  #queue(upload) {
-    this.#running.add(upload);
+  #enqueue(upload) {
+    this.#queued.add(upload);
     this.#sendNext();
   }
 
   #sendNext() {
-    const [next] = this.#running;
+    const [next] = this.#queued;
     next?.send();
   }
 
-  /** Forget them all, as whoever comes next must not see them. */
+  /** Cancel and remove all uploads, so that the next user does not see them. */
   clear() {
-    const running = [...this.#running];
-    this.#running.clear();
-    for (const upload of running) upload.cancel();
+    const queued = [...this.#queued];
+    this.#queued.clear();
+    for (const upload of queued) upload.cancel();
     this.#all.clear();
     fill(this.node);
   }
 
-  /** Say everything anew, in the language that is spoken now. */
-  speak() {
+  /** Show all texts in the current language. */
+  retranslate() {
     for (const upload of this.#all) upload.show();
   }
 }
 
 /**
  * @typedef {{is: "waiting"} | {is: "sending", share: number} | {is: "done", id: number}
- *   | {is: "failed", error: unknown} | {is: "gone"}} State of an upload
+ *   | {is: "failed", error: unknown} | {is: "removed"}} State of an upload
  */
 
 /**
- * Sends a file when it is its turn, and shows how far it is; dispatches `done` when it is a video, `over` when
- * it is the turn of another one, `again` when it is to have another turn, and `gone` when it is shown no more.
+ * Upload of one file and its progress; dispatches `done` when the upload is complete, `finished` when it has ended
+ * in any way, `retry` when the user wants to try again, and `removed` when it is no longer shown.
  */
 class Upload extends EventTarget {
   #app;
@@ -84,9 +84,9 @@ class Upload extends EventTarget {
   #nameId = uniqueId("upload");
   #name = el("p", { id: this.#nameId, class: "name" });
   #bar = el("progress", { max: 1, value: 0, "aria-labelledby": this.#nameId });
-  #words = el("p", { class: "facts" });
+  #facts = el("p", { class: "facts" });
   #actions = el("div", { class: "actions" });
-  node = el("div", { class: "card upload" }, this.#name, this.#bar, this.#words, this.#actions);
+  node = el("div", { class: "card upload" }, this.#name, this.#bar, this.#facts, this.#actions);
 
   /**
    * @param {import("../app.js").App} app
@@ -99,89 +99,89 @@ class Upload extends EventTarget {
     this.show();
   }
 
-  /** Send no more of it. */
+  /** Cancel the upload. */
   cancel() {
     this.#cancelled.abort();
     if (this.#state.is !== "waiting") return;
-    this.#become({ is: "gone" });
-    this.dispatchEvent(new Event("over"));
+    this.#setState({ is: "removed" });
+    this.dispatchEvent(new Event("finished"));
   }
 
-  /** It is its turn; nothing happens when it has that already. */
+  /** Send the file, unless it is being sent already. */
   async send() {
     if (this.#state.is !== "waiting") return;
-    this.#become({ is: "sending", share: 0 });
+    this.#setState({ is: "sending", share: 0 });
     try {
       const path = `/api/videos/?filename=${encodeURIComponent(this.#file.name)}`;
-      const progressed = (/** @type {number} */ share) => this.#become({ is: "sending", share });
-      const { id } = await this.#app.api.upload(path, this.#file, progressed, this.#cancelled.signal);
-      this.#become({ is: "done", id });
+      const onProgress = (/** @type {number} */ share) => this.#setState({ is: "sending", share });
+      const { id } = await this.#app.api.upload(path, this.#file, onProgress, this.#cancelled.signal);
+      this.#setState({ is: "done", id });
       this.#app.announcer.say(t("upload.doneOne", { name: this.#file.name }));
       this.dispatchEvent(new Event("done"));
     } catch (error) {
-      this.#become(isAborted(error) ? { is: "gone" } : { is: "failed", error });
+      this.#setState(isAborted(error) ? { is: "removed" } : { is: "failed", error });
     }
-    this.dispatchEvent(new Event("over"));
+    this.dispatchEvent(new Event("finished"));
   }
 
-  #again() {
-    this.#become({ is: "waiting" });
-    this.dispatchEvent(new Event("again"));
+  #retry() {
+    this.#setState({ is: "waiting" });
+    this.dispatchEvent(new Event("retry"));
   }
 
   /** @param {State} state */
-  #become(state) {
-    const isAnother = state.is !== this.#state.is;
+  #setState(state) {
+    const isNewState = state.is !== this.#state.is;
     this.#state = state;
-    if (isAnother) this.show();
+    if (isNewState) this.show();
     else this.#showProgress();
   }
 
-  /** In the language that is spoken. */
+  /** Show the state in the current language. */
   show() {
     const state = this.#state;
-    if (state.is === "gone") {
+    if (state.is === "removed") {
       this.node.remove();
-      this.dispatchEvent(new Event("gone"));
+      this.dispatchEvent(new Event("removed"));
       return;
     }
     this.#name.textContent = `${this.#file.name} (${size(this.#file.size)})`;
     this.#bar.hidden = state.is === "done" || state.is === "failed";
     this.node.classList.toggle("problem", state.is === "failed");
     this.#showProgress();
-    fill(this.#actions, this.#possible());
+    fill(this.#actions, this.#buttons());
   }
 
   #showProgress() {
     const state = this.#state;
     this.#bar.value = state.is === "sending" ? state.share : 0;
-    const isAlarming = state.is === "failed";
-    fill(this.#words, isAlarming ? el("span", { role: "alert" }, wordsOf(state.error)) : this.#told());
+    const isFailed = state.is === "failed";
+    fill(this.#facts, isFailed ? el("span", { role: "alert" }, messageOf(state.error)) : this.#statusText());
   }
 
-  #told() {
+  #statusText() {
     const state = this.#state;
     if (state.is === "done") return t("upload.done");
     if (state.is !== "sending") return t("upload.waits");
-    // All is sent, and the service looks through it.
+    // The file is sent, and the service is checking it.
     return state.share < 1 ? t("upload.sent", { share: percent(state.share) }) : t("upload.examined");
   }
 
-  #possible() {
+  #buttons() {
     const state = this.#state;
     if (state.is === "waiting" || state.is === "sending")
       return [this.#button("cancel", () => this.cancel())];
-    const close = this.#button("close", () => this.#become({ is: "gone" }));
-    if (state.is === "failed") return [this.#button("tryAgain", () => this.#again()), close];
+    const close = this.#button("close", () => this.#setState({ is: "removed" }));
+    if (state.is === "failed") return [this.#button("tryAgain", () => this.#retry()), close];
     const address = state.is === "done" ? link(`/videos/${state.id}`) : "";
     return [el("a", { class: "button primary", href: address }, t("upload.mark")), close];
   }
 
   /**
-   * @param {string} words
+   * @param {string} key text key
    * @param {() => void} onclick
    */
-  #button(words, onclick) {
-    return el("button", { type: "button", onclick }, t(words));
+  #button(key, onclick) {
+    return el("button", { type: "button", onclick }, t(key));
   }
 }

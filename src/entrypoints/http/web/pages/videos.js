@@ -1,11 +1,11 @@
-/** Videos: dropped, listed, shared, deleted. */
+/** List of videos, with upload, sharing and deletion. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { numberOf, remember } from "../core/router.js";
 import { dropZone } from "../ui/drop-zone.js";
 import { pageAt, pager } from "../ui/pager.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 import { videoCard } from "../videos/card.js";
 
 const PAGE = 12;
@@ -19,12 +19,12 @@ const PAGE = 12;
  */
 export function videos(app, place, signal) {
   let offset = numberOf(place.query, "offset");
-  const ask = (/** @type {number} */ from) =>
+  const fetchPage = (/** @type {number} */ from) =>
     app.api.get("/api/videos/", { query: { limit: PAGE, offset: from }, signal });
   const list = loaded(
     app.api,
     signal,
-    () => pageAt(ask, offset),
+    () => pageAt(fetchPage, offset),
     (page, reload) => {
       if (!page.items.length) return empty(t("videos.none"));
       return [
@@ -33,8 +33,8 @@ export function videos(app, place, signal) {
           { class: "cards" },
           page.items.map((/** @type {Video} */ video) => videoCard(app, video, reload)),
         ),
-        pager(page, (wanted) => {
-          offset = wanted;
+        pager(page, (next) => {
+          offset = next;
           remember("/videos", { offset });
           reload();
         }) ?? el("span"),
@@ -42,7 +42,7 @@ export function videos(app, place, signal) {
     },
   );
   /** @param {File[]} files */
-  function take(files) {
+  function upload(files) {
     for (const file of files) app.uploads.add(app, file);
   }
   app.uploads.addEventListener("done", () => list.reload(), { signal });
@@ -52,7 +52,7 @@ export function videos(app, place, signal) {
     {},
     el("h1", { tabindex: "-1" }, t("videos.title")),
     el("p", { class: "lead" }, t("videos.lead")),
-    dropZone({ label: t("videos.drop"), help: t("videos.dropHelp"), accept, multiple: true }, take),
+    dropZone({ label: t("videos.drop"), help: t("videos.dropHelp"), accept, multiple: true }, upload),
     app.uploads.node,
     list.node,
   );

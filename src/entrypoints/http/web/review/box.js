@@ -1,4 +1,4 @@
-/** A box: something that is covered in a frame. */
+/** Boxes: the covered areas of a frame. */
 
 import { t } from "../core/language.js";
 
@@ -11,17 +11,17 @@ export const KINDS = ["face", "text", "plate", "region"];
  * @typedef {import("../core/areas.js").Area} Area
  *
  * @typedef {object} Box
- * @property {string} id the same in all frames in which something is followed, or does not move
+ * @property {string} id the same in all frames for a track, and for a box that does not move
  * @property {number[]} xyxy left, top, right, bottom
  * @property {Kind} kind
  * @property {number | null} track
  * @property {number | null} score
- * @property {string} origin why it is covered
- * @property {"shape" | "detector" | null} [basis] why it counts as a licence plate
+ * @property {string} origin how the box came about
+ * @property {"shape" | "detector" | null} [basis] how a licence plate was recognised
  */
 
 /**
- * What a box is called.
+ * Return the display name of a box.
  * @param {{kind: Kind, track: number | null}} box
  */
 export function nameOf({ kind, track }) {
@@ -30,7 +30,7 @@ export function nameOf({ kind, track }) {
 }
 
 /**
- * The area of a box.
+ * Return the area of a box.
  * @param {{xyxy: number[]}} box
  * @returns {Area}
  */
@@ -39,7 +39,7 @@ export function areaOf({ xyxy: [left, top, right, bottom] }) {
 }
 
 /**
- * The sides of an area: left, top, right, bottom.
+ * Return the sides of an area: left, top, right, bottom.
  * @param {Area} area
  */
 export function corners({ x, y, width, height }) {
@@ -47,7 +47,7 @@ export function corners({ x, y, width, height }) {
 }
 
 /**
- * Whether all of a box lies within another one.
+ * Return whether a box contains another one completely.
  * @param {{xyxy: number[]}} outer
  * @param {{xyxy: number[]}} inner
  */
@@ -56,32 +56,32 @@ export function covers({ xyxy: outer }, { xyxy: inner }) {
 }
 
 /**
- * Boxes of a frame, with what they are known by in other frames.
+ * Add ids to the boxes of a frame that identify them across frames.
  * @param {Omit<Box, "id">[]} boxes
  * @returns {Box[]}
  */
-export function identified(boxes) {
-  const taken = new Set();
+export function withIds(boxes) {
+  const used = new Set();
   return boxes.map((box) => {
     let id = `${box.kind} ${box.track ?? box.xyxy.join(" ")}`;
-    while (taken.has(id)) id += " again";
-    taken.add(id);
+    while (used.has(id)) id += " again";
+    used.add(id);
     return { ...box, id };
   });
 }
 
 /**
- * A box as the service takes it.
+ * Return a box in the form that the API accepts.
  * @param {Box} box
  */
-export function written({ xyxy, kind, track }) {
+export function toRequest({ xyxy, kind, track }) {
   return { xyxy, kind, track };
 }
 
 /**
- * Boxes as text, the same where the service would do the same.
+ * Serialise boxes; equal for boxes with the same result.
  * @param {Box[]} boxes
  */
-export function said(boxes) {
-  return JSON.stringify(boxes.map(written));
+export function serialized(boxes) {
+  return JSON.stringify(boxes.map(toRequest));
 }

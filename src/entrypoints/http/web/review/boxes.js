@@ -1,38 +1,38 @@
-/** What is covered in each frame of a result, and what somebody would rather have covered. */
+/** Boxes of each frame of a result, and the user's edits. */
 
 import { Problem } from "../core/api.js";
 import { within } from "../core/areas.js";
-import { areaOf, corners, covers, identified, said, written } from "./box.js";
-import { Stretches } from "./stretches.js";
+import { areaOf, corners, covers, serialized, toRequest, withIds } from "./box.js";
+import { FrameRanges } from "./ranges.js";
 
-/** Frames whose boxes are fetched at once: at least, and at most. */
-const FETCHED = { least: 100, most: 1000 };
+/** Minimum and maximum number of frames per request for boxes. */
+const BATCH_FRAMES = { min: 100, max: 1000 };
 
 /**
  * @typedef {import("./box.js").Box} Box
  * @typedef {import("./box.js").Kind} Kind
  * @typedef {import("../core/areas.js").Area} Area
- * @typedef {{first: number, last: number}} Range frames, both included
+ * @typedef {{first: number, last: number}} Range first and last frame, both inclusive
  */
 
 /**
- * Boxes by frame, as the result has them and as they are edited. Dispatches `boxes` when there are others.
+ * Original and edited boxes by frame. Dispatches `boxes` when they change.
  */
 export class Boxes extends EventTarget {
-  stretches = new Stretches([{ start_frame: 0, end_frame: 1 }]);
-  /** Whether what is edited is being rendered. */
+  ranges = new FrameRanges([{ start_frame: 0, end_frame: 1 }]);
+  /** Whether the edits were sent for rendering. */
   isSent = false;
   #api;
   #path;
-  /** As the result has them; null where the frame is black. @type {Map<number, Box[] | null>} */
-  #known = new Map();
-  /** Frames that were edited, as they are to be. @type {Map<number, Box[]>} */
+  /** Boxes of the result; null for a black frame. @type {Map<number, Box[] | null>} */
+  #original = new Map();
+  /** New boxes of edited frames. @type {Map<number, Box[]>} */
   #edited = new Map();
-  /** What was edited before each change. @type {[number, Box[] | undefined][][]} */
-  #past = [];
+  /** Edits that each change replaced, for undo. @type {[number, Box[] | undefined][][]} */
+  #history = [];
   #added = 0;
-  /** Changes whose frames are on their way. */
-  #waiting = 0;
+  /** Number of changes that wait for boxes to load. */
+  #pendingChanges = 0;
 
   /**
    * @param {import("../core/api.js").Api} api
@@ -45,66 +45,69 @@ export class Boxes extends EventTarget {
   }
 
   /**
-   * Find out which frames there are.
+   * Load the frame ranges of the result and its first boxes.
    * @param {AbortSignal} signal
    */
   async load(signal) {
-    const { stretches, items } = await this.#fetch({ start_frame: 0, limit: FETCHED.least }, signal);
-    this.stretches = new Stretches(stretches);
-    this.#learn(items);
+    const { stretches, items } = await this.#fetch({ start_frame: 0, limit: BATCH_FRAMES.min }, signal);
+    this.ranges = new FrameRanges(stretches);
+    this.#store(items);
   }
 
   /**
-   * Have the boxes of some frames at hand.
+   * Load the boxes of a range of frames if they are missing.
    * @param {Range} range
    */
   async ensure({ first, last }) {
-    for (const frame of this.stretches.between(first, last)) {
-      if (this.#known.has(frame)) continue;
-      const limit = Math.min(FETCHED.most, Math.max(FETCHED.least, last - frame + 1));
+    for (const frame of this.ranges.between(first, last)) {
+      if (this.#original.has(frame)) continue;
+      const limit = Math.min(BATCH_FRAMES.max, Math.max(BATCH_FRAMES.min, last - frame + 1));
       const { items } = await this.#fetch({ start_frame: frame, limit });
-      this.#learn(items);
-      if (!this.#known.has(frame)) throw new Problem({ code: "frame_not_found" });
-      this.#tell();
+      this.#store(items);
+      if (!this.#original.has(frame)) throw new Problem({ code: "frame_not_found" });
+      this.#emit();
     }
   }
 
   /**
    * @param {number} frame
-   * @returns {Box[] | null | undefined} null where it is black, undefined while they are not at hand
+   * @returns {Box[] | null | undefined} null for a black frame, undefined while they are not loaded
    */
   at(frame) {
-    return this.#edited.get(frame) ?? this.#known.get(frame);
+    return this.#edited.get(frame) ?? this.#original.get(frame);
   }
 
   /**
    * @param {number} frame
-   * @returns {Box[]} those of the result of which no longer all is covered
+   * @returns {Box[]} original boxes that the edits no longer cover completely
    */
   uncoveredAt(frame) {
     const edited = this.#edited.get(frame);
     if (!edited) return [];
-    return (this.#known.get(frame) ?? []).filter((box) => !edited.some((one) => covers(one, box)));
+    return (this.#original.get(frame) ?? []).filter((box) => !edited.some((other) => covers(other, box)));
   }
 
-  /** How many frames were changed, and in how many of them something is to be seen that was covered. */
+  /** Number of edited frames, and number of frames in which something becomes visible that was covered. */
   get changes() {
     const frames = [...this.#edited.keys()];
-    return { frames: frames.length, uncovered: frames.filter((one) => this.uncoveredAt(one).length).length };
+    return {
+      frames: frames.length,
+      uncovered: frames.filter((frame) => this.uncoveredAt(frame).length).length,
+    };
   }
 
-  /** Whether a change is being made: of a long film, that takes a moment. */
+  /** Whether a change is in progress, which takes a moment for a long video. */
   get isBusy() {
-    return this.#waiting > 0;
+    return this.#pendingChanges > 0;
   }
 
-  /** Whether there are changes that would be lost. */
+  /** Whether there are edits that were not sent for rendering. */
   get isUnsent() {
     return this.#edited.size > 0 && !this.isSent;
   }
 
   /**
-   * Cover an area.
+   * Add a box.
    * @param {Range} range
    * @param {Area} area
    * @param {Kind} kind
@@ -118,14 +121,14 @@ export class Boxes extends EventTarget {
   }
 
   /**
-   * Move the sides of a box; where it is elsewhere in other frames, they move by as much.
+   * Move or resize a box; in frames where it is elsewhere, its sides move by the same amounts.
    * @param {Range} range
    * @param {string} id
    * @param {Area} from
    * @param {Area} to
-   * @param {{width: number, height: number}} picture
+   * @param {{width: number, height: number}} image
    */
-  async change(range, id, from, to, picture) {
+  async change(range, id, from, to, image) {
     const before = corners(from);
     const moves = corners(to).map((side, index) => side - before[index]);
     await this.#edit(range, (boxes) =>
@@ -133,13 +136,13 @@ export class Boxes extends EventTarget {
         if (box.id !== id) return box;
         const area = areaOf({ xyxy: box.xyxy.map((side, index) => side + moves[index]) });
         const origin = box.track === null ? "manual" : "edited";
-        return { ...box, xyxy: corners(within(area, picture)), score: null, origin };
+        return { ...box, xyxy: corners(within(area, image)), score: null, origin };
       }),
     );
   }
 
   /**
-   * Cover something no longer.
+   * Remove a box.
    * @param {Range} range
    * @param {string} id
    */
@@ -147,23 +150,23 @@ export class Boxes extends EventTarget {
     await this.#edit(range, (boxes) => boxes.filter((box) => box.id !== id));
   }
 
-  /** Take the last change back. */
+  /** Undo the last change. */
   undo() {
-    for (const [frame, boxes] of this.#past.pop() ?? []) this.#keep(frame, boxes);
+    for (const [frame, boxes] of this.#history.pop() ?? []) this.#setEdit(frame, boxes);
     this.#changed();
   }
 
-  /** Take all changes back. */
+  /** Discard all changes. */
   discard() {
-    this.#past = [];
+    this.#history = [];
     this.#edited.clear();
     this.#changed();
   }
 
-  /** The changes as the service takes them. */
+  /** The edits in the form that the API accepts. */
   patch() {
-    const frames = [...this.#edited].toSorted(([one], [other]) => one - other);
-    return frames.map(([index, boxes]) => ({ index, boxes: boxes.map(written) }));
+    const frames = [...this.#edited].toSorted(([first], [second]) => first - second);
+    return frames.map(([index, boxes]) => ({ index, boxes: boxes.map(toRequest) }));
   }
 
   /**
@@ -171,26 +174,29 @@ export class Boxes extends EventTarget {
    * @param {(boxes: Box[]) => Box[]} change
    */
   async #edit(range, change) {
-    this.#waiting += 1;
-    this.#tell();
+    this.#pendingChanges += 1;
+    this.#emit();
     try {
       await this.ensure(range);
     } finally {
-      this.#waiting -= 1;
-      this.#tell();
+      this.#pendingChanges -= 1;
+      this.#emit();
     }
     /** @type {[number, Box[] | undefined][]} */
-    const past = [];
-    for (const frame of this.stretches.between(range.first, range.last)) {
+    const replaced = [];
+    for (const frame of this.ranges.between(range.first, range.last)) {
       const before = this.at(frame);
-      // In a frame that is black nothing shows.
+      // Black frames have no boxes.
       if (!before) continue;
       const after = change(before);
-      if (said(after) === said(before)) continue;
-      past.push([frame, this.#edited.get(frame)]);
-      this.#keep(frame, said(after) === said(this.#known.get(frame) ?? []) ? undefined : after);
+      if (serialized(after) === serialized(before)) continue;
+      replaced.push([frame, this.#edited.get(frame)]);
+      this.#setEdit(
+        frame,
+        serialized(after) === serialized(this.#original.get(frame) ?? []) ? undefined : after,
+      );
     }
-    if (past.length) this.#past.push(past);
+    if (replaced.length) this.#history.push(replaced);
     this.#changed();
   }
 
@@ -198,7 +204,7 @@ export class Boxes extends EventTarget {
    * @param {number} frame
    * @param {Box[] | undefined} boxes
    */
-  #keep(frame, boxes) {
+  #setEdit(frame, boxes) {
     if (boxes) this.#edited.set(frame, boxes);
     else this.#edited.delete(frame);
   }
@@ -212,18 +218,18 @@ export class Boxes extends EventTarget {
   }
 
   /** @param {{index: number, reason: string | null, boxes: Omit<Box, "id">[]}[]} items */
-  #learn(items) {
+  #store(items) {
     for (const { index, reason, boxes } of items) {
-      this.#known.set(index, reason === "blanked" ? null : identified(boxes));
+      this.#original.set(index, reason === "blanked" ? null : withIds(boxes));
     }
   }
 
   #changed() {
     this.isSent = false;
-    this.#tell();
+    this.#emit();
   }
 
-  #tell() {
+  #emit() {
     this.dispatchEvent(new Event("boxes"));
   }
 }

@@ -1,10 +1,10 @@
-/** A frame before and after: the original on the left of a line that is moved, the result on the right. */
+/** Original and result of a frame side by side, separated by a movable divider. */
 
-import { isAborted, wordsOf } from "../core/api.js";
+import { isAborted, messageOf } from "../core/api.js";
 import { el, uniqueId } from "../core/dom.js";
 import { percent, t } from "../core/language.js";
-import { Newest } from "../core/newest.js";
-import { decoded, previewWidth } from "../core/pictures.js";
+import { LatestOnly } from "../core/latest-only.js";
+import { decoded, previewWidth } from "../core/images.js";
 import { overlay } from "./overlay.js";
 
 const HALF = 50;
@@ -18,7 +18,7 @@ export function comparison(app, result, signal) {
   const { video } = result;
   const after = el("img", { alt: "", class: "frame", draggable: "false" });
   const before = el("img", { alt: "", class: "frame original", draggable: "false", hidden: true });
-  const line = el("div", { class: "divider", "aria-hidden": "true", onpointerdown: pull });
+  const line = el("div", { class: "divider", "aria-hidden": "true", onpointerdown: dragDivider });
   const problem = el("p", { class: "picture-problem", role: "alert", hidden: true });
   const names = el(
     "div",
@@ -37,8 +37,8 @@ export function comparison(app, result, signal) {
     problem,
   );
   const node = el("div", { class: "comparison" }, stage);
-  const frames = new Newest(load);
-  const wipe = el("input", {
+  const frames = new LatestOnly(load);
+  const slider = el("input", {
     type: "range",
     id: uniqueId("wipe"),
     min: 0,
@@ -48,28 +48,28 @@ export function comparison(app, result, signal) {
   });
 
   function showLine() {
-    node.style.setProperty("--split", `${wipe.value}%`);
-    wipe.setAttribute("aria-valuetext", t("review.wiped", { share: percent(wipe.valueAsNumber / 100) }));
+    node.style.setProperty("--split", `${slider.value}%`);
+    slider.setAttribute("aria-valuetext", t("review.wiped", { share: percent(slider.valueAsNumber / 100) }));
   }
 
   /** @param {PointerEvent} event */
-  function pull(event) {
+  function dragDivider(event) {
     event.preventDefault();
     event.stopPropagation();
-    const over = new AbortController();
-    const moved = (/** @type {PointerEvent} */ one) => {
+    const gesture = new AbortController();
+    const moved = (/** @type {PointerEvent} */ move) => {
       const { left, width } = stage.getBoundingClientRect();
-      wipe.value = String((100 * (one.clientX - left)) / width);
+      slider.value = String((100 * (move.clientX - left)) / width);
       showLine();
     };
     line.setPointerCapture(event.pointerId);
-    line.addEventListener("pointermove", moved, { signal: over.signal });
+    line.addEventListener("pointermove", moved, { signal: gesture.signal });
     for (const end of ["pointerup", "pointercancel"]) {
-      line.addEventListener(end, () => over.abort(), { signal: over.signal });
+      line.addEventListener(end, () => gesture.abort(), { signal: gesture.signal });
     }
   }
 
-  function shape() {
+  function setAspectRatio() {
     node.style.setProperty("--ratio", String(result.size.width / result.size.height));
   }
 
@@ -77,27 +77,28 @@ export function comparison(app, result, signal) {
   async function load(frame) {
     if (signal.aborted) return;
     const width = previewWidth(stage, video ? video.width : Infinity);
-    const filmed = video && `/api/videos/${video.id}/frames/${frame}.jpg?width=${width}`;
-    // Without the video, the frame itself tells how large it is; nothing is gained by shrinking to its own width.
-    const isWhole = !video || width === video.width;
-    const written = `${result.path}/frames/${frame}/${isWhole ? "" : `?width=${width}`}`;
+    const originalUrl = video && `/api/videos/${video.id}/frames/${frame}.jpg?width=${width}`;
+    // Without the video, the size is taken from the frame itself, so the full frame is requested.
+    const isFullSize = !video || width === video.width;
+    const resultUrl = `${result.path}/frames/${frame}/${isFullSize ? "" : `?width=${width}`}`;
     const [redacted, original, boxes] = await Promise.allSettled([
-      decoded(written),
-      filmed ? decoded(filmed) : null,
+      decoded(resultUrl),
+      originalUrl ? decoded(originalUrl) : null,
       result.boxes.ensure({ first: frame, last: frame }),
     ]);
     if (signal.aborted) return;
-    // A picture of another frame would be taken for the one that is asked for.
+    // Never leave the image of another frame visible.
     show(after, redacted, t("review.afterAlt", { frame }));
     show(before, original, t("review.beforeAlt", { frame }));
     if (redacted.status === "fulfilled" && !video) {
       result.measure({ width: redacted.value.naturalWidth, height: redacted.value.naturalHeight });
-      shape();
+      setAspectRatio();
     }
     problem.textContent = "";
-    if (redacted.status === "rejected") problem.textContent = await reason(written, frame);
-    else if (boxes.status === "rejected") problem.textContent = wordsOf(boxes.reason);
-    else if (original.status === "rejected" && filmed) problem.textContent = await reason(filmed, frame);
+    if (redacted.status === "rejected") problem.textContent = await reason(resultUrl, frame);
+    else if (boxes.status === "rejected") problem.textContent = messageOf(boxes.reason);
+    else if (original.status === "rejected" && originalUrl)
+      problem.textContent = await reason(originalUrl, frame);
     problem.hidden = !problem.textContent;
   }
 
@@ -107,14 +108,14 @@ export function comparison(app, result, signal) {
    * @param {string} alt
    */
   function show(image, loaded, alt) {
-    const picture = loaded.status === "fulfilled" ? loaded.value : null;
-    if (picture) image.src = picture.src;
+    const source = loaded.status === "fulfilled" ? loaded.value : null;
+    if (source) image.src = source.src;
     image.alt = alt;
-    image.hidden = !picture;
+    image.hidden = !source;
   }
 
   /**
-   * Why a picture cannot be shown: browsers do not tell, so it is asked for once more.
+   * Return why an image cannot be shown. Browsers do not report it, so the image is requested again.
    * @param {string} address
    * @param {number} frame
    */
@@ -123,18 +124,18 @@ export function comparison(app, result, signal) {
       await app.api.get(address, { signal });
       return t("mark.noFrame", { frame });
     } catch (error) {
-      return isAborted(error) ? "" : wordsOf(error);
+      return isAborted(error) ? "" : messageOf(error);
     }
   }
 
-  const ask = () => frames.want(result.frame);
-  result.addEventListener("frame", ask);
-  app.api.addEventListener("back", ask, { signal });
-  // Its size is only known once it is part of the page.
-  requestAnimationFrame(ask);
-  shape();
+  const request = () => frames.request(result.frame);
+  result.addEventListener("frame", request);
+  app.api.addEventListener("back", request, { signal });
+  // The element has a size only once it is part of the page.
+  requestAnimationFrame(request);
+  setAspectRatio();
   showLine();
-  if (video) node.append(el("label", { for: wipe.id, class: "unseen" }, t("review.wipe")), wipe);
+  if (video) node.append(el("label", { for: slider.id, class: "unseen" }, t("review.wipe")), slider);
   else node.append(el("p", { class: "help" }, t("review.noOriginal")));
   return node;
 }

@@ -1,4 +1,4 @@
-/** Edits that were not rendered yet: they outlast the page, and the tab is not closed over them unasked. */
+/** Unrendered edits. They outlast the page, and the browser asks before it closes a tab that has some. */
 
 import { Boxes } from "./boxes.js";
 
@@ -6,7 +6,7 @@ import { Boxes } from "./boxes.js";
 const drafts = new Map();
 
 /**
- * The boxes of a result, as somebody has left them.
+ * Return the boxes of a result with the user's unrendered edits.
  * @param {import("../app.js").App} app
  * @param {string} path of the result
  */

@@ -1,4 +1,4 @@
-/** The boxes of the frame that is looked at, on the picture. */
+/** The boxes of the current frame, drawn on the image. */
 
 import { place } from "../core/areas.js";
 import { el, fill } from "../core/dom.js";
@@ -43,7 +43,7 @@ export function overlay(app, result) {
     );
   }
 
-  for (const what of ["frame", "boxes", "selected"]) result.addEventListener(what, show);
+  for (const type of ["frame", "boxes", "selected"]) result.addEventListener(type, show);
   show();
   return node;
 }

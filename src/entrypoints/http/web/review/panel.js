@@ -1,4 +1,4 @@
-/** The boxes of the frame that is looked at, in words and numbers. */
+/** List of the boxes of the current frame, with their coordinates. */
 
 import { el, fill, refill, uniqueId } from "../core/dom.js";
 import { percent, t } from "../core/language.js";
@@ -7,8 +7,8 @@ import { icon } from "../ui/icons.js";
 import { numberInput, removeButton } from "../ui/inputs.js";
 import { areaOf, KINDS, nameOf } from "./box.js";
 
-/** Share of the picture's sides that a box has which was not drawn. */
-const NEW = 0.25;
+/** Size of a box that was added without drawing, relative to the image. */
+const NEW_BOX_SIZE = 0.25;
 const REACHES = ["frame", "range", "all"];
 const SIDES = /** @type {const} */ (["x", "y", "width", "height"]);
 
@@ -29,8 +29,8 @@ export function panel(app, result) {
     visible.checked = result.showsBoxes;
     const boxes = result.shown;
     if (!boxes?.length) {
-      const words = boxes === null ? "review.black" : boxes ? "review.noBoxes" : "loading";
-      return fill(list, el("p", { class: "help" }, t(words)));
+      const key = boxes === null ? "review.black" : boxes ? "review.noBoxes" : "loading";
+      return fill(list, el("p", { class: "help" }, t(key)));
     }
     refill(list, el("ul", {}, boxes.map(item)));
   }
@@ -73,18 +73,18 @@ export function panel(app, result) {
    * @param {"x" | "y" | "width" | "height"} side
    */
   function sideInput(box, side) {
-    const isAcross = side === "x" || side === "width";
-    const most = isAcross ? result.size.width : result.size.height;
+    const isHorizontal = side === "x" || side === "width";
+    const max = isHorizontal ? result.size.width : result.size.height;
     /** @type {[number, number]} */
-    const limits = side === "x" || side === "y" ? [0, most - 1] : [1, most];
-    const keep = (/** @type {number} */ value) => attempt(() => result.change(box, { [side]: value }));
-    return numberInput(t(`region.${side}`), areaOf(box)[side], limits, `${box.id} ${side}`, keep);
+    const limits = side === "x" || side === "y" ? [0, max - 1] : [1, max];
+    const save = (/** @type {number} */ value) => attempt(() => result.change(box, { [side]: value }));
+    return numberInput(t(`region.${side}`), areaOf(box)[side], limits, `${box.id} ${side}`, save);
   }
 
   /** @param {import("./box.js").Box} box */
   async function remove(box) {
     await attempt(() => result.remove(box));
-    // Its button is gone, and whoever uses the keyboard goes on with the list.
+    // The button is gone: move the keyboard focus to the list.
     (list.querySelector("button") ?? visible).focus();
   }
 
@@ -98,7 +98,7 @@ export function panel(app, result) {
     }
   }
 
-  for (const what of ["frame", "boxes", "selected"]) result.addEventListener(what, show);
+  for (const type of ["frame", "boxes", "selected"]) result.addEventListener(type, show);
   show();
   const heading = uniqueId("boxes");
   return el(
@@ -108,7 +108,7 @@ export function panel(app, result) {
     el("label", { class: "check" }, visible, t("review.showBoxes")),
     list,
     result.canEdit
-      ? [adding(result, attempt), reaching(result)]
+      ? [addControls(result, attempt), reachChoice(result)]
       : el("p", { class: "help" }, t("review.fixed")),
   );
 }
@@ -117,16 +117,21 @@ export function panel(app, result) {
  * @param {import("./result.js").Result} result
  * @param {(change: () => Promise<unknown>) => Promise<void>} attempt
  */
-function adding(result, attempt) {
+function addControls(result, attempt) {
   const kind = select(
-    KINDS.map((one) => [one, t(`review.kind.${one}`)]),
+    KINDS.map((name) => [name, t(`review.kind.${name}`)]),
     result.kind,
     { "aria-label": t("review.kindOf"), onchange: () => (result.kind = /** @type {any} */ (kind.value)) },
   );
   function add() {
     const { width, height } = result.size;
-    const side = (1 - NEW) / 2;
-    const area = { x: side * width, y: side * height, width: NEW * width, height: NEW * height };
+    const side = (1 - NEW_BOX_SIZE) / 2;
+    const area = {
+      x: side * width,
+      y: side * height,
+      width: NEW_BOX_SIZE * width,
+      height: NEW_BOX_SIZE * height,
+    };
     result.showBoxes(true);
     return attempt(() => result.add(area));
   }
@@ -134,35 +139,33 @@ function adding(result, attempt) {
   const show = () => {
     button.disabled = !result.shown;
   };
-  for (const what of ["frame", "boxes"]) result.addEventListener(what, show);
+  for (const type of ["frame", "boxes"]) result.addEventListener(type, show);
   show();
   return el("div", { class: "adding" }, kind, button);
 }
 
 /**
- * Which frames a change is made in.
+ * Choice of the frames that changes apply to.
  * @param {import("./result.js").Result} result
  */
-function reaching(result) {
+function reachChoice(result) {
   const reach = select(
-    REACHES.map((one) => [one, t(`review.reach.${one}`)]),
+    REACHES.map((name) => [name, t(`review.reach.${name}`)]),
     result.reach,
-    { onchange: () => result.reaches(/** @type {any} */ (reach.value)) },
+    { onchange: () => result.setReach(/** @type {any} */ (reach.value)) },
   );
   const ends = el("div", { class: "ends" });
   function show() {
     reach.value = result.reach;
     ends.hidden = result.reach !== "range";
     const { first, last } = result.range;
-    const limits = /** @type {[number, number]} */ ([result.boxes.stretches.first, result.lastFrame]);
+    const limits = /** @type {[number, number]} */ ([result.boxes.ranges.first, result.lastFrame]);
     refill(
       ends,
       numberInput(t("segment.first"), first, limits, "range first", (value) =>
-        result.stretchRange({ first: value }),
+        result.setRange({ first: value }),
       ),
-      numberInput(t("segment.last"), last, limits, "range last", (value) =>
-        result.stretchRange({ last: value }),
-      ),
+      numberInput(t("segment.last"), last, limits, "range last", (value) => result.setRange({ last: value })),
     );
   }
   result.addEventListener("reach", show);

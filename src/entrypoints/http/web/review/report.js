@@ -1,11 +1,11 @@
-/** The report of a result, which shuts itself off from everything around it. */
+/** The report of a result, shown in a sandboxed frame. */
 
 import { el, uniqueId } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { actionButton } from "../ui/buttons.js";
 
 /**
- * A button that opens and closes the report, and where it is shown.
+ * A button that opens and closes the report, and the section that contains it.
  * @param {import("../app.js").App} app
  * @param {import("./result.js").Result} result
  * @param {AbortSignal} signal
@@ -27,7 +27,7 @@ export function report(app, result, signal) {
 
   async function toggle() {
     if (sheet.hidden && !sheet.querySelector("iframe")) {
-      // A frame would show an error as the service words it for programs.
+      // Fetch it first: an error inside the frame would appear as raw JSON.
       await app.api.get(address, { signal });
       sheet.append(el("iframe", { class: "report", src: address, sandbox: "", title: t("review.report") }));
     }

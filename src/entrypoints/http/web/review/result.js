@@ -1,4 +1,4 @@
-/** A result that is looked over: which frame, which box, and how far a change reaches. */
+/** A result under review: current frame, selected box, and the frames that changes apply to. */
 
 import { Problem } from "../core/api.js";
 import { areaOf } from "./box.js";
@@ -8,29 +8,29 @@ import { boxesOf } from "./drafts.js";
  * @typedef {import("./box.js").Box} Box
  * @typedef {import("../core/areas.js").Area} Area
  * @typedef {import("../pages/videos.js").Video & {sha256: string, access?: string}} Video
- * @typedef {"frame" | "range" | "all"} Reach which frames a change is made in
+ * @typedef {"frame" | "range" | "all"} Reach frames that a change applies to
  */
 
 /**
- * A result. Dispatches `frame` when another frame is looked at, `boxes` when other boxes are to be seen,
- * `selected` when another box is at hand, and `reach` when changes are to be made in other frames.
+ * A result. Dispatches `frame` when the current frame changes, `boxes` when the visible boxes change, `selected`
+ * when the selection changes, and `reach` when the frames that changes apply to change.
  */
 export class Result extends EventTarget {
-  /** Id of the box at hand; empty for none. */
+  /** Id of the selected box; empty for none. */
   selected = "";
   showsBoxes = true;
-  /** What new boxes are. @type {import("./box.js").Kind} */
+  /** Kind of new boxes. @type {import("./box.js").Kind} */
   kind = "face";
   /** @type {Reach} */
   reach = "frame";
-  /** Pixels of its pictures. */
+  /** Size of its frames in pixels. */
   size = { width: 16, height: 9 };
   /** @type {import("./boxes.js").Range} */
   #range;
 
   /**
-   * @param {import("../runs/follow.js").Run} run
-   * @param {Video | null} video null for whoever may not see it, or when it is gone
+   * @param {import("../runs/progress-stream.js").Run} run
+   * @param {Video | null} video null when it was deleted or is not accessible
    * @param {import("./boxes.js").Boxes} boxes
    * @param {AbortSignal} signal the boxes outlast the page
    */
@@ -40,56 +40,56 @@ export class Result extends EventTarget {
     this.video = video;
     this.boxes = boxes;
     if (video) this.size = { width: video.width, height: video.height };
-    this.frame = boxes.stretches.first;
+    this.frame = boxes.ranges.first;
     this.#range = { first: this.frame, last: this.frame };
-    boxes.addEventListener("boxes", () => this.#tell("boxes"), { signal });
+    boxes.addEventListener("boxes", () => this.#emit("boxes"), { signal });
   }
 
-  /** Where the service has it. */
+  /** API path of the result. */
   get path() {
     return pathOf(this.run);
   }
 
-  /** Whoever may have the video anonymised may have it rendered again; the service decides. */
+  /** Whether the user may edit the video, which includes rendering results again; the service checks it, too. */
   get canEdit() {
     return this.video !== null && this.video.access !== "viewer";
   }
 
   get lastFrame() {
-    return this.boxes.stretches.last;
+    return this.boxes.ranges.last;
   }
 
-  /** What is covered in the frame; null when it is black, undefined while that is not known. */
+  /** Boxes of the current frame; null when it is black, undefined while they are not loaded. */
   get shown() {
     return this.boxes.at(this.frame);
   }
 
-  /** The box at hand, if it is in this frame. */
+  /** The selected box, if it is in the current frame. */
   get box() {
     return this.shown?.find(({ id }) => id === this.selected);
   }
 
-  /** The frames that a change is made in. @returns {import("./boxes.js").Range} */
+  /** The frames that a change applies to. @returns {import("./boxes.js").Range} */
   get range() {
-    const { first, last } = this.boxes.stretches;
+    const { first, last } = this.boxes.ranges;
     if (this.reach === "all") return { first, last };
     return this.reach === "range" ? this.#range : { first: this.frame, last: this.frame };
   }
 
-  /** @param {number} frame the nearest that there is is looked at */
+  /** @param {number} frame moved to the nearest frame of the result */
   seek(frame) {
-    const there = this.boxes.stretches.nearest(Math.round(frame));
-    if (there === this.frame) return;
-    this.frame = there;
+    const target = this.boxes.ranges.nearest(Math.round(frame));
+    if (target === this.frame) return;
+    this.frame = target;
     const { first, last } = this.#range;
-    // Nobody sees what a change does to frames that are elsewhere.
-    if (this.reach === "range" && (there < first || there > last)) this.reaches("frame");
-    this.#tell("frame");
+    // The user could not see changes of frames elsewhere.
+    if (this.reach === "range" && (target < first || target > last)) this.setReach("frame");
+    this.#emit("frame");
   }
 
-  /** @param {number} frames how many further; backwards when negative */
+  /** @param {number} frames backwards when negative */
   move(frames) {
-    this.seek(this.boxes.stretches.after(this.frame, frames));
+    this.seek(this.boxes.ranges.after(this.frame, frames));
   }
 
   /** @param {number} frame */
@@ -97,45 +97,45 @@ export class Result extends EventTarget {
     return this.video && frame / this.video.frame_rate;
   }
 
-  /** @param {{width: number, height: number}} size pixels of its pictures */
+  /** @param {{width: number, height: number}} size of its frames in pixels */
   measure(size) {
     this.size = size;
-    this.#tell("boxes");
+    this.#emit("boxes");
   }
 
   /** @param {string} id empty for none */
   select(id) {
     if (id === this.selected) return;
     this.selected = id;
-    this.#tell("selected");
+    this.#emit("selected");
   }
 
   /** @param {boolean} areShown */
   showBoxes(areShown) {
     this.showsBoxes = areShown;
-    this.#tell("boxes");
+    this.#emit("boxes");
   }
 
   /** @param {Reach} reach */
-  reaches(reach) {
+  setReach(reach) {
     this.reach = reach;
     this.#range = { first: this.frame, last: this.frame };
-    this.#tell("reach");
+    this.#emit("reach");
   }
 
   /**
-   * Make changes in a range of frames, with the one that is looked at among them.
+   * Apply changes to a range of frames that includes the current one.
    * @param {Partial<import("./boxes.js").Range>} change
    */
-  stretchRange(change) {
+  setRange(change) {
     const { first, last } = { ...this.#range, ...change };
     this.#range = { first: Math.min(first, last), last: Math.max(first, last) };
     this.seek(Math.min(this.#range.last, Math.max(this.#range.first, this.frame)));
-    this.#tell("reach");
+    this.#emit("reach");
   }
 
   /**
-   * Cover an area.
+   * Add a box.
    * @param {Area} area
    */
   async add(area) {
@@ -143,9 +143,9 @@ export class Result extends EventTarget {
   }
 
   /**
-   * @param {Box} box as it is in a frame
+   * @param {Box} box the box in that frame
    * @param {Partial<Area>} changes
-   * @param {number} [frame] that one; whoever nudged a box may have gone on meanwhile
+   * @param {number} [frame] frame of the box; the user may have moved on before the change is saved
    */
   async change(box, changes, frame = this.frame) {
     const area = areaOf(box);
@@ -158,19 +158,19 @@ export class Result extends EventTarget {
     await this.boxes.remove(this.range, box.id);
   }
 
-  /** @param {string} what */
-  #tell(what) {
-    this.dispatchEvent(new Event(what));
+  /** @param {string} type */
+  #emit(type) {
+    this.dispatchEvent(new Event(type));
   }
 }
 
 /**
- * A run that is completed, with what is needed to look its result over, at the frame that needs it most.
+ * Load the result of a completed run for review, at the frame with the highest risk.
  * @param {import("../app.js").App} app
- * @param {import("../runs/follow.js").Run} run
+ * @param {import("../runs/progress-stream.js").Run} run
  * @param {AbortSignal} signal
  */
-export async function opened(app, run, signal) {
+export async function loadResult(app, run, signal) {
   const boxes = boxesOf(app, pathOf(run));
   const [video, riskiest] = await Promise.all([
     videoOf(app, run, signal),
@@ -183,9 +183,9 @@ export async function opened(app, run, signal) {
 }
 
 /**
- * The video of a run; null for whoever may not see it, or when it is gone.
+ * Return the video of a run; null when it was deleted or is not accessible.
  * @param {import("../app.js").App} app
- * @param {import("../runs/follow.js").Run} run
+ * @param {import("../runs/progress-stream.js").Run} run
  * @param {AbortSignal} signal
  */
 export async function videoOf(app, run, signal) {
@@ -197,7 +197,7 @@ export async function videoOf(app, run, signal) {
   }
 }
 
-/** @param {import("../runs/follow.js").Run} run */
+/** @param {import("../runs/progress-stream.js").Run} run */
 function pathOf(run) {
   return `/api/frames/anonymize/${run.request_id}`;
 }

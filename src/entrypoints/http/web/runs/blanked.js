@@ -1,10 +1,10 @@
-/** Frames of a result that are black. */
+/** Black frames of a result. */
 
 import { t } from "../core/language.js";
 
 /**
- * How many there are, in words; empty when there are none, or when that is not known.
- * @param {import("./follow.js").Run} run
+ * Return a message with the number of black frames; empty when there are none or the number is unknown.
+ * @param {import("./progress-stream.js").Run} run
  */
 export function blankedIn({ blanked_frames: count }) {
   return count ? t("runs.blanked", { count }) : "";

@@ -1,4 +1,4 @@
-/** Fetching what a run has made. */
+/** Download of results. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -12,7 +12,7 @@ import { icon } from "../ui/icons.js";
  */
 export function downloadButton(app, id) {
   async function download() {
-    // Asked for first, so that what is wrong can be said here; the link then needs no more than a click.
+    // Fetch the signed link first, so that errors are shown here and not by the browser.
     const query = { redirect: "false" };
     const { url } = await app.api.get(`/api/frames/anonymize/download/${id}/`, { query });
     el("a", { href: url, download: "" }).click();

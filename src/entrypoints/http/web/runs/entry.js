@@ -1,4 +1,4 @@
-/** One run in the list: what it is, how far it is, and what can be done with it. */
+/** One run in the list: its options, progress and actions. */
 
 import { el, fill, uniqueId } from "../core/dom.js";
 import { dateTime, duration, number, size, t } from "../core/language.js";
@@ -9,22 +9,22 @@ import { icon } from "../ui/icons.js";
 import { blankedIn } from "./blanked.js";
 import { downloadButton } from "./download.js";
 import { failureOf } from "./failure.js";
-import { isFinal } from "./follow.js";
+import { isFinal } from "./progress-stream.js";
 import { kindOf } from "./kind.js";
 import { RateMeter } from "./rate.js";
 
 const PATH = "/api/frames/anonymize";
 
 /**
- * Where the same is ordered once more.
- * @param {import("./follow.js").Run} run
+ * A link to an order form with the options of a run.
+ * @param {import("./progress-stream.js").Run} run
  */
-export function againLink(run) {
+export function reorderLink(run) {
   const address = link(`/videos/${run.video_id}/run`, { like: run.request_id });
   return el("a", { class: "button", href: address }, t("runs.again"));
 }
 
-/** Shows a run and keeps up with it. */
+/** List item that shows a run and its progress. */
 export class Entry {
   #app;
   #run;
@@ -34,14 +34,14 @@ export class Entry {
   #titleId = uniqueId("run");
   #badge = el("span", { class: "badge" });
   #bar = el("progress", { max: 100, "aria-labelledby": this.#titleId });
-  #words = el("p", { class: "facts" });
+  #facts = el("p", { class: "facts" });
   #warning = el("p", { class: "reason" });
   #actions = el("div", { class: "actions" });
   node;
 
   /**
    * @param {import("../app.js").App} app
-   * @param {import("./follow.js").Run} run
+   * @param {import("./progress-stream.js").Run} run
    * @param {string} filename of its video; empty when that is gone
    */
   constructor(app, run, filename) {
@@ -56,7 +56,7 @@ export class Entry {
       el("div", { class: "title" }, el("h2", { id: this.#titleId }, title), this.#badge),
       el("p", { class: "facts" }, [...kindOf(run), dateTime(run.created_at)].join(" · ")),
       this.#bar,
-      this.#words,
+      this.#facts,
       this.#warning,
       this.#actions,
     );
@@ -67,15 +67,15 @@ export class Entry {
     return this.#run;
   }
 
-  /** @param {import("./follow.js").Run} news */
-  update(news) {
+  /** @param {import("./progress-stream.js").Run} state */
+  update(state) {
     const wasFinal = isFinal(this.#run);
-    this.#run = { ...this.#run, ...news };
+    this.#run = { ...this.#run, ...state };
     this.#show();
-    if (isFinal(news) && !wasFinal) {
-      const words = t(`runs.${news.status}One`, { name: this.#filename });
-      if (news.status === "failed") this.#app.announcer.warn(words);
-      else this.#app.announcer.say(words);
+    if (isFinal(state) && !wasFinal) {
+      const text = t(`runs.${state.status}One`, { name: this.#filename });
+      if (state.status === "failed") this.#app.announcer.warn(text);
+      else this.#app.announcer.say(text);
     }
   }
 
@@ -85,43 +85,43 @@ export class Entry {
     this.#badge.dataset.status = status;
     this.#bar.hidden = isFinal(this.#run);
     this.#bar.value = progress;
-    fill(this.#words, this.#told());
+    fill(this.#facts, this.#summary());
     this.#warning.textContent = blankedIn(this.#run);
     this.#warning.hidden = !this.#warning.textContent;
     this.node.dataset.status = status;
     if (this.#actions.dataset.status === status) return;
     this.#actions.dataset.status = status;
-    fill(this.#actions, this.#possible());
+    fill(this.#actions, this.#buttons());
   }
 
-  /** How it is, in words. */
-  #told() {
+  /** The state as text. */
+  #summary() {
     const run = this.#run;
     const frames = t("runs.frames", { done: run.processed_frames, total: run.total_frames });
     if (run.status === "completed") {
       const took = (Date.parse(run.completed_at ?? "") - Date.parse(run.started_at ?? "")) / 1000;
-      const weight = run.result_bytes ? size(run.result_bytes) : "";
-      return [t("frames", { count: run.total_frames }), weight, t("runs.took", { time: duration(took) })]
+      const bytes = run.result_bytes ? size(run.result_bytes) : "";
+      return [t("frames", { count: run.total_frames }), bytes, t("runs.took", { time: duration(took) })]
         .filter(Boolean)
         .join(" · ");
     }
     if (run.status === "failed") {
-      const { told, detail } = failureOf("runs.why", run);
-      return [told, detail];
+      const { message, detail } = failureOf("runs.why", run);
+      return [message, detail];
     }
     if (run.status === "cancelled") return frames;
     const rate = this.#meter.measure(run.processed_frames);
     const left = run.estimated_remaining_time;
-    // Every frame is done, and the results are put together.
+    // All frames are done, and the ZIP is being written.
     if (run.processed_frames === run.total_frames) return [frames, t("runs.packing")].join(" · ");
-    const words = [frames];
-    if (run.status === "pending") words.push(t("runs.waits"));
-    if (rate) words.push(t("perSecond", { rate: number(rate, 0) }));
-    if (typeof left === "number") words.push(t("runs.left", { time: duration(left) }));
-    return words.join(" · ");
+    const parts = [frames];
+    if (run.status === "pending") parts.push(t("runs.waits"));
+    if (rate) parts.push(t("perSecond", { rate: number(rate, 0) }));
+    if (typeof left === "number") parts.push(t("runs.left", { time: duration(left) }));
+    return parts.join(" · ");
   }
 
-  #possible() {
+  #buttons() {
     const { status, request_id: id } = this.#run;
     const app = this.#app;
     if (status === "completed") {
@@ -130,14 +130,14 @@ export class Entry {
         el("a", { class: "button", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),
       ];
     }
-    if (isFinal(this.#run)) return [this.#hasVideo && againLink(this.#run)];
+    if (isFinal(this.#run)) return [this.#hasVideo && reorderLink(this.#run)];
     return [actionButton(app, {}, () => this.#cancel(), t("runs.cancelRun"))];
   }
 
   async #cancel() {
     const question = {
       title: t("runs.cancelRun"),
-      words: t("runs.cancelWords", { name: this.#filename }),
+      text: t("runs.cancelWords", { name: this.#filename }),
       action: t("runs.cancelRun"),
     };
     if (!(await confirmed(question))) return;

@@ -1,17 +1,18 @@
-/** Why a run failed. */
+/** Error messages of failed runs. */
 
 import { el } from "../core/dom.js";
-import { hasWords, language, t } from "../core/language.js";
+import { hasText, language, t } from "../core/language.js";
 
 /**
- * In the words of the console, and beside them as the service says it; where there are none, as it says it alone.
- * @param {string} words name of the sentence that the reason is put in
- * @param {import("./follow.js").Run} run
+ * Return the console's message for an error code with the service's text as detail; without a message for the
+ * code, the service's text alone.
+ * @param {string} key text key of the sentence that the reason is inserted into
+ * @param {import("./progress-stream.js").Run} run
  */
-export function failureOf(words, { error, error_code: code }) {
+export function failureOf(key, { error, error_code: code }) {
   const detail = error ?? "";
   const name = `error.${code}`;
-  if (!code || !hasWords(name)) return { told: t(words, { why: detail }), detail: null };
+  if (!code || !hasText(name)) return { message: t(key, { why: detail }), detail: null };
   const lang = language() === "en" ? null : "en";
-  return { told: t(words, { why: t(name, { detail }) }), detail: el("small", { lang }, detail) };
+  return { message: t(key, { why: t(name, { detail }) }), detail: el("small", { lang }, detail) };
 }

@@ -1,10 +1,10 @@
-/** What a run does, in a few words. */
+/** Short description of a run. */
 
 import { t } from "../core/language.js";
 
 /**
- * What is covered, of whom, how, in which format, and how it is checked.
- * @param {import("./follow.js").Run} run
+ * Return the level, the people, the style, the format and the check of a run as short texts.
+ * @param {import("./progress-stream.js").Run} run
  * @returns {string[]}
  */
 export function kindOf(run) {

@@ -1,8 +1,9 @@
-/** How quickly frames are done. */
+/** Processing rate of a run. */
 
+/** Milliseconds over which the rate is measured. */
 const WINDOW = 8000;
 
-/** Frames a second over the last moments, from what is told of a run now and then. */
+/** Measures frames per second over a sliding window of progress reports. */
 export class RateMeter {
   /** @type {{at: number, frames: number}[]} */
   #samples = [];
@@ -10,7 +11,7 @@ export class RateMeter {
   /**
    * @param {number} frames done so far
    * @param {number} [at] milliseconds
-   * @returns {number | null} null until there is enough to tell
+   * @returns {number | null} null while there are too few samples
    */
   measure(frames, at = performance.now()) {
     this.#samples = this.#samples.filter((sample) => at - sample.at < WINDOW);

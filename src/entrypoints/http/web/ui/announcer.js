@@ -1,13 +1,14 @@
-/** Says what has happened, to those who look and to those who listen. */
+/** Messages about what has happened, also announced by screen readers. */
 
-import { wordsOf, isAborted } from "../core/api.js";
+import { messageOf, isAborted } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { icon } from "./icons.js";
 
-const SHOWN_FOR = 6000;
+/** Milliseconds for which a success message is shown. */
+const MESSAGE_DURATION = 6000;
 
-/** A place for short messages in a corner, and a banner for what lasts. */
+/** Short messages in a corner, and a banner for lasting conditions. */
 export class Announcer {
   #messages = el("div", { class: "messages", role: "status", "aria-live": "polite" });
   #alerts = el("div", { class: "messages", role: "alert" });
@@ -15,46 +16,46 @@ export class Announcer {
   node = el("div", { class: "announcer" }, this.#banner, this.#alerts, this.#messages);
 
   /**
-   * Something went well.
-   * @param {string} words
+   * Announce a success.
+   * @param {string} text
    */
-  say(words) {
-    const message = el("p", { class: "message" }, words);
+  say(text) {
+    const message = el("p", { class: "message" }, text);
     this.#messages.append(message);
-    setTimeout(() => message.remove(), SHOWN_FOR);
+    setTimeout(() => message.remove(), MESSAGE_DURATION);
   }
 
   /**
-   * Something needs to be known, and stays until it is put away.
-   * @param {string} words
+   * Show a warning that stays until it is closed.
+   * @param {string} text
    */
-  warn(words) {
+  warn(text) {
     const close = el(
       "button",
       { class: "quiet", type: "button", onclick: () => message.remove() },
       t("close"),
     );
-    const message = el("div", { class: "message problem" }, icon("warning"), el("p", {}, words), close);
+    const message = el("div", { class: "message problem" }, icon("warning"), el("p", {}, text), close);
     fill(this.#alerts, message);
   }
 
   /**
-   * Something was refused or failed.
+   * Show an error.
    * @param {unknown} error
    */
   problem(error) {
-    if (!isAborted(error)) this.warn(wordsOf(error));
+    if (!isAborted(error)) this.warn(messageOf(error));
   }
 
-  /** Put away what was said before. */
-  quiet() {
+  /** Remove all messages. */
+  clear() {
     fill(this.#alerts);
     fill(this.#messages);
   }
 
-  /** @param {boolean} isThere */
-  connection(isThere) {
-    this.#banner.hidden = isThere;
-    fill(this.#banner, isThere ? "" : t("connection.lost"));
+  /** @param {boolean} isConnected */
+  connection(isConnected) {
+    this.#banner.hidden = isConnected;
+    fill(this.#banner, isConnected ? "" : t("connection.lost"));
   }
 }

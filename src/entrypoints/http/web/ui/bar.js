@@ -1,4 +1,4 @@
-/** A share as a bar; the number beside it says the same to those who listen. */
+/** A fraction as a bar; hidden from screen readers, which read the number beside it. */
 
 import { svg } from "../core/dom.js";
 

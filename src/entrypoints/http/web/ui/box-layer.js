@@ -1,10 +1,10 @@
-/** Boxes on a picture: drawn, moved and resized with a pointer or with keys. */
+/** Boxes on an image: drawn, moved and resized with a pointer or with keys. */
 
 import { place, within } from "../core/areas.js";
 import { el, fill } from "../core/dom.js";
-import { Settling } from "../core/settling.js";
+import { Debounced } from "../core/debounce.js";
 
-const SMALLEST = 8;
+const MIN_SIZE = 8;
 /** Which sides each handle moves: left, top, right, bottom. */
 const HANDLES = /** @type {const} */ ({
   nw: "lt",
@@ -23,17 +23,17 @@ const HANDLES = /** @type {const} */ ({
  * @typedef {object} Box
  * @property {string | number} id
  * @property {Area} area
- * @property {string} name for those who listen
- * @property {string} [label] written on it
- * @property {string} [kind] what it looks like
- * @property {any} [of] what it stands for
+ * @property {string} name for screen readers
+ * @property {string} [label] shown on the box
+ * @property {string} [kind] determines its style
+ * @property {any} [of] the object that the box stands for
  *
- * @typedef {object} Drawing what the boxes are, and what becomes of them
- * @property {string} role what can be done with a box, for those who listen
- * @property {boolean} [isFixed] whether they can only be looked at
- * @property {() => {width: number, height: number}} size pixels of the picture
- * @property {() => Box[]} boxes those to show
- * @property {() => string | number} selected id of the box at hand
+ * @typedef {object} Drawing source of the boxes, and handlers of changes
+ * @property {string} role role description for screen readers
+ * @property {boolean} [isFixed] whether the boxes are read-only
+ * @property {() => {width: number, height: number}} size pixels of the image
+ * @property {() => Box[]} boxes the boxes to show
+ * @property {() => string | number} selected id of the selected box
  * @property {(id: string | number) => void} select 0 for none
  * @property {(area: Area) => unknown} add
  * @property {(box: Box, area: Area) => unknown} change
@@ -47,8 +47,8 @@ const HANDLES = /** @type {const} */ ({
  */
 export function boxLayer(app, drawing) {
   const layer = el("div", { class: drawing.isFixed ? "regions fixed" : "regions", onpointerdown: draw });
-  /** @type {Settling<Area>} */
-  const nudges = new Settling();
+  /** @type {Debounced<Area>} */
+  const nudges = new Debounced();
 
   function show() {
     const isFocused = layer.contains(document.activeElement);
@@ -70,7 +70,7 @@ export function boxLayer(app, drawing) {
         "aria-roledescription": drawing.role,
         "data-kind": box.kind,
         onpointerdown: (/** @type {PointerEvent} */ event) => drag(event, node, box, "move"),
-        onkeydown: (/** @type {KeyboardEvent} */ event) => pressed(event, node, box),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => onKey(event, node, box),
         onfocus: () => box.id !== drawing.selected() && drawing.select(box.id),
       },
       box.label && el("span", { class: "tag", "aria-hidden": "true" }, box.label),
@@ -81,7 +81,7 @@ export function boxLayer(app, drawing) {
         node.append(el("span", { class: `handle ${name}`, onpointerdown: pull }));
       }
     }
-    // What is written above a box would be outside the picture.
+    // A label above this box would be outside the image.
     if (box.area.y < drawing.size().height / 16) node.classList.add("high");
     place(node, box.area, drawing.size());
     return node;
@@ -99,7 +99,7 @@ export function boxLayer(app, drawing) {
     if (drawing.isFixed) return drawing.select(box.id);
     const from = pointOf(event);
     let area = box.area;
-    follow(
+    trackPointer(
       event,
       (point) => {
         area = changed(box.area, how, point.x - from.x, point.y - from.y);
@@ -121,7 +121,7 @@ export function boxLayer(app, drawing) {
     const node = el("div", { class: "region drawn" });
     let area = { ...from, width: 0, height: 0 };
     layer.append(node);
-    follow(
+    trackPointer(
       event,
       (point) => {
         const [x, y] = [Math.min(from.x, point.x), Math.min(from.y, point.y)];
@@ -130,8 +130,8 @@ export function boxLayer(app, drawing) {
       },
       () => {
         node.remove();
-        const isMeant = area.width >= SMALLEST && area.height >= SMALLEST;
-        if (isMeant) attempt(() => drawing.add(area));
+        const isLargeEnough = area.width >= MIN_SIZE && area.height >= MIN_SIZE;
+        if (isLargeEnough) attempt(() => drawing.add(area));
         else drawing.select(0);
       },
     );
@@ -142,16 +142,21 @@ export function boxLayer(app, drawing) {
    * @param {HTMLElement} node
    * @param {Box} box
    */
-  function pressed(event, node, box) {
+  function onKey(event, node, box) {
     if (drawing.isFixed) return;
     const step = event.shiftKey ? 10 : 1;
     /** @type {Record<string, [number, number]>} */
-    const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    const way = ways[event.key];
-    if (way) {
-      const area = changed(nudges.value ?? box.area, event.altKey ? "rb" : "move", ...way);
+    const shifts = {
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
+    };
+    const shift = shifts[event.key];
+    if (shift) {
+      const area = changed(nudges.value ?? box.area, event.altKey ? "rb" : "move", ...shift);
       place(node, area, drawing.size());
-      nudges.settle(area, (last) => attempt(() => drawing.change(box, last)));
+      nudges.schedule(area, (last) => attempt(() => drawing.change(box, last)));
     } else if (event.key === "Delete") attempt(() => drawing.remove(box));
     else return;
     event.preventDefault();
@@ -177,8 +182,8 @@ export function boxLayer(app, drawing) {
   function changed({ x, y, width, height }, how, dx, dy) {
     if (how === "move") return within({ x: x + dx, y: y + dy, width, height }, drawing.size());
     const [left, top] = [how.includes("l") ? x + dx : x, how.includes("t") ? y + dy : y];
-    const right = Math.max(left + SMALLEST, x + width + (how.includes("r") ? dx : 0));
-    const bottom = Math.max(top + SMALLEST, y + height + (how.includes("b") ? dy : 0));
+    const right = Math.max(left + MIN_SIZE, x + width + (how.includes("r") ? dx : 0));
+    const bottom = Math.max(top + MIN_SIZE, y + height + (how.includes("b") ? dy : 0));
     return within({ x: left, y: top, width: right - left, height: bottom - top }, drawing.size());
   }
 
@@ -196,13 +201,13 @@ export function boxLayer(app, drawing) {
    * @param {(point: {x: number, y: number}) => void} moved
    * @param {() => void} ended
    */
-  function follow(event, moved, ended) {
-    const over = new AbortController();
-    const { signal } = over;
+  function trackPointer(event, moved, ended) {
+    const gesture = new AbortController();
+    const { signal } = gesture;
     layer.setPointerCapture(event.pointerId);
-    layer.addEventListener("pointermove", (one) => moved(pointOf(one)), { signal });
+    layer.addEventListener("pointermove", (move) => moved(pointOf(move)), { signal });
     for (const end of ["pointerup", "pointercancel"]) {
-      layer.addEventListener(end, () => (over.abort(), ended()), { signal });
+      layer.addEventListener(end, () => (gesture.abort(), ended()), { signal });
     }
   }
 

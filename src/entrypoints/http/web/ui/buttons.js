@@ -1,9 +1,9 @@
-/** Buttons that ask the service for something. */
+/** Buttons that call the service. */
 
 import { el } from "../core/dom.js";
 
 /**
- * A button that cannot be pressed again before it is done, and says in words what went wrong.
+ * A button that is disabled while its action runs, and announces errors.
  * @param {import("../app.js").App} app
  * @param {Record<string, any>} props
  * @param {() => Promise<unknown>} act

@@ -1,29 +1,29 @@
-/** Questions that are asked before something cannot be taken back. */
+/** Dialogs: confirmation before irreversible actions, and other content in front of the page. */
 
 import { el, uniqueId } from "../core/dom.js";
 import { t } from "../core/language.js";
 
-/** What is seen in front of dialogs, too. @type {Element | null} */
-let inFront = null;
+/** Element that stays visible in front of dialogs. @type {Element | null} */
+let topmost = null;
 
 /**
- * Keep something in front of dialogs: all that is outside of the last one is behind it, and nobody hears it.
+ * Keep an element in front of dialogs: content outside of the last dialog is inert and not announced.
  * @param {Element} node
  */
-export function keepInFront(node) {
-  inFront = node;
+export function keepOnTop(node) {
+  topmost = node;
   raise();
 }
 
 function raise() {
   const last = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
-  if (inFront && inFront.parentElement !== last) last.append(inFront);
+  if (topmost && topmost.parentElement !== last) last.append(topmost);
 }
 
 /** @param {HTMLDialogElement} dialog */
 function open(dialog) {
   dialog.addEventListener("close", () => {
-    // Before the dialog is gone, with all that is in it.
+    // Move the element out before the dialog is removed with its content.
     raise();
     dialog.remove();
   });
@@ -33,12 +33,12 @@ function open(dialog) {
 }
 
 /**
- * Ask whether to go on.
- * @param {{title: string, words: string, action: string}} question
+ * Ask the user to confirm an action.
+ * @param {{title: string, text: string, action: string}} question
  * @returns {Promise<boolean>}
  */
-export function confirmed({ title, words, action }) {
-  const [heading, text] = [uniqueId("dialog"), uniqueId("dialog")];
+export function confirmed({ title, text, action }) {
+  const [heading, description] = [uniqueId("dialog"), uniqueId("dialog")];
   return new Promise((resolve) => {
     const answer = (/** @type {boolean} */ yes) => () => {
       resolve(yes);
@@ -48,12 +48,12 @@ export function confirmed({ title, words, action }) {
       "dialog",
       {
         "aria-labelledby": heading,
-        "aria-describedby": text,
-        // However it was closed; an answer that was given counts.
+        "aria-describedby": description,
+        // Closing without an answer counts as no; after an answer this has no effect.
         onclose: () => resolve(false),
       },
       el("h2", { id: heading }, title),
-      el("p", { id: text }, words),
+      el("p", { id: description }, text),
       el(
         "div",
         { class: "actions" },
@@ -66,12 +66,12 @@ export function confirmed({ title, words, action }) {
 }
 
 /**
- * Show something in front of the page, until it is closed.
+ * Show content in a dialog until it is closed.
  * @param {string} title
  * @param {...import("../core/dom.js").Child} content
  * @returns {HTMLDialogElement}
  */
-export function shown(title, ...content) {
+export function showDialog(title, ...content) {
   const heading = uniqueId("dialog");
   const close = el("button", { type: "button", onclick: () => dialog.close() }, t("close"));
   const dialog = el(
@@ -85,7 +85,7 @@ export function shown(title, ...content) {
   return dialog;
 }
 
-/** Close whatever is in front of the page, as another page is about to be shown. */
+/** Close all dialogs, before another page is shown. */
 export function closeDialogs() {
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }

@@ -1,21 +1,21 @@
-/** A place to drop files, which is also a button for those who rather choose them. */
+/** An area to drop files on, which is also a button to choose files. */
 
 import { el, uniqueId } from "../core/dom.js";
 import { icon } from "./icons.js";
 
 /**
- * Let nothing happen to files that are dropped beside a place for them: the browser would leave the console,
- * and everything in it that was not sent, to show the file.
+ * Ignore files that are dropped outside of a drop zone: the browser would leave the console to show the file,
+ * and unsent input would be lost.
  */
-export function refuseStrayFiles() {
-  for (const what of ["dragover", "drop"]) document.addEventListener(what, refuse);
+export function preventStrayDrops() {
+  for (const type of ["dragover", "drop"]) document.addEventListener(type, prevent);
 
   /** @param {Event} event */
-  function refuse(event) {
+  function prevent(event) {
     const { dataTransfer, target } = /** @type {DragEvent} */ (event);
     const isFile = dataTransfer?.types.includes("Files");
-    const isTaken = event.defaultPrevented || (target instanceof Element && target.matches("[type=file]"));
-    if (!dataTransfer || !isFile || isTaken) return;
+    const isHandled = event.defaultPrevented || (target instanceof Element && target.matches("[type=file]"));
+    if (!dataTransfer || !isFile || isHandled) return;
     dataTransfer.dropEffect = "none";
     event.preventDefault();
   }
@@ -23,9 +23,9 @@ export function refuseStrayFiles() {
 
 /**
  * @param {{label: string, help: string, accept: string, multiple?: boolean}} options
- * @param {(files: File[]) => void} take
+ * @param {(files: File[]) => void} onFiles
  */
-export function dropZone({ label, help, accept, multiple = false }, take) {
+export function dropZone({ label, help, accept, multiple = false }, onFiles) {
   const [inputId, helpId] = [uniqueId("files"), uniqueId("help")];
   const input = el("input", {
     type: "file",
@@ -49,8 +49,8 @@ export function dropZone({ label, help, accept, multiple = false }, take) {
     input,
   );
   function chosen() {
-    give([...(input.files ?? [])]);
-    // So that choosing the same file again counts.
+    deliver([...(input.files ?? [])]);
+    // Otherwise choosing the same file again would not fire a change event.
     input.value = "";
   }
   /** @param {DragEvent} event */
@@ -62,11 +62,11 @@ export function dropZone({ label, help, accept, multiple = false }, take) {
   function dropped(event) {
     event.preventDefault();
     zone.classList.remove("over");
-    give([...(event.dataTransfer?.files ?? [])]);
+    deliver([...(event.dataTransfer?.files ?? [])]);
   }
   /** @param {File[]} files */
-  function give(files) {
-    if (files.length) take(multiple ? files : files.slice(0, 1));
+  function deliver(files) {
+    if (files.length) onFiles(multiple ? files : files.slice(0, 1));
   }
   return zone;
 }

@@ -1,13 +1,13 @@
-/** Parts of forms, each with its label. */
+/** Labelled form controls. */
 
 import { el, uniqueId } from "../core/dom.js";
-import { isAborted, wordsOf } from "../core/api.js";
+import { isAborted, messageOf } from "../core/api.js";
 
 /**
  * A labelled control.
  * @param {string} label
  * @param {HTMLInputElement | HTMLSelectElement} control
- * @param {string} [help] a sentence below it
+ * @param {string} [help] text below the control
  */
 export function field(label, control, help = "") {
   control.id ||= uniqueId("field");
@@ -23,36 +23,36 @@ export function field(label, control, help = "") {
 }
 
 /**
- * A list to choose from.
- * @param {[string, string][]} options values and their words
+ * A drop-down list.
+ * @param {[string, string][]} options values and labels
  * @param {string} chosen
  * @param {Record<string, any>} [props]
  */
 export function select(options, chosen, props = {}) {
-  const made = options.map(([value, words]) => el("option", { value, selected: value === chosen }, words));
-  return el("select", props, made);
+  const items = options.map(([value, label]) => el("option", { value, selected: value === chosen }, label));
+  return el("select", props, items);
 }
 
 /**
- * Choices side by side, of which one is taken. What has a reason against it cannot be.
+ * A group of radio buttons. Options with a reason are disabled and show it.
  * @param {string} legend
  * @param {string} name
  * @param {{value: string, label: string, help?: string, reason?: string}[]} options
- * @param {string} first the one to begin with
+ * @param {string} initial value that is checked at first
  */
-export function choices(legend, name, options, first) {
-  const made = options.map(({ value, label, help, reason }) => {
-    const checked = value === first;
+export function choices(legend, name, options, initial) {
+  const items = options.map(({ value, label, help, reason }) => {
+    const checked = value === initial;
     const input = el("input", { type: "radio", name, value, checked, disabled: Boolean(reason) });
-    const more = reason ? el("small", { class: "reason" }, reason) : help && el("small", {}, help);
-    return el("label", { class: "choice" }, input, el("span", {}, el("b", {}, label), more));
+    const note = reason ? el("small", { class: "reason" }, reason) : help && el("small", {}, help);
+    return el("label", { class: "choice" }, input, el("span", {}, el("b", {}, label), note));
   });
-  return el("fieldset", {}, el("legend", {}, legend), el("div", { class: "choices" }, made));
+  return el("fieldset", {}, el("legend", {}, legend), el("div", { class: "choices" }, items));
 }
 
 /**
- * The value of the choice that was taken.
- * @param {Element} part that the choices are in
+ * Return the value of the checked radio button.
+ * @param {Element} part element that contains the group
  * @param {string} name
  */
 export function chosen(part, name) {
@@ -61,34 +61,31 @@ export function chosen(part, name) {
 }
 
 /**
- * Disable a part of a form and say why, as what is chosen elsewhere leaves no use for it; enable it again
- * where there is no reason.
+ * Disable a part of a form and show the reason; enable it when the reason is empty.
  * @param {HTMLElement} part a group, or one control with its label
  * @param {string} reason
  */
 export function disableBecause(part, reason) {
-  const known = /** @type {HTMLElement | null} */ (part.querySelector(":scope > .reason"));
-  const words = known ?? el("p", { class: "reason", id: uniqueId("reason") });
-  words.textContent = reason;
-  words.hidden = !reason;
+  const existing = /** @type {HTMLElement | null} */ (part.querySelector(":scope > .reason"));
+  const note = existing ?? el("p", { class: "reason", id: uniqueId("reason") });
+  note.textContent = reason;
+  note.hidden = !reason;
   part.classList.toggle("off", Boolean(reason));
   const isGroup = part instanceof HTMLFieldSetElement;
-  if (!known && isGroup) part.querySelector(":scope > legend")?.after(words);
-  else if (!known) part.append(words);
+  if (!existing && isGroup) part.querySelector(":scope > legend")?.after(note);
+  else if (!existing) part.append(note);
   const controls = /** @type {HTMLInputElement[]} */ (
     isGroup ? [part] : [...part.querySelectorAll("input, select")]
   );
   for (const control of controls) {
     control.disabled = Boolean(reason);
-    const others = (control.getAttribute("aria-describedby") ?? "")
-      .split(" ")
-      .filter((id) => id !== words.id);
-    control.setAttribute("aria-describedby", [...others, reason && words.id].filter(Boolean).join(" "));
+    const others = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id !== note.id);
+    control.setAttribute("aria-describedby", [...others, reason && note.id].filter(Boolean).join(" "));
   }
 }
 
 /**
- * A form that says in words why it was refused, and cannot be sent twice.
+ * A form that shows why it was refused, and cannot be submitted twice.
  * @param {Record<string, any>} props
  * @param {() => Promise<unknown>} submit
  * @param {...import("../core/dom.js").Child} children
@@ -109,7 +106,7 @@ export function form(props, submit, ...children) {
     try {
       await submit();
     } catch (error) {
-      if (!isAborted(error)) problem.textContent = wordsOf(error);
+      if (!isAborted(error)) problem.textContent = messageOf(error);
     } finally {
       node.removeAttribute("aria-busy");
       for (const button of buttons) button.disabled = false;

@@ -1,57 +1,57 @@
-/** Which frame is looked at: by button, by number and by key. */
+/** Navigation between frames: by button, by number and by key. */
 
 import { el } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
 import { icon } from "./icons.js";
 
-/** Frames that one press of a key moves, without and with shift. */
+/** Frames per key press, without and with Shift. */
 const STEPS = { small: 1, large: 10 };
 
 /**
- * What is looked at frame by frame; it dispatches `frame` when another one is.
+ * Something viewed frame by frame; dispatches `frame` when the current frame changes.
  * @typedef {EventTarget & {
  *   frame: number,
  *   lastFrame: number,
  *   seek: (frame: number) => void,
  *   move: (frames: number) => void,
  *   seconds: (frame: number) => number | null,
- * }} Film
+ * }} FrameNavigator
  */
 
 /**
- * Buttons for steps back and forth, and the number of the frame.
- * @param {Film} film
+ * Buttons for steps back and forth, and an input for the frame number.
+ * @param {FrameNavigator} navigator
  */
-export function frameSteps(film) {
+export function frameSteps(navigator) {
   const frame = el("input", {
     type: "number",
     min: 0,
-    max: film.lastFrame,
+    max: navigator.lastFrame,
     "aria-label": t("mark.frame"),
     onchange: () => {
-      film.seek(frame.valueAsNumber || 0);
+      navigator.seek(frame.valueAsNumber || 0);
       show();
     },
   });
   const place = el("span", { class: "facts" });
   function show() {
-    frame.value = String(film.frame);
-    const seconds = film.seconds(film.frame);
+    frame.value = String(navigator.frame);
+    const seconds = navigator.seconds(navigator.frame);
     const time = seconds === null ? "" : ` · ${timecode(seconds)}`;
-    place.textContent = t("mark.of", { last: film.lastFrame }) + time;
+    place.textContent = t("mark.of", { last: navigator.lastFrame }) + time;
   }
 
   /**
    * @param {number} frames
    * @param {string} label
-   * @param {import("../core/dom.js").Child} words
+   * @param {import("../core/dom.js").Child} text
    */
-  function step(frames, label, words) {
-    const move = () => film.move(frames);
-    return el("button", { type: "button", "aria-label": label, title: label, onclick: move }, words);
+  function step(frames, label, text) {
+    const move = () => navigator.move(frames);
+    return el("button", { type: "button", "aria-label": label, title: label, onclick: move }, text);
   }
 
-  film.addEventListener("frame", show);
+  navigator.addEventListener("frame", show);
   show();
   return el(
     "div",
@@ -65,34 +65,34 @@ export function frameSteps(film) {
 }
 
 /**
- * Arrow keys go from frame to frame, wherever on the page nobody types.
- * @param {Film} film
+ * Move between frames with the arrow keys, except while an input has the focus.
+ * @param {FrameNavigator} navigator
  * @param {AbortSignal} signal
- * @param {Record<string, () => void>} more what other keys do
+ * @param {Record<string, () => void>} shortcuts actions of other keys
  */
-export function frameKeys(film, signal, more) {
+export function frameKeys(navigator, signal, shortcuts) {
   /** @param {KeyboardEvent} event */
-  function pressed(event) {
+  function onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("input, select, textarea, dialog, summary") || event.ctrlKey || event.metaKey) return;
-    const way = stepOf(event);
-    const act = more[event.key.toLowerCase()];
-    if (way && event.key !== "ArrowUp" && event.key !== "ArrowDown") film.move(way);
+    const frames = stepOf(event);
+    const act = shortcuts[event.key.toLowerCase()];
+    if (frames && event.key !== "ArrowUp" && event.key !== "ArrowDown") navigator.move(frames);
     else if (act) act();
     else return;
     event.preventDefault();
   }
-  document.addEventListener("keydown", pressed, { signal });
+  document.addEventListener("keydown", onKey, { signal });
 }
 
 /**
- * Frames that a key means; 0 for other keys.
+ * Return the number of frames to move for a key; 0 for other keys.
  * @param {KeyboardEvent} event
  */
 export function stepOf(event) {
   const step = event.shiftKey ? STEPS.large : STEPS.small;
   /** @type {Record<string, number>} */
-  const ways = {
+  const steps = {
     ArrowLeft: -step,
     ArrowDown: -step,
     ArrowRight: step,
@@ -100,5 +100,5 @@ export function stepOf(event) {
     Home: -Infinity,
     End: Infinity,
   };
-  return event.altKey || event.ctrlKey || event.metaKey ? 0 : (ways[event.key] ?? 0);
+  return event.altKey || event.ctrlKey || event.metaKey ? 0 : (steps[event.key] ?? 0);
 }

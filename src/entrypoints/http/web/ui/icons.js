@@ -1,4 +1,4 @@
-/** Small drawings beside words; they say nothing that the words do not. */
+/** Decorative icons beside text. */
 
 import { svg } from "../core/dom.js";
 

@@ -1,17 +1,17 @@
-/** Small controls in lists of things that are changed in place. */
+/** Small controls of lists whose items are edited in place. */
 
 import { el } from "../core/dom.js";
 import { icon } from "./icons.js";
 
 /**
- * A labelled number that is kept as soon as it is changed, unless it is out of limits.
- * @param {string} words
+ * A labelled number input that saves every change within its limits.
+ * @param {string} label
  * @param {number} value
  * @param {[number, number]} limits
- * @param {string} key by which the focus finds it again
- * @param {(value: number) => void} keep
+ * @param {string} key identifies the input when the list is rebuilt, to keep the focus
+ * @param {(value: number) => void} save
  */
-export function numberInput(words, value, [min, max], key, keep) {
+export function numberInput(label, value, [min, max], key, save) {
   const input = el("input", {
     type: "number",
     value: String(value),
@@ -20,21 +20,21 @@ export function numberInput(words, value, [min, max], key, keep) {
     step: 1,
     "data-key": key,
     onchange: () => {
-      if (input.value !== "" && input.reportValidity()) keep(input.valueAsNumber);
+      if (input.value !== "" && input.reportValidity()) save(input.valueAsNumber);
     },
   });
-  return el("label", { class: "number" }, el("span", {}, words), input);
+  return el("label", { class: "number" }, el("span", {}, label), input);
 }
 
 /**
- * A button that takes something out of a list.
- * @param {string} words
+ * A button that removes an item from a list.
+ * @param {string} label
  * @param {() => void} onclick
  */
-export function removeButton(words, onclick) {
+export function removeButton(label, onclick) {
   return el(
     "button",
-    { type: "button", class: "quiet danger", "aria-label": words, title: words, onclick },
+    { type: "button", class: "quiet danger", "aria-label": label, title: label, onclick },
     icon("delete"),
   );
 }

@@ -1,19 +1,19 @@
-/** Turns the pages of a long list. */
+/** Pagination of long lists. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { icon } from "./icons.js";
 
 /**
- * A page of a list; the last one that there is, where all that was on it has been removed.
+ * Fetch a page of a list; the last existing one when the requested page has become empty.
  * @template {{items: any[], total: number, limit: number}} T
- * @param {(offset: number) => Promise<T>} ask
+ * @param {(offset: number) => Promise<T>} fetchPage
  * @param {number} offset
  */
-export async function pageAt(ask, offset) {
-  const page = await ask(offset);
+export async function pageAt(fetchPage, offset) {
+  const page = await fetchPage(offset);
   if (page.items.length || !page.total) return page;
-  return ask(page.limit * Math.floor((page.total - 1) / page.limit));
+  return fetchPage(page.limit * Math.floor((page.total - 1) / page.limit));
 }
 
 /**

@@ -1,4 +1,4 @@
-/** What is around every page: the name, the navigation, and who is signed in. */
+/** Frame of every page: brand, navigation and account menu. */
 
 import { el } from "../core/dom.js";
 import { LANGUAGES, language, t } from "../core/language.js";
@@ -18,7 +18,7 @@ const SECTIONS = [
 
 /**
  * @param {import("../app.js").App} app
- * @param {string} section the one that is shown
+ * @param {string} section the current one
  * @param {Node} page
  */
 export function shell(app, section, page) {
@@ -45,13 +45,13 @@ export function shell(app, section, page) {
   ];
 }
 
-/** The sign of the house. */
+/** The Framecloak logo. */
 export function brandMark() {
   return el("img", { src: new URL("../mark.svg", import.meta.url), alt: "", width: 28, height: 28 });
 }
 
 /**
- * Which language and how bright.
+ * Choice of language and theme.
  * @param {import("../app.js").App} app
  */
 export function preferences(app) {

@@ -1,4 +1,4 @@
-/** One video in the list: what it is, and what can be done with it. */
+/** One video in the list: its properties and actions. */
 
 import { el } from "../core/dom.js";
 import { dateTime, duration, number, size, t } from "../core/language.js";
@@ -44,29 +44,29 @@ function actions(app, video, reload) {
   const name = video.filename;
   if (video.access === "viewer")
     return [el("a", { class: "button primary", href: link(page) }, t("videos.look"))];
-  const made = [
+  const links = [
     el("a", { class: "button primary", href: link(page) }, t("videos.mark")),
     el("a", { class: "button", href: link(`${page}/run`) }, t("videos.run")),
   ];
-  if (video.access !== "owner") return made;
+  if (video.access !== "owner") return links;
   const shareButton = iconButton("share", "quiet", t("videos.shareOne", { name }), () => share(app, video));
   const deleteButton = iconButton("delete", "quiet danger", t("videos.deleteOne", { name }), () =>
     remove(app, video, reload),
   );
-  return [...made, el("span", { class: "apart" }, shareButton, deleteButton)];
+  return [...links, el("span", { class: "apart" }, shareButton, deleteButton)];
 }
 
 /**
- * @param {"share" | "delete"} drawing
+ * @param {"share" | "delete"} name
  * @param {string} kind
- * @param {string} words
+ * @param {string} label
  * @param {() => void} onclick
  */
-function iconButton(drawing, kind, words, onclick) {
+function iconButton(name, kind, label, onclick) {
   return el(
     "button",
-    { type: "button", class: kind, "aria-label": words, title: words, onclick },
-    icon(drawing),
+    { type: "button", class: kind, "aria-label": label, title: label, onclick },
+    icon(name),
   );
 }
 
@@ -78,7 +78,7 @@ function iconButton(drawing, kind, words, onclick) {
 async function remove(app, video, reload) {
   const question = {
     title: t("videos.delete"),
-    words: t("videos.deleteWords", { name: video.filename }),
+    text: t("videos.deleteWords", { name: video.filename }),
     action: t("delete"),
   };
   if (!(await confirmed(question))) return;

@@ -1,19 +1,19 @@
-/** Who else may use a video: listed, added, changed and removed in a dialog. */
+/** Dialog to list, add, change and remove the grants of a video. */
 
-import { isAborted, Problem, wordsOf } from "../core/api.js";
+import { isAborted, Problem, messageOf } from "../core/api.js";
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
-import { shown } from "../ui/dialog.js";
+import { showDialog } from "../ui/dialog.js";
 import { field, form, select } from "../ui/fields.js";
 import { removeButton } from "../ui/inputs.js";
-import { empty, loaded } from "../ui/states.js";
+import { empty, loaded } from "../ui/placeholders.js";
 
 const ROLES = ["viewer", "editor"];
-/** Accounts that can be listed to choose from; of more than these the number is asked for. */
-const MOST_LISTED = 100;
+/** Most accounts that are offered in a list; with more, the account number is entered. */
+const MAX_LISTED = 100;
 
 /**
- * @typedef {object} Grant as the service describes it
+ * @typedef {object} Grant a grant as returned by the API
  * @property {number} user_id
  * @property {string | null} username for administrators only
  * @property {"viewer" | "editor"} role
@@ -28,14 +28,14 @@ export function share(app, video) {
   const leaving = new AbortController();
   const { signal } = leaving;
   const path = `/api/videos/${video.id}/grants/`;
-  // Messages on the page behind the dialog would be missed.
+  // Messages on the page behind the dialog would go unnoticed.
   const problem = el("p", { class: "form-problem", role: "alert" });
   const grants = loaded(
     app.api,
     signal,
     () => app.api.get(path, { signal }),
-    (/** @type {Grant[]} */ found) =>
-      found.length ? el("ul", { class: "rows" }, found.map(row)) : empty(t("sharing.none")),
+    (/** @type {Grant[]} */ items) =>
+      items.length ? el("ul", { class: "rows" }, items.map(row)) : empty(t("sharing.none")),
   );
 
   /** @param {Grant} grant */
@@ -55,7 +55,7 @@ export function share(app, video) {
     try {
       await change();
     } catch (error) {
-      if (!isAborted(error)) problem.textContent = wordsOf(error);
+      if (!isAborted(error)) problem.textContent = messageOf(error);
     }
     await grants.reload();
   }
@@ -64,27 +64,27 @@ export function share(app, video) {
     app.api,
     signal,
     () => accounts(app, video, signal),
-    (known) => {
-      const account = known ? select(known, known[0]?.[0] ?? "") : numberOfAccount();
+    (listed) => {
+      const account = listed ? select(listed, listed[0]?.[0] ?? "") : accountNumberInput();
       const role = select(roles(), ROLES[0]);
-      const made = form(
+      const grantForm = form(
         { class: "stack" },
         async () => {
           problem.textContent = "";
           await put(app, path, Number(account.value), role.value);
-          made.reset();
+          grantForm.reset();
           await grants.reload();
         },
-        known
+        listed
           ? field(t("sharing.account"), account)
           : field(t("sharing.accountNumber"), account, t("sharing.accountHelp")),
         field(t("sharing.right"), role),
         el("button", { type: "submit", class: "primary" }, t("sharing.add")),
       );
-      return known?.length === 0 ? el("p", { class: "help" }, t("sharing.nobodyElse")) : made;
+      return listed?.length === 0 ? el("p", { class: "help" }, t("sharing.nobodyElse")) : grantForm;
     },
   );
-  const dialog = shown(
+  const dialog = showDialog(
     t("sharing.title", { name: video.filename }),
     el("p", { class: "help" }, t("sharing.lead")),
     grants.node,
@@ -101,12 +101,12 @@ function roles() {
   return ROLES.map((role) => [role, t(`sharing.${role}`)]);
 }
 
-function numberOfAccount() {
+function accountNumberInput() {
   return el("input", { type: "number", min: 1, step: 1, required: true, inputmode: "numeric" });
 }
 
 /**
- * Accounts to choose from; null for those who may not know them, and where there are too many.
+ * Return the accounts to choose from; null for users who may not list accounts, and when there are too many.
  * @param {import("../app.js").App} app
  * @param {import("./video.js").Video} video
  * @param {AbortSignal} signal
@@ -114,7 +114,7 @@ function numberOfAccount() {
  */
 async function accounts(app, video, signal) {
   if (!app.isAdmin) return null;
-  const { items, total } = await app.api.get("/api/users", { query: { limit: MOST_LISTED }, signal });
+  const { items, total } = await app.api.get("/api/users", { query: { limit: MAX_LISTED }, signal });
   if (total > items.length) return null;
   return items
     .filter((/** @type {any} */ user) => !user.disabled && !(video.is_own && user.id === app.user?.id))

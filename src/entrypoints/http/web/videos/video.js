@@ -1,4 +1,4 @@
-/** A video as the service describes it, and what it looks like. */
+/** A video as returned by the API, its thumbnail and its access badge. */
 
 import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -15,26 +15,26 @@ import { t } from "../core/language.js";
  * @property {number} frame_count
  * @property {number} duration
  * @property {string} created_at
- * @property {"viewer" | "editor" | "owner"} access what whoever is signed in may do with it
- * @property {boolean} is_own whether they uploaded it
+ * @property {"viewer" | "editor" | "owner"} access right of the signed-in user
+ * @property {boolean} is_own whether the signed-in user uploaded it
  */
 
 /**
- * A frame from the middle, as films often begin in the dark.
+ * Thumbnail from the middle of the video, because the first frames are often black.
  * @param {Video} video
  * @param {number} [width]
  */
 export function thumbnail(video, width = 480) {
   const middle = Math.floor(video.frame_count / 2);
   const src = `/api/videos/${video.id}/frames/${middle}.jpg?width=${Math.min(width, video.width)}`;
-  const picture = el("img", { src, alt: "", loading: "lazy", width: 16, height: 9 });
-  picture.addEventListener("error", () => fill(frame, el("span", {}, t("videos.noThumbnail"))));
-  const frame = el("span", { class: "picture" }, picture);
+  const image = el("img", { src, alt: "", loading: "lazy", width: 16, height: 9 });
+  image.addEventListener("error", () => fill(frame, el("span", {}, t("videos.noThumbnail"))));
+  const frame = el("span", { class: "picture" }, image);
   return frame;
 }
 
 /**
- * Whose it is, for those who did not upload it.
+ * Badge with the user's right to a video that another account uploaded.
  * @param {Video} video
  */
 export function accessBadge(video) {

@@ -1,11 +1,11 @@
-/** What an order comes to, and the button that sends it. */
+/** Size and estimated duration of an order, and the button that submits it. */
 
 import { el } from "../core/dom.js";
 import { duration, number, t } from "../core/language.js";
 import { thumbnail } from "../videos/video.js";
 
 /**
- * @typedef {object} Options of the service
+ * @typedef {object} Options options as returned by the API
  * @property {string} anonymization_level
  * @property {string} output_format
  * @property {string} verify
@@ -16,13 +16,14 @@ import { thumbnail } from "../videos/video.js";
  * @property {number} seconds_waiting
  * @property {Efforts} efforts
  *
- * @typedef {object} Efforts what a frame takes, beside a usual one
+ * @typedef {object} Efforts processing time of a frame, relative to the default options
  * @property {Record<string, number>} level
  * @property {Record<string, number>} verify
- * @property {number} film more, for a film
+ * @property {number} film additional effort for a video as result
  */
 
 /**
+ * Return the relative processing time of a frame.
  * @param {Efforts} efforts
  * @param {{ level: string, verify: string, format: string }} order
  */
@@ -35,7 +36,7 @@ function effort(efforts, { level, verify, format }) {
  * @param {import("../videos/video.js").Video} video
  * @param {Options} options
  */
-export function finish(video, options) {
+export function orderSummary(video, options) {
   const estimate = el("p", { class: "estimate" });
   const time = el("p", { class: "facts" });
   const problem = el("p", { class: "notice" });
@@ -52,20 +53,20 @@ export function finish(video, options) {
   /**
    * @param {number} frames
    * @param {{ level: string, verify: string, format: string }} order
-   * @param {string} warning what else should be known; empty for nothing
+   * @param {string} warning empty for none
    */
   function show(frames, order, warning) {
-    const { max_frames: most, frames_per_second: rate, seconds_waiting: waiting } = options;
-    const isTooMuch = frames > most;
+    const { max_frames: max, frames_per_second: rate, seconds_waiting: waiting } = options;
+    const isTooMany = frames > max;
     const seconds = Math.max(1, waiting + (frames * effort(options.efforts, order)) / rate);
-    const words = waiting ? "run.estimateQueued" : "run.estimate";
+    const key = waiting ? "run.estimateQueued" : "run.estimate";
     estimate.textContent = t("frames", { count: frames });
-    time.textContent = frames && !isTooMuch ? t(words, { time: duration(seconds) }) : "";
+    time.textContent = frames && !isTooMany ? t(key, { time: duration(seconds) }) : "";
     problem.textContent = warning;
-    if (isTooMuch) problem.textContent = t("run.tooMany", { most: number(most) });
+    if (isTooMany) problem.textContent = t("run.tooMany", { most: number(max) });
     if (!frames) problem.textContent = t("run.nothing");
     problem.hidden = !problem.textContent;
-    start.disabled = !frames || isTooMuch;
+    start.disabled = !frames || isTooMany;
   }
 
   return { node, show };

@@ -1,4 +1,4 @@
-/** What was changed about the boxes, and having the result made again with it. */
+/** Summary of the edits, and the button that renders the result again with them. */
 
 import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -12,21 +12,21 @@ import { icon } from "../ui/icons.js";
  * @param {import("./result.js").Result} result
  * @param {AbortSignal} signal
  */
-export function rework(app, result, signal) {
+export function rerenderPanel(app, result, signal) {
   const { boxes, video } = result;
-  const words = el("p", { class: "help", "aria-live": "polite" });
+  const text = el("p", { class: "help", "aria-live": "polite" });
   const warning = el("p", { class: "notice" });
   const render = actionButton(app, { class: "primary" }, send, t("review.render"));
   const undo = el("button", { type: "button", onclick: () => boxes.undo() }, icon("undo"), t("review.undo"));
   const discard = actionButton(app, { class: "quiet danger" }, discardAll, t("review.discard"));
   const actions = el("div", { class: "actions" }, render, undo, discard);
-  const made = el("ul", { class: "runs" });
+  const runs = el("ul", { class: "runs" });
 
   function show() {
     const { frames, uncovered } = boxes.changes;
-    const sentence = boxes.isSent ? "review.sent" : "review.changes";
-    const told = frames ? t(sentence, { count: frames }) : t("review.unchanged");
-    words.textContent = boxes.isBusy ? t("loading") : told;
+    const key = boxes.isSent ? "review.sent" : "review.changes";
+    const message = frames ? t(key, { count: frames }) : t("review.unchanged");
+    text.textContent = boxes.isBusy ? t("loading") : message;
     warning.textContent = t("review.uncovered", { count: uncovered });
     warning.hidden = !uncovered;
     actions.hidden = !frames;
@@ -41,9 +41,9 @@ export function rework(app, result, signal) {
     show();
     const run = await app.api.get(`/api/frames/anonymize/requests/${id}/`, { signal });
     const entry = new Entry(app, run, video?.filename ?? "");
-    fill(made, entry.node);
+    fill(runs, entry.node);
     app.announcer.say(t("review.rendering"));
-    app.news.follow(id, signal, (state) => {
+    app.progress.subscribe(id, signal, (state) => {
       entry.update(state);
       if (state.status !== "failed" && state.status !== "cancelled") return;
       boxes.isSent = false;
@@ -55,7 +55,7 @@ export function rework(app, result, signal) {
     const { frames } = boxes.changes;
     const question = {
       title: t("review.discardAll"),
-      words: t("review.discardWords", { count: frames }),
+      text: t("review.discardWords", { count: frames }),
       action: t("review.discard"),
     };
     if (await confirmed(question)) boxes.discard();
@@ -64,5 +64,5 @@ export function rework(app, result, signal) {
   result.addEventListener("boxes", show);
   signal.addEventListener("abort", () => boxes.isUnsent && app.announcer.say(t("review.kept")));
   show();
-  return el("section", { class: "card" }, el("h2", {}, t("review.rework")), words, warning, actions, made);
+  return el("section", { class: "card" }, el("h2", {}, t("review.rework")), text, warning, actions, runs);
 }

@@ -1,17 +1,17 @@
-/** An order like one that was given before. */
+/** Order forms filled in from an earlier run. */
 
 import { isAborted, Problem } from "../core/api.js";
-import { boxOf } from "./segments.js";
+import { checkboxKey } from "./segments.js";
 
 /**
- * The run that an order is to be like; null when it cannot be seen any more, or was of another video.
+ * Return the run to reorder; null when it is no longer accessible or belongs to another video.
  * @param {import("../app.js").App} app
  * @param {string | null} id
  * @param {number} video
  * @param {AbortSignal} signal
- * @returns {Promise<import("../runs/follow.js").Run | null>}
+ * @returns {Promise<import("../runs/progress-stream.js").Run | null>}
  */
-export async function runToRepeat(app, id, video, signal) {
+export async function runToReorder(app, id, video, signal) {
   if (!id) return null;
   try {
     const path = `/api/frames/anonymize/requests/${encodeURIComponent(id)}/`;
@@ -24,18 +24,18 @@ export async function runToRepeat(app, id, video, signal) {
 }
 
 /**
- * What was chosen for a run.
- * @param {import("../runs/follow.js").Run} run
- * @param {import("../mark/marks.js").Segment[]} segments those of the video now
- * @returns {import("./drafts.js").Begun}
+ * Return the form content that corresponds to a run.
+ * @param {import("../runs/progress-stream.js").Run} run
+ * @param {import("../mark/marks.js").Segment[]} segments current segments of the video
+ * @returns {import("./drafts.js").DraftContent}
  */
-export function begunLike(run, segments) {
+export function draftFromRun(run, segments) {
   const { identities: people } = run;
   /** @type {import("./choices.js").Choices} */
   const choices = {
     level: run.anonymization_level,
     redaction: run.redaction,
-    // Two names of one format.
+    // Aliases of the same format.
     format: run.output_format === "jpeg" ? "jpg" : run.output_format,
     quality: String(run.quality),
     sound: run.audio,
@@ -43,15 +43,15 @@ export function begunLike(run, segments) {
     priority: run.priority,
     identities: people?.mode ?? "everybody",
   };
-  // At this level nothing is checked, whatever somebody would have chosen at another one.
+  // This level has no check, so its setting says nothing about the others.
   if (run.anonymization_level !== "minimal") choices.verify = run.verify;
   if (people) {
     choices.gallery = people.gallery_id;
     choices.unknown = people.unknown;
     if (people.threshold !== null) choices.threshold = String(people.threshold);
   }
-  // Those that were removed since cannot be chosen; where all were, all that there are stay chosen.
-  const isLeft = segments.some(({ id }) => run.segment_ids.includes(id));
-  if (isLeft) for (const { id } of segments) choices[boxOf(id)] = run.segment_ids.includes(id);
+  // Segments that were removed since are skipped; if none is left, all current segments stay selected.
+  const isAnyLeft = segments.some(({ id }) => run.segment_ids.includes(id));
+  if (isAnyLeft) for (const { id } of segments) choices[checkboxKey(id)] = run.segment_ids.includes(id);
   return { choices, kept: run.keep_text };
 }

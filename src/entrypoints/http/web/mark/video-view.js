@@ -1,7 +1,7 @@
-/** A video that is looked at frame by frame, with areas on its picture. */
+/** A video viewed frame by frame, with regions on its frames. */
 
 /**
- * @typedef {object} Region an area of the picture, in its pixels; in the whole film without frames
+ * @typedef {object} Region an area in image pixels; applies to the whole video when start and end are null
  * @property {number} id
  * @property {number} x
  * @property {number} y
@@ -13,27 +13,26 @@
  *
  * @typedef {Omit<Region, "id">} Area
  *
- * @typedef {Film & {
+ * @typedef {VideoView & {
  *   addRegion: (area: Partial<Area>) => Promise<void>,
  *   changeRegion: (region: Region, changes: Partial<Area>) => Promise<void>,
  *   removeRegion: (region: Region) => Promise<void>,
- * }} DrawnFilm one whose areas can be changed
+ * }} RegionEditor a view whose regions can be edited
  */
 
 /**
- * Knows which frame is looked at and which area is at hand; where areas are kept is for others to say.
- * Dispatches `frame` when another frame is looked at, `marks` when an area has changed, and `selected` when
- * another one is at hand.
+ * Current frame, regions and selection; subclasses store the regions. Dispatches `frame` when the current frame
+ * changes, `marks` when a region changes, and `selected` when the selection changes.
  */
-export class Film extends EventTarget {
-  /** What areas are called, and what is said when there are none. */
-  words = { name: "region.name", none: "region.none", remove: "region.delete" };
-  /** Whether people name areas themselves. */
+export class VideoView extends EventTarget {
+  /** Text keys for the name of a region, the empty list and the removal button. */
+  textKeys = { name: "region.name", none: "region.none", remove: "region.delete" };
+  /** Whether the user can name regions. */
   hasLabels = true;
   mayEdit = true;
   /** @type {Region[]} */
   regions = [];
-  /** Number of the area at hand, 0 for none. */
+  /** Id of the selected region, 0 for none. */
   selected = 0;
   frame = 0;
 
@@ -47,20 +46,23 @@ export class Film extends EventTarget {
     return this.video.frame_count - 1;
   }
 
-  /** @param {number} frame the nearest that there is */
+  /** @param {number} frame clamped to the video */
   seek(frame) {
-    const there = Math.min(this.lastFrame, Math.max(0, Math.round(frame)));
-    if (there === this.frame) return;
-    this.frame = there;
-    this.tell("frame");
+    const target = Math.min(this.lastFrame, Math.max(0, Math.round(frame)));
+    if (target === this.frame) return;
+    this.frame = target;
+    this.emit("frame");
   }
 
-  /** @param {number} frames how many further; backwards when negative */
+  /** @param {number} frames backwards when negative */
   move(frames) {
     this.seek(this.frame + frames);
   }
 
-  /** @param {number} frame seconds from the beginning */
+  /**
+   * Return the time of a frame in seconds from the start.
+   * @param {number} frame
+   */
   seconds(frame) {
     return frame / this.video.frame_rate;
   }
@@ -68,12 +70,12 @@ export class Film extends EventTarget {
   /** @param {number} id 0 for none */
   select(id) {
     this.selected = id;
-    this.tell("selected");
+    this.emit("selected");
   }
 
   /**
    * @param {number} frame
-   * @returns {Region[]} those that cover it
+   * @returns {Region[]} regions that apply to the frame
    */
   regionsAt(frame) {
     return this.regions.filter(
@@ -81,14 +83,14 @@ export class Film extends EventTarget {
     );
   }
 
-  /** An area in the middle of the picture, to begin with. */
+  /** An area in the middle of the image, for new regions. */
   get middle() {
     const { width, height } = this.video;
     return { x: width * 0.375, y: height * 0.375, width: width / 4, height: height / 4 };
   }
 
-  /** @param {string} what */
-  tell(what) {
-    this.dispatchEvent(new Event(what));
+  /** @param {string} type */
+  emit(type) {
+    this.dispatchEvent(new Event(type));
   }
 }

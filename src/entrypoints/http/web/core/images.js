@@ -1,7 +1,7 @@
-/** Pictures that people choose, on their way to the service. */
+/** Images: encoding of chosen files, preview sizes and decoding. */
 
 /**
- * A file as base64 text, which JSON can hold.
+ * Encode a file as base64 for JSON.
  * @param {File} file
  * @returns {Promise<string>}
  */
@@ -15,31 +15,31 @@ export function base64(file) {
 }
 
 /**
- * An address for a file that is shown, forgotten when somebody leaves.
+ * Return an object URL for a file, revoked when the signal aborts.
  * @param {File} file
  * @param {AbortSignal} signal
  */
-export function shownFile(file, signal) {
+export function objectUrl(file, signal) {
   const address = URL.createObjectURL(file);
   signal.addEventListener("abort", () => URL.revokeObjectURL(address));
   return address;
 }
 
-/** Pixels; sizes between these are not asked for, so that browsers find again what they keep. */
+/** Preview widths in pixels. There are few of them, so that browsers can reuse cached images. */
 const WIDTHS = [320, 640, 960, 1280, 1920];
 
 /**
- * The width to ask for of a picture that fills an element.
+ * Return the preview width to request for an image that fills an element.
  * @param {HTMLElement} node
- * @param {number} full width of the picture itself
+ * @param {number} full width of the image itself
  */
 export function previewWidth(node, full) {
-  const wanted = (node.clientWidth || 640) * devicePixelRatio;
-  return Math.min(full, WIDTHS.find((width) => width >= wanted) ?? 1920);
+  const needed = (node.clientWidth || 640) * devicePixelRatio;
+  return Math.min(full, WIDTHS.find((width) => width >= needed) ?? 1920);
 }
 
 /**
- * A picture that can be shown at once.
+ * Load and decode an image, so that it can be shown without delay.
  * @param {string} address
  * @returns {Promise<HTMLImageElement>}
  */

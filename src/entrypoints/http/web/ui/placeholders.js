@@ -1,42 +1,42 @@
-/** What is shown while something is loaded, when there is none of it, and when that failed. */
+/** Placeholders while content is loading, empty or failed. */
 
-import { isAborted, Problem, wordsOf } from "../core/api.js";
+import { isAborted, Problem, messageOf } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { icon } from "./icons.js";
 
-/** It takes a moment. */
+/** Content is loading. */
 export function loading() {
   return el("p", { class: "state", role: "status" }, el("span", { class: "spinner" }), t("loading"));
 }
 
 /**
- * There is nothing yet.
- * @param {string} words
- * @param {...import("../core/dom.js").Child} more what can be done about it
+ * There is no content.
+ * @param {string} text
+ * @param {...import("../core/dom.js").Child} actions what the user can do about it
  */
-export function empty(words, ...more) {
-  return el("div", { class: "state" }, el("p", {}, words), ...more);
+export function empty(text, ...actions) {
+  return el("div", { class: "state" }, el("p", {}, text), ...actions);
 }
 
 /**
- * It failed.
+ * Loading failed.
  * @param {unknown} error
- * @param {() => void} again
+ * @param {() => void} retry
  */
-export function failure(error, again) {
-  const retry = el("button", { type: "button", onclick: again }, t("tryAgain"));
+export function failure(error, retry) {
+  const button = el("button", { type: "button", onclick: retry }, t("tryAgain"));
   return el(
     "div",
     { class: "state problem", role: "alert" },
     icon("warning"),
-    el("p", {}, wordsOf(error)),
-    retry,
+    el("p", {}, messageOf(error)),
+    button,
   );
 }
 
 /**
- * A box for what has to be loaded first. It loads again by itself when a lost connection is back.
+ * A container for content that is loaded. It reloads when a lost connection is restored.
  * @template T
  * @param {import("../core/api.js").Api} api
  * @param {AbortSignal} signal

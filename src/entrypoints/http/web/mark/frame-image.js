@@ -1,26 +1,26 @@
-/** The frame that is looked at. */
+/** The current frame. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
-import { Newest } from "../core/newest.js";
-import { decoded, previewWidth } from "../core/pictures.js";
+import { LatestOnly } from "../core/latest-only.js";
+import { decoded, previewWidth } from "../core/images.js";
 import { regionLayer } from "./region-layer.js";
 
 /**
- * A frame with what is marked on it. While one is on its way the last one stays; of many that are asked for
- * quickly only the newest is fetched.
+ * The current frame with its regions. The last frame stays visible while the next one loads; of several quick
+ * requests only the latest is fetched.
  * @param {import("../app.js").App} app
- * @param {import("./film.js").DrawnFilm} marks
+ * @param {import("./video-view.js").RegionEditor} marks
  * @param {AbortSignal} signal
- * @param {...Node} layers what else lies over the frame
+ * @param {...Node} layers further layers over the frame
  */
-export function picture(app, marks, signal, ...layers) {
+export function frameImage(app, marks, signal, ...layers) {
   const { video } = marks;
   const image = el("img", { alt: "", class: "frame", draggable: "false" });
   const problem = el("p", { class: "picture-problem", role: "alert", hidden: true });
   const stage = el("div", { class: "stage" }, image, regionLayer(app, marks), ...layers, problem);
   stage.style.setProperty("--ratio", String(video.width / video.height));
-  const frames = new Newest(load);
+  const frames = new LatestOnly(load);
 
   /** @param {number} frame */
   async function load(frame) {
@@ -36,10 +36,10 @@ export function picture(app, marks, signal, ...layers) {
     image.alt = t("mark.frameAlt", { frame });
   }
 
-  const show = () => frames.want(marks.frame);
+  const show = () => frames.request(marks.frame);
   marks.addEventListener("frame", show);
   app.api.addEventListener("back", show, { signal });
-  // Its size is only known once it is part of the page.
+  // The element has a size only once it is part of the page.
   requestAnimationFrame(show);
   return stage;
 }

@@ -1,4 +1,4 @@
-/** What few people need: which queue an order waits in, and who else is told of its end. */
+/** Advanced options: priority and webhook. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -6,10 +6,10 @@ import { field, select } from "../ui/fields.js";
 
 const PRIORITIES = ["normal", "high"];
 
-/** Closed, until somebody wants to see it. */
-export function moreChoice() {
+/** Collapsed by default. */
+export function advancedOptions() {
   const priority = select(
-    PRIORITIES.map((one) => [one, t(`priority.${one}`)]),
+    PRIORITIES.map((name) => [name, t(`priority.${name}`)]),
     PRIORITIES[0],
     { name: "priority" },
   );
@@ -32,19 +32,19 @@ export function moreChoice() {
       field(t("run.webhook"), webhook, t("run.webhookHelp")),
     ),
   );
-  // What is chosen otherwise than usual must be seen.
+  // Settings other than the defaults must be visible.
   for (const control of [priority, webhook])
-    control.addEventListener("change", () => (node.open ||= isUnusual()));
-  // A wrong address must be seen by whoever is told of it.
+    control.addEventListener("change", () => (node.open ||= isChanged()));
+  // An invalid address must be visible when the form reports it.
   webhook.addEventListener("invalid", () => (node.open = true));
 
-  function isUnusual() {
+  function isChanged() {
     return priority.value !== PRIORITIES[0] || webhook.value !== "";
   }
 
-  function wanted() {
+  function value() {
     return { priority: priority.value, webhook_url: webhook.value.trim() || null };
   }
 
-  return { node, wanted };
+  return { node, value };
 }

@@ -1,14 +1,14 @@
-/** The frames of a result as pictures, those first that should be looked at. */
+/** Thumbnails of the frames of a result, highest risk first. */
 
 import { el } from "../core/dom.js";
 import { percent, t } from "../core/language.js";
 import { pager } from "../ui/pager.js";
-import { loaded } from "../ui/states.js";
+import { loaded } from "../ui/placeholders.js";
 
 const PAGE = 24;
-/** Pixels of a thumbnail, twice what it is shown at. */
+/** Width of a thumbnail in pixels, twice its displayed width. */
 const WIDTH = 320;
-/** From these risks on. */
+/** Minimum risk of each band. */
 const BANDS = /** @type {const} */ ([
   [0.8, "high"],
   [0.4, "raised"],
@@ -29,7 +29,7 @@ const BANDS = /** @type {const} */ ([
  * @param {import("./result.js").Result} result
  * @param {AbortSignal} signal
  */
-export function strip(app, result, signal) {
+export function filmstrip(app, result, signal) {
   let offset = 0;
   /** @type {Map<number, HTMLElement>} */
   const shown = new Map();
@@ -57,7 +57,7 @@ export function strip(app, result, signal) {
   /** @param {Risk} risk */
   function item(risk) {
     const { index } = risk;
-    const band = BANDS.find(([least]) => risk.risk >= least)?.[1];
+    const band = BANDS.find(([min]) => risk.risk >= min)?.[1];
     const image = el("img", {
       src: `${result.path}/frames/${index}/?width=${WIDTH}`,
       alt: "",
@@ -91,11 +91,11 @@ export function strip(app, result, signal) {
 }
 
 /**
- * Why a frame should be looked at, in words.
+ * Return why a frame should be reviewed.
  * @param {Risk} risk
  */
 function reasonOf({ reason, lowest_score: score, boxes }) {
-  // What people draw, or mark, is as sure as they are.
+  // Boxes that were drawn or marked by hand have no score.
   if (reason === null) return boxes.length ? t("review.reason.drawn") : t("review.reason.nothing");
   return t(`review.reason.${reason}`, { score: percent(score ?? 0) });
 }
