@@ -1,4 +1,4 @@
-"""The compose files, as far as they can be checked without an engine."""
+"""The compose files, checked without a container engine."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SECRETS = "/run/secrets/"
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
     folder = files("check_jsonschema") / "builtin_schemas" / "vendor"
-    found: dict[str, Any] = json.loads((folder / "compose-spec.json").read_text("utf-8"))
-    return found
+    document: dict[str, Any] = json.loads((folder / "compose-spec.json").read_text("utf-8"))
+    return document
 
 
 @pytest.fixture(scope="module", params=COMBINATIONS, ids=" + ".join)
@@ -40,7 +40,7 @@ def compose(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the script makes."""
+    """Create the secrets with the script and return their folder."""
     folder = tmp_path_factory.mktemp("secrets") / "made"
     subprocess.run([DOCKER / "make-secrets", folder], check=True, capture_output=True)
     return folder
@@ -51,7 +51,7 @@ def seconds(duration: str) -> float:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DOCKER.glob("compose*.yaml")))
-def test_they_are_what_the_specification_says(schema: dict[str, Any], name: str) -> None:
+def test_files_are_valid_by_the_compose_specification(schema: dict[str, Any], name: str) -> None:
     errors = list(Draft7Validator(schema).iter_errors(yaml.safe_load((DOCKER / name).read_text("utf-8"))))
     assert not errors
 
@@ -70,7 +70,7 @@ def test_roles_run_commands_of_the_program_on_images_of_the_dockerfile(compose: 
         found.make_context(command, list(arguments))
 
 
-def test_every_variable_is_one_that_the_program_reads(compose: dict[str, Any]) -> None:
+def test_every_variable_is_a_setting_of_the_program(compose: dict[str, Any]) -> None:
     known = known_variables()
     for name in ROLES:
         for variable, value in compose["services"][name]["environment"].items():
@@ -83,7 +83,7 @@ def test_every_variable_is_one_that_the_program_reads(compose: dict[str, Any]) -
                 assert not text or described.parse(text) is not None
 
 
-def test_secrets_come_from_files_that_the_script_makes(compose: dict[str, Any], secrets: Path) -> None:
+def test_secrets_come_from_files_that_the_script_creates(compose: dict[str, Any], secrets: Path) -> None:
     declared = compose["secrets"]
     for name, secret in declared.items():
         assert secret == {"file": f"secrets/{name}"}
@@ -101,7 +101,7 @@ def test_secrets_come_from_files_that_the_script_makes(compose: dict[str, Any], 
         assert read == mounted <= set(declared)
 
 
-def test_the_secrets_are_accepted_by_the_program_and_kept_the_second_time(secrets: Path) -> None:
+def test_the_secrets_are_valid_settings_and_survive_a_second_run(secrets: Path) -> None:
     before = {path.name: path.read_bytes() for path in secrets.iterdir()}
     done = subprocess.run([DOCKER / "make-secrets", secrets], check=True, capture_output=True, text=True)
     assert done.stdout == ""
@@ -127,18 +127,18 @@ def test_nothing_secret_is_in_git() -> None:
     assert "/docker/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
 
 
-def test_everything_is_hardened_and_writes_only_where_something_is_mounted(compose: dict[str, Any]) -> None:
+def test_every_service_is_hardened_and_has_a_read_only_file_system(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "privileged" not in service, name
         assert "/tmp" in service.get("tmpfs", ()) or name == "prometheus", name
-        # The Docker socket is the machine itself.
+        # Access to the Docker socket means root on the host.
         assert "docker.sock" not in str(service)
 
 
-def test_what_is_started_waits_for_what_it_needs(compose: dict[str, Any]) -> None:
+def test_services_wait_for_their_dependencies(compose: dict[str, Any]) -> None:
     services = compose["services"]
     for name in ("api", "worker", "upkeep"):
         assert services[name]["depends_on"] == {
@@ -147,15 +147,15 @@ def test_what_is_started_waits_for_what_it_needs(compose: dict[str, Any]) -> Non
             "minio": {"condition": "service_healthy"},
         }
     for service in services.values():
-        for needed, how in service.get("depends_on", {}).items():
-            if how["condition"] == "service_healthy":
+        for needed, dependency in service.get("depends_on", {}).items():
+            if dependency["condition"] == "service_healthy":
                 assert services[needed]["healthcheck"]["test"]
 
 
-def test_nobody_is_killed_before_its_time() -> None:
+def test_containers_have_time_to_stop() -> None:
     services = read_compose(BASE)["services"]
     grace = float(services["worker"]["environment"]["WORKER_GRACE_SECONDS"])
-    # As `framecloak serve` does it: some time on top to put back what is unfinished.
+    # As in `framecloak serve`: extra time to release unfinished slices.
     assert seconds(services["worker"]["stop_grace_period"]) >= grace + 10
     assert (
         seconds(services["upkeep"]["stop_grace_period"])
@@ -164,14 +164,14 @@ def test_nobody_is_killed_before_its_time() -> None:
     assert seconds(services["api"]["stop_grace_period"]) >= DRAIN_SECONDS + 5
 
 
-def test_published_ports_are_of_this_machine_alone_unless_asked_for(compose: dict[str, Any]) -> None:
+def test_ports_are_published_on_localhost_by_default(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         for port in service.get("ports", ()):
             assert re.fullmatch(r"\$\{\w+_ADDRESS:-127\.0\.0\.1:(\d+)\}:\1", port), port
     assert compose["services"]["api"]["ports"][0].endswith(f":{known_variables()['PORT'].default}")
 
 
-def test_images_of_others_have_a_version_and_room_for_a_digest(compose: dict[str, Any]) -> None:
+def test_third_party_images_have_a_version_and_a_variable_for_a_digest(compose: dict[str, Any]) -> None:
     for name in set(compose["services"]) - ROLES:
         assert re.fullmatch(r"[\w./-]+:[\w.-]+\$\{\w+_DIGEST:-\}", compose["services"][name]["image"])
 
@@ -189,10 +189,10 @@ def test_mounted_files_exist_and_volumes_are_declared(compose: dict[str, Any]) -
                 assert source in compose["volumes"], source
 
 
-def test_the_redis_is_one_that_the_service_can_trust(compose: dict[str, Any]) -> None:
+def test_redis_is_persistent_evicts_nothing_and_has_a_password(compose: dict[str, Any]) -> None:
     command = compose["services"]["redis"]["command"][-1]
     assert "appendonly yes" in command
-    assert "noeviction" in command  # what is evicted would be jobs
+    assert "noeviction" in command  # evicted keys would be jobs
     assert "requirepass %s" in command
     done = subprocess.run(
         [
@@ -207,19 +207,19 @@ def test_the_redis_is_one_that_the_service_can_trust(compose: dict[str, Any]) ->
     assert done.stdout.splitlines()[:2] == ["appendonly yes", "appendfsync everysec"]
 
 
-def test_prometheus_scrapes_services_that_there_are() -> None:
+def test_prometheus_scrapes_existing_services() -> None:
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
     dockerfile, services = read_dockerfile(), read_compose(BASE)["services"]
     for job in scraped:
-        for found in job["dns_sd_configs"]:
-            for name in found["names"]:
+        for lookup in job["dns_sd_configs"]:
+            for name in lookup["names"]:
                 target = services[name]["build"]["target"]
-                assert str(found["port"]) in [
+                assert str(lookup["port"]) in [
                     words for instruction, words in dockerfile.steps(target) if instruction == "EXPOSE"
                 ]
 
 
-def test_grafana_finds_the_dashboard() -> None:
+def test_the_dashboard_is_mounted_in_grafana() -> None:
     provisioning = DOCKER / "grafana" / "provisioning"
     dashboards = yaml.safe_load((provisioning / "dashboards" / "framecloak.yaml").read_text("utf-8"))
     folder = dashboards["providers"][0]["options"]["path"]
@@ -261,12 +261,12 @@ def test_commands_of_the_readme_name_files_and_services_that_exist() -> None:
     assert os.access(DOCKER / "make-secrets", os.X_OK)
 
 
-def test_what_is_not_redacted_lies_where_the_next_to_start_finds_it() -> None:
+def test_data_folders_are_on_named_volumes() -> None:
     base = read_compose(BASE)
     for name in ("api", "worker", "upkeep"):
         (volume,) = base["services"][name]["volumes"]
         source, _, folder = volume.partition(":")
-        # Without a name it would stay on the host for good, and nobody would look into it again.
+        # An anonymous volume would stay on the host, with unredacted data that nothing cleans up.
         assert source in base["volumes"]
         assert folder == read_dockerfile().environment(base["services"][name]["build"]["target"])["DATA_DIR"]
 
@@ -278,12 +278,12 @@ def test_a_signal_to_stop_reaches_redis(tmp_path: Path) -> None:
     server = folder / "redis-server"
     server.write_text('#!/bin/bash\ntrap "exit 42" TERM\ncat\necho begun\nwhile true; do sleep 0.05; done\n')
     server.chmod(0o755)
-    command = [one.replace("$$", "$") for one in read_compose(BASE)["services"]["redis"]["command"]]
+    command = [word.replace("$$", "$") for word in read_compose(BASE)["services"]["redis"]["command"]]
     command[-1] = command[-1].replace(f"{SECRETS}redis_password", str(secret))
     environment = {"PATH": f"{folder}:/usr/bin:/bin"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = [next(process.stdout) for _ in range(5)]
+        lines = [next(process.stdout) for _ in range(5)]
         process.terminate()
         assert process.wait(20) == 42
-    assert told[-2:] == ["requirepass a password\n", "begun\n"]
+    assert lines[-2:] == ["requirepass a password\n", "begun\n"]

@@ -1,4 +1,4 @@
-"""The images, as far as they can be checked without building them."""
+"""The Dockerfile, checked without building images."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def dockerfile() -> Dockerfile:
 
 
 def require_command(words: list[str]) -> click.Command:
-    """The command that some words call, with arguments that it understands."""
+    """Return the command that the words call, after parsing its arguments."""
     context = click.Context(framecloak)
     command: click.Command = framecloak
     while isinstance(command, click.Group):
-        name, found, words = command.resolve_command(context, words)
-        assert found is not None, words
-        context, command = click.Context(found, info_name=name, parent=context), found
+        name, subcommand, words = command.resolve_command(context, words)
+        assert subcommand is not None, words
+        context, command = click.Context(subcommand, info_name=name, parent=context), subcommand
     command.make_context(command.name, list(words))
     return command
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_reports_no_problem() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([linter, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
@@ -49,7 +49,7 @@ def test_the_last_stage_is_the_whole_service(dockerfile: Dockerfile) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_image_runs_a_command_that_there_is_as_nobody_in_particular(
+def test_every_image_runs_an_existing_command_as_an_unprivileged_user(
     dockerfile: Dockerfile, target: str
 ) -> None:
     assert dockerfile.words(target, "ENTRYPOINT") == ["framecloak"]
@@ -62,17 +62,17 @@ def test_every_image_runs_a_command_that_there_is_as_nobody_in_particular(
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_variable_is_one_that_the_program_reads(dockerfile: Dockerfile, target: str) -> None:
-    found = dockerfile.environment(target)
-    assert found["HOST"] == "0.0.0.0"
+def test_every_variable_is_a_setting_of_the_program(dockerfile: Dockerfile, target: str) -> None:
+    environment = dockerfile.environment(target)
+    assert environment["HOST"] == "0.0.0.0"
     known = known_variables()
     python = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-    for name in found.keys() - python:
-        known[name].parse(found[name])
+    for name in environment.keys() - python:
+        known[name].parse(environment[name])
         assert not known[name].secret
 
 
-def test_ports_are_those_that_are_listened_on(dockerfile: Dockerfile) -> None:
+def test_exposed_ports_are_the_default_ports(dockerfile: Dockerfile) -> None:
     known = known_variables()
     exposed = {
         target: [words for i, words in dockerfile.steps(target) if i == "EXPOSE"] for target in TARGETS
@@ -84,7 +84,7 @@ def test_ports_are_those_that_are_listened_on(dockerfile: Dockerfile) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_nothing_that_builds_is_left_in_an_image(dockerfile: Dockerfile, target: str) -> None:
+def test_images_contain_no_build_tools(dockerfile: Dockerfile, target: str) -> None:
     assert not {stage.name for stage in dockerfile.lineage(target)} & set(BUILDERS)
     for instruction, words in dockerfile.steps(target):
         if instruction == "RUN":
@@ -94,7 +94,7 @@ def test_nothing_that_builds_is_left_in_an_image(dockerfile: Dockerfile, target:
     assert "uninstall --yes setuptools wheel pip" in str(dockerfile.stages["runtime-cpu"].steps)
 
 
-def test_bases_have_a_version_and_room_for_a_digest(dockerfile: Dockerfile) -> None:
+def test_base_images_have_a_version_and_a_variable_for_a_digest(dockerfile: Dockerfile) -> None:
     bases = {stage.base for stage in dockerfile.stages.values()} - set(dockerfile.stages)
     assert sorted(bases) == sorted(
         {"python:3.11.14-slim-bookworm", "nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04"}
@@ -108,7 +108,7 @@ def test_bases_have_a_version_and_room_for_a_digest(dockerfile: Dockerfile) -> N
     assert "Programming Language :: Python :: 3.11" in supported
 
 
-def test_everything_that_is_copied_exists_and_is_sent_to_the_builder(dockerfile: Dockerfile) -> None:
+def test_copied_files_exist_and_are_in_the_build_context(dockerfile: Dockerfile) -> None:
     allowed = {
         line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")
     }

@@ -1,4 +1,4 @@
-"""What the documentation says is so: pages that are made are current, and what others name exists."""
+"""Correctness of the documentation: generated pages are current, and names on other pages exist."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from framecloak.entrypoints.cli.main import framecloak
 from support.deployment_files import DOCKER, ROOT, known_variables
 from support.documented import LANGUAGES, PAGES, blocks, read
 
-OURS = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
+OWN_PAGES = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
 OTHER_VARIABLES = {
-    # Of the service that people migrate from, of commands, of the system, and a name that stands for any.
+    # From the predecessor service, commands and the system, and a placeholder.
     "FRAME_ANONYMIZATION",
     "FRAMECLOAK_DEBUG",
     "LOGGING",
@@ -32,7 +32,7 @@ OTHER_VARIABLES = {
     "XDG_CACHE_HOME",
     "XDG_DATA_HOME",
 }
-"""Names in capitals that are no settings."""
+"""Capitalised names that are not settings."""
 
 FIGURES = {
     "docs/concepts/levels.md": ("1.11", "2.01", "1.65", "2.07", "0 of 564", "1 of 564", "9 of 564"),
@@ -40,17 +40,17 @@ FIGURES = {
     "docs/operations/sizing.md": ("2.01", "1.65", "2.07", "1,596", "1.14 s", "5.0 ms", "65.2 ms", "164 MB"),
     "docs/reference/limits.md": ("8,239", "10,247"),
 }
-"""Figures that pages quote."""
+"""Figures of the benchmarks that pages quote."""
 
 
-def test_made_pages_are_what_the_program_says(tmp_path: Path) -> None:
-    # In a process of its own: click remembers from tests before how help is asked for.
+def test_generated_pages_are_current(tmp_path: Path) -> None:
+    # In a separate process: click keeps the help option names of earlier tests.
     program = ROOT / "docs" / "generators" / "reference_pages.py"
     environment = {"PYTHONPATH": str(ROOT / "namespace"), "PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, program, tmp_path], check=True, env=environment)
-    made = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
-    assert len(made) == 3
-    for name, text in made.items():
+    generated = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
+    assert len(generated) == 3
+    for name, text in generated.items():
         assert read(f"docs/reference/{name}") == text, f"{name}: make reference"
 
 
@@ -61,7 +61,7 @@ def test_every_setting_and_every_command_is_on_its_page() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_blocks_say_what_they_are(page: str) -> None:
+def test_code_blocks_have_a_known_language(page: str) -> None:
     for block in blocks(page):
         assert block.language in LANGUAGES, f"{page}:{block.line}"
         if block.language == "json":
@@ -70,16 +70,16 @@ def test_blocks_say_what_they_are(page: str) -> None:
             assert {line.partition("=")[0] for line in block.text.splitlines()} <= set(known_variables())
 
 
-def words(page: str) -> Iterator[str]:
-    """What is set in type in the prose of a page."""
+def inline_code(page: str) -> Iterator[str]:
+    """Yield the inline code of a page, outside its code blocks."""
     prose = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
     yield from re.findall(r"`([^`\n]+)`", prose)
 
 
-@pytest.mark.parametrize("page", OURS)
-def test_what_pages_name_exists(page: str) -> None:
+@pytest.mark.parametrize("page", OWN_PAGES)
+def test_names_on_pages_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
-    for word in words(page):
+    for word in inline_code(page):
         first, _, rest = word.partition(" ")
         if first == "make" and rest:
             assert rest.split()[0] in targets, word
@@ -92,7 +92,7 @@ def test_what_pages_name_exists(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", FIGURES)
-def test_figures_are_those_of_the_benchmarks(page: str) -> None:
+def test_quoted_figures_are_those_of_the_benchmarks(page: str) -> None:
     for figure in FIGURES[page]:
         assert figure in read(page)
         assert figure in read("BENCHMARKS.md"), f"{page} says {figure}"
@@ -121,7 +121,7 @@ def test_codes_that_pages_explain_exist() -> None:
 def test_every_choice_has_a_row(page: str, kind: type[Enum]) -> None:
     rows = re.findall(r"^\| (`.*?) \|", read(page), re.MULTILINE)
     explained = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
-    assert explained >= {one.value for one in kind}
+    assert explained >= {member.value for member in kind}
 
 
 def test_every_alert_is_explained() -> None:

@@ -1,4 +1,4 @@
-"""What contributors are told is so: paths exist, commands too, and no hook fetches anything."""
+"""Correctness of the documents for contributors: paths and commands exist, and hooks download nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def targets() -> set[str]:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_paths_and_links_lead_somewhere(name: str) -> None:
+def test_paths_and_links_exist(name: str) -> None:
     words = text(name)
     for path in [*PATH.findall(words), *(f for f in FILE.findall(words) if name == "CONTRIBUTING.md")]:
         assert (ROOT / path).exists() or path.startswith(MADE_BY_OPERATORS), path
@@ -41,21 +41,21 @@ def test_paths_and_links_lead_somewhere(name: str) -> None:
         assert (ROOT / name).parent.joinpath(link).exists(), link
 
 
-def test_the_recipes_of_contributing_name_files() -> None:
+def test_contributing_refers_to_many_files() -> None:
     assert len(PATH.findall(text("CONTRIBUTING.md"))) > 25
 
 
 @pytest.mark.parametrize("name", [*DOCUMENTS, ".ci/run"])
-def test_targets_of_make_exist(name: str) -> None:
-    asked = {one or other for one, other in TARGET.findall(text(name))}
-    assert asked <= targets(), asked - targets()
+def test_named_make_targets_exist(name: str) -> None:
+    named = {inline or in_block for inline, in_block in TARGET.findall(text(name))}
+    assert named <= targets(), named - targets()
 
 
 def test_variables_exist() -> None:
     assert set(VARIABLE.findall(text("SECURITY.md"))) <= set(known_variables())
 
 
-def test_every_target_of_make_is_explained() -> None:
+def test_every_make_target_is_explained() -> None:
     makefile = text("Makefile")
     phony = set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE))
     assert phony == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == targets()
@@ -63,17 +63,17 @@ def test_every_target_of_make_is_explained() -> None:
 
 def test_extras_exist() -> None:
     extras = set(tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"])
-    asked: dict[str, list[str]] = {}
-    places = ("*.md", "Makefile", "docs/**/*.md", "docker/*", "release/*", "src/**/*.py")
-    for path in (path for place in places for path in ROOT.glob(place) if path.is_file()):
-        for one, other in EXTRA.findall(path.read_text("utf-8")):
-            for name in (one or other).split(","):
-                asked.setdefault(name, []).append(str(path.relative_to(ROOT)))
-    assert set(asked) <= extras, {name: asked[name] for name in asked.keys() - extras}
-    assert {"embedded", "gpu", "clip", "dev"} <= set(asked)
+    named: dict[str, list[str]] = {}
+    patterns = ("*.md", "Makefile", "docs/**/*.md", "docker/*", "release/*", "src/**/*.py")
+    for path in (path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()):
+        for installed, option in EXTRA.findall(path.read_text("utf-8")):
+            for name in (installed or option).split(","):
+                named.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert set(named) <= extras, {name: named[name] for name in named.keys() - extras}
+    assert {"embedded", "gpu", "clip", "dev"} <= set(named)
 
 
-def test_every_picture_format_is_where_the_recipe_says_that_it_has_to_be() -> None:
+def test_every_image_format_is_in_the_files_that_the_recipe_names() -> None:
     recipe = text("CONTRIBUTING.md").partition("## Add an output format")[2].partition("\n## ")[0]
     for path in (
         "src/domain/anonymization/results/manifest.schema.json",
@@ -84,11 +84,11 @@ def test_every_picture_format_is_where_the_recipe_says_that_it_has_to_be() -> No
         assert f"`{path}`" in recipe
         words = text(path)
         for form in OutputFormat:
-            # `jpg` is `jpeg` by another name, and one film is no picture.
+            # `jpg` is an alias of `jpeg`, and MP4 is not an image format.
             assert form in words or form in {OutputFormat.JPG, OutputFormat.JPEG, OutputFormat.MP4}, path
 
 
-def test_names_that_contributing_speaks_of_are_in_those_files() -> None:
+def test_names_in_contributing_are_defined_in_the_named_files() -> None:
     for name, path in (
         ("FaceDetector", "src/domain/ports/models.py"),
         ("choose_detector", "src/adapters/vision/detection/factory.py"),
@@ -100,10 +100,10 @@ def test_names_that_contributing_speaks_of_are_in_those_files() -> None:
         assert name in text("CONTRIBUTING.md")
 
 
-def test_hooks_are_our_own_tools() -> None:
-    found = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
-    assert [repo["repo"] for repo in found] == ["local"]
-    for hook in found[0]["hooks"]:
+def test_hooks_run_installed_tools() -> None:
+    repos = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    assert [repo["repo"] for repo in repos] == ["local"]
+    for hook in repos[0]["hooks"]:
         assert hook["language"] == "system"
         program = hook["entry"].split()[0]
         assert program.startswith(".venv/bin/")
@@ -117,7 +117,7 @@ def test_the_changelog_has_sections_of_keep_a_changelog() -> None:
     assert set(re.findall(r"^### (.*)$", words, re.MULTILINE)) <= allowed
 
 
-def test_no_file_of_ours_names_a_registry() -> None:
+def test_no_tracked_file_names_a_package_registry() -> None:
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout

@@ -1,4 +1,4 @@
-"""The Kubernetes example, as far as it can be checked without a cluster."""
+"""The Kubernetes example, checked without a cluster."""
 
 from __future__ import annotations
 
@@ -14,31 +14,35 @@ from framecloak.entrypoints.cli.main import framecloak
 from framecloak.entrypoints.settings import Settings
 from support.deployment_files import DOCKER, known_variables, read_compose, read_dockerfile, read_kubernetes
 
-OURS = ("Deployment", "Job")
-NOT_OF_KUBERNETES = ("PodMonitor", "ScaledObject")
+WORKLOAD_KINDS = ("Deployment", "Job")
+CUSTOM_RESOURCES = ("PodMonitor", "ScaledObject")
 SECRETS = "/run/secrets/framecloak/"
 
 
 def pods() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Every workload with the specification of its pods."""
-    for found in read_kubernetes():
-        if found["kind"] in OURS:
-            yield found, found["spec"]["template"]["spec"]
+    """Yield every workload with the specification of its pods."""
+    for workload in read_kubernetes():
+        if workload["kind"] in WORKLOAD_KINDS:
+            yield workload, workload["spec"]["template"]["spec"]
 
 
-def one(kind: str, name: str) -> dict[str, Any]:
-    (found,) = [o for o in read_kubernetes() if (o["kind"], o["metadata"]["name"]) == (kind, name)]
-    return found
+def resource(kind: str, name: str) -> dict[str, Any]:
+    (matching,) = [
+        candidate
+        for candidate in read_kubernetes()
+        if (candidate["kind"], candidate["metadata"]["name"]) == (kind, name)
+    ]
+    return matching
 
 
 @pytest.mark.parametrize(
-    "found", read_kubernetes(), ids=lambda found: f"{found['kind']} {found['metadata']['name']}"
+    "document", read_kubernetes(), ids=lambda document: f"{document['kind']} {document['metadata']['name']}"
 )
-def test_it_is_what_kubernetes_takes(found: dict[str, Any]) -> None:
-    if found["kind"] in NOT_OF_KUBERNETES:
-        assert set(found) == {"apiVersion", "kind", "metadata", "spec"}
+def test_resources_are_valid(document: dict[str, Any]) -> None:
+    if document["kind"] in CUSTOM_RESOURCES:
+        assert set(document) == {"apiVersion", "kind", "metadata", "spec"}
     else:
-        kubernetes_validate.validate(found, kubernetes_validate.latest_version(), strict=True)
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_kustomize_applies_every_file() -> None:
@@ -48,7 +52,7 @@ def test_kustomize_applies_every_file() -> None:
 
 
 def test_there_is_one_of_each_workload() -> None:
-    assert sorted((found["kind"], found["metadata"]["name"]) for found, _ in pods()) == [
+    assert sorted((workload["kind"], workload["metadata"]["name"]) for workload, _ in pods()) == [
         ("Deployment", "framecloak-api"),
         ("Deployment", "framecloak-upkeep"),
         ("Deployment", "framecloak-worker"),
@@ -56,7 +60,7 @@ def test_there_is_one_of_each_workload() -> None:
     ]
 
 
-def test_they_run_commands_of_the_program_on_images_of_the_dockerfile() -> None:
+def test_pods_run_commands_of_the_program_on_images_of_the_dockerfile() -> None:
     dockerfile = read_dockerfile()
     for _, pod in pods():
         (container,) = pod["containers"]
@@ -69,22 +73,22 @@ def test_they_run_commands_of_the_program_on_images_of_the_dockerfile() -> None:
         for port in container.get("ports", ()):
             exposed = [
                 words
-                for what, words in dockerfile.steps(image.removeprefix("framecloak-"))
-                if what == "EXPOSE"
+                for instruction, words in dockerfile.steps(image.removeprefix("framecloak-"))
+                if instruction == "EXPOSE"
             ]
             assert str(port["containerPort"]) in exposed
 
 
-def test_every_variable_is_one_that_the_program_reads_and_no_secret_is_in_clear() -> None:
+def test_every_variable_is_a_setting_and_no_secret_is_in_plain_text() -> None:
     known = known_variables()
     made = set(read_compose("compose.yaml")["secrets"])
-    for name, value in one("ConfigMap", "framecloak")["data"].items():
+    for name, value in resource("ConfigMap", "framecloak")["data"].items():
         if name.endswith("_FILE"):
             assert value.removeprefix(SECRETS) in made
         else:
             assert not known[name].secret
             known[name].parse(value)
-    assert not [found for found in read_kubernetes() if found["kind"] == "Secret"]
+    assert not [workload for workload in read_kubernetes() if workload["kind"] == "Secret"]
     for _, pod in pods():
         (container,) = pod["containers"]
         for variable in container.get("env", ()):
@@ -95,7 +99,7 @@ def test_every_variable_is_one_that_the_program_reads_and_no_secret_is_in_clear(
         ]
 
 
-def test_pods_may_do_little() -> None:
+def test_pods_have_minimal_privileges() -> None:
     for _, pod in pods():
         (container,) = pod["containers"]
         assert pod["automountServiceAccountToken"] is False
@@ -113,9 +117,9 @@ def test_pods_may_do_little() -> None:
         }
 
 
-def test_every_deployment_is_probed_with_what_exists() -> None:
-    for found, pod in pods():
-        if found["kind"] != "Deployment":
+def test_every_deployment_has_probes_with_existing_commands() -> None:
+    for workload, pod in pods():
+        if workload["kind"] != "Deployment":
             continue
         (container,) = pod["containers"]
         assert {"startupProbe", "livenessProbe"} <= set(container)
@@ -129,18 +133,20 @@ def test_every_deployment_is_probed_with_what_exists() -> None:
                 assert probe["httpGet"] == {"path": "/health", "port": "http"}
 
 
-def test_nobody_is_killed_before_its_time() -> None:
+def test_pods_have_time_to_stop() -> None:
     settings = Settings.from_environment(
-        {"WORKER_GRACE_SECONDS": one("ConfigMap", "framecloak")["data"]["WORKER_GRACE_SECONDS"]}
+        {"WORKER_GRACE_SECONDS": resource("ConfigMap", "framecloak")["data"]["WORKER_GRACE_SECONDS"]}
     )
-    grace = {found["metadata"]["name"]: pod.get("terminationGracePeriodSeconds") for found, pod in pods()}
+    grace = {
+        workload["metadata"]["name"]: pod.get("terminationGracePeriodSeconds") for workload, pod in pods()
+    }
     assert grace["framecloak-worker"] >= settings.worker_grace_seconds + 10
     assert grace["framecloak-api"] >= DRAIN_SECONDS + 5
 
 
-def test_what_workers_are_scaled_by_is_scraped() -> None:
-    written = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text("utf-8"))
-    monitors = [found for found in read_kubernetes() if found["kind"] == "PodMonitor"]
+def test_metrics_for_scaling_workers_are_scraped() -> None:
+    prometheus = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    monitors = [workload for workload in read_kubernetes() if workload["kind"] == "PodMonitor"]
     jobs, scraped = set(), set()
     for monitor in monitors:
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
@@ -148,46 +154,47 @@ def test_what_workers_are_scaled_by_is_scraped() -> None:
         (renamed,) = endpoint["relabelings"]
         assert renamed["targetLabel"] == "job"
         jobs.add(renamed["replacement"])
-        for found, pod in pods():
-            if selects(monitor["spec"]["selector"], found["spec"]["template"]["metadata"]["labels"]):
-                scraped.add(found["metadata"]["name"])
+        for workload, pod in pods():
+            if selects(monitor["spec"]["selector"], workload["spec"]["template"]["metadata"]["labels"]):
+                scraped.add(workload["metadata"]["name"])
                 assert endpoint["port"] in [port["name"] for port in pod["containers"][0]["ports"]]
         if "authorization" in endpoint:
             secret = endpoint["authorization"]["credentials"]
             mounted = {volume["secret"]["secretName"] for _, pod in pods() for volume in pod["volumes"][:1]}
             assert {secret["name"]} == mounted
-            read = one("ConfigMap", "framecloak")["data"]["METRICS_TOKEN_FILE"]
+            read = resource("ConfigMap", "framecloak")["data"]["METRICS_TOKEN_FILE"]
             assert read == f"{SECRETS}{secret['key']}"
-    assert jobs == {job["job_name"] for job in written["scrape_configs"]}
+    assert jobs == {job["job_name"] for job in prometheus["scrape_configs"]}
     assert scraped == {"framecloak-api", "framecloak-worker", "framecloak-upkeep"}
 
 
 def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
-    """Whether a selector of labels takes something."""
+    """Return whether a label selector matches some labels."""
     return all(labels.get(key) == value for key, value in selector["matchLabels"].items()) and all(
-        labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", ())
+        labels.get(expression["key"]) in expression["values"]
+        for expression in selector.get("matchExpressions", ())
     )
 
 
-def test_workers_are_scaled_on_how_long_requests_wait() -> None:
-    scaled = one("ScaledObject", "framecloak-worker")["spec"]
-    assert scaled["scaleTargetRef"]["name"] == one("Deployment", "framecloak-worker")["metadata"]["name"]
-    # Whoever counts replicas would undo what the scaler does at every apply.
-    assert "replicas" not in one("Deployment", "framecloak-worker")["spec"]
+def test_workers_are_scaled_by_waiting_time() -> None:
+    scaled = resource("ScaledObject", "framecloak-worker")["spec"]
+    assert scaled["scaleTargetRef"]["name"] == resource("Deployment", "framecloak-worker")["metadata"]["name"]
+    # A replica count would undo the scaling at every apply.
+    assert "replicas" not in resource("Deployment", "framecloak-worker")["spec"]
     assert scaled["minReplicaCount"] >= 1
     dashboard = (DOCKER / "grafana" / "framecloak.json").read_text("utf-8")
     queries = [trigger["metadata"]["query"] for trigger in scaled["triggers"]]
     assert "framecloak_oldest_waiting_seconds" in queries[0]
-    # Kubernetes multiplies a metric that is no average by the pods that there are.
+    # Kubernetes multiplies other metrics by the number of pods.
     assert {trigger["metricType"] for trigger in scaled["triggers"]} == {"AverageValue"}
-    settings = one("ConfigMap", "framecloak")["data"]
+    settings = resource("ConfigMap", "framecloak")["data"]
     assert scaled["maxReplicaCount"] <= int(settings["MAX_CONCURRENT_REQUESTS"])
     for query in queries:
-        # What the dashboard asks for is held against what is told, in tests/http/test_dashboards.py.
+        # tests/http/test_dashboards.py checks the queries of the dashboard against the served metrics.
         assert query.removeprefix("max(").partition(")")[0] in dashboard
 
 
-def test_workers_use_the_cores_that_they_asked_for() -> None:
-    (container,) = one("Deployment", "framecloak-worker")["spec"]["template"]["spec"]["containers"]
-    given = {variable["name"]: variable["value"] for variable in container["env"]}
-    assert given["FRAMECLOAK_THREADS"] == container["resources"]["requests"]["cpu"]
+def test_workers_use_the_requested_cores() -> None:
+    (container,) = resource("Deployment", "framecloak-worker")["spec"]["template"]["spec"]["containers"]
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert environment["FRAMECLOAK_THREADS"] == container["resources"]["requests"]["cpu"]

@@ -1,4 +1,4 @@
-"""Nothing comes into an image whose licence nobody has looked at."""
+"""Licences of all packages in the images have been reviewed."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ def licences() -> ModuleType:
     return module
 
 
-def test_every_package_of_an_image_has_a_licence_that_is_allowed(licences: ModuleType) -> None:
+def test_every_package_of_an_image_has_an_allowed_licence(licences: ModuleType) -> None:
     allowed = licences.policy()["allowed"]
-    found = list(licences.packages())
-    assert len(found) > 60
-    assert [one for one in found if not licences.is_allowed(one.licence, allowed)] == []
+    packages = list(licences.packages())
+    assert len(packages) > 60
+    assert [package for package in packages if not licences.is_allowed(package.licence, allowed)] == []
 
 
-def test_whatever_asks_for_more_is_written_down(licences: ModuleType) -> None:
+def test_packages_with_stricter_bundled_licences_are_listed(licences: ModuleType) -> None:
     bundled = licences.policy()["bundled"]
     for name in licences.locked():
         for file in licences.strict_files(name):
             assert name in bundled, file
-    for name, one in bundled.items():
+    for name, entry in bundled.items():
         files = licences.strict_files(name)
-        assert any(fnmatch(file, one["files"]) for file in files), (
-            f"{name} does not carry {one['files']} any more"
+        assert any(fnmatch(file, entry["files"]) for file in files), (
+            f"{name} does not carry {entry['files']} any more"
         )
 
 
-def test_what_is_left_out_is_in_no_lock(licences: ModuleType) -> None:
+def test_excluded_packages_are_in_no_lock(licences: ModuleType) -> None:
     assert not set(licences.policy()["left_out"]) & set(licences.locked())
 
 
 @pytest.mark.parametrize(
-    ("licence", "verdict"),
+    ("licence", "allowed"),
     [
         ("MIT", True),
         ("MIT OR GPL-3.0-only", True),
         ("MIT AND GPL-3.0-only", False),
         ("AGPL-3.0-only", False),
         ("BSD-3-Clause AND (MIT)", True),
-        ("not told", False),
+        ("not stated", False),
     ],
 )
-def test_how_expressions_are_judged(licences: ModuleType, licence: str, *, verdict: bool) -> None:
-    assert licences.is_allowed(licence, ["MIT", "BSD-3-Clause"]) is verdict
+def test_licence_expressions_are_evaluated(licences: ModuleType, licence: str, *, allowed: bool) -> None:
+    assert licences.is_allowed(licence, ["MIT", "BSD-3-Clause"]) is allowed
 
 
-def test_the_project_is_under_a_licence_that_goes_with_all_of_them() -> None:
+def test_the_project_is_under_a_compatible_licence() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The site that `make docs` has built: it loads nothing from elsewhere, and every page can be read."""
+"""The site that `make docs` has built: it loads nothing from other hosts, and every page is readable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from support.documented import ROOT
 
 SITE = ROOT / "out" / "site"
-LOADED = {
+RESOURCE_ATTRIBUTES = {
     "audio": "src",
     "embed": "src",
     "iframe": "src",
@@ -27,11 +27,11 @@ LOADED = {
     "source": "src",
     "video": "src",
 }
-"""What a browser fetches without being asked, by element."""
+"""Attribute from which a browser loads a resource, by element."""
 
 CHROMIUM = shutil.which("chromium")
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
-LOOKED_AT = (
+SAMPLE_PAGES = (
     "index.html",
     "operations/data-protection.html",
     "reference/settings.html",
@@ -40,7 +40,7 @@ LOOKED_AT = (
 
 
 class Resources(HTMLParser):
-    """Collects what a page loads."""
+    """Collects the addresses of resources that a page loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,11 @@ class Resources(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
-        self.found += [values[LOADED[tag]] or ""] if tag in LOADED and LOADED[tag] in values else []
+        self.found += (
+            [values[RESOURCE_ATTRIBUTES[tag]] or ""]
+            if tag in RESOURCE_ATTRIBUTES and RESOURCE_ATTRIBUTES[tag] in values
+            else []
+        )
         self.found += re.findall(r"url\(([^)]+)\)", values.get("style") or "")
         self.found += [part.split()[0] for part in (values.get("srcset") or "").split(",") if part.strip()]
 
@@ -57,33 +61,33 @@ def pages() -> list[Path]:
     return sorted(SITE.rglob("*.html"))
 
 
-def leads_elsewhere(address: str) -> bool:
+def is_external(address: str) -> bool:
     parts = urlsplit(address.strip("'\""))
     return bool(parts.netloc) or parts.scheme not in {"", "data"}
 
 
-def test_pages_name_nothing_to_load_from_elsewhere() -> None:
+def test_pages_load_nothing_from_other_hosts() -> None:
     assert len(pages()) > 35
     for page in pages():
         resources = Resources()
         resources.feed(page.read_text("utf-8"))
         assert len(resources.found) > 3
-        assert not [one for one in resources.found if leads_elsewhere(one)], page
+        assert not [address for address in resources.found if is_external(address)], page
 
 
-def test_styles_and_pictures_name_nothing_to_load_from_elsewhere() -> None:
-    styles, pictures = list(SITE.rglob("*.css")), list(SITE.rglob("*.svg"))
+def test_styles_and_images_load_nothing_from_other_hosts() -> None:
+    styles, images = list(SITE.rglob("*.css")), list(SITE.rglob("*.svg"))
     assert styles
-    assert pictures
+    assert images
     for path in styles:
         text = path.read_text("utf-8")
-        assert not [one for one in re.findall(r"url\(([^)]+)\)", text) if leads_elsewhere(one)], path
+        assert not [url for url in re.findall(r"url\(([^)]+)\)", text) if is_external(url)], path
         assert "@import" not in text
-    for path in pictures:
+    for path in images:
         assert not re.findall(r"(?:href|src)=\"(?!#|data:)[^\"]+", path.read_text("utf-8")), path
 
 
-def test_the_programs_of_the_site_are_no_pages_of_it() -> None:
+def test_generator_scripts_are_not_part_of_the_site() -> None:
     assert not list(SITE.rglob("*.py"))
 
 
@@ -98,15 +102,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-@pytest.mark.parametrize("name", LOOKED_AT)
-def test_a_browser_asks_nobody_else_and_need_not_scroll_sideways(
+@pytest.mark.parametrize("name", SAMPLE_PAGES)
+def test_a_browser_requests_no_other_host_and_need_not_scroll_sideways(
     browser: Browser, name: str, size: tuple[int, int]
 ) -> None:
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     page.goto((SITE / name).as_uri(), wait_until="networkidle")
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+    assert not [url for url in requested if not url.startswith(("file:", "data:", "blob:"))]
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert page.locator("h1").first.inner_text().strip()
     page.close()

@@ -1,7 +1,8 @@
-"""Every command of the documentation is run, page by page: `make test-docs`.
+"""Runs every command of the documentation, page by page: `make test-docs`.
 
-A page is one shell script, from its top to its end, in a folder of its own; services that it starts are real,
-and stopped with it. What cannot be run goes to stand-ins that check what they are told (``stand_in.py``).
+Each page becomes one shell script in a folder of its own. The services that it starts are real and end
+with it. Commands that cannot run here go to fake programs, which check their arguments
+(``fake_commands.py``).
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from support.samples.images import GROUP_BOXES, group_photograph
 from support.samples.media import write_video
 
 CLIENTS = ROOT / "out" / "clients"
-HANGS_SECONDS = 280
+FAKE_COMMANDS = ROOT / "tests" / "support" / "processes" / "fake_commands.py"
+PAGE_TIMEOUT_SECONDS = 280
 FRAMES = 30
 SIZE = (640, 360)
 
@@ -50,18 +52,18 @@ ON_SERVERS = {
     "docs/operations/backup.md": ("Servers of your own", "database_url"),
     "docs/operations/upgrading.md": ("Back again", "database_url"),
 }
-"""Sections whose reader has a Postgres and a Redis, and the fixture of that Postgres, by page."""
+"""Section that needs a Postgres and a Redis, and the fixture of that Postgres, by page."""
 
 BEFORE = {
     "docs/operations/backup.md": "echo 'correct horse battery' |"
     " framecloak users create admin --admin --password-stdin --data-dir data > /dev/null",
 }
-"""What readers of a page have done before."""
+"""Commands that a page takes for granted, by page."""
 
 WITH_COMMANDS = [page for page in PAGES if any(block.language == "console" for block in blocks(page))]
 
 
-PICTURES = (
+FACE_IMAGES = (
     ("ada.jpg", 2, 0),
     ("who.jpg", 2, 3),
     ("staff/ada.jpg", 2, 5),
@@ -69,23 +71,23 @@ PICTURES = (
     ("photos/first.jpg", 4, 0),
     ("photos/second.jpg", 5, 0),
 )
-"""Pictures of one person: where they lie, which face of the photograph it is, and by how much it is moved."""
+"""Images of one person: path, index of the face in the photograph, and offset in pixels."""
 
 
-def _view(photograph: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
-    """What a camera that moves over the photograph sees."""
+def _moving_crop(photograph: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    """Return a frame of a camera that moves over the photograph."""
     left, width = number * 8, photograph.shape[1] - 400
     view = photograph[number : number + width * SIZE[1] // SIZE[0], left : left + width]
     return np.asarray(cv2.resize(view, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What lies about where people try things: a film with faces, pictures, and what the repository has."""
-    folder = tmp_path_factory.mktemp("desk")
+def page_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create the files that pages use: a video with faces, images, and folders of the repository."""
+    folder = tmp_path_factory.mktemp("page-files")
     group = group_photograph()[:, :, ::-1]
-    write_video(folder / "film.mp4", size=SIZE, pictures=map(partial(_view, group), range(FRAMES)))
-    for path, face, shift in PICTURES:
+    write_video(folder / "film.mp4", size=SIZE, pictures=map(partial(_moving_crop, group), range(FRAMES)))
+    for path, face, shift in FACE_IMAGES:
         (folder / path).parent.mkdir(exist_ok=True)
         x1, y1, x2, y2 = GROUP_BOXES[face].astype(int) + shift
         part = group[max(0, y1 - 90) : y2 + 90, max(0, x1 - 90) : x2 + 90]
@@ -97,23 +99,23 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-ins, as commands."""
+    """Create the fake programs as commands."""
     folder = tmp_path_factory.mktemp("programs")
     for name in (*STAND_INS, "stand-in"):
         path = folder / name
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/tests/stand_in.py" {name} "$@"\n')
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE_COMMANDS}" {name} "$@"\n')
         path.chmod(0o755)
     return folder
 
 
 @pytest.fixture
 def environment(tmp_path: Path, programs: Path) -> dict[str, str]:
-    # What `make test-docs` has set is not for the make that a page calls.
-    ours = ("FRAMECLOAK", "MAKE", "MF")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    found = [programs, Path(sys.executable).parent, postgres_programs(None)]
+    # Variables that `make test-docs` has set must not reach the make of a page.
+    internal = ("FRAMECLOAK", "MAKE", "MF")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(internal)}
+    folders = [programs, Path(sys.executable).parent, postgres_programs(None)]
     return kept | {
-        "PATH": ":".join([*map(str, found), os.environ["PATH"]]),
+        "PATH": ":".join([*map(str, folders), os.environ["PATH"]]),
         "PYTHONPATH": f"{ROOT}/namespace:{ROOT}/tests",
         "DATA_DIR": str(tmp_path / "service"),
         "PORT": str(free_port()),
@@ -129,8 +131,8 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def follow(text: str, folder: Path, environment: dict[str, str]) -> None:
-    """Run a script, and say what went wrong where."""
+def run_script(text: str, folder: Path, environment: dict[str, str]) -> None:
+    """Run a script, and fail with the end of its output."""
     text = text.replace(ADDRESS, f"http://127.0.0.1:{environment['PORT']}")
     (folder / "page.sh").write_text(text)
     with (folder / "page.log").open("w+") as log:
@@ -144,9 +146,9 @@ def follow(text: str, folder: Path, environment: dict[str, str]) -> None:
             start_new_session=True,
         )
         try:
-            code = process.wait(patience(HANGS_SECONDS))
+            code = process.wait(patience(PAGE_TIMEOUT_SECONDS))
         except subprocess.TimeoutExpired:
-            # Services ended by it stop what they have started.
+            # On this signal services stop the processes that they have started.
             os.killpg(process.pid, signal.SIGTERM)
             code = process.wait()
         log.seek(0)
@@ -154,8 +156,8 @@ def follow(text: str, folder: Path, environment: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, desk: Path) -> Path:
-    return shutil.copytree(desk, tmp_path / "desk")
+def folder(tmp_path: Path, page_files: Path) -> Path:
+    return shutil.copytree(page_files, tmp_path / "page")
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS)
@@ -178,11 +180,11 @@ def test_every_command_of_a_page_runs(
         text += "\npython program.py\n"
     if page == "docs/guides/clients.md":
         text += "\n".join(["", *clients(page, folder, environment)])
-    follow(text, folder, environment)
+    run_script(text, folder, environment)
 
 
 def clients(page: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Commands that run the page's programs on the generated clients; the service is still there."""
+    """Yield commands that run the page's programs with the generated clients while the service runs."""
     address = f"http://127.0.0.1:{environment['PORT']}"
     (folder / "program.py").write_text(program(page, "python").replace(ADDRESS, address))
     yield f'PYTHONPATH="{CLIENTS}/python" "{ROOT}/.venv-release/bin/python" program.py'
@@ -197,11 +199,11 @@ def clients(page: str, folder: Path, environment: dict[str, str]) -> Iterator[st
     yield "python3 -m zipfile --test typescript.zip"
 
 
-def test_nothing_is_left_out_that_is_not_there() -> None:
-    said = [line for page in PAGES for block in blocks(page) for line in commands(block.text)]
-    assert set(said) >= CANNOT_RUN
+def test_commands_that_are_not_run_are_still_documented() -> None:
+    documented = [line for page in PAGES for block in blocks(page) for line in commands(block.text)]
+    assert set(documented) >= CANNOT_RUN
     for name in STAND_INS:
-        assert any(line.split()[0] == name for line in said), name
+        assert any(line.split()[0] == name for line in documented), name
     for page, (heading, _) in ON_SERVERS.items():
         assert any(block.heading == heading for block in blocks(page)), page
     assert set(BEFORE) <= set(WITH_COMMANDS)
@@ -219,7 +221,7 @@ def test_a_wrong_command_is_noticed(tmp_path: Path, environment: dict[str, str])
         "false | cat",
     ):
         with pytest.raises(AssertionError):
-            follow(f"set -euo pipefail\n{wrong}\n", tmp_path, environment)
+            run_script(f"set -euo pipefail\n{wrong}\n", tmp_path, environment)
 
 
 def test_the_site_has_every_page() -> None:

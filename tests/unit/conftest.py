@@ -1,4 +1,4 @@
-"""The service's use cases on fakes, and somebody who uses them."""
+"""Fixtures for unit tests: the service's use cases on fakes, and a user of the service."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ async def anna(world: World) -> Principal:
 
 
 @pytest.fixture
-async def order(world: World, anna: Principal) -> RequestSpec:
+async def spec(world: World, anna: Principal) -> RequestSpec:
     return await world.order(anna, (0, 10))

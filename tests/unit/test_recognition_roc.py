@@ -1,4 +1,4 @@
-"""What `benchmarks/faces/recognition_roc.py` says about pairs of faces, and whose faces it counts."""
+"""Results of `benchmarks/faces/recognition_roc.py`, and the faces that it counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def evaluate(same: list[float], different: list[float]) -> dict[str, float | Non
     return figures
 
 
-def test_shares_of_false_accepts_are_told_as_far_as_there_are_pairs_for_them() -> None:
+def test_false_accept_rates_are_reported_only_when_there_are_enough_pairs() -> None:
     figures = evaluate([0.9, 0.6, 0.4], [0.5, 0.3, *[0.1] * 98])
     assert figures["TAR at FAR 0.1"] == pytest.approx(1)
     assert figures["TAR at FAR 0.01"] == pytest.approx(1)
@@ -51,7 +51,7 @@ def test_pairs_that_do_not_overlap_have_a_threshold_between_them() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two pictures of Ada, one of Bob, one of both, and one of nobody, for models that are made up."""
+    """Two images of Ada, one of Bob, one of both and one without a face, for fake models."""
 
     def load_analysis(_: Settings) -> FaceAnalyzer:
         return FaceAnalyzer(
@@ -73,22 +73,22 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
     runpy.run_path(str(PROGRAM), run_name="__main__")
 
 
-def test_a_picture_with_several_faces_is_left_out_and_named(
+def test_an_image_with_several_faces_is_left_out_and_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     curve = folder / "roc.jpg"
     run(monkeypatch, folder, "--curve", curve)
-    told = capsys.readouterr()
-    assert told.out.startswith("fake: 3 faces of 2 people, 1 pairs of one person and 2 of two\n")
-    both, nobody = told.err.splitlines()
+    captured = capsys.readouterr()
+    assert captured.out.startswith("fake: 3 faces of 2 people, 1 pairs of one person and 2 of two\n")
+    both, nobody = captured.err.splitlines()
     assert both == f"{folder / 'both.png'}: left out: 2 faces for one label"
     assert nobody.startswith(f"{folder / 'nobody.png'}: left out: ")
     assert curve.stat().st_size > 0
 
 
-def test_the_largest_of_several_faces_counts_where_that_is_asked_for(
+def test_the_largest_of_several_faces_counts_on_request(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(monkeypatch, folder, "--largest", "--json")
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert found["faces"] == 4
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert report["faces"] == 4

@@ -1,4 +1,4 @@
-"""Secrets are in no ``repr``, or they would get into logs, tracebacks and messages of failed tests."""
+"""No ``repr`` contains a secret, which would get into logs, tracebacks and messages of failed tests."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ NEEDS_TORCH = "framecloak.adapters.vision.emotions.clip_export"
 
 def modules(*packages: ModuleType) -> Iterator[ModuleType]:
     for package in packages:
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if found.name != NEEDS_TORCH and not found.name.endswith("__main__"):
-                yield importlib.import_module(found.name)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name != NEEDS_TORCH and not module.name.endswith("__main__"):
+                yield importlib.import_module(module.name)
 
 
 def test_no_dataclass_shows_a_field_that_is_named_like_a_secret() -> None:

@@ -1,4 +1,4 @@
-"""What a worker counts, and how that is told."""
+"""Metrics of a worker: counting and exposition."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def registry() -> CollectorRegistry:
     return process_registry("1.2.3", "worker")
 
 
-def test_what_was_counted_is_told(registry: CollectorRegistry) -> None:
+def test_counted_values_are_exposed(registry: CollectorRegistry) -> None:
     meter: Meter = PrometheusMeter(registry)
     meter.stage(Stage.DETECT, 0.5)
     meter.stage(Stage.DETECT, 0.25)
@@ -44,32 +44,32 @@ def test_what_was_counted_is_told(registry: CollectorRegistry) -> None:
     meter.slice_failed("storage_full")
     meter.retried("upload")
     meter.cleaned_up({"results": 3}, {"uploads": 2})
-    told: Callable[..., float | None] = registry.get_sample_value
-    assert told("framecloak_stage_seconds_sum", {"stage": "detect"}) == 0.75
-    assert told("framecloak_stage_seconds_bucket", {"stage": "detect", "le": "0.25"}) == 1
-    assert told("framecloak_stage_seconds_count", {"stage": "encode"}) == 0
-    assert told("framecloak_model_batch_size_sum") == 4
-    assert (told("framecloak_frames_total"), told("framecloak_frames_blanked_total")) == (10, 3)
-    assert told("framecloak_slices_recovered_total") == 1
-    assert told("framecloak_slice_seconds_sum", {"kind": "frames", "outcome": "done"}) == 2
-    assert told("framecloak_slice_failures_total", {"code": "storage_full"}) == 1
-    assert told("framecloak_retries_total", {"what": "upload"}) == 1
-    assert told("framecloak_cleanup_removed_total", {"what": "results"}) == 3
-    assert told("framecloak_cleanup_failures_total", {"what": "uploads"}) == 2
-    # An increase can be seen from the first on.
-    assert told("framecloak_cleanup_failures_total", {"what": "videos"}) == 0
-    assert told("framecloak_build_info", {"version": "1.2.3", "role": "worker"}) == 1
-    assert (told("process_resident_memory_bytes") or 0) > 1e6
+    sample: Callable[..., float | None] = registry.get_sample_value
+    assert sample("framecloak_stage_seconds_sum", {"stage": "detect"}) == 0.75
+    assert sample("framecloak_stage_seconds_bucket", {"stage": "detect", "le": "0.25"}) == 1
+    assert sample("framecloak_stage_seconds_count", {"stage": "encode"}) == 0
+    assert sample("framecloak_model_batch_size_sum") == 4
+    assert (sample("framecloak_frames_total"), sample("framecloak_frames_blanked_total")) == (10, 3)
+    assert sample("framecloak_slices_recovered_total") == 1
+    assert sample("framecloak_slice_seconds_sum", {"kind": "frames", "outcome": "done"}) == 2
+    assert sample("framecloak_slice_failures_total", {"code": "storage_full"}) == 1
+    assert sample("framecloak_retries_total", {"what": "upload"}) == 1
+    assert sample("framecloak_cleanup_removed_total", {"what": "results"}) == 3
+    assert sample("framecloak_cleanup_failures_total", {"what": "uploads"}) == 2
+    # Counters start at 0, so that the first failure counts as an increase.
+    assert sample("framecloak_cleanup_failures_total", {"what": "videos"}) == 0
+    assert sample("framecloak_build_info", {"version": "1.2.3", "role": "worker"}) == 1
+    assert (sample("process_resident_memory_bytes") or 0) > 1e6
 
 
-def test_two_processes_worth_of_numbers_do_not_meet(registry: CollectorRegistry) -> None:
+def test_registries_of_two_processes_are_independent(registry: CollectorRegistry) -> None:
     PrometheusMeter(registry).frames(1, 0)
     other = process_registry("1", "worker")
     PrometheusMeter(other)
     assert other.get_sample_value("framecloak_frames_total") == 0
 
 
-def test_memory_is_told(registry: CollectorRegistry) -> None:
+def test_the_memory_limit_is_exposed(registry: CollectorRegistry) -> None:
     answers = [True, False]
     register_memory_gauges(registry, 100, lambda: answers.pop(0))
     assert registry.get_sample_value("framecloak_worker_memory_limit_bytes") == 100
@@ -77,7 +77,7 @@ def test_memory_is_told(registry: CollectorRegistry) -> None:
     assert registry.get_sample_value("framecloak_worker_has_room") == 0.0
 
 
-def test_it_is_told_over_http_while_it_is_wanted(registry: CollectorRegistry) -> None:
+def test_metrics_are_served_over_http_until_the_server_stops(registry: CollectorRegistry) -> None:
     with MetricsServer(registry, "127.0.0.1", 0) as port:
         with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             assert b'framecloak_build_info{role="worker",version="1.2.3"} 1.0' in answer.read()
@@ -87,14 +87,14 @@ def test_it_is_told_over_http_while_it_is_wanted(registry: CollectorRegistry) ->
         urlopen(f"http://127.0.0.1:{port}/metrics")
 
 
-def test_nobody_has_to_watch() -> None:
+def test_the_null_meter_discards_everything() -> None:
     meter: Meter = NULL_METER
     meter.frames(1, 1)
     with suppress(ZeroDivisionError), timed(meter, Stage.STORE):
         raise ZeroDivisionError
 
 
-def test_openmetrics_is_for_those_who_name_it(registry: CollectorRegistry) -> None:
+def test_openmetrics_is_served_on_request(registry: CollectorRegistry) -> None:
     assert "version=0.0.4" in exposition(registry, "*/*")[1]
     text, content_type = exposition(registry, "text/plain;q=0.5, application/openmetrics-text;version=9")
     assert (text[-6:], content_type) == (
@@ -104,83 +104,83 @@ def test_openmetrics_is_for_those_who_name_it(registry: CollectorRegistry) -> No
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def harness(tmp_path: Path) -> Desk:
     return Desk(World(tmp_path))
 
 
-def ends(desk: Desk) -> list[tuple[str, SliceOutcome]]:
-    return [(kind, outcome) for kind, outcome, _ in desk.meter.ends]
+def ends(harness: Desk) -> list[tuple[str, SliceOutcome]]:
+    return [(kind, outcome) for kind, outcome, _ in harness.meter.ends]
 
 
-async def test_work_is_counted(desk: Desk) -> None:
-    await desk.process(await desk.submit((0, 30)))
-    assert ends(desk) == [
+async def test_work_is_counted(harness: Desk) -> None:
+    await harness.process(await harness.submit((0, 30)))
+    assert ends(harness) == [
         ("frames", SliceOutcome.DONE),
         ("frames", SliceOutcome.DONE),
         ("assembly", SliceOutcome.DONE),
     ]
-    assert (desk.meter.delivered, desk.meter.blanked) == (30, 0)
+    assert (harness.meter.delivered, harness.meter.blanked) == (30, 0)
     # The video for both slices, and both parts; two parts and the result.
-    assert len(desk.meter.stages[Stage.STORE]) == 2 + 2 + 3
-    assert len(desk.meter.stages[Stage.ENCODE]) == 30
-    assert (desk.meter.recovered, desk.meter.failures, desk.meter.retries) == (0, [], [])
+    assert len(harness.meter.stages[Stage.STORE]) == 2 + 2 + 3
+    assert len(harness.meter.stages[Stage.ENCODE]) == 30
+    assert (harness.meter.recovered, harness.meter.failures, harness.meter.retries) == (0, [], [])
 
 
-async def test_a_failure_and_what_is_done_again_are_counted(desk: Desk) -> None:
-    request_id = await desk.submit((0, 5))
-    desk.room = 3
+async def test_failures_and_retries_are_counted(harness: Desk) -> None:
+    request_id = await harness.submit((0, 5))
+    harness.room = 3
     with pytest.raises(StorageFullError):
-        await desk.process(request_id)
-    desk.room = 1_000_000
-    desk.world.clock.advance(RETRY_DELAY)
-    await desk.process(request_id)
-    assert desk.meter.failures == ["storage_full"]
-    assert desk.meter.retries == ["slice"]
-    assert ends(desk)[0] == ("frames", SliceOutcome.FAILED)
+        await harness.process(request_id)
+    harness.room = 1_000_000
+    harness.world.clock.advance(RETRY_DELAY)
+    await harness.process(request_id)
+    assert harness.meter.failures == ["storage_full"]
+    assert harness.meter.retries == ["slice"]
+    assert ends(harness)[0] == ("frames", SliceOutcome.FAILED)
 
 
-async def test_a_slice_that_was_taken_over_is_counted(desk: Desk) -> None:
-    request_id = await desk.submit((0, 5))
-    await desk.world.dispatcher.run()
-    assert await desk.worker("silent").lease(request_id)
-    desk.world.clock.advance(2 * LEASE_DURATION)
-    await desk.process(request_id)
-    assert (desk.meter.recovered, desk.meter.retries) == (1, [])
+async def test_a_slice_that_was_taken_over_is_counted(harness: Desk) -> None:
+    request_id = await harness.submit((0, 5))
+    await harness.world.dispatcher.run()
+    assert await harness.worker("silent").lease(request_id)
+    harness.world.clock.advance(2 * LEASE_DURATION)
+    await harness.process(request_id)
+    assert (harness.meter.recovered, harness.meter.retries) == (1, [])
 
 
-async def test_a_slice_that_nobody_survives_is_counted(desk: Desk) -> None:
-    request_id = await desk.submit((0, 5))
-    await desk.world.dispatcher.run()
+async def test_a_slice_that_no_worker_survives_is_counted(harness: Desk) -> None:
+    request_id = await harness.submit((0, 5))
+    await harness.world.dispatcher.run()
     for _ in range(MAX_ATTEMPTS):
-        assert await desk.worker().lease(request_id)
-        desk.world.clock.advance(2 * LEASE_DURATION)
-    await desk.process(request_id)
-    assert (await desk.request(request_id)).status is Status.FAILED
-    assert desk.meter.failures == ["no_worker_survived"]
+        assert await harness.worker().lease(request_id)
+        harness.world.clock.advance(2 * LEASE_DURATION)
+    await harness.process(request_id)
+    assert (await harness.request(request_id)).status is Status.FAILED
+    assert harness.meter.failures == ["no_worker_survived"]
 
 
-async def test_what_was_cancelled_or_given_back_is_told_apart(desk: Desk) -> None:
+async def test_cancelled_and_released_slices_have_different_outcomes(harness: Desk) -> None:
     begun = asyncio.Event()
 
     async def never(*_: object) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    request_id = await desk.submit((0, 5))
-    await desk.world.dispatcher.run()
-    worker = desk.worker()
+    request_id = await harness.submit((0, 5))
+    await harness.world.dispatcher.run()
+    worker = harness.worker()
     lease = await worker.lease(request_id)
     assert lease
-    desk.world.store.put_file = never  # type: ignore[method-assign,assignment]
+    harness.world.store.put_file = never  # type: ignore[method-assign,assignment]
     task = asyncio.create_task(worker.process(lease))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    del desk.world.store.put_file
-    again = await worker.lease(request_id)
-    assert again
-    await desk.world.anonymization.cancel(desk.anna, request_id)
-    await worker.process(again)
-    desk.world.clock.advance(timedelta(minutes=1))
-    assert ends(desk) == [("frames", SliceOutcome.RELEASED), ("frames", SliceOutcome.CANCELLED)]
+    del harness.world.store.put_file
+    second_lease = await worker.lease(request_id)
+    assert second_lease
+    await harness.world.anonymization.cancel(harness.anna, request_id)
+    await worker.process(second_lease)
+    harness.world.clock.advance(timedelta(minutes=1))
+    assert ends(harness) == [("frames", SliceOutcome.RELEASED), ("frames", SliceOutcome.CANCELLED)]

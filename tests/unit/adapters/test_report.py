@@ -1,4 +1,4 @@
-"""The report: what it says, in which language, and that it is one page that needs nothing else."""
+"""The report: its contents in every language, as one self-contained page."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def box(track: int, origin: Origin, score: float = 0.9) -> RedactedBox:
 
 
 def evidence() -> ReportEvidence:
-    """Track 0 is found, lost for three frames, found again; 7 and 8 are black; track 1 is weak."""
+    """Return evidence: track 0 has a gap of three frames, track 1 is weak, and frames 7 and 8 are black."""
     gathered = ReportEvidence()
     for index in range(12):
         origin = Origin.FILLED if 2 <= index < 5 else Origin.DETECTED
@@ -67,30 +67,30 @@ def evidence() -> ReportEvidence:
 
 
 def page(
-    look: Appearance | None = None,
+    appearance: Appearance | None = None,
     level: Level = Level.FACES,
     name: str | None = None,
-    proof: ResidualSummary | None = None,
+    checks: ResidualSummary | None = None,
 ) -> str:
     boxes = {Origin.DETECTED: 7, Origin.FILLED: 3, Origin.LINKED: 1010}
     summary = Summary(12, 2, 2)
     summary.boxes.update(boxes)
     threshold = None if level is Level.MINIMAL else 0.12
-    settings = RecordedSettings(level, look or Appearance(), threshold, VIDEO_SCALES, IMAGE_SCALES)
+    settings = RecordedSettings(level, appearance or Appearance(), threshold, VIDEO_SCALES, IMAGE_SCALES)
     source = RecordedSource(0, "b" * 64, INFO, name, (Segment(0, 12),), (), None)
     models = [RecordedModel(CARD)] if threshold else []
-    facts = ReportData("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], proof)
+    facts = ReportData("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], checks)
     return render_report(facts).decode()
 
 
 @pytest.mark.parametrize(
-    ("language", "told"),
+    ("language", "expected"),
     [
         (Language.ENGLISH, "CPU, int8 (frames 0 to 19; frames 40 to 59)"),
         (Language.GERMAN, "CPU, int8 (Bilder 0 bis 19; Bilder 40 bis 59)"),
     ],
 )
-def test_it_says_in_which_frames_a_model_ran_in_another_way(language: Language, told: str) -> None:
+def test_the_frames_of_each_model_variant_are_listed(language: Language, expected: str) -> None:
     settings = RecordedSettings(Level.FACES, Appearance(language=language), 0.12, VIDEO_SCALES, IMAGE_SCALES)
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 60),), (), None)
     models = [
@@ -100,12 +100,12 @@ def test_it_says_in_which_frames_a_model_ran_in_another_way(language: Language, 
     ]
     facts = ReportData("framecloak 1", "c" * 32, settings, models, [source], Summary(60), evidence(), [])
     written = render_report(facts).decode()
-    assert told in written
+    assert expected in written
     assert "CPU, fp32 (" in written
     assert "<td>CPU, int8</td>" in written
 
 
-def test_evidence() -> None:
+def test_evidence_collects_gaps_blanked_runs_and_weak_tracks() -> None:
     gathered = evidence()
     assert [(gap.track, gap.start, gap.length) for gap in gathered.longest_gaps()] == [(0, 2, 3)]
     assert gathered.gap_count == 1
@@ -115,7 +115,7 @@ def test_evidence() -> None:
     assert (strong.track, strong.best_score, strong.detected_frames, strong.frames) == (0, 0.9, 7, 10)
 
 
-def test_text_and_plates_are_counted_by_themselves() -> None:
+def test_text_and_plates_are_counted_separately() -> None:
     gathered = ReportEvidence()
     for index in range(12):
         origin = Origin.FILLED if index % 6 else Origin.DETECTED
@@ -125,25 +125,25 @@ def test_text_and_plates_are_counted_by_themselves() -> None:
         gathered.add(0, RedactedFrame(index, b"", boxes, blanked=False))
     assert (gathered.gap_count, gathered.track_count, gathered.plates_by_shape) == (0, 1, 12)
     assert dict(gathered.inferred) == {Origin.DETECTED: 0, Origin.EXTENDED: 2}
-    assert [one.track for one in gathered.weakest_tracks()] == [0]
+    assert [weak.track for weak in gathered.weakest_tracks()] == [0]
     timeline = gathered.timeline
     assert list(timeline.text_and_plates) == [2] * 12
     assert (sum(timeline.detected_faces), sum(timeline.inferred_faces), sum(timeline.regions)) == (10, 2, 0)
 
 
 @pytest.mark.parametrize("level", Level)
-def test_text_and_plates_are_told_where_they_were_looked_for(level: Level) -> None:
+def test_text_and_plates_are_reported_where_they_were_searched(level: Level) -> None:
     text = page(level=level)
-    told = [words in text for words in (ENGLISH.texts, ENGLISH.plates, ENGLISH.legend_writing)]
-    assert told == [level is Level.FULL] * 3
+    reported = [words in text for words in (ENGLISH.texts, ENGLISH.plates, ENGLISH.legend_writing)]
+    assert reported == [level is Level.FULL] * 3
 
 
-def test_text_that_was_kept_is_told() -> None:
+def test_kept_text_is_reported() -> None:
     settings = RecordedSettings(
         Level.FULL, Appearance(), 0.12, VIDEO_SCALES, IMAGE_SCALES, VIDEO_TEXT_AND_PLATES
     )
-    area = Region(0, 0, 9, 9)
-    for kept in ((), (area,), (area, area)):
+    region = Region(0, 0, 9, 9)
+    for kept in ((), (region,), (region, region)):
         source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 12),), (), None, kept)
         facts = ReportData("framecloak 1", "c" * 32, settings, [], [source], Summary(1), evidence(), [])
         text = render_report(facts).decode()
@@ -151,7 +151,7 @@ def test_text_that_was_kept_is_told() -> None:
         assert ENGLISH.search_for_text.format(every=6) in text
 
 
-def test_pictures_of_tracks_name_the_source_where_there_are_several() -> None:
+def test_thumbnails_of_tracks_name_the_source_when_there_are_several() -> None:
     gathered = ReportEvidence()
     for number in range(2):
         frame = RedactedFrame(
@@ -166,7 +166,7 @@ def test_pictures_of_tracks_name_the_source_where_there_are_several() -> None:
 
 
 class Parsed(HTMLParser):
-    """Notes every tag and attribute, and that all tags are closed."""
+    """Collects tags and attributes, and checks that all tags are closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class Parsed(HTMLParser):
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("level", Level)
-def test_one_page_without_scripts_and_network(language: Language, level: Level) -> None:
+def test_the_page_has_no_scripts_and_loads_nothing(language: Language, level: Level) -> None:
     text = page(Appearance(OutputFormat.MP4, audio=Audio.KEEP, language=language), level)
     parsed = Parsed(text)
     assert not {"script", "link", "img", "iframe", "object", "form"} & set(parsed.tags)
@@ -202,7 +202,7 @@ def test_one_page_without_scripts_and_network(language: Language, level: Level) 
     assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
 
 
-def test_it_says_what_happened() -> None:
+def test_the_page_reports_the_run() -> None:
     text = page()
     assert "2 of 12 frames could not be examined" in text
     assert "frames 7 to 8" in text
@@ -216,17 +216,17 @@ def test_it_says_what_happened() -> None:
     assert "0,12" in german
 
 
-def test_proof_has_its_place() -> None:
-    tally = CheckCounts()
-    tally.add(FrameCheck(whole=True, before=3, similarity_before=0.81))
-    text = page(proof=ResidualSummary(CheckMethod(Verify.SAMPLE, 0.2, "arcface", 0.4), tally))
+def test_the_residual_check_is_reported() -> None:
+    counts = CheckCounts()
+    counts.add(FrameCheck(whole=True, before=3, similarity_before=0.81))
+    text = page(checks=ResidualSummary(CheckMethod(Verify.SAMPLE, 0.2, "arcface", 0.4), counts))
     assert "not searched a second time" not in text
     assert "0.81" in text
     assert "arcface" in text
     assert ENGLISH.nothing_compared in text
     german = page(
         Appearance(language=Language.GERMAN),
-        proof=ResidualSummary(CheckMethod(Verify.ALL, 0.2, None, None), tally),
+        checks=ResidualSummary(CheckMethod(Verify.ALL, 0.2, None, None), counts),
     )
     assert GERMAN.residuals_not_compared in german
     assert GERMAN.residual_scope[Verify.ALL] in german
@@ -235,31 +235,31 @@ def test_proof_has_its_place() -> None:
 def test_weak_tracks_are_shown_redacted() -> None:
     gathered = ReportEvidence()
     boxes = tuple(box(track, Origin.LINKED, 0.2 + track / 1000) for track in range(300))
-    for track, one in enumerate(boxes):
+    for track, weak in enumerate(boxes):
         small = (FaceThumbnail(track, b"picture %d" % track),)
-        gathered.add(0, RedactedFrame(track, b"", (one,), blanked=False, thumbnails=small))
+        gathered.add(0, RedactedFrame(track, b"", (weak,), blanked=False, thumbnails=small))
     weakest = gathered.weakest_tracks()
-    assert [one.thumbnail for one in weakest] == [b"picture %d" % track for track in range(10)]
+    assert [weak.thumbnail for weak in weakest] == [b"picture %d" % track for track in range(10)]
     assert gathered.thumbnail_count <= MAX_THUMBNAILS
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("mode", IdentityMode)
-def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -> None:
+def test_identity_decisions_are_reported(language: Language, mode: IdentityMode) -> None:
     log = IdentityLog()
     for index in range(40):
         kept = IdentityDecision(Decision.KNOWN, ((index // 8 * 8, 0.97),))
         unsure = IdentityDecision(Decision.UNCERTAIN, ())
-        place = (0, 0, 9, 9)
+        xyxy = (0, 0, 9, 9)
         faces = (
-            IdentifiedFace(place, 4, kept, redacted=False),
-            IdentifiedFace(place, 5, unsure, redacted=True),
+            IdentifiedFace(xyxy, 4, kept, redacted=False),
+            IdentifiedFace(xyxy, 5, unsure, redacted=True),
         )
         log.add(0, RedactedFrame(index, b"", (), blanked=False, identified=faces))
     assert (log.kept_count, log.kept_tracks, log.redacted_counts[Decision.UNCERTAIN]) == (40, 1, 40)
     people = RecordedIdentities(mode, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
-    look = Appearance(language=language)
-    settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_SCALES, IMAGE_SCALES, identities=people)
+    appearance = Appearance(language=language)
+    settings = RecordedSettings(Level.FACES, appearance, 0.12, VIDEO_SCALES, IMAGE_SCALES, identities=people)
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
     facts = ReportData(
         "framecloak 1",
@@ -277,13 +277,13 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
     Parsed(text)
     words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
     assert words.scope_by_level[Level.FACES] not in text
-    for said in (
+    for text_ in (
         words.scope_regardless_of_identity[Level.FACES],
         words.people,
         "gallery:staff",
         "dlib-resnet",
     ):
-        assert said in text
+        assert text_ in text
     assert words.number(0.97, 2) in text
     assert text.index(f"<td>{words.was_kept}") < text.index(f"<td>{words.was_redacted}")
     assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
@@ -302,7 +302,7 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
         (BasedOn("f" * 64, SignatureState.BAD), None),
     ],
 )
-def test_what_was_rendered_again_claims_no_more_than_is_known(
+def test_a_rerendered_result_claims_no_more_than_is_known(
     language: Language, based_on: BasedOn, edited: bool | None
 ) -> None:
     people = RecordedIdentities(
@@ -328,19 +328,19 @@ def test_what_was_rendered_again_claims_no_more_than_is_known(
     words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
     assert based_on.edited is edited
     lead = words.lead_rendered[edited].format(frames="40", boxes="0", blanked="0")
-    for said in (lead, words.inherited_identities, words.decided_before, words.was_kept, "gallery:staff"):
-        assert said in text
+    for text_ in (lead, words.inherited_identities, words.decided_before, words.was_kept, "gallery:staff"):
+        assert text_ in text
     assert "looked over" not in text
     assert "durchgesehen" not in text
 
 
-def test_names_of_files_are_text() -> None:
+def test_file_names_are_escaped() -> None:
     assert "<b>" not in page(name="<b>\udce4.mp4")
     assert "&lt;b&gt;?.mp4" in page(name="<b>\udce4.mp4")
 
 
 def _placeholders(words: Messages) -> dict[str, set[str]]:
-    texts = {one.name: str(getattr(words, one.name)) for one in fields(words)}
+    texts = {field.name: str(getattr(words, field.name)) for field in fields(words)}
     formatter = string.Formatter()
     return {
         name: {key for _, key, _, _ in formatter.parse(text) if key}
@@ -349,11 +349,11 @@ def _placeholders(words: Messages) -> dict[str, set[str]]:
     }
 
 
-def test_languages_say_the_same() -> None:
+def test_languages_have_the_same_placeholders() -> None:
     assert _placeholders(ENGLISH) == _placeholders(GERMAN)
 
 
-def test_a_short_appearance_in_a_long_film_can_be_seen() -> None:
+def test_a_short_appearance_in_a_long_video_is_visible_in_the_plot() -> None:
     timeline = Timeline()
     for index in range(100_000):
         boxes = (box(0, Origin.DETECTED),) if index == 51_234 else ()

@@ -1,4 +1,4 @@
-"""What keeps galleries secret."""
+"""Encryption of galleries: rotation of vectors, AES, pseudonyms and key changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROTATION = [
     [0.8128126797499655, -0.25184005878389193, -0.5252733882745309],
     [0.5250686696618001, 0.7072346494344615, 0.473415296308539],
 ]
-"""What KEY draws in three dimensions."""
+"""The rotation of KEY in three dimensions."""
 GALLERY, OTHER_GALLERY = UUID(int=1), UUID(int=2)
 OLD, NEW = "an old secret of forty characters at least", "a new secret of forty characters at least"
 
@@ -39,7 +39,7 @@ def test_a_rotation_is_orthogonal_and_always_the_same(key: bytes, dimension: int
 
 
 def test_a_rotation_does_not_depend_on_the_machine() -> None:
-    # Written down once: another result here would make every stored gallery worthless.
+    # A fixed expectation: any other result would make every stored gallery unusable.
     assert haar_rotation(KEY, 3) == pytest.approx(np.array(ROTATION), abs=1e-12)
 
 
@@ -54,70 +54,75 @@ def test_rotations_are_uniform() -> None:
 
 
 @pytest.mark.parametrize("dimension", [2, 128, 512])
-def test_cosines_stay_and_nothing_else_does(dimension: int) -> None:
-    vault, given_ = AesGalleryCipher(KEY), vectors(1, 40, dimension)
-    turned = vault.rotate(vault.key_id, GALLERY, given_)
-    assert turned.dtype == np.float32
-    assert np.abs(turned @ turned.T - given_ @ given_.T).max() < 1e-6
-    assert np.abs(vault.rotate_back(vault.key_id, GALLERY, turned) - given_).max() < 1e-6
+def test_a_rotation_keeps_cosines_and_is_reversible(dimension: int) -> None:
+    cipher, embeddings = AesGalleryCipher(KEY), vectors(1, 40, dimension)
+    rotated = cipher.rotate(cipher.key_id, GALLERY, embeddings)
+    assert rotated.dtype == np.float32
+    assert np.abs(rotated @ rotated.T - embeddings @ embeddings.T).max() < 1e-6
+    assert np.abs(cipher.rotate_back(cipher.key_id, GALLERY, rotated) - embeddings).max() < 1e-6
 
 
 def test_a_stolen_table_matches_nothing_from_outside() -> None:
-    vault, enrolled = AesGalleryCipher(KEY), vectors(1, 200, 512)
-    stolen = vault.rotate(vault.key_id, GALLERY, enrolled)
-    elsewhere = vault.rotate(vault.key_id, OTHER_GALLERY, enrolled)
+    cipher, enrolled = AesGalleryCipher(KEY), vectors(1, 200, 512)
+    stolen = cipher.rotate(cipher.key_id, GALLERY, enrolled)
+    elsewhere = cipher.rotate(cipher.key_id, OTHER_GALLERY, enrolled)
     otherwise = AesGalleryCipher(OTHER_KEY)
     rekeyed = otherwise.rotate(otherwise.key_id, GALLERY, enrolled)
     for outside in (enrolled, elsewhere, rekeyed):
-        # As far from each other as any two directions: the standard deviation is 1 / sqrt(512) = 0.044.
+        # Like random directions: the standard deviation of the cosine is 1 / sqrt(512) = 0.044.
         same, others = np.sum(stolen * outside, axis=1), stolen @ outside.T
         assert np.abs(same).max() < 0.25
         assert (others.argmax(axis=1) == np.arange(200)).mean() < 0.05
 
 
-def test_what_is_sealed_opens_only_where_it_was_put() -> None:
-    vault = AesGalleryCipher(KEY)
-    sealed = vault.encrypt(vault.key_id, "here", b"Ada")
-    assert vault.decrypt(vault.key_id, "here", sealed) == b"Ada"
-    assert sealed != vault.encrypt(vault.key_id, "here", b"Ada")
-    assert b"Ada" not in sealed
-    changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
-    for place, content in (("there", sealed), ("here", changed), ("here", b""), ("here", sealed[:13])):
-        with pytest.raises(GalleryDamagedError, match=place) as caught:
-            vault.decrypt(vault.key_id, place, content)
+def test_ciphertext_decrypts_only_in_its_own_context() -> None:
+    cipher = AesGalleryCipher(KEY)
+    encrypted = cipher.encrypt(cipher.key_id, "here", b"Ada")
+    assert cipher.decrypt(cipher.key_id, "here", encrypted) == b"Ada"
+    assert encrypted != cipher.encrypt(cipher.key_id, "here", b"Ada")
+    assert b"Ada" not in encrypted
+    changed = encrypted[:-1] + bytes([encrypted[-1] ^ 1])
+    for context, content in (
+        ("there", encrypted),
+        ("here", changed),
+        ("here", b""),
+        ("here", encrypted[:13]),
+    ):
+        with pytest.raises(GalleryDamagedError, match=context) as caught:
+            cipher.decrypt(cipher.key_id, context, content)
         assert "Ada" not in str(caught.value)
 
 
-def test_pseudonyms_link_within_one_gallery_alone() -> None:
-    vault, other = AesGalleryCipher(KEY), AesGalleryCipher(OTHER_KEY)
+def test_pseudonyms_are_equal_only_within_one_gallery() -> None:
+    cipher, other = AesGalleryCipher(KEY), AesGalleryCipher(OTHER_KEY)
     names = {
-        vault.pseudonym(vault.key_id, GALLERY, "Ada"),
-        vault.pseudonym(vault.key_id, GALLERY, "Bob"),
-        vault.pseudonym(vault.key_id, OTHER_GALLERY, "Ada"),
+        cipher.pseudonym(cipher.key_id, GALLERY, "Ada"),
+        cipher.pseudonym(cipher.key_id, GALLERY, "Bob"),
+        cipher.pseudonym(cipher.key_id, OTHER_GALLERY, "Ada"),
         other.pseudonym(other.key_id, GALLERY, "Ada"),
     }
     assert len(names) == 4
     assert {len(name) for name in names} == {16}
-    assert vault.pseudonym(vault.key_id, GALLERY, "Ada") in names
+    assert cipher.pseudonym(cipher.key_id, GALLERY, "Ada") in names
 
 
-def test_old_keys_still_open() -> None:
+def test_old_keys_still_decrypt() -> None:
     old, both = AesGalleryCipher(KEY), AesGalleryCipher(OTHER_KEY, [KEY])
-    sealed = old.encrypt(old.key_id, "here", b"Ada")
+    encrypted = old.encrypt(old.key_id, "here", b"Ada")
     assert both.key_id != old.key_id
-    assert both.decrypt(old.key_id, "here", sealed) == b"Ada"
+    assert both.decrypt(old.key_id, "here", encrypted) == b"Ada"
     with pytest.raises(GalleryKeyMissingError, match=r"GALLERY_OLD_KEYS"):
-        AesGalleryCipher(OTHER_KEY).decrypt(old.key_id, "here", sealed)
+        AesGalleryCipher(OTHER_KEY).decrypt(old.key_id, "here", encrypted)
 
 
 def test_keys_come_from_the_settings() -> None:
-    before = gallery_cipher(Settings.from_environment({"SECRET_KEY": OLD}))
-    after = gallery_cipher(Settings.from_environment({"SECRET_KEY": OLD, "GALLERY_KEY": NEW}))
-    moved = gallery_cipher(
+    old_cipher = gallery_cipher(Settings.from_environment({"SECRET_KEY": OLD}))
+    new_cipher = gallery_cipher(Settings.from_environment({"SECRET_KEY": OLD, "GALLERY_KEY": NEW}))
+    rotated_cipher = gallery_cipher(
         Settings.from_environment({"SECRET_KEY": "x" * 40, "GALLERY_KEY": NEW, "GALLERY_OLD_KEYS": OLD})
     )
-    assert before.key_id != after.key_id == moved.key_id
-    sealed = before.encrypt(before.key_id, "here", b"Ada")
-    # What was derived from SECRET_KEY goes on opening, whichever way that key is known.
-    assert after.decrypt(before.key_id, "here", sealed) == b"Ada"
-    assert moved.decrypt(before.key_id, "here", sealed) == b"Ada"
+    assert old_cipher.key_id != new_cipher.key_id == rotated_cipher.key_id
+    encrypted = old_cipher.encrypt(old_cipher.key_id, "here", b"Ada")
+    # The key derived from SECRET_KEY still decrypts, as the current secret or as an old key.
+    assert new_cipher.decrypt(old_cipher.key_id, "here", encrypted) == b"Ada"
+    assert rotated_cipher.decrypt(old_cipher.key_id, "here", encrypted) == b"Ada"

@@ -1,4 +1,4 @@
-"""What users are told of errors, and what is kept for those who run the installation."""
+"""Error messages: those for users, and details for operators only."""
 
 from __future__ import annotations
 
@@ -17,40 +17,42 @@ from framecloak.domain.errors.base import UNEXPECTED_ERROR
 from framecloak.entrypoints.asgi.problem_details import STATUS_BY_CODE
 from framecloak.entrypoints.cli.exit_codes import report_domain_error
 
-MAY_BE_READ_BY_ALL = {"examination_failed", "overloaded", "processing_timeout", "workers_disagree"}
-"""Status 5xx, and yet about what was asked for: pictures, load, time, frames and what looked at them."""
+PUBLIC_SERVER_ERRORS = {"examination_failed", "overloaded", "processing_timeout", "workers_disagree"}
+"""Codes with status 5xx whose messages concern the request: images, load, time, frames and models."""
 
-OPERATORS_WORDS = re.compile(r"/|\\d|[A-Z]{2,}|framecloak|pip")
-"""What sentences about an installation are full of: paths, ports, variables, commands."""
+INSTALLATION_DETAILS = re.compile(r"/|\\d|[A-Z]{2,}|framecloak|pip")
+"""Details of an installation in messages: paths, ports, variables, commands."""
 
 KINDS = [getattr(errors, name) for name in errors.__all__]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_what_is_about_the_installation_is_not_for_users(kind: type[DomainError]) -> None:
-    is_inside = STATUS_BY_CODE.get(kind.code, 0) >= 500 and kind.code not in MAY_BE_READ_BY_ALL
-    if is_inside and kind is not DomainError:
+def test_internal_errors_have_a_message_for_users_without_details(kind: type[DomainError]) -> None:
+    is_internal = STATUS_BY_CODE.get(kind.code, 0) >= 500 and kind.code not in PUBLIC_SERVER_ERRORS
+    if is_internal and kind is not DomainError:
         assert kind.user_message_override is not None
     if kind.user_message_override is not None:
         assert kind.user_message_override.hint
-        assert not OPERATORS_WORDS.search(str(kind.user_message_override))
+        assert not INSTALLATION_DETAILS.search(str(kind.user_message_override))
 
 
 @pytest.mark.parametrize(
-    "translating",
+    "error_context",
     [
         lambda: s3_errors("minio.internal:9000", "find the bucket"),
         lambda: disk_errors("write to /srv/framecloak/scratch/process-ab12"),
     ],
 )
-def test_neither_hosts_nor_paths_are_told(translating: Callable[[], AbstractContextManager[None]]) -> None:
-    with pytest.raises(DomainError) as caught, translating():
+def test_messages_for_users_have_neither_hosts_nor_paths(
+    error_context: Callable[[], AbstractContextManager[None]],
+) -> None:
+    with pytest.raises(DomainError) as caught, error_context():
         raise OSError(errno.EIO, "Input/output error")
     assert re.search("minio|/srv", str(caught.value))
     assert not re.search("minio|MINIO|/srv|folder", str(caught.value.user_message()))
 
 
-def test_what_users_can_do_something_about_is_told() -> None:
+def test_errors_that_users_can_act_on_are_shown_in_full() -> None:
     late = ProcessingTimeoutError("Processing timeout: a slice took longer than 3 s", "try fewer frames")
     assert (
         str(late.user_message())
@@ -59,14 +61,14 @@ def test_what_users_can_do_something_about_is_told() -> None:
     )
 
 
-def test_nothing_is_told_of_what_has_no_name() -> None:
+def test_errors_without_a_code_are_shown_as_unexpected() -> None:
     assert DomainError("the database rejected a row by constraint 'x'").user_message() == UNEXPECTED_ERROR
 
 
-def test_operators_are_told_everything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_operators_see_all_details(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DomainError) as caught, s3_errors("minio.internal:9000", "find the bucket"):
         raise OSError(errno.EIO, "Input/output error")
     report_domain_error(caught.value, as_json=False)
-    told = capsys.readouterr().err
-    assert "minio.internal:9000" in told
-    assert "MINIO_ENDPOINT" in told
+    printed = capsys.readouterr().err
+    assert "minio.internal:9000" in printed
+    assert "MINIO_ENDPOINT" in printed

@@ -1,4 +1,4 @@
-"""How the installation is doing, in one word and in numbers."""
+"""Health of the installation: condition, checks and figures."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ async def hanging() -> bool:
     return True
 
 
-def examined(world: World, models: Callable[[], Awaitable[bool]] = present) -> HealthService:
+def health_of(world: World, models: Callable[[], Awaitable[bool]] = present) -> HealthService:
     return HealthService(world.database, world.store, world.queue, models)
 
 
 ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
 
 
-async def test_all_is_well(world: World) -> None:
+async def test_a_working_installation_is_healthy(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    done, _ = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+    spec = await world.order(anna, (0, 10))
+    completed_id, _ = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
     async with world.database.unit_of_work() as work:
-        await work.requests.claim(done, world.clock.now())
+        await work.requests.claim(completed_id, world.clock.now())
         ended = world.clock.now() + timedelta(seconds=90)
-        await work.requests.finish(done, Status.COMPLETED, ended, result=("requests/x", 1))
+        await work.requests.finish(completed_id, Status.COMPLETED, ended, result=("requests/x", 1))
         await work.commit()
-    report = await examined(world).check()
+    report = await health_of(world).check()
     assert report.condition is Condition.HEALTHY
     assert report.checks == ALL_WELL
     assert (report.workers, report.pending_requests, report.average_seconds) == (1, 1, 90.0)
@@ -71,14 +71,14 @@ async def test_all_is_well(world: World) -> None:
 
 
 async def test_before_the_first_request_there_is_no_average(world: World) -> None:
-    report = await examined(world).check()
+    report = await health_of(world).check()
     assert (report.pending_requests, report.average_seconds) == (0, None)
 
 
 @pytest.mark.parametrize("with_workers", [True, False])
 @pytest.mark.parametrize("models", [present, absent])
 @pytest.mark.parametrize("broken", ["database", "redis", "storage"])
-async def test_nothing_can_be_taken_in_without_any_of_the_servers(
+async def test_without_any_of_the_servers_the_installation_is_unhealthy(
     world: World, broken: str, models: Callable[[], Awaitable[bool]], with_workers: bool
 ) -> None:
     world.fake_database.reachable = broken != "database"
@@ -86,9 +86,9 @@ async def test_nothing_can_be_taken_in_without_any_of_the_servers(
     world.fake_store.unavailable = broken == "storage"
     if not with_workers:
         world.queue.known_workers = []
-    report = await examined(world, models).check()
+    report = await health_of(world, models).check()
     assert report.condition is Condition.UNHEALTHY
-    assert [name for name, found in report.checks.items() if found == "failed"] == [
+    assert [name for name, state in report.checks.items() if state == "failed"] == [
         broken,
         *(["models"] if models is absent else []),
     ]
@@ -99,58 +99,56 @@ async def test_nothing_can_be_taken_in_without_any_of_the_servers(
 
 @pytest.mark.parametrize("models", [absent, missing, broken])
 async def test_without_models_requests_wait(world: World, models: Callable[[], Awaitable[bool]]) -> None:
-    report = await examined(world, models).check()
+    report = await health_of(world, models).check()
     assert report.condition is Condition.DEGRADED
     assert report.checks == ALL_WELL | {"models": "failed"}
 
 
-async def test_what_nobody_foresaw_is_logged_in_one_line(
+async def test_unexpected_errors_are_logged_in_one_line(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await examined(world, broken).check()
+    await health_of(world, broken).check()
     assert caplog.messages == ["the check of models failed: ZeroDivisionError: one thing"]
 
 
 async def test_without_workers_requests_wait(world: World) -> None:
     world.queue.known_workers = []
-    report = await examined(world).check()
+    report = await health_of(world).check()
     assert report.condition is Condition.DEGRADED
     assert report.checks == ALL_WELL
     assert report.workers == 0
 
 
-async def test_a_check_that_hangs_has_failed_and_holds_nothing_up(
+async def test_a_hanging_check_fails_without_delaying_the_report(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.05)
     async with asyncio.timeout(5):
-        report = await examined(world, hanging).check()
+        report = await health_of(world, hanging).check()
     assert report.checks == ALL_WELL | {"models": "failed"}
 
 
-async def test_every_check_is_waited_for_at_the_same_time(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each waits for the others to have begun, so none could end if they took turns."""
-    everyone = asyncio.Barrier(3)
+async def test_checks_run_concurrently(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each check waits until the others have begun, so none would end if they ran in sequence."""
+    barrier = asyncio.Barrier(3)
 
     async def workers() -> list[WorkerInfo]:
-        await everyone.wait()
+        await barrier.wait()
         return world.queue.known_workers
 
     async def ping() -> None:
-        await everyone.wait()
+        await barrier.wait()
 
     async def models() -> bool:
-        await everyone.wait()
+        await barrier.wait()
         return True
 
     monkeypatch.setattr(world.queue, "workers", workers)
     monkeypatch.setattr(world.store, "ping", ping)
-    assert (await examined(world, models).check()).condition is Condition.HEALTHY
+    assert (await health_of(world, models).check()).condition is Condition.HEALTHY
 
 
-async def test_a_check_that_blocks_a_thread_holds_nothing_up_and_takes_no_second_one(
+async def test_a_check_that_blocks_a_thread_delays_nothing_and_takes_no_second_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.05)
@@ -164,7 +162,7 @@ async def test_a_check_that_blocks_a_thread_holds_nothing_up_and_takes_no_second
             ended.set()
 
     monkeypatch.setattr(world.store, "ping", ping)
-    health = examined(world)
+    health = health_of(world)
     try:
         async with asyncio.timeout(5):
             for _ in range(3):
@@ -179,45 +177,45 @@ async def test_a_check_that_blocks_a_thread_holds_nothing_up_and_takes_no_second
     assert len(threads) == 2
 
 
-async def test_a_stranger_costs_the_database_no_more_than_a_ping(
+async def test_an_undetailed_report_costs_the_database_only_a_ping(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:
-        raise AssertionError("a unit of work was asked for")
+        raise AssertionError("a unit of work was opened")
 
     monkeypatch.setattr(world.database, "unit_of_work", refuse)
-    report = await examined(world).check(detailed=False)
+    report = await health_of(world).check(detailed=False)
     assert (report.condition, report.checks) == (Condition.HEALTHY, ALL_WELL)
     assert (report.pending_requests, report.storage_bytes) == (None, None)
     world.fake_database.reachable = False
-    assert (await examined(world).check(detailed=False)).checks["database"] == "failed"
+    assert (await health_of(world).check(detailed=False)).checks["database"] == "failed"
 
 
-async def test_the_use_of_storage_is_added_up_now_and_then(
+async def test_the_use_of_storage_is_refreshed_at_intervals(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = await world.person("anna")
-    health = examined(world)
+    health = health_of(world)
     reports = await asyncio.gather(*(health.check() for _ in range(5)))
     assert {report.storage_bytes for report in reports} == {0}
     await world.video(anna)
     assert (await health.check()).storage_bytes == 0
     monkeypatch.setattr(probes, "REFRESH_INTERVAL_SECONDS", 0.0)
-    again = examined(world)
-    assert (await again.check()).storage_bytes == 4
+    refreshed = health_of(world)
+    assert (await refreshed.check()).storage_bytes == 4
     world.fake_database.reachable = False
-    assert (await again.check()).storage_bytes == 4
+    assert (await refreshed.check()).storage_bytes == 4
 
 
-async def test_whoever_asks_may_stop_asking(world: World) -> None:
+async def test_a_report_can_be_cancelled(world: World) -> None:
     begun = asyncio.Event()
 
     async def models() -> bool:
         begun.set()
         return await hanging()
 
-    asking = asyncio.create_task(examined(world, models).check())
+    checking = asyncio.create_task(health_of(world, models).check())
     await begun.wait()
-    asking.cancel()
+    checking.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
+        await checking

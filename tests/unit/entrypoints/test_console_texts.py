@@ -1,4 +1,4 @@
-"""The words of the console: the same sentences in every language, and none that is missing or idle."""
+"""Texts of the console: the same in every language, none missing and none unused."""
 
 from __future__ import annotations
 
@@ -19,90 +19,90 @@ LANGUAGES = {
 ENGLISH: dict[str, str] = LANGUAGES["en"]
 SCRIPTS = {path: path.read_text("utf-8") for path in sorted(WEB.rglob("*.js"))}
 SOURCE = "\n".join(SCRIPTS.values())
-LONGEST = 250
-"""Lines that a script may have."""
+MAX_SCRIPT_LINES = 250
+"""Upper limit of lines in a script."""
 
-UNTOLD = {
-    "client_gone": "whoever is gone reads nothing",
-    "emotions_unavailable": "pictures are analysed without",
-    "idempotency_conflict": "the console sends no keys",
-    "input_not_found": "of the command line",
-    "invalid_setting": "of a service that does not start",
-    "method_not_allowed": "the console uses the methods that there are",
-    "model_export_failed": "of the command line",
-    "output_unwritable": "of the command line",
-    "range_not_satisfiable": "the console asks for no parts",
-    "token_expired": "links are followed as soon as they are made",
-    "token_not_found": "likewise",
-    "token_used": "likewise",
-    "unreadable_archive": "of the command line",
-    "unsupported_media_type": "the console sends what is taken",
-    "upload_not_found": "the console sends files whole",
-    "webhook_failed": "whoever is called learns nothing, and neither does who ordered",
+NOT_SHOWN = {
+    "client_gone": "the client has disconnected",
+    "emotions_unavailable": "images are analysed without emotions",
+    "idempotency_conflict": "the console sends no idempotency keys",
+    "input_not_found": "command line only",
+    "invalid_setting": "the service does not start",
+    "method_not_allowed": "the console uses existing methods",
+    "model_export_failed": "command line only",
+    "output_unwritable": "command line only",
+    "range_not_satisfiable": "the console requests no ranges",
+    "token_expired": "links are followed as soon as they are created",
+    "token_not_found": "links are followed as soon as they are created",
+    "token_used": "links are followed as soon as they are created",
+    "unreadable_archive": "command line only",
+    "unsupported_media_type": "the console sends accepted media types",
+    "upload_not_found": "the console sends files in one request",
+    "webhook_failed": "reported neither to the receiver nor to the user",
 }
-"""Codes that nobody meets in the console, and why."""
+"""Codes that the console never shows, with the reason."""
 
-OF_ANSWERS = set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values())
+RESPONSE_CODES = set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values())
 
-OF_RUNS = {*PUBLIC_CODES, NO_WORKER_SURVIVED}
-"""Codes that runs fail with, besides those of answers."""
+RUN_CODES = {*PUBLIC_CODES, NO_WORKER_SURVIVED}
+"""Codes with which runs fail, besides those of responses."""
 
-OF_THE_PAGE = {"connection_lost", "shared_with_owner"}
-"""Codes of errors that no answer has."""
+CONSOLE_CODES = {"connection_lost", "shared_with_owner"}
+"""Codes of errors that the console itself raises."""
 
 
 def placeholders(sentence: str) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", sentence))
 
 
-def without_form(name: str) -> str:
-    """The name that code uses of a sentence that counts."""
+def without_plural_form(name: str) -> str:
+    """Return the name by which code refers to a text with plural forms."""
     return re.sub(r"\.(one|other)$", "", name)
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
-def test_every_language_says_everything_with_the_same_values(language: str) -> None:
-    words: dict[str, str] = LANGUAGES[language]
-    assert list(words) == list(ENGLISH)
-    for name, sentence in words.items():
+def test_every_language_has_every_text_with_the_same_placeholders(language: str) -> None:
+    texts: dict[str, str] = LANGUAGES[language]
+    assert list(texts) == list(ENGLISH)
+    for name, sentence in texts.items():
         assert sentence.strip() == sentence != "", name
         assert placeholders(sentence) == placeholders(ENGLISH[name]), name
 
 
-def test_every_sentence_that_is_asked_for_is_there() -> None:
-    known = set(ENGLISH) | {without_form(name) for name in ENGLISH}
+def test_every_text_that_scripts_use_exists() -> None:
+    known = set(ENGLISH) | {without_plural_form(name) for name in ENGLISH}
     assert set(re.findall(r'\bt\("([^"]+)"', SOURCE)) <= known
-    # Names that are put together begin like sentences that are there.
-    for beginning in re.findall(r"\bt\(`([\w.]+)\$\{", SOURCE):
-        assert any(name.startswith(beginning) for name in known), beginning
+    # Composed names begin like existing texts.
+    for prefix in re.findall(r"\bt\(`([\w.]+)\$\{", SOURCE):
+        assert any(name.startswith(prefix) for name in known), prefix
 
 
-def test_no_sentence_is_idle() -> None:
+def test_no_text_is_unused() -> None:
     literal = set(re.findall(r'"([\w]+(?:\.[\w.]+)?)"', SOURCE))
-    beginnings = (*re.findall(r"`([a-z]\w*\.[\w.]*)\$\{", SOURCE), "level.", "redaction.", "verify.")
-    idle = [
+    prefixes = (*re.findall(r"`([a-z]\w*\.[\w.]*)\$\{", SOURCE), "level.", "redaction.", "verify.")
+    unused = [
         name
         for name in ENGLISH
-        if without_form(name) not in literal and name not in literal and not name.startswith(beginnings)
+        if without_plural_form(name) not in literal and name not in literal and not name.startswith(prefixes)
     ]
-    assert idle == []
+    assert unused == []
 
 
-def test_errors_that_have_words_exist() -> None:
+def test_error_texts_belong_to_existing_codes() -> None:
     codes = {name.removeprefix("error.") for name in ENGLISH if name.startswith("error.")}
-    assert codes <= OF_ANSWERS | OF_RUNS | OF_THE_PAGE
+    assert codes <= RESPONSE_CODES | RUN_CODES | CONSOLE_CODES
 
 
-def test_every_error_that_may_be_met_has_words() -> None:
-    assert set(UNTOLD) <= OF_ANSWERS
-    assert {f"error.{code}" for code in (OF_ANSWERS | OF_RUNS) - set(UNTOLD)} <= set(ENGLISH)
-    assert not {f"error.{code}" for code in UNTOLD} & set(ENGLISH)
+def test_every_error_that_the_console_shows_has_a_text() -> None:
+    assert set(NOT_SHOWN) <= RESPONSE_CODES
+    assert {f"error.{code}" for code in (RESPONSE_CODES | RUN_CODES) - set(NOT_SHOWN)} <= set(ENGLISH)
+    assert not {f"error.{code}" for code in NOT_SHOWN} & set(ENGLISH)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(WEB)))
 def test_scripts_are_small_and_never_parse_text_as_markup(path: Path) -> None:
     script = SCRIPTS[path]
-    assert script.count("\n") < LONGEST
+    assert script.count("\n") < MAX_SCRIPT_LINES
     assert script.startswith("/** ")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", script)
     assert not re.search(r"\beval\(|new Function|cssText|setAttribute\(.style", script)

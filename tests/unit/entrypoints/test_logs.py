@@ -1,4 +1,4 @@
-"""How log lines look, and what never gets into one."""
+"""Format of log lines, and masking of secrets, pixels and embeddings in them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOGGER = logging.getLogger("framecloak.domain.test")
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = [*root.handlers], root.level
     yield
@@ -45,7 +45,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_a_line_says_when_who_what_and_in_which_context(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_has_its_time_logger_event_and_context(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(SETTINGS)
     request = UUID(int=7)
     with log_context(request_id=request):
@@ -101,11 +101,11 @@ def test_secrets_are_masked_wherever_they_are(
     ]
     if secret != "hunter2":
         text += [f"GET /api/frames/anonymize/download/7/{secret}/", f"so {secret!r} it is"]
-    for one in text:
-        LOGGER.warning(one)
-        LOGGER.warning("%s", one)
-        LOGGER.warning("x", extra={"where": {"deep": [one]}})
-        LOGGER.error("failed", exc_info=ValueError(one))
+    for line in text:
+        LOGGER.warning(line)
+        LOGGER.warning("%s", line)
+        LOGGER.warning("x", extra={"where": {"deep": [line]}})
+        LOGGER.error("failed", exc_info=ValueError(line))
     for name in (
         "password",
         "access_token",
@@ -123,7 +123,7 @@ def test_secrets_are_masked_wherever_they_are(
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_pixels_and_embeddings_are_told_by_their_size(
+def test_pixels_and_embeddings_are_logged_as_their_size(
     log_format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging(replace(SETTINGS, log_format=log_format))
@@ -140,20 +140,20 @@ def test_pixels_and_embeddings_are_told_by_their_size(
 
 
 @pytest.mark.parametrize("word", ["token", "a", "://", "eyJaaaaaaaa.", "cookie:", "fck_", "Aa-", "password="])
-def test_long_lines_take_no_longer_than_they_are_long(word: str) -> None:
+def test_masking_takes_time_linear_in_the_length_of_a_line(word: str) -> None:
     began = perf_counter()
     masked(word * (200_000 // len(word)))
     assert perf_counter() - began < 2
 
 
-def test_a_slip_in_a_line_does_not_cost_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_format_string_does_not_lose_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(SETTINGS)
-    LOGGER.info("%d frames", b"pixels", "of many")  # noqa: PLE1205 -- that is the slip
+    LOGGER.info("%d frames", b"pixels", "of many")  # noqa: PLE1205 -- wrong on purpose
     (line,) = lines(capsys)
     assert (line["event"], line["arguments"]) == ("%d frames", ["<bytes of 6>", "of many"])
 
 
-def test_what_is_no_secret_stays(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_values_are_not_masked(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(SETTINGS)
     digest, request = "a" * 64, UUID(int=7)
     LOGGER.info(
@@ -174,7 +174,7 @@ def test_what_is_no_secret_stays(capsys: pytest.CaptureFixture[str]) -> None:
     assert (line["seconds"], line["when"]) == (1.5, None)
 
 
-def test_an_exception_is_told_without_local_variables(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_is_logged_without_local_variables(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(SETTINGS)
 
     def inner() -> None:
@@ -186,13 +186,13 @@ def test_an_exception_is_told_without_local_variables(capsys: pytest.CaptureFixt
     except ValueError:
         LOGGER.exception("it failed")
     written = capsys.readouterr().err
-    (told,) = json.loads(written)["exception"]
-    assert (told["exc_type"], told["exc_value"]) == ("ValueError", "13")
-    assert told["frames"][-1]["name"] == "inner"
+    (exception,) = json.loads(written)["exception"]
+    assert (exception["exc_type"], exception["exc_value"]) == ("ValueError", "13")
+    assert exception["frames"][-1]["name"] == "inner"
     assert "a local value" not in written
 
 
-def test_people_get_lines_that_they_can_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_format_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(replace(SETTINGS, log_format="console"))
     LOGGER.info("hello", extra={"video_id": 5})
     written = capsys.readouterr().err
@@ -211,7 +211,7 @@ def test_people_get_lines_that_they_can_read(capsys: pytest.CaptureFixture[str])
         ("error", True, ["own debug", "own info", "own warning", "their info", "their warning", "audit"]),
     ],
 )
-def test_how_much_is_told(
+def test_levels_and_debug_select_the_lines(
     level: str, debug: bool, expected: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging(replace(SETTINGS, log_level=level, debug=debug))
@@ -223,12 +223,12 @@ def test_how_much_is_told(
     theirs.warning("their warning")
     statements.info("SELECT 'hunter2'")
     logging.getLogger("audit").info("audit")
-    told = lines(capsys)
-    assert [line["event"] for line in told] == expected
-    assert all(("lineno" in line) is debug for line in told)
+    logged = lines(capsys)
+    assert [line["event"] for line in logged] == expected
+    assert all(("lineno" in line) is debug for line in logged)
 
 
-def test_warnings_of_libraries_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_of_libraries_are_logged_too(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(SETTINGS)
     with warnings.catch_warnings():
         warnings.simplefilter("always")

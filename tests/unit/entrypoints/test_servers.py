@@ -1,4 +1,4 @@
-"""Who starts and stops embedded servers, and who may use them meanwhile."""
+"""Ownership of embedded servers: the process that starts and stops them, and those that share them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ELSEWHERE = "postgresql://db/name"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Only Redis is missing, which starts in no time."""
+    """Settings that lack only Redis, which starts quickly."""
     return Settings.from_environment({"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": ELSEWHERE})
 
 
@@ -42,7 +42,7 @@ async def answers(url: str) -> bool:
 async def hosted(
     settings: Settings, *, alone: bool = False
 ) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Task[None]]]:
-    """A task that starts the servers, with their address and what has it end."""
+    """Run a task that starts the servers; yield their address, the event that ends the task, and the task."""
     addresses: asyncio.Queue[str] = asyncio.Queue()
     end = asyncio.Event()
 
@@ -59,15 +59,15 @@ async def hosted(
         await asyncio.wait([task])
 
 
-async def test_servers_with_addresses_are_used_and_nothing_is_started(settings: Settings) -> None:
+async def test_configured_servers_are_used_and_none_is_started(settings: Settings) -> None:
     complete = replace(settings, redis_url="redis://queue")
-    for used in (shared_servers, owned_servers):
-        async with used(complete) as running:
+    for servers_for in (shared_servers, owned_servers):
+        async with servers_for(complete) as running:
             assert running is complete
     assert not settings.data_dir.exists()
 
 
-async def test_what_is_missing_is_started_stopped_and_private(settings: Settings) -> None:
+async def test_missing_servers_are_started_private_and_stopped(settings: Settings) -> None:
     async with shared_servers(settings) as running:
         assert running == replace(settings, redis_url=running.redis_url)
         assert await answers(running.redis_url)
@@ -85,7 +85,7 @@ async def test_a_second_command_uses_the_servers_of_the_first(settings: Settings
             assert guest.redis_url == address
             end.set()
             await asyncio.sleep(3 * servers._POLL_SECONDS)
-            # The first is done, and waits for the second, and for whoever comes meanwhile.
+            # The first command has finished; it waits for the second and for those that start meanwhile.
             assert not host.done()
             async with shared_servers(settings) as another:
                 assert another.redis_url == address
@@ -97,7 +97,7 @@ async def test_a_second_command_uses_the_servers_of_the_first(settings: Settings
         assert await answers(later.redis_url)
 
 
-async def test_whoever_waits_for_others_can_be_told_not_to(
+async def test_a_host_that_waits_for_others_can_be_interrupted(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with hosted(settings) as (address, end, host), shared_servers(settings):
@@ -127,7 +127,7 @@ async def test_a_service_waits_for_commands_as_long_as_for_its_worker(
         ]
 
 
-async def test_an_error_stops_the_servers_too(settings: Settings) -> None:
+async def test_an_error_also_stops_the_servers(settings: Settings) -> None:
     with pytest.raises(ZeroDivisionError):
         async with shared_servers(settings) as running:
             raise ZeroDivisionError
@@ -153,7 +153,7 @@ async def test_commands_with_other_servers_do_not_share_a_folder_by_mistake(sett
                 pass
 
 
-async def test_servers_that_do_not_come_up_are_waited_for_in_vain(
+async def test_waiting_for_servers_that_do_not_start_ends_with_an_error(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(servers, "SERVER_WAIT_SECONDS", 0.2)
@@ -165,22 +165,22 @@ async def test_servers_that_do_not_come_up_are_waited_for_in_vain(
                 pass
 
 
-async def test_addresses_of_a_process_that_was_killed_are_not_believed(settings: Settings) -> None:
+async def test_addresses_of_a_killed_process_are_ignored(settings: Settings) -> None:
     settings.data_dir.mkdir()
     (settings.data_dir / "servers.json").write_text('{"redis_url": "redis://127.0.0.1:1/0"}')
     async with shared_servers(settings) as running:
         assert await answers(running.redis_url)
 
 
-async def test_a_data_folder_that_cannot_be_made_is_named(settings: Settings) -> None:
+async def test_a_data_folder_that_cannot_be_created_is_named(settings: Settings) -> None:
     settings.data_dir.write_text("a file")
-    for used in (shared_servers, owned_servers):
+    for servers_for in (shared_servers, owned_servers):
         with pytest.raises(OutputUnwritableError, match=f"cannot write to {settings.data_dir}"):
-            async with used(settings):
+            async with servers_for(settings):
                 pass
 
 
-async def test_only_a_data_folder_that_nobody_uses_is_removed(settings: Settings) -> None:
+async def test_only_an_unused_data_folder_is_removed(settings: Settings) -> None:
     folder = settings.data_dir
     remove_data_folder(folder)
     async with shared_servers(settings):

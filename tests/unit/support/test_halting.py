@@ -20,7 +20,7 @@ FRAMES = 20
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "halts"
     folder.mkdir()
-    # What is undone afterwards.
+    # ``obey`` replaces the method; monkeypatch restores it afterwards.
     monkeypatch.setattr(ZipArchive, "add", ZipArchive.add)
     halting.obey(folder)
     return folder
@@ -33,21 +33,21 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def begin(pool: ThreadPoolExecutor, folder: Path, file: str = "part.zip") -> Future[list[int]]:
-    """Write an archive; its result lists how many frames it had after each."""
+    """Start writing an archive in the pool; the result lists the number of frames after each addition."""
     folder.mkdir()
 
     def write() -> list[int]:
-        archive, done = ZipArchive(folder / file), []
+        archive, counts = ZipArchive(folder / file), []
         for index in range(FRAMES):
             archive.add(f"{index}.jpg", b"frame")
-            done.append(index + 1)
+            counts.append(index + 1)
         archive.discard()
-        return done
+        return counts
 
     return pool.submit(write)
 
 
-def test_a_slice_stops_until_its_token_is_taken_away(
+def test_a_slice_stops_until_its_token_is_removed(
     folder: Path, tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
     request_id = str(uuid4())
@@ -56,7 +56,7 @@ def test_a_slice_stops_until_its_token_is_taken_away(
         work = begin(pool, tmp_path / f"slice-{request_id}-7-a_b")
         until(left.taken, "the slice has stopped")
         assert left.taken() == Halted(os.getpid(), 7)
-        # One token is for one slice, and for those of one request.
+        # One token stops one slice of one request.
         other = begin(pool, tmp_path / f"slice-{request_id}-8-c")
         assert other.result() == list(range(1, FRAMES + 1))
         assert not work.done()
@@ -67,7 +67,7 @@ def test_a_slice_stops_until_its_token_is_taken_away(
 @pytest.mark.parametrize(
     ("name", "file"), [("slice-{other}-0-x", "part.zip"), ("slice-{this}-0-x", "frames.zip")]
 )
-def test_nothing_else_stops(
+def test_slices_of_other_requests_and_other_archives_do_not_stop(
     folder: Path, tmp_path: Path, pool: ThreadPoolExecutor, name: str, file: str
 ) -> None:
     this, other = str(uuid4()), str(uuid4())
@@ -77,7 +77,7 @@ def test_nothing_else_stops(
         assert left.taken() is None
 
 
-def test_one_that_lets_pass_goes_before_one_that_stops(
+def test_a_passing_token_is_used_before_one_that_stops(
     folder: Path, tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
     this = str(uuid4())

@@ -1,4 +1,4 @@
-"""Nothing that a test leaves behind reaches the next one."""
+"""Leftovers of a test do not affect the next test."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_next():
 """
 
 
-def outcome(folder: Path, first: str) -> str:
-    """Run a test, and one after it that notices what is collected late or still runs."""
+def output_of_tests(folder: Path, first: str) -> str:
+    """Return pytest's output for a test and a next one, which detects late collection and live processes."""
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_it.py").write_text(BEGINNING + first + NEXT)
     done = subprocess.run(
@@ -77,31 +77,31 @@ def outcome(folder: Path, first: str) -> str:
         "threading.Timer(0.5, int).start()",
     ],
 )
-def test_a_failure_and_a_time_out_leave_nothing_to_the_next_test(tmp_path: Path, left: str, end: str) -> None:
-    story = outcome(
+def test_failures_and_timeouts_leave_nothing_to_the_next_test(tmp_path: Path, left: str, end: str) -> None:
+    output = output_of_tests(
         tmp_path, f"\n@pytest.mark.timeout(0.3)\ndef test_first(tmp_path):\n    {left}\n    {end}\n"
     )
-    assert "1 failed, 1 passed" in story, story
-    assert "PASSED test_it.py::test_next" in story
+    assert "1 failed, 1 passed" in output, output
+    assert "PASSED test_it.py::test_next" in output
 
 
 @pytest.mark.parametrize(
-    ("left", "told"),
+    ("left", "leftover"),
     [
         ("threading.Timer(1.5, int).start()", "thread Thread-"),
         ("pytest.left = endless()", "process "),
         ("pytest.left = Archive(tmp_path / '.zip.partial')", "open file "),
     ],
 )
-def test_a_test_that_passes_and_leaves_something_fails(tmp_path: Path, left: str, told: str) -> None:
-    story = outcome(tmp_path, f"\ndef test_first(tmp_path):\n    {left}\n")
-    assert "2 passed, 1 error" in story, story
-    assert f"the test left behind:\n{told}" in story
+def test_a_passing_test_that_leaves_something_behind_fails(tmp_path: Path, left: str, leftover: str) -> None:
+    output = output_of_tests(tmp_path, f"\ndef test_first(tmp_path):\n    {left}\n")
+    assert "2 passed, 1 error" in output, output
+    assert f"the test left behind:\n{leftover}" in output
 
 
-@pytest.mark.parametrize("asked", ["held", "request"])
-def test_what_fixtures_hold_for_longer_is_theirs(tmp_path: Path, asked: str) -> None:
-    story = outcome(
+@pytest.mark.parametrize("argument", ["held", "request"])
+def test_resources_of_longer_lived_fixtures_are_not_leftovers(tmp_path: Path, argument: str) -> None:
+    output = output_of_tests(
         tmp_path,
         f"""
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def held(tmp_path_factory):
     with (tmp_path_factory.mktemp("held") / "file").open("xb") as file:
         yield file
 
-def test_first({asked}):
-    {"held" if asked == "held" else "request.getfixturevalue('held')"}.write(b"1")
+def test_first({argument}):
+    {"held" if argument == "held" else "request.getfixturevalue('held')"}.write(b"1")
 """,
     )
-    assert "2 passed in" in story, story
+    assert "2 passed in" in output, output

@@ -12,20 +12,20 @@ from support.processes.pausing import ports_to
 
 @pytest.fixture
 def servers() -> Iterator[tuple[socket.socket, socket.socket]]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        yield one, other
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        yield first, second
 
 
-def port_of(one: socket.socket) -> int:
-    port: int = one.getsockname()[1]
+def port_of(end: socket.socket) -> int:
+    port: int = end.getsockname()[1]
     return port
 
 
 def test_only_connections_to_the_server_count(servers: tuple[socket.socket, socket.socket]) -> None:
     here, elsewhere = servers
-    with ExitStack() as open_:
-        to_it = [open_.enter_context(socket.create_connection(here.getsockname())) for _ in range(2)]
-        other = open_.enter_context(socket.create_connection(elsewhere.getsockname()))
-        assert ports_to(port_of(here), os.getpid()) == {port_of(one) for one in to_it}
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(here.getsockname())) for _ in range(2)]
+        other = stack.enter_context(socket.create_connection(elsewhere.getsockname()))
+        assert ports_to(port_of(here), os.getpid()) == {port_of(client) for client in clients}
         assert ports_to(port_of(elsewhere), os.getpid()) == {port_of(other)}
     assert ports_to(port_of(here), os.getpid()) == set()

@@ -1,4 +1,4 @@
-"""Headers of pictures that were made to be read for ever."""
+"""Image headers that are crafted to keep a reader busy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WEBP = b"RIFF\0\0\0\0WEBP"
 EXIF = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 5000) + struct.pack(">HHIHH", 274, 3, 1, 6, 0) * 5000
 
 
-class Counted(io.BytesIO):
-    """Counts what is asked of it."""
+class CountingFile(io.BytesIO):
+    """Counts the calls of ``read`` and the bytes that they return."""
 
     reads = 0
     taken = 0
@@ -35,9 +35,9 @@ def app1(content: bytes) -> bytes:
 
 def test_a_jpeg_may_have_any_number_of_fill_bytes() -> None:
     for fill in (1, 2, 4094, 4095, 4096, 4097, 3 * MIB):
-        file = Counted(b"\xff\xd8" + b"\xff" * fill + app1(b"") + b"\xff" * fill + FRAME)
-        found = read_header(file)
-        assert (found.codec, found.width, found.height) == ("mjpeg", 640, 480)
+        file = CountingFile(b"\xff\xd8" + b"\xff" * fill + app1(b"") + b"\xff" * fill + FRAME)
+        header = read_header(file)
+        assert (header.codec, header.width, header.height) == ("mjpeg", 640, 480)
         assert file.reads < 20 + 2 * fill / 4000
 
 
@@ -62,16 +62,16 @@ def test_a_jpeg_may_have_any_number_of_fill_bytes() -> None:
         "chunks of WebP",
     ],
 )
-def test_a_file_that_has_only_a_beginning_is_given_up(data: bytes) -> None:
-    file = Counted(data)
+def test_a_file_without_an_end_of_its_header_is_refused(data: bytes) -> None:
+    file = CountingFile(data)
     with pytest.raises(UnknownImageError):
         read_header(file)
     assert file.reads < 50_000
     assert file.taken < 20 * len(data)
 
 
-def test_of_many_exif_blocks_the_first_counts_and_the_others_cost_nothing() -> None:
+def test_the_first_of_many_exif_blocks_counts_and_the_others_are_skipped() -> None:
     other = EXIF.replace(struct.pack(">HHIHH", 274, 3, 1, 6, 0), struct.pack(">HHIHH", 274, 3, 1, 3, 0))
-    file = Counted(b"\xff\xd8" + app1(EXIF) + app1(other) * 60 + FRAME)
+    file = CountingFile(b"\xff\xd8" + app1(EXIF) + app1(other) * 60 + FRAME)
     assert read_header(file).orientation.degrees == 90
     assert file.taken < 2 * len(EXIF)

@@ -1,4 +1,4 @@
-"""Small pictures of large ones."""
+"""Previews: small images of large ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framecloak.domain.anonymization.model.options import Appearance, OutputForm
 from framecloak.domain.errors import ObjectNotFoundError
 
 
-def picture(form: OutputFormat) -> bytes:
+def encoded_image(form: OutputFormat) -> bytes:
     left_red = np.zeros((60, 120, 3), np.uint8)
     left_red[:, :60, 2] = 250
     return OpenCvEncoder().encode(left_red, Appearance(form))
@@ -20,10 +20,10 @@ def picture(form: OutputFormat) -> bytes:
 
 @pytest.mark.parametrize("form", [OutputFormat.JPG, OutputFormat.PNG, OutputFormat.WEBP])
 @pytest.mark.parametrize(("width", "shape"), [(40, (20, 40, 3)), (500, (60, 120, 3)), (1, (1, 1, 3))])
-def test_a_picture_keeps_its_proportions_and_is_not_enlarged(
+def test_a_preview_keeps_the_proportions_and_is_not_enlarged(
     form: OutputFormat, width: int, shape: tuple[int, int, int]
 ) -> None:
-    small = make_preview(picture(form), width)
+    small = make_preview(encoded_image(form), width)
     assert small[:2] == b"\xff\xd8"
     shown = cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None
@@ -34,7 +34,7 @@ def test_a_picture_keeps_its_proportions_and_is_not_enlarged(
         assert red[-shape[1] // 4 :].max() < 60
 
 
-@pytest.mark.parametrize("broken", [b"", b"no picture", picture(OutputFormat.PNG)[:60]])
-def test_a_damaged_picture(broken: bytes) -> None:
+@pytest.mark.parametrize("broken", [b"", b"no image", encoded_image(OutputFormat.PNG)[:60]])
+def test_a_damaged_image_has_no_preview(broken: bytes) -> None:
     with pytest.raises(ObjectNotFoundError):
         make_preview(broken, 40)

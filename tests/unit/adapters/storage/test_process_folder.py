@@ -1,4 +1,4 @@
-"""Folders of processes, and of processes that were killed."""
+"""Scratch folders of running processes and of killed ones."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_folder_is_private_and_goes_with_everything_in_it(tmp_path: Path) -> None:
+def test_a_folder_is_private_and_is_removed_with_its_contents(tmp_path: Path) -> None:
     with ScratchFolder(tmp_path, "own-") as folder:
         assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
         (folder.path / "frame.jpg").write_bytes(b"a face")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_living_keep_theirs(tmp_path: Path) -> None:
-    with ScratchFolder(tmp_path, "own-") as one, ScratchFolder(tmp_path, "own-") as other:
+def test_folders_of_running_processes_stay(tmp_path: Path) -> None:
+    with ScratchFolder(tmp_path, "own-") as first, ScratchFolder(tmp_path, "own-") as second:
         assert remove_stale(tmp_path, "own-") == 0
-        assert {one.path, other.path} == set(tmp_path.iterdir())
+        assert {first.path, second.path} == set(tmp_path.iterdir())
 
 
-def test_that_of_a_killed_process_is_swept(tmp_path: Path) -> None:
+def test_the_folder_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, tmp_path],
         env={"PYTHONPATH": ":".join(sys.path)},
@@ -50,21 +50,21 @@ def test_that_of_a_killed_process_is_swept(tmp_path: Path) -> None:
     left = Path(killed.stdout.strip())
     assert (left / "frame.jpg").exists()
     (tmp_path / "own-file").touch()
-    (tmp_path / "somebody elses").mkdir()
+    (tmp_path / "other folder").mkdir()
     assert remove_stale(tmp_path, "own-") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["own-file", "somebody elses"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other folder", "own-file"]
     assert remove_stale(tmp_path / "missing", "own-") == 0
 
 
-def test_those_of_several_kinds_are_swept_together(tmp_path: Path) -> None:
+def test_folders_with_different_prefixes_are_removed_together(tmp_path: Path) -> None:
     for name in ("own-1", "copies-1", "others-1"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "film").write_bytes(b"a face")
+        (tmp_path / name / "video").write_bytes(b"a face")
     assert remove_stale(tmp_path, "own-", "copies-") == 2
     assert [path.name for path in tmp_path.iterdir()] == ["others-1"]
 
 
-def test_one_that_cannot_be_removed_is_told_and_keeps_no_other_from_going(
+def test_a_folder_that_cannot_be_removed_is_reported_and_others_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("own-1", "own-2", "own-3"):

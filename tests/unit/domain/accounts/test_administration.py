@@ -1,4 +1,4 @@
-"""Accounts and those who look after them."""
+"""Administration of accounts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_accounts_are_for_administrators(world: World) -> None:
     assert (await world.identity.list_users(boss, 1, 0)).total == 2
 
 
-async def test_an_administrator_does_not_lock_itself_out(world: World) -> None:
+async def test_administrators_cannot_lock_themselves_out(world: World) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(InvalidOptionError):
         await world.identity.change_user(boss, boss.user_id, disabled=True)
@@ -47,7 +47,7 @@ async def test_an_administrator_does_not_lock_itself_out(world: World) -> None:
         await world.identity.change_user(boss, boss.user_id, role=Role.USER)
 
 
-async def test_what_is_not_changed_stays_and_others_stay_signed_in(world: World) -> None:
+async def test_a_change_keeps_other_fields_and_other_sessions(world: World) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     signed_in = await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
     before = await world.identity.get_user(boss, anna.user_id)
@@ -57,7 +57,7 @@ async def test_what_is_not_changed_stays_and_others_stay_signed_in(world: World)
     assert await world.identity.authenticate_session(signed_in.secret) == boss
 
 
-async def test_an_account_that_is_not_there_is_neither_shown_nor_changed(world: World) -> None:
+async def test_an_unknown_account_is_neither_shown_nor_changed(world: World) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(UserNotFoundError):
         await world.identity.get_user(boss, 999)
@@ -66,7 +66,7 @@ async def test_an_account_that_is_not_there_is_neither_shown_nor_changed(world: 
 
 
 @pytest.mark.parametrize("length", [0, MIN_PASSWORD_LENGTH - 1, MAX_PASSWORD_LENGTH + 1])
-async def test_passwords_of_a_bad_length_are_refused(world: World, length: int) -> None:
+async def test_passwords_of_an_invalid_length_are_refused(world: World, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(WeakPasswordError):
         await world.identity.create_user(boss, "anna", "x" * length, Role.USER)
@@ -76,13 +76,13 @@ async def test_passwords_of_a_bad_length_are_refused(world: World, length: int) 
 
 
 @pytest.mark.parametrize("length", [MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH])
-async def test_passwords_of_a_good_length_work(world: World, length: int) -> None:
+async def test_passwords_of_a_valid_length_work(world: World, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
     await world.identity.change_user(boss, boss.user_id, password="x" * length)
     assert await world.identity.sign_in("boss", "x" * length, "10.0.0.1")
 
 
-async def test_a_new_password_signs_every_browser_out(world: World) -> None:
+async def test_a_new_password_ends_all_sessions(world: World) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     await world.identity.change_user(boss, anna.user_id, password="another long password")
@@ -118,7 +118,7 @@ async def test_tokens_do_not_survive_a_change_of_the_account(world: World, chang
 
 @dataclass
 class GatedHasher(FakePasswordHasher):
-    """Has verified a password, and says so only when the gate is open."""
+    """Returns the result of a verification only when the gate is open."""
 
     verified: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -147,7 +147,7 @@ async def test_a_sign_in_during_a_change_of_the_account_leaves_nothing(tmp_path:
         await world.identity.refresh_tokens((await program).refresh)
 
 
-async def test_two_administrators_who_remove_each_other_leave_one(world: World) -> None:
+async def test_one_of_two_administrators_who_remove_each_other_stays(world: World) -> None:
     boss, chief = [await world.person(name, Role.ADMIN) for name in ("boss", "chief")]
     await world.identity.change_user(boss, (await world.person("late", Role.ADMIN)).user_id, disabled=True)
     results = await asyncio.gather(
@@ -155,7 +155,7 @@ async def test_two_administrators_who_remove_each_other_leave_one(world: World) 
         world.identity.change_user(chief, boss.user_id, disabled=True),
         return_exceptions=True,
     )
-    (refused,) = [one for one in results if isinstance(one, BaseException)]
+    (refused,) = [result for result in results if isinstance(result, BaseException)]
     assert isinstance(refused, InvalidOptionError)
     assert "is the last administrator" in refused.message
     users = world.fake_database.tables.users.values()
@@ -171,7 +171,7 @@ async def test_names_are_unique_and_printable(world: World) -> None:
             await world.identity.create_user(boss, name, PASSWORD, Role.USER)
 
 
-async def test_the_first_administrator_is_made_once(world: World) -> None:
+async def test_the_first_administrator_is_created_once(world: World) -> None:
     first = await world.identity.create_first_administrator("admin", PASSWORD)
     assert first is not None
     assert first.role is Role.ADMIN
@@ -185,18 +185,18 @@ async def test_the_first_administrator_needs_a_real_password(world: World) -> No
 
 
 @dataclass
-class UnhurriedHasher(FakePasswordHasher):
+class YieldingHasher(FakePasswordHasher):
     async def hash(self, password: str) -> str:
         await asyncio.sleep(0)
         return await super().hash(password)
 
 
-async def test_of_many_processes_that_start_at_once_one_makes_the_first_administrator(tmp_path: Path) -> None:
-    world = World(tmp_path, hasher=UnhurriedHasher())
-    made = await asyncio.gather(
+async def test_one_of_many_starting_processes_creates_the_first_administrator(tmp_path: Path) -> None:
+    world = World(tmp_path, hasher=YieldingHasher())
+    created = await asyncio.gather(
         *(world.identity.create_first_administrator("admin", PASSWORD) for _ in range(5))
     )
-    assert [user for user in made if user] == list(world.fake_database.tables.users.values())
+    assert [user for user in created if user] == list(world.fake_database.tables.users.values())
     assert len(world.fake_database.tables.users) == 1
 
 

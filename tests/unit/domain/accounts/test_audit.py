@@ -1,4 +1,4 @@
-"""Who did what, as the use cases record it."""
+"""Audit entries that the use cases record."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def recorded(world: World, *actions: str) -> list[AuditEntry]:
     return [row for row in rows if row.action in actions or not actions]
 
 
-def told(rows: list[AuditEntry]) -> list[tuple[str | None, str, str, dict[str, object]]]:
+def summaries(rows: list[AuditEntry]) -> list[tuple[str | None, str, str, dict[str, object]]]:
     return [(row.username, row.action, row.subject, dict(row.details)) for row in rows]
 
 
-async def test_signing_in_and_out(world: World, anna: Principal) -> None:
+async def test_signing_in_and_out_is_recorded(world: World, anna: Principal) -> None:
     signed_in = await world.identity.sign_in("anna", PASSWORD, ADDRESS)
     await world.identity.sign_out(signed_in.secret)
     await world.identity.sign_out(signed_in.secret)
     await world.identity.issue_tokens("anna", PASSWORD, ADDRESS)
     subject = f"user:{anna.user_id}"
-    assert told(recorded(world))[1:] == [
+    assert summaries(recorded(world))[1:] == [
         ("anna", "session.open", subject, {"address": ADDRESS}),
         ("anna", "session.close", subject, {}),
         ("anna", "token.issue", subject, {"address": ADDRESS}),
     ]
 
 
-async def test_a_refused_sign_in_names_accounts_and_nothing_else(world: World, anna: Principal) -> None:
+async def test_a_refused_sign_in_records_known_accounts_and_no_secrets(world: World, anna: Principal) -> None:
     for name, password in (("anna", WRONG), (PASSWORD, WRONG), ("anna", "x" * 2000)):
         for sign_in in (world.identity.sign_in, world.identity.issue_tokens):
             with pytest.raises(InvalidCredentialsError):
@@ -70,12 +70,14 @@ async def test_marks_are_recorded_without_their_labels(world: World, anna: Princ
     ]
 
 
-async def test_whoever_sees_an_original_frame_is_recorded(world: World, anna: Principal) -> None:
+async def test_views_of_original_frames_are_recorded(world: World, anna: Principal) -> None:
     video = await world.video(anna)
     await world.collection.frame(anna, video.id, 3, None)
     with pytest.raises(FrameNotFoundError):
         await world.collection.frame(anna, video.id, 10**6, None)
-    assert told(recorded(world, "frame.view")) == [("anna", "frame.view", f"video:{video.id}", {"index": 3})]
+    assert summaries(recorded(world, "frame.view")) == [
+        ("anna", "frame.view", f"video:{video.id}", {"index": 3})
+    ]
 
 
 async def test_results_that_expire_are_recorded(world: World, anna: Principal) -> None:
@@ -83,18 +85,18 @@ async def test_results_that_expire_are_recorded(world: World, anna: Principal) -
     await world.complete(submitted.request.id)
     world.clock.advance(timedelta(hours=3))
     await CleanupService(world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep).run()
-    assert told(recorded(world, "result.expire")) == [
+    assert summaries(recorded(world, "result.expire")) == [
         (None, "result.expire", f"request:{submitted.request.id}", {})
     ]
 
 
-async def test_administrators_see_the_audit_log(world: World, anna: Principal) -> None:
+async def test_only_administrators_read_the_audit_log(world: World, anna: Principal) -> None:
     boss = await world.person("boss", Role.ADMIN)
-    auditing = AuditService(world.database)
-    await auditing.record(boss, "result.fetch", "request:7")
-    (entry,) = await auditing.entries(boss, AuditFilter(subject="request:7"), 10)
+    audit = AuditService(world.database)
+    await audit.record(boss, "result.fetch", "request:7")
+    (entry,) = await audit.entries(boss, AuditFilter(subject="request:7"), 10)
     assert (entry.username, entry.action) == ("boss", "result.fetch")
     with pytest.raises(ForbiddenError):
-        await auditing.entries(anna, AuditFilter(), 10)
+        await audit.entries(anna, AuditFilter(), 10)
     with pytest.raises(ForbiddenError):
-        await auditing.record(anna, "result.fetch", "request:7")
+        await audit.record(anna, "result.fetch", "request:7")

@@ -1,4 +1,4 @@
-"""Who is who: signing in, keys, administration."""
+"""Authentication: signing in, tokens and API keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from framecloak.domain.ports.security import TokenPair
 from support.use_cases import PASSWORD, World, digest
 
 
-async def test_a_browser_signs_in_is_known_and_signs_out(world: World) -> None:
+async def test_a_browser_signs_in_is_authenticated_and_signs_out(world: World) -> None:
     anna = await world.person("Anna")
     signed_in = await world.identity.sign_in(" anna ", PASSWORD, "10.0.0.1")
     assert await world.identity.authenticate_session(signed_in.secret) == anna
@@ -36,7 +36,7 @@ async def test_a_browser_signs_in_is_known_and_signs_out(world: World) -> None:
         await world.identity.authenticate_session(signed_in.secret)
 
 
-async def test_a_session_ends(world: World) -> None:
+async def test_a_session_expires(world: World) -> None:
     await world.person("anna")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(hours=12, seconds=1))
@@ -47,14 +47,16 @@ async def test_a_session_ends(world: World) -> None:
 @pytest.mark.parametrize(
     ("name", "password"), [("anna", "wrong"), ("nobody", PASSWORD), ("anna", "x" * 2000)]
 )
-async def test_wrong_credentials_get_the_same_words(world: World, name: str, password: str) -> None:
+async def test_wrong_credentials_have_the_same_error_message(world: World, name: str, password: str) -> None:
     await world.person("anna")
     with pytest.raises(InvalidCredentialsError, match="user name or password is wrong"):
         await world.identity.sign_in(name, password, "10.0.0.1")
 
 
 @pytest.mark.parametrize(("name", "password"), [("nobody", PASSWORD), ("anna", "x" * 2000)])
-async def test_what_need_not_be_verified_takes_as_long(world: World, name: str, password: str) -> None:
+async def test_sign_ins_that_need_no_verification_take_as_long(
+    world: World, name: str, password: str
+) -> None:
     await world.person("anna")
     with pytest.raises(InvalidCredentialsError):
         await world.identity.sign_in(name, password, "10.0.0.1")
@@ -67,7 +69,7 @@ async def fail(world: World, name: str, address: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["anna", "nobody"])
-async def test_too_many_failures_have_to_wait_even_with_the_right_password(world: World, name: str) -> None:
+async def test_after_too_many_failures_even_the_right_password_has_to_wait(world: World, name: str) -> None:
     await world.person("anna")
     for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS):
         await fail(world, name, "10.0.0.1")
@@ -78,11 +80,11 @@ async def test_too_many_failures_have_to_wait_even_with_the_right_password(world
     assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
 
 
-async def test_failures_from_one_address_lock_the_name_for_no_other(world: World) -> None:
+async def test_failures_from_one_address_do_not_lock_the_name_for_others(world: World) -> None:
     await world.person("anna")
     for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS):
         await fail(world, "anna", "10.0.0.1")
-    # Not even when it goes on and on: what is refused does not count for the name.
+    # Not even after many more attempts: refused ones do not count for the name.
     for _ in range(MAX_FAILURES_PER_NAME):
         with pytest.raises(TooManyAttemptsError):
             await world.identity.sign_in("anna", "wrong", "10.0.0.1")
@@ -90,7 +92,7 @@ async def test_failures_from_one_address_lock_the_name_for_no_other(world: World
 
 
 @pytest.mark.parametrize("name", ["anna", "nobody"])
-async def test_guessing_from_many_addresses_comes_to_an_end(world: World, name: str) -> None:
+async def test_guessing_from_many_addresses_is_stopped(world: World, name: str) -> None:
     await world.person("anna")
     for attempt in range(MAX_FAILURES_PER_NAME):
         await fail(world, name, f"10.0.{attempt}.1")
@@ -98,20 +100,21 @@ async def test_guessing_from_many_addresses_comes_to_an_end(world: World, name: 
         await world.identity.sign_in(name, PASSWORD, "10.1.0.1")
 
 
-async def test_of_many_guesses_at_once_no_more_than_allowed_are_looked_at(world: World) -> None:
+async def test_no_more_concurrent_guesses_than_allowed_are_verified(world: World) -> None:
     await world.person("anna")
     tries = [world.identity.sign_in("anna", "wrong", "10.0.0.1") for _ in range(50)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert (
-        sum(isinstance(one, InvalidCredentialsError) for one in results) == MAX_FAILURES_PER_NAME_AND_ADDRESS
+        sum(isinstance(result, InvalidCredentialsError) for result in results)
+        == MAX_FAILURES_PER_NAME_AND_ADDRESS
     )
     assert (
-        sum(isinstance(one, TooManyAttemptsError) for one in results)
+        sum(isinstance(result, TooManyAttemptsError) for result in results)
         == 50 - MAX_FAILURES_PER_NAME_AND_ADDRESS
     )
 
 
-async def test_a_success_forgets_the_failures_of_its_name_there(world: World) -> None:
+async def test_a_success_resets_the_failures_of_its_name_and_address(world: World) -> None:
     await world.person("anna")
     for _ in range(3):
         for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS - 1):
@@ -119,14 +122,14 @@ async def test_a_success_forgets_the_failures_of_its_name_there(world: World) ->
         assert await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
 
 
-async def test_who_has_the_right_password_signs_in_as_often_as_it_likes(world: World) -> None:
+async def test_successful_sign_ins_are_unlimited(world: World) -> None:
     for number in range(2):
         await world.person(f"name{number}")
     for attempt in range(MAX_FAILURES_PER_NAME * 2):
         assert await world.identity.sign_in(f"name{attempt % 2}", PASSWORD, "10.0.0.1")
 
 
-async def test_an_address_that_has_to_wait_locks_nobody_out(world: World) -> None:
+async def test_a_blocked_address_does_not_lock_out_other_addresses(world: World) -> None:
     await world.person("anna")
     for attempt in range(MAX_FAILURES_PER_ADDRESS):
         await fail(world, f"name{attempt}", "10.0.0.1")
@@ -136,7 +139,7 @@ async def test_an_address_that_has_to_wait_locks_nobody_out(world: World) -> Non
     assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.2")
 
 
-async def test_a_name_that_has_to_wait_does_not_use_up_what_its_address_has(world: World) -> None:
+async def test_refused_attempts_for_a_blocked_name_do_not_count_for_the_address(world: World) -> None:
     await world.person("anna")
     for _ in range(MAX_FAILURES_PER_NAME_AND_ADDRESS):
         await fail(world, "ben", "10.0.0.1")
@@ -146,7 +149,7 @@ async def test_a_name_that_has_to_wait_does_not_use_up_what_its_address_has(worl
     assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
 
 
-async def test_who_cannot_be_counted_is_not_let_in(world: World) -> None:
+async def test_sign_in_fails_when_attempts_cannot_be_counted(world: World) -> None:
     await world.person("anna")
     world.limiter.unavailable = True
     with pytest.raises(QueueUnavailableError):
@@ -161,7 +164,7 @@ async def test_one_address_cannot_try_many_names(world: World) -> None:
         await world.identity.sign_in("another", "wrong", "10.0.0.1")
 
 
-async def test_a_disabled_account_is_out_at_once_by_every_means(world: World) -> None:
+async def test_a_disabled_account_is_refused_immediately_by_every_method(world: World) -> None:
     boss = await world.person("boss", Role.ADMIN)
     anna = await world.person("anna")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
@@ -183,14 +186,14 @@ async def test_a_disabled_account_is_out_at_once_by_every_means(world: World) ->
         await world.identity.authenticate_session(signed_in.secret)
 
 
-async def test_a_changed_role_counts_at_once(world: World) -> None:
+async def test_a_changed_role_takes_effect_immediately(world: World) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     _, key = await world.identity.create_api_key(anna, "script")
     await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
     assert (await world.identity.authenticate_api_key(key)).is_admin
 
 
-async def test_tokens_that_expired_or_of_accounts_that_are_gone_are_refused(world: World) -> None:
+async def test_expired_tokens_and_tokens_of_unknown_accounts_are_refused(world: World) -> None:
     await world.person("anna")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
     world.tokens.expired = {pair.access, pair.refresh}
@@ -214,7 +217,7 @@ async def test_tokens_are_exchanged_and_kinds_are_not_confused(world: World) -> 
         await world.identity.refresh_tokens(pair.access)
 
 
-async def test_a_refresh_token_that_comes_twice_ends_all_tokens_of_the_account(world: World) -> None:
+async def test_a_reused_refresh_token_revokes_all_tokens_of_the_account(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     first, other = [await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1") for _ in range(2)]
     bens = await world.identity.issue_tokens("ben", PASSWORD, "10.0.0.1")
@@ -230,22 +233,22 @@ async def test_a_refresh_token_that_comes_twice_ends_all_tokens_of_the_account(w
             await world.identity.refresh_tokens(refresh)
     assert await world.identity.authenticate_session(browser.secret) == anna
     assert (await world.identity.authenticate_access_token(bens.access)).user_id == ben.user_id
-    assert [one.action for one in world.fake_database.tables.audit.values()].count("token.reuse") == 1
+    assert [entry.action for entry in world.fake_database.tables.audit.values()].count("token.reuse") == 1
     assert first.refresh not in repr(world.fake_database.tables)
-    # Whoever knows the password gets tokens that last: the old one ends nothing any more.
+    # After signing in again, reuse of the old token no longer revokes the new ones.
     fresh = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
     with pytest.raises(NotAuthenticatedError):
         await world.identity.refresh_tokens(first.refresh)
     assert await world.identity.refresh_tokens(fresh.refresh)
 
 
-async def test_of_many_who_refresh_at_once_one_gets_tokens(world: World) -> None:
+async def test_one_of_many_concurrent_refreshes_gets_tokens(world: World) -> None:
     await world.person("anna")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
     tries = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
     results = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(one, TokenPair) for one in results) == 1
-    assert sum(isinstance(one, NotAuthenticatedError) for one in results) == 19
+    assert sum(isinstance(result, TokenPair) for result in results) == 1
+    assert sum(isinstance(result, NotAuthenticatedError) for result in results) == 19
 
 
 async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: World) -> None:
@@ -259,7 +262,7 @@ async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: World) -> 
     assert listed.last_used_at == world.clock.now().replace(second=0, microsecond=0)
 
 
-async def test_the_use_of_a_key_is_noted_once_a_minute(world: World) -> None:
+async def test_the_use_of_a_key_is_recorded_once_a_minute(world: World) -> None:
     anna = await world.person("anna")
     _, secret = await world.identity.create_api_key(anna, "script")
     before = world.fake_database.commits
@@ -269,7 +272,7 @@ async def test_the_use_of_a_key_is_noted_once_a_minute(world: World) -> None:
     assert world.fake_database.commits == before + 2
 
 
-async def test_everybody_sees_their_own_keys_newest_first(world: World) -> None:
+async def test_users_list_their_own_keys_newest_first(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     for person, name in ((anna, "one"), (ben, "other"), (anna, "two")):
         await world.identity.create_api_key(person, name)
@@ -277,7 +280,7 @@ async def test_everybody_sees_their_own_keys_newest_first(world: World) -> None:
     assert [key.name for key in await world.identity.list_api_keys(ben)] == ["other"]
 
 
-async def test_a_revoked_an_expired_and_a_made_up_key_are_refused(world: World) -> None:
+async def test_revoked_expired_and_unknown_keys_are_refused(world: World) -> None:
     anna = await world.person("anna")
     revoked, secret = await world.identity.create_api_key(anna, "one")
     await world.identity.revoke_api_key(anna, revoked.id)
@@ -288,7 +291,7 @@ async def test_a_revoked_an_expired_and_a_made_up_key_are_refused(world: World) 
             await world.identity.authenticate_api_key(bad)
 
 
-async def test_nobody_revokes_the_key_of_somebody_else(world: World) -> None:
+async def test_only_the_owner_revokes_a_key(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     key, secret = await world.identity.create_api_key(anna, "one")
     with pytest.raises(ApiKeyNotFoundError):
@@ -311,7 +314,7 @@ async def test_a_key_that_would_have_expired_already_is_refused(world: World) ->
         await world.identity.create_api_key(anna, "one", world.clock.now())
 
 
-async def test_who_signs_out_everywhere_keeps_only_its_keys(world: World) -> None:
+async def test_signing_out_everywhere_keeps_only_api_keys(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     browsers = [await world.identity.sign_in(name, PASSWORD, "10.0.0.1") for name in ("anna", "anna", "ben")]
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")

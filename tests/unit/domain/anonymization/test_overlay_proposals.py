@@ -1,4 +1,4 @@
-"""Proposals for what a device writes over its picture, on made ultrasound pictures whose truth is known."""
+"""Proposals for static overlays of devices, on synthetic ultrasound and endoscopy images."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.segments import Region
 
 NAME, TIME = (20, 12, 210, 20), (460, 330, 120, 20)
-"""x, y, width, height of what is burned in."""
+"""Burned-in text: x, y, width, height."""
 
 
 def ultrasound(number: int, *, moves: bool = True) -> Image:
-    """Speckle that never stands still, inside a black frame with a name and a time."""
+    """Return moving speckle inside a black frame with a name and a time."""
     speckle = np.random.default_rng(number if moves else 0).integers(0, 160, (240, 400, 1), np.uint8)
-    picture = np.zeros((360, 640, 3), np.uint8)
-    picture[60:300, 120:520] = cv2.GaussianBlur(speckle, (3, 3), 0)[..., None]
+    image = np.zeros((360, 640, 3), np.uint8)
+    image[60:300, 120:520] = cv2.GaussianBlur(speckle, (3, 3), 0)[..., None]
     for words, (x, y, _, height) in (("DOE JANE 1961-03-12", NAME), ("11:09:41", TIME)):
-        cv2.putText(picture, words, (x, y + height - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
-    return picture
+        cv2.putText(image, words, (x, y + height - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
+    return image
 
 
 ENDOSCOPE_NAME, ENDOSCOPE_TIME = (8, 40, 150, 20), (8, 300, 100, 20)
 
 
 def endoscopy(number: int) -> Image:
-    """A round picture of folds that wander and change, with a name and a time in the black beside it."""
+    """Return a round image of moving folds, with a name and a time on the black beside it."""
     across, down = np.meshgrid(np.arange(640), np.arange(360))
     folds = np.sin((across + 17 * number) / 23) + np.cos((down - 11 * number) / 17)
     tissue = np.stack([60 + 20 * folds, 70 + 30 * folds, 150 + 45 * folds], axis=-1)
     noise = np.random.default_rng(number).normal(0, 4, tissue.shape)
     inside = (across - 410) ** 2 + (down - 180) ** 2 < 170**2
-    picture = np.zeros((360, 640, 3), np.uint8)
-    picture[inside] = np.clip(tissue + noise, 0, 255).astype(np.uint8)[inside]
+    image = np.zeros((360, 640, 3), np.uint8)
+    image[inside] = np.clip(tissue + noise, 0, 255).astype(np.uint8)[inside]
     for words, (x, y, _, height) in (("ROE RICHARD", ENDOSCOPE_NAME), ("14:02:07", ENDOSCOPE_TIME)):
-        cv2.putText(picture, words, (x, y + height - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
-    return picture
+        cv2.putText(image, words, (x, y + height - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
+    return image
 
 
 def corners(box: tuple[int, int, int, int]) -> np.ndarray:
@@ -45,47 +45,51 @@ def corners(box: tuple[int, int, int, int]) -> np.ndarray:
     return np.array([[x, y, x + width, y + height]], np.float64)
 
 
-def covered(regions: list[Region], box: tuple[int, int, int, int], picture: Image | None = None) -> float:
+def covered(regions: list[Region], box: tuple[int, int, int, int], image: Image | None = None) -> float:
     mask = np.zeros((360, 640), bool)
     for region in regions:
         mask[region.y : region.y + region.height, region.x : region.x + region.width] = True
     x, y, width, height = box
-    ink = (ultrasound(0) if picture is None else picture)[y : y + height, x : x + width, 0] > 128
+    ink = (ultrasound(0) if image is None else image)[y : y + height, x : x + width, 0] > 128
     return float(mask[y : y + height, x : x + width][ink].mean())
 
 
-def test_names_and_times_are_proposed_and_the_moving_picture_is_not() -> None:
-    pictures = [ultrasound(number) for number in range(12)]
-    proposals = propose_overlays(pictures, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
-    regions = [one.region for one in proposals]
+def test_names_and_times_are_proposed_and_the_moving_image_is_not() -> None:
+    images = [ultrasound(number) for number in range(12)]
+    proposals = propose_overlays(images, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
+    regions = [proposal.region for proposal in proposals]
     assert covered(regions, NAME) == covered(regions, TIME) == 1.0
-    assert all(one.has_text and one.stillness > 0.9 for one in proposals)
+    assert all(proposal.has_text and proposal.stillness > 0.9 for proposal in proposals)
     assert not any(r.x < 500 and r.x + r.width > 140 and r.y < 280 and r.y + r.height > 80 for r in regions)
 
 
-def test_what_lies_beside_a_round_picture_is_proposed_and_its_rim_is_not() -> None:
-    pictures = [endoscopy(number) for number in range(16)]
+def test_text_beside_a_round_image_is_proposed_and_the_rim_is_not() -> None:
+    images = [endoscopy(number) for number in range(16)]
     texts = [np.concatenate([corners(ENDOSCOPE_NAME), corners(ENDOSCOPE_TIME)])] * 16
-    rim = [np.concatenate([corners((236, 0, 347, 356)), one]) for one in texts]
-    for found in (texts, rim, [np.empty((0, 4))] * 16):
-        proposals = propose_overlays(pictures, found)
-        regions = [one.region for one in proposals]
-        assert covered(regions, ENDOSCOPE_NAME, pictures[0]) > 0.9
-        assert covered(regions, ENDOSCOPE_TIME, pictures[0]) > 0.9
+    rim = [np.concatenate([corners((236, 0, 347, 356)), boxes]) for boxes in texts]
+    for text_boxes in (texts, rim, [np.empty((0, 4))] * 16):
+        proposals = propose_overlays(images, text_boxes)
+        regions = [proposal.region for proposal in proposals]
+        assert covered(regions, ENDOSCOPE_NAME, images[0]) > 0.9
+        assert covered(regions, ENDOSCOPE_TIME, images[0]) > 0.9
         assert not any(region.x + region.width > 260 for region in regions)
 
 
 def test_text_makes_an_overlay_more_certain() -> None:
-    pictures = [ultrasound(number) for number in range(12)]
-    with_text = propose_overlays(pictures, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
-    without = propose_overlays(pictures, [np.empty((0, 4))] * 12)
-    assert min(one.confidence for one in with_text) > max(one.confidence for one in without) > 0.5
+    images = [ultrasound(number) for number in range(12)]
+    with_text = propose_overlays(images, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
+    without = propose_overlays(images, [np.empty((0, 4))] * 12)
+    assert (
+        min(proposal.confidence for proposal in with_text)
+        > max(proposal.confidence for proposal in without)
+        > 0.5
+    )
 
 
-def test_what_is_drawn_is_proposed_even_where_no_text_is_found() -> None:
+def test_overlays_are_proposed_even_without_detected_text() -> None:
     proposals = propose_overlays([ultrasound(number) for number in range(12)], [np.empty((0, 4))] * 12)
-    assert covered([one.region for one in proposals], NAME) > 0.9
-    assert not any(one.has_text for one in proposals)
+    assert covered([proposal.region for proposal in proposals], NAME) > 0.9
+    assert not any(proposal.has_text for proposal in proposals)
 
 
 def test_text_that_moves_is_not_proposed() -> None:
@@ -94,7 +98,7 @@ def test_text_that_moves_is_not_proposed() -> None:
     assert propose_overlays(plain, texts) == []
 
 
-def test_nothing_is_proposed_where_nothing_moves_or_too_little_is_known() -> None:
+def test_nothing_is_proposed_for_still_images_or_too_few_samples() -> None:
     assert propose_overlays([ultrasound(0, moves=False)] * 12, [corners(NAME)] * 12) == []
     assert propose_overlays([ultrasound(0), ultrasound(1)], [corners(NAME)] * 2) == []
 

@@ -1,4 +1,4 @@
-"""Box arithmetic."""
+"""Arithmetic of boxes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ corners = st.floats(-500, 500).map(lambda value: round(value, 3))
 
 
 @st.composite
-def some_boxes(draw: st.DrawFn) -> bx.Boxes:
-    n = draw(st.integers(0, 8))
-    low = draw(arrays(np.float64, (n, 2), elements=corners))
-    sides = draw(arrays(np.float64, (n, 2), elements=st.floats(1, 200)))
+def random_boxes(draw: st.DrawFn) -> bx.Boxes:
+    count = draw(st.integers(0, 8))
+    low = draw(arrays(np.float64, (count, 2), elements=corners))
+    sides = draw(arrays(np.float64, (count, 2), elements=st.floats(1, 200)))
     return np.hstack([low, low + sides])
 
 
@@ -31,41 +31,41 @@ def test_centre_and_size() -> None:
     assert bx.size(np.zeros(4)) == 1
 
 
-def test_grow_pushes_every_side_by_its_share() -> None:
+def test_grow_moves_every_side_by_a_share_of_the_extent() -> None:
     assert bx.grow(np.array([[10.0, 10, 20, 30]]), 0.5).tolist() == [[5, 0, 25, 40]]
 
 
-def test_clip_cuts_at_the_borders() -> None:
+def test_clip_limits_boxes_to_the_image() -> None:
     assert bx.clip(np.array([[-5.0, 3, 700, 400]]), 640, 360).tolist() == [[0, 3, 640, 360]]
 
 
 def test_iou_of_known_boxes() -> None:
     square = np.array([[0.0, 0, 10, 10]])
-    others = np.array([[0.0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]])
-    np.testing.assert_allclose(bx.iou(square, others), [[1, 1 / 3, 0]])
+    candidates = np.array([[0.0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]])
+    np.testing.assert_allclose(bx.iou(square, candidates), [[1, 1 / 3, 0]])
 
 
-@given(some_boxes(), some_boxes())
+@given(random_boxes(), random_boxes())
 def test_iou_is_symmetric_and_bounded(first: bx.Boxes, second: bx.Boxes) -> None:
     overlap = bx.iou(first, second)
     assert ((overlap >= 0) & (overlap <= 1)).all()
     np.testing.assert_allclose(overlap, bx.iou(second, first).T)
 
 
-@given(some_boxes())
+@given(random_boxes())
 def test_enclosing_covers_both(boxes: bx.Boxes) -> None:
-    both = bx.enclose(boxes, boxes[::-1])
-    assert bx.covers(both, boxes).all()
-    assert bx.covers(both, boxes[::-1]).all()
+    enclosing = bx.enclose(boxes, boxes[::-1])
+    assert bx.covers(enclosing, boxes).all()
+    assert bx.covers(enclosing, boxes[::-1]).all()
 
 
-@given(some_boxes(), st.integers(0, 2**31))
-def test_suppression_keeps_the_best_and_drops_only_what_overlaps_it(boxes: bx.Boxes, seed: int) -> None:
+@given(random_boxes(), st.integers(0, 2**31))
+def test_nms_keeps_the_best_and_drops_only_overlapping_boxes(boxes: bx.Boxes, seed: int) -> None:
     scores = np.random.default_rng(seed).permutation(len(boxes)) / 10
     kept = bx.nms(boxes, scores, 0.4)
     assert sorted(scores[kept], reverse=True) == scores[kept].tolist()
-    among = bx.iou(boxes[kept], boxes[kept]) - np.eye(len(kept))
-    assert (among <= 0.4).all()
+    overlaps = bx.iou(boxes[kept], boxes[kept]) - np.eye(len(kept))
+    assert (overlaps <= 0.4).all()
     for dropped in set(range(len(boxes))) - set(kept.tolist()):
         better = kept[scores[kept] > scores[dropped]]
         assert (bx.iou(boxes[[dropped]], boxes[better]) > 0.4).any()

@@ -1,4 +1,4 @@
-"""Cosines of embeddings, and what is no embedding."""
+"""Matching by cosine similarity, and refusal of invalid embeddings."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(2, 8)), 
 )
 
 ROUNDING = 2e-6
-"""Between float32 and float64."""
+"""Tolerance between float32 and float64."""
 
 
 @given(rows=ROWS, factor=st.floats(0.01, 100))
-def test_a_cosine_is_symmetric_bounded_and_blind_to_length(rows: np.ndarray, factor: float) -> None:
+def test_a_cosine_is_symmetric_bounded_and_independent_of_length(rows: np.ndarray, factor: float) -> None:
     first, second = rows[0], rows[-1]
     similarity = compare(first, second)
     assert -1 <= similarity <= 1
@@ -44,19 +44,19 @@ def test_a_cosine_is_symmetric_bounded_and_blind_to_length(rows: np.ndarray, fac
 def test_matches_are_those_of_an_exhaustive_search(
     rows: np.ndarray, threshold: float, top_k: int | None
 ) -> None:
-    found = find_matches(rows[0], rows, threshold, top_k)
+    matches = find_matches(rows[0], rows, threshold, top_k)
     unit = unit_rows(rows).astype(np.float64)
     cosines = unit @ unit[0]
-    similarities = [match.similarity for match in found]
+    similarities = [match.similarity for match in matches]
     assert similarities == sorted(similarities, reverse=True)
-    np.testing.assert_allclose(similarities, cosines[[match.index for match in found]], atol=ROUNDING)
-    assert len({match.index for match in found}) == len(found) <= (top_k or len(rows))
+    np.testing.assert_allclose(similarities, cosines[[match.index for match in matches]], atol=ROUNDING)
+    assert len({match.index for match in matches}) == len(matches) <= (top_k or len(rows))
     assert all(similarity >= threshold - ROUNDING for similarity in similarities)
-    # What was left out is no better than the worst that was wanted.
-    left = np.delete(cosines, [match.index for match in found])
-    full = len(found) == top_k
-    least = similarities[-1] if full else threshold
-    assert not (left > least + ROUNDING).any()
+    # No omitted row is better than the worst match.
+    omitted = np.delete(cosines, [match.index for match in matches])
+    full = len(matches) == top_k
+    minimum = similarities[-1] if full else threshold
+    assert not (omitted > minimum + ROUNDING).any()
 
 
 @pytest.mark.parametrize("model", ["antelopev2", "buffalo_l", "buffalo_s", "dlib-resnet"])
@@ -67,7 +67,7 @@ def test_cosines_of_known_models_have_a_meaning(model: str) -> None:
     assert -1 <= known.unrelated < known.possible < known.usual == default_threshold(space) < 1
 
 
-def test_of_an_unknown_model_nothing_but_a_threshold_is_said() -> None:
+def test_an_unknown_model_has_only_a_default_threshold() -> None:
     space = EmbeddingSpace("our own", "0" * 64, 512)
     assert similarity_scale(space) is None
     assert default_threshold(space) == DEFAULT_THRESHOLD
@@ -83,11 +83,11 @@ def test_lists_arrays_and_doubles_are_the_same(rows: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e30])
-def test_numbers_whose_squares_leave_their_range_are_compared_all_the_same(scale: float) -> None:
+def test_very_small_and_very_large_numbers_are_compared(scale: float) -> None:
     assert compare([3 * scale, 4 * scale], [4, 3]) == pytest.approx(0.96, abs=1e-6)
 
 
-def test_the_input_is_left_alone() -> None:
+def test_the_input_is_unchanged() -> None:
     rows = np.array([[3, 4], [1e20, 0]], np.float32)
     before = rows.copy()
     find_matches(rows[0], rows, 0)
@@ -112,7 +112,7 @@ def test_the_input_is_left_alone() -> None:
         np.array([1e300, 1.0]),
     ],
 )
-def test_what_is_no_embedding_is_refused(wrong: object) -> None:
+def test_invalid_embeddings_are_refused(wrong: object) -> None:
     for call in (
         lambda: unit_vector(wrong),  # type: ignore[arg-type]
         lambda: compare([1.0, 2.0], wrong),  # type: ignore[arg-type]
@@ -133,16 +133,16 @@ def test_the_message_names_the_row() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.sampled_from([255, 256, 257, 512, 700]))
-def test_many_rows_are_searched_as_one_by_one(seed: int, count: int) -> None:
+def test_many_rows_give_the_same_similarities_as_single_comparisons(seed: int, count: int) -> None:
     rows = np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)
-    # As a matrix lies in a message: not where a processor would have put it.
+    # An unaligned matrix, as in a received message.
     shifted = np.frombuffer(b"\0" + rows.tobytes(), np.float32, offset=1).reshape(rows.shape)
     assert not shifted.flags.aligned
     expected = {number: compare(rows[0], row) for number, row in enumerate(rows)}
     for matrix in (rows, shifted):
-        found = find_matches(rows[0], matrix, -1)
-        assert {match.index: match.similarity for match in found} == pytest.approx(expected, abs=1e-6)
-        assert found == sorted(found, key=lambda match: -match.similarity)
+        matches = find_matches(rows[0], matrix, -1)
+        assert {match.index: match.similarity for match in matches} == pytest.approx(expected, abs=1e-6)
+        assert matches == sorted(matches, key=lambda match: -match.similarity)
 
 
 @pytest.mark.parametrize("wrong", [0, 255, 256, 599])
@@ -166,6 +166,6 @@ def test_nothing_to_search_gives_no_matches() -> None:
 
 
 @pytest.mark.parametrize(("threshold", "top_k"), [(1.5, None), (-1.1, None), (float("nan"), None), (0.5, 0)])
-def test_a_search_that_makes_no_sense_is_refused(threshold: float, top_k: int | None) -> None:
+def test_invalid_search_parameters_are_refused(threshold: float, top_k: int | None) -> None:
     with pytest.raises(InvalidOptionError):
         find_matches([1.0], [[1.0]], threshold, top_k)

@@ -1,4 +1,4 @@
-"""Sharpness and pose, on pictures and heads that are made to measure."""
+"""Sharpness and pose of faces, on blurred images and synthetic heads."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from framecloak.domain.reid.quality import assess, pose, sharpness
 from support.samples import images
 
 
-def seen(yaw: float, pitch: float, roll: float, scale: float = 2.0) -> np.ndarray:
-    """Landmarks of the average head, turned; y is down and z towards the camera."""
+def landmarks_of(yaw: float, pitch: float, roll: float, scale: float = 2.0) -> np.ndarray:
+    """Return landmarks of the average head after rotation; y points down and z towards the camera."""
     a, b, c = np.radians([yaw, pitch, roll])
     turn_y = [[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
     turn_x = [[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]]
@@ -25,16 +25,16 @@ def seen(yaw: float, pitch: float, roll: float, scale: float = 2.0) -> np.ndarra
 
 
 @given(angle=st.floats(-60, 60))
-def test_a_turn_about_one_axis_is_read_off_again(angle: float) -> None:
-    assert pose(seen(angle, 0, 0)) == pytest.approx((angle, 0, 0), abs=0.1)
-    assert pose(seen(0, angle, 0)) == pytest.approx((0, angle, 0), abs=0.1)
-    assert pose(seen(0, 0, angle)) == pytest.approx((0, 0, angle), abs=0.1)
+def test_a_rotation_about_one_axis_is_measured(angle: float) -> None:
+    assert pose(landmarks_of(angle, 0, 0)) == pytest.approx((angle, 0, 0), abs=0.1)
+    assert pose(landmarks_of(0, angle, 0)) == pytest.approx((0, angle, 0), abs=0.1)
+    assert pose(landmarks_of(0, 0, angle)) == pytest.approx((0, 0, angle), abs=0.1)
 
 
-def test_the_signs_are_those_that_people_expect() -> None:
-    looks_right = seen(0, 0, 0)
+def test_looking_right_and_up_have_positive_angles() -> None:
+    looks_right = landmarks_of(0, 0, 0)
     looks_right[2, 0] += 20
-    looks_up = seen(0, 0, 0)
+    looks_up = landmarks_of(0, 0, 0)
     looks_up[2, 1] -= 10
     assert pose(looks_right)[0] > 10
     assert pose(looks_up)[1] > 5
@@ -53,7 +53,7 @@ def chip() -> Image:
 
 def test_each_blur_makes_a_face_less_sharp(chip: Image) -> None:
     blurred = [chip, *(np.asarray(cv2.GaussianBlur(chip, (0, 0), size)) for size in (1, 2, 4, 8))]
-    values = [sharpness(one) for one in blurred]
+    values = [sharpness(image) for image in blurred]
     assert values == sorted(values, reverse=True)
     assert values[0] > 0.4
     assert values[-1] < 0.2
@@ -73,4 +73,4 @@ def test_a_face_without_detail_is_not_sharp(chip: Image) -> None:
 
 
 def test_the_size_is_that_of_the_shorter_side(chip: Image) -> None:
-    assert assess(chip, seen(0, 0, 0), np.array([10, 20, 50, 90], np.float32)).size == 40
+    assert assess(chip, landmarks_of(0, 0, 0), np.array([10, 20, 50, 90], np.float32)).size == 40

@@ -1,4 +1,4 @@
-"""Canonical JSON against the examples of RFC 8785, and against itself."""
+"""Canonical JSON: examples of RFC 8785 and round trips."""
 
 from __future__ import annotations
 
@@ -52,24 +52,24 @@ def test_keys_are_sorted_by_utf_16() -> None:
     assert [key for key, _ in written] == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
 
 
-def test_text_is_escaped_only_where_it_must_be() -> None:
+def test_text_is_escaped_only_where_necessary() -> None:
     text = '\u20ac$\u000f\nA\'B"\\\\"/\u007f'
     assert canonical_json(text).decode() == '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/\u007f"'
 
 
 @given(VALUES)
-def test_it_reads_back_and_stays_the_same(value: object) -> None:
+def test_canonical_json_survives_a_round_trip(value: object) -> None:
     written = canonical_json(value)
     assert json.loads(written) == value
     assert canonical_json(json.loads(written)) == written
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), MAX_SAFE_INTEGER + 1, "\ud800"])
-def test_what_has_no_form_is_refused(value: object) -> None:
+def test_values_without_a_canonical_form_are_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         canonical_json(value)
 
 
-def test_what_json_does_not_know_is_refused() -> None:
+def test_types_that_json_lacks_are_refused() -> None:
     with pytest.raises(TypeError, match="bytes"):
         canonical_json({"a": b"b"})

@@ -1,4 +1,4 @@
-"""When a server that does not answer is left alone, and when it is tried again."""
+"""Circuit breaker: pauses after failures, and trial calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framecloak.domain.support.circuit_breaker import CircuitBreaker
 
 
 class Server:
-    """Answers or not, as it is told, at a time that stands still unless moved."""
+    """Server that answers or fails on command, with a clock that the test moves."""
 
     def __init__(self, failures: int = 3) -> None:
         self.now = 100.0
@@ -64,7 +64,7 @@ async def test_one_success_after_the_pause_ends_it() -> None:
     assert not server.breaker.is_open
 
 
-async def test_each_failed_trial_doubles_the_pause_up_to_the_longest() -> None:
+async def test_each_failed_trial_doubles_the_pause_up_to_the_maximum() -> None:
     server = Server()
     await server.fail(3)
     for pause in (5, 10, 15, 15):
@@ -81,7 +81,7 @@ async def test_each_failed_trial_doubles_the_pause_up_to_the_longest() -> None:
     assert not server.breaker.is_open
 
 
-async def test_others_are_refused_while_one_tries() -> None:
+async def test_other_calls_are_refused_during_a_trial() -> None:
     server = Server()
     await server.fail(3)
     server.now += 5
@@ -101,7 +101,7 @@ async def test_others_are_refused_while_one_tries() -> None:
     assert not server.breaker.is_open
 
 
-async def test_a_trial_that_is_cancelled_makes_room_for_the_next() -> None:
+async def test_a_cancelled_trial_allows_the_next_one() -> None:
     server = Server()
     await server.fail(3)
     server.now += 5
@@ -114,10 +114,10 @@ async def test_a_trial_that_is_cancelled_makes_room_for_the_next() -> None:
     assert await server.call() == "well"
 
 
-async def test_other_errors_are_answers_too() -> None:
+async def test_other_errors_do_not_count_as_failures() -> None:
     server = Server()
     await server.fail(2)
-    server.error = InvalidOptionError("what is that")
+    server.error = InvalidOptionError("unknown option")
     with pytest.raises(InvalidOptionError):
         await server.call()
     await server.fail(2)
@@ -144,20 +144,20 @@ async def test_failures_of_calls_begun_before_the_pause_do_not_prolong_it() -> N
 
 
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 4))
-def test_it_never_calls_between_failures_and_the_end_of_the_pause(answers: list[bool], failures: int) -> None:
+def test_there_are_no_calls_during_a_pause(answers: list[bool], failures: int) -> None:
     async def play() -> None:
         server = Server(failures)
-        in_a_row = 0
-        for works in answers:
-            server.error = None if works else EmotionsUnavailableError("silence")
+        failures_in_a_row = 0
+        for succeeds in answers:
+            server.error = None if succeeds else EmotionsUnavailableError("silence")
             before = server.calls
             try:
                 await server.call()
             except EmotionsUnavailableError:
-                in_a_row += server.calls - before
+                failures_in_a_row += server.calls - before
             else:
-                in_a_row = 0
-            assert in_a_row <= failures
-            assert server.breaker.is_open == (in_a_row == failures)
+                failures_in_a_row = 0
+            assert failures_in_a_row <= failures
+            assert server.breaker.is_open == (failures_in_a_row == failures)
 
     asyncio.run(play())

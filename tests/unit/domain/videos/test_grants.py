@@ -1,4 +1,4 @@
-"""Who may do what with a video, and how that is changed."""
+"""Permissions on videos, and how grants change them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import GrantRole, VideoGrant
 from support.use_cases import World
 
-Act = Callable[[World, Principal, int, int], Awaitable[object]]
+Action = Callable[[World, Principal, int, int], Awaitable[object]]
 
 
 async def share_with_viewer(world: World, principal: Principal, video_id: int) -> None:
-    viewer = next(one.id for one in world.fake_database.tables.users.values() if one.username == "viewer")
+    viewer = next(user.id for user in world.fake_database.tables.users.values() if user.username == "viewer")
     await world.sharing.share(principal, video_id, viewer, GrantRole.EDITOR)
 
 
 async def unshare_with_viewer(world: World, principal: Principal, video_id: int) -> None:
-    viewer = next(one.id for one in world.fake_database.tables.users.values() if one.username == "viewer")
+    viewer = next(user.id for user in world.fake_database.tables.users.values() if user.username == "viewer")
     await world.sharing.unshare(principal, video_id, viewer)
 
 
@@ -36,7 +36,7 @@ async def remove_region(world: World, principal: Principal, video_id: int) -> No
     await world.marking.remove_region(principal, video_id, region)
 
 
-ACTS: dict[str, tuple[GrantRole, Act]] = {
+ACTIONS: dict[str, tuple[GrantRole, Action]] = {
     "get": (GrantRole.VIEWER, lambda w, p, v, _: w.collection.get(p, v)),
     "frame": (GrantRole.VIEWER, lambda w, p, v, _: w.collection.frame(p, v, 0, None)),
     "segments": (GrantRole.VIEWER, lambda w, p, v, _: w.marking.segments(p, v)),
@@ -54,9 +54,9 @@ ACTS: dict[str, tuple[GrantRole, Act]] = {
 }
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("who", ["owner", "admin", "editor", "viewer", "stranger"])
-async def test_who_may_do_what(world: World, who: str, act: str) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("username", ["owner", "admin", "editor", "viewer", "stranger"])
+async def test_actions_require_their_role(world: World, username: str, action: str) -> None:
     people = {
         name: await world.person(name, Role.ADMIN if name == "admin" else Role.USER)
         for name in ("owner", "admin", "editor", "viewer", "stranger")
@@ -66,22 +66,28 @@ async def test_who_may_do_what(world: World, who: str, act: str) -> None:
     await world.marking.add_region(people["owner"], video.id, Region(0, 0, 9, 9), None)
     for role in (GrantRole.EDITOR, GrantRole.VIEWER):
         await world.sharing.share(people["owner"], video.id, people[role].user_id, role)
-    needed, perform = ACTS[act]
+    needed, perform = ACTIONS[action]
     before = world.fake_database.tables
-    has = GrantRole.OWNER if who in {"owner", "admin"} else None if who == "stranger" else GrantRole(who)
-    if has is None:
+    role_of_user = (
+        GrantRole.OWNER
+        if username in {"owner", "admin"}
+        else None
+        if username == "stranger"
+        else GrantRole(username)
+    )
+    if role_of_user is None:
         with pytest.raises(VideoNotFoundError):
-            await perform(world, people[who], video.id, segment.id)
+            await perform(world, people[username], video.id, segment.id)
         assert world.fake_database.tables is before
-    elif not has.allows(needed):
+    elif not role_of_user.allows(needed):
         with pytest.raises(ForbiddenError):
-            await perform(world, people[who], video.id, segment.id)
+            await perform(world, people[username], video.id, segment.id)
         assert world.fake_database.tables is before
     else:
-        await perform(world, people[who], video.id, segment.id)
+        await perform(world, people[username], video.id, segment.id)
 
 
-async def test_a_list_shows_what_one_may_see(world: World) -> None:
+async def test_lists_show_accessible_videos_only(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     boss = await world.person("boss", Role.ADMIN)
     shared, private = await world.video(anna), await world.video(anna)
@@ -92,7 +98,7 @@ async def test_a_list_shows_what_one_may_see(world: World) -> None:
     assert (await world.collection.list(ben, 10, 0)).total == 0
 
 
-async def test_ownership_is_not_granted_nor_anything_to_nobody(world: World) -> None:
+async def test_ownership_and_grants_to_owners_or_unknown_users_are_refused(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     video = await world.video(anna)
     with pytest.raises(InvalidOptionError):
@@ -103,7 +109,7 @@ async def test_ownership_is_not_granted_nor_anything_to_nobody(world: World) -> 
         await world.sharing.share(anna, video.id, 999, GrantRole.VIEWER)
 
 
-async def test_a_grant_is_changed_listed_and_taken_back_once(world: World) -> None:
+async def test_a_grant_is_changed_listed_and_revoked_once(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     video = await world.video(anna)
     await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)

@@ -1,4 +1,4 @@
-"""Segments and regions marked on a video; who may mark is tested with the videos themselves."""
+"""Segments and regions marked on a video; test_grants.py tests the permissions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ async def test_segments_are_listed_in_order_of_time(world: World, anna: Principa
     assert await world.marking.segment(anna, video.id, late.id) == late
 
 
-async def test_regions_are_listed_as_they_were_marked(world: World, anna: Principal, video: Video) -> None:
+async def test_regions_are_listed_in_the_order_of_marking(
+    world: World, anna: Principal, video: Video
+) -> None:
     whole = await world.marking.add_region(anna, video.id, Region(0, 0, WIDTH, HEIGHT), "all of it")
     part = await world.marking.add_region(anna, video.id, Region(9, 9, 1, 1, Segment(99, FRAMES)), None)
     assert await world.marking.regions(anna, video.id) == [whole, part]
@@ -44,7 +46,9 @@ async def test_regions_are_listed_as_they_were_marked(world: World, anna: Princi
     assert await world.marking.regions(anna, video.id) == [part]
 
 
-async def test_a_segment_ends_with_the_video(world: World, anna: Principal, video: Video) -> None:
+async def test_a_segment_beyond_the_end_of_the_video_is_refused(
+    world: World, anna: Principal, video: Video
+) -> None:
     with pytest.raises(InvalidSegmentError, match="100 frames"):
         await world.marking.add_segment(anna, video.id, Segment(99, FRAMES + 1), None)
     assert await world.marking.segments(anna, video.id) == []
@@ -59,7 +63,7 @@ async def test_a_segment_ends_with_the_video(world: World, anna: Principal, vide
         (Region(0, 0, 9, 9, Segment(0, FRAMES + 1)), InvalidSegmentError),
     ],
 )
-async def test_a_region_stays_inside_the_video(
+async def test_a_region_outside_the_video_is_refused(
     world: World, anna: Principal, video: Video, region: Region, refusal: type[DomainError]
 ) -> None:
     with pytest.raises(refusal):
@@ -67,7 +71,7 @@ async def test_a_region_stays_inside_the_video(
     assert await world.marking.regions(anna, video.id) == []
 
 
-async def test_a_segment_changes_in_parts(world: World, anna: Principal, video: Video) -> None:
+async def test_fields_of_a_segment_change_separately(world: World, anna: Principal, video: Video) -> None:
     segment_id = (await world.marking.add_segment(anna, video.id, Segment(10, 20), "entry")).id
     change = world.marking.change_segment
     changed = await change(anna, video.id, segment_id, end_frame=FRAMES)
@@ -82,7 +86,7 @@ async def test_a_segment_changes_in_parts(world: World, anna: Principal, video: 
 
 
 @pytest.mark.parametrize("limits", [(None, FRAMES + 1), (20, None), (None, 10), (-1, None), (30, 25)])
-async def test_a_change_that_makes_no_segment_changes_nothing(
+async def test_an_invalid_change_of_a_segment_changes_nothing(
     world: World, anna: Principal, video: Video, limits: tuple[int | None, int | None]
 ) -> None:
     marked = await world.marking.add_segment(anna, video.id, Segment(10, 20), None)
@@ -92,7 +96,7 @@ async def test_a_change_that_makes_no_segment_changes_nothing(
     assert await world.marking.segment(anna, video.id, marked.id) == marked
 
 
-async def test_labels_have_an_end(world: World, anna: Principal, video: Video) -> None:
+async def test_labels_have_a_maximum_length(world: World, anna: Principal, video: Video) -> None:
     longest, too_long = "x" * MAX_LABEL_LENGTH, "x" * (MAX_LABEL_LENGTH + 1)
     segment = await world.marking.add_segment(anna, video.id, Segment(0, 1), longest)
     assert segment.label == longest
@@ -106,7 +110,7 @@ async def test_labels_have_an_end(world: World, anna: Principal, video: Video) -
 
 
 async def test_a_mark_belongs_to_one_video(world: World, anna: Principal, video: Video) -> None:
-    """An editor of one video must not reach the marks of another by their numbers."""
+    """An editor of one video must not reach the marks of another video by their ids."""
     segment = await world.marking.add_segment(anna, video.id, Segment(0, 1), None)
     region = await world.marking.add_region(anna, video.id, Region(0, 0, 4, 4), None)
     ben = await world.person("ben")
@@ -123,7 +127,7 @@ async def test_a_mark_belongs_to_one_video(world: World, anna: Principal, video:
     assert await world.marking.regions(anna, video.id) == [region]
 
 
-async def test_what_was_removed_is_gone(world: World, anna: Principal, video: Video) -> None:
+async def test_removed_marks_are_gone(world: World, anna: Principal, video: Video) -> None:
     segment = await world.marking.add_segment(anna, video.id, Segment(0, 1), None)
     region = await world.marking.add_region(anna, video.id, Region(0, 0, 4, 4), None)
     await world.marking.remove_segment(anna, video.id, segment.id)

@@ -1,4 +1,4 @@
-"""Segments and regions: what is refused, and what is joined."""
+"""Validation of segments and regions, and the union of segments."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_union_has_the_same_frames_once(parts: list[Segment]) -> None:
     assert all(a.end_frame < b.start_frame for a, b in pairwise(joined))
 
 
-def test_marks_that_fill_the_video_are_accepted_and_no_larger_ones() -> None:
+def test_marks_may_fill_the_video_exactly() -> None:
     marks = [Segment(0, 10)], [Region(0, 0, 64, 48, Segment(9, 10))]
     require_within(*marks, size=(64, 48), frame_count=10)
     for size, frame_count in (((63, 48), 10), ((64, 47), 10), ((64, 48), 9)):
@@ -43,7 +43,7 @@ def test_marks_that_fill_the_video_are_accepted_and_no_larger_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("segment", "region", "error", "says"),
+    ("segment", "region", "error", "message"),
     [
         (Segment(0, 11), None, InvalidSegmentError, "10 frames"),
         (None, Region(0, 0, 65, 48), InvalidRegionError, "64x48"),
@@ -52,9 +52,9 @@ def test_marks_that_fill_the_video_are_accepted_and_no_larger_ones() -> None:
     ],
 )
 def test_marks_outside_the_video_are_refused(
-    segment: Segment | None, region: Region | None, error: type[Exception], says: str
+    segment: Segment | None, region: Region | None, error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         require_within(
             [segment] if segment else [], [region] if region else [], size=(64, 48), frame_count=10
         )

@@ -1,4 +1,4 @@
-"""Stored videos: what is kept of an upload, and what can be had of it."""
+"""Uploads of videos, their frames and their deletion."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from support.use_cases import World, chunks
 
 async def test_an_upload_is_hashed_probed_and_recorded(world: World) -> None:
     anna = await world.person("anna")
-    video = await world.collection.upload(anna, "film.mp4", chunks(b"fi", b"lm"))
+    video = await world.collection.upload(anna, "video.mp4", chunks(b"fi", b"lm"))
     assert world.fake_store.objects == {video.object_key: b"film"}
     assert video.facts.sha256 == hashlib.sha256(b"film").hexdigest()
     assert (video.facts.size_bytes, video.facts.frame_count) == (4, 100)
     assert (await world.collection.list(anna, 10, 0)).items == [video]
 
 
-async def test_what_is_no_video_is_not_kept(world: World) -> None:
+async def test_an_upload_that_is_no_video_is_not_kept(world: World) -> None:
     anna = await world.person("anna")
     with pytest.raises(UnreadableVideoError):
         await world.collection.upload(anna, "a.mp4", chunks(b"not a video"))
@@ -46,14 +46,14 @@ async def test_what_is_no_video_is_not_kept(world: World) -> None:
     assert (await world.collection.list(anna, 10, 0)).total == 0
 
 
-async def test_what_is_too_large_is_not_kept(world: World) -> None:
+async def test_an_upload_that_is_too_large_is_not_kept(world: World) -> None:
     anna = await world.person("anna")
     with pytest.raises(UploadTooLargeError):
         await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 401))
     assert world.fake_store.objects == {}
 
 
-async def test_an_upload_that_breaks_off_is_not_kept(world: World) -> None:
+async def test_an_aborted_upload_is_not_kept(world: World) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"fi"
         raise ConnectionResetError
@@ -64,7 +64,7 @@ async def test_an_upload_that_breaks_off_is_not_kept(world: World) -> None:
     assert world.fake_store.objects == {}
 
 
-async def test_whatever_opening_it_complains_of_is_said_and_nothing_kept(world: World) -> None:
+async def test_errors_from_opening_an_upload_are_raised_and_nothing_is_kept(world: World) -> None:
     anna = await world.person("anna")
     world.prober.error = TruncatedVideoError("the video is cut off")
     with pytest.raises(TruncatedVideoError):
@@ -73,13 +73,13 @@ async def test_whatever_opening_it_complains_of_is_said_and_nothing_kept(world: 
     assert list(world.scratch.iterdir()) == []
 
 
-async def test_exactly_as_much_as_allowed_may_be_uploaded(world: World) -> None:
+async def test_an_upload_of_the_maximum_size_is_accepted(world: World) -> None:
     anna = await world.person("anna")
     video = await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 400))
     assert video.facts.size_bytes == world.collection.max_upload_bytes == 1000
 
 
-async def test_a_full_store_and_one_that_is_down_are_told_apart(world: World) -> None:
+async def test_a_full_store_and_an_unavailable_one_are_different_errors(world: World) -> None:
     anna = await world.person("anna")
     world.fake_store.room = 3
     with pytest.raises(StorageFullError):
@@ -111,16 +111,16 @@ async def test_a_failing_database_leaves_no_bytes_behind(world: World) -> None:
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
-        ("film.mp4", "film.mp4"),
+        ("video.mp4", "video.mp4"),
         ("../../etc/passwd", "passwd"),
-        ("C:\\Users\\Jane\\film.mp4", "film.mp4"),
-        ("fi\r\nlm\x00\u202e.mp4", "film.mp4"),
+        ("C:\\Users\\Jane\\video.mp4", "video.mp4"),
+        ("vid\r\neo\x00\u202e.mp4", "video.mp4"),
         ("", "video"),
         ("..", "video"),
         ("x" * 10_000, "x" * 255),
     ],
 )
-async def test_file_names_are_tidied(world: World, sent: str, kept: str) -> None:
+async def test_file_names_are_sanitised(world: World, sent: str, kept: str) -> None:
     anna = await world.person("anna")
     video = await world.collection.upload(anna, sent, chunks(b"film"))
     assert video.filename == kept
@@ -129,7 +129,7 @@ async def test_file_names_are_tidied(world: World, sent: str, kept: str) -> None
 
 async def test_a_direct_upload_becomes_a_video_once(world: World) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     video = await world.collection.complete_upload(anna, started.upload.id)
     assert world.fake_store.objects == {video.object_key: b"film"}
@@ -137,7 +137,7 @@ async def test_a_direct_upload_becomes_a_video_once(world: World) -> None:
         await world.collection.complete_upload(anna, started.upload.id)
 
 
-async def test_a_direct_upload_that_never_came_is_late_or_is_not_ours_is_refused(world: World) -> None:
+async def test_missing_foreign_and_expired_direct_uploads_are_refused(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     missing = await world.collection.begin_upload(anna, "a.mp4")
     with pytest.raises(UploadNotFoundError, match="nothing was uploaded"):
@@ -150,32 +150,32 @@ async def test_a_direct_upload_that_never_came_is_late_or_is_not_ours_is_refused
         await world.collection.complete_upload(anna, started.upload.id)
 
 
-async def test_bytes_that_come_late_can_still_be_completed(world: World) -> None:
+async def test_an_upload_can_be_completed_after_an_early_attempt(world: World) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     with pytest.raises(UploadNotFoundError, match="PUT the file to the address first"):
         await world.collection.complete_upload(anna, started.upload.id)
     await world.store.put(started.upload.object_key, chunks(b"film"))
     video = await world.collection.complete_upload(anna, started.upload.id)
-    assert (video.filename, video.facts.sha256) == ("film.mp4", hashlib.sha256(b"film").hexdigest())
+    assert (video.filename, video.facts.sha256) == ("video.mp4", hashlib.sha256(b"film").hexdigest())
 
 
-async def test_an_address_for_an_upload_is_its_own_and_ends_with_it(world: World) -> None:
+async def test_an_upload_address_is_unique_and_expires_with_the_upload(world: World) -> None:
     anna = await world.person("anna")
-    one, other = [await world.collection.begin_upload(anna, "../a.mp4") for _ in range(2)]
-    assert one.upload.object_key in one.url
-    assert one.upload.object_key != other.upload.object_key
-    assert one.url.endswith(f"expires={one.upload.expires_at.timestamp():.0f}")
-    assert one.upload.filename == "a.mp4"
+    first, second = [await world.collection.begin_upload(anna, "../a.mp4") for _ in range(2)]
+    assert first.upload.object_key in first.url
+    assert first.upload.object_key != second.upload.object_key
+    assert first.url.endswith(f"expires={first.upload.expires_at.timestamp():.0f}")
+    assert first.upload.filename == "a.mp4"
 
 
-async def test_of_many_completions_at_once_one_makes_the_video(world: World) -> None:
+async def test_one_of_many_concurrent_completions_creates_the_video(world: World) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     tries = [world.collection.complete_upload(anna, started.upload.id) for _ in range(10)]
     results = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(one, UploadNotFoundError) for one in results) == 9
+    assert sum(isinstance(result, UploadNotFoundError) for result in results) == 9
     assert len(world.fake_database.tables.videos) == len(world.fake_store.objects) == 1
 
 
@@ -186,7 +186,7 @@ async def test_a_direct_upload_that_is_refused_leaves_nothing(
     world: World, content: bytes, refusal: type[DomainError]
 ) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(content))
     with pytest.raises(refusal):
         await world.collection.complete_upload(anna, started.upload.id)
@@ -195,7 +195,7 @@ async def test_a_direct_upload_that_is_refused_leaves_nothing(
 
 async def test_an_upload_survives_a_store_that_is_down(world: World) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
@@ -206,7 +206,7 @@ async def test_an_upload_survives_a_store_that_is_down(world: World) -> None:
 
 @dataclass
 class FailingStore(FakeObjectStore):
-    """Refuses to write so many times."""
+    """Refuses a number of writes."""
 
     refusals: int = 1
 
@@ -217,11 +217,11 @@ class FailingStore(FakeObjectStore):
         return await super().put(key, chunks)
 
 
-async def test_an_upload_survives_an_error_that_passes(tmp_path: Path) -> None:
+async def test_an_upload_survives_a_temporary_error(tmp_path: Path) -> None:
     store = FailingStore()
     world = World(tmp_path, real_store=store)
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await store.put(started.upload.object_key, chunks(b"film"))
     with pytest.raises(StorageUnavailableError):
         await world.collection.complete_upload(anna, started.upload.id)
@@ -238,27 +238,27 @@ async def test_an_upload_may_expire_while_it_is_completed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     read = world.fake_store.read
 
-    async def slowly(key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def slow_read(key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         world.clock.advance(timedelta(hours=1, minutes=30))
         async for chunk in read(key, start, stop):
             yield chunk
 
-    monkeypatch.setattr(world.fake_store, "read", slowly)
+    monkeypatch.setattr(world.fake_store, "read", slow_read)
     assert await world.collection.complete_upload(anna, started.upload.id)
 
 
-async def test_a_video_is_one_although_its_upload_cannot_be_removed(
+async def test_a_video_is_stored_even_if_its_upload_cannot_be_removed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(key: str) -> None:
         raise StorageUnavailableError(f"cannot delete {key}")
 
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     monkeypatch.setattr(world.fake_store, "remove", refuse)
     assert await world.collection.complete_upload(anna, started.upload.id)
@@ -266,21 +266,21 @@ async def test_a_video_is_one_although_its_upload_cannot_be_removed(
 
 async def test_bytes_that_no_upload_expects_are_not_kept(world: World) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.collection.begin_upload(anna, "video.mp4")
     await world.collection.receive(started.upload.object_key, chunks(b"film"))
 
     async def overtaken() -> AsyncIterator[bytes]:
         yield b"late"
         await world.collection.complete_upload(anna, started.upload.id)
 
-    for late in (overtaken(), chunks(b"later still")):
+    for late_chunks in (overtaken(), chunks(b"later still")):
         with pytest.raises(UploadNotFoundError):
-            await world.collection.receive(started.upload.object_key, late)
+            await world.collection.receive(started.upload.object_key, late_chunks)
     (video,) = (await world.collection.list(anna, 10, 0)).items
     assert world.fake_store.objects == {video.object_key: b"film"}
 
 
-async def test_a_video_that_cannot_be_deleted_now_can_be_deleted_later(world: World) -> None:
+async def test_a_failed_deletion_of_a_video_can_be_repeated(world: World) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
     world.fake_store.unavailable = True
@@ -293,13 +293,13 @@ async def test_a_video_that_cannot_be_deleted_now_can_be_deleted_later(world: Wo
 
 async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    submitted = await world.submissions.submit(anna, order)
+    spec = await world.order(anna, (0, 10))
+    submitted = await world.submissions.submit(anna, spec)
     with pytest.raises(VideoInUseError):
-        await world.collection.delete(anna, order.video_id)
+        await world.collection.delete(anna, spec.video_id)
     assert len(world.fake_store.objects) == 1
     await world.anonymization.cancel(anna, submitted.request.id)
-    await world.collection.delete(anna, order.video_id)
+    await world.collection.delete(anna, spec.video_id)
     assert world.fake_store.objects == {}
 
 
@@ -313,7 +313,7 @@ async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
     assert list(world.scratch.iterdir()) == []
 
 
-async def test_a_video_that_is_leafed_through_is_not_fetched_for_every_frame(
+async def test_a_video_is_fetched_once_for_several_frames(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = await world.person("anna")
@@ -327,7 +327,7 @@ async def test_a_video_that_is_leafed_through_is_not_fetched_for_every_frame(
     await cache.close()
 
 
-async def test_a_video_whose_file_is_gone_has_no_frames(world: World) -> None:
+async def test_frames_of_a_video_without_its_file_are_not_found(world: World) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
     world.fake_store.objects.clear()

@@ -1,4 +1,4 @@
-"""What ``framecloak anonymize-frames --cleanup-expired`` says of what it could not remove."""
+"""Report of ``framecloak anonymize-frames --cleanup-expired`` about failed deletions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framecloak.entrypoints.cli.requests import run as requests
 from framecloak.entrypoints.cli.requests.arguments import RequestArguments
 from framecloak.entrypoints.settings import Settings
 
-SHORT = CleanupFailure(CleanupStep.DOWNLOAD_RIGHTS, 3, "the database cannot be reached: start it")
+RIGHTS_FAILURE = CleanupFailure(CleanupStep.DOWNLOAD_RIGHTS, 3, "the database cannot be reached: start it")
 
 
 class FakeCleaner:
@@ -26,7 +26,7 @@ class FakeCleaner:
         return self.report
 
 
-def wanted(*, as_json: bool) -> RequestArguments:
+def cleanup_arguments(*, as_json: bool) -> RequestArguments:
     return RequestArguments(
         video_id=None,
         batch_file=None,
@@ -50,34 +50,34 @@ async def clean_up(monkeypatch: pytest.MonkeyPatch, report: CleanupReport, *, as
         yield SimpleNamespace(settings=Settings.from_environment({}), use_cases=use_cases)
 
     monkeypatch.setattr(requests, "connected_service", connected)
-    return await requests.execute(wanted(as_json=as_json))
+    return await requests.execute(cleanup_arguments(as_json=as_json))
 
 
-async def test_people_are_told_what_could_not_be_removed(
+async def test_failures_are_reported_as_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = CleanupReport(results=2, step_failures=(SHORT,))
+    report = CleanupReport(results=2, step_failures=(RIGHTS_FAILURE,))
     assert await clean_up(monkeypatch, report, as_json=False) == CLEANUP_INCOMPLETE == 6
-    told = capsys.readouterr()
-    assert "2 results" in told.out
-    assert told.err == (
+    captured = capsys.readouterr()
+    assert "2 results" in captured.out
+    assert captured.err == (
         "framecloak: clean-up of download rights failed 3 time(s); first: "
         "the database cannot be reached: start it\n"
     )
 
 
-async def test_programs_are_told_too(
+async def test_failures_are_reported_as_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = CleanupReport(results=2, step_failures=(SHORT,))
+    report = CleanupReport(results=2, step_failures=(RIGHTS_FAILURE,))
     assert await clean_up(monkeypatch, report, as_json=True) == CLEANUP_INCOMPLETE
-    told = capsys.readouterr()
-    done = json.loads(told.out)
-    assert (done["results"], done["failures"]) == (2, {"download_rights": 3})
-    assert json.loads(told.err)["code"] == "cleanup_incomplete"
+    captured = capsys.readouterr()
+    printed = json.loads(captured.out)
+    assert (printed["results"], printed["failures"]) == (2, {"download_rights": 3})
+    assert json.loads(captured.err)["code"] == "cleanup_incomplete"
 
 
-async def test_when_all_went_well_there_is_nothing_to_tell(
+async def test_nothing_is_reported_when_all_steps_succeed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await clean_up(monkeypatch, CleanupReport(results=2), as_json=False) == SUCCESS

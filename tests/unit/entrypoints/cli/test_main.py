@@ -1,4 +1,4 @@
-"""Exit codes, signals and how errors are told: what the command line is made of."""
+"""The command line: exit codes, signals, error messages and help."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def domain_errors(kind: type[DomainError] = DomainError) -> set[type[DomainError
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:
-    known = EXIT_CODES | REID_EXIT_CODES | SERVICE_EXIT_CODES
-    ours = {kind for kind in domain_errors() if kind.__module__.startswith(errors.__name__)}
-    assert {kind.__name__ for kind in ours} == set(errors.__all__)
-    assert {kind.code for kind in ours} == set(known)
+    all_codes = EXIT_CODES | REID_EXIT_CODES | SERVICE_EXIT_CODES
+    our_errors = {kind for kind in domain_errors() if kind.__module__.startswith(errors.__name__)}
+    assert {kind.__name__ for kind in our_errors} == set(errors.__all__)
+    assert {kind.code for kind in our_errors} == set(all_codes)
     codes = [
         *EXIT_CODES.values(),
         *REID_EXIT_CODES.values(),
@@ -43,12 +43,12 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         CLEANUP_INCOMPLETE,
     ]
     assert len(set(codes)) == len(codes)
-    assert max(codes) < 126  # what shells use for themselves begins there
+    assert max(codes) < 126  # shells use the codes from there on
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_becomes_an_exception_and_a_second_one_waits(number: signal.Signals) -> None:
-    # Whoever runs the tests may ignore some, and so would we.
+    # The parent process may ignore some signals, and the tests would inherit that.
     before = signal.signal(number, signal.default_int_handler)
     cleaned_up = []
 
@@ -80,7 +80,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_an_error_of_the_program_is_one_line(
+def test_an_internal_error_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -100,15 +100,15 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == f"framecloak {version('framecloak')}\n"
 
 
-def test_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert {main([command, "--help"]) for command in ("redact", "reid", "anonymize-frames")} == {0}
-    helped = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name, code in (EXIT_CODES | REID_EXIT_CODES | SERVICE_EXIT_CODES).items():
-        assert f"{code:>5}  {name.replace('_', ' ')}\n" in helped
+        assert f"{code:>5}  {name.replace('_', ' ')}\n" in printed
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["redact", "--help"]])
-def test_what_needs_no_service_does_not_wait_for_its_libraries(arguments: list[str]) -> None:
+def test_commands_without_a_service_do_not_import_its_libraries(arguments: list[str]) -> None:
     program = (
         "import sys; from framecloak.entrypoints.cli.main import main; "
         f"code = main({arguments!r}); print(code, *sys.modules)"

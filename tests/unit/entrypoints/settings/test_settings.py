@@ -1,4 +1,4 @@
-"""What an installation is set up for, and how it says so."""
+"""Settings of an installation: their defaults, validation and presentation."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SECRETS = {
     "FRAMECLOAK_ADMIN_PASSWORD": "hunter2 hunter2",
     "WEBHOOK_SECRET": "hunter2, known to receivers as well",
     "METRICS_TOKEN": "hunter2 for Prometheus",
-    "GALLERY_KEY": "hunter2 that seals all the galleries",
-    "GALLERY_OLD_KEYS": "hunter2 that sealed the galleries, hunter2 that did so still earlier",
+    "GALLERY_KEY": "hunter2 that encrypts all the galleries",
+    "GALLERY_OLD_KEYS": "hunter2 that encrypted the galleries, hunter2 that did so still earlier",
     "CLIP_SERVICE_URL": "http://user:hunter2@clip:8500",
     "CLIP_SERVICE_TOKEN": "hunter2 for the CLIP service",
 }
@@ -35,7 +35,7 @@ SECRETS = {
 
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No variable of ours is set; everything is under the folder."""
+    """Unset every variable of Framecloak, and keep all files below the returned folder."""
     for _, variable in variables():
         monkeypatch.delenv(variable.name, raising=False)
         monkeypatch.delenv(f"{variable.name}_FILE", raising=False)
@@ -60,7 +60,7 @@ def test_settings_have_defaults() -> None:
 
 
 def test_settings_come_from_the_environment() -> None:
-    given = {
+    environment = {
         "MODEL_PATH": "/models",
         "FRAMECLOAK_DETECTOR": "centerface",
         "FRAMECLOAK_PROVIDER": "cpu",
@@ -72,7 +72,7 @@ def test_settings_come_from_the_environment() -> None:
         "DEFAULT_OUTPUT_FORMAT": "PNG",
     }
     defaults = Settings.from_environment({})
-    assert Settings.from_environment(given) == replace(
+    assert Settings.from_environment(environment) == replace(
         defaults,
         models=Path("/models"),
         detector="centerface",
@@ -86,7 +86,7 @@ def test_settings_come_from_the_environment() -> None:
         default_level=Level.MINIMAL,
         default_output_format=OutputFormat.PNG,
     )
-    assert Settings.from_environment(dict.fromkeys(given, "")) == defaults
+    assert Settings.from_environment(dict.fromkeys(environment, "")) == defaults
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,18 @@ def test_a_bad_secret_is_named_and_not_shown(name: str, value: str, hint: str) -
 
 @pytest.mark.parametrize("missing", ["MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"])
 def test_an_object_store_needs_both_of_its_keys(missing: str) -> None:
-    given = {"MINIO_ENDPOINT": "store:9000", "MINIO_ACCESS_KEY": "a", "MINIO_SECRET_KEY": "b", missing: ""}
+    values = {
+        "MINIO_ENDPOINT": "store:9000",
+        "MINIO_ACCESS_KEY": "a",
+        "MINIO_SECRET_KEY": "b",
+        missing: "",
+    }
     with pytest.raises(InvalidSettingError, match=f"MINIO_ENDPOINT is set and {missing} is not"):
-        Settings.from_environment(given)
+        Settings.from_environment(values)
 
 
 @pytest.mark.parametrize(
-    ("public", "secure", "is_fine"),
+    ("public", "secure", "accepted"),
     [
         ("", "true", True),
         ("", "false", False),
@@ -162,19 +167,19 @@ def test_an_object_store_needs_both_of_its_keys(missing: str) -> None:
         ("https://objects.example", "false", True),
     ],
 )
-def test_what_is_not_redacted_is_not_sent_in_clear_beside_https(
-    public: str, secure: str, is_fine: bool
+def test_originals_are_not_sent_unencrypted_by_a_service_on_https(
+    public: str, secure: str, accepted: bool
 ) -> None:
-    given = {
+    environment = {
         "MINIO_ENDPOINT": "store:9000",
         "MINIO_ACCESS_KEY": "a",
         "MINIO_SECRET_KEY": "b",
         "MINIO_PUBLIC_ENDPOINT": public,
         "MINIO_SECURE": secure,
     }
-    assert Settings.from_environment(given).minio_endpoint
-    with nullcontext() if is_fine else pytest.raises(InvalidSettingError, match="in clear"):
-        Settings.from_environment({**given, "BASE_URL": "https://framecloak.example"})
+    assert Settings.from_environment(environment).minio_endpoint
+    with nullcontext() if accepted else pytest.raises(InvalidSettingError, match="in clear"):
+        Settings.from_environment({**environment, "BASE_URL": "https://framecloak.example"})
 
 
 def test_secrets_are_nowhere_but_in_their_fields(bare_environment: Path) -> None:
@@ -182,12 +187,12 @@ def test_secrets_are_nowhere_but_in_their_fields(bare_environment: Path) -> None
     settings = Settings.from_environment(SECRETS)
     assert "hunter2" not in repr(settings)
     assert settings.database_url == SECRETS["DATABASE_URL"]
-    assert {one.name for _, one in variables() if one.secret} == set(SECRETS)
+    assert {variable.name for _, variable in variables() if variable.secret} == set(SECRETS)
 
 
-def test_every_field_has_one_variable_and_every_variable_its_sentence() -> None:
+def test_every_field_has_one_variable_with_a_description() -> None:
     names = [variable.name for _, variable in variables()]
-    assert [name for name, _ in variables()] == [one.name for one in fields(Settings)]
+    assert [name for name, _ in variables()] == [field.name for field in fields(Settings)]
     assert len(set(names)) == len(names)
     for _, variable in variables():
         assert variable.description[0].isupper()

@@ -1,4 +1,4 @@
-"""How one environment variable is read, refused and shown."""
+"""Parsing, validation and presentation of one environment variable."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Colour(StrEnum):
 @pytest.mark.parametrize(
     ("parse", "value", "expected"),
     [
-        (text, " as it is ", " as it is "),
+        (text, " unchanged ", " unchanged "),
         (path, "/a/b", Path("/a/b")),
         (path, "~/b", Path.home() / "b"),
         (boolean, "TRUE", True),
@@ -71,10 +71,10 @@ class Colour(StrEnum):
         (templates("it"), "a {it} | the {it} ", "a {it}|the {it}"),
     ],
 )
-def test_what_is_allowed_is_read(parse: Parser, value: str, expected: object) -> None:
-    read = Variable("NAME", "A test.", parse).read({"NAME": value})
-    assert read == expected
-    assert type(read) is type(expected)
+def test_valid_values_are_parsed(parse: Parser, value: str, expected: object) -> None:
+    parsed = Variable("NAME", "A test.", parse).read({"NAME": value})
+    assert parsed == expected
+    assert type(parsed) is type(expected)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_is_allowed_is_read(parse: Parser, value: str, expected: object) ->
         (templates("it"), "a {it}|", "each with {it} in it"),
     ],
 )
-def test_what_is_not_allowed_is_refused_by_name(parse: Parser, value: str, hint: str) -> None:
+def test_invalid_values_are_refused_with_the_variable_s_name(parse: Parser, value: str, hint: str) -> None:
     with pytest.raises(InvalidSettingError) as caught:
         Variable("NAME", "A test.", parse).read({"NAME": value})
     assert caught.value.message == f"NAME is {value!r}"
@@ -121,7 +121,7 @@ def test_what_is_not_allowed_is_refused_by_name(parse: Parser, value: str, hint:
     assert hint in caught.value.hint
 
 
-def test_nothing_and_an_empty_value_are_the_default() -> None:
+def test_an_unset_and_an_empty_variable_have_the_default() -> None:
     fixed = Variable("NAME", "A test.", integer(0, 9), "7", unit="things")
     computed = Variable("NAME", "A test.", text, lambda others: others["OTHER"], default_text="OTHER")
     for environment in ({"OTHER": "x"}, {"OTHER": "x", "NAME": ""}):
@@ -140,13 +140,13 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
     environment = {"NAME_FILE": str(tmp_path / "secret")}
     assert secret().read(environment) == "from a file, spaces kept "
     assert secret().is_set(environment)
-    assert secret().read({**environment, "NAME": "said"}) == "said"
-    # What is no secret is never read from a file.
+    assert secret().read({**environment, "NAME": "direct"}) == "direct"
+    # Only secrets are read from files.
     assert Variable("NAME", "A test.", text, "default").read(environment) == "default"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_a_file_of_a_secret_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_secret_file_is_named(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
@@ -173,7 +173,7 @@ def test_a_bad_secret_is_not_shown() -> None:
         (Colour.RED, "red"),
     ],
 )
-def test_values_are_shown_as_one_would_write_them(value: Any, shown: str) -> None:  # noqa: ANN401 - of any type
+def test_values_are_shown_as_users_write_them(value: Any, shown: str) -> None:  # noqa: ANN401 - of any type
     assert Variable("NAME", "A test.", text).masked_text(value) == shown
 
 
@@ -195,6 +195,6 @@ def test_an_address_is_shown_without_its_password(value: str, shown: str) -> Non
     assert secret(Address("postgresql", "redis", "unix")).masked_text(value) == shown
 
 
-def test_any_other_secret_is_not_shown_at_all() -> None:
+def test_other_secrets_are_not_shown_at_all() -> None:
     for value in ("hunter2", "scheme://user:hunter2@looks-like-an-address"):
         assert secret().masked_text(value) == "********"

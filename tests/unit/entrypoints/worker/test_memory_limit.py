@@ -1,4 +1,4 @@
-"""When a worker takes no more work, and what it knows of memory."""
+"""Memory limit of a worker, and the memory readings behind it."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ class Machine:
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, 800 * MIB), (300 * MIB, 300 * MIB)])
-def test_work_is_taken_up_to_the_limit(limit: int, expected: int) -> None:
-    here = Machine()
-    memory = MemoryWatermark(limit, here.readings())
+def test_work_is_accepted_up_to_the_limit(limit: int, expected: int) -> None:
+    machine = Machine()
+    memory = MemoryWatermark(limit, machine.readings())
     assert memory.limit == expected
     assert memory.check_memory()
-    here.held = expected - 1
+    machine.held = expected - 1
     assert memory.check_memory()
-    here.held = expected
+    machine.held = expected
     assert not memory.check_memory()
     assert not memory.has_memory()
 
 
-def test_no_work_is_taken_when_others_have_the_memory() -> None:
-    here = Machine(free=0.049)
-    assert not MemoryWatermark(0, here.readings()).check_memory()
-    here.free = 0.051
-    assert MemoryWatermark(0, here.readings()).check_memory()
+def test_no_work_is_accepted_when_other_processes_use_the_memory() -> None:
+    machine = Machine(free=0.049)
+    assert not MemoryWatermark(0, machine.readings()).check_memory()
+    machine.free = 0.051
+    assert MemoryWatermark(0, machine.readings()).check_memory()
 
 
-def test_where_nothing_is_known_work_is_taken() -> None:
+def test_work_is_accepted_when_memory_cannot_be_read() -> None:
     memory = MemoryWatermark(0, Machine(None, None, None).readings())
     assert (memory.check_memory(), memory.limit) == (True, 0)
 
 
-def test_it_is_said_once_when_it_stops_and_when_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_stopping_and_resuming_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    here = Machine()
-    memory = MemoryWatermark(200 * MIB, here.readings())
+    machine = Machine()
+    memory = MemoryWatermark(200 * MIB, machine.readings())
     for held in (100, 250, 260, 100, 100, 300):
-        here.held = held * MIB
+        machine.held = held * MIB
         memory.check_memory()
         memory.has_memory()
     assert caplog.messages == [
@@ -64,7 +64,7 @@ def test_it_is_said_once_when_it_stops_and_when_it_goes_on(caplog: pytest.LogCap
     ]
 
 
-def test_the_memory_of_this_machine_is_known() -> None:
+def test_the_memory_of_this_machine_can_be_read() -> None:
     memory, held = resources.available_memory(), resources.resident_memory()
     assert memory
     assert held

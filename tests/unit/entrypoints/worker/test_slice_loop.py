@@ -1,4 +1,4 @@
-"""Slices one after the other: one is tidied up while the next is made, and nothing of either is lost."""
+"""The slice loop: a slice is finished off while the next one is processed, and neither loses anything."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from support.worker_harness import Desk as Prepared
 
 @dataclass
 class GatedBoard(FakeProgressBoard):
-    """Is slow to take what a worker tells last about a slice.
+    """Delays a worker's last message about a slice.
 
     Attributes:
-        gate: closed until somebody opens it.
+        gate: closed until a test opens it.
     """
 
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,10 +42,10 @@ class GatedBoard(FakeProgressBoard):
 
 @dataclass
 class ShortStore(FakeObjectStore):
-    """Has no room for some files.
+    """Refuses some files for lack of space.
 
     Attributes:
-        refused: files to answer with an error first.
+        refused: number of files to refuse first.
     """
 
     refused: int = 0
@@ -59,9 +59,9 @@ class ShortStore(FakeObjectStore):
 
 @dataclass
 class Worker:
-    """A desk with a request before it, and what was opened on it."""
+    """A slice loop with its harness and fakes, and the videos that it opened."""
 
-    desk: SliceLoop
+    loop: SliceLoop
     prepared: Prepared
     store: ShortStore
     board: GatedBoard
@@ -80,7 +80,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def at_work(scratch: Path) -> AsyncIterator[Worker]:
+async def running_worker(scratch: Path) -> AsyncIterator[Worker]:
     store, board = ShortStore(), GatedBoard()
     world = World(scratch, clock=store.clock, real_store=store, board=board)
     prepared = Prepared(world)
@@ -91,95 +91,95 @@ async def at_work(scratch: Path) -> AsyncIterator[Worker]:
         return FakeSource("film.mp4", 100)
 
     prepared.open_video = open_video
-    desk = SliceLoop(prepared.worker(), world.dispatcher, lambda: True, pytest.fail)
+    loop = SliceLoop(prepared.worker(), world.dispatcher, lambda: True, pytest.fail)
     try:
-        yield Worker(desk, prepared, store, board, opened)
+        yield Worker(loop, prepared, store, board, opened)
     finally:
         board.gate.set()
-        await desk.close(timedelta())
+        await loop.close(timedelta())
 
 
-def left_in(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-async def until(true: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while True:
-            if true():
+            if condition():
                 return
             await asyncio.sleep(0.005)
 
 
-async def test_the_next_slice_is_begun_while_one_that_counts_is_tidied_up_but_not_a_third(
+async def test_one_more_slice_is_begun_while_a_finished_one_is_wrapped_up(
     tmp_path: Path,
 ) -> None:
-    async with at_work(tmp_path) as worker:
+    async with running_worker(tmp_path) as worker:
         worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 80))
         worker.board.gate.clear()
-        await worker.desk.start()
+        await worker.loop.start()
         await until(lambda: len(worker.opened) == 2)
         await asyncio.sleep(0.2)
         assert (len(worker.opened), await worker.parts(request_id)) == (2, 2)
         worker.board.gate.set()
-        # Putting the parts together is begun without being woken again.
-        await until(worker.desk.is_idle)
+        # Assembly starts without another wake-up.
+        await until(worker.loop.is_idle)
         assert await worker.status(request_id) is Status.COMPLETED
         assert len(worker.opened) == 4
-        assert left_in(tmp_path) == []
+        assert entries(tmp_path) == []
 
 
 async def test_no_more_than_one_slice_is_held(tmp_path: Path) -> None:
-    async with at_work(tmp_path) as worker:
-        stored, go_on = asyncio.Event(), asyncio.Event()
+    async with running_worker(tmp_path) as worker:
+        stored, resume = asyncio.Event(), asyncio.Event()
         put_file = worker.store.put_file
 
-        async def slowly(key: str, path: Path) -> StoredObject:
+        async def slow_put_file(key: str, path: Path) -> StoredObject:
             stored.set()
-            await go_on.wait()
+            await resume.wait()
             return await put_file(key, path)
 
         worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 40))
-        worker.store.put_file = slowly  # type: ignore[method-assign]
-        await worker.desk.start()
+        worker.store.put_file = slow_put_file  # type: ignore[method-assign]
+        await worker.loop.start()
         await stored.wait()
         await asyncio.sleep(0.1)
         assert len(worker.opened) == 1
         assert await worker.prepared.can_be_begun(request_id)
-        await worker.desk.close(timedelta())
+        await worker.loop.close(timedelta())
         async with worker.prepared.world.database.unit_of_work() as work:
             assert len(await work.slices.ready_numbers(request_id)) == 2
-        assert left_in(tmp_path) == []
+        assert entries(tmp_path) == []
 
 
-async def test_what_cannot_be_stored_is_made_again_and_the_other_counts(tmp_path: Path) -> None:
-    async with at_work(tmp_path) as worker:
+async def test_a_part_that_cannot_be_stored_is_made_again_and_the_other_one_is_kept(tmp_path: Path) -> None:
+    async with running_worker(tmp_path) as worker:
         worker.board.gate.set()
         worker.store.refused = 1
         request_id = await worker.prepared.submit((0, 40))
-        await worker.desk.start()
-        await until(worker.desk.is_idle)
+        await worker.loop.start()
+        await until(worker.loop.is_idle)
         assert await worker.parts(request_id) == 1
         assert await worker.status(request_id) is Status.PROCESSING
         worker.store.clock.advance(timedelta(seconds=10))
-        await worker.desk.start()
-        await until(worker.desk.is_idle)
+        await worker.loop.start()
+        await until(worker.loop.is_idle)
         assert await worker.status(request_id) is Status.COMPLETED
         assert len(worker.opened) == 3
 
 
-async def test_told_to_end_it_begins_nothing_new_and_tidies_up(tmp_path: Path) -> None:
-    async with at_work(tmp_path) as worker:
+async def test_a_closing_loop_begins_nothing_new_and_finishes_its_slices(tmp_path: Path) -> None:
+    async with running_worker(tmp_path) as worker:
         worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 80))
         worker.board.gate.clear()
-        await worker.desk.start()
+        await worker.loop.start()
         await until(lambda: len(worker.opened) == 2)
-        closing = asyncio.create_task(worker.desk.close(timedelta(seconds=20)))
+        closing = asyncio.create_task(worker.loop.close(timedelta(seconds=20)))
         await asyncio.sleep(0.05)
         worker.board.gate.set()
         await closing
         assert await worker.parts(request_id) == len(worker.opened) == 2
-        assert not worker.desk.is_idle()
+        assert not worker.loop.is_idle()

@@ -1,4 +1,4 @@
-"""Faces that only an occasional look at full size shows: every frame of them is redacted, at every rate."""
+"""Faces that only occasional passes at full size detect: redacted in every frame, at every frame rate."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ from framecloak.domain.ports.frames import SourceInfo
 from support.samples.scripted_video import BlackBoxes, ScriptedSource
 
 WIDTH, HEIGHT = 1024, 64
-"""Wide enough for a look that is not the full size, and otherwise small."""
+"""Large enough for a scale below full size, and otherwise small."""
 
 FACE = 12.0
-"""Pixels of a side of the face."""
+"""Side of the face in pixels."""
 
 RATES = (0.0, 1.0, 5.0, 8.0, 10.0, 11.0, 11.4, 12.5, 15.0, 20.0, 23.976, 24.0, 25.0, 29.97, 50.0, 60.0)
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One face, of a film of scenes as different as day and night.
+class VideoScript:
+    """A video of alternately dark and bright shots, with one face in one of them.
 
     Attributes:
-        length: frames of the film.
-        cuts: first frames of all scenes but the first.
-        shown: in which scene the face is, from its first frame to its last.
-        speed: sizes of the face that it moves in a second.
-        rate: frames a second.
-        sure: frames in which the detector is sure of it, of those in which it sees it; all when None.
+        length: number of frames.
+        cuts: first frames of all shots but the first.
+        shot: index of the shot with the face, which is in all its frames.
+        speed: movement in face widths per second.
+        rate: frames per second.
+        confident_at: the only frame with a high score; None means all of them.
     """
 
     length: int
     cuts: tuple[int, ...]
-    shown: int
+    shot: int
     speed: float
     rate: float
-    sure: int | None = None
+    confident_at: int | None = None
 
     @property
     def visible(self) -> range:
         limits = (0, *self.cuts, self.length)
-        return range(limits[self.shown], limits[self.shown + 1])
+        return range(limits[self.shot], limits[self.shot + 1])
 
     def face(self, index: int) -> tuple[float, float, float, float]:
         x = WIDTH / 2 + self.speed * FACE / max(self.rate, 1.0) * (index - self.visible.start)
@@ -70,10 +70,10 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class FilmedFrame:
-    """Tells its number in its first pixel, and its scene in all others."""
+class NumberedFrame:
+    """Carries its number in its first pixel, and the level of its shot in all others."""
 
-    scene: Scene
+    script: VideoScript
     index: int
     width: int = WIDTH
     height: int = HEIGHT
@@ -83,157 +83,159 @@ class FilmedFrame:
         return self.rgb(self.width, self.height)
 
     def rgb(self, width: int, height: int) -> Image:
-        picture = np.full((height, width, 3), self.scene.level(self.index), np.uint8)
-        picture[0, 0, 0] = self.index
-        return picture
+        pixels = np.full((height, width, 3), self.script.level(self.index), np.uint8)
+        pixels[0, 0, 0] = self.index
+        return pixels
 
 
 @dataclass
-class Film(ScriptedSource):
-    scene: Scene = Scene(1, (), 0, 0.0, 25.0)
+class FarFaceSource(ScriptedSource):
+    script: VideoScript = VideoScript(1, (), 0, 0.0, 25.0)
 
     @property
     def info(self) -> SourceInfo:
-        return replace(super().info, width=WIDTH, height=HEIGHT, frame_rate=self.scene.rate)
+        return replace(super().info, width=WIDTH, height=HEIGHT, frame_rate=self.script.rate)
 
-    def frames(self, start: int, stop: int) -> Generator[FilmedFrame, None, None]:  # type: ignore[override]
+    def frames(self, start: int, stop: int) -> Generator[NumberedFrame, None, None]:  # type: ignore[override]
         for index in range(start, stop):
-            yield FilmedFrame(self.scene, index)
+            yield NumberedFrame(self.script, index)
 
 
-class SeesAtFullSize:
-    """Finds the face of a scene, where it is shown a frame as large as it is."""
+class FullSizeDetector:
+    """Detects the face of a script only in frames at full size."""
 
     max_batch = 1
     stride = 32
     card = ModelCard("far", "0" * 64, "none", "CPU", "fp32")
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, script: VideoScript) -> None:
+        self._script = script
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: Image) -> Detections:
-        index, scene = int(image[0, 0, 0]), self._scene
-        if image.shape[1] < WIDTH or index not in scene.visible:
+        index, script = int(image[0, 0, 0]), self._script
+        if image.shape[1] < WIDTH or index not in script.visible:
             return Detections.empty()
-        box = np.array([scene.face(index)], np.float32)
-        surely = scene.sure is None or index == scene.sure
+        box = np.array([script.face(index)], np.float32)
+        confident = script.confident_at is None or index == script.confident_at
         return Detections(
-            box, np.array([0.9 if surely else 0.3], np.float32), np.zeros((1, 5, 2), np.float32)
+            box, np.array([0.9 if confident else 0.3], np.float32), np.zeros((1, 5, 2), np.float32)
         )
 
 
-class Nothing:
-    """What is drawn is of no interest."""
+class NullEncoder:
+    """Encodes every image as no bytes."""
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
         return b""
 
 
-def redacted(scene: Scene, pieces: Sequence[Segment]) -> list[RedactedFrame]:
-    """The frames of some pieces of a film, each continued from the one before where it can be."""
-    source = Film(scene.length, scene=scene)
-    exhibit = ExportSource(0, source, None, str, (Segment(0, scene.length),))
-    export = ExportJob(IMPRINT, Level.FACES, Appearance(), group_sources([exhibit]))
-    instructions = export.redaction_spec(export.groups[0])
+def redacted(script: VideoScript, segments: Sequence[Segment]) -> list[RedactedFrame]:
+    """Redact some segments of a video, each continued from the one before if possible."""
+    source = FarFaceSource(script.length, script=script)
+    export_source = ExportSource(0, source, None, str, (Segment(0, script.length),))
+    export = ExportJob(IMPRINT, Level.FACES, Appearance(), group_sources([export_source]))
+    spec = export.redaction_spec(export.groups[0])
     frames: list[RedactedFrame] = []
     before = None
-    for piece in pieces:
-        tools = PipelineTools(SeesAtFullSize(scene), BlackBoxes(), Nothing(), 1)
-        before = consume(redacted_frames(source, piece, instructions, tools, before), frames.append)
+    for segment in segments:
+        tools = PipelineTools(FullSizeDetector(script), BlackBoxes(), NullEncoder(), 1)
+        before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
     if before:
         before.close()
     return frames
 
 
-def uncovered(scene: Scene, frames: Sequence[RedactedFrame]) -> list[int]:
+def uncovered(script: VideoScript, frames: Sequence[RedactedFrame]) -> list[int]:
     return [
         frame.index
         for frame in frames
-        if frame.index in scene.visible
+        if frame.index in script.visible
         and not bx.covers(
             np.array([box.xyxy for box in frame.boxes], np.float64).reshape(-1, 4),
-            np.array(scene.face(frame.index)),
+            np.array(script.face(frame.index)),
         ).any()
     ]
 
 
 @st.composite
-def scenes(draw: st.DrawFn, *, moving: bool = False) -> Scene:
-    """Films of one to three scenes, each long enough to be looked at; one who moves is looked at twice."""
+def video_scripts(draw: st.DrawFn, *, moving: bool = False) -> VideoScript:
+    """Draw one to three shots, each long enough for one pass at full size, or two when the face moves."""
     rate = draw(st.sampled_from(RATES[2:] if moving else RATES) | st.floats(5.0, 61.0))
-    wait = max_interval(video_scales(rate))
-    shortest = max(5, 2 * wait if moving else wait)
+    interval = max_interval(video_scales(rate))
+    shortest = max(5, 2 * interval if moving else interval)
     lengths = draw(st.lists(st.integers(shortest, 40), min_size=1, max_size=3))
     limits = np.cumsum(lengths).tolist()
-    shown = draw(st.integers(0, len(lengths) - 1))
+    shot = draw(st.integers(0, len(lengths) - 1))
     speed = draw(st.floats(-3.0, 3.0)) if moving else 0.0
-    return Scene(limits[-1], tuple(limits[:-1]), shown, speed, rate)
+    return VideoScript(limits[-1], tuple(limits[:-1]), shot, speed, rate)
 
 
-def whole(scene: Scene) -> list[RedactedFrame]:
-    return redacted(scene, [Segment(0, scene.length)])
-
-
-@settings(deadline=None)
-@given(scenes())
-@example(Scene(60, (), 0, 0.0, 10.0))
-@example(Scene(60, (), 0, 0.0, 5.0))
-@example(Scene(60, (7,), 1, 0.0, 25.0))
-@example(Scene(60, (12,), 0, 0.0, 24.0))
-@example(Scene(30, (), 0, 0.0, 25.0))
-def test_who_stands_far_away_is_covered_from_the_first_frame_to_the_last(scene: Scene) -> None:
-    assert uncovered(scene, whole(scene)) == []
+def redacted_whole(script: VideoScript) -> list[RedactedFrame]:
+    return redacted(script, [Segment(0, script.length)])
 
 
 @settings(deadline=None)
-@given(scenes(moving=True))
-@example(Scene(54, (6, 18), 1, 3.0, 25.0))
-@example(Scene(60, (), 0, 3.0, 10.0))
-@example(Scene(5, (), 0, 3.0, 7.0))
-def test_so_is_who_walks_there(scene: Scene) -> None:
-    assert uncovered(scene, whole(scene)) == []
+@given(video_scripts())
+@example(VideoScript(60, (), 0, 0.0, 10.0))
+@example(VideoScript(60, (), 0, 0.0, 5.0))
+@example(VideoScript(60, (7,), 1, 0.0, 25.0))
+@example(VideoScript(60, (12,), 0, 0.0, 24.0))
+@example(VideoScript(30, (), 0, 0.0, 25.0))
+def test_a_distant_still_face_is_covered_in_every_frame(script: VideoScript) -> None:
+    assert uncovered(script, redacted_whole(script)) == []
+
+
+@settings(deadline=None)
+@given(video_scripts(moving=True))
+@example(VideoScript(54, (6, 18), 1, 3.0, 25.0))
+@example(VideoScript(60, (), 0, 3.0, 10.0))
+@example(VideoScript(5, (), 0, 3.0, 7.0))
+def test_a_distant_moving_face_is_covered_in_every_frame(script: VideoScript) -> None:
+    assert uncovered(script, redacted_whole(script)) == []
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_one_sure_find_is_enough_for_what_two_looks_on_each_side_show(rate: float) -> None:
-    wait = max_interval(video_scales(rate))
-    scene = Scene(10 * wait, (), 0, 0.0, rate, sure=4 * wait)
-    covered = set(range(scene.length)) - set(uncovered(scene, whole(scene)))
-    assert set(range(2 * wait, 6 * wait + 1)) <= covered
+def test_one_confident_detection_covers_two_intervals_on_each_side(rate: float) -> None:
+    interval = max_interval(video_scales(rate))
+    script = VideoScript(10 * interval, (), 0, 0.0, rate, confident_at=4 * interval)
+    covered = set(range(script.length)) - set(uncovered(script, redacted_whole(script)))
+    assert set(range(2 * interval, 6 * interval + 1)) <= covered
 
 
-@given(scenes(moving=True), st.data())
-def test_where_the_film_is_cut_into_slices_makes_no_difference(scene: Scene, data: st.DataObject) -> None:
+@given(video_scripts(moving=True), st.data())
+def test_slices_do_not_change_the_result(script: VideoScript, data: st.DataObject) -> None:
     if data.draw(st.booleans()):
-        scene = replace(scene, sure=data.draw(st.sampled_from(scene.visible)))
-    inner = st.integers(1, scene.length - 1)
-    limits = sorted({0, scene.length, *data.draw(st.lists(inner, max_size=3))})
-    pieces = [Segment(*both) for both in pairwise(limits)]
-    begun = data.draw(st.booleans())
-    place = partial(lambda frame: (frame.index, [(box.xyxy, box.origin) for box in frame.boxes]))
+        script = replace(script, confident_at=data.draw(st.sampled_from(script.visible)))
+    inner = st.integers(1, script.length - 1)
+    limits = sorted({0, script.length, *data.draw(st.lists(inner, max_size=3))})
+    segments = [Segment(*pair) for pair in pairwise(limits)]
+    continued = data.draw(st.booleans())
+    summary = partial(lambda frame: (frame.index, [(box.xyxy, box.origin) for box in frame.boxes]))
     parts = (
-        redacted(scene, pieces) if begun else [one for piece in pieces for one in redacted(scene, [piece])]
+        redacted(script, segments)
+        if continued
+        else [redacted_frame for segment in segments for redacted_frame in redacted(script, [segment])]
     )
-    assert list(map(place, parts)) == list(map(place, whole(scene)))
+    assert list(map(summary, parts)) == list(map(summary, redacted_whole(script)))
 
 
 @given(st.floats(0.0, 300.0))
-def test_what_a_look_shows_reaches_to_the_next_one_at_every_rate(rate: float) -> None:
-    looks = video_scales(rate)
-    wait = max_interval(looks)
-    reach = TrackingSettings.for_rate(rate, wait)
-    # One look may fail in between.
-    assert min(reach.max_gap, reach.memory) >= 2 * wait
-    assert reach.extension >= wait - 1
-    assert {look.every for look in looks if look.longest_side == 960} == {1}
+def test_tracks_bridge_two_detection_intervals_at_every_rate(rate: float) -> None:
+    scales = video_scales(rate)
+    interval = max_interval(scales)
+    tracking = TrackingSettings.for_rate(rate, interval)
+    # One pass in between may fail.
+    assert min(tracking.max_gap, tracking.memory) >= 2 * interval
+    assert tracking.extension >= interval - 1
+    assert {scale.every for scale in scales if scale.longest_side == 960} == {1}
 
 
 @given(st.floats(1.0, 300.0))
-def test_looks_are_no_rarer_in_time_than_at_the_usual_rate(rate: float) -> None:
-    for usual, look in zip(video_scales(25.0), video_scales(rate), strict=True):
-        assert look.every <= usual.every
-        # Whole frames: at the worst it is every second instead of every one and a half.
-        assert look.every == 1 or look.every / rate <= 1.34 * usual.every / 25.0
+def test_passes_are_no_rarer_in_time_than_at_the_usual_rate(rate: float) -> None:
+    for usual, scale in zip(video_scales(25.0), video_scales(rate), strict=True):
+        assert scale.every <= usual.every
+        # Intervals are whole frames: at worst every second frame instead of every one and a half.
+        assert scale.every == 1 or scale.every / rate <= 1.34 * usual.every / 25.0

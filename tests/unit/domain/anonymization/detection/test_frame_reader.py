@@ -1,4 +1,4 @@
-"""Frames are decoded once, also where two readings of a video meet."""
+"""Frames are decoded once, also where two consecutive reads overlap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LENGTH = 60
     ends=st.sets(st.integers(1, LENGTH), min_size=1).map(sorted),
     beyond=st.lists(st.integers(0, LENGTH), min_size=1, max_size=9),
 )
-def test_each_reading_begins_where_the_one_before_ended(ends: list[int], beyond: list[int]) -> None:
+def test_each_read_continues_where_the_one_before_ended(ends: list[int], beyond: list[int]) -> None:
     source = ScriptedSource(LENGTH)
     reader, start, furthest = SequentialFrameReader(source, 0, LENGTH, NULL_METER), 0, 0
     for number, end in enumerate(ends):
@@ -32,14 +32,14 @@ def test_each_reading_begins_where_the_one_before_ended(ends: list[int], beyond:
     assert source.opened == source.closed == 1
 
 
-def test_a_shorter_reading_leaves_what_was_kept_behind_it() -> None:
+def test_a_shorter_read_keeps_the_buffered_frames_behind_it() -> None:
     reader = SequentialFrameReader(ScriptedSource(LENGTH), 0, LENGTH, NULL_METER)
     list(reader.frames(40, 10))
     assert [frame.index for frame in reader.frames(20, 15)] == list(range(10, 20))
     assert [frame.index for frame in reader.frames(60, 60)] == list(range(15, 60))
 
 
-def test_frames_that_are_not_there_are_refused() -> None:
+def test_reading_beyond_the_end_is_an_error() -> None:
     with pytest.raises(TruncatedVideoError):
         list(
             SequentialFrameReader(ScriptedSource(LENGTH), 0, LENGTH + 1, NULL_METER).frames(

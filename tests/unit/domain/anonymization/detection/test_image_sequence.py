@@ -1,4 +1,4 @@
-"""Pictures as one source: decoded when and where they are asked for, and kept no longer than needed."""
+"""Images as one source: decoded on demand in the requesting thread, and kept no longer than needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framecloak.domain.ports.frames import SourceInfo
 
 
 @dataclass
-class Picture:
+class RecordingImage:
     """A source of one frame that records when it is decoded."""
 
     level: int
@@ -56,57 +56,58 @@ class Decoded:
         return np.full((height, width, 3), self.level, np.uint8)
 
 
-def test_it_numbers_its_pictures_and_keeps_their_sizes() -> None:
-    album = ImageSequence([Picture(1), Picture(2, 32, 100)])
-    assert (album.info.frame_count, album.info.width, album.info.height) == (2, 64, 100)
-    assert not album.info.continuous
-    pages = list(album.frames(0, 2))
-    assert [(page.index, page.width, page.height) for page in pages] == [(0, 64, 48), (1, 32, 100)]
-    assert pages[1].bgr().shape == (100, 32, 3)
-    assert int(pages[1].bgr().max()) == 2
+def test_a_sequence_numbers_its_images_and_keeps_their_sizes() -> None:
+    sequence = ImageSequence([RecordingImage(1), RecordingImage(2, 32, 100)])
+    assert (sequence.info.frame_count, sequence.info.width, sequence.info.height) == (2, 64, 100)
+    assert not sequence.info.continuous
+    decoded = list(sequence.frames(0, 2))
+    assert [(frame.index, frame.width, frame.height) for frame in decoded] == [(0, 64, 48), (1, 32, 100)]
+    assert decoded[1].bgr().shape == (100, 32, 3)
+    assert int(decoded[1].bgr().max()) == 2
 
 
-def test_a_picture_is_decoded_by_the_thread_that_asks_for_its_pixels() -> None:
-    picture = Picture(1)
-    (page,) = ImageSequence([picture]).frames(0, 1)
-    assert picture.decoded_in == []
-    asking = threading.Thread(target=page.rgb, args=(32, 32), name="worker")
-    asking.start()
-    asking.join()
-    assert picture.decoded_in == ["worker"]
+def test_an_image_is_decoded_by_the_thread_that_requests_its_pixels() -> None:
+    image = RecordingImage(1)
+    (frame,) = ImageSequence([image]).frames(0, 1)
+    assert image.decoded_in == []
+    thread = threading.Thread(target=frame.rgb, args=(32, 32), name="worker")
+    thread.start()
+    thread.join()
+    assert image.decoded_in == ["worker"]
 
 
-def test_pixels_are_kept_until_the_full_size_was_asked_for() -> None:
-    picture = Picture(1)
-    (page,) = ImageSequence([picture]).frames(0, 1)
-    page.rgb(32, 32)
-    page.rgb(64, 32)
-    page.bgr()
-    assert len(picture.decoded_in) == 1
-    page.bgr()
-    assert len(picture.decoded_in) == 2
+def test_pixels_are_kept_until_the_full_size_is_requested() -> None:
+    image = RecordingImage(1)
+    (frame,) = ImageSequence([image]).frames(0, 1)
+    frame.rgb(32, 32)
+    frame.rgb(64, 32)
+    frame.bgr()
+    assert len(image.decoded_in) == 1
+    frame.bgr()
+    assert len(image.decoded_in) == 2
 
 
-def test_every_page_states_the_memory_of_the_largest() -> None:
-    album = ImageSequence([Picture(1, 10, 10), Picture(2, 1000, 500)])
-    assert [page.nbytes for page in album.frames(0, 2)] == [1_500_000, 1_500_000]
+def test_every_frame_reports_the_memory_of_the_largest() -> None:
+    sequence = ImageSequence([RecordingImage(1, 10, 10), RecordingImage(2, 1000, 500)])
+    assert [frame.nbytes for frame in sequence.frames(0, 2)] == [1_500_000, 1_500_000]
 
 
-def test_a_damaged_picture_is_a_frame_that_cannot_be_examined() -> None:
-    (page,) = ImageSequence([Picture(1, damaged=True)]).frames(0, 1)
+def test_a_damaged_image_is_a_frame_that_cannot_be_analysed() -> None:
+    (frame,) = ImageSequence([RecordingImage(1, damaged=True)]).frames(0, 1)
     with pytest.raises(FrameAnalysisError, match=r"1\.jpg is damaged"):
-        page.rgb(32, 32)
+        frame.rgb(32, 32)
     with pytest.raises(FrameAnalysisError):
-        page.bgr()
+        frame.bgr()
 
 
-def test_a_picture_that_changed_since_it_was_opened_is_not_trusted() -> None:
-    (page,) = ImageSequence([Picture(1, actual_width=65)]).frames(0, 1)
+def test_an_image_that_changed_since_it_was_opened_is_refused() -> None:
+    (frame,) = ImageSequence([RecordingImage(1, actual_width=65)]).frames(0, 1)
     with pytest.raises(FrameAnalysisError, match="changed"):
-        page.bgr()
+        frame.bgr()
 
 
-def test_its_digest_depends_on_the_order() -> None:
+def test_the_digest_depends_on_the_order() -> None:
     assert (
-        ImageSequence([Picture(1), Picture(2)]).sha256() != ImageSequence([Picture(2), Picture(1)]).sha256()
+        ImageSequence([RecordingImage(1), RecordingImage(2)]).sha256()
+        != ImageSequence([RecordingImage(2), RecordingImage(1)]).sha256()
     )

@@ -1,4 +1,4 @@
-"""At which sizes frames are examined, and how large pictures are cut into tiles."""
+"""Detection scales of frames, and tiles of large images."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from framecloak.domain.anonymization.detection.scales import (
 sides = st.integers(1, 130).map(lambda blocks: 32 * blocks)
 
 
-def test_every_frame_of_a_video_is_examined_and_the_first_at_every_size() -> None:
+def test_every_frame_of_a_video_is_analysed_and_the_first_at_every_size() -> None:
     every = [scaled_sizes(index, (1920, 1080), VIDEO_SCALES, 32) for index in range(24)]
     assert all((960, 544) in due for due in every)
     assert set(every[0]) == {(960, 544), (1920, 1088), (320, 192)}
     assert sum((1920, 1088) in due for due in every) == 4
 
 
-def test_a_small_frame_is_not_enlarged_and_not_examined_twice_at_one_size() -> None:
+def test_a_small_frame_is_not_enlarged_and_not_analysed_twice_at_one_size() -> None:
     assert scaled_sizes(0, (640, 360), VIDEO_SCALES, 32) == {(640, 352): 0}
     assert scaled_sizes(0, (800, 450), VIDEO_SCALES, 32) == {(800, 448): 0, (320, 192): 64}
 
 
-def test_of_looks_that_come_to_the_same_size_the_one_that_sees_more_counts() -> None:
-    looks = (DetectionScale(960), DetectionScale(320, smallest_face=64))
-    assert scaled_sizes(0, (320, 180), looks, 32) == {(320, 192): 0}
+def test_of_scales_with_the_same_size_the_one_for_smaller_faces_counts() -> None:
+    scales = (DetectionScale(960), DetectionScale(320, smallest_face=64))
+    assert scaled_sizes(0, (320, 180), scales, 32) == {(320, 192): 0}
 
 
-def test_a_picture_gets_every_look() -> None:
+def test_an_image_is_analysed_at_every_scale() -> None:
     assert len(scaled_sizes(5, (6000, 4000), IMAGE_SCALES, 32)) == len(IMAGE_SCALES)
 
 
 @given(st.tuples(st.integers(1, 9000), st.integers(1, 9000)))
-def test_examined_sizes_are_multiples_of_the_stride_and_bounded(size: tuple[int, int]) -> None:
+def test_analysed_sizes_are_multiples_of_the_stride_and_bounded(size: tuple[int, int]) -> None:
     for width, height in scaled_sizes(0, size, IMAGE_SCALES, 32):
         assert width % 32 == height % 32 == 0
         assert min(width, height) >= 32
         assert max(width, height) <= 3840
 
 
-def test_a_small_picture_is_one_tile() -> None:
+def test_a_small_image_is_one_tile() -> None:
     (tile,) = tiles(960, 544, 32)
     assert (tile.x, tile.y, tile.width, tile.height) == (0, 0, 960, 544)
 
 
 @given(sides, sides)
-def test_tiles_lie_inside_the_picture_and_are_small_and_alike(width: int, height: int) -> None:
+def test_tiles_are_inside_the_image_small_and_of_one_size(width: int, height: int) -> None:
     cut = list(tiles(width, height, 32))
     assert len({(tile.width, tile.height) for tile in cut}) == 1
     for tile in cut:
@@ -68,21 +68,21 @@ def test_tiles_lie_inside_the_picture_and_are_small_and_alike(width: int, height
 
 
 @given(sides, sides, st.integers(0, 2**31))
-def test_every_face_up_to_the_overlap_lies_whole_in_the_one_tile_that_answers_for_it(
+def test_every_face_up_to_the_overlap_is_owned_by_the_one_tile_that_contains_it(
     width: int, height: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     size = rng.uniform(1, TILE_OVERLAP_PX - 64, (40, 1))
     corner = rng.uniform(0, 1, (40, 2)) * np.maximum([width, height] - size, 0)
     faces = np.hstack([corner, np.minimum(corner + size, [width, height])])
-    answering = np.zeros(40, int)
+    owners = np.zeros(40, int)
     for tile in tiles(width, height, 32):
         own = tile.owns(faces)
-        answering += own
+        owners += own
         inside = np.array([tile.x, tile.y, tile.x + tile.width, tile.y + tile.height])
         assert (faces[own, :2] >= inside[:2]).all()
         assert (faces[own, 2:] <= inside[2:]).all()
-    assert (answering == 1).all()
+    assert (owners == 1).all()
 
 
 @pytest.mark.parametrize(("width", "count"), [(1024, 1), (1056, 2), (1920, 2), (1952, 3), (3840, 5)])

@@ -1,4 +1,4 @@
-"""Whose a face is: what evidence it takes, and what is redacted without it."""
+"""Identity decisions: the evidence that they require, and redaction without it."""
 
 from __future__ import annotations
 
@@ -43,33 +43,33 @@ LENGTH, THRESHOLD, POSSIBLE, NEEDED = 120, 0.5, 0.3, 3
 SLOTS = 2 * SamplingPlan().context + 1
 LIKE, UNLIKE = 0.9, 0.1
 
-views = st.lists(st.one_of(st.none(), st.floats(-1, 1, allow_nan=False)), min_size=SLOTS, max_size=SLOTS)
-seen = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
+samples = st.lists(st.one_of(st.none(), st.floats(-1, 1, allow_nan=False)), min_size=SLOTS, max_size=SLOTS)
+presence = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
 
 
-@given(views, seen)
-def test_less_than_three_views_decide_nothing(similarities: list[float | None], where: list[bool]) -> None:
-    if sum(one is not None for one in similarities) < NEEDED:
-        assert classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+@given(samples, presence)
+def test_two_samples_decide_nothing(similarities: list[float | None], present: list[bool]) -> None:
+    if sum(similarity is not None for similarity in similarities) < NEEDED:
+        assert classify(similarities, present, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
-@given(views, seen)
-def test_who_is_known_is_known_around_the_slot_and_in_most_views(
-    similarities: list[float | None], where: list[bool]
+@given(samples, presence)
+def test_a_known_face_is_similar_around_the_slot_and_in_most_samples(
+    similarities: list[float | None], present: list[bool]
 ) -> None:
-    if classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.KNOWN:
+    if classify(similarities, present, THRESHOLD, POSSIBLE, NEEDED) is Decision.KNOWN:
         middle = SLOTS // 2
-        near = [one for one in similarities[middle - 1 : middle + 2] if one is not None]
-        told = [one for one in similarities if one is not None]
+        near = [similarity for similarity in similarities[middle - 1 : middle + 2] if similarity is not None]
+        measured = [similarity for similarity in similarities if similarity is not None]
         assert near
-        assert all(one >= THRESHOLD for one in near)
-        assert sum(one >= THRESHOLD for one in told) * 2 > len(told)
+        assert all(similarity >= THRESHOLD for similarity in near)
+        assert sum(similarity >= THRESHOLD for similarity in measured) * 2 > len(measured)
 
 
-@given(views, seen)
-def test_a_stranger_is_like_nobody_in_any_view(similarities: list[float | None], where: list[bool]) -> None:
-    if classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.STRANGER:
-        assert all(one < POSSIBLE for one in similarities if one is not None)
+@given(samples, presence)
+def test_a_stranger_matches_in_no_sample(similarities: list[float | None], present: list[bool]) -> None:
+    if classify(similarities, present, THRESHOLD, POSSIBLE, NEEDED) is Decision.STRANGER:
+        assert all(similarity < POSSIBLE for similarity in similarities if similarity is not None)
 
 
 @pytest.mark.parametrize(
@@ -81,81 +81,81 @@ def test_a_stranger_is_like_nobody_in_any_view(similarities: list[float | None],
         (0.5, Decision.KNOWN),
     ],
 )
-def test_who_may_be_one_of_the_people_is_no_stranger(similarity: float, decision: Decision) -> None:
+def test_a_possible_match_is_no_stranger(similarity: float, decision: Decision) -> None:
     assert classify([similarity] * SLOTS, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is decision
 
 
-def test_one_view_that_may_be_one_of_the_people_is_enough_for_doubt() -> None:
-    views = [0.1] * (SLOTS - 1) + [0.35]
-    assert classify(views, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+def test_one_possibly_matching_sample_makes_a_decision_uncertain() -> None:
+    similarities = [0.1] * (SLOTS - 1) + [0.35]
+    assert classify(similarities, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
-@given(views, seen)
-def test_time_may_run_backwards(similarities: list[float | None], where: list[bool]) -> None:
-    there = classify(similarities, where, THRESHOLD, POSSIBLE, NEEDED)
-    assert classify(similarities[::-1], where[::-1], THRESHOLD, POSSIBLE, NEEDED) is there
+@given(samples, presence)
+def test_decisions_are_symmetric_in_time(similarities: list[float | None], present: list[bool]) -> None:
+    decision = classify(similarities, present, THRESHOLD, POSSIBLE, NEEDED)
+    assert classify(similarities[::-1], present[::-1], THRESHOLD, POSSIBLE, NEEDED) is decision
 
 
-@given(views, seen)
-def test_a_track_that_goes_on_needs_views_there(similarities: list[float | None], where: list[bool]) -> None:
+@given(samples, presence)
+def test_a_live_track_needs_later_samples(similarities: list[float | None], present: list[bool]) -> None:
     after = SLOTS // 2 + 1
     blind: list[float | None] = [*similarities[:after], *[None] * (SLOTS - after)]
-    goes_on = [*where[:after], True, *where[after + 1 :]]
-    assert classify(blind, goes_on, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+    continues = [*present[:after], True, *present[after + 1 :]]
+    assert classify(blind, continues, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
 @pytest.mark.parametrize("unknown", Unknown)
-def test_what_is_redacted(unknown: Unknown) -> None:
-    everybody_else = IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE)
-    assert [everybody_else.redacts(one) for one in Decision] == [False, True, True]
-    only = IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, unknown)
-    assert [only.redacts(one) for one in Decision] == [True, False, unknown is Unknown.REDACT]
+def test_rules_redact_by_decision(unknown: Unknown) -> None:
+    except_rule = IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE)
+    assert [except_rule.redacts(decision) for decision in Decision] == [False, True, True]
+    only_rule = IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, unknown)
+    assert [only_rule.redacts(decision) for decision in Decision] == [True, False, unknown is Unknown.REDACT]
 
 
 @pytest.mark.parametrize("threshold", [-1, 0, 1.01, float("nan"), float("inf")])
-def test_a_threshold_is_a_cosine_that_means_something(threshold: float) -> None:
+def test_a_threshold_is_a_cosine_above_zero(threshold: float) -> None:
     with pytest.raises(InvalidOptionError):
         IdentityRule(IdentityMode.ONLY, threshold, threshold)
 
 
-def test_everybody_but_some_fails_closed() -> None:
+def test_mode_except_always_redacts_the_uncertain() -> None:
     with pytest.raises(InvalidOptionError):
         IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE, Unknown.KEEP)
 
 
 DLIB = EmbeddingSpace("dlib-resnet", "0" * 64, 128)
 ARCFACE = EmbeddingSpace("buffalo_l", "0" * 64, 512)
-UNTRIED = EmbeddingSpace("our own", "0" * 64, 512)
+UNMEASURED = EmbeddingSpace("our own", "0" * 64, 512)
 
 
 @pytest.mark.parametrize(
-    ("space", "too_low", "least", "usual"),
-    [(DLIB, 0.89, 0.9, 0.93), (ARCFACE, 0.29, 0.3, 0.4), (UNTRIED, 0.29, 0.3, 0.4)],
+    ("space", "too_low", "minimum", "usual"),
+    [(DLIB, 0.89, 0.9, 0.93), (ARCFACE, 0.29, 0.3, 0.4), (UNMEASURED, 0.29, 0.3, 0.4)],
 )
-def test_nobody_is_kept_at_a_similarity_that_strangers_reach(
-    space: EmbeddingSpace, too_low: float, least: float, usual: float
+def test_thresholds_that_strangers_reach_are_refused_in_mode_except(
+    space: EmbeddingSpace, too_low: float, minimum: float, usual: float
 ) -> None:
     for threshold in (0.01, too_low):
         with pytest.raises(InvalidOptionError, match=space.name) as refused:
             identity_rule(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
         assert f"usual {usual:g}" in refused.value.hint
-        assert f"{least:g} to 1" in refused.value.hint
-    for threshold, counts in ((least, least), (0.97, 0.97), (None, usual)):
+        assert f"{minimum:g} to 1" in refused.value.hint
+    for threshold, counts in ((minimum, minimum), (0.97, 0.97), (None, usual)):
         rule = identity_rule(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
-        assert (rule.threshold, rule.possible_threshold) == (counts, least)
+        assert (rule.threshold, rule.possible_threshold) == (counts, minimum)
 
 
-@pytest.mark.parametrize(("space", "least", "usual"), [(DLIB, 0.9, 0.93), (ARCFACE, 0.3, 0.4)])
-def test_a_threshold_that_would_show_the_people_who_are_to_be_redacted(
-    space: EmbeddingSpace, least: float, usual: float
+@pytest.mark.parametrize(("space", "minimum", "usual"), [(DLIB, 0.9, 0.93), (ARCFACE, 0.3, 0.4)])
+def test_thresholds_that_would_show_listed_people_are_refused_in_mode_only(
+    space: EmbeddingSpace, minimum: float, usual: float
 ) -> None:
     def rule(threshold: float | None, unknown: Unknown) -> IdentityRule:
         return identity_rule(space, IdentityMode.ONLY, threshold, unknown)
 
-    # One that is too low redacts more people, and one that is too high makes more of them uncertain.
+    # A threshold that is too low redacts more people; one that is too high makes more of them uncertain.
     low = rule(0.2, Unknown.REDACT)
     assert (low.threshold, low.possible_threshold) == (0.2, 0.2)
-    assert rule(0.99, Unknown.REDACT).possible_threshold == least
+    assert rule(0.99, Unknown.REDACT).possible_threshold == minimum
     assert rule(usual, Unknown.KEEP) == rule(None, Unknown.KEEP)
     with pytest.raises(InvalidOptionError, match=space.name):
         rule(usual + 0.01, Unknown.KEEP)
@@ -171,7 +171,7 @@ def test_the_stranger_of_the_embedded_default_is_not_kept() -> None:
 
 
 def two_people(frames: range = range(LENGTH), size: float = 40.0) -> Script:
-    """One on the left, one on the right."""
+    """Return a script with one person on the left and one on the right."""
     return {t: [(80.0, 90.0, size, 0.9), (240.0, 90.0, size, 0.9)] for t in frames}
 
 
@@ -189,11 +189,12 @@ def run(
 ) -> tuple[dict, FakeArchive]:
     people = ReferencePeople(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
     source = ScriptedSource(LENGTH)
-    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index}", (Segment(0, LENGTH),), regions)
+    whole = (Segment(0, LENGTH),)
+    export_source = ExportSource(0, source, None, lambda index: f"frames/{index}", whole, regions)
     export = ExportJob(
-        IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), group_sources([exhibit]), verify=verify
+        IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), group_sources([export_source]), verify=verify
     )
-    working = PipelineTools(
+    tools = PipelineTools(
         detector or ScriptedDetector(script),
         BlackBoxes(),
         RawBytes(),
@@ -202,7 +203,7 @@ def run(
         residual_tools=LENS,
     )
     archive = FakeArchive()
-    export.run(working, archive, lambda: None)
+    export.run(tools, archive, lambda: None)
     return json.loads(archive.entries["manifest.json"]), archive
 
 
@@ -215,46 +216,46 @@ EXCEPT = IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE)
 ONLY = IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE)
 
 
-@pytest.mark.parametrize(("rule", "kept", "gone"), [(EXCEPT, 80, 240), (ONLY, 240, 80)])
-def test_one_is_kept_and_the_other_is_not(rule: IdentityRule, kept: int, gone: int) -> None:
+@pytest.mark.parametrize(("rule", "kept", "redacted"), [(EXCEPT, 80, 240), (ONLY, 240, 80)])
+def test_one_person_is_kept_and_the_other_is_redacted(rule: IdentityRule, kept: int, redacted: int) -> None:
     recognizer = ScriptedRecognizer(left_is_known)
     document, archive = run(two_people(), recognizer, rule)
     for index in range(LENGTH):
-        assert redacted_at(document, gone, index)
+        assert redacted_at(document, redacted, index)
         assert not redacted_at(document, kept, index)
         shown = archive.entries[f"frames/{index}.png"]
         middle = (90 * WIDTH + kept) * 3
         assert shown[middle] == index
-        assert not shown[(90 * WIDTH + gone) * 3]
+        assert not shown[(90 * WIDTH + redacted) * 3]
     assert len(shown) == WIDTH * HEIGHT * 3
     first, second = document["identities"]["decisions"]
     assert {first["decision"], second["decision"]} == {"known", "stranger"}
     assert first["segment"] == second["segment"] == [0, LENGTH]
     assert len(first["views"]) == LENGTH // SamplingPlan().slot
-    # Both share the calls of their slot, and of eight frames one view each is recognised.
+    # Both faces share the recogniser calls of a slot, with one sample of eight frames each.
     assert {len(call) for call in recognizer.calls} == {2}
     assert len(recognizer.calls) == LENGTH // SamplingPlan().slot
 
 
 @pytest.mark.parametrize("verify", [Verify.ALL, Verify.SAMPLE])
-def test_a_face_that_is_kept_is_no_residual_and_one_that_was_missed_is(verify: Verify) -> None:
+def test_a_kept_face_is_no_residual_and_a_missed_face_is(verify: Verify) -> None:
     kept, missed = (64, 74), (140, 130)
     corner = (Region(0, 0, 8, 8),)
-    for places, again in (((kept,), []), ((kept, missed), [30, 60])):
-        detector = SearchingDetector(two_people(), left_in=frozenset({30, 60}), left_at=places)
+    for positions, repaired in (((kept,), []), ((kept, missed), [30, 60])):
+        detector = SearchingDetector(two_people(), left_in=frozenset({30, 60}), left_at=positions)
         document, archive = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, detector, verify)
         for index in (30, 60):
             boxes = document["frames"][index]["boxes"]
             residuals = [box["xyxy"] for box in boxes if box["origin"] == "residual"]
-            assert residuals == ([[124, 114, 188, 178]] if index in again else [])
+            assert residuals == ([[124, 114, 188, 178]] if index in repaired else [])
             assert not redacted_at(document, 80, index)
             assert archive.entries[f"frames/{index}.png"][(90 * WIDTH + 80) * 3] == index
-        assert document["proof"]["residual_before"] == len(again)
+        assert document["proof"]["residual_before"] == len(repaired)
         assert (document["proof"]["residual_after"], document["summary"]["blanked"]) == (0, 0)
-        assert {one["decision"] for one in document["identities"]["decisions"]} == {"known", "stranger"}
+        assert {entry["decision"] for entry in document["identities"]["decisions"]} == {"known", "stranger"}
 
 
-def test_a_find_that_reaches_beyond_a_kept_face_is_a_residual() -> None:
+def test_a_detection_that_reaches_beyond_a_kept_face_is_a_residual() -> None:
     beyond = SearchingDetector(two_people(), left_in=frozenset({60}), left_at=((90, 80),))
     corner = (Region(0, 0, 8, 8),)
     document, _ = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, beyond, Verify.ALL)
@@ -289,7 +290,7 @@ def test_without_evidence_the_rule_decides(
     for index in script:
         assert redacted_at(document, 80, index) is not kept
         assert redacted_at(document, 240, index) is not kept
-    assert {one["decision"] for one in document["identities"]["decisions"]} == {"uncertain"}
+    assert {entry["decision"] for entry in document["identities"]["decisions"]} == {"uncertain"}
 
 
 @pytest.mark.parametrize(
@@ -300,27 +301,27 @@ def test_without_evidence_the_rule_decides(
         (IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, Unknown.KEEP), True),
     ],
 )
-def test_a_face_that_may_be_one_of_the_people_is_no_strangers(rule: IdentityRule, kept: bool) -> None:
+def test_a_possible_match_is_uncertain(rule: IdentityRule, kept: bool) -> None:
     recognizer = ScriptedRecognizer(lambda _, x: LIKE if x < WIDTH / 2 else 0.4)
     document, _ = run(two_people(), recognizer, rule)
     assert all(redacted_at(document, 240, index) is not kept for index in range(LENGTH))
-    assert {one["decision"] for one in document["identities"]["decisions"]} == {"known", "uncertain"}
+    assert {entry["decision"] for entry in document["identities"]["decisions"]} == {"known", "uncertain"}
     assert document["identities"]["possible"] == POSSIBLE
 
 
 def swapped_at(moment: int) -> Callable[[int, float], float]:
-    """The person on the left is the known one before a moment, and somebody else from then on."""
+    """Return a similarity function by which the person on the left is known only before a frame."""
     return lambda frame, x: LIKE if x < WIDTH / 2 and frame < moment else UNLIKE
 
 
 @pytest.mark.parametrize("moment", [48, 51, 55])
-def test_a_track_that_passes_to_somebody_else_shows_nothing_of_them(moment: int) -> None:
+def test_a_track_that_switches_to_a_stranger_shows_nothing_of_them(moment: int) -> None:
     document, _ = run(two_people(), ScriptedRecognizer(swapped_at(moment)), EXCEPT)
     assert not redacted_at(document, 80, moment - 20)
     assert all(redacted_at(document, 80, index) for index in range(moment, LENGTH))
 
 
-def test_a_track_that_passes_to_somebody_who_cannot_be_recognised_shows_nothing_of_them() -> None:
+def test_a_track_that_switches_to_an_unrecognisable_face_shows_nothing_of_it() -> None:
     small = 28.0
     script = {t: [(80.0, 90.0, 40.0 if t < 60 else small, 0.9)] for t in range(LENGTH)}
     document, _ = run(script, ScriptedRecognizer(left_is_known), EXCEPT)
@@ -340,7 +341,7 @@ def test_where_faces_overlap_redaction_wins() -> None:
     assert shown[(90 * WIDTH + 85) * 3] == 60
 
 
-def test_regions_are_redacted_whoever_is_in_them() -> None:
+def test_regions_are_redacted_whatever_face_is_in_them() -> None:
     region = Region(60, 70, 40, 40)
     document, _ = run(two_people(), ScriptedRecognizer(left_is_known), EXCEPT, (region,))
     assert all(redacted_at(document, 80, index) for index in range(LENGTH))

@@ -1,4 +1,4 @@
-"""Boxes by frame, in little memory."""
+"""Compact table of boxes by frame."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
 
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, TargetKind.FACE)
-AREA = RedactedBox((0, 0, 9, 9), None, None, Origin.MANUAL, None)
+REGION = RedactedBox((0, 0, 9, 9), None, None, Origin.MANUAL, None)
 
 
 @st.composite
-def drawn(draw: st.DrawFn) -> RedactedBox:
+def random_boxes(draw: st.DrawFn) -> RedactedBox:
     x, y = draw(st.integers(-99, 99)), draw(st.integers(-99, 99))
     kind = draw(st.none() | st.sampled_from(TargetKind))
     return RedactedBox(
@@ -35,7 +35,7 @@ def drawn(draw: st.DrawFn) -> RedactedBox:
 
 
 Frames = dict[int, list[RedactedBox] | None]
-FRAMES = st.dictionaries(st.integers(0, 99), st.none() | st.lists(drawn(), max_size=4), max_size=9)
+FRAMES = st.dictionaries(st.integers(0, 99), st.none() | st.lists(random_boxes(), max_size=4), max_size=9)
 
 
 def table_of(frames: Frames) -> BoxTable:
@@ -46,7 +46,7 @@ def table_of(frames: Frames) -> BoxTable:
 
 
 @given(FRAMES)
-def test_what_goes_in_in_any_order_comes_out_in_order(frames: Frames) -> None:
+def test_entries_added_in_any_order_are_stored_in_order(frames: Frames) -> None:
     table = table_of(frames)
     expected = [(index, None if boxes is None else tuple(boxes)) for index, boxes in sorted(frames.items())]
     assert list(entries(table)) == expected
@@ -55,35 +55,37 @@ def test_what_goes_in_in_any_order_comes_out_in_order(frames: Frames) -> None:
 
 
 @given(FRAMES, st.integers(0, 90), st.integers(1, 9))
-def test_frames_that_are_wanted_have_an_entry_or_are_refused(frames: Frames, start: int, length: int) -> None:
+def test_requested_frames_have_an_entry_or_are_refused(frames: Frames, start: int, length: int) -> None:
     segment = Segment(start, start + length)
-    wanted = range(start, start + length)
+    requested = range(start, start + length)
     table = table_of(frames)
-    missing = [index for index in wanted if index not in frames]
+    missing = [index for index in requested if index not in frames]
     if missing:
         with pytest.raises(InvalidManifestError, match=f"frame {missing[0]} has no entry"):
             table.restricted_to([segment])
         with pytest.raises(InvalidManifestError, match="no entry"):
             table.boxes(missing[0])
     else:
-        found = dict(entries(table.restricted_to([segment])))
-        assert found == {index: None if (kept := frames[index]) is None else tuple(kept) for index in wanted}
+        restricted = dict(entries(table.restricted_to([segment])))
+        assert restricted == {
+            index: None if (kept := frames[index]) is None else tuple(kept) for index in requested
+        }
 
 
-def test_boxes_are_cut_at_the_borders() -> None:
-    table = table_of({0: [replace(FACE, xyxy=(-5, -5, 20, 300)), AREA]}).clipped_to(100, 50)
-    assert table.boxes(0) == (replace(FACE, xyxy=(0, 0, 20, 50)), AREA)
+def test_boxes_are_clipped_to_the_image() -> None:
+    table = table_of({0: [replace(FACE, xyxy=(-5, -5, 20, 300)), REGION]}).clipped_to(100, 50)
+    assert table.boxes(0) == (replace(FACE, xyxy=(0, 0, 20, 50)), REGION)
 
 
 @pytest.mark.parametrize("xyxy", [(100, 0, 120, 20), (0, 50, 5, 60), (-9, -9, 0, 0)])
-def test_a_box_outside_the_picture_is_refused_and_named(xyxy: tuple[int, int, int, int]) -> None:
+def test_a_box_outside_the_image_is_refused_and_named(xyxy: tuple[int, int, int, int]) -> None:
     table = table_of({3: [FACE], 7: [FACE, replace(FACE, xyxy=xyxy)], 9: [FACE]})
     with pytest.raises(InvalidManifestError, match=r"frame 7: the box .* outside the picture of 100x50"):
         table.clipped_to(100, 50)
 
 
 @pytest.mark.parametrize("xyxy", [(5, 5, 5, 9), (9, 5, 5, 9), (0, 0, 2**31, 5), (-(2**31), 0, 5, 5)])
-def test_boxes_that_cannot_be(xyxy: tuple[int, int, int, int]) -> None:
+def test_impossible_boxes_are_refused(xyxy: tuple[int, int, int, int]) -> None:
     with pytest.raises(InvalidManifestError, match="frame 4"):
         BoxTableBuilder().add(4, [replace(FACE, xyxy=xyxy)])
 
@@ -98,7 +100,7 @@ def test_a_frame_has_one_entry() -> None:
         builder.add(-1, [])
 
 
-def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_boxes_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box_table, "MAX_BOXES", 3)
     builder = BoxTableBuilder()
     builder.add(0, [FACE] * 3)

@@ -1,4 +1,4 @@
-"""A request as it stands: its progress, and what may be done with it."""
+"""State of a request: its progress and the permitted actions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_three_statuses_are_final() -> None:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_what_is_over_stays_as_it_is(status: Status) -> None:
+def test_a_finished_request_cannot_be_changed(status: Status) -> None:
     if status in FINAL:
         with pytest.raises(AlreadyFinishedError, match=f"the request is {status} already"):
             request(status).require_unfinished()
@@ -79,14 +79,14 @@ def test_what_is_over_stays_as_it_is(status: Status) -> None:
         (Status.COMPLETED, "the result has expired and was deleted: submit the order again"),
     ],
 )
-def test_without_a_result_it_says_what_to_do(status: Status, hint: str) -> None:
+def test_the_error_for_a_missing_result_has_a_hint(status: Status, hint: str) -> None:
     with pytest.raises(NotReadyError) as refused:
         request(status).require_result()
     assert str(refused.value) == hint
 
 
-@pytest.mark.parametrize("status", [one for one in Status if one is not Status.COMPLETED])
-def test_only_a_completed_request_gives_its_result_out(status: Status) -> None:
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.COMPLETED])
+def test_only_a_completed_request_has_a_result(status: Status) -> None:
     with pytest.raises(NotReadyError):
         request(status, key="requests/1/frames.zip").require_result()
     assert request(Status.COMPLETED, key="requests/1/frames.zip").require_result() == "requests/1/frames.zip"

@@ -1,4 +1,4 @@
-"""Which redacted frames are searched again, and where."""
+"""Search scopes of residual checks, and the sums of their results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def face(track: int, origin: Origin, kind: TargetKind = TargetKind.FACE) -> Trac
 
 @st.composite
 def tracked(draw: st.DrawFn) -> Frames:
-    """What is redacted in some frames: at most one box of each of four tracks."""
+    """Draw redacted boxes: in each frame at most one of each of four tracks."""
     boxes = st.dictionaries(
         st.integers(0, 3), st.tuples(st.sampled_from(TRACKED), st.sampled_from(TargetKind)), max_size=4
     )
@@ -37,49 +37,52 @@ def tracked(draw: st.DrawFn) -> Frames:
     ]
 
 
-def is_lost(frame: list[TrackedBox], track: int) -> bool:
+def is_filled(frame: list[TrackedBox], track: int) -> bool:
     return any(
         box.track == track and box.origin is Origin.FILLED and box.kind is TargetKind.FACE for box in frame
     )
 
 
 @given(frames=tracked(), first=st.integers(0, 25), start=st.integers(0, LENGTH - 1))
-def test_none_is_none_and_all_is_every_frame_as_a_whole(frames: Frames, first: int, start: int) -> None:
+def test_none_searches_nothing_and_all_searches_every_frame_entirely(
+    frames: Frames, first: int, start: int
+) -> None:
     due = range(first + start, first + LENGTH)
     assert plan_search_scopes(Verify.NONE, first, frames, due) == [None] * len(due)
     assert plan_search_scopes(Verify.ALL, first, frames, due) == [SearchScope()] * len(due)
 
 
 @given(frames=tracked(), first=st.integers(0, 25), start=st.integers(0, LENGTH - 1))
-def test_a_sample_is_every_tenth_frame_and_what_is_next_to_a_gap(
+def test_a_sample_is_every_tenth_frame_and_the_neighbourhood_of_gaps(
     frames: Frames, first: int, start: int
 ) -> None:
     due = range(first + start, first + LENGTH)
-    wanted = plan_search_scopes(Verify.SAMPLE, first, frames, due)
-    assert len(wanted) == len(due)
-    for index, search in zip(due, wanted, strict=True):
-        at = index - first
-        neighbours = frames[max(0, at - 1) : at] + frames[at + 1 : at + 2]
-        found_again = [
+    scopes = plan_search_scopes(Verify.SAMPLE, first, frames, due)
+    assert len(scopes) == len(due)
+    for index, scope in zip(due, scopes, strict=True):
+        position = index - first
+        neighbours = frames[max(0, position - 1) : position] + frames[position + 1 : position + 2]
+        next_to_gap = [
             box
-            for box in frames[at]
-            if any(is_lost(frame, box.track) for frame in neighbours) and not is_lost(frames[at], box.track)
+            for box in frames[position]
+            if any(is_filled(frame, box.track) for frame in neighbours)
+            and not is_filled(frames[position], box.track)
         ]
         if index % SAMPLE_INTERVAL == 0:
-            assert search == SearchScope()
-        elif found_again:
-            assert search is not None
-            assert not search.whole
-            assert search.near == tuple(
+            assert scope == SearchScope()
+        elif next_to_gap:
+            assert scope is not None
+            assert not scope.whole
+            assert scope.near == tuple(
                 (round(x1), round(y1), round(x2), round(y2))
-                for x1, y1, x2, y2 in (box.xyxy for box in found_again)
+                for x1, y1, x2, y2 in (box.xyxy for box in next_to_gap)
             )
         else:
-            assert search is None
+            assert scope is None
 
 
 @given(frames=tracked(), first=st.integers(0, 25), cut=st.integers(1, LENGTH - 1))
-def test_slices_choose_the_frames_that_the_whole_would(frames: Frames, first: int, cut: int) -> None:
+def test_slices_search_the_same_frames_as_the_whole_video(frames: Frames, first: int, cut: int) -> None:
     whole = plan_search_scopes(Verify.SAMPLE, first, frames, range(first, first + LENGTH))
     before = plan_search_scopes(Verify.SAMPLE, first, frames, range(first, first + cut))
     behind = plan_search_scopes(
@@ -88,15 +91,15 @@ def test_slices_choose_the_frames_that_the_whole_would(frames: Frames, first: in
     assert before + behind == whole
 
 
-def test_both_sides_of_a_gap_are_searched_around_the_face_that_was_lost() -> None:
+def test_both_sides_of_a_gap_are_searched_around_the_lost_face() -> None:
     path = [Origin.DETECTED] * 3 + [Origin.FILLED] * 2 + [Origin.LINKED] * 3
     frames = [[face(1, origin), face(2, Origin.DETECTED)] for origin in path]
-    wanted = plan_search_scopes(Verify.SAMPLE, 21, frames, range(21, 29))
+    scopes = plan_search_scopes(Verify.SAMPLE, 21, frames, range(21, 29))
     around = SearchScope(((10, 5, 19, 15),))
-    assert wanted == [None, None, around, None, None, around, None, None]
+    assert scopes == [None, None, around, None, None, around, None, None]
 
 
-def test_text_between_two_looks_is_no_gap() -> None:
+def test_text_between_two_detection_passes_is_no_gap() -> None:
     path = [Origin.DETECTED, Origin.FILLED, Origin.FILLED, Origin.DETECTED]
     frames = [[face(1, origin, kind) for kind in (TargetKind.TEXT, TargetKind.PLATE)] for origin in path]
     assert plan_search_scopes(Verify.SAMPLE, 1, frames, range(1, 5)) == [None] * 4
@@ -114,15 +117,15 @@ checks = st.builds(
 
 
 @given(st.lists(checks, max_size=20))
-def test_sums_count_every_check_once_in_any_order(found: list[FrameCheck]) -> None:
+def test_counts_include_every_check_once_in_any_order(frame_checks: list[FrameCheck]) -> None:
     forwards, backwards = CheckCounts(), CheckCounts()
-    for check in found:
+    for check in frame_checks:
         forwards.add(FrameCheck.from_row(check.to_row()))
-    for check in reversed(found):
+    for check in reversed(frame_checks):
         backwards.add(check)
     assert forwards == backwards
-    assert forwards.frames + forwards.near_gaps == len(found)
-    assert forwards.blanked == sum(check.failed or check.after > 0 for check in found)
+    assert forwards.frames + forwards.near_gaps == len(frame_checks)
+    assert forwards.blanked == sum(check.failed or check.after > 0 for check in frame_checks)
     assert forwards.failed <= forwards.blanked
-    known = [check.similarity_after for check in found if check.similarity_after is not None]
+    known = [check.similarity_after for check in frame_checks if check.similarity_after is not None]
     assert forwards.similarity_after == max(known, default=None)

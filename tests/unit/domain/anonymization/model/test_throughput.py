@@ -1,4 +1,4 @@
-"""Estimates: what was completed tells how long something else takes."""
+"""Duration estimates from the throughput of completed requests."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ WORKLOADS = st.builds(
 
 
 @given(st.lists(st.tuples(WORKLOADS, st.integers(1, 10_000)), min_size=1), st.floats(0.1, 1000))
-def test_what_was_done_at_a_rate_is_estimated_at_that_rate_whatever_it_was(
-    done: list[tuple[Workload, int]], rate: float
+def test_completed_work_is_estimated_at_its_own_rate(
+    completed: list[tuple[Workload, int]], rate: float
 ) -> None:
-    paces = [RequestDuration(kind, frames, frames * kind.effort / rate) for kind, frames in done]
-    assert throughput(paces) == pytest.approx(rate)
-    for pace in paces:
-        assert estimate_seconds({pace.workload: pace.frames}, rate) == pytest.approx(pace.seconds)
+    durations = [RequestDuration(kind, frames, frames * kind.effort / rate) for kind, frames in completed]
+    assert throughput(durations) == pytest.approx(rate)
+    for duration in durations:
+        assert estimate_seconds({duration.workload: duration.frames}, rate) == pytest.approx(duration.seconds)
 
 
-def test_nothing_done_leaves_a_guess() -> None:
+def test_without_completed_work_the_default_throughput_applies() -> None:
     assert throughput([]) == throughput([RequestDuration(USUAL, 5, 0.0)]) == DEFAULT_THROUGHPUT
     assert estimate_seconds({}, DEFAULT_THROUGHPUT) == 0
 
@@ -50,7 +50,7 @@ def test_more_work_takes_longer() -> None:
 
 
 @given(WORKLOADS)
-def test_where_nothing_is_looked_for_neither_level_nor_check_matters(workload: Workload) -> None:
+def test_rerendering_costs_the_same_at_every_level_and_check(workload: Workload) -> None:
     rendered = replace(workload, is_render=True)
     assert rendered.effort == replace(rendered, level=Level.MINIMAL, verify=Verify.NONE).effort
     assert rendered.effort <= workload.effort

@@ -1,4 +1,4 @@
-"""Bounds on decoded frames, for every size of frame."""
+"""Bounds on the number of decoded frames, for every frame size."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def test_kept_frames_never_exceed_the_limit(nbytes: int, margin: int) -> None:
 
 
 @given(st.integers(1, BLOCK_BYTES // MIN_BLOCK_FRAMES), st.integers(0, 500))
-def test_a_block_stays_within_its_bytes_while_it_has_more_than_the_fewest_frames(
-    nbytes: int, margin: int
-) -> None:
+def test_a_block_of_more_than_the_minimum_of_frames_stays_within_its_bytes(nbytes: int, margin: int) -> None:
     assert MemoryPlan.for_frames(nbytes, margin).block * nbytes <= BLOCK_BYTES
 
 
@@ -33,6 +31,6 @@ def test_a_block_stays_within_its_bytes_while_it_has_more_than_the_fewest_frames
     ("size", "block", "decode_twice"),
     [((640, 360), 96, False), ((1920, 1080), 21, False), ((3840, 2160), 16, True), ((7680, 4320), 16, True)],
 )
-def test_usual_sizes_with_a_margin_of_a_second(size: tuple[int, int], block: int, decode_twice: bool) -> None:
+def test_plans_for_common_frame_sizes(size: tuple[int, int], block: int, decode_twice: bool) -> None:
     width, height = size
     assert MemoryPlan.for_frames(width * height * 3, 25) == MemoryPlan(block, decode_twice)

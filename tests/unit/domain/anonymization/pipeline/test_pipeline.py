@@ -1,4 +1,4 @@
-"""The pipeline, on frames that carry their number in their pixels and a detector that knows the script."""
+"""The pipeline, on frames that carry their number in their pixels and with a scripted detector."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def run(
     *,
     regions: tuple[Region, ...] = (),
     threads: int = 2,
-    looks: tuple[DetectionScale, ...] = (DetectionScale(320),),
+    scales: tuple[DetectionScale, ...] = (DetectionScale(320),),
     meter: Meter = NULL_METER,
 ) -> list[RedactedFrame]:
-    instructions = RedactionSpec(Appearance(), regions, TRACKING, looks)
-    instruments = PipelineTools(detector, BlackBoxes(), RawBytes(), threads, meter)
+    spec = RedactionSpec(Appearance(), regions, TRACKING, scales)
+    tools = PipelineTools(detector, BlackBoxes(), RawBytes(), threads, meter)
     whole = Segment(0, source.count)
     frames: list[RedactedFrame] = []
-    consume(redacted_frames(source, segment or whole, instructions, instruments), frames.append).close()
+    consume(redacted_frames(source, segment or whole, spec, tools), frames.append).close()
     return frames
 
 
@@ -61,13 +61,13 @@ def test_every_frame_comes_once_in_order_with_its_own_pixels() -> None:
     assert [frame.data[0] for frame in frames] == list(range(200))
 
 
-def test_what_was_redacted_is_what_the_boxes_say() -> None:
+def test_exactly_the_reported_boxes_are_redacted() -> None:
     (frame,) = run(ScriptedSource(1), ScriptedDetector({0: [(100, 90, 30, 0.9)]}))
     (box,) = frame.boxes
     x1, y1, x2, y2 = box.xyxy
     assert x1 < 85
     assert x2 > 115
-    # Frame 0 is black already, so look at one that is not.
+    # Frame 0 is black anyway, so check another one.
     frames = run(ScriptedSource(9), ScriptedDetector(walking(range(9))))
     pixels = np.frombuffer(frames[8].data, np.uint8).reshape(HEIGHT, WIDTH, 3)
     x1, y1, x2, y2 = frames[8].boxes[0].xyxy
@@ -92,7 +92,7 @@ def test_neither_blocks_nor_threads_change_the_result(
 
 
 @pytest.mark.parametrize("look_ahead", [0, 1 << 30])
-def test_counting_changes_nothing_and_knows_every_frame(
+def test_metrics_count_every_frame_and_change_nothing(
     monkeypatch: pytest.MonkeyPatch, look_ahead: int
 ) -> None:
     monkeypatch.setattr(memory_plan, "MAX_LOOK_AHEAD_BYTES", look_ahead)
@@ -101,7 +101,7 @@ def test_counting_changes_nothing_and_knows_every_frame(
     expected = run(source, ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4))
     assert run(source, detector, meter=meter) == expected
     calls = {stage: len(seconds) for stage, seconds in meter.stages.items()}
-    # What is read a second time counts too.
+    # Frames that are decoded a second time count too.
     assert calls == {
         Stage.DECODE: 60 if look_ahead else 120,
         Stage.DETECT: 15,
@@ -109,7 +109,7 @@ def test_counting_changes_nothing_and_knows_every_frame(
         Stage.ENCODE: 60,
     }
     assert sorted(meter.batches) == sorted(detector.batches)
-    assert all(seconds >= 0 for found in meter.stages.values() for seconds in found)
+    assert all(seconds >= 0 for durations in meter.stages.values() for seconds in durations)
 
 
 def test_a_segment_is_redacted_as_the_whole_video_would_be() -> None:
@@ -129,7 +129,7 @@ def test_frames_that_do_not_fit_into_memory_are_decoded_twice(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("small_enough", [True, False])
-def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
+def test_continuing_where_a_segment_ended_decodes_nothing_twice(
     monkeypatch: pytest.MonkeyPatch, small_enough: bool
 ) -> None:
     if not small_enough:
@@ -137,13 +137,13 @@ def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
     script = walking(range(200))
     expected = run(ScriptedSource(200), ScriptedDetector(script))
     source, meter = ScriptedSource(200), FakeMeter()
-    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
+    spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     frames: list[RedactedFrame] = []
     before = None
-    # The second piece is shorter than what the tracker looks ahead.
-    for piece in (Segment(0, 80), Segment(80, 83), Segment(83, 200)):
-        instruments = PipelineTools(ScriptedDetector(script), BlackBoxes(), RawBytes(), 2, meter)
-        before = consume(redacted_frames(source, piece, instructions, instruments, before), frames.append)
+    # The second segment is shorter than the look-ahead of the tracker.
+    for segment in (Segment(0, 80), Segment(80, 83), Segment(83, 200)):
+        tools = PipelineTools(ScriptedDetector(script), BlackBoxes(), RawBytes(), 2, meter)
+        before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
     assert before is not None
     before.close()
     assert [frame.data for frame in frames] == [frame.data for frame in expected]
@@ -152,15 +152,15 @@ def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
     assert decoded == 200 if small_enough else decoded > 200
 
 
-def test_who_goes_on_somewhere_else_frees_what_was_kept() -> None:
+def test_continuing_elsewhere_frees_the_buffered_frames() -> None:
     source = ScriptedSource(200)
-    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
+    spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     before = None
-    for piece in (Segment(0, 50), Segment(120, 150), Segment(20, 30)):
-        instruments = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    for segment in (Segment(0, 50), Segment(120, 150), Segment(20, 30)):
+        tools = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
         frames: list[RedactedFrame] = []
-        before = consume(redacted_frames(source, piece, instructions, instruments, before), frames.append)
-        assert [frame.index for frame in frames] == list(range(piece.start_frame, piece.end_frame))
+        before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
+        assert [frame.index for frame in frames] == list(range(segment.start_frame, segment.end_frame))
     assert (source.opened, source.closed) == (3, 2)
     assert before is not None
     before.close()
@@ -176,32 +176,32 @@ def test_a_lost_frame_is_black_and_its_neighbours_are_not() -> None:
 
 
 @pytest.mark.parametrize("max_batch", [1, 4])
-def test_a_frame_on_which_the_detector_fails_is_black_and_takes_no_other_with_it(max_batch: int) -> None:
+def test_only_the_frame_on_which_the_detector_fails_is_black(max_batch: int) -> None:
     detector = ScriptedDetector(walking(range(30)), broken_at=frozenset({11}), max_batch=max_batch)
     frames = run(ScriptedSource(30), detector)
     assert [frame.index for frame in frames if frame.blanked] == [11]
     assert not any(frames[11].data)
 
 
-def test_a_failure_at_one_of_several_looks_blanks_the_frame() -> None:
+def test_a_failure_at_one_of_several_scales_blanks_the_frame() -> None:
     class FailsWhenSmall(ScriptedDetector):
         def _detect(self, image: Image, threshold: float) -> Detections:
             if image.shape[1] == 160 and image[0, 0, 0] == 4:
                 raise FrameAnalysisError("only at this size")
             return super()._detect(image, threshold)
 
-    frames = run(ScriptedSource(8), FailsWhenSmall({}), looks=(DetectionScale(320), DetectionScale(160)))
+    frames = run(ScriptedSource(8), FailsWhenSmall({}), scales=(DetectionScale(320), DetectionScale(160)))
     assert [frame.index for frame in frames if frame.blanked] == [4]
 
 
-def test_frames_are_examined_in_batches_where_the_detector_takes_them() -> None:
+def test_frames_are_analysed_in_batches_if_the_detector_supports_them() -> None:
     detector = ScriptedDetector(walking(range(10)), max_batch=4)
     frames = run(ScriptedSource(10), detector)
     assert sorted(detector.batches) == [2, 4, 4]
     assert all(frame.boxes for frame in frames)
 
 
-def test_an_unforeseen_failure_ends_the_run_and_frees_everything() -> None:
+def test_an_unexpected_failure_ends_the_run_and_frees_everything() -> None:
     source = ScriptedSource(200)
     with pytest.raises(ZeroDivisionError):
         run(source, ScriptedDetector({}, crash_at=150))
@@ -214,7 +214,7 @@ def test_a_video_that_ends_early_is_an_error() -> None:
         run(ScriptedSource(50, ends_at=40), ScriptedDetector({}))
 
 
-def test_what_a_file_that_was_cut_off_holds_can_be_redacted_to_its_last_frame() -> None:
+def test_a_truncated_file_can_be_redacted_up_to_its_last_frame() -> None:
     source = ScriptedSource(50, cut_off_at=40)
     assert len(run(source, ScriptedDetector({}), Segment(0, 40))) == 40
     with pytest.raises(TruncatedVideoError):
@@ -223,9 +223,9 @@ def test_what_a_file_that_was_cut_off_holds_can_be_redacted_to_its_last_frame() 
 
 def test_stopping_early_frees_everything() -> None:
     source = ScriptedSource(200)
-    instruments = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
-    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
-    frames = redacted_frames(source, Segment(0, 200), instructions, instruments)
+    tools = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
+    frames = redacted_frames(source, Segment(0, 200), spec, tools)
     next(frames)
     frames.close()
     assert source.opened == source.closed == 1
@@ -253,8 +253,8 @@ def test_memory_holds_no_more_frames_than_the_look_ahead_needs() -> None:
             yield frame
 
     source.frames = counted  # type: ignore[method-assign]
-    instruments = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
-    instructions = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
-    for frame in redacted_frames(source, Segment(0, 250), instructions, instruments):
+    tools = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
+    for frame in redacted_frames(source, Segment(0, 250), spec, tools):
         delivered = frame.index
     assert max(decoded_ahead) <= 2 * 96 + TRACKING.temporal_margin + 20

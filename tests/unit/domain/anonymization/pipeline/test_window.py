@@ -1,4 +1,4 @@
-"""The index arithmetic of a run, without frames or threads."""
+"""Index arithmetic of a frame window, without frames or threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def windows(draw: st.DrawFn) -> FrameWindow:
 
 
 @given(windows())
-def test_the_margins_are_inside_the_window_as_far_as_the_video_reaches(window: FrameWindow) -> None:
+def test_the_margins_are_inside_the_window_within_the_video(window: FrameWindow) -> None:
     assert 0 <= window.start <= max(0, window.first - window.margin)
     assert window.stop <= window.readable
     assert window.stop >= min(window.readable, window.end + window.margin)
@@ -43,7 +43,7 @@ def test_the_sample_before_an_index_is_less_than_an_interval_away(window: FrameW
 
 
 @given(windows(), st.data())
-def test_what_a_later_block_needs_is_never_forgotten(window: FrameWindow, data: st.DataObject) -> None:
+def test_frames_that_a_later_block_needs_are_kept(window: FrameWindow, data: st.DataObject) -> None:
     due = data.draw(st.integers(window.first, window.end))
     oldest = window.oldest_needed(due)
     assert oldest <= max(0, due - window.margin)
@@ -63,7 +63,7 @@ def test_neighbouring_segments_sample_the_same_frames() -> None:
     assert [left.is_sampled(index) for index in shared] == [right.is_sampled(index) for index in shared]
 
 
-def test_the_last_readable_frame_is_sampled_wherever_the_file_was_cut_off() -> None:
+def test_the_last_readable_frame_of_a_truncated_file_is_sampled() -> None:
     window = FrameWindow(first=0, end=50, margin=20, interval=6, readable=53)
     assert window.stop == 53
     assert window.is_sampled(52)

@@ -1,4 +1,4 @@
-"""What has had its time is removed; everything else stays."""
+"""Clean-up of expired results, tokens, sessions, uploads and parts."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from framecloak.domain.model.accounts import Principal
 from framecloak.domain.videos.service import UPLOAD_TTL
 from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
 def cleaner(world: World) -> CleanupService:
-    return CleanupService(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+    return CleanupService(world.database, world.store, world.clock, RETENTION, nothing_to_sweep)
 
 
-async def completed(world: World, anna: Principal, order: RequestSpec) -> UUID:
-    request_id = (await world.submissions.submit(anna, order)).request.id
+async def completed(world: World, anna: Principal, spec: RequestSpec) -> UUID:
+    request_id = (await world.submissions.submit(anna, spec)).request.id
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
@@ -47,16 +47,18 @@ async def completed(world: World, anna: Principal, order: RequestSpec) -> UUID:
     return request_id
 
 
-async def test_in_a_fresh_installation_there_is_nothing_to_do(world: World) -> None:
+async def test_a_new_installation_has_nothing_to_clean_up(world: World) -> None:
     assert await cleaner(world).run() == NOTHING
 
 
-async def test_results_go_when_their_time_is_over(world: World, anna: Principal, order: RequestSpec) -> None:
-    old = await completed(world, anna, order)
+async def test_results_are_deleted_after_their_retention(
+    world: World, anna: Principal, spec: RequestSpec
+) -> None:
+    old = await completed(world, anna, spec)
     world.clock.advance(MOMENT)
-    young = await completed(world, anna, order)
-    unfinished = (await world.submissions.submit(anna, order)).request.id
-    world.clock.advance(KEPT)
+    young = await completed(world, anna, spec)
+    unfinished = (await world.submissions.submit(anna, spec)).request.id
+    world.clock.advance(RETENTION)
     assert (await cleaner(world).run()).results == 1
     assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [
         f"requests/{young}/frames.zip"
@@ -69,10 +71,8 @@ async def test_results_go_when_their_time_is_over(world: World, anna: Principal,
     assert (await cleaner(world).run()).results == 0
 
 
-async def test_tokens_go_with_their_result_and_not_before(
-    world: World, anna: Principal, order: RequestSpec
-) -> None:
-    request_id = await completed(world, anna, order)
+async def test_tokens_are_deleted_with_their_result(world: World, anna: Principal, spec: RequestSpec) -> None:
+    request_id = await completed(world, anna, spec)
     used, expired = [await world.anonymization.issue_download_token(anna, request_id) for _ in range(2)]
     await world.anonymization.redeem_download_token(request_id, used.token)
     world.clock.time = expired.expires_at
@@ -81,20 +81,20 @@ async def test_tokens_go_with_their_result_and_not_before(
         await world.anonymization.redeem_download_token(request_id, used.token)
     with pytest.raises(TokenExpiredError):
         await world.anonymization.redeem_download_token(request_id, expired.token)
-    world.clock.advance(KEPT)
+    world.clock.advance(RETENTION)
     report = await cleaner(world).run()
     assert (report.results, report.tokens) == (1, 2)
     with pytest.raises(TokenNotFoundError):
         await world.anonymization.redeem_download_token(request_id, used.token)
 
 
-async def test_what_a_cancellation_could_not_delete_goes_later(
-    world: World, anna: Principal, order: RequestSpec, monkeypatch: pytest.MonkeyPatch
+async def test_leftovers_of_a_failed_cancellation_are_deleted(
+    world: World, anna: Principal, spec: RequestSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cleanup, "QUERY_BATCH", 2)
-    done = await completed(world, anna, order)
+    completed_id = await completed(world, anna, spec)
     cancelled, failed, waiting, busy = [
-        (await world.submissions.submit(anna, order)).request.id for _ in range(4)
+        (await world.submissions.submit(anna, spec)).request.id for _ in range(4)
     ]
     gone = uuid4()
     for request_id in (cancelled, failed, waiting, busy, gone):
@@ -112,8 +112,8 @@ async def test_what_a_cancellation_could_not_delete_goes_later(
     world.fake_store.unavailable = False
     assert (await cleaner(world).run()).leftovers == 3
     assert {key for key in world.fake_store.objects if key.startswith("requests/")} == {
-        f"requests/{done}/frames.zip",
-        *(f"requests/{one}/part/{part}" for one in (waiting, busy) for part in (1, 2)),
+        f"requests/{completed_id}/frames.zip",
+        *(f"requests/{id_}/part/{part}" for id_ in (waiting, busy) for part in (1, 2)),
         "requests/notes.txt",
         f"requests/{gone}",
         f"requests/{gone.hex}/x",
@@ -121,7 +121,7 @@ async def test_what_a_cancellation_could_not_delete_goes_later(
     assert (await cleaner(world).run()).leftovers == 0
 
 
-async def test_sessions_go_when_they_have_expired(world: World, anna: Principal) -> None:
+async def test_expired_sessions_are_deleted(world: World, anna: Principal) -> None:
     old = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(MOMENT)
     young = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
@@ -130,7 +130,7 @@ async def test_sessions_go_when_they_have_expired(world: World, anna: Principal)
     assert (await world.identity.authenticate_session(young.secret)).user_id == anna.user_id
 
 
-async def test_used_refresh_tokens_go_when_they_have_expired(world: World, anna: Principal) -> None:
+async def test_expired_used_refresh_tokens_are_deleted(world: World, anna: Principal) -> None:
     pair = await world.identity.issue_tokens(anna.username, PASSWORD, "10.0.0.1")
     await world.identity.refresh_tokens(pair.refresh)
     used = world.tokens.verify_refresh(pair.refresh)
@@ -142,12 +142,12 @@ async def test_used_refresh_tokens_go_when_they_have_expired(world: World, anna:
     assert world.fake_database.tables.used_refresh_tokens == {}
 
 
-async def test_uploads_that_were_never_completed_go_with_their_bytes(world: World, anna: Principal) -> None:
+async def test_incomplete_uploads_are_deleted_with_their_bytes(world: World, anna: Principal) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
-    await world.store.put(started.upload.object_key, chunks(b"film"))
+    await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
     waiting = await world.collection.begin_upload(anna, "b.mp4")
-    await world.store.put(waiting.upload.object_key, chunks(b"film"))
+    await world.store.put(waiting.upload.object_key, chunks(b"video"))
     assert await cleaner(world).run() == CleanupReport(tokens=0, sessions=0, results=0, uploads=1)
     assert list(world.fake_store.objects) == [waiting.upload.object_key]
     with pytest.raises(UploadNotFoundError):
@@ -155,11 +155,11 @@ async def test_uploads_that_were_never_completed_go_with_their_bytes(world: Worl
     assert await world.collection.complete_upload(anna, waiting.upload.id)
 
 
-async def test_bytes_that_come_after_their_upload_was_completed_do_not_stay(
+async def test_bytes_that_arrive_after_completion_of_their_upload_are_deleted(
     world: World, anna: Principal
 ) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
-    await world.store.put(started.upload.object_key, chunks(b"film"))
+    await world.store.put(started.upload.object_key, chunks(b"video"))
     video = await world.collection.complete_upload(anna, started.upload.id)
     world.clock.advance(UPLOAD_TTL - MOMENT)
     await world.store.put(started.upload.object_key, chunks(b"the address still works"))
@@ -168,9 +168,9 @@ async def test_bytes_that_come_after_their_upload_was_completed_do_not_stay(
     assert list(world.fake_store.objects) == [video.object_key]
 
 
-async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Principal) -> None:
+async def test_bytes_of_a_recent_upload_stay(world: World, anna: Principal) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
-    await world.store.put(started.upload.object_key, chunks(b"film"))
+    await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_TTL)
     assert (await cleaner(world).run()).uploads == 0
     assert list(world.fake_store.objects) == [started.upload.object_key]
@@ -178,36 +178,36 @@ async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Pr
     assert (await cleaner(world).run()).uploads == 1
 
 
-async def test_parts_go_once_their_request_is_over_and_not_before(tmp_path: Path) -> None:
+async def test_parts_are_deleted_once_their_request_has_ended(tmp_path: Path) -> None:
     world = World(tmp_path)
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    done, busy = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
-    for request_id in (done, busy):
+    spec = await world.order(anna, (0, 10))
+    completed_id, busy = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
+    for request_id in (completed_id, busy):
         await world.store.put(f"requests/{request_id}/slices/00000-1.zip", chunks(b"part"))
-    await world.complete(done)
+    await world.complete(completed_id)
     report = await cleaner(world).run()
     assert (report.parts, report.leftovers) == (1, 0)
     assert sorted(key for key in world.fake_store.objects if key.startswith("requests/")) == sorted(
-        [f"requests/{done}/frames.zip", f"requests/{busy}/slices/00000-1.zip"]
+        [f"requests/{completed_id}/frames.zip", f"requests/{busy}/slices/00000-1.zip"]
     )
     assert (await cleaner(world).run()).parts == 0
 
 
-async def test_parts_that_are_to_be_looked_into_stay(tmp_path: Path) -> None:
+async def test_parts_stay_when_the_setting_keeps_them(tmp_path: Path) -> None:
     world = World(tmp_path)
     anna = await world.person("anna")
-    done = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
-    await world.store.put(f"requests/{done}/slices/00000-1.zip", chunks(b"part"))
-    await world.complete(done)
+    completed_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await world.store.put(f"requests/{completed_id}/slices/00000-1.zip", chunks(b"part"))
+    await world.complete(completed_id)
     keeping = CleanupService(
-        world.database, world.store, world.clock, KEPT, nothing_to_sweep, keep_parts=True
+        world.database, world.store, world.clock, RETENTION, nothing_to_sweep, keep_parts=True
     )
     assert (await keeping.run()).parts == 0
-    assert f"requests/{done}/slices/00000-1.zip" in world.fake_store.objects
+    assert f"requests/{completed_id}/slices/00000-1.zip" in world.fake_store.objects
 
 
-async def test_what_killed_processes_left_is_swept_and_counted(tmp_path: Path) -> None:
+async def test_leftovers_of_killed_processes_are_removed_and_counted(tmp_path: Path) -> None:
     world = World(tmp_path)
 
     async def sweep() -> int:
@@ -218,6 +218,6 @@ async def test_what_killed_processes_left_is_swept_and_counted(tmp_path: Path) -
         now - PARTIAL_OBJECT_RETENTION - timedelta(seconds=1),
         now - timedelta(hours=3),
     ]
-    report = await CleanupService(world.database, world.store, world.clock, KEPT, sweep).run()
+    report = await CleanupService(world.database, world.store, world.clock, RETENTION, sweep).run()
     assert (report.folders, report.unfinished) == (3, 1)
     assert len(world.fake_store.partial) == 1

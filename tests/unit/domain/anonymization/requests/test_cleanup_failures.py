@@ -1,4 +1,4 @@
-"""What cannot be removed is told, and keeps nothing else from going."""
+"""Failed deletions are reported and do not stop the clean-up."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.model.accounts import Principal
 from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
 @dataclass
 class FailingStore(FakeObjectStore):
-    """Goes down after so many objects were removed."""
+    """Goes down after a number of deletions."""
 
     removals_left: int = 0
 
@@ -38,8 +38,8 @@ class FailingStore(FakeObjectStore):
 
 
 @dataclass
-class ReluctantStore(FakeObjectStore):
-    """Refuses to delete some objects, as one does where they are locked; and is well otherwise."""
+class LockingStore(FakeObjectStore):
+    """Refuses to delete locked objects and works otherwise."""
 
     locked: set[str] = field(default_factory=set)
 
@@ -50,36 +50,38 @@ class ReluctantStore(FakeObjectStore):
 
     async def remove_prefix(self, prefix: str) -> int:
         if any(key.startswith(prefix) for key in self.locked):
-            raise ZeroDivisionError("a slip")
+            raise ZeroDivisionError("a bug")
         return await super().remove_prefix(prefix)
 
 
 def cleaner(world: World) -> CleanupService:
-    return CleanupService(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+    return CleanupService(world.database, world.store, world.clock, RETENTION, nothing_to_sweep)
 
 
 def failing_after(world: World, removals: int) -> CleanupService:
-    """One on the same objects, in a store that goes down."""
-    ours = world.store
-    store = FailingStore(ours.clock, ours.objects, _modified=ours._modified, removals_left=removals)
-    return CleanupService(world.database, store, world.clock, KEPT, nothing_to_sweep)
+    """Return a cleaner for the same objects in a store that goes down."""
+    fake_store = world.store
+    store = FailingStore(
+        fake_store.clock, fake_store.objects, _modified=fake_store._modified, removals_left=removals
+    )
+    return CleanupService(world.database, store, world.clock, RETENTION, nothing_to_sweep)
 
 
-async def completed(world: World, anna: Principal, order: RequestSpec) -> UUID:
-    request_id = (await world.submissions.submit(anna, order)).request.id
+async def completed(world: World, anna: Principal, spec: RequestSpec) -> UUID:
+    request_id = (await world.submissions.submit(anna, spec)).request.id
     await world.complete(request_id)
     return request_id
 
 
 async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(
-    world: World, anna: Principal, order: RequestSpec
+    world: World, anna: Principal, spec: RequestSpec
 ) -> None:
     for _ in range(3):
-        await completed(world, anna, order)
-    world.clock.advance(KEPT + MOMENT)
+        await completed(world, anna, spec)
+    world.clock.advance(RETENTION + MOMENT)
     report = await failing_after(world, 1).run()
     assert (report.results, report.failures()["results"]) == (1, 2)
-    known = {one.result_key for one in world.fake_database.tables.requests.values() if one.result_key}
+    known = {row.result_key for row in world.fake_database.tables.requests.values() if row.result_key}
     assert {key for key in world.fake_store.objects if key.startswith("requests/")} == known
     assert len(known) == 2
     assert (await cleaner(world).run()).results == 2
@@ -91,10 +93,10 @@ async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the
 ) -> None:
     for _ in range(3):
         started = await world.collection.begin_upload(anna, "a.mp4")
-        await world.store.put(started.upload.object_key, chunks(b"film"))
+        await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
     report = await failing_after(world, 1).run()
-    # The rest was not even tried.
+    # The remaining deletions are not attempted.
     assert report.failures()["uploads"] == 2
     assert len(world.fake_store.objects) == 2
     await cleaner(world).run()
@@ -112,11 +114,11 @@ async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, a
 
 
 async def test_without_the_database_nothing_is_removed(
-    world: World, anna: Principal, order: RequestSpec
+    world: World, anna: Principal, spec: RequestSpec
 ) -> None:
-    await completed(world, anna, order)
+    await completed(world, anna, spec)
     before = dict(world.fake_store.objects)
-    world.clock.advance(KEPT + MOMENT)
+    world.clock.advance(RETENTION + MOMENT)
     world.fake_database.reachable = False
     report = await cleaner(world).run()
     assert set(report.failures()) == {
@@ -126,31 +128,33 @@ async def test_without_the_database_nothing_is_removed(
     assert world.fake_store.objects == before
 
 
-async def test_what_cannot_be_removed_keeps_nothing_else_from_going(
-    world: World, anna: Principal, order: RequestSpec, caplog: pytest.LogCaptureFixture
+async def test_failed_deletions_do_not_stop_the_others(
+    world: World, anna: Principal, spec: RequestSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
-    results = [await completed(world, anna, order) for _ in range(3)]
+    results = [await completed(world, anna, spec) for _ in range(3)]
     uploads = [(await world.collection.begin_upload(anna, "a.mp4")).upload.object_key for _ in range(3)]
     for key in uploads:
-        await world.store.put(key, chunks(b"film"))
+        await world.store.put(key, chunks(b"video"))
     gone = [uuid4() for _ in range(3)]
     for request_id in gone:
         await world.store.put(f"requests/{request_id}/slices/00000-1.zip", chunks(b"part"))
     world.fake_store.partial.append(world.clock.now())
-    world.clock.advance(KEPT + MOMENT)
-    # In whatever order they come, each has others behind it or before it.
+    world.clock.advance(RETENTION + MOMENT)
+    # In any order, each has others before or after it.
     locked = {min(uploads), f"requests/{results[0]}/frames.zip"}
     locked |= {f"requests/{min(gone)}/slices/00000-1.zip"}
-    ours = world.fake_store
-    store = ReluctantStore(ours.clock, ours.objects, partial=ours.partial, _modified=ours._modified)
+    fake_store = world.fake_store
+    store = LockingStore(
+        fake_store.clock, fake_store.objects, partial=fake_store.partial, _modified=fake_store._modified
+    )
     store.locked = locked
 
     async def sweep() -> int:
         raise StorageUnavailableError("cannot remove a folder")
 
-    report = await CleanupService(world.database, store, world.clock, KEPT, sweep).run()
-    assert {key for key in ours.objects if not key.startswith("videos/")} == locked
+    report = await CleanupService(world.database, store, world.clock, RETENTION, sweep).run()
+    assert {key for key in fake_store.objects if not key.startswith("videos/")} == locked
     assert report == CleanupReport(
         tokens=0,
         sessions=1,
@@ -161,29 +165,27 @@ async def test_what_cannot_be_removed_keeps_nothing_else_from_going(
         step_failures=report.step_failures,
     )
     assert report.failures() == {"folders": 1, "uploads": 1, "results": 1, "requests": 1}
-    first = {one.step: one.first_error for one in report.step_failures}
+    first = {failure.step: failure.first_error for failure in report.step_failures}
     assert "AccessDenied" in first[CleanupStep.UPLOADS]
-    assert first[CleanupStep.REQUESTS] == "ZeroDivisionError: a slip"
-    # With its stack, for nobody has foreseen it; the report has all there is to say of the others.
-    (slip,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert (slip.message, bool(slip.exc_info)) == ("the clean-up of requests failed unexpectedly", True)
+    assert first[CleanupStep.REQUESTS] == "ZeroDivisionError: a bug"
+    # Only the unexpected error is logged, with its stack trace; the report covers the others.
+    (record_,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (record_.message, bool(record_.exc_info)) == ("the clean-up of requests failed unexpectedly", True)
     store.locked = set()
     assert (
-        await CleanupService(world.database, store, world.clock, KEPT, nothing_to_sweep).run()
+        await CleanupService(world.database, store, world.clock, RETENTION, nothing_to_sweep).run()
     ).step_failures == ()
-    assert {key for key in ours.objects if not key.startswith("videos/")} == set()
+    assert {key for key in fake_store.objects if not key.startswith("videos/")} == set()
 
 
-async def test_the_report_has_the_first_of_thousands_that_cannot_be_removed(
-    world: World, anna: Principal
-) -> None:
+async def test_the_report_names_the_first_of_many_failures(world: World, anna: Principal) -> None:
     keys = {f"uploads/{number:04d}" for number in range(50)}
     for key in keys:
-        await world.store.put(key, chunks(b"film"))
+        await world.store.put(key, chunks(b"video"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
-    store = ReluctantStore(world.clock, world.fake_store.objects, _modified=world.fake_store._modified)
+    store = LockingStore(world.clock, world.fake_store.objects, _modified=world.fake_store._modified)
     store.locked = keys
-    report = await CleanupService(world.database, store, world.clock, KEPT, nothing_to_sweep).run()
+    report = await CleanupService(world.database, store, world.clock, RETENTION, nothing_to_sweep).run()
     assert report.step_failures == (
         CleanupFailure(CleanupStep.UPLOADS, 50, "cannot delete uploads/0000: AccessDenied: see who may"),
     )

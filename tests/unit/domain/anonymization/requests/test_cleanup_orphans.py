@@ -1,4 +1,4 @@
-"""Bytes of videos that were stored and never recorded do not stay, and all others do."""
+"""Clean-up of stored bytes that were never recorded as a video."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from framecloak.domain.errors import DomainError, StorageUnavailableError
 from framecloak.domain.model.accounts import Principal
 from support.use_cases import World, chunks, nothing_to_sweep
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
 def cleaner(world: World) -> CleanupService:
-    return CleanupService(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+    return CleanupService(world.database, world.store, world.clock, RETENTION, nothing_to_sweep)
 
 
-async def test_bytes_of_a_video_that_was_never_recorded_go_after_a_day(
+async def test_bytes_of_an_unrecorded_video_are_deleted_after_a_day(
     world: World, anna: Principal, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorded = await world.video(anna)
@@ -31,12 +31,12 @@ async def test_bytes_of_a_video_that_was_never_recorded_go_after_a_day(
     # As after a SIGKILL between the storing of the bytes and the commit of the row.
     orphans = [f"videos/{uuid4().hex}" for _ in range(2)]
     for key in (*orphans, "videos/notes.txt", f"videos/{uuid4().hex}/thumbnail"):
-        await world.store.put(key, chunks(b"an unredacted film"))
+        await world.store.put(key, chunks(b"an unredacted video"))
     world.clock.advance(MIN_ORPHAN_AGE)
     assert (await cleaner(world).run()).orphans == 0
     late = await world.video(anna)
     fresh = f"videos/{uuid4().hex}"
-    await world.store.put(fresh, chunks(b"one that is being looked at now"))
+    await world.store.put(fresh, chunks(b"an upload in progress"))
     world.clock.advance(MOMENT)
     before = set(world.fake_store.objects)
     report = await cleaner(world).run()
@@ -48,15 +48,15 @@ async def test_bytes_of_a_video_that_was_never_recorded_go_after_a_day(
     assert (await cleaner(world).run()).orphans == 0
 
 
-async def test_an_upload_that_cannot_be_taken_back_goes_after_a_day(
+async def test_a_failed_upload_that_could_not_be_removed_is_deleted_after_a_day(
     world: World, anna: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as broken:
+    with monkeypatch.context() as patched:
 
         async def down(_: str) -> None:
             raise StorageUnavailableError("the fake store went down")
 
-        broken.setattr(world.fake_store, "remove", down)
+        patched.setattr(world.fake_store, "remove", down)
         world.fake_database.reachable = False
         with pytest.raises(DomainError):
             await world.video(anna)
@@ -69,7 +69,7 @@ async def test_an_upload_that_cannot_be_taken_back_goes_after_a_day(
 
 async def test_a_new_database_does_not_empty_the_store_of_an_older_one(world: World) -> None:
     key = f"videos/{uuid4().hex}"
-    await world.store.put(key, chunks(b"somebody's film"))
+    await world.store.put(key, chunks(b"a video"))
     world.clock.advance(10 * MIN_ORPHAN_AGE)
     assert await cleaner(world).run() == NOTHING
     await world.person("anna")
@@ -78,14 +78,14 @@ async def test_a_new_database_does_not_empty_the_store_of_an_older_one(world: Wo
     assert key in world.fake_store.objects
 
 
-async def test_videos_are_looked_up_some_at_a_time(
+async def test_videos_are_queried_in_batches(
     world: World, anna: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cleanup, "QUERY_BATCH", 2)
     world.clock.advance(MOMENT)
     kept = {(await world.video(anna)).object_key for _ in range(3)}
     for _ in range(4):
-        await world.store.put(f"videos/{uuid4().hex}", chunks(b"film"))
+        await world.store.put(f"videos/{uuid4().hex}", chunks(b"video"))
     world.clock.advance(MIN_ORPHAN_AGE + MOMENT)
     assert (await cleaner(world).run()).orphans == 4
     assert set(world.fake_store.objects) == kept

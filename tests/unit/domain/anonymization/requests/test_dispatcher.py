@@ -1,4 +1,4 @@
-"""Whose turn it is, and how many workers are called for it."""
+"""Fair order of requests, and the number of worker wake-ups for each."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from support.use_cases import World
 NORMAL, HIGH = Priority.NORMAL, Priority.HIGH
 
 
-def demand(user: int, age: int, ready: int = 10, leased: int = 0, priority: Priority = NORMAL) -> PendingWork:
+def pending(
+    user: int, age: int, ready: int = 10, leased: int = 0, priority: Priority = NORMAL
+) -> PendingWork:
     return PendingWork(uuid4(), user, priority, NOON - timedelta(seconds=age), ready, leased)
 
 
-DEMANDS = st.lists(
+PENDING_WORK = st.lists(
     st.builds(
-        demand,
+        pending,
         st.integers(1, 3),
         st.integers(0, 100),
         st.integers(0, 12),
@@ -38,66 +40,66 @@ DEMANDS = st.lists(
 )
 
 
-def test_the_urgent_come_first_then_whoever_has_least_then_the_oldest() -> None:
+def test_urgent_requests_come_first_then_users_with_least_work_then_the_oldest() -> None:
     busy, idle_new, idle_old, urgent = (
-        demand(1, 100, leased=2),
-        demand(2, 10),
-        demand(2, 20),
-        demand(1, 1, priority=HIGH),
+        pending(1, 100, leased=2),
+        pending(2, 10),
+        pending(2, 20),
+        pending(1, 1, priority=HIGH),
     )
     assert fair_order([busy, idle_new, idle_old, urgent]) == [
-        one.request_id for one in (urgent, idle_old, idle_new, busy)
+        item.request_id for item in (urgent, idle_old, idle_new, busy)
     ]
-    assert fair_order([demand(1, 1, ready=0, leased=4)]) == []
+    assert fair_order([pending(1, 1, ready=0, leased=4)]) == []
 
 
-def test_people_take_turns_and_each_has_the_oldest_request_done_first() -> None:
-    anna_old, anna_new, ben = demand(1, 30, 3), demand(1, 20, 3), demand(2, 10, 3)
-    chosen = [one for one, _ in plan_wakeups([anna_new, ben, anna_old], {}, 6)]
-    assert chosen == [one.request_id for one in (anna_old, ben, anna_old, ben, anna_old, ben)]
+def test_users_take_turns_with_their_oldest_request_first() -> None:
+    anna_old, anna_new, ben = pending(1, 30, 3), pending(1, 20, 3), pending(2, 10, 3)
+    chosen = [item for item, _ in plan_wakeups([anna_new, ben, anna_old], {}, 6)]
+    assert chosen == [item.request_id for item in (anna_old, ben, anna_old, ben, anna_old, ben)]
 
 
-def test_tickets_that_wait_count() -> None:
-    anna, ben = demand(1, 30, 3), demand(2, 10, 3)
+def test_pending_wakeups_count() -> None:
+    anna, ben = pending(1, 30, 3), pending(2, 10, 3)
     assert plan_wakeups([anna, ben], {anna.request_id: 3}, 4) == [(ben.request_id, NORMAL)]
     assert plan_wakeups([anna], {anna.request_id: 3}, 100) == []
     assert plan_wakeups([anna], {uuid4(): 50}, 2) == [(anna.request_id, NORMAL)] * 2
 
 
-@given(demands=DEMANDS, room=st.integers(0, 9), data=st.data())
-def test_nobody_is_called_for_nothing_and_nothing_is_forgotten(
-    demands: list[PendingWork], room: int, data: st.DataObject
+@given(pending_work=PENDING_WORK, room=st.integers(0, 9), data=st.data())
+def test_wakeups_cover_all_ready_slices_and_no_more(
+    pending_work: list[PendingWork], room: int, data: st.DataObject
 ) -> None:
     waiting: dict[UUID, int] = {
-        one.request_id: data.draw(st.integers(0, 4)) for one in demands if data.draw(st.booleans())
+        item.request_id: data.draw(st.integers(0, 4)) for item in pending_work if data.draw(st.booleans())
     }
-    chosen = Counter(plan_wakeups(demands, waiting, room))
-    for one in demands:
-        written = chosen[one.request_id, one.priority]
-        assert written <= max(0, one.ready - waiting.get(one.request_id, 0))
+    chosen = Counter(plan_wakeups(pending_work, waiting, room))
+    for item in pending_work:
+        written = chosen[item.request_id, item.priority]
+        assert written <= max(0, item.ready - waiting.get(item.request_id, 0))
     for priority in Priority:
-        mine = [one for one in demands if one.priority is priority]
-        written = sum(count for (_, of), count in chosen.items() if of is priority)
-        there = sum(waiting.get(one.request_id, 0) for one in mine)
-        wanted = sum(max(0, one.ready - waiting.get(one.request_id, 0)) for one in mine)
-        assert written == max(0, min(room - there, wanted))
-    assert set(fair_order(demands)) == {one.request_id for one in demands if one.ready}
+        of_priority = [item for item in pending_work if item.priority is priority]
+        written = sum(count for (_, wakeup_priority), count in chosen.items() if wakeup_priority is priority)
+        already_waiting = sum(waiting.get(item.request_id, 0) for item in of_priority)
+        missing = sum(max(0, item.ready - waiting.get(item.request_id, 0)) for item in of_priority)
+        assert written == max(0, min(room - already_waiting, missing))
+    assert set(fair_order(pending_work)) == {item.request_id for item in pending_work if item.ready}
 
 
-async def test_a_dispatcher_admits_calls_and_says_whose_turn_it_is(world: World) -> None:
+async def test_a_dispatcher_starts_requests_wakes_workers_and_returns_the_order(world: World) -> None:
     people = [await world.person(f"person-{number}") for number in range(4)]
     requests = [
         (await world.submissions.submit(person, await world.order(person, (0, 40)))).request.id
         for person in people
     ]
-    # Three are in work at a time; there is room for four tickets.
+    # Three requests run at a time; there is room for four wake-ups.
     assert await world.dispatcher.run() == requests[:3]
     assert len(world.queue.written) == MIN_WAKEUPS
     await world.anonymization.cancel(people[0], requests[0])
     assert await world.dispatcher.run() == requests[1:]
 
 
-async def test_more_workers_are_called_when_there_are_more(world: World) -> None:
+async def test_more_workers_get_more_wakeups(world: World) -> None:
     world.queue.known_workers = [WorkerInfo(f"{n}", ("anonymization",), NOON) for n in range(5)]
     anna = await world.person("anna")
     world.submissions._slice_frames = 2
@@ -105,14 +107,14 @@ async def test_more_workers_are_called_when_there_are_more(world: World) -> None
     assert world.queue.written == [(request.id, NORMAL)] * 10
 
 
-async def test_without_a_queue_it_still_says_whose_turn_it_is(world: World) -> None:
+async def test_without_a_queue_the_dispatcher_still_returns_the_order(world: World) -> None:
     anna = await world.person("anna")
     request = (await world.submissions.submit(anna, await world.order(anna, (0, 4)))).request
     world.queue.unavailable = True
     assert await world.dispatcher.run() == [request.id]
 
 
-async def test_without_a_database_it_can_wait(world: World) -> None:
+async def test_without_a_database_an_optional_run_does_nothing(world: World) -> None:
     world.fake_database.reachable = False
     with pytest.raises(DatabaseUnavailableError):
         await world.dispatcher.run()

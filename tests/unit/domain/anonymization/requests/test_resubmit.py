@@ -1,4 +1,4 @@
-"""Results that are made again with edited boxes, and looked over; on fakes, down to the slices."""
+"""Rerendering of results with edited boxes, and their review; on fakes, down to the slices."""
 
 from __future__ import annotations
 
@@ -51,52 +51,52 @@ from support.worker_harness import Desk, frames, unzipped
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))
 
 
-class FilingDesk(Desk):
-    async def done(self, *segments: tuple[int, int]) -> UUID:
+class ResubmitHarness(Desk):
+    async def completed(self, *segments: tuple[int, int]) -> UUID:
         request_id = await self.submit(*segments, regions=[Region(0, 0, 4, 4)])
         await self.process(request_id)
         return request_id
 
-    async def again(self, request_id: UUID, rework: RerenderSpec, key: str | None = None) -> Submitted:
-        return await self.world.resubmissions.submit(self.anna, request_id, rework, key)
+    async def resubmit(self, request_id: UUID, rerender: RerenderSpec, key: str | None = None) -> Submitted:
+        return await self.world.resubmissions.submit(self.anna, request_id, rerender, key)
 
     def result(self, request_id: UUID) -> bytes:
         return self.world.fake_store.objects[f"requests/{request_id}/frames.zip"]
 
     def manifest(self, request_id: UUID) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(unzipped(self.result(request_id))["manifest.json"])
-        return found
+        document: dict[str, Any] = json.loads(unzipped(self.result(request_id))["manifest.json"])
+        return document
 
 
-def small_film() -> ProbedVideo:
-    """As large as the frames that the fakes decode."""
+def small_video() -> ProbedVideo:
+    """Return a probed video of the frame size that the fakes decode."""
     return replace(FILM, width=64, height=64)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> FilingDesk:
-    desk = FilingDesk(World(tmp_path))
-    desk.world.prober.video = small_film()
-    return desk
+def harness(tmp_path: Path) -> ResubmitHarness:
+    harness = ResubmitHarness(World(tmp_path))
+    harness.world.prober.video = small_video()
+    return harness
 
 
-async def test_edited_boxes_are_redacted_and_nothing_is_looked_for(desk: FilingDesk) -> None:
-    first = await desk.done((10, 30))
-    desk.levels.clear()
-    second = (await desk.again(first, RerenderSpec((EDIT,)))).request.id
-    desk.detector = None
-    await desk.process(second)
-    request = await desk.request(second)
+async def test_edited_boxes_are_redacted_without_detection(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 30))
+    harness.levels.clear()
+    second = (await harness.resubmit(first, RerenderSpec((EDIT,)))).request.id
+    harness.detector = None
+    await harness.process(second)
+    request = await harness.request(second)
     assert (request.status, request.total_frames, request.error) == (Status.COMPLETED, 20, None)
-    assert set(desk.levels) == {Level.MINIMAL}
-    (segment,) = desk.order.segment_ids
-    before, after = frames(desk.result(first)), frames(desk.result(second))
+    assert set(harness.levels) == {Level.MINIMAL}
+    (segment,) = harness.order.segment_ids
+    before, after = frames(harness.result(first)), frames(harness.result(second))
     assert before.keys() == after.keys()
     changed = f"frames/segment_{segment}/frame_0000012.jpg"
     assert all(np.array_equal(before[name], after[name]) for name in before if name != changed)
     assert (after[changed][40:50, 40:50] == 0).all()
-    assert after[changed].any(axis=2).sum() == 64 * 64 - 100  # its face and the region are to be seen again
-    old, new = desk.manifest(first), desk.manifest(second)
+    assert after[changed].any(axis=2).sum() == 64 * 64 - 100  # the face and the region are visible again
+    old, new = harness.manifest(first), harness.manifest(second)
     based_on = new["settings"]["based_on"]
     assert (based_on["signature"], based_on["edited"], "identities" in new) == ("genuine", True, False)
     assert (new["settings"]["level"], new["settings"]["threshold"], new["models"]) == ("faces", None, [])
@@ -106,35 +106,35 @@ async def test_edited_boxes_are_redacted_and_nothing_is_looked_for(desk: FilingD
     assert kept == [entry["boxes"] for entry in old["frames"] if entry["index"] != 12]
 
 
-async def test_a_region_is_recorded_where_it_is_covered_and_nowhere_else(desk: FilingDesk) -> None:
-    first = await desk.done((10, 16))
+async def test_a_region_is_recorded_where_it_is_covered_and_nowhere_else(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 16))
     corner = DrawnBox((0, 0, 4, 4), None)
     uncovered = RerenderSpec((EDIT, FrameEdit(13, (), blanked=True), FrameEdit(15, (corner,))))
-    second = (await desk.again(first, uncovered)).request.id
-    await desk.process(second)
-    area = {"xyxy": [0, 0, 4, 4]}
-    assert desk.manifest(second)["sources"][0]["regions"] == [
-        area | {"segment": [10, 12]},
-        area | {"segment": [13, 16]},
+    second = (await harness.resubmit(first, uncovered)).request.id
+    await harness.process(second)
+    region_entry = {"xyxy": [0, 0, 4, 4]}
+    assert harness.manifest(second)["sources"][0]["regions"] == [
+        region_entry | {"segment": [10, 12]},
+        region_entry | {"segment": [13, 16]},
     ]
-    # A black frame had no boxes that anybody could have removed.
-    third = (await desk.again(second, RerenderSpec((FrameEdit(13, (), blanked=False),)))).request.id
-    await desk.process(third)
-    shown = {entry["index"]: entry["boxes"] for entry in desk.manifest(third)["frames"]}
+    # The black frame had no boxes to remove.
+    third = (await harness.resubmit(second, RerenderSpec((FrameEdit(13, (), blanked=False),)))).request.id
+    await harness.process(third)
+    shown = {entry["index"]: entry["boxes"] for entry in harness.manifest(third)["frames"]}
     region = {"xyxy": [0, 0, 4, 4], "kind": "region", "track": None, "score": None, "origin": "region"}
     assert shown[13] == [region]
     assert region not in shown[12]
-    pixels = {int(name[-11:-4]): frame for name, frame in frames(desk.result(third)).items()}
+    pixels = {int(name[-11:-4]): frame for name, frame in frames(harness.result(third)).items()}
     assert {index: bool(frame[:4, :4].any()) for index, frame in pixels.items()} == {
         10: False, 11: False, 12: True, 13: False, 14: False, 15: False,
     }  # fmt: skip
 
 
-async def test_a_region_without_boxes_is_covered_in_frames_that_nobody_edits(
-    desk: FilingDesk, monkeypatch: pytest.MonkeyPatch
+async def test_a_region_without_boxes_is_covered_in_unedited_frames(
+    harness: ResubmitHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await desk.done((10, 13))
-    archives = desk.world.resubmissions._archives
+    first = await harness.completed((10, 13))
+    archives = harness.world.resubmissions._archives
     read = archives.read
 
     async def without_boxes(key: str, name: str) -> bytes:
@@ -147,87 +147,89 @@ async def test_a_region_without_boxes_is_covered_in_frames_that_nobody_edits(
         return json.dumps(document).encode()
 
     monkeypatch.setattr(archives, "read", without_boxes)
-    second = (await desk.again(first, RerenderSpec(()))).request.id
-    await desk.process(second)
-    assert [len(entry["boxes"]) for entry in desk.manifest(second)["frames"]] == [1, 1, 1]
-    assert not any(frame[:4, :4].any() for frame in frames(desk.result(second)).values())
+    second = (await harness.resubmit(first, RerenderSpec(()))).request.id
+    await harness.process(second)
+    assert [len(entry["boxes"]) for entry in harness.manifest(second)["frames"]] == [1, 1, 1]
+    assert not any(frame[:4, :4].any() for frame in frames(harness.result(second)).values())
 
 
-async def test_a_result_says_again_whose_faces_were_kept(desk: FilingDesk) -> None:
-    world = desk.world
-    desk.anna = await world.person("anna")
+async def test_a_rerendered_result_inherits_the_identity_decisions(harness: ResubmitHarness) -> None:
+    world = harness.world
+    harness.anna = await world.person("anna")
     galleries = GalleryService(world.database, world.vault, world.clock, 10)
-    gallery = await galleries.create(desk.anna, "staff", world.recognizer.space)
+    gallery = await galleries.create(harness.anna, "staff", world.recognizer.space)
     grace = np.eye(1, gallery.space.dimension, dtype=np.float32)[0]
-    await galleries.enrol(desk.anna, gallery.id, [Enrolment("Grace", Embedding(gallery.space, grace))])
-    wanted = IdentityOptions(IdentityMode.EXCEPT, gallery.id)
-    order = replace(await world.order(desk.anna, (10, 40)), identities=wanted, verify=Verify.NONE)
-    first = (await world.submissions.submit(desk.anna, order)).request.id
-    await desk.process(first)
-    # Nobody is recognised again, so that the gallery is of no more use.
-    await galleries.delete(desk.anna, gallery.id)
-    unchanged = (await desk.again(first, RerenderSpec(()))).request.id
-    await desk.process(unchanged)
-    edited = (await desk.again(unchanged, RerenderSpec((EDIT,)))).request.id
-    await desk.process(edited)
-    told = desk.manifest(first)["identities"]
-    assert (told["mode"], told["people"]) == ("except", f"gallery:{gallery.id}")
-    assert told["decisions"]
+    await galleries.enrol(harness.anna, gallery.id, [Enrolment("Grace", Embedding(gallery.space, grace))])
+    people = IdentityOptions(IdentityMode.EXCEPT, gallery.id)
+    spec = replace(await world.order(harness.anna, (10, 40)), identities=people, verify=Verify.NONE)
+    first = (await world.submissions.submit(harness.anna, spec)).request.id
+    await harness.process(first)
+    # Faces are not recognised again, so the gallery is no longer needed.
+    await galleries.delete(harness.anna, gallery.id)
+    unchanged = (await harness.resubmit(first, RerenderSpec(()))).request.id
+    await harness.process(unchanged)
+    edited = (await harness.resubmit(unchanged, RerenderSpec((EDIT,)))).request.id
+    await harness.process(edited)
+    recorded = harness.manifest(first)["identities"]
+    assert (recorded["mode"], recorded["people"]) == ("except", f"gallery:{gallery.id}")
+    assert recorded["decisions"]
     for request_id, changed in ((unchanged, False), (edited, True)):
-        request, document = await desk.request(request_id), desk.manifest(request_id)
-        assert (request.status, request.error, request.spec.identities) == (Status.COMPLETED, None, wanted)
-        assert document["identities"] == told
+        request, document = await harness.request(request_id), harness.manifest(request_id)
+        assert (request.status, request.error, request.spec.identities) == (Status.COMPLETED, None, people)
+        assert document["identities"] == recorded
         assert document["settings"]["based_on"]["edited"] is changed
 
 
-async def test_a_result_of_a_result_can_be_edited_too(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    second = (await desk.again(first, RerenderSpec((EDIT,)))).request.id
-    await desk.process(second)
-    third = (await desk.again(second, RerenderSpec((FrameEdit(13, (), blanked=True),)))).request.id
-    await desk.process(third)
-    entries = {entry["index"]: entry for entry in desk.manifest(third)["frames"]}
+async def test_a_rerendered_result_can_be_edited_again(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    second = (await harness.resubmit(first, RerenderSpec((EDIT,)))).request.id
+    await harness.process(second)
+    third = (await harness.resubmit(second, RerenderSpec((FrameEdit(13, (), blanked=True),)))).request.id
+    await harness.process(third)
+    entries = {entry["index"]: entry for entry in harness.manifest(third)["frames"]}
     assert entries[12]["boxes"][0]["origin"] == "manual"
-    assert (entries[13]["blanked"], (await desk.request(third)).blanked_frames) == (True, 1)
+    assert (entries[13]["blanked"], (await harness.request(third)).blanked_frames) == (True, 1)
 
 
 @pytest.mark.parametrize("output", [OutputFormat.PNG, OutputFormat.MP4])
-async def test_slices_make_no_difference(tmp_path: Path, output: OutputFormat) -> None:
+async def test_slices_do_not_change_the_result(tmp_path: Path, output: OutputFormat) -> None:
     results = []
     for name, size in (("whole", 1000), ("sliced", 7)):
-        desk = FilingDesk(World(tmp_path / name))
-        desk.world.scratch.mkdir()
-        desk.world.prober.video = small_film()
-        desk.world.submissions._slice_frames = size
-        first = await desk.done((5, 40), (30, 70), (90, 97))
-        rework = RerenderSpec((EDIT,), AppearanceChanges(output_format=output, style=RedactionStyle.BLUR))
-        second = (await desk.again(first, rework)).request.id
-        await desk.process(second)
-        assert (await desk.request(second)).status is Status.COMPLETED
-        results.append(unzipped(desk.result(second)))
+        harness = ResubmitHarness(World(tmp_path / name))
+        harness.world.scratch.mkdir()
+        harness.world.prober.video = small_video()
+        harness.world.submissions._slice_frames = size
+        first = await harness.completed((5, 40), (30, 70), (90, 97))
+        rerender = RerenderSpec((EDIT,), AppearanceChanges(output_format=output, style=RedactionStyle.BLUR))
+        second = (await harness.resubmit(first, rerender)).request.id
+        await harness.process(second)
+        assert (await harness.request(second)).status is Status.COMPLETED
+        results.append(unzipped(harness.result(second)))
     assert results[0] == results[1]
 
 
-async def test_who_may_edit_a_result(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    world, video_id = desk.world, desk.order.video_id
+async def test_only_editors_of_the_video_edit_a_result(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    world, video_id = harness.world, harness.order.video_id
     bob = await world.person("bob")
     with pytest.raises(RequestNotFoundError):
         await world.resubmissions.submit(bob, first, RerenderSpec(()))
-    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
-    theirs = (await world.submissions.submit(bob, desk.order)).request.id
-    await world.complete(theirs)
-    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
+    await world.sharing.share(harness.anna, video_id, bob.user_id, GrantRole.EDITOR)
+    of_bob = (await world.submissions.submit(bob, harness.order)).request.id
+    await world.complete(of_bob)
+    await world.sharing.share(harness.anna, video_id, bob.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
-        await world.resubmissions.submit(bob, theirs, RerenderSpec(()))
-    await world.sharing.unshare(desk.anna, video_id, bob.user_id)
+        await world.resubmissions.submit(bob, of_bob, RerenderSpec(()))
+    await world.sharing.unshare(harness.anna, video_id, bob.user_id)
     with pytest.raises(VideoNotFoundError):
-        await world.resubmissions.submit(bob, theirs, RerenderSpec(()))
+        await world.resubmissions.submit(bob, of_bob, RerenderSpec(()))
 
 
-async def test_edits_that_cannot_be_rendered_are_refused_and_nothing_is_stored(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    for rework, error in (
+async def test_edits_that_cannot_be_rendered_are_refused(
+    harness: ResubmitHarness,
+) -> None:
+    first = await harness.completed((10, 14))
+    for rerender, error in (
         (RerenderSpec((), source_sha256="a" * 64), ManifestMismatchError),
         (RerenderSpec((EDIT, EDIT)), InvalidManifestError),
         (RerenderSpec((FrameEdit(50, ()),)), InvalidManifestError),
@@ -235,46 +237,46 @@ async def test_edits_that_cannot_be_rendered_are_refused_and_nothing_is_stored(d
         (RerenderSpec((), AppearanceChanges(quality=0)), InvalidOptionError),
     ):
         with pytest.raises(error):
-            await desk.again(first, rework)
-    assert len(desk.world.fake_database.tables.requests) == 1
-    desk.world.fake_store.objects.clear()
-    desk.world.resubmissions._archives._directories.clear()
+            await harness.resubmit(first, rerender)
+    assert len(harness.world.fake_database.tables.requests) == 1
+    harness.world.fake_store.objects.clear()
+    harness.world.resubmissions._archives._directories.clear()
     with pytest.raises(NotReadyError, match="gone"):
-        await desk.again(first, RerenderSpec(()))
-    async with desk.world.database.unit_of_work() as work:
+        await harness.resubmit(first, RerenderSpec(()))
+    async with harness.world.database.unit_of_work() as work:
         await work.requests.clear_result(first)
         await work.commit()
     with pytest.raises(NotReadyError):
-        await desk.again(first, RerenderSpec(()))
+        await harness.resubmit(first, RerenderSpec(()))
 
 
 async def test_no_transaction_is_open_while_a_result_is_read(
-    desk: FilingDesk, monkeypatch: pytest.MonkeyPatch
+    harness: ResubmitHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A large manifest takes seconds, and there are few connections."""
-    first = await desk.done((10, 14))
-    archives, open_meanwhile = desk.world.resubmissions._archives, []
+    """Reading a large manifest takes seconds, and connections are few."""
+    first = await harness.completed((10, 14))
+    archives, open_meanwhile = harness.world.resubmissions._archives, []
     read = archives.read
 
     async def watched(key: str, name: str) -> bytes:
-        open_meanwhile.append(desk.world.fake_database.open)
+        open_meanwhile.append(harness.world.fake_database.open)
         return await read(key, name)
 
     monkeypatch.setattr(archives, "read", watched)
-    await desk.again(first, RerenderSpec((EDIT,)), "key")
+    await harness.resubmit(first, RerenderSpec((EDIT,)), "key")
     assert open_meanwhile == [0, 0]
 
 
 @pytest.mark.parametrize("lost", ["grant", "result"])
-async def test_what_is_lost_while_a_result_is_read_counts(
-    desk: FilingDesk, monkeypatch: pytest.MonkeyPatch, lost: str
+async def test_losing_the_grant_or_the_result_during_the_read_is_an_error(
+    harness: ResubmitHarness, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
-    await desk.done((10, 14))
-    world, anna, video_id = desk.world, desk.anna, desk.order.video_id
-    bob = desk.anna = await world.person("bob")
+    await harness.completed((10, 14))
+    world, anna, video_id = harness.world, harness.anna, harness.order.video_id
+    bob = harness.anna = await world.person("bob")
     await world.sharing.share(anna, video_id, bob.user_id, GrantRole.EDITOR)
-    theirs = (await world.submissions.submit(bob, desk.order)).request.id
-    await desk.process(theirs)
+    of_bob = (await world.submissions.submit(bob, harness.order)).request.id
+    await harness.process(of_bob)
     archives = world.resubmissions._archives
     read = archives.read
 
@@ -288,107 +290,107 @@ async def test_what_is_lost_while_a_result_is_read_counts(
             await world.sharing.unshare(anna, video_id, bob.user_id)
         else:
             async with world.database.unit_of_work() as work:
-                await work.requests.clear_result(theirs)
+                await work.requests.clear_result(of_bob)
                 await work.commit()
 
     monkeypatch.setattr(archives, "read", interrupted)
     before = len(world.fake_database.tables.requests)
     with pytest.raises(VideoNotFoundError if lost == "grant" else NotReadyError):
-        await world.resubmissions.submit(bob, theirs, RerenderSpec((EDIT,)))
+        await world.resubmissions.submit(bob, of_bob, RerenderSpec((EDIT,)))
     assert len(world.fake_database.tables.requests) == before
 
 
-async def test_a_key_makes_sending_edits_twice_harmless(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    one = await desk.again(first, RerenderSpec((EDIT,)), "key")
-    desk.world.fake_store.objects.clear()
-    two = await desk.again(first, RerenderSpec((EDIT,)), "key")
-    assert one.request.id == two.request.id
+async def test_edits_sent_twice_with_one_key_are_one_request(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    first_submission = await harness.resubmit(first, RerenderSpec((EDIT,)), "key")
+    harness.world.fake_store.objects.clear()
+    second_submission = await harness.resubmit(first, RerenderSpec((EDIT,)), "key")
+    assert first_submission.request.id == second_submission.request.id
     with pytest.raises(IdempotencyConflictError):
-        await desk.again(first, RerenderSpec(()), "key")
+        await harness.resubmit(first, RerenderSpec(()), "key")
 
 
-async def test_boxes_are_kept_for_as_long_as_there_is_work(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    second = (await desk.again(first, RerenderSpec((EDIT,)))).request
+async def test_boxes_are_kept_until_the_request_ends(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    second = (await harness.resubmit(first, RerenderSpec((EDIT,)))).request
     assert second.spec.based_on
     assert second.spec.based_on.request_id == first
-    async with desk.world.database.unit_of_work() as work:
+    async with harness.world.database.unit_of_work() as work:
         assert (await work.requests.snapshot(second.id)).boxes
-    await desk.process(second.id)
-    async with desk.world.database.unit_of_work() as work:
+    await harness.process(second.id)
+    async with harness.world.database.unit_of_work() as work:
         assert (await work.requests.snapshot(second.id)).boxes is None
         entries = await work.audit.list(AuditFilter(), 99)
-    submitted = [one for one in entries if one.action == "request.submit"]
-    assert [one.details.get("based_on") for one in submitted].count(str(first)) == 1
+    submitted = [item for item in entries if item.action == "request.submit"]
+    assert [item.details.get("based_on") for item in submitted].count(str(first)) == 1
 
 
-async def test_without_its_boxes_nothing_is_looked_for_in_their_place(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    second = (await desk.again(first, RerenderSpec((EDIT,)))).request.id
-    rows = desk.world.fake_database.tables
+async def test_a_rerender_without_its_boxes_fails(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    second = (await harness.resubmit(first, RerenderSpec((EDIT,)))).request.id
+    rows = harness.world.fake_database.tables
     rows.snapshots[second] = replace(rows.snapshots[second], boxes=None)
-    await desk.process(second)
-    request = await desk.request(second)
+    await harness.process(second)
+    request = await harness.request(second)
     assert (request.status, request.result_key) == (Status.FAILED, None)
     assert "boxes of the request are gone" in (request.error or "")
 
 
-async def test_a_result_is_looked_over_frame_by_frame(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    reviewing, anna = desk.world.reviewing, desk.anna
-    contents = unzipped(desk.result(first))
+async def test_a_result_is_reviewed_frame_by_frame(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    reviewing, anna = harness.world.reviewing, harness.anna
+    contents = unzipped(harness.result(first))
     for index in range(10, 14):
-        piece = await reviewing.frame(anna, first, index)
-        assert await reviewing.read(anna, first, piece) == contents[piece.file]
+        image = await reviewing.frame(anna, first, index)
+        assert await reviewing.read(anna, first, image) == contents[image.file]
     assert (
         await reviewing.read(anna, first, await reviewing.manifest(anna, first)) == contents["manifest.json"]
     )
     assert await reviewing.read(anna, first, await reviewing.report(anna, first)) == contents["report.html"]
     with pytest.raises(FrameNotFoundError):
         await reviewing.frame(anna, first, 14)
-    bob = await desk.world.person("bob")
+    bob = await harness.world.person("bob")
     with pytest.raises(RequestNotFoundError):
         await reviewing.frame(bob, first, 10)
     page = await reviewing.riskiest(anna, first, 3, 2)
-    assert (page.total, [one.reason for one in page.items]) == (4, [Reason.SCORE] * 2)
+    assert (page.total, [item.reason for item in page.items]) == (4, [Reason.SCORE] * 2)
     assert page.items[0].boxes[0].kind is TargetKind.FACE
     with pytest.raises(RequestNotFoundError):
         await reviewing.riskiest(bob, first, 3, 2)
     excerpt = await reviewing.frames_from(anna, first, 12, 9)
-    assert (excerpt.ranges, [one.index for one in excerpt.frames]) == ((Segment(10, 14),), [12, 13])
+    assert (excerpt.ranges, [item.index for item in excerpt.frames]) == ((Segment(10, 14),), [12, 13])
     with pytest.raises(RequestNotFoundError):
         await reviewing.frames_from(bob, first, 12, 9)
 
 
-@pytest.mark.parametrize("look", [Appearance(OutputFormat.PNG), Appearance(OutputFormat.MP4)])
-async def test_frames_are_shrunk_for_lists(desk: FilingDesk, look: Appearance) -> None:
-    desk.appearance = look
-    first = await desk.done((10, 14))
-    reviewing, anna = desk.world.reviewing, desk.anna
+@pytest.mark.parametrize("appearance", [Appearance(OutputFormat.PNG), Appearance(OutputFormat.MP4)])
+async def test_previews_of_frames_are_smaller(harness: ResubmitHarness, appearance: Appearance) -> None:
+    harness.appearance = appearance
+    first = await harness.completed((10, 14))
+    reviewing, anna = harness.world.reviewing, harness.anna
     whole, small = await reviewing.frame(anna, first, 12), await reviewing.frame(anna, first, 12, 160)
     assert (small.suffix, small.tag == whole.tag) == ("jpg", False)
     whole_frame = await reviewing.read(anna, first, whole)
     assert await reviewing.read(anna, first, small) == b"160 pixels of " + whole_frame
 
 
-async def test_frames_of_films_are_decoded(desk: FilingDesk) -> None:
-    desk.appearance = Appearance(OutputFormat.MP4)
-    first = await desk.done((10, 14), (50, 55))
-    reviewing = desk.world.reviewing
-    pieces = [await reviewing.frame(desk.anna, first, index) for index in (10, 13, 52)]
-    assert [(piece.position, piece.suffix) for piece in pieces] == [(0, "jpg"), (3, "jpg"), (2, "jpg")]
-    shown = [await reviewing.read(desk.anna, first, piece) for piece in pieces]
+async def test_frames_of_videos_are_decoded(harness: ResubmitHarness) -> None:
+    harness.appearance = Appearance(OutputFormat.MP4)
+    first = await harness.completed((10, 14), (50, 55))
+    reviewing = harness.world.reviewing
+    images = [await reviewing.frame(harness.anna, first, index) for index in (10, 13, 52)]
+    assert [(image.position, image.suffix) for image in images] == [(0, "jpg"), (3, "jpg"), (2, "jpg")]
+    shown = [await reviewing.read(harness.anna, first, image) for image in images]
     assert len(set(shown)) == 3
-    assert len({piece.tag for piece in pieces}) == 3
+    assert len({image.tag for image in images}) == 3
 
 
-async def test_a_result_that_is_gone_is_not_ready(desk: FilingDesk) -> None:
-    first = await desk.done((10, 14))
-    reviewing = desk.world.reviewing
-    piece = await reviewing.frame(desk.anna, first, 10)
-    desk.world.fake_store.objects.clear()
+async def test_a_result_that_is_gone_is_not_ready(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    reviewing = harness.world.reviewing
+    image = await reviewing.frame(harness.anna, first, 10)
+    harness.world.fake_store.objects.clear()
     with pytest.raises(NotReadyError, match="gone or damaged"):
-        await reviewing.read(desk.anna, first, piece)
+        await reviewing.read(harness.anna, first, image)
     with pytest.raises(NotReadyError, match="gone or damaged"):
-        await reviewing.riskiest(desk.anna, first, 1, 0)
+        await reviewing.riskiest(harness.anna, first, 1, 0)

@@ -1,4 +1,4 @@
-"""Requests for anonymised frames: submitted, followed, cancelled, fetched."""
+"""Requests for anonymised frames: status, lists, cancellation, download tokens and statistics."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from framecloak.domain.ports.database import RequestFilter
 from support.use_cases import World, chunks
 
 
-async def test_the_estimate_counts_who_waits_and_uses_measured_rates(world: World) -> None:
+async def test_the_estimate_counts_waiting_requests_and_uses_measured_rates(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 50))
-    first = await world.submissions.submit(anna, order)
+    spec = await world.order(anna, (0, 50))
+    first = await world.submissions.submit(anna, spec)
     await world.complete(first.request.id)
-    second = await world.submissions.submit(anna, order)
+    second = await world.submissions.submit(anna, spec)
     assert second.estimated_seconds == 10  # fifty frames at five a second
-    assert (await world.submissions.submit(anna, order)).estimated_seconds == 20
+    assert (await world.submissions.submit(anna, spec)).estimated_seconds == 20
 
 
 async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: World) -> None:
@@ -64,14 +64,14 @@ async def test_lists_are_scoped_and_filtered(world: World) -> None:
     await world.anonymization.cancel(anna, ids[0])
     everything = RequestFilter()
     page = await world.anonymization.list(anna, everything, 2, 0)
-    assert ([one.id for one in page.items], page.total) == ([ids[2], ids[1]], 3)
-    assert [one.id for one in (await world.anonymization.list(ben, everything, 9, 0)).items] == [other]
+    assert ([item.id for item in page.items], page.total) == ([ids[2], ids[1]], 3)
+    assert [item.id for item in (await world.anonymization.list(ben, everything, 9, 0)).items] == [other]
     assert (await world.anonymization.list(boss, everything, 9, 0)).total == 4
     cancelled = RequestFilter(video_id=first.video_id, status=Status.CANCELLED)
-    assert [one.id for one in (await world.anonymization.list(boss, cancelled, 9, 0)).items] == [ids[0]]
+    assert [item.id for item in (await world.anonymization.list(boss, cancelled, 9, 0)).items] == [ids[0]]
 
 
-async def test_a_request_is_cancelled_once_and_by_whom_it_belongs_to(world: World) -> None:
+async def test_a_request_is_cancelled_once_and_by_its_owner(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(RequestNotFoundError):
@@ -81,7 +81,7 @@ async def test_a_request_is_cancelled_once_and_by_whom_it_belongs_to(world: Worl
         await world.anonymization.cancel(anna, request_id)
 
 
-async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) -> None:
+async def test_a_download_token_is_good_for_one_of_many_concurrent_downloads(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
@@ -91,13 +91,13 @@ async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) ->
     assert token not in repr(world.fake_database.tables)
     tries = [world.anonymization.redeem_download_token(request_id, token) for _ in range(20)]
     results = await asyncio.gather(*tries, return_exceptions=True)
-    addresses = [one for one in results if isinstance(one, str)]
+    addresses = [item for item in results if isinstance(item, str)]
     assert len(addresses) == 1
     assert f"requests/{request_id}/frames.zip" in addresses[0]
-    assert sum(isinstance(one, TokenUsedError) for one in results) == 19
+    assert sum(isinstance(item, TokenUsedError) for item in results) == 19
 
 
-async def test_a_token_that_is_late_altered_or_for_another_request_is_refused(world: World) -> None:
+async def test_expired_altered_and_mismatched_tokens_are_refused(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
@@ -125,7 +125,7 @@ async def test_statistics_are_for_administrators(world: World) -> None:
     assert statistics.requests[Status.FAILED] == 0
 
 
-async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(world: World) -> None:
+async def test_a_clock_behind_that_of_the_workers_gives_no_negative_estimate(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
     async with world.database.unit_of_work() as work:
@@ -137,10 +137,10 @@ async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(wor
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 0
 
 
-async def test_cancelling_removes_what_was_made_and_nothing_of_others(world: World) -> None:
+async def test_cancelling_removes_the_parts_of_the_request_alone(world: World) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
-    order = await world.order(anna, (0, 10))
-    doomed, other = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+    spec = await world.order(anna, (0, 10))
+    doomed, other = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
     for request_id in (doomed, other):
         await world.store.put(f"requests/{request_id}/part", chunks(b"part"))
     await world.anonymization.cancel(boss, doomed)
@@ -166,7 +166,7 @@ async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world:
     assert (await world.anonymization.status(anna, request_id)).request.status is Status.COMPLETED
 
 
-async def test_whoever_cancels_does_not_wait_for_a_store_that_hangs(
+async def test_cancelling_does_not_wait_for_a_store_that_hangs(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(_: str) -> int:
@@ -203,7 +203,7 @@ async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
     assert await world.anonymization.redeem_download_token(request_id, token)
 
 
-async def test_a_result_that_was_deleted_is_neither_promised_nor_fetched(world: World) -> None:
+async def test_a_deleted_result_has_no_download(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)

@@ -1,4 +1,4 @@
-"""Orders for anonymised frames, on their way in."""
+"""Submission of requests for anonymised frames."""
 
 from __future__ import annotations
 
@@ -27,46 +27,46 @@ from framecloak.domain.model.videos import GrantRole
 from support.use_cases import World
 
 
-async def test_an_order_becomes_a_pending_request_that_a_worker_is_told_of(world: World) -> None:
+async def test_a_submission_becomes_a_pending_request_and_wakes_workers(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10), (5, 20), (40, 50))
-    submitted = await world.submissions.submit(anna, replace(order, priority=Priority.HIGH))
+    spec = await world.order(anna, (0, 10), (5, 20), (40, 50))
+    submitted = await world.submissions.submit(anna, replace(spec, priority=Priority.HIGH))
     request = submitted.request
     assert (request.status, request.total_frames) == (Status.PENDING, 30)
-    assert world.queue.written == [(request.id, Priority.HIGH)] * 2  # a slice for each stretch
+    assert world.queue.written == [(request.id, Priority.HIGH)] * 2  # one slice for each range
     assert submitted.estimated_seconds == 2  # thirty frames at the rate expected of a new installation
 
 
-async def test_who_may_submit(world: World) -> None:
+async def test_owners_and_editors_submit(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    order = await world.order(anna, (0, 10))
+    spec = await world.order(anna, (0, 10))
     with pytest.raises(VideoNotFoundError):
-        await world.submissions.submit(ben, order)
-    await world.sharing.share(anna, order.video_id, ben.user_id, GrantRole.VIEWER)
+        await world.submissions.submit(ben, spec)
+    await world.sharing.share(anna, spec.video_id, ben.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
-        await world.submissions.submit(ben, order)
-    await world.sharing.share(anna, order.video_id, ben.user_id, GrantRole.EDITOR)
-    assert (await world.submissions.submit(ben, order)).request.user_id == ben.user_id
+        await world.submissions.submit(ben, spec)
+    await world.sharing.share(anna, spec.video_id, ben.user_id, GrantRole.EDITOR)
+    assert (await world.submissions.submit(ben, spec)).request.user_id == ben.user_id
 
 
-async def test_orders_that_cannot_be_fulfilled_are_refused(world: World) -> None:
+async def test_impossible_requests_are_refused(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
+    spec = await world.order(anna, (0, 10))
     foreign = await world.order(anna, (0, 10))
     long = await world.order(anna, (0, 50), (49, 81))
-    for segments in ((), foreign.segment_ids, (*order.segment_ids, 999), order.segment_ids * 101):
+    for segments in ((), foreign.segment_ids, (*spec.segment_ids, 999), spec.segment_ids * 101):
         with pytest.raises(InvalidSegmentsError, match="Invalid segments"):
-            await world.submissions.submit(anna, replace(order, segment_ids=segments))
+            await world.submissions.submit(anna, replace(spec, segment_ids=segments))
     with pytest.raises(TooManyFramesError, match="81 frames"):
         await world.submissions.submit(anna, long)
     world.available_levels = {Level.MINIMAL, Level.FACES}
     with pytest.raises(LevelUnavailableError, match="text detector is not installed"):
-        await world.submissions.submit(anna, replace(order, level=Level.FULL))
+        await world.submissions.submit(anna, replace(spec, level=Level.FULL))
     assert world.queue.written == []
     assert not world.fake_database.tables.requests
 
 
-async def test_whoever_is_about_to_submit_is_told_what_to_expect(world: World) -> None:
+async def test_the_capacity_predicts_the_estimate_and_the_limits(world: World) -> None:
     anna = await world.person("anna")
     new = await world.submissions.capacity()
     assert (new.frames_per_second, new.frames_waiting) == (DEFAULT_THROUGHPUT, 0)
@@ -75,36 +75,36 @@ async def test_whoever_is_about_to_submit_is_told_what_to_expect(world: World) -
     busy = await world.submissions.capacity()
     assert busy.frames_waiting == 30
     assert busy.levels == (Level.MINIMAL, Level.FACES)
-    # The estimate that comes with an order is made from the same figures.
+    # The estimate of a submission is based on the same figures.
     assert submitted.estimated_seconds == math.ceil(busy.frames_waiting / busy.frames_per_second)
     with pytest.raises(TooManyFramesError, match=f"the maximum of {busy.max_frames}"):
         await world.submissions.submit(anna, await world.order(anna, (0, busy.max_frames + 1)))
 
 
-async def test_the_same_key_with_the_same_order_is_the_same_request(world: World) -> None:
+async def test_the_same_key_with_the_same_spec_is_the_same_request(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    order = await world.order(anna, (0, 10))
-    first = await world.submissions.submit(anna, order, "key")
-    again = await world.submissions.submit(anna, order, "key")
-    assert again.request.id == first.request.id
+    spec = await world.order(anna, (0, 10))
+    first = await world.submissions.submit(anna, spec, "key")
+    repeated = await world.submissions.submit(anna, spec, "key")
+    assert repeated.request.id == first.request.id
     assert len(world.queue.written) == 1
     with pytest.raises(IdempotencyConflictError):
-        await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
-    bens = await world.order(ben, (0, 10))
-    assert (await world.submissions.submit(ben, bens, "key")).request.id != first.request.id
+        await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")
+    spec_of_ben = await world.order(ben, (0, 10))
+    assert (await world.submissions.submit(ben, spec_of_ben, "key")).request.id != first.request.id
 
 
-async def test_a_key_answers_with_its_request_whatever_has_become_of_the_order(world: World) -> None:
+async def test_a_key_returns_its_request_even_after_marks_or_video_changed(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10), (20, 30))
-    first = await world.submissions.submit(anna, order, "key")
-    await world.marking.change_segment(anna, order.video_id, order.segment_ids[0], end_frame=100)
-    await world.marking.remove_segment(anna, order.video_id, order.segment_ids[1])
-    assert (await world.submissions.submit(anna, order, "key")).request == first.request
+    spec = await world.order(anna, (0, 10), (20, 30))
+    first = await world.submissions.submit(anna, spec, "key")
+    await world.marking.change_segment(anna, spec.video_id, spec.segment_ids[0], end_frame=100)
+    await world.marking.remove_segment(anna, spec.video_id, spec.segment_ids[1])
+    assert (await world.submissions.submit(anna, spec, "key")).request == first.request
     await world.complete(first.request.id)
-    await world.collection.delete(anna, order.video_id)
-    assert (await world.submissions.submit(anna, order, "key")).request.id == first.request.id
-    for different in (replace(order, segment_ids=()), replace(order, level=Level.FULL)):
+    await world.collection.delete(anna, spec.video_id)
+    assert (await world.submissions.submit(anna, spec, "key")).request.id == first.request.id
+    for different in (replace(spec, segment_ids=()), replace(spec, level=Level.FULL)):
         with pytest.raises(IdempotencyConflictError):
             await world.submissions.submit(anna, different, "key")
     assert {id_ for id_, _ in world.queue.written} == {first.request.id}
@@ -112,31 +112,31 @@ async def test_a_key_answers_with_its_request_whatever_has_become_of_the_order(w
 
 @dataclass
 class SlowQueue(FakeJobQueue):
-    """Takes its time with every job.
+    """Answers a ping only when its gate is open.
 
     Attributes:
-        asked: whether there is one.
-        gate: it is taken, or refused, when this is open.
+        pinged: set by the first ping.
+        gate: opened by the test.
     """
 
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    pinged: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ping(self) -> None:
-        self.asked.set()
+        self.pinged.set()
         await self.gate.wait()
         await super().ping()
 
 
 @pytest.mark.parametrize("unavailable", [False, True])
-async def test_a_caller_that_goes_away_leaves_a_whole_request_or_none(
+async def test_a_disconnected_caller_leaves_a_complete_request_or_none(
     tmp_path: Path, unavailable: bool
 ) -> None:
     queue = SlowQueue(unavailable=unavailable)
     world = World(tmp_path, queue=queue)
     anna = await world.person("anna")
     submitting = asyncio.create_task(world.submissions.submit(anna, await world.order(anna, (0, 10))))
-    await queue.asked.wait()
+    await queue.pinged.wait()
     submitting.cancel()
     await asyncio.sleep(0)
     queue.gate.set()
@@ -149,86 +149,86 @@ async def test_a_caller_that_goes_away_leaves_a_whole_request_or_none(
 
 async def test_without_a_queue_nothing_is_stored_and_the_key_is_free(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
+    spec = await world.order(anna, (0, 10))
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
-        await world.submissions.submit(anna, order, "key")
+        await world.submissions.submit(anna, spec, "key")
     assert not world.fake_database.tables.requests
     world.queue.unavailable = False
-    assert await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
+    assert await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")
 
 
 async def test_a_submission_is_recorded(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    request_id = (await world.submissions.submit(anna, order, "key")).request.id
-    await world.submissions.submit(anna, order, "key")
+    spec = await world.order(anna, (0, 10))
+    request_id = (await world.submissions.submit(anna, spec, "key")).request.id
+    await world.submissions.submit(anna, spec, "key")
     rows = [row for row in world.fake_database.tables.audit.values() if row.action == "request.submit"]
     (row,) = rows  # the second call submitted nothing
     assert (row.user_id, row.subject) == (anna.user_id, f"request:{request_id}")
-    assert row.details == {"video_id": order.video_id, "level": "faces", "frames": 10}
+    assert row.details == {"video_id": spec.video_id, "level": "faces", "frames": 10}
 
 
 async def test_limits_are_inclusive_and_a_segment_named_twice_counts_once(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 80))
-    submitted = await world.submissions.submit(anna, replace(order, segment_ids=order.segment_ids * 100))
+    spec = await world.order(anna, (0, 80))
+    submitted = await world.submissions.submit(anna, replace(spec, segment_ids=spec.segment_ids * 100))
     assert submitted.request.total_frames == 80
 
 
 async def test_a_repeated_submission_is_not_estimated_as_another_one(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 40))
-    first = await world.submissions.submit(anna, order, "key")
-    again = await world.submissions.submit(anna, order, "key")
-    assert (first.estimated_seconds, again.estimated_seconds) == (2, 2)
+    spec = await world.order(anna, (0, 40))
+    first = await world.submissions.submit(anna, spec, "key")
+    repeated = await world.submissions.submit(anna, spec, "key")
+    assert (first.estimated_seconds, repeated.estimated_seconds) == (2, 2)
     await world.complete(first.request.id)
-    await world.submissions.submit(anna, order)
-    assert (await world.submissions.submit(anna, order, "key")).estimated_seconds == 0
+    await world.submissions.submit(anna, spec)
+    assert (await world.submissions.submit(anna, spec, "key")).estimated_seconds == 0
 
 
-async def test_of_many_submissions_with_one_key_one_is_enqueued(world: World) -> None:
+async def test_one_of_many_submissions_with_one_key_is_enqueued(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    submitted = await asyncio.gather(*(world.submissions.submit(anna, order, "key") for _ in range(10)))
-    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.written}
+    spec = await world.order(anna, (0, 10))
+    submitted = await asyncio.gather(*(world.submissions.submit(anna, spec, "key") for _ in range(10)))
+    assert {submission.request.id for submission in submitted} == {id_ for id_, _ in world.queue.written}
     assert len(world.queue.written) == 1
 
 
 CHANGES: dict[str, Callable[[RequestSpec], RequestSpec]] = {
-    "format": lambda order: replace(order, appearance=Appearance(OutputFormat.PNG)),
-    "quality": lambda order: replace(order, appearance=Appearance(quality=50)),
-    "priority": lambda order: replace(order, priority=Priority.HIGH),
-    "webhook": lambda order: replace(order, webhook_url="https://example.test/"),
-    "segments": lambda order: replace(order, segment_ids=order.segment_ids[:1]),
+    "format": lambda spec: replace(spec, appearance=Appearance(OutputFormat.PNG)),
+    "quality": lambda spec: replace(spec, appearance=Appearance(quality=50)),
+    "priority": lambda spec: replace(spec, priority=Priority.HIGH),
+    "webhook": lambda spec: replace(spec, webhook_url="https://example.test/"),
+    "segments": lambda spec: replace(spec, segment_ids=spec.segment_ids[:1]),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_an_order_that_differs_in_anything_is_a_different_order(world: World, change: str) -> None:
+async def test_a_spec_with_any_difference_conflicts_with_the_key(world: World, change: str) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10), (20, 30))
-    await world.submissions.submit(anna, order, "key")
+    spec = await world.order(anna, (0, 10), (20, 30))
+    await world.submissions.submit(anna, spec, "key")
     with pytest.raises(IdempotencyConflictError):
-        await world.submissions.submit(anna, CHANGES[change](order), "key")
+        await world.submissions.submit(anna, CHANGES[change](spec), "key")
 
 
-async def test_a_queue_that_is_down_takes_nothing_back(world: World) -> None:
+async def test_a_queue_that_is_down_does_not_affect_stored_requests(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    kept = (await world.submissions.submit(anna, order, "one")).request
+    spec = await world.order(anna, (0, 10))
+    kept = (await world.submissions.submit(anna, spec, "one")).request
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
-        await world.submissions.submit(anna, order, "two")
+        await world.submissions.submit(anna, spec, "two")
     with pytest.raises(QueueUnavailableError):
-        await world.submissions.submit(anna, order, "one")
+        await world.submissions.submit(anna, spec, "one")
     world.queue.unavailable = False
-    assert (await world.submissions.submit(anna, order, "one")).request == kept
+    assert (await world.submissions.submit(anna, spec, "one")).request == kept
     assert list(world.fake_database.tables.requests) == [kept.id]
     assert list(world.fake_database.tables.idempotency) == [(anna.user_id, "one")]
 
 
-async def test_a_queue_that_goes_away_behind_the_question_costs_no_request(tmp_path: Path) -> None:
+async def test_a_queue_that_goes_down_after_the_ping_loses_no_request(tmp_path: Path) -> None:
     class GoneAfterPing(FakeJobQueue):
         async def ping(self) -> None:
             await super().ping()
@@ -237,5 +237,5 @@ async def test_a_queue_that_goes_away_behind_the_question_costs_no_request(tmp_p
     world = World(tmp_path, queue=GoneAfterPing())
     anna = await world.person("anna")
     request = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request
-    # Workers that have nothing to do look by themselves.
+    # Idle workers poll for requests.
     assert await world.dispatcher.run() == [request.id]

@@ -1,4 +1,4 @@
-"""Receivers are told about the end of requests, with patience and a signature."""
+"""Webhooks about ended requests: signatures, retries and clean-up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from framecloak.domain.ports.repositories.webhooks import NoticeState
 from framecloak.entrypoints.schemas.requests import StatusView
 from support.use_cases import World, nothing_to_sweep
 
-SECRET = "a secret that only receivers know"
+SECRET = "a secret shared with receivers only"
 URL = "https://hooks.example/done?token=hush"
 SECOND = timedelta(seconds=1)
 
@@ -48,8 +48,8 @@ def webhooks(world: World, sender: FakeWebhookSender) -> Webhooks:
 async def ended(
     world: World, anna: Principal, status: Status = Status.COMPLETED, url: str | None = URL
 ) -> UUID:
-    order = replace(await world.order(anna, (0, 10)), webhook_url=url)
-    request_id = (await world.submissions.submit(anna, order)).request.id
+    spec = replace(await world.order(anna, (0, 10)), webhook_url=url)
+    request_id = (await world.submissions.submit(anna, spec)).request.id
     async with world.database.unit_of_work() as work:
         await work.requests.claim(request_id, world.clock.now())
         result = ("requests/x.zip", 3) if status is Status.COMPLETED else None
@@ -62,11 +62,11 @@ async def ended(
 
 
 def entry(world: World) -> NoticeEntry:
-    (one,) = world.fake_database.tables.notices.values()
-    return one
+    (notice,) = world.fake_database.tables.notices.values()
+    return notice
 
 
-async def test_without_a_webhook_there_is_nothing_to_do(
+async def test_a_request_without_a_webhook_sends_nothing(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna, url=None)
@@ -75,7 +75,7 @@ async def test_without_a_webhook_there_is_nothing_to_do(
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-async def test_a_receiver_is_told_what_the_api_answers(
+async def test_a_webhook_has_the_body_of_the_status_response(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender, status: Status
 ) -> None:
     request_id = await ended(world, anna, status)
@@ -91,9 +91,9 @@ async def test_a_receiver_is_told_what_the_api_answers(
     assert await webhooks.deliver_due() == 0
 
 
-async def test_cancelling_is_an_end_too(world: World, anna: Principal, webhooks: Webhooks) -> None:
-    order = replace(await world.order(anna, (0, 10)), webhook_url=URL)
-    request_id = (await world.submissions.submit(anna, order)).request.id
+async def test_cancelling_sends_a_webhook_too(world: World, anna: Principal, webhooks: Webhooks) -> None:
+    spec = replace(await world.order(anna, (0, 10)), webhook_url=URL)
+    request_id = (await world.submissions.submit(anna, spec)).request.id
     assert await webhooks.deliver_due() == 0
     await world.anonymization.cancel(anna, request_id)
     assert await webhooks.deliver_due() == 1
@@ -120,7 +120,7 @@ def test_the_signature_of_a_known_message() -> None:
     assert sign("k" * 32, "1700000001", b"{}") != f"v1={expected}"
 
 
-async def test_after_a_failure_there_is_another_attempt_until_there_is_none(
+async def test_failed_deliveries_are_retried_until_attempts_run_out(
     world: World,
     anna: Principal,
     webhooks: Webhooks,
@@ -149,7 +149,7 @@ async def test_after_a_failure_there_is_another_attempt_until_there_is_none(
     assert "hush" not in caplog.text
 
 
-async def test_a_receiver_that_comes_back_is_told(
+async def test_a_recovered_receiver_gets_its_webhook(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
@@ -161,7 +161,7 @@ async def test_a_receiver_that_comes_back_is_told(
     assert (entry(world).state, entry(world).attempts) == (NoticeState.DELIVERED, 2)
 
 
-async def test_what_makes_no_sense_to_repeat_is_given_up_at_once(
+async def test_permanent_failures_are_not_retried(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
@@ -170,7 +170,7 @@ async def test_what_makes_no_sense_to_repeat_is_given_up_at_once(
     assert (entry(world).state, entry(world).attempts) == (NoticeState.GIVEN_UP, 1)
 
 
-async def test_one_that_fails_does_not_hold_up_the_others(
+async def test_a_failing_webhook_does_not_delay_the_others(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     urls = [f"https://hooks.example/{number}" for number in range(3)]
@@ -179,14 +179,14 @@ async def test_one_that_fails_does_not_hold_up_the_others(
     sender.failures = {urls[0]: failed(), urls[1]: RuntimeError("a bug")}
     with pytest.raises(RuntimeError, match="a bug"):
         await webhooks.deliver_due()
-    assert [one.state for one in world.fake_database.tables.notices.values()] == [
+    assert [notice.state for notice in world.fake_database.tables.notices.values()] == [
         NoticeState.PENDING,
         NoticeState.PENDING,
         NoticeState.DELIVERED,
     ]
 
 
-async def test_attempts_that_never_end_are_not_made_for_ever(
+async def test_attempts_that_crash_the_worker_are_limited(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
@@ -200,17 +200,17 @@ async def test_attempts_that_never_end_are_not_made_for_ever(
     assert len(sender.calls) == len(RETRY_DELAYS) + 1
 
 
-async def test_of_many_workers_one_delivers(
+async def test_one_of_many_workers_delivers(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
     others = [Webhooks(world.database, sender, world.clock, SECRET) for _ in range(9)]
-    counts = await asyncio.gather(*(one.deliver_due() for one in (webhooks, *others)))
+    counts = await asyncio.gather(*(worker.deliver_due() for worker in (webhooks, *others)))
     assert sorted(counts) == [0] * 9 + [1]
     assert len(sender.calls) == 1
 
 
-async def test_no_more_are_called_than_was_asked_for(
+async def test_a_run_delivers_no_more_than_its_limit(
     world: World, anna: Principal, webhooks: Webhooks
 ) -> None:
     for _ in range(3):
@@ -219,7 +219,7 @@ async def test_no_more_are_called_than_was_asked_for(
     assert MAX_CONCURRENT_CALLS > 3
 
 
-async def test_without_the_database_nobody_is_called(
+async def test_without_the_database_nothing_is_sent(
     world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
@@ -231,7 +231,7 @@ async def test_without_the_database_nobody_is_called(
     assert await webhooks.deliver_due() == 1
 
 
-async def test_notices_go_a_week_after_they_were_settled(
+async def test_notices_are_deleted_a_week_after_delivery(
     world: World, anna: Principal, webhooks: Webhooks
 ) -> None:
     cleaner = CleanupService(world.database, world.store, world.clock, timedelta(days=1), nothing_to_sweep)

@@ -1,4 +1,4 @@
-"""Manifests that people have edited, well and badly."""
+"""Manifests edited by users: valid and invalid ones."""
 
 from __future__ import annotations
 
@@ -61,25 +61,25 @@ DECISION: Document = {
 
 @pytest.fixture(scope="module")
 def signed() -> bytes:
-    """The manifest of frames 2 to 6 of a film with a face in each, and a region."""
+    """Return the manifest of frames 2 to 6 of a video with a face in each and a region."""
     archive = FakeArchive()
-    exhibit = ExportSource(
-        0, FakeSource("film.mp4", 9), None, lambda i: f"frames/{i}", (Segment(2, 7),), (Region(1, 1, 5, 5),)
+    source = ExportSource(
+        0, FakeSource("video.mp4", 9), None, lambda i: f"frames/{i}", (Segment(2, 7),), (Region(1, 1, 5, 5),)
     )
-    look = Appearance(OutputFormat.PNG, 71, RedactionStyle.BLUR)
-    instruments = PipelineTools(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2)
-    ExportJob(IMPRINT, Level.FACES, look, group_sources([exhibit])).run(instruments, archive, lambda: None)
+    appearance = Appearance(OutputFormat.PNG, 71, RedactionStyle.BLUR)
+    tools = PipelineTools(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2)
+    ExportJob(IMPRINT, Level.FACES, appearance, group_sources([source])).run(tools, archive, lambda: None)
     return archive.read("manifest.json")
 
 
 @pytest.fixture
 def document(signed: bytes) -> Document:
-    found: Document = json.loads(signed)
-    return found
+    parsed: Document = json.loads(signed)
+    return parsed
 
 
-class _Styles:
-    """Remembers what was redacted in which style."""
+class RecordingRedactor:
+    """Records styles and boxes."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[RedactionStyle, list[list[float]]]] = []
@@ -88,18 +88,18 @@ class _Styles:
         self.calls.append((style, boxes.tolist()))
 
 
-def written(document: Document) -> bytes:
+def encoded(document: Document) -> bytes:
     return json.dumps(document).encode()
 
 
-def test_a_manifest_is_understood_as_it_was_written(signed: bytes, document: Document) -> None:
-    found = read_edited_manifest(signed)
-    assert (found.level, found.appearance.output_format, found.appearance.quality) == (
+def test_an_unedited_manifest_is_read_as_written(signed: bytes, document: Document) -> None:
+    manifest = read_edited_manifest(signed)
+    assert (manifest.level, manifest.appearance.output_format, manifest.appearance.quality) == (
         Level.FACES,
         OutputFormat.PNG,
         71,
     )
-    source, table = found.source_and_boxes("5" * 64, "film.mp4")
+    source, table = manifest.source_and_boxes("5" * 64, "video.mp4")
     assert (source.segments, source.regions) == ((Segment(2, 7),), (Region(1, 1, 5, 5),))
     for (index, boxes), entry in zip(entries(table), document["frames"], strict=True):
         assert index == entry["index"]
@@ -119,7 +119,7 @@ def test_boxes_and_frames_may_be_edited_in_any_order(document: Document) -> None
     ]
     document["frames"][1] |= {"blanked": True, "boxes": []}
     _, table = read_edited_manifest(json.dumps(document, indent=1).encode()).source_and_boxes(
-        "5" * 64, "film"
+        "5" * 64, "video"
     )
     assert table.boxes(6) == (
         RedactedBox((1, 2, 3, 4), None, None, Origin.MANUAL, TargetKind.FACE),
@@ -130,40 +130,40 @@ def test_boxes_and_frames_may_be_edited_in_any_order(document: Document) -> None
     assert table.boxes(5) is None
 
 
-def test_what_was_found_in_a_redacted_frame_stays_black_in_whatever_style(document: Document) -> None:
+def test_residuals_stay_black_in_every_style(document: Document) -> None:
     entry = document["frames"][1]
-    left = {"xyxy": [40, 30, 52, 44], "kind": "face", "track": None, "score": None, "origin": "residual"}
-    entry["boxes"].append(left)
-    manifest = read_edited_manifest(written(document))
-    _, table = manifest.source_and_boxes("5" * 64, "film.mp4")
+    drawn = {"xyxy": [40, 30, 52, 44], "kind": "face", "track": None, "score": None, "origin": "residual"}
+    entry["boxes"].append(drawn)
+    manifest = read_edited_manifest(encoded(document))
+    _, table = manifest.source_and_boxes("5" * 64, "video.mp4")
     residual = RedactedBox((40, 30, 52, 44), None, None, Origin.RESIDUAL, TargetKind.FACE)
     assert (table.boxes(3) or ())[-1] == residual
-    source = FakeSource("film.mp4", 9)
-    exhibit = ExportSource(0, source, None, lambda i: f"frames/{i}", (Segment(2, 7),), boxes=table)
-    redactor, archive = _Styles(), FakeArchive()
+    source = FakeSource("video.mp4", 9)
+    export_source = ExportSource(0, source, None, lambda i: f"frames/{i}", (Segment(2, 7),), boxes=table)
+    redactor, archive = RecordingRedactor(), FakeArchive()
     based_on = BasedOn(manifest.sha256, SignatureState.CHANGED)
-    ExportJob(IMPRINT, Level.FACES, manifest.appearance, group_sources([exhibit]), based_on).run(
+    ExportJob(IMPRINT, Level.FACES, manifest.appearance, group_sources([export_source]), based_on).run(
         PipelineTools(None, redactor, FakeEncoder(), 1), archive, lambda: None
     )
     black = [boxes for style, boxes in redactor.calls if style is RedactionStyle.SOLID]
     assert black == [[[40, 30, 52, 44]]]
-    again = json.loads(archive.read("manifest.json"))
-    assert again["frames"][1]["boxes"][-1] == left
-    assert (again["proof"], again["models"]) == (None, [])
+    rerendered = json.loads(archive.read("manifest.json"))
+    assert rerendered["frames"][1]["boxes"][-1] == drawn
+    assert (rerendered["proof"], rerendered["models"]) == (None, [])
 
 
-def test_what_is_said_of_people_is_taken_over(document: Document) -> None:
+def test_identities_are_inherited(document: Document) -> None:
     document["identities"] = PEOPLE | {"decisions": [DECISION, DECISION | {"source": 1, "track": 9}]}
-    found = read_edited_manifest(written(document)).identities
-    assert found is not None
-    assert found.to_entry() == document["identities"]
-    assert InheritedIdentities.from_bytes(found.to_bytes()) == found
-    assert [run.track for run in found.of_source(1).runs] == [9]
-    assert [run.source for run in found.of_source(1).runs] == [0]
+    identities = read_edited_manifest(encoded(document)).identities
+    assert identities is not None
+    assert identities.to_entry() == document["identities"]
+    assert InheritedIdentities.from_bytes(identities.to_bytes()) == identities
+    assert [run.track for run in identities.of_source(1).runs] == [9]
+    assert [run.source for run in identities.of_source(1).runs] == [0]
     del document["identities"]["possible"]
-    found = read_edited_manifest(written(document)).identities
-    assert found is not None
-    assert found.settings.possible == PEOPLE["threshold"]
+    identities = read_edited_manifest(encoded(document)).identities
+    assert identities is not None
+    assert identities.settings.possible == PEOPLE["threshold"]
 
 
 @pytest.mark.parametrize(
@@ -203,49 +203,49 @@ def test_what_is_said_of_people_is_taken_over(document: Document) -> None:
         ),
     ],
 )
-def test_what_cannot_be_said_of_people_is_refused(document: Document, identities: object) -> None:
+def test_invalid_identities_are_refused(document: Document, identities: object) -> None:
     document["identities"] = identities
     with pytest.raises(InvalidManifestError, match="sources or identities are invalid"):
-        read_edited_manifest(written(document))
+        read_edited_manifest(encoded(document))
 
 
 def test_a_residual_has_neither_track_nor_score(document: Document) -> None:
     box = {"xyxy": [1, 1, 9, 9], "kind": "face", "track": 3, "score": 0.5, "origin": "residual"}
     document["frames"][0]["boxes"] = [box]
-    _, table = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
+    _, table = read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")
     assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.RESIDUAL, TargetKind.FACE),)
 
 
-def test_a_plate_keeps_its_basis_until_a_person_draws_it(document: Document) -> None:
-    found = {"xyxy": [1, 1, 9, 9], "kind": "plate", "track": 3, "score": 0.5, "origin": "detected"}
-    drawn = found | {"origin": "manual"}
+def test_a_plate_keeps_its_basis_until_a_user_draws_it(document: Document) -> None:
+    detected = {"xyxy": [1, 1, 9, 9], "kind": "plate", "track": 3, "score": 0.5, "origin": "detected"}
+    drawn = detected | {"origin": "manual"}
     document["frames"][0]["boxes"] = [
-        found | {"basis": "shape"}, found | {"basis": "detector"}, found, drawn | {"basis": "shape"}
+        detected | {"basis": "shape"}, detected | {"basis": "detector"}, detected, drawn | {"basis": "shape"}
     ]  # fmt: skip
-    _, table = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
+    _, table = read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")
     assert [box.basis for box in table.boxes(2) or ()] == ["shape", "detector", "detector", None]
 
 
-def test_a_box_twice_is_redacted_twice_and_that_is_all(document: Document) -> None:
+def test_repeated_boxes_are_accepted(document: Document) -> None:
     document["frames"][0]["boxes"] = [{"xyxy": [1, 1, 9, 9]}] * 3
-    _, table = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
+    _, table = read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")
     assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.MANUAL, TargetKind.FACE),) * 3
 
 
-def test_a_manifest_of_another_video_names_both(document: Document) -> None:
-    found = read_edited_manifest(written(document))
+def test_the_error_for_another_video_names_both(document: Document) -> None:
+    manifest = read_edited_manifest(encoded(document))
     with pytest.raises(ManifestMismatchError, match=r"5{12}\.\.\., but other.mp4 has a{12}\.\.\."):
-        found.source_and_boxes("a" * 64, "other.mp4")
+        manifest.source_and_boxes("a" * 64, "other.mp4")
 
 
-def test_a_frame_that_is_missing_is_not_shipped(document: Document) -> None:
+def test_a_missing_frame_is_an_error(document: Document) -> None:
     del document["frames"][2]
     with pytest.raises(InvalidManifestError, match="frame 4 has no entry"):
-        read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")
+        read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")
 
 
 def box(**changes: object) -> Callable[[Document], object]:
-    return lambda it: it["frames"][1]["boxes"].append({"xyxy": [0, 0, 9, 9], **changes})
+    return lambda document: document["frames"][1]["boxes"].append({"xyxy": [0, 0, 9, 9], **changes})
 
 
 def _without_boxes(document: Document) -> Document:
@@ -254,16 +254,16 @@ def _without_boxes(document: Document) -> Document:
     return entry
 
 
-def test_a_frame_with_boxes_need_not_say_that_it_is_shown(document: Document) -> None:
-    before = read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")[1].boxes(3)
+def test_a_frame_with_boxes_need_not_have_blanked(document: Document) -> None:
+    before = read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")[1].boxes(3)
     del document["frames"][1]["blanked"]
     assert (
-        read_edited_manifest(written(document)).source_and_boxes("5" * 64, "film.mp4")[1].boxes(3) == before
+        read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")[1].boxes(3) == before
     )
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("edit", "message"),
     [
         (box(xyxy=[0, 0, 9]), "four whole numbers"),
         (box(xyxy=[0, 0, 9, 9.5]), "four whole numbers"),
@@ -285,49 +285,49 @@ def test_a_frame_with_boxes_need_not_say_that_it_is_shown(document: Document) ->
         (box(kind="plate", basis=["shape"]), "basis"),
         (box(kind="text", basis="shape"), "only a plate"),
         (box(colour="red"), "unknown fields"),
-        (lambda it: it["frames"].append(dict(it["frames"][0])), "two entries"),
-        (lambda it: it["frames"].append(7), "not an object"),
-        (lambda it: it["frames"][0].update(index=-1), "no index"),
-        (lambda it: it["frames"][0].update(index=True), "no index"),
-        (lambda it: it["frames"][0].update(source=3), "source that is not listed"),
-        (lambda it: it["frames"][0].update(blanked="no"), "blanked"),
-        (lambda it: it["frames"][0].update(blanked=True), "blanked"),
-        (lambda it: it["frames"][0].update(blanked=None), "must be true or false"),
-        (lambda it: it["frames"][0].update(boxes={}), "blanked"),
-        (lambda it: _without_boxes(it).pop("blanked"), "required without boxes"),
-        (lambda it: _without_boxes(it).update(blanked=None), "required without boxes"),
-        (lambda it: _without_boxes(it).update(blanked=0), "must be true or false"),
-        (lambda it: it["frames"][0].update(note=1), "unknown fields"),
-        (lambda it: it.update(version=1), "its version is 1"),
-        (lambda it: it.update(version=True), "its version is True"),
-        (lambda it: it.pop("frames"), "no frames"),
-        (lambda it: it.pop("settings"), "no settings"),
-        (lambda it: it["settings"].update(level="most"), "settings, sources or identities"),
-        (lambda it: it["settings"].update(quality="best"), "settings, sources or identities"),
-        (lambda it: it["settings"].pop("shape"), "settings, sources or identities"),
-        (lambda it: it["sources"].append(it["sources"][0]), "listed twice"),
-        (lambda it: it["sources"][0].update(segments=[]), "settings, sources or identities"),
-        (lambda it: it["sources"][0].update(segments=[[5, 2]]), "settings, sources or identities"),
-        (lambda it: it["sources"][0].update(segments=7), "settings, sources or identities"),
+        (lambda doc: doc["frames"].append(dict(doc["frames"][0])), "two entries"),
+        (lambda doc: doc["frames"].append(7), "not an object"),
+        (lambda doc: doc["frames"][0].update(index=-1), "no index"),
+        (lambda doc: doc["frames"][0].update(index=True), "no index"),
+        (lambda doc: doc["frames"][0].update(source=3), "source that is not listed"),
+        (lambda doc: doc["frames"][0].update(blanked="no"), "blanked"),
+        (lambda doc: doc["frames"][0].update(blanked=True), "blanked"),
+        (lambda doc: doc["frames"][0].update(blanked=None), "must be true or false"),
+        (lambda doc: doc["frames"][0].update(boxes={}), "blanked"),
+        (lambda doc: _without_boxes(doc).pop("blanked"), "required without boxes"),
+        (lambda doc: _without_boxes(doc).update(blanked=None), "required without boxes"),
+        (lambda doc: _without_boxes(doc).update(blanked=0), "must be true or false"),
+        (lambda doc: doc["frames"][0].update(note=1), "unknown fields"),
+        (lambda doc: doc.update(version=1), "its version is 1"),
+        (lambda doc: doc.update(version=True), "its version is True"),
+        (lambda doc: doc.pop("frames"), "no frames"),
+        (lambda doc: doc.pop("settings"), "no settings"),
+        (lambda doc: doc["settings"].update(level="most"), "settings, sources or identities"),
+        (lambda doc: doc["settings"].update(quality="best"), "settings, sources or identities"),
+        (lambda doc: doc["settings"].pop("shape"), "settings, sources or identities"),
+        (lambda doc: doc["sources"].append(doc["sources"][0]), "listed twice"),
+        (lambda doc: doc["sources"][0].update(segments=[]), "settings, sources or identities"),
+        (lambda doc: doc["sources"][0].update(segments=[[5, 2]]), "settings, sources or identities"),
+        (lambda doc: doc["sources"][0].update(segments=7), "settings, sources or identities"),
         (
-            lambda it: it["sources"][0].update(regions=[{"xyxy": [0, 0, 1, 1]}]),
+            lambda doc: doc["sources"][0].update(regions=[{"xyxy": [0, 0, 1, 1]}]),
             "settings, sources or identities",
         ),
-        (lambda it: it.update(sources={}), "no sources"),
+        (lambda doc: doc.update(sources={}), "no sources"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words(
-    document: Document, spoil: Callable[[Document], object], said: str
+def test_invalid_edits_are_refused_with_a_message(
+    document: Document, edit: Callable[[Document], object], message: str
 ) -> None:
-    spoil(document)
+    edit(document)
     with pytest.raises(InvalidManifestError) as raised:
-        read_edited_manifest(written(document))
-    assert said in raised.value.message
+        read_edited_manifest(encoded(document))
+    assert message in raised.value.message
     assert raised.value.hint
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "not valid JSON"),
         (b"PK\x03\x04", "not valid JSON"),
@@ -344,8 +344,8 @@ def test_what_makes_no_sense_is_refused_in_words(
         (b'{7: 1, "frames": []}', "not a member name"),
     ],
 )
-def test_what_is_no_manifest(data: bytes, said: str) -> None:
-    with pytest.raises(InvalidManifestError, match=said):
+def test_data_that_is_no_manifest_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(InvalidManifestError, match=message):
         read_edited_manifest(data)
 
 
@@ -356,13 +356,13 @@ def test_ten_million_boxes_are_refused_before_they_are_parsed(monkeypatch: pytes
         read_edited_manifest(b'{"frames":[{"index":0,"source":0,"boxes":[' + box * 10_000_000 + b"]}]}")
 
 
-def test_a_file_that_is_too_large_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edited_manifest, "MAX_EDITED_BYTES", 10)
     with pytest.raises(TooManyBoxesError):
         read_edited_manifest(b" " * 11)
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]":,0123framesx \\u', max_size=60).map(str.encode))
-def test_whatever_it_is_it_is_an_error_with_a_name(data: bytes) -> None:
+def test_any_invalid_data_is_a_domain_error(data: bytes) -> None:
     with pytest.raises(DomainError):
         read_edited_manifest(data)

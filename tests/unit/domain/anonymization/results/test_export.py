@@ -1,4 +1,4 @@
-"""From sources to an archive: which frames, under which names, and what the manifest says of them."""
+"""Export of sources to an archive: its frames, their names and their manifest entries."""
 
 from __future__ import annotations
 
@@ -17,44 +17,46 @@ from framecloak.domain.errors import StorageFullError
 from framecloak.domain.model.segments import Region, Segment
 
 
-def exhibit(
+def export_source(
     number: int, source: FakeSource, *segments: Segment, regions: tuple[Region, ...] = ()
 ) -> ExportSource:
-    chosen = segments or (Segment(0, source.count),)
-    return ExportSource(number, source, None, lambda index: f"frames/{number}/{index:07d}", chosen, regions)
+    ranges = segments or (Segment(0, source.count),)
+    return ExportSource(number, source, None, lambda index: f"frames/{number}/{index:07d}", ranges, regions)
 
 
-def instruments(detector: FakeFaceDetector | None = None) -> PipelineTools:
+def pipeline_tools(detector: FakeFaceDetector | None = None) -> PipelineTools:
     return PipelineTools(detector, FakeRedactor(), FakeEncoder(), threads=2)
 
 
-def export(*exhibits: ExportSource, level: Level = Level.FACES) -> ExportJob:
-    return ExportJob(IMPRINT, level, Appearance(OutputFormat.PNG), group_sources(exhibits))
+def export_job(*export_sources: ExportSource, level: Level = Level.FACES) -> ExportJob:
+    return ExportJob(IMPRINT, level, Appearance(OutputFormat.PNG), group_sources(export_sources))
 
 
-def nothing() -> None:
-    """For runs whose progress is of no interest."""
+def ignore_progress() -> None:
+    """Progress callback that does nothing."""
 
 
-def test_neighbouring_pictures_go_through_the_pipeline_together() -> None:
-    kinds = [1, 1, 5, 5, 1, 1, 1]
-    exhibits = [exhibit(number, FakeSource(f"{number}", count)) for number, count in enumerate(kinds)]
-    made = group_sources(exhibits)
-    assert [[one.id for one in batch.inputs] for batch in made] == [[0, 1], [2], [3], [4, 5, 6]]
-    assert [batch.source.info.continuous for batch in made] == [False, True, True, False]
-    assert made[3].origin(2) == (exhibits[6], 0)
-    assert made[1].origin(2) == (exhibits[2], 2)
+def test_neighbouring_images_go_through_the_pipeline_together() -> None:
+    frame_counts = [1, 1, 5, 5, 1, 1, 1]
+    export_sources = [
+        export_source(number, FakeSource(f"{number}", count)) for number, count in enumerate(frame_counts)
+    ]
+    groups = group_sources(export_sources)
+    assert [[source.id for source in group.inputs] for group in groups] == [[0, 1], [2], [3], [4, 5, 6]]
+    assert [group.source.info.continuous for group in groups] == [False, True, True, False]
+    assert groups[3].origin(2) == (export_sources[6], 0)
+    assert groups[1].origin(2) == (export_sources[2], 2)
 
 
 def test_frames_come_first_and_the_manifest_last() -> None:
-    film, picture = FakeSource("film", 4), FakeSource("picture")
-    order = export(exhibit(0, film, Segment(0, 1), Segment(2, 4)), exhibit(1, picture))
+    video, image = FakeSource("video", 4), FakeSource("image")
+    job = export_job(export_source(0, video, Segment(0, 1), Segment(2, 4)), export_source(1, image))
     archive, counted = FakeArchive(), []
-    order.run(instruments(FakeFaceDetector()), archive, lambda: counted.append(1))
+    job.run(pipeline_tools(FakeFaceDetector()), archive, lambda: counted.append(1))
     names = [f"frames/{name}.png" for name in ("0/0000000", "0/0000002", "0/0000003", "1/0000000")]
     assert list(archive.entries) == [*names, "report.html", "manifest.json", "manifest.sig"]
     assert archive.committed
-    assert len(counted) == order.frame_count == 4
+    assert len(counted) == job.frame_count == 4
     entries = json.loads(archive.entries["manifest.json"])["frames"]
     assert [(entry["source"], entry["index"], entry["file"]) for entry in entries] == [
         (0, 0, names[0]),
@@ -65,20 +67,20 @@ def test_frames_come_first_and_the_manifest_last() -> None:
     assert all(entry["boxes"] for entry in entries)
 
 
-def test_a_track_number_means_one_track_of_a_source() -> None:
-    order = export(exhibit(0, FakeSource("film", 9), Segment(0, 2), Segment(7, 9)))
+def test_track_ids_are_unique_within_a_source() -> None:
+    job = export_job(export_source(0, FakeSource("video", 9), Segment(0, 2), Segment(7, 9)))
     archive = FakeArchive()
-    summary = order.run(instruments(FakeFaceDetector()), archive, nothing)
+    summary = job.run(pipeline_tools(FakeFaceDetector()), archive, ignore_progress)
     entries = json.loads(archive.entries["manifest.json"])["frames"]
     assert [[box["track"] for box in entry["boxes"]] for entry in entries] == [[0], [0], [1], [1]]
     assert summary.tracks == 2
 
 
-def test_at_level_minimal_nothing_is_looked_for() -> None:
+def test_at_level_minimal_nothing_is_detected() -> None:
     region = Region(8, 8, 16, 16)
-    order = export(exhibit(0, FakeSource("film", 2), regions=(region,)), level=Level.MINIMAL)
+    job = export_job(export_source(0, FakeSource("video", 2), regions=(region,)), level=Level.MINIMAL)
     archive = FakeArchive()
-    summary = order.run(instruments(), archive, nothing)
+    summary = job.run(pipeline_tools(), archive, ignore_progress)
     manifest = json.loads(archive.entries["manifest.json"])
     assert manifest["models"] == []
     assert manifest["settings"]["threshold"] is None
@@ -86,11 +88,11 @@ def test_at_level_minimal_nothing_is_looked_for() -> None:
     assert (summary.faces, summary.boxes["region"]) == (0, 2)
 
 
-def test_a_full_disk_ends_the_threads_at_once() -> None:
-    film, archive = FakeSource("film", 200), FakeArchive(room=3)
+def test_a_full_disk_ends_the_threads_immediately() -> None:
+    video, archive = FakeSource("video", 200), FakeArchive(room=3)
     before = threading.active_count()
     with pytest.raises(StorageFullError):
-        export(exhibit(0, film)).run(instruments(FakeFaceDetector()), archive, nothing)
+        export_job(export_source(0, video)).run(pipeline_tools(FakeFaceDetector()), archive, ignore_progress)
     assert threading.active_count() == before
-    assert film.closed == 1
+    assert video.closed == 1
     assert not archive.committed

@@ -75,7 +75,7 @@ def example(name: str | None = None) -> bytes:
     )
 
 
-def test_it_says_what_was_redacted() -> None:
+def test_the_manifest_lists_the_redactions() -> None:
     document = json.loads(example())
     VALIDATOR.validate(document)
     link = CHAIN_START
@@ -125,26 +125,26 @@ def test_it_says_what_was_redacted() -> None:
     }
 
 
-def test_it_is_canonical() -> None:
+def test_the_manifest_is_canonical_json() -> None:
     assert canonical_json(json.loads(example())) == example()
 
 
-def test_a_file_s_name_is_in_it_only_when_given() -> None:
+def test_a_source_name_is_included_only_when_given() -> None:
     assert b"Jane" not in example()
     document = json.loads(example("Jane Doe.mp4"))
     VALIDATOR.validate(document)
     assert document["sources"][0]["name"] == "Jane Doe.mp4"
 
 
-def test_a_name_that_is_not_utf8_does_not_stop_it() -> None:
+def test_a_source_name_may_be_invalid_utf8() -> None:
     assert json.loads(example("J\udce4ne.mp4"))["sources"][0]["name"] == "J?ne.mp4"
 
 
-def test_it_is_the_same_bytes_every_time() -> None:
+def test_the_manifest_is_deterministic() -> None:
     assert example() == example()
 
 
-def test_without_faces_there_are_no_models_and_no_looks() -> None:
+def test_without_faces_there_are_no_models_and_no_scales() -> None:
     settings = RecordedSettings(Level.MINIMAL, Appearance(), None, VIDEO_SCALES, IMAGE_SCALES)
     recorded = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 3),), (), None)
     document = json.loads(
@@ -166,7 +166,7 @@ def test_tracks_are_counted_once_per_source() -> None:
     assert (entries.summary.frames, entries.summary.tracks, entries.summary.faces) == (4, 2, 4)
 
 
-def test_memory_grows_by_little_for_every_frame() -> None:
+def test_memory_grows_little_with_every_frame() -> None:
     entries = FrameLog()
     for index in range(10_000):
         boxes = tuple(RedactedBox((index % 97, n, 300 + n, 200), n, 0.9, Origin.DETECTED) for n in range(5))
@@ -179,39 +179,39 @@ def test_memory_grows_by_little_for_every_frame() -> None:
 
 Damage = Callable[[dict[str, Any]], None]
 DAMAGES: dict[str, Damage] = {
-    "unknown key": lambda it: it.update(extra=1),
-    "unknown key in a frame": lambda it: it["frames"][0].update(extra=1),
-    "unknown key in a box": lambda it: it["frames"][0]["boxes"][0].update(extra=1),
-    "other version": lambda it: it.update(version=1),
-    "boxes in a blanked frame": lambda it: it["frames"][2].update(boxes=it["frames"][0]["boxes"]),
-    "a region with a track": lambda it: it["frames"][0]["boxes"][1].update(track=1),
-    "a face without one": lambda it: it["frames"][0]["boxes"][0].update(track=None),
-    "half a pixel": lambda it: it["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3.5, 4]),
-    "a box that is a line": lambda it: it["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3]),
-    "a face with a basis": lambda it: it["frames"][0]["boxes"][0].update(basis="shape"),
-    "an unknown basis": lambda it: it["frames"][0]["boxes"][0].update(kind="plate", basis="guess"),
-    "an unknown origin": lambda it: it["frames"][0]["boxes"][0].update(origin="guessed"),
-    "a file elsewhere": lambda it: it["frames"][0].update(file="../frame.jpg"),
-    "a short digest": lambda it: it["sources"][0].update(sha256="abc"),
-    "no sources": lambda it: it.update(sources=[]),
+    "unknown key": lambda doc: doc.update(extra=1),
+    "unknown key in a frame": lambda doc: doc["frames"][0].update(extra=1),
+    "unknown key in a box": lambda doc: doc["frames"][0]["boxes"][0].update(extra=1),
+    "other version": lambda doc: doc.update(version=1),
+    "boxes in a blanked frame": lambda doc: doc["frames"][2].update(boxes=doc["frames"][0]["boxes"]),
+    "a region with a track": lambda doc: doc["frames"][0]["boxes"][1].update(track=1),
+    "a face without one": lambda doc: doc["frames"][0]["boxes"][0].update(track=None),
+    "half a pixel": lambda doc: doc["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3.5, 4]),
+    "a box that is a line": lambda doc: doc["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3]),
+    "a face with a basis": lambda doc: doc["frames"][0]["boxes"][0].update(basis="shape"),
+    "an unknown basis": lambda doc: doc["frames"][0]["boxes"][0].update(kind="plate", basis="guess"),
+    "an unknown origin": lambda doc: doc["frames"][0]["boxes"][0].update(origin="guessed"),
+    "a file elsewhere": lambda doc: doc["frames"][0].update(file="../frame.jpg"),
+    "a short digest": lambda doc: doc["sources"][0].update(sha256="abc"),
+    "no sources": lambda doc: doc.update(sources=[]),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_the_schema_refuses(damage: Damage) -> None:
+def test_the_schema_refuses_invalid_manifests(damage: Damage) -> None:
     document = copy.deepcopy(json.loads(example()))
     damage(document)
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate(document)
 
 
-def test_the_schema_is_one_and_knows_every_value() -> None:
+def test_the_schema_is_valid_and_complete() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     definitions = SCHEMA["$defs"]
     for name, kind in (("tracking", TrackingSettings), ("look", DetectionScale), ("model", ModelCard)):
         names = {field.name for field in fields(kind)}
         assert set(definitions[name]["required"]) == names
-        # Frames are named only where machines differ.
+        # Segments are listed only where machines differ.
         assert set(definitions[name]["properties"]) - {"segments"} == names
     settings = definitions["settings"]["properties"]
     assert settings["level"]["enum"] == list(Level)

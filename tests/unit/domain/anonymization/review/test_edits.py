@@ -1,4 +1,4 @@
-"""What a person changes about the boxes of a result."""
+"""Edits by a user of the boxes of a result."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def table() -> BoxTable:
     return builder.finish()
 
 
-def test_boxes_that_stay_are_what_they_were_and_others_say_that_a_person_drew_them(table: BoxTable) -> None:
+def test_unchanged_boxes_keep_their_origin_and_others_become_edited_or_manual(table: BoxTable) -> None:
     stays = DrawnBox(FACE.xyxy, TargetKind.FACE, 3)
     mark = DrawnBox(MARK.xyxy, None)
     moved = DrawnBox((50, 3, 70, 10), TargetKind.TEXT, 4)
     new = DrawnBox((1, 1, 2, 2), TargetKind.PLATE, 99)
     alone = DrawnBox((1, 1, 2, 2), TargetKind.FACE)
-    area = DrawnBox((4, 4, 5, 5), None, 3)
-    after = apply_edits(table, [FrameEdit(5, (stays, mark, moved, new, alone, area))])
+    region = DrawnBox((4, 4, 5, 5), None, 3)
+    after = apply_edits(table, [FrameEdit(5, (stays, mark, moved, new, alone, region))])
     assert after.boxes(5) == (
         FACE,
         MARK,
@@ -48,7 +48,7 @@ def test_boxes_are_removed_by_leaving_them_out(table: BoxTable) -> None:
     assert apply_edits(table, [FrameEdit(5, ())]).boxes(5) == ()
 
 
-def test_a_black_frame_stays_black_unless_it_is_said_otherwise(table: BoxTable) -> None:
+def test_a_black_frame_stays_black_unless_an_edit_shows_it(table: BoxTable) -> None:
     drawn = DrawnBox((1, 1, 2, 2))
     assert apply_edits(table, [FrameEdit(7, ())]).boxes(7) is None
     with pytest.raises(InvalidManifestError, match="frame 7 is black"):
@@ -58,13 +58,13 @@ def test_a_black_frame_stays_black_unless_it_is_said_otherwise(table: BoxTable) 
 
 
 @pytest.mark.parametrize(
-    ("edits", "said"),
+    ("edits", "message"),
     [
         ([FrameEdit(5, ()), FrameEdit(5, ())], "edited twice"),
         ([FrameEdit(8, ())], "frame 8 is not in the result"),
         ([FrameEdit(5, (DrawnBox((5, 5, 5, 5)),))], "no extent"),
     ],
 )
-def test_edits_that_cannot_be(table: BoxTable, edits: list[FrameEdit], said: str) -> None:
-    with pytest.raises(InvalidManifestError, match=said):
+def test_impossible_edits_are_refused(table: BoxTable, edits: list[FrameEdit], message: str) -> None:
+    with pytest.raises(InvalidManifestError, match=message):
         apply_edits(table, edits)

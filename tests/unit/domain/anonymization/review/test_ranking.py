@@ -1,4 +1,4 @@
-"""Which frames a person should look at first."""
+"""Ranking of the frames to review first."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
     for index, boxes in frames.items():
         builder.add(index, boxes)
     ranking = Ranking.of(builder.finish())
-    found = ranking.page(100, 0)
-    assert [(one.index, one.reason) for one in found] == [
+    ranked = ranking.page(100, 0)
+    assert [(entry.index, entry.reason) for entry in ranked] == [
         (13, Reason.BLANKED),
         (18, Reason.RESIDUAL),
         (11, Reason.FILLED),
@@ -41,35 +41,35 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
         (15, None),
         (16, None),
     ]
-    risks = [one.risk for one in found]
+    risks = [entry.risk for entry in ranked]
     assert risks == sorted(risks, reverse=True)
     assert (risks[0], risks[-1]) == (1.0, 0.0)
-    assert [one.lowest_score for one in found] == [None, 0.5, 0.5, 0.8, 0.2, 0.6, 0.9, None, None]
-    assert [one.index for one in ranking.page(2, 4)] == [12, 17]
+    assert [entry.lowest_score for entry in ranked] == [None, 0.5, 0.5, 0.8, 0.2, 0.6, 0.9, None, None]
+    assert [entry.index for entry in ranking.page(2, 4)] == [12, 17]
     assert ranking.page(2, 9) == []
 
 
-def test_frames_follow_each_other_as_in_the_film() -> None:
+def test_frames_can_be_listed_in_the_order_of_the_video() -> None:
     builder = BoxTableBuilder()
     for index in (10, 11, 50, 51):
         builder.add(index, [face(Origin.DETECTED, 0.9)] if index % 2 else [])
     ranking = Ranking.of(builder.finish())
-    assert [one.index for one in ranking.frames_from(11, 2)] == [11, 50]
-    assert [len(one.boxes) for one in ranking.frames_from(0, 9)] == [0, 1, 0, 1]
+    assert [entry.index for entry in ranking.frames_from(11, 2)] == [11, 50]
+    assert [len(entry.boxes) for entry in ranking.frames_from(0, 9)] == [0, 1, 0, 1]
     assert ranking.frames_from(52, 9) == []
 
 
-def test_text_between_two_looks_is_as_sure_as_at_them() -> None:
+def test_filled_text_between_two_passes_is_no_risk() -> None:
     builder = BoxTableBuilder()
     kinds = (TargetKind.TEXT, TargetKind.PLATE, TargetKind.FACE)
     for index, kind in enumerate(kinds):
         builder.add(index, [RedactedBox((0, 0, 9, 9), 0, 0.9, Origin.FILLED, kind, kind is TargetKind.PLATE)])
-    found = {one.index: one for one in Ranking.of(builder.finish()).page(9, 0)}
-    assert [found[index].reason for index in range(3)] == [Reason.SCORE, Reason.SCORE, Reason.FILLED]
-    assert found[0].risk == found[1].risk < 0.1 < found[2].risk
+    by_index = {entry.index: entry for entry in Ranking.of(builder.finish()).page(9, 0)}
+    assert [by_index[index].reason for index in range(3)] == [Reason.SCORE, Reason.SCORE, Reason.FILLED]
+    assert by_index[0].risk == by_index[1].risk < 0.1 < by_index[2].risk
 
 
-def test_a_result_of_black_frames_only() -> None:
+def test_a_result_with_only_black_frames() -> None:
     builder = BoxTableBuilder()
     builder.add(0, None)
-    assert [one.risk for one in Ranking.of(builder.finish()).page(9, 0)] == [1.0]
+    assert [entry.risk for entry in Ranking.of(builder.finish()).page(9, 0)] == [1.0]

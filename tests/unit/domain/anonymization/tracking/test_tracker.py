@@ -1,4 +1,4 @@
-"""Invariants of the tracker, on detections that hypothesis invents."""
+"""Invariants of the tracker on generated detections."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from framecloak.domain.imaging import boxes as bx
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
 
 
-def found(*detections: tuple[float, float, float, float]) -> FrameDetections:
-    """Detections given as centre x, centre y, size, score."""
+def detections_of(*detections: tuple[float, float, float, float]) -> FrameDetections:
+    """Return detections given as centre x, centre y, size, score."""
     table = np.array(detections, np.float64).reshape(-1, 4)
     half = table[:, 2:3] / 2
     return FrameDetections(np.hstack([table[:, :2] - half, table[:, :2] + half]), table[:, 3])
 
 
-def one_scene(length: int) -> np.ndarray:
+def one_shot(length: int) -> np.ndarray:
     return np.zeros(length, np.intp)
 
 
 def walk(length: int, *, speed: float = 3.0, size: float = 40.0, score: float = 0.9) -> list[FrameDetections]:
-    return [found((100 + speed * t, 100, size, score)) for t in range(length)]
+    return [detections_of((100 + speed * t, 100, size, score)) for t in range(length)]
 
 
 @st.composite
-def scenes_of_detections(draw: st.DrawFn, max_frames: int = 40) -> tuple[list[FrameDetections], np.ndarray]:
-    """Faces that walk, flicker and vanish, among stray finds, across a few scenes."""
+def detections_in_shots(draw: st.DrawFn, max_frames: int = 40) -> tuple[list[FrameDetections], np.ndarray]:
+    """Draw faces that walk, flicker and vanish, among stray detections, across a few shots."""
     length = draw(st.integers(2, max_frames))
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
@@ -53,43 +53,43 @@ def scenes_of_detections(draw: st.DrawFn, max_frames: int = 40) -> tuple[list[Fr
         if rng.random() < 0.2:
             row.append((*rng.uniform(0, 400, 2), rng.uniform(5, 60), float(rng.uniform(0.12, 0.6))))
     cuts = rng.random(length) < draw(st.sampled_from([0.0, 0.05, 0.2]))
-    return [found(*row) for row in rows], np.cumsum(cuts)
+    return [detections_of(*row) for row in rows], np.cumsum(cuts)
 
 
 def xyxys(boxes: list[TrackedBox]) -> np.ndarray:
     return np.array([box.xyxy for box in boxes]).reshape(-1, 4)
 
 
-@given(scenes_of_detections())
+@given(detections_in_shots())
 def test_an_accepted_detection_is_covered_by_one_box_with_its_margin(
     case: tuple[list[FrameDetections], np.ndarray],
 ) -> None:
-    detections, scenes = case
-    result = track(detections, scenes, QUICK)
-    for one, boxes in zip(detections, result.boxes, strict=True):
+    detections, shots = case
+    result = track(detections, shots, QUICK)
+    for frame, boxes in zip(detections, result.boxes, strict=True):
         almost = QUICK.margin - 1e-9
-        for detected in bx.grow(one.boxes[one.scores >= QUICK.accept], almost):
+        for detected in bx.grow(frame.boxes[frame.scores >= QUICK.accept], almost):
             assert bx.covers(xyxys(boxes), detected).any()
 
 
-@given(scenes_of_detections())
+@given(detections_in_shots())
 def test_every_member_of_a_track_is_covered_in_its_frame(
     case: tuple[list[FrameDetections], np.ndarray],
 ) -> None:
-    detections, scenes = case
-    result = track(detections, scenes, QUICK)
+    detections, shots = case
+    result = track(detections, shots, QUICK)
     for number, members in enumerate(result.members):
         for frame, row in members:
             (own,) = [box for box in result.boxes[frame] if box.track == number]
             assert bx.covers(np.array(own.xyxy), detections[frame].boxes[row])
 
 
-@given(scenes_of_detections())
+@given(detections_in_shots())
 def test_a_track_has_a_box_in_every_frame_from_its_first_member_to_its_last(
     case: tuple[list[FrameDetections], np.ndarray],
 ) -> None:
-    detections, scenes = case
-    result = track(detections, scenes, QUICK)
+    detections, shots = case
+    result = track(detections, shots, QUICK)
     for number, members in enumerate(result.members):
         frames = [frame for frame, _ in members]
         assert max(np.diff(frames), default=1) <= QUICK.max_gap
@@ -98,37 +98,39 @@ def test_a_track_has_a_box_in_every_frame_from_its_first_member_to_its_last(
         assert set(range(frames[0], frames[-1] + 1)) <= set(present)
 
 
-@given(scenes_of_detections())
+@given(detections_in_shots())
 def test_no_track_crosses_a_cut(case: tuple[list[FrameDetections], np.ndarray]) -> None:
-    detections, scenes = case
-    result = track(detections, scenes, QUICK)
+    detections, shots = case
+    result = track(detections, shots, QUICK)
     for number in range(len(result.members)):
-        seen = {scenes[t] for t, boxes in enumerate(result.boxes) for b in boxes if b.track == number}
-        assert len(seen) == 1
+        shots_of_track = {
+            shots[t] for t, boxes in enumerate(result.boxes) for b in boxes if b.track == number
+        }
+        assert len(shots_of_track) == 1
 
 
 @settings(max_examples=6 * settings.default.max_examples)
-@given(scenes_of_detections(max_frames=60), st.data())
-def test_what_is_said_of_a_frame_does_not_depend_on_where_the_video_was_cut(
+@given(detections_in_shots(max_frames=60), st.data())
+def test_boxes_of_a_frame_do_not_depend_on_the_slices(
     case: tuple[list[FrameDetections], np.ndarray], data: st.DataObject
 ) -> None:
-    detections, scenes = case
-    whole = track(detections, scenes, QUICK)
+    detections, shots = case
+    whole = track(detections, shots, QUICK)
     start = data.draw(st.integers(0, len(detections) - 1))
     stop = data.draw(st.integers(start + 1, len(detections)))
     first = max(0, start - QUICK.temporal_margin)
     last = min(len(detections), stop + QUICK.temporal_margin)
-    part = track(detections[first:last], scenes[first:last], QUICK)
+    part = track(detections[first:last], shots[first:last], QUICK)
     for t in range(start, stop):
         expected = sorted((b.xyxy, b.score, b.origin) for b in whole.boxes[t])
         assert sorted((b.xyxy, b.score, b.origin) for b in part.boxes[t - first]) == expected
 
 
-@given(scenes_of_detections())
-def test_past_and_future_are_alike(case: tuple[list[FrameDetections], np.ndarray]) -> None:
-    detections, scenes = case
-    forward = track(detections, scenes, QUICK)
-    backward = track(detections[::-1], scenes[-1] - scenes[::-1], QUICK)
+@given(detections_in_shots())
+def test_tracking_is_symmetric_in_time(case: tuple[list[FrameDetections], np.ndarray]) -> None:
+    detections, shots = case
+    forward = track(detections, shots, QUICK)
+    backward = track(detections[::-1], shots[-1] - shots[::-1], QUICK)
     for ahead, back in zip(forward.boxes, backward.boxes[::-1], strict=True):
         np.testing.assert_allclose(
             np.array(sorted(map(tuple, xyxys(ahead).tolist()))),
@@ -138,11 +140,11 @@ def test_past_and_future_are_alike(case: tuple[list[FrameDetections], np.ndarray
 
 
 @given(st.integers(1, QUICK.max_gap - 1), st.floats(-0.3, 0.3))
-def test_a_gap_up_to_the_limit_is_filled_along_the_way(missing: int, speed: float) -> None:
+def test_a_gap_up_to_the_limit_is_filled_along_the_motion(missing: int, speed: float) -> None:
     detections = walk(20, speed=speed * 40)
     for t in range(8, 8 + missing):
         detections[t] = FrameDetections.empty()
-    result = track(detections, one_scene(20), QUICK)
+    result = track(detections, one_shot(20), QUICK)
     assert len(result.members) == 1
     for t in range(8, 8 + missing):
         (box,) = result.boxes[t]
@@ -155,14 +157,14 @@ def test_a_gap_beyond_the_limit_stays_open_in_the_middle() -> None:
     detections = walk(30, speed=0)
     for t in range(10, 20):
         detections[t] = FrameDetections.empty()
-    result = track(detections, one_scene(30), QUICK)
+    result = track(detections, one_shot(30), QUICK)
     assert result.boxes[15] == []
     assert len(result.members) == 2
 
 
 def test_both_ends_are_extended_and_follow_the_motion() -> None:
     detections = [FrameDetections.empty()] * 5 + walk(10, speed=10) + [FrameDetections.empty()] * 5
-    result = track(detections, one_scene(20), QUICK)
+    result = track(detections, one_shot(20), QUICK)
     covered = [t for t, boxes in enumerate(result.boxes) if boxes]
     assert covered == list(range(3, 17))
     for t in (3, 4, 15, 16):
@@ -173,65 +175,65 @@ def test_both_ends_are_extended_and_follow_the_motion() -> None:
 
 
 @pytest.mark.parametrize(("score", "kept"), [(0.5, True), (0.45, False)])
-def test_an_unsure_detection_needs_a_sure_one_nearby(score: float, kept: bool) -> None:
-    detections = [found((100, 100, 40, 0.2)) for _ in range(9)]
-    detections[4] = found((100, 100, 40, score))
-    result = track(detections, one_scene(9), QUICK)
+def test_a_weak_detection_needs_a_confident_one_nearby(score: float, kept: bool) -> None:
+    detections = [detections_of((100, 100, 40, 0.2)) for _ in range(9)]
+    detections[4] = detections_of((100, 100, 40, score))
+    result = track(detections, one_shot(9), QUICK)
     assert bool(result.boxes[2]) is kept
     if kept:
         assert result.boxes[2][0].origin is Origin.LINKED
 
 
-def test_confirmation_does_not_carry_further_than_the_memory() -> None:
-    detections = walk(1) + [found((100, 100, 40, 0.2)) for _ in range(20)]
-    result = track(detections, one_scene(21), QUICK)
+def test_confirmation_ends_with_the_confirmation_window() -> None:
+    detections = walk(1) + [detections_of((100, 100, 40, 0.2)) for _ in range(20)]
+    result = track(detections, one_shot(21), QUICK)
     origins = [boxes[0].origin if boxes else None for boxes in result.boxes]
     assert origins[: QUICK.memory + 1] == [Origin.DETECTED] + [Origin.LINKED] * QUICK.memory
     assert not any(origins[QUICK.memory + QUICK.extension + 1 :])
 
 
-def test_a_stray_unsure_detection_is_not_redacted() -> None:
-    detections = [FrameDetections.empty(), found((50, 50, 20, 0.3)), FrameDetections.empty()]
-    assert not any(track(detections, one_scene(3), QUICK).boxes)
+def test_a_stray_weak_detection_is_not_redacted() -> None:
+    detections = [FrameDetections.empty(), detections_of((50, 50, 20, 0.3)), FrameDetections.empty()]
+    assert not any(track(detections, one_shot(3), QUICK).boxes)
 
 
 def test_two_people_who_pass_each_other_keep_their_tracks() -> None:
-    detections = [found((100 + 6 * t, 100, 40, 0.9), (220 - 6 * t, 190, 42, 0.9)) for t in range(21)]
-    result = track(detections, one_scene(21), QUICK)
+    detections = [detections_of((100 + 6 * t, 100, 40, 0.9), (220 - 6 * t, 190, 42, 0.9)) for t in range(21)]
+    result = track(detections, one_shot(21), QUICK)
     assert [len(members) for members in result.members] == [21, 21]
 
 
 def test_no_frames_and_no_detections_are_fine() -> None:
-    assert track([], one_scene(0), QUICK).boxes == []
-    assert track([FrameDetections.empty()], one_scene(1), QUICK).boxes == [[]]
+    assert track([], one_shot(0), QUICK).boxes == []
+    assert track([FrameDetections.empty()], one_shot(1), QUICK).boxes == [[]]
 
 
-def test_a_neighbour_steadies_a_box_but_never_shrinks_it() -> None:
-    detections = [found((100, 100, size, 0.9)) for size in (40, 40, 25, 40, 60, 40)]
-    result = track(detections, one_scene(6), replace(QUICK, margin=0.0))
-    for one, boxes in zip(detections, result.boxes, strict=True):
-        assert bx.covers(np.array(boxes[0].xyxy), one.boxes[0])
+def test_smoothing_never_shrinks_a_box_below_its_detection() -> None:
+    detections = [detections_of((100, 100, size, 0.9)) for size in (40, 40, 25, 40, 60, 40)]
+    result = track(detections, one_shot(6), replace(QUICK, margin=0.0))
+    for frame, boxes in zip(detections, result.boxes, strict=True):
+        assert bx.covers(np.array(boxes[0].xyxy), frame.boxes[0])
     shrunk = np.array(result.boxes[2][0].xyxy)
     assert bx.area(shrunk) > 30**2
 
 
 @pytest.mark.parametrize("rate", [5.0, 10.0, 11.4, 12.5, 24.0, 25.0, 60.0, 240.0])
-def test_reach_follows_the_frame_rate_within_bounds(rate: float) -> None:
-    wait = max_interval(video_scales(rate))
-    settings_ = TrackingSettings.for_rate(rate, wait)
+def test_track_limits_follow_the_frame_rate_within_bounds(rate: float) -> None:
+    interval = max_interval(video_scales(rate))
+    settings_ = TrackingSettings.for_rate(rate, interval)
     seconds = settings_.max_gap / min(max(rate, 10), 60)
     assert seconds == pytest.approx(0.48, rel=0.15)
-    # What one look shows is linked to the next but one, and reaches over the frames between two.
-    assert settings_.max_gap >= 2 * wait
-    assert settings_.extension >= wait - 1
+    # Tracks bridge one failed pass, and extrapolation covers the frames between two passes.
+    assert settings_.max_gap >= 2 * interval
+    assert settings_.extension >= interval - 1
 
 
 @pytest.mark.parametrize("speed", [-4.0, 4.0])
-def test_both_ends_follow_the_motion_of_what_is_found_now_and_then(speed: float) -> None:
-    reach = TrackingSettings(memory=12, max_gap=12, extension=5)
+def test_both_ends_follow_the_motion_of_occasional_detections(speed: float) -> None:
+    tracking = TrackingSettings(memory=12, max_gap=12, extension=5)
     truth = walk(30, speed=speed)
     detections = [truth[t] if t in {6, 12, 18} else FrameDetections.empty() for t in range(30)]
-    result = track(detections, one_scene(30), reach)
+    result = track(detections, one_shot(30), tracking)
     covered = [t for t, boxes in enumerate(result.boxes) if boxes]
     assert covered == list(range(1, 24))
     for t in covered:

@@ -1,4 +1,4 @@
-"""Threads that work on a slice, and the task that waits for them."""
+"""Worker threads of a slice, and the task that waits for them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ LEASE = Lease(uuid4(), 3, SliceKind.FRAMES, Segment(0, 9), "worker", 1, 0, recov
 
 
 @pytest.fixture
-def held() -> ActiveLease:
+def lease() -> ActiveLease:
     return ActiveLease(LEASE, 60.0, timedelta(seconds=30))
 
 
 @pytest.mark.parametrize("cancellations", [1, 2, 3])
-async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_cancelled(
-    held: ActiveLease, cancellations: int
+async def test_the_exception_of_a_thread_is_retrieved_after_any_number_of_cancellations(
+    lease: ActiveLease, cancellations: int
 ) -> None:
     loop, begun, proceed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
     complaints: list[dict[str, object]] = []
@@ -41,12 +41,12 @@ async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_c
         loop.call_soon_threadsafe(begun.set)
         proceed.wait(10)
         try:
-            held.require_held()
+            lease.require_held()
         except LeaseEndedError:
-            ends.append("told to end")
+            ends.append("lease ended")
             raise
 
-    task = asyncio.create_task(held.run_in_thread(work))
+    task = asyncio.create_task(lease.run_in_thread(work))
     await begun.wait()
     for _ in range(cancellations):
         task.cancel()
@@ -55,51 +55,51 @@ async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_c
     proceed.set()
     await asyncio.wait([task])
     assert task.cancelled()
-    assert ends == ["told to end"]
+    assert ends == ["lease ended"]
     del task
     gc.collect()
-    assert complaints == []  # asyncio makes one of every exception that nobody looked at
+    assert complaints == []  # asyncio reports every exception that was never retrieved
 
 
-async def in_time(held: ActiveLease, work: Callable[[], Awaitable[None]]) -> None:
+async def run_with_lease(lease: ActiveLease, work: Callable[[], Awaitable[None]]) -> None:
     database = FakeDatabase()
-    database.reachable = False  # for the moment, the lease is good as long as it lasts
-    async with held.renewed(database, FakeProgressBoard()):
+    database.reachable = False  # the lease stays valid until it expires
+    async with lease.renewed(database, FakeProgressBoard()):
         await work()
 
 
-async def test_a_server_that_hangs_costs_a_slice_no_more_than_its_time() -> None:
-    held = ActiveLease(LEASE, 0.05, timedelta(seconds=30))
+async def test_a_hanging_server_ends_a_slice_at_its_time_limit() -> None:
+    lease = ActiveLease(LEASE, 0.05, timedelta(seconds=30))
     with pytest.raises(ProcessingTimeoutError):
-        await in_time(held, asyncio.Event().wait)
+        await run_with_lease(lease, asyncio.Event().wait)
     task = asyncio.current_task()
     assert task is not None
     assert not task.cancelling()
 
 
 @pytest.mark.parametrize("late", [0.2, 0.6])
-async def test_a_thread_that_looks_late_ends_with_the_time_out_however_late(
+async def test_a_thread_that_checks_its_lease_late_ends_with_a_timeout(
     late: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(active_lease, "STUCK_AFTER", 10.0)
-    held = ActiveLease(LEASE, 0.05, timedelta(seconds=30))
+    lease = ActiveLease(LEASE, 0.05, timedelta(seconds=30))
     ends: list[type[Exception]] = []
 
     def work() -> None:
         time.sleep(late)
         try:
-            held.count_frame()
+            lease.count_frame()
         except Exception as error:
             ends.append(type(error))
             raise
 
     with pytest.raises(ProcessingTimeoutError):
-        await in_time(held, lambda: held.run_in_thread(work))
+        await run_with_lease(lease, lambda: lease.run_in_thread(work))
     assert ends == [ProcessingTimeoutError]
 
 
-async def test_a_thread_that_hangs_is_told_of_also_after_a_second_cancellation(
-    held: ActiveLease, monkeypatch: pytest.MonkeyPatch
+async def test_a_hanging_thread_is_reported_even_after_a_second_cancellation(
+    lease: ActiveLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(active_lease, "STUCK_AFTER", 0.2)
     loop, begun, proceed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
@@ -108,7 +108,7 @@ async def test_a_thread_that_hangs_is_told_of_also_after_a_second_cancellation(
         loop.call_soon_threadsafe(begun.set)
         proceed.wait(10)
 
-    task = asyncio.create_task(held.run_in_thread(work))
+    task = asyncio.create_task(lease.run_in_thread(work))
     await begun.wait()
     for _ in range(2):
         task.cancel()

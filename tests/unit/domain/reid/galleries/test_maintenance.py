@@ -1,4 +1,4 @@
-"""Indexes of galleries that grow, and the change of their key, on the fakes."""
+"""Maintenance of galleries on fakes: indexes of growing galleries, and key changes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ NEW = FakeGalleryCipher({"second": 3})
 NEWER = FakeGalleryCipher({"first": 1, "second": 3, "third": 2})
 
 
-class Bench:
-    """Galleries and their upkeep under some keys."""
+class Galleries:
+    """Galleries and their maintenance under several keys."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.indexes = FakeGalleryIndexes()
 
-    def galleries(self, vault: FakeGalleryCipher) -> GalleryService:
-        return GalleryService(self.world.database, vault, self.world.clock, capacity=100)
+    def galleries(self, cipher: FakeGalleryCipher) -> GalleryService:
+        return GalleryService(self.world.database, cipher, self.world.clock, capacity=100)
 
-    def upkeep(self, vault: FakeGalleryCipher, above: int = 4) -> GalleryMaintenance:
-        return GalleryMaintenance(self.world.database, vault, self.indexes, above, batch=2)
+    def maintenance(self, cipher: FakeGalleryCipher, threshold: int = 4) -> GalleryMaintenance:
+        return GalleryMaintenance(self.world.database, cipher, self.indexes, threshold, batch=2)
 
-    async def filled(self, owner: Principal, faces: int) -> Gallery:
+    async def create_filled(self, owner: Principal, faces: int) -> Gallery:
         gallery = await self.galleries(OLD).create(owner, "patients", SPACE)
         for number in range(faces):
             face = Enrolment(f"person {number}", embedding(1, number), {"number": number})
@@ -42,117 +42,123 @@ class Bench:
         return gallery
 
     async def best(
-        self, vault: FakeGalleryCipher, owner: Principal, gallery: Gallery
+        self, cipher: FakeGalleryCipher, owner: Principal, gallery: Gallery
     ) -> list[tuple[str, float]]:
-        found = await self.galleries(vault).search(owner, gallery.id, embedding(1, 2), 0.0, 3)
-        return [(match.face.label, round(match.similarity, 5)) for match in found]
+        matches = await self.galleries(cipher).search(owner, gallery.id, embedding(1, 2), 0.0, 3)
+        return [(match.face.label, round(match.similarity, 5)) for match in matches]
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(World(tmp_path))
+def stored(tmp_path: Path) -> Galleries:
+    return Galleries(World(tmp_path))
 
 
 @pytest.fixture
-async def anna(bench: Bench) -> Principal:
-    return await bench.world.person("anna", Role.ADMIN)
+async def anna(stored: Galleries) -> Principal:
+    return await stored.world.person("anna", Role.ADMIN)
 
 
-async def test_a_gallery_gets_an_index_when_it_is_large_and_keeps_it_a_while(
-    bench: Bench, anna: Principal
+async def test_a_large_gallery_gets_an_index_and_keeps_it_until_it_is_much_smaller(
+    stored: Galleries, anna: Principal
 ) -> None:
-    gallery, galleries, upkeep = await bench.filled(anna, 4), bench.galleries(OLD), bench.upkeep(OLD)
-    assert await upkeep.maintain_indexes() == 0
+    gallery, galleries, maintenance = (
+        await stored.create_filled(anna, 4),
+        stored.galleries(OLD),
+        stored.maintenance(OLD),
+    )
+    assert await maintenance.maintain_indexes() == 0
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
-    assert await upkeep.maintain_indexes() == 1
-    assert await upkeep.maintain_indexes() == 0
-    assert bench.indexes.made == {gallery.id}
+    assert await maintenance.maintain_indexes() == 1
+    assert await maintenance.maintain_indexes() == 0
+    assert stored.indexes.made == {gallery.id}
     faces = await galleries.faces(anna, gallery.id, 10, 0)
     for face in faces.items[:2]:
         await galleries.delete_face(anna, gallery.id, face.id)
-    await upkeep.maintain_indexes()
-    assert bench.indexes.made == {gallery.id}
+    await maintenance.maintain_indexes()
+    assert stored.indexes.made == {gallery.id}
     await galleries.delete_face(anna, gallery.id, faces.items[2].id)
-    await upkeep.maintain_indexes()
-    assert bench.indexes.made == set()
-    assert not bench.world.fake_database.tables.galleries[gallery.id].indexed
+    await maintenance.maintain_indexes()
+    assert stored.indexes.made == set()
+    assert not stored.world.fake_database.tables.galleries[gallery.id].indexed
 
 
-async def test_the_index_of_a_gallery_that_is_gone_is_dropped(bench: Bench, anna: Principal) -> None:
-    gallery = await bench.filled(anna, 5)
-    await bench.upkeep(OLD).maintain_indexes()
-    await bench.galleries(OLD).delete(anna, gallery.id)
-    await bench.upkeep(OLD).maintain_indexes()
-    assert bench.indexes.made == set()
+async def test_the_index_of_a_deleted_gallery_is_dropped(stored: Galleries, anna: Principal) -> None:
+    gallery = await stored.create_filled(anna, 5)
+    await stored.maintenance(OLD).maintain_indexes()
+    await stored.galleries(OLD).delete(anna, gallery.id)
+    await stored.maintenance(OLD).maintain_indexes()
+    assert stored.indexes.made == set()
 
 
-async def test_a_build_that_was_lost_or_is_going_on_elsewhere(bench: Bench, anna: Principal) -> None:
-    gallery = await bench.filled(anna, 5)
-    bench.indexes.busy = True
-    assert await bench.upkeep(OLD).maintain_indexes() == 0
-    assert not bench.world.fake_database.tables.galleries[gallery.id].indexed
-    bench.indexes.busy = False
-    bench.indexes.made = {gallery.id}  # made by a process that ended before it could note so
-    assert await bench.upkeep(OLD).maintain_indexes() == 1
-    assert bench.world.fake_database.tables.galleries[gallery.id].indexed
+async def test_an_unrecorded_index_is_recorded_and_a_concurrent_build_is_skipped(
+    stored: Galleries, anna: Principal
+) -> None:
+    gallery = await stored.create_filled(anna, 5)
+    stored.indexes.busy = True
+    assert await stored.maintenance(OLD).maintain_indexes() == 0
+    assert not stored.world.fake_database.tables.galleries[gallery.id].indexed
+    stored.indexes.busy = False
+    stored.indexes.made = {gallery.id}  # built by a process that ended before recording it
+    assert await stored.maintenance(OLD).maintain_indexes() == 1
+    assert stored.world.fake_database.tables.galleries[gallery.id].indexed
 
 
-async def test_all_galleries_come_under_the_new_key(bench: Bench, anna: Principal) -> None:
-    gallery, other = await bench.filled(anna, 5), await bench.filled(anna, 0)
-    wanted = await bench.best(OLD, anna, gallery)
-    told: list[int] = []
-    assert await bench.upkeep(BOTH).rotate_key(anna, told.append) == 2
-    assert max(told) == 5
-    assert await bench.upkeep(BOTH).rotate_key(anna, told.append) == 0
-    assert await bench.best(NEW, anna, gallery) == wanted
-    assert {one.name for one in (await bench.galleries(NEW).list(anna, 10, 0)).items} == {"patients"}
-    faces = await bench.galleries(NEW).faces(anna, gallery.id, 10, 0)
+async def test_a_key_change_reencrypts_all_galleries(stored: Galleries, anna: Principal) -> None:
+    gallery, other = await stored.create_filled(anna, 5), await stored.create_filled(anna, 0)
+    expected = await stored.best(OLD, anna, gallery)
+    progress: list[int] = []
+    assert await stored.maintenance(BOTH).rotate_key(anna, progress.append) == 2
+    assert max(progress) == 5
+    assert await stored.maintenance(BOTH).rotate_key(anna, progress.append) == 0
+    assert await stored.best(NEW, anna, gallery) == expected
+    assert {item.name for item in (await stored.galleries(NEW).list(anna, 10, 0)).items} == {"patients"}
+    faces = await stored.galleries(NEW).faces(anna, gallery.id, 10, 0)
     assert sorted(face.metadata["number"] for face in faces.items) == [0, 1, 2, 3, 4]
     with pytest.raises(GalleryKeyMissingError):
-        await bench.galleries(OLD).get(anna, other.id)
+        await stored.galleries(OLD).get(anna, other.id)
 
 
-async def test_galleries_stay_in_use_while_the_key_changes(bench: Bench, anna: Principal) -> None:
-    gallery = await bench.filled(anna, 5)
-    await bench.upkeep(OLD).maintain_indexes()
-    wanted = await bench.best(OLD, anna, gallery)
+async def test_galleries_stay_usable_during_a_key_change(stored: Galleries, anna: Principal) -> None:
+    gallery = await stored.create_filled(anna, 5)
+    await stored.maintenance(OLD).maintain_indexes()
+    expected = await stored.best(OLD, anna, gallery)
 
     def interrupt(_: int) -> None:
         raise DatabaseUnavailableError("it went away")
 
     for step in range(2):
         with pytest.raises(DatabaseUnavailableError):
-            await bench.upkeep(BOTH).rotate_key(anna, interrupt)
-        state = bench.world.fake_database.tables
+            await stored.maintenance(BOTH).rotate_key(anna, interrupt)
+        state = stored.world.fake_database.tables
         keys = [face.key_id for face, _ in state.gallery_faces.values()]
         assert keys.count("second") == 2 * (step + 1)
-        # Its index would hold vectors of two kinds.
-        assert bench.indexes.made == set()
-        await bench.upkeep(BOTH).maintain_indexes()
-        assert (bench.indexes.made, state.galleries[gallery.id].indexed) == (set(), False)
-        assert await bench.best(BOTH, anna, gallery) == wanted
-    # People of both kinds are one person where they have one label.
-    await bench.galleries(BOTH).enrol(anna, gallery.id, [Enrolment("person 4", embedding(1, 2))])
-    assert [label for label, _ in await bench.best(BOTH, anna, gallery)].count("person 4") == 1
-    # The key that was being changed to may itself be an old one when it goes on.
-    assert await bench.upkeep(NEWER).rotate_key(anna, lambda _: None) == 1
-    assert bench.world.fake_database.tables.galleries[gallery.id].key_ids == ("third",)
-    assert (await bench.best(FakeGalleryCipher({"third": 2}), anna, gallery))[0][1] == 1.0
-    assert await bench.upkeep(NEWER).maintain_indexes() == 1
+        # An index would contain vectors under two keys.
+        assert stored.indexes.made == set()
+        await stored.maintenance(BOTH).maintain_indexes()
+        assert (stored.indexes.made, state.galleries[gallery.id].indexed) == (set(), False)
+        assert await stored.best(BOTH, anna, gallery) == expected
+    # Faces under both keys with one label are one person.
+    await stored.galleries(BOTH).enrol(anna, gallery.id, [Enrolment("person 4", embedding(1, 2))])
+    assert [label for label, _ in await stored.best(BOTH, anna, gallery)].count("person 4") == 1
+    # A key change may continue when its new key has become an old one.
+    assert await stored.maintenance(NEWER).rotate_key(anna, lambda _: None) == 1
+    assert stored.world.fake_database.tables.galleries[gallery.id].key_ids == ("third",)
+    assert (await stored.best(FakeGalleryCipher({"third": 2}), anna, gallery))[0][1] == 1.0
+    assert await stored.maintenance(NEWER).maintain_indexes() == 1
 
 
-async def test_faces_are_enrolled_under_the_key_of_their_gallery(bench: Bench, anna: Principal) -> None:
-    gallery = await bench.filled(anna, 1)
-    await bench.galleries(BOTH).enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
-    keys = {face.key_id for face, _ in bench.world.fake_database.tables.gallery_faces.values()}
+async def test_faces_are_enrolled_under_the_key_of_their_gallery(stored: Galleries, anna: Principal) -> None:
+    gallery = await stored.create_filled(anna, 1)
+    await stored.galleries(BOTH).enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
+    keys = {face.key_id for face, _ in stored.world.fake_database.tables.gallery_faces.values()}
     assert keys == {"first"}
 
 
-async def test_changing_the_key_is_for_administrators_who_have_the_old_one(
-    bench: Bench, anna: Principal
+async def test_a_key_change_requires_an_administrator_and_the_old_key(
+    stored: Galleries, anna: Principal
 ) -> None:
-    await bench.filled(anna, 1)
+    await stored.create_filled(anna, 1)
     with pytest.raises(ForbiddenError):
-        await bench.upkeep(BOTH).rotate_key(await bench.world.person("bob"), lambda _: None)
+        await stored.maintenance(BOTH).rotate_key(await stored.world.person("bob"), lambda _: None)
     with pytest.raises(GalleryKeyMissingError):
-        await bench.upkeep(NEW).rotate_key(anna, lambda _: None)
+        await stored.maintenance(NEW).rotate_key(anna, lambda _: None)

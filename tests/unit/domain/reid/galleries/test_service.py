@@ -1,4 +1,4 @@
-"""Use cases around galleries, on the fakes."""
+"""The gallery service on fakes."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ async def gallery(galleries: GalleryService, anna: Principal) -> Gallery:
     return await galleries.create(anna, "patients", SPACE)
 
 
-async def test_faces_are_enrolled_and_found(
-    galleries: GalleryService, anna: Principal, gallery: Gallery
-) -> None:
+async def test_enrolled_faces_are_found(galleries: GalleryService, anna: Principal, gallery: Gallery) -> None:
     enrolled = await galleries.enrol(
         anna,
         gallery.id,
@@ -59,58 +57,62 @@ async def test_faces_are_enrolled_and_found(
     assert sorted(page.items, key=lambda face: face.id) == sorted(enrolled, key=lambda face: face.id)
     first = next(face for face in page.items if face.id == enrolled[0].id)
     assert (first.label, first.metadata) == ("Ada", {"ward": "7", "née": None})
-    found = await galleries.search(anna, gallery.id, embedding(1), 0.3, 5)
-    assert [(match.face.id, match.face.label) for match in found] == [
+    matches = await galleries.search(anna, gallery.id, embedding(1), 0.3, 5)
+    assert [(match.face.id, match.face.label) for match in matches] == [
         (enrolled[1].id, "Ada"),
         (enrolled[2].id, "Bob"),
     ]
-    assert found[0].similarity == pytest.approx(1 / 1.01**0.5)
+    assert matches[0].similarity == pytest.approx(1 / 1.01**0.5)
     await galleries.delete_face(anna, gallery.id, enrolled[1].id)
-    found = await galleries.search(anna, gallery.id, embedding(1), 0.9, 5)
-    assert [match.face.id for match in found] == [enrolled[0].id]
+    matches = await galleries.search(anna, gallery.id, embedding(1), 0.9, 5)
+    assert [match.face.id for match in matches] == [enrolled[0].id]
 
 
-async def test_another_ones_gallery_does_not_exist(
+async def test_the_gallery_of_another_user_does_not_exist(
     world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     (face,) = await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
     stranger, admin = await world.person("stranger"), await world.person("admin", Role.ADMIN)
-    for ask in (
-        lambda who: galleries.get(who, gallery.id),
-        lambda who: galleries.faces(who, gallery.id, 10, 0),
-        lambda who: galleries.enrol(who, gallery.id, [Enrolment("Eve", embedding(1))]),
-        lambda who: galleries.search(who, gallery.id, embedding(1), 0.5, 1),
-        lambda who: galleries.delete_face(who, gallery.id, face.id),
-        lambda who: galleries.delete(who, gallery.id),
+    for call in (
+        lambda principal: galleries.get(principal, gallery.id),
+        lambda principal: galleries.faces(principal, gallery.id, 10, 0),
+        lambda principal: galleries.enrol(principal, gallery.id, [Enrolment("Eve", embedding(1))]),
+        lambda principal: galleries.search(principal, gallery.id, embedding(1), 0.5, 1),
+        lambda principal: galleries.delete_face(principal, gallery.id, face.id),
+        lambda principal: galleries.delete(principal, gallery.id),
     ):
         with pytest.raises(GalleryNotFoundError):
-            await ask(stranger)
-        await ask(admin)
+            await call(stranger)
+        await call(admin)
     assert (await galleries.list(stranger, 10, 0)).total == 0
 
 
 async def test_galleries_are_listed(galleries: GalleryService, anna: Principal) -> None:
-    made = [await galleries.create(anna, name, SPACE) for name in ("one", "two", "three")]
+    created = [await galleries.create(anna, name, SPACE) for name in ("one", "two", "three")]
     page = await galleries.list(anna, 2, 0)
     assert page.total == 3
-    assert {gallery.id for gallery in page.items} < {gallery.id for gallery in made}
+    assert {gallery.id for gallery in page.items} < {gallery.id for gallery in created}
 
 
-async def test_models_do_not_mix(galleries: GalleryService, anna: Principal, gallery: Gallery) -> None:
+async def test_embeddings_of_other_models_are_refused(
+    galleries: GalleryService, anna: Principal, gallery: Gallery
+) -> None:
     for space in (
         replace(SPACE, name="buffalo_l"),
         replace(SPACE, sha256="cd" * 32),
         replace(SPACE, dimension=9),
     ):
-        alien = Embedding(space, np.eye(1, space.dimension, dtype=np.float32)[0])
+        foreign = Embedding(space, np.eye(1, space.dimension, dtype=np.float32)[0])
         with pytest.raises(ModelMismatchError):
-            await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1)), Enrolment("Ada", alien)])
+            await galleries.enrol(
+                anna, gallery.id, [Enrolment("Ada", embedding(1)), Enrolment("Ada", foreign)]
+            )
         with pytest.raises(ModelMismatchError):
-            await galleries.search(anna, gallery.id, alien, 0.5, 1)
+            await galleries.search(anna, gallery.id, foreign, 0.5, 1)
     assert (await galleries.get(anna, gallery.id)).face_count == 0
 
 
-async def test_a_gallery_takes_what_it_has_room_for(
+async def test_a_gallery_accepts_faces_up_to_its_capacity(
     galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))] * 3)
@@ -123,7 +125,7 @@ async def test_a_gallery_takes_what_it_has_room_for(
 @pytest.mark.parametrize(
     "vector", [np.full(8, np.nan), np.full(8, np.inf), np.zeros(8), np.ones(8), np.ones(7), np.ones((8, 1))]
 )
-async def test_what_is_no_embedding_is_refused(
+async def test_invalid_embeddings_are_refused(
     galleries: GalleryService, anna: Principal, gallery: Gallery, vector: np.ndarray
 ) -> None:
     bad = Embedding(SPACE, vector.astype(np.float32))
@@ -166,7 +168,7 @@ async def test_numbers_out_of_range_are_refused(
         await galleries.create(anna, " ", SPACE)
 
 
-async def test_an_expired_gallery_is_gone_and_cleaned_away(
+async def test_an_expired_gallery_is_gone_and_cleaned_up(
     world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     with pytest.raises(InvalidOptionError, match="expired already"):
@@ -183,7 +185,7 @@ async def test_an_expired_gallery_is_gone_and_cleaned_away(
     assert world.fake_database.tables.gallery_faces == {}
 
 
-async def test_what_is_deleted_is_gone(
+async def test_a_deleted_gallery_is_gone(
     world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
@@ -195,7 +197,7 @@ async def test_what_is_deleted_is_gone(
         await galleries.delete(anna, gallery.id)
 
 
-async def test_a_gallery_without_its_key_can_be_deleted_and_nothing_else(
+async def test_a_gallery_without_its_key_can_only_be_deleted(
     world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
@@ -207,7 +209,7 @@ async def test_a_gallery_without_its_key_can_be_deleted_and_nothing_else(
     await locked_out.delete(anna, gallery.id)
 
 
-async def test_every_use_is_recorded_and_nothing_of_a_face_is(
+async def test_every_use_is_recorded_without_data_of_faces(
     world: World,
     galleries: GalleryService,
     anna: Principal,
@@ -228,16 +230,16 @@ async def test_every_use_is_recorded_and_nothing_of_a_face_is(
         ("gallery.delete_face", "anna", {"face": str(face.id)}),
         ("gallery.delete", "anna", {"faces": 0}),
     ]
-    told = caplog.text + str(entries)
-    assert not any(secret in told for secret in ("Ada", "seven", "patients"))
+    text = caplog.text + str(entries)
+    assert not any(secret in text for secret in ("Ada", "seven", "patients"))
 
 
-async def test_rows_hold_nothing_that_can_be_read(
+async def test_rows_contain_no_readable_data(
     world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1), {"ward": "seven"})] * 2)
     tables = world.fake_database.tables
     faces, vectors = zip(*tables.gallery_faces.values(), strict=True)
-    told = repr((tables.galleries, faces))
-    assert not any(secret in told for secret in ("Ada", "seven", "patients"))
+    text = repr((tables.galleries, faces))
+    assert not any(secret in text for secret in ("Ada", "seven", "patients"))
     assert all(np.abs(vector - embedding(1).vector).max() > 0.5 for vector in vectors)
