@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds wheel and sdist, installs the wheel where nothing of the checkout is, and runs the demo from there.
+# Build wheel and sdist, install the wheel outside the checkout, and run the demo there.
 # Usage: release/check.sh FOLDER_OF_TOOLS OUTPUT
 set -euo pipefail
 tools="$(realpath "$1")"
@@ -12,18 +12,18 @@ mkdir -p "$output"
 wheel=("$output"/dist/*.whl)
 sdist=("$output"/dist/*.tar.gz)
 
-echo "== what the wheel must have"
+echo "== contents of the wheel"
 entries="$("$tools/python" -m zipfile --list "${wheel[0]}")"
 for entry in framecloak/adapters/postgres/migrations/env.py framecloak/adapters/vision/centerface_calibration.json \
     framecloak/domain/anonymization/manifest.schema.json framecloak/py.typed licenses/LICENSE; do
     grep --quiet "$entry" <<< "$entries" || { echo "the wheel has no $entry" >&2; exit 1; }
 done
 if grep --extended-regexp --quiet '(^|/)(tests|benchmarks)/' <<< "$entries"; then
-    echo "the wheel has what it should not" >&2
+    echo "the wheel contains tests or benchmarks" >&2
     exit 1
 fi
 
-echo "== a wheel made of the sdist is the same"
+echo "== a wheel built from the sdist is the same"
 mkdir "$output/unpacked"
 tar --extract --gzip --file "${sdist[0]}" --directory "$output/unpacked" --strip-components 1
 "$tools/python" -m build --wheel --outdir "$output/again" "$output/unpacked" > "$output/again.log"

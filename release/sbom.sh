@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes what images consist of: framecloak-cpu.cdx.json and framecloak-gpu.cdx.json (CycloneDX 1.6), licences.md.
+# Write the bills of materials of the images, framecloak-cpu.cdx.json and framecloak-gpu.cdx.json (CycloneDX 1.6), and licences.md.
 # Usage: release/sbom.sh FOLDER_OF_TOOLS OUTPUT
 set -euo pipefail
 tools="$(realpath "$1")"
@@ -19,4 +19,4 @@ for kind in gpu cpu; do
 done
 "$output/environment/bin/python" release/licences.py > "$output/licences.md"
 rm -rf "$output/environment"
-echo "wrote the packages of both kinds of images and licences.md to $output"
+echo "wrote the bills of materials of both kinds of images and licences.md to $output"

@@ -113,7 +113,7 @@ def test_codes_that_pages_explain_exist() -> None:
         ("docs/concepts/levels.md", RedactionStyle),
         ("docs/concepts/levels.md", OutputFormat),
         ("docs/concepts/marks.md", Status),
-        ("docs/concepts/proof.md", Verify),
+        ("docs/concepts/residual-check.md", Verify),
         ("docs/concepts/tracking.md", Origin),
         ("docs/concepts/identities.md", IdentityMode),
     ],

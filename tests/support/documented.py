@@ -24,7 +24,7 @@ LANGUAGES = frozenset({"console", "python", "typescript", "json", "ini", "http",
 """Of blocks: commands are in `console`, and nowhere else."""
 
 STAND_INS = ("docker", "kubectl", "make", "pip", "pre-commit")
-"""Programs that need an engine, a package index, or the checkout as it is; see ``stand_in.py``."""
+"""Programs that need an engine, a package index, or the checkout as it is; see ``fake_commands.py``."""
 
 CANNOT_RUN = frozenset(
     {

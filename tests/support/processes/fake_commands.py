@@ -1,6 +1,6 @@
 """Stands in for what cannot run in a test, and checks what it is told against the files of the repository.
 
-Usage: stand_in.py PROGRAM ARGUMENT...; ends with 1 and a sentence when something is not so.
+Usage: fake_commands.py PROGRAM ARGUMENT...; ends with 1 and a sentence when something is not so.
 """
 
 from __future__ import annotations
