@@ -24,7 +24,7 @@ from framecloak.adapters.vision.detection import centerface_graphs
 from framecloak.adapters.vision.detection.centerface import published_weights
 from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
 from framecloak.adapters.vision.runtime.int8 import tensors_to_calibrate
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256
 from framecloak.domain.imaging.detections import Image
 
@@ -73,7 +73,7 @@ def group_photograph() -> Path:
     return Path(wheel.origin).parent / "data" / "images" / "t1.jpg"
 
 
-def open_with_every_output(model: onnx.ModelProto) -> tuple[Session, list[str]]:
+def open_with_every_output(model: onnx.ModelProto) -> tuple[OnnxSession, list[str]]:
     """A session that gives every tensor that the int8 graph rounds, and their names."""
     tensors = tensors_to_calibrate(model, centerface_graphs.int8_nodes(model))
     centerface_graphs.accept_uint8_images(model)

@@ -18,7 +18,7 @@ import numpy as np
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.vision.detection import centerface_graphs
 from framecloak.adapters.vision.detection.centerface import published_weights
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.domain.imaging.detections import FloatArray, Image
 
@@ -81,7 +81,7 @@ def graph(precision: Precision) -> bytes:
     return centerface_graphs.build(published_weights(), precision)
 
 
-def heat(session: Session, frames: list[Image]) -> FloatArray:
+def heat(session: OnnxSession, frames: list[Image]) -> FloatArray:
     """Return the score of every cell of every frame, (frames, rows, columns)."""
     return np.stack([session.run(frame[None])[0][0, 0] for frame in frames])
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.identities import IdentityMode
-from framecloak.domain.anonymization.model.options import Level, OutputFormat, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.options import Level, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.entrypoints.cli.main import framecloak
 from support.deployment_files import DOCKER, ROOT, known_variables
 from support.documented import LANGUAGES, PAGES, blocks, read

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from framecloak.domain.anonymization.model.options import OutputFormat
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from support.deployment_files import ROOT, known_variables
 
 DOCUMENTS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docker/README.md", "clients/README.md")
@@ -92,7 +92,7 @@ def test_names_in_contributing_are_defined_in_the_named_files() -> None:
     for name, path in (
         ("FaceDetector", "src/domain/ports/models.py"),
         ("choose_detector", "src/adapters/vision/detection/factory.py"),
-        ("OutputFormat", "src/domain/anonymization/model/options.py"),
+        ("OutputFormat", "src/domain/anonymization/model/output_format.py"),
         ("problems", "src/entrypoints/http/openapi.py"),
         ("detector_is_installed", "src/adapters/vision/detection/factory.py"),
     ):

@@ -8,9 +8,10 @@ from framecloak.adapters.report import markup
 from framecloak.adapters.report.timeline import peak_areas, render_plot
 from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.identities import IdentityMode
-from framecloak.domain.anonymization.model.options import Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.imaging.detections import TargetKind
 

@@ -91,9 +91,9 @@ def reference_people(
         InvalidImageError: An image cannot be read.
         FrameAnalysisError: A model failed.
     """
-    chips = [_largest_face(picture, detector, recognizer) for picture in images]
+    chips = [_largest_face(image, detector, recognizer) for image in images]
     vectors = np.concatenate([recognizer.embed(chip) for chip in chips])
-    digests = sorted(picture.sha256() for picture in images)
+    digests = sorted(image.sha256() for image in images)
     reference = f"folder:{hashlib.sha256(''.join(digests).encode()).hexdigest()}"
     return ReferencePeople(reference, recognizer.space, (ReferenceEmbeddings(vectors),))
 

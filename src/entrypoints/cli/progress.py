@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.imaging.detections import TargetKind
 
 if TYPE_CHECKING:

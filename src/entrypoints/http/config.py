@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Language, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.entrypoints.asgi.headers import SecurityHeaders
 
 

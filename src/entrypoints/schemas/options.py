@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from msgspec import Meta
 
-from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Language, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.throughput import LEVEL_EFFORTS, VERIFY_EFFORTS, VIDEO_EFFORT
 from framecloak.domain.anonymization.requests.submit import ServiceCapacity
 from framecloak.entrypoints.schemas.common import View

@@ -16,10 +16,10 @@ from framecloak.domain.anonymization.model.options import (
     Audio,
     Language,
     Level,
-    OutputFormat,
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Priority, RequestSpec
 from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError

@@ -8,14 +8,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from framecloak.domain.anonymization.model.options import (
-    Audio,
-    Language,
-    Level,
-    OutputFormat,
-    RedactionStyle,
-    Verify,
-)
+from framecloak.domain.anonymization.model.options import Audio, Language, Level, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
 from framecloak.domain.anonymization.requests.service import Download, RequestProgress, Statistics
 from framecloak.entrypoints.schemas.common import PageBase, View
@@ -137,21 +131,21 @@ class RequestView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, request: AnonymizationRequest) -> Self:
         """Build the view of a request."""
-        order = request.spec
+        spec = request.spec
         return cls(
             request_id=request.id,
-            video_id=order.video_id,
-            segment_ids=list(order.segment_ids),
-            anonymization_level=order.level,
-            output_format=order.appearance.output_format,
-            redaction=order.appearance.style,
-            quality=order.appearance.quality,
-            audio=order.appearance.audio,
-            language=order.appearance.language,
-            keep_text=[AreaView.of(region) for region in order.keep_text],
-            identities=IdentitiesView.of(order.identities) if order.identities else None,
-            verify=order.verify,
-            priority=order.priority,
+            video_id=spec.video_id,
+            segment_ids=list(spec.segment_ids),
+            anonymization_level=spec.level,
+            output_format=spec.appearance.output_format,
+            redaction=spec.appearance.style,
+            quality=spec.appearance.quality,
+            audio=spec.appearance.audio,
+            language=spec.appearance.language,
+            keep_text=[AreaView.of(region) for region in spec.keep_text],
+            identities=IdentitiesView.of(spec.identities) if spec.identities else None,
+            verify=spec.verify,
+            priority=spec.priority,
             status=request.status,
             progress=request.progress,
             total_frames=request.total_frames,

@@ -7,16 +7,11 @@ from typing import Annotated, Literal, Self
 from msgspec import Meta
 
 from framecloak.domain.anonymization.model.box_table import MAX_INT32
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.model.options import (
-    AppearanceChanges,
-    Audio,
-    Language,
-    OutputFormat,
-    RedactionStyle,
-)
+from framecloak.domain.anonymization.model.options import AppearanceChanges, Audio, Language, RedactionStyle
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Priority
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Reason

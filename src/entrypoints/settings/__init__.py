@@ -16,6 +16,7 @@ from framecloak.entrypoints.settings.api import ApiSettings
 from framecloak.entrypoints.settings.logging import LoggingSettings
 from framecloak.entrypoints.settings.models import MAX_THREADS, PRECISIONS, PROVIDERS, ModelSettings
 from framecloak.entrypoints.settings.recognition import RecognitionSettings
+from framecloak.entrypoints.settings.retention import RetentionSettings
 from framecloak.entrypoints.settings.storage import StorageSettings, data_folder
 from framecloak.entrypoints.settings.variables import Variable
 
@@ -24,7 +25,13 @@ __all__ = ["MAX_THREADS", "PRECISIONS", "PROVIDERS", "Settings", "data_folder", 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(  # a dataclass has the fields of its last base first
-    LoggingSettings, RecognitionSettings, AnonymizationSettings, ApiSettings, StorageSettings, ModelSettings
+    LoggingSettings,
+    RecognitionSettings,
+    RetentionSettings,
+    AnonymizationSettings,
+    ApiSettings,
+    StorageSettings,
+    ModelSettings,
 ):
     """Settings of an installation; every field carries the description of its variable.
 

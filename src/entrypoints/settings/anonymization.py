@@ -1,4 +1,4 @@
-"""Requests, workers, retention and webhooks."""
+"""Requests, workers and webhooks."""
 
 # ruff: noqa: RUF009 -- `setting` makes a field, as `dataclasses.field` does, and no default
 
@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Language, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.entrypoints.settings.variables import (
     boolean,
@@ -17,13 +18,10 @@ from framecloak.entrypoints.settings.variables import (
     setting,
 )
 
-_YEAR_HOURS = 24 * 366.0
-"""Length of a leap year in hours."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class AnonymizationSettings:
-    """Requests, workers, retention and webhooks."""
+    """Requests, workers and webhooks."""
 
     max_concurrent_requests: int = setting(
         "MAX_CONCURRENT_REQUESTS",
@@ -84,27 +82,6 @@ class AnonymizationSettings:
         integer(2, 3600),
         f"{LEASE_DURATION.total_seconds():.0f}",
         unit="seconds",
-    )
-    download_token_expiry_hours: float = setting(
-        "DOWNLOAD_TOKEN_EXPIRY_HOURS",
-        "Lifetime of a download link that has not been used.",
-        positive(_YEAR_HOURS),
-        "24",
-        unit="hours",
-    )
-    result_retention_hours: float = setting(
-        "RESULT_RETENTION_HOURS",
-        "How long results are kept before they are deleted.",
-        positive(100 * _YEAR_HOURS),
-        "168",
-        unit="hours",
-    )
-    cleanup_interval_hours: float = setting(
-        "CLEANUP_INTERVAL_HOURS",
-        "Interval between clean-ups of expired data.",
-        positive(_YEAR_HOURS),
-        "6",
-        unit="hours",
     )
     webhook_secret: str = setting(
         "WEBHOOK_SECRET",

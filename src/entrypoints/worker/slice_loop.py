@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from framecloak.domain.anonymization.model.slices import Lease
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.work.active_lease import WorkerStuckError
+from framecloak.domain.anonymization.work.lease_renewal import WorkerStuckError
 from framecloak.domain.anonymization.work.slice_worker import SliceWorker
 from framecloak.domain.errors import DomainError
 from framecloak.entrypoints.runtime.logs import log_context

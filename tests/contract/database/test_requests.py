@@ -14,7 +14,8 @@ from framecloak.domain.anonymization.model.identities import (
     PinnedPeople,
     Unknown,
 )
-from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION

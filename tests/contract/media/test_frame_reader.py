@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.reader import OpenCvReader
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder

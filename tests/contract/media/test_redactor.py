@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import MAX_CELLS, OpenCvRedactor
-from framecloak.domain.anonymization.model.options import (
-    Appearance,
-    OutputFormat,
-    RedactionShape,
-    RedactionStyle,
-)
+from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import InvalidFormatError
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.ports.pixels import FrameEncoder, Redactor

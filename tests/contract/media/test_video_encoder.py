@@ -16,7 +16,8 @@ from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.results.verification import VideoDemuxer
 from framecloak.domain.errors import FrameAnalysisError, InvalidFormatError, ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image

@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from framecloak.domain.anonymization.model.options import Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.entrypoints.schemas.orders import SubmitBody
 from support.patience import patience

@@ -13,7 +13,7 @@ from threading import Event
 import httpx
 import pytest
 
-from framecloak.domain.anonymization.work.active_lease import RENEWAL_INTERVAL
+from framecloak.domain.anonymization.work.lease_renewal import RENEWAL_INTERVAL
 from support.http.client import SLICE_FRAMES, Request, until
 from support.listing import folders_below
 from support.pace import PACE

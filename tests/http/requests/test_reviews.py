@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from fakes.media import FILM
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.model.segments import Segment
 from support.http.api import Scene
 from support.worker_harness import Desk

@@ -26,9 +26,10 @@ from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.overlays.service import propose_for_video
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, ResidualTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources

@@ -22,13 +22,8 @@ from framecloak.adapters.media.video.mp4_reader import Mp4Reader
 from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
-from framecloak.domain.anonymization.model.options import (
-    FRAMES_PER_GROUP,
-    Appearance,
-    Audio,
-    Level,
-    OutputFormat,
-)
+from framecloak.domain.anonymization.model.options import FRAMES_PER_GROUP, Appearance, Audio, Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.verification import ProblemKind, verify_archive

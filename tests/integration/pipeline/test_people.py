@@ -23,7 +23,8 @@ from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup, identity_rule
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityOptions, Unknown
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources

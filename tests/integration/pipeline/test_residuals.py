@@ -19,11 +19,11 @@ from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Level,
-    OutputFormat,
     RedactionShape,
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import FrameAnalysisError

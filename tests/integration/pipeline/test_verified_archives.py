@@ -13,7 +13,8 @@ from fakes.media import FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeFilmReader, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance, Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.verification import ProblemKind, verify_archive

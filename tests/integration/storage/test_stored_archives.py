@@ -19,7 +19,8 @@ from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.adapters.storage import stored_archives
 from framecloak.adapters.storage.stored_archives import StoredZips
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance, Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import ObjectNotFoundError

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph, decode, published_weights
 from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
 from framecloak.adapters.vision.detection.nms import nms
-from framecloak.adapters.vision.runtime.onnx import LazyOutputs, Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import LazyOutputs, OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256, BuiltFile, sha256_of
 from framecloak.domain.errors import FrameAnalysisError, InvalidOptionError, ModelMissingError
@@ -26,7 +26,7 @@ from support.samples import images, onnx_models
 STREET = Path(__file__).parents[4] / "shared" / "data" / "street.mp4"
 
 
-class FixedSession(Session):
+class FixedSession(OnnxSession):
     """A session that gives the same outputs whatever it is shown."""
 
     def __init__(self, outputs: list[NDArray[np.float32]]) -> None:
@@ -39,7 +39,7 @@ class FixedSession(Session):
         return self._given
 
 
-class CountingSession(Session):
+class CountingSession(OnnxSession):
     """A session that leaves its outputs where they are, and tells which of them were asked for."""
 
     def __init__(self, graph: Path | bytes) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from framecloak.adapters.vision.detection.centerface import CenterFace
 from framecloak.adapters.vision.detection.factory import choose_detector
 from framecloak.adapters.vision.detection.scrfd import Scrfd, batches_correctly, decode, is_scrfd
-from framecloak.adapters.vision.runtime.onnx import LazyOutputs, Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import LazyOutputs, OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import record_digests
 from framecloak.domain.errors import (
@@ -30,7 +30,7 @@ def tiny(max_batch: int = 1, **options: bool | int) -> Scrfd:
     return Scrfd(session(**options), CARD, max_batch)
 
 
-def session(**options: bool | int) -> Session:
+def session(**options: bool | int) -> OnnxSession:
     return open_session(onnx_models.scrfd_bytes(**options), Provider.CPU)
 
 
@@ -90,7 +90,7 @@ def test_a_pack_that_leaves_outputs_on_the_device_finds_the_same() -> None:
 
 
 def test_scores_that_are_no_numbers_are_not_taken_for_an_empty_picture() -> None:
-    class Blind(Session):
+    class Blind(OnnxSession):
         """A session whose scores are not numbers."""
 
         def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> LazyOutputs:

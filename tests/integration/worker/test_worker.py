@@ -20,7 +20,7 @@ from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, SLICE_TASK, ArqJob
 from framecloak.domain.anonymization.model.request import Priority, Status
 from framecloak.domain.anonymization.model.slices import Lease
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupFailure, CleanupReport, CleanupStep
-from framecloak.domain.anonymization.work.active_lease import WorkerStuckError
+from framecloak.domain.anonymization.work.lease_renewal import WorkerStuckError
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.entrypoints.worker import lifecycle

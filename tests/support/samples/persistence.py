@@ -9,13 +9,8 @@ from hashlib import sha256
 from itertools import count
 from typing import TypeVar
 
-from framecloak.domain.anonymization.model.options import (
-    Appearance,
-    Level,
-    OutputFormat,
-    RedactionShape,
-    RedactionStyle,
-)
+from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     Priority,

@@ -17,17 +17,10 @@ from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
 from framecloak.domain.anonymization.identification.log import DecisionRun, IdentityLog, RecordedIdentities
-from framecloak.domain.anonymization.model.boxes import IdentityDecision, Origin
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
-from framecloak.domain.anonymization.model.options import (
-    Appearance,
-    Audio,
-    Language,
-    Level,
-    OutputFormat,
-    Verify,
-)
+from framecloak.domain.anonymization.model.options import Appearance, Audio, Language, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.residuals import (
     CheckCounts,
@@ -36,6 +29,7 @@ from framecloak.domain.anonymization.model.residuals import (
     FrameCheck,
     ResidualSummary,
 )
+from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision, Origin
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import cv2
 
-from framecloak.domain.anonymization.model.options import (
-    Appearance,
-    OutputFormat,
-)
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import InvalidFormatError, OutputUnwritableError
 from framecloak.domain.imaging.detections import Image
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image
 

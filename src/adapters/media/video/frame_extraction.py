@@ -13,7 +13,8 @@ import numpy as np
 from av.video.reformatter import Colorspace
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError
 
 _LOCAL_HEADER = struct.Struct("<26xHH")

@@ -17,7 +17,8 @@ from framecloak.adapters.media.pictures.previews import shrink_to_width
 from framecloak.adapters.media.video.container import open_container, read_packets, video_stream
 from framecloak.adapters.media.video.frame_index import Flags, Timestamps
 from framecloak.adapters.media.video.source import VideoSource, open_video
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
 from framecloak.domain.ports.video import ProbedVideo
 

@@ -23,7 +23,8 @@ from framecloak.adapters.postgres.rows.requests import (
 )
 from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
-from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status, WorkSpec
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
@@ -51,35 +52,35 @@ class PostgresRequestRepository:
         self._connection = connection
 
     async def add(
-        self, user_id: int, order: RequestSpec, snapshot: WorkSpec, idempotency: tuple[str, bytes] | None
+        self, user_id: int, spec: RequestSpec, snapshot: WorkSpec, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         """See the port."""
         key, digest = idempotency or (None, None)
         values = {
             "id": uuid4(),
             "user_id": user_id,
-            "video_id": order.video_id,
-            "segment_ids": list(order.segment_ids),
-            "level": order.level,
-            "output_format": order.appearance.output_format,
-            "quality": order.appearance.quality,
-            "style": order.appearance.style,
-            "shape": order.appearance.shape,
-            "audio": order.appearance.audio,
-            "language": order.appearance.language,
-            "verify": order.verify,
-            "priority": order.priority,
-            "webhook_url": order.webhook_url,
-            "keep_text": [region_values(region) for region in order.keep_text],
-            "based_on_request_id": order.based_on.request_id if order.based_on else None,
-            "based_on_manifest": order.based_on.manifest_sha256 if order.based_on else None,
-            "based_on_signature": order.based_on.signature if order.based_on else None,
-            "edited_here": order.based_on is not None and order.based_on.edited_here,
+            "video_id": spec.video_id,
+            "segment_ids": list(spec.segment_ids),
+            "level": spec.level,
+            "output_format": spec.appearance.output_format,
+            "quality": spec.appearance.quality,
+            "style": spec.appearance.style,
+            "shape": spec.appearance.shape,
+            "audio": spec.appearance.audio,
+            "language": spec.appearance.language,
+            "verify": spec.verify,
+            "priority": spec.priority,
+            "webhook_url": spec.webhook_url,
+            "keep_text": [region_values(region) for region in spec.keep_text],
+            "based_on_request_id": spec.based_on.request_id if spec.based_on else None,
+            "based_on_manifest": spec.based_on.manifest_sha256 if spec.based_on else None,
+            "based_on_signature": spec.based_on.signature if spec.based_on else None,
+            "edited_here": spec.based_on is not None and spec.based_on.edited_here,
             "idempotency_key": key,
             "order_digest": digest,
             "status": Status.PENDING,
             "total_frames": snapshot.frame_count,
-            **identity_values(order.identities, snapshot.people),
+            **identity_values(spec.identities, snapshot.people),
         }
         # Of concurrent callers with one key, one inserts; the others wait for its commit and find its row.
         statement = (
@@ -88,7 +89,7 @@ class PostgresRequestRepository:
             .on_conflict_do_nothing(constraint="uq_requests_idempotency_key")
             .returning(*REQUEST_COLUMNS)
         )
-        gone = VideoNotFoundError(f"there is no video {order.video_id}")
+        gone = VideoNotFoundError(f"there is no video {spec.video_id}")
         while True:
             added = await self._connection.execute(
                 statement, violations={"fk_requests_needed_video_id_videos": gone}
@@ -288,5 +289,5 @@ def _conditions(principal: Principal, criteria: RequestFilter) -> list[ColumnEle
 
 
 def _workload(level: str, verify: str, output_format: str, is_render: bool) -> Workload:
-    is_film = OutputFormat(output_format).is_video
-    return Workload(Level(level), Verify(verify), is_film, is_render=is_render)
+    is_video = OutputFormat(output_format).is_video
+    return Workload(Level(level), Verify(verify), is_video, is_render=is_render)

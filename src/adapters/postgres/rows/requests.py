@@ -19,11 +19,11 @@ from framecloak.domain.anonymization.model.options import (
     Audio,
     Language,
     Level,
-    OutputFormat,
     RedactionShape,
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, RequestSpec, Status
 from framecloak.domain.model.segments import Region, Segment
@@ -119,9 +119,9 @@ def _region(row: Sequence[Any]) -> Region:
 
 def request_from_row(row: Record | Sequence[Any]) -> AnonymizationRequest:
     """Return the request in the columns ``REQUEST_COLUMNS``."""
-    order = spec_from_row(row[: len(SPEC_COLUMNS)])
+    spec = spec_from_row(row[: len(SPEC_COLUMNS)])
     request_id, user_id, status, *rest = row[len(SPEC_COLUMNS) :]
-    return AnonymizationRequest(request_id, user_id, order, Status(status), *rest)
+    return AnonymizationRequest(request_id, user_id, spec, Status(status), *rest)
 
 
 def identity_values(identities: IdentityOptions | None, people: PinnedPeople | None) -> dict[str, object]:

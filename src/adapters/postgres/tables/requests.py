@@ -39,11 +39,11 @@ from framecloak.domain.anonymization.model.options import (
     Audio,
     Language,
     Level,
-    OutputFormat,
     RedactionShape,
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.provenance import SignatureState
 from framecloak.domain.anonymization.model.request import Priority, Status
 

@@ -17,7 +17,7 @@ import numpy as np
 from framecloak.adapters.vision.detection.batching import stack_images
 from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
 from framecloak.adapters.vision.detection.nms import nms
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session_per_provider
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session_per_provider
 from framecloak.adapters.vision.runtime.precision import Precision, choose_precision
 from framecloak.adapters.vision.weights.catalogue import (
     CENTERFACE,
@@ -48,7 +48,7 @@ class CenterFace:
 
     stride = 32
 
-    def __init__(self, session: Session, card: ModelCard) -> None:
+    def __init__(self, session: OnnxSession, card: ModelCard) -> None:
         self._session = session
         self.card = card
         # A single image uses a CPU core fully; only GPUs benefit from batches.

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.adapters.vision.detection.batching import stack_images
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import PP_OCR, sha256_of
 from framecloak.domain.errors import FrameAnalysisError, ModelCorruptError, ModelMissingError
@@ -49,7 +49,7 @@ class PpOcrText:
 
     stride = 32
 
-    def __init__(self, session: Session, card: ModelCard) -> None:
+    def __init__(self, session: OnnxSession, card: ModelCard) -> None:
         self._session = session
         self.card = card
 

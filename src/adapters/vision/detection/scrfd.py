@@ -19,7 +19,7 @@ import numpy as np
 
 from framecloak.adapters.vision.detection.batching import stack_images
 from framecloak.adapters.vision.detection.nms import nms
-from framecloak.adapters.vision.runtime.onnx import LazyOutputs, Provider, Session
+from framecloak.adapters.vision.runtime.onnx import LazyOutputs, OnnxSession, Provider
 from framecloak.adapters.vision.weights.packs import open_graph
 from framecloak.domain.errors import FrameAnalysisError, ModelMissingError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
@@ -45,7 +45,7 @@ class Scrfd:
 
     stride = _STRIDES[-1]
 
-    def __init__(self, session: Session, card: ModelCard, max_batch: int = 1) -> None:
+    def __init__(self, session: OnnxSession, card: ModelCard, max_batch: int = 1) -> None:
         self._session = session
         self.card = card
         self.max_batch = max_batch
@@ -109,7 +109,7 @@ class Scrfd:
         ]
 
 
-def is_scrfd(session: Session) -> bool:
+def is_scrfd(session: OnnxSession) -> bool:
     """Return True if the outputs are scores, distances and optionally landmarks at three strides."""
     channels = [output.shape[-1] if output.shape else None for output in session.outputs]
     expected = [1] * 3 + [4] * 3 + [10] * 3
@@ -120,7 +120,7 @@ def is_scrfd(session: Session) -> bool:
     )
 
 
-def batches_correctly(session: Session) -> bool:
+def batches_correctly(session: OnnxSession) -> bool:
     """Return True if a batch of two images gives the same outputs as two single calls.
 
     Some exported graphs flatten the batch into rows in the wrong order, which only a test run shows.
@@ -141,7 +141,7 @@ def batches_correctly(session: Session) -> bool:
         return False
 
 
-def run(session: Session, batch: Image) -> LazyOutputs:
+def run(session: OnnxSession, batch: Image) -> LazyOutputs:
     """Run a SCRFD graph on (n, h, w, 3) uint8 RGB.
 
     Returns:

@@ -14,7 +14,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from framecloak.adapters.vision.runtime.onnx import Provider, Session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider
 from framecloak.adapters.vision.weights.catalogue import installed_packs
 from framecloak.adapters.vision.weights.packs import open_graph
 from framecloak.domain.errors import FrameAnalysisError, LevelUnavailableError, ModelCorruptError
@@ -37,7 +37,7 @@ class YoloPlates:
 
     stride = 1
 
-    def __init__(self, session: Session, card: ModelCard) -> None:
+    def __init__(self, session: OnnxSession, card: ModelCard) -> None:
         self._session = session
         self.card = card
         self._side = session.input.shape[2] or _DEFAULT_SIDE_PX
@@ -122,7 +122,7 @@ def _has_plate_in_name(name: str) -> bool:
     return "plate" in name.lower() and not name.startswith(".")
 
 
-def is_plate_detector(session: Session) -> bool:
+def is_plate_detector(session: OnnxSession) -> bool:
     """Return True if a graph maps a square image to rows of seven numbers."""
     if len(session.input.shape) != 4 or len(session.outputs) != 1:
         return False

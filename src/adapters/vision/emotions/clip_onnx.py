@@ -20,7 +20,7 @@ from framecloak.adapters.vision.emotions.clip_files import (
     read_text_embeddings,
     verified_file,
 )
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.weights.catalogue import CLIP_FOLDER
 from framecloak.domain.errors import (
     EmotionsUnavailableError,
@@ -52,7 +52,7 @@ class ClipClassifier:
         description: description of the export.
     """
 
-    def __init__(self, session: Session, text: FloatArray, description: ClipDescription) -> None:
+    def __init__(self, session: OnnxSession, text: FloatArray, description: ClipDescription) -> None:
         self._session = session
         self._text_weights = text.T * np.float32(description.logit_scale)
         self._description = description

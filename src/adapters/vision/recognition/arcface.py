@@ -16,7 +16,7 @@ import numpy as np
 
 from framecloak.adapters.vision.recognition.alignment import align
 from framecloak.adapters.vision.recognition.embedding import MAX_BATCH, unit_vectors
-from framecloak.adapters.vision.runtime.onnx import Provider, Session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider
 from framecloak.adapters.vision.weights.catalogue import DLIB_RESNET
 from framecloak.adapters.vision.weights.packs import open_graph
 from framecloak.domain.errors import FrameAnalysisError, ModelMissingError
@@ -51,7 +51,9 @@ class ArcFace:
         normalization: normalisation of pixels that the graph requires.
     """
 
-    def __init__(self, session: Session, card: ModelCard, name: str, normalization: Normalization) -> None:
+    def __init__(
+        self, session: OnnxSession, card: ModelCard, name: str, normalization: Normalization
+    ) -> None:
         self._session = session
         self._normalization = normalization
         self._side = session.input.shape[2] or 0
@@ -132,7 +134,7 @@ class ArcFace:
         return together.shape == alone.shape and np.allclose(together, alone, rtol=1e-3, atol=1e-3)
 
 
-def is_arcface(session: Session) -> bool:
+def is_arcface(session: OnnxSession) -> bool:
     """Return True if a graph maps aligned faces to one vector each, by InsightFace's criteria."""
     if len(session.input.shape) != 4 or len(session.outputs) != 1:
         return False

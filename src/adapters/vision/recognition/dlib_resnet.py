@@ -14,7 +14,7 @@ import numpy as np
 
 from framecloak.adapters.vision.recognition.alignment import align
 from framecloak.adapters.vision.recognition.embedding import MAX_BATCH, unit_vectors
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import (
     DLIB_RESNET,
@@ -45,7 +45,7 @@ class DlibResNet:
 
     max_batch = MAX_BATCH
 
-    def __init__(self, session: Session, card: ModelCard) -> None:
+    def __init__(self, session: OnnxSession, card: ModelCard) -> None:
         self._session = session
         self.card = card
         self.space = EmbeddingSpace(card.name, card.sha256, _DIMENSION)

@@ -127,7 +127,7 @@ class LazyOutputs:
         return self._fetch(number)
 
 
-class Session:
+class OnnxSession:
     """Loaded graph with one input. It is thread-safe.
 
     Args:
@@ -193,7 +193,7 @@ class Session:
         return LazyOutputs(fetch)
 
 
-def open_session(model: GraphSource, provider: Provider, threads: int = 1) -> Session:
+def open_session(model: GraphSource, provider: Provider, threads: int = 1) -> OnnxSession:
     """Load a graph and verify that it runs on the provider.
 
     Args:
@@ -211,7 +211,7 @@ def open_session(model: GraphSource, provider: Provider, threads: int = 1) -> Se
 
 def open_session_per_provider(
     model_for: Callable[[Provider], GraphSource], provider: Provider, threads: int = 1, *, half: bool = False
-) -> Session:
+) -> OnnxSession:
     """Load a model that has a different graph for each provider; see ``open_session``.
 
     Args:
@@ -258,7 +258,7 @@ def _available_providers() -> list[Provider]:
     return [provider for provider in PROVIDER_PREFERENCE if _ORT_NAMES[provider] in available]
 
 
-def _create_session(model: GraphSource, provider: Provider, threads: int, *, half: bool) -> Session:
+def _create_session(model: GraphSource, provider: Provider, threads: int, *, half: bool) -> OnnxSession:
     if isinstance(model, Path) and not model.is_file():
         raise ModelMissingError(
             f"there is no model file {model}", "run `framecloak models list` to see what is there"
@@ -288,7 +288,7 @@ def _create_session(model: GraphSource, provider: Provider, threads: int, *, hal
         onnxruntime.set_default_logger_severity(_WARNINGS)
     if session.get_providers()[0] != _ORT_NAMES[provider]:
         raise _unavailable(provider, "the runtime fell back to another provider")
-    return Session(session, provider)
+    return OnnxSession(session, provider)
 
 
 def _provider_chain(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import licence_of, verified_digest
 from framecloak.domain.errors import ModelMissingError
@@ -23,7 +23,7 @@ class PackGraph(NamedTuple):
         card: description of the model file and its execution.
     """
 
-    session: Session
+    session: OnnxSession
     card: ModelCard
 
 

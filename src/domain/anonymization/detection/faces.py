@@ -12,7 +12,7 @@ from framecloak.domain.anonymization.detection.shots import luma_grid
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis, LumaGrid
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.errors import FrameAnalysisError
-from framecloak.domain.imaging import boxes as bx
+from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Detections, Image
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter
@@ -111,8 +111,8 @@ class _FrameTile:
     def to_frame(self, detections: Detections) -> FrameDetections:
         """Return the detections that this tile reports, in pixels of the frame."""
         offset = np.array([self.tile.x, self.tile.y], np.float64)
-        boxes = bx.shift(detections.boxes.astype(np.float64), offset)
-        kept = self.tile.owns(boxes) & (bx.size(boxes) >= self.min_face)
+        boxes = box_geometry.shift(detections.boxes.astype(np.float64), offset)
+        kept = self.tile.owns(boxes) & (box_geometry.size(boxes) >= self.min_face)
         zoom = np.array(self.zoom, np.float32)
         return FrameDetections(
             boxes[kept] * np.tile(self.zoom, 2),
@@ -162,5 +162,5 @@ def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
     landmarks = np.concatenate(
         [detections.landmarks for detections in per_scale if detections.landmarks is not None]
     )
-    kept = bx.nms(boxes, scores, SAME_FACE_IOU)
+    kept = box_geometry.nms(boxes, scores, SAME_FACE_IOU)
     return FrameDetections(boxes[kept], scores[kept], landmarks[kept])

@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 
 MAX_TILE_PX = 1024
 """Side in pixels above which an image is cut into tiles: a detector's memory grows with the area."""
@@ -131,7 +131,7 @@ class Tile:
     def owns(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Return which boxes (n, 4), in pixels of the image, have their centre in the core, as (n,) bool."""
         x1, y1, x2, y2 = self.core
-        x, y = bx.centre(boxes).T
+        x, y = box_geometry.centre(boxes).T
         return np.asarray((x >= x1) & (x < x2) & (y >= y1) & (y < y2))
 
 

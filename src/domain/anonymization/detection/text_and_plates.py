@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
 from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.margins import PLATE_MARGIN, TEXT_MARGIN
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import BoxDetector
@@ -24,11 +25,6 @@ from framecloak.domain.ports.models import BoxDetector
 MIN_SHARE_INSIDE = 0.9
 """Share of a box inside another one from which on the smaller box is redundant."""
 
-PADDING = 0.2
-"""Padding on every side of a box, in units of its shorter side."""
-
-PLATE_PADDING = 0.4
-"""Padding for text with the aspect ratio of a plate: the rim and small print lie outside the number."""
 
 PLATE_ASPECT_RATIOS = (1.2, 4.5)
 """Smallest and largest ratio of width to height of the text on a plate."""
@@ -115,7 +111,7 @@ def pad_text(boxes: Boxes, are_plate_shaped: NDArray[np.bool_]) -> Boxes:
         are_plate_shaped: (n,) bool, True for boxes with the aspect ratio of a plate.
     """
     shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
-    return bx.pad(boxes, np.where(are_plate_shaped, PLATE_PADDING, PADDING) * shorter)
+    return box_geometry.pad(boxes, np.where(are_plate_shaped, PLATE_MARGIN, TEXT_MARGIN) * shorter)
 
 
 def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
@@ -128,11 +124,11 @@ def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
     boxes = np.concatenate([detections.boxes for detections in per_scale])
     scores = np.concatenate([detections.scores for detections in per_scale])
     shape_flags = [detections.plate_shaped for detections in per_scale if detections.plate_shaped is not None]
-    larger_first = np.argsort(-bx.area(boxes), kind="stable")
+    larger_first = np.argsort(-box_geometry.area(boxes), kind="stable")
     boxes, scores = boxes[larger_first], scores[larger_first].copy()
     like_plates = np.concatenate(shape_flags)[larger_first] if shape_flags else None
     kept = np.ones(len(boxes), bool)
-    inside = bx.share_inside(boxes, boxes) >= MIN_SHARE_INSIDE
+    inside = box_geometry.share_inside(boxes, boxes) >= MIN_SHARE_INSIDE
     for small in range(1, len(boxes)):
         holders = np.flatnonzero(inside[small, :small] & kept[:small])
         if len(holders):

@@ -21,8 +21,8 @@ import numpy as np
 
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan, collect_samples
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
-from framecloak.domain.anonymization.model.boxes import IdentityDecision, TrackedBox, Tracks
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, IdentityRule, Unknown
+from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision, TrackedBox, Tracks
 from framecloak.domain.errors import FrameAnalysisError, InvalidOptionError
 from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.faces import EmbeddingSpace
@@ -159,7 +159,7 @@ class IdentityClassifier:
             if _is_face(members, analyses)
         }
         self._recognize(slots, histories, analyses)
-        verdicts: dict[tuple[int, int], IdentityDecision] = {}
+        decisions: dict[tuple[int, int], IdentityDecision] = {}
         boxes = list(tracks.boxes)
         for index in due:
             judged: list[TrackedBox] = []
@@ -169,9 +169,9 @@ class IdentityClassifier:
                     judged.append(box)
                     continue
                 key = box.track, index // plan.slot
-                if key not in verdicts:
-                    verdicts[key] = self._decision(history, key[1])
-                judged.append(replace(box, identity=verdicts[key]))
+                if key not in decisions:
+                    decisions[key] = self._decision(history, key[1])
+                judged.append(replace(box, identity=decisions[key]))
             boxes[index - first] = judged
         self._similarities = {
             slot: similarities

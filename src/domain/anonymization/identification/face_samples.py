@@ -15,7 +15,7 @@ import numpy as np
 from framecloak.domain.anonymization.model.analysis import FaceSample
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.errors import FrameAnalysisError
-from framecloak.domain.imaging import boxes as bx
+from framecloak.domain.imaging import box_geometry
 from framecloak.domain.model.faces import Quality
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceRecognizer
@@ -93,7 +93,7 @@ def collect_samples(
     """
     if faces.landmarks is None:
         return {}
-    large = bx.sides(faces.boxes).min(axis=1) >= MIN_FACE_SIDE_PX
+    large = box_geometry.sides(faces.boxes).min(axis=1) >= MIN_FACE_SIDE_PX
     rows = np.flatnonzero(large & (faces.scores >= MIN_SCORE))
     if not len(rows):
         return {}

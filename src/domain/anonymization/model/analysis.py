@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.detections import FrameDetections
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import FloatArray, Image, TargetKind
 
 

@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
-from framecloak.domain.imaging import boxes as bx
+from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
 
@@ -246,7 +246,7 @@ def entries(table: BoxTable) -> Iterator[tuple[int, tuple[RedactedBox, ...] | No
         yield frame, table.boxes(frame)
 
 
-def _checked(frame: int, xyxy: bx.Corners) -> bx.Corners:
+def _checked(frame: int, xyxy: box_geometry.Corners) -> box_geometry.Corners:
     x1, y1, x2, y2 = xyxy
     if not (x1 < x2 and y1 < y2):
         raise InvalidManifestError(

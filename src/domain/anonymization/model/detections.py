@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import FloatArray
 
 

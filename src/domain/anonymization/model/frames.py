@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.model.boxes import DETECTOR_ORIGINS, IdentityDecision, Origin
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck, PendingCheck
+from framecloak.domain.anonymization.model.tracked_boxes import DETECTOR_ORIGINS, IdentityDecision, Origin
 from framecloak.domain.imaging.detections import Basis, TargetKind
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import (
-    InvalidFormatError,
     InvalidLevelError,
     InvalidOptionError,
     LevelUnavailableError,
@@ -65,35 +65,6 @@ def require_faces(level: Level) -> None:
             f"level {level} redacts no faces, so identities have no effect",
             "use level faces or full, or leave out the identities",
         )
-
-
-class OutputFormat(StrEnum):
-    """File format of the result: one image per frame, or videos."""
-
-    JPG = "jpg"
-    JPEG = "jpeg"
-    PNG = "png"
-    WEBP = "webp"
-    MP4 = "mp4"
-    """One video per segment instead of images."""
-
-    @property
-    def is_video(self) -> bool:
-        """True if the result consists of videos instead of images."""
-        return self is OutputFormat.MP4
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse a format as typed by a user; case does not matter.
-
-        Raises:
-            InvalidFormatError: there is no such format.
-        """
-        try:
-            return cls(text.strip().lower())
-        except ValueError:
-            names = ", ".join(cls)
-            raise InvalidFormatError(f"unknown format {text!r}", f"use one of {names}") from None
 
 
 class RedactionStyle(StrEnum):

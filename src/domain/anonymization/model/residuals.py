@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.imaging.boxes import Corners
+from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
+from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import Image, TargetKind
 
 SAMPLE_INTERVAL = 10

@@ -42,10 +42,10 @@ class Workload:
     is_render: bool
 
     @classmethod
-    def of(cls, order: RequestSpec) -> Self:
+    def of(cls, spec: RequestSpec) -> Self:
         """Build the workload of a request."""
-        is_film = order.appearance.output_format.is_video
-        return cls(order.level, order.verify, is_film, is_render=order.based_on is not None)
+        is_video = spec.appearance.output_format.is_video
+        return cls(spec.level, spec.verify, is_video, is_render=spec.based_on is not None)
 
     @property
     def effort(self) -> float:

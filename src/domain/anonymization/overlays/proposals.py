@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.segments import Region
 
@@ -101,7 +101,7 @@ def propose_overlays(images: Sequence[Image], texts: Sequence[Boxes]) -> list[Ov
     """
     if len(images) < 3:
         return []
-    grey = np.stack([picture.mean(axis=2, dtype=np.float32) for picture in images])
+    grey = np.stack([image.mean(axis=2, dtype=np.float32) for image in images])
     spread = grey.std(axis=0)
     if (spread > MAX_STILL_DEVIATION).mean() < MIN_MOTION_SHARE:
         return []
@@ -110,14 +110,14 @@ def propose_overlays(images: Sequence[Image], texts: Sequence[Boxes]) -> list[Ov
     height, width = still.shape
     staying = _persistent_texts(texts)
     # Some text detectors take a round image in a black frame for a letter.
-    staying = staying[bx.area(staying) <= MAX_TEXT_SHARE * width * height]
+    staying = staying[box_geometry.area(staying) <= MAX_TEXT_SHARE * width * height]
     proposals = []
     for box in _merge_nearby([*_drawn_cells(drawn & still), *staying.tolist()]):
         x1, y1 = max(0, int(box[0])), max(0, int(box[1]))
         x2, y2 = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
         lines = drawn[y1:y2, x1:x2]
         stillness = float(still[y1:y2, x1:x2][lines].mean()) if lines.any() else 0.0
-        inside = bx.iou(np.array([[x1, y1, x2, y2]], np.float64), staying) > 0
+        inside = box_geometry.iou(np.array([[x1, y1, x2, y2]], np.float64), staying) > 0
         proposals.append(
             OverlayProposal(Region(x1, y1, x2 - x1, y2 - y1), bool(inside.any()), round(stillness, 3))
         )
@@ -143,7 +143,9 @@ def _dilated(moving: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _persistent_texts(texts: Sequence[Boxes]) -> Boxes:
     """Return texts of the first and the middle sample that most samples have at the same position."""
     candidates = np.concatenate([texts[0], texts[len(texts) // 2]])
-    present = [bx.iou(candidates, boxes).max(axis=1, initial=0.0) >= MIN_TEXT_IOU for boxes in texts]
+    present = [
+        box_geometry.iou(candidates, boxes).max(axis=1, initial=0.0) >= MIN_TEXT_IOU for boxes in texts
+    ]
     return np.asarray(candidates[np.mean(present, axis=0) >= MIN_TEXT_PERSISTENCE])
 
 

@@ -22,7 +22,7 @@ from framecloak.domain.errors import (
     ObjectNotFoundError,
     VideoNotFoundError,
 )
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.videos import GrantRole

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.detection.shots import shot_numbers
 from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
-from framecloak.domain.anonymization.model.boxes import TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import SearchScope, plan_search_scopes
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings

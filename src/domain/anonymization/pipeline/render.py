@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import IdentityRule
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, PendingCheck, SearchScope
+from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.residuals.face_crops import face_crops, thumbnails
 from framecloak.domain.errors import FrameAnalysisError
-from framecloak.domain.imaging import boxes as bx
+from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.frames import Frame
@@ -199,7 +199,7 @@ def _subtract_holes(
     """Return the part of a box outside all holes, as boxes that do not overlap."""
     parts = [box]
     for hole in holes:
-        parts = [rest for part in parts for rest in bx.subtract(part, hole)]
+        parts = [rest for part in parts for rest in box_geometry.subtract(part, hole)]
     return parts
 
 

@@ -21,7 +21,7 @@ from framecloak.domain.anonymization.model.request import (
 from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
 from framecloak.domain.anonymization.results.edited_manifest import EditedManifest, read_edited_manifest
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, signature_state
+from framecloak.domain.anonymization.results.manifest_signature import SIGNATURE_FILE, signature_state
 from framecloak.domain.anonymization.review.edits import FrameEdit, apply_edits
 from framecloak.domain.anonymization.review.region_coverage import cover_regions, remaining_regions
 from framecloak.domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
@@ -116,7 +116,7 @@ class RerenderService:
             InvalidManifestError: an edit is not possible.
             TooManyBoxesError: there are more boxes than a result can hold.
             InvalidOptionError: sound is requested for an image format.
-            IdempotencyConflictError: the key was used with a different order.
+            IdempotencyConflictError: the key was used for a different request.
             QueueUnavailableError: no worker could be notified; nothing was stored.
             StorageUnavailableError: the result cannot be read at the moment.
         """
@@ -127,11 +127,11 @@ class RerenderService:
         async with self._database.unit_of_work() as work:
             base = await _load_base(work, principal, request_id)
         # Fetching and reading a result takes a while, so no database connection is held meanwhile.
-        order, snapshot = await self._prepare(base, spec)
+        new_spec, snapshot = await self._prepare(base, spec)
 
         async def still_allowed(work: UnitOfWork) -> tuple[RequestSpec, WorkSpec]:
             await _load_base(work, principal, request_id)
-            return order, snapshot
+            return new_spec, snapshot
 
         return await self._submissions.submit_prepared(principal, still_allowed, key)
 
@@ -150,7 +150,7 @@ class RerenderService:
             size = facts.width, facts.height
             boxes, regions = await asyncio.to_thread(_packed_boxes, manifest, spec, snapshot, size)
         state = signature_state(manifest.sha256, signature, self._public_key, self._is_signed)
-        order = RequestSpec(
+        new_spec = RequestSpec(
             previous.video_id,
             previous.segment_ids,
             previous.level,
@@ -165,7 +165,7 @@ class RerenderService:
             verify=Verify.NONE,
         )
         earlier = manifest.identities.of_source(*manifest.sources).to_bytes() if manifest.identities else None
-        return order, WorkSpec(snapshot.segments, regions, boxes, snapshot.people, earlier)
+        return new_spec, WorkSpec(snapshot.segments, regions, boxes, snapshot.people, earlier)
 
     async def _read_documents(self, key: str) -> tuple[bytes, bytes]:
         try:

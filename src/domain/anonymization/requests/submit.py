@@ -105,7 +105,7 @@ class SubmitService:
         self._people = people
 
     async def submit(
-        self, principal: Principal, order: RequestSpec, idempotency_key: str | None = None
+        self, principal: Principal, spec: RequestSpec, idempotency_key: str | None = None
     ) -> Submitted:
         """Accept a request.
 
@@ -115,7 +115,7 @@ class SubmitService:
 
         Args:
             principal: caller.
-            order: specification of the result.
+            spec: specification of the result.
             idempotency_key: a repeated key with the same order returns the request of the first call, even if
                 the video and its segments have changed since.
 
@@ -134,16 +134,16 @@ class SubmitService:
             GalleryNotFoundError: no such gallery is usable by the caller.
             ModelMismatchError: the gallery was made with another recognition model.
             ModelMissingError: no recognition model is installed.
-            IdempotencyConflictError: the key was used with a different order.
+            IdempotencyConflictError: the key was used for a different request.
             QueueUnavailableError: no worker could be notified; nothing was stored.
         """
         # Loading the model takes longer than a database connection should be held.
-        recognizer = await self._load_recognizer() if order.identities else None
+        recognizer = await self._load_recognizer() if spec.identities else None
 
         async def prepared(work: UnitOfWork) -> tuple[RequestSpec, WorkSpec]:
-            return order, await self._snapshot(work, principal, order, recognizer)
+            return spec, await self._snapshot(work, principal, spec, recognizer)
 
-        key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
+        key = (idempotency_key, _fingerprint(spec)) if idempotency_key else None
         return await run_to_completion(self._submit(principal, prepared, key))
 
     async def capacity(self) -> ServiceCapacity:
@@ -170,7 +170,7 @@ class SubmitService:
             The new request, or the one accepted earlier with the same key.
 
         Raises:
-            IdempotencyConflictError: the key was used with a different order.
+            IdempotencyConflictError: the key was used for a different request.
             QueueUnavailableError: no worker could be notified; nothing was stored.
         """
         return await run_to_completion(self._submit(principal, prepare, key))
@@ -183,7 +183,7 @@ class SubmitService:
             key: idempotency key, and a digest that differs for different orders.
 
         Raises:
-            IdempotencyConflictError: the key was used with a different order.
+            IdempotencyConflictError: the key was used for a different request.
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.find_by_idempotency_key(principal.user_id, key)
@@ -198,8 +198,8 @@ class SubmitService:
             request = await work.requests.find_by_idempotency_key(principal.user_id, key) if key else None
             is_new = False
             if request is None:
-                order, snapshot = await prepare(work)
-                request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
+                spec, snapshot = await prepare(work)
+                request, is_new = await work.requests.add(principal.user_id, spec, snapshot, key)
                 if is_new:
                     await self._plan_slices(work, principal, request, snapshot)
             seconds = await _estimate(work, request)
@@ -217,52 +217,52 @@ class SubmitService:
         self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: WorkSpec
     ) -> None:
         """Store the slices of a new request, and add it to the audit log."""
-        order = request.spec
-        keyframes = self._keyframes(await work.videos.frame_index(order.video_id))
-        unit = FRAMES_PER_GROUP if order.appearance.output_format.is_video else 1
+        spec = request.spec
+        keyframes = self._keyframes(await work.videos.frame_index(spec.video_id))
+        unit = FRAMES_PER_GROUP if spec.appearance.output_format.is_video else 1
         slices = plan_slices(snapshot.ranges, keyframes, self._slice_frames, unit)
         await work.slices.add(request.id, slices)
         details: dict[str, object] = {
-            "video_id": order.video_id,
-            "level": order.level,
+            "video_id": spec.video_id,
+            "level": spec.level,
             "frames": request.total_frames,
         }
-        if order.based_on:
-            details["based_on"] = str(order.based_on.request_id)
-        if order.identities and order.recognises_faces:
-            details |= {"gallery_id": str(order.identities.gallery_id), "identities": order.identities.mode}
+        if spec.based_on:
+            details["based_on"] = str(spec.based_on.request_id)
+        if spec.identities and spec.recognises_faces:
+            details |= {"gallery_id": str(spec.identities.gallery_id), "identities": spec.identities.mode}
         await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 
     async def _snapshot(
-        self, work: UnitOfWork, principal: Principal, order: RequestSpec, recognizer: FaceRecognizer | None
+        self, work: UnitOfWork, principal: Principal, spec: RequestSpec, recognizer: FaceRecognizer | None
     ) -> WorkSpec:
-        """Check an order, and return the marks, frames and people that it is based on."""
-        require_available(order.level, self._level_is_available)
-        if order.identities:
-            require_faces(order.level)
-        facts = (await work.videos.get(order.video_id, principal, GrantRole.EDITOR)).facts
-        if order.keep_text and order.level is not Level.FULL:
+        """Check a specification, and return the marks, frames and people that it is based on."""
+        require_available(spec.level, self._level_is_available)
+        if spec.identities:
+            require_faces(spec.level)
+        facts = (await work.videos.get(spec.video_id, principal, GrantRole.EDITOR)).facts
+        if spec.keep_text and spec.level is not Level.FULL:
             raise InvalidOptionError(
-                f"level {order.level} leaves text alone, so there is none to keep",
+                f"level {spec.level} leaves text alone, so there is none to keep",
                 "leave keep_text out, or use level full",
             )
         size = facts.width, facts.height
-        require_within([], order.keep_text, size=size, frame_count=facts.frame_count)
-        if not 1 <= len(order.segment_ids) <= MAX_SEGMENTS:
+        require_within([], spec.keep_text, size=size, frame_count=facts.frame_count)
+        if not 1 <= len(spec.segment_ids) <= MAX_SEGMENTS:
             raise InvalidSegmentsError("Invalid segments", f"name 1 to {MAX_SEGMENTS} segments of the video")
-        marked = {mark.id: mark.segment for mark in await work.marks.segments(order.video_id)}
-        unknown = [str(segment_id) for segment_id in order.segment_ids if segment_id not in marked]
+        marked = {mark.id: mark.segment for mark in await work.marks.segments(spec.video_id)}
+        unknown = [str(segment_id) for segment_id in spec.segment_ids if segment_id not in marked]
         if unknown:
-            hint = f"segments {', '.join(unknown)} do not belong to video {order.video_id}"
+            hint = f"segments {', '.join(unknown)} do not belong to video {spec.video_id}"
             raise InvalidSegmentsError("Invalid segments", hint)
-        regions = tuple(mark.region for mark in await work.marks.regions(order.video_id))
-        snapshot = WorkSpec({segment_id: marked[segment_id] for segment_id in order.segment_ids}, regions)
+        regions = tuple(mark.region for mark in await work.marks.regions(spec.video_id))
+        snapshot = WorkSpec({segment_id: marked[segment_id] for segment_id in spec.segment_ids}, regions)
         frames = snapshot.frame_count
         if frames > self._max_frames:
             message = f"the request has {frames} frames, more than the maximum of {self._max_frames}"
             raise TooManyFramesError(message, "split it into several requests")
-        if order.identities and self._people and recognizer:
-            people = await self._people.pin(work, principal, order.identities, recognizer)
+        if spec.identities and self._people and recognizer:
+            people = await self._people.pin(work, principal, spec.identities, recognizer)
             return replace(snapshot, people=people)
         return snapshot
 
@@ -275,6 +275,6 @@ async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
     return math.ceil(estimate_seconds(waiting, throughput(await work.requests.paces(MAX_RATED_REQUESTS))))
 
 
-def _fingerprint(order: RequestSpec) -> bytes:
+def _fingerprint(spec: RequestSpec) -> bytes:
     """Return a digest that differs for different orders."""
-    return hashlib.sha256(json.dumps(asdict(order), sort_keys=True, default=str).encode()).digest()
+    return hashlib.sha256(json.dumps(asdict(spec), sort_keys=True, default=str).encode()).digest()

@@ -32,8 +32,8 @@ from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.residuals import FaceCrop, PendingCheck
 from framecloak.domain.anonymization.residuals.face_crops import CROP_MARGIN, crop, expand
 from framecloak.domain.errors import FrameAnalysisError
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes, Corners
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes, Corners
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
@@ -126,11 +126,11 @@ class ResidualDetector:
             x, y, side = _search_square(np.array(box) / zoom, stride)
             crop = np.ascontiguousarray(image[y : y + side, x : x + side])
             (result,) = self.detector.detect([_padded(crop, stride)], SEARCH_THRESHOLD)
-            in_image = bx.shift(result.boxes.astype(np.float64), np.array([x, y], np.float64))
+            in_image = box_geometry.shift(result.boxes.astype(np.float64), np.array([x, y], np.float64))
             detections.append(FrameDetections(in_image * zoom, result.scores.astype(np.float64)))
         boxes = np.concatenate([part.boxes for part in detections])
         scores = np.concatenate([part.scores for part in detections])
-        selected = bx.nms(boxes, scores, SAME_FACE_IOU)
+        selected = box_geometry.nms(boxes, scores, SAME_FACE_IOU)
         return FrameDetections(boxes[selected], scores[selected])
 
     def _similarities(
@@ -145,7 +145,7 @@ class ResidualDetector:
         if self.recognizer is None or not removed_faces:
             return similarity
         removed_boxes = np.array([face_crop.box for face_crop in removed_faces], np.float64)
-        pairs = bx.iou(boxes, removed_boxes) > 0
+        pairs = box_geometry.iou(boxes, removed_boxes) > 0
         on_redacted = mask.mostly_redacted(boxes)
         # Black pixels leave nothing to compare.
         pairs[mask.mostly_black(boxes)] = False
@@ -197,7 +197,7 @@ class RedactionMask:
         """Return which boxes, (n, 4), show faces that stay visible on purpose."""
         if not len(self._kept):
             return np.zeros(len(boxes), bool)
-        inside = bx.share_inside(boxes, self._kept).max(axis=1, initial=0.0)
+        inside = box_geometry.share_inside(boxes, self._kept).max(axis=1, initial=0.0)
         return np.asarray((inside >= MIN_KEPT_SHARE) & ~self.mostly_redacted(boxes))
 
 
@@ -240,7 +240,7 @@ class _RemovedFaceComparison:
     def similarity_of_box(self, box: Boxes, indices: Sequence[int]) -> float:
         """Return the highest cosine similarity of a detection, (4,), to some removed faces; -inf if none."""
         corners = (
-            bx.clip(box, self._redacted_image.shape[1], self._redacted_image.shape[0])
+            box_geometry.clip(box, self._redacted_image.shape[1], self._redacted_image.shape[0])
             .round()
             .astype(int)
             .tolist()
@@ -300,7 +300,7 @@ def _mask(size: tuple[int, int], boxes: Sequence[Corners]) -> NDArray[np.bool_]:
 
 def _shares(mask: NDArray[np.bool_], boxes: Boxes) -> NDArray[np.float64]:
     """Return the share of each box that a mask covers, (n,)."""
-    corners = bx.clip(boxes, mask.shape[1], mask.shape[0]).round().astype(int).tolist()
+    corners = box_geometry.clip(boxes, mask.shape[1], mask.shape[0]).round().astype(int).tolist()
     shares = [mask[y1:y2, x1:x2].mean() if x1 < x2 and y1 < y2 else 0.0 for x1, y1, x2, y2 in corners]
     return np.array(shares, np.float64)
 
@@ -309,7 +309,7 @@ def _search_square(box: Boxes, stride: int) -> tuple[int, int, int]:
     """Return left, top and side of the square to search around a box, twice its longer side."""
     min_side = max(MIN_CROP_SIDE_PX, 2 * float(np.max(box[2:] - box[:2])))
     side = math.ceil(min_side / stride) * stride
-    x, y = (max(0, round(middle - side / 2)) for middle in bx.centre(box).tolist())
+    x, y = (max(0, round(middle - side / 2)) for middle in box_geometry.centre(box).tolist())
     return x, y, side
 
 

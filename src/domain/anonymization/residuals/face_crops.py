@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.residuals import FaceCrop, FaceThumbnail
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Corners
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.pixels import FrameEncoder
 
@@ -57,8 +58,8 @@ def crop(image: Image, area: Corners, max_side: int = MAX_CROP_SIDE_PX) -> Image
 
 def expand(box: Corners, share: float, image: Image) -> Corners:
     """Expand a box by a share of its width and height on each side, clipped to the image."""
-    grown = bx.grow(np.array(box, np.float64), share)
-    x1, y1, x2, y2 = bx.clip(grown, image.shape[1], image.shape[0]).round().astype(int).tolist()
+    grown = box_geometry.grow(np.array(box, np.float64), share)
+    x1, y1, x2, y2 = box_geometry.clip(grown, image.shape[1], image.shape[0]).round().astype(int).tolist()
     return x1, y1, x2, y2
 
 

@@ -15,23 +15,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.margins import RESIDUAL_MARGIN
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.residuals import FrameCheck, PendingCheck
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.residuals.detector import RedactionMask, ResidualDetector, ResidualReport
 from framecloak.domain.errors import FrameAnalysisError
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes, Corners
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes, Corners
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder, Redactor
 from framecloak.domain.ports.video import FrameGroup, VideoEncoder, VideoFormat
-
-RESIDUAL_MARGIN = 0.5
-"""Margin of the black fill on each side of a residual, as a share of its box."""
-
 
 MAX_ROUNDS = 3
 """Maximum number of times a frame is redacted again before it is blanked."""
@@ -281,7 +278,7 @@ def _max_similarity(reports: Sequence[ResidualReport | None]) -> float | None:
 def _fill_boxes(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
     """Return the boxes to fill with black around some residuals."""
     width, height = size
-    grown = bx.clip(bx.grow(residuals, RESIDUAL_MARGIN), width, height)
+    grown = box_geometry.clip(box_geometry.grow(residuals, RESIDUAL_MARGIN), width, height)
     corners = np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1).astype(int)
     boxes: list[Corners] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in corners.tolist() if x1 < x2 and y1 < y2]
     return tuple(RedactedBox(box, None, None, Origin.RESIDUAL, TargetKind.FACE) for box in boxes)

@@ -21,8 +21,12 @@ from framecloak.domain.anonymization.results.manifest import (
     Summary,
     manifest_chunks,
 )
+from framecloak.domain.anonymization.results.manifest_signature import (
+    SIGNATURE_FILE,
+    ManifestSignature,
+    key_id,
+)
 from framecloak.domain.anonymization.results.report_data import ReportEvidence
-from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, ManifestSignature, key_id
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.security import Signer
 

@@ -17,16 +17,16 @@ from framecloak.domain.anonymization.model.box_table import (
     BoxTable,
     BoxTableBuilder,
 )
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Audio,
     Level,
-    OutputFormat,
     RedactionShape,
     RedactionStyle,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.manifest import MANIFEST_VERSION
 from framecloak.domain.errors import (
     DomainError,

@@ -25,6 +25,7 @@ from framecloak.domain.anonymization.identification.inherited import InheritedId
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.margins import ELLIPSE_MARGIN
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import CheckMethod
@@ -55,9 +56,6 @@ from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.reid.matching import default_threshold
-
-ELLIPSE_MARGIN = 0.3
-"""Margin of boxes in which ellipses are drawn; 0.21 would just reach the corners of the detection."""
 
 
 def video_entry_name(segment: Segment) -> str:
@@ -264,10 +262,8 @@ class ExportJob:
 
     def residual_guard(self, group: SourceGroup, tools: PipelineTools) -> ResidualGuard | None:
         """Return the residual check for encoded video frames; None if they are not checked."""
-        instructions = self.redaction_spec(group)
-        return residual_guard(
-            instructions, self.tools_for(group, tools), continuous=group.source.info.continuous
-        )
+        spec = self.redaction_spec(group)
+        return residual_guard(spec, self.tools_for(group, tools), continuous=group.source.info.continuous)
 
     def _close(self, result: ResultWriter, tools: PipelineTools) -> Summary:
         detector = tools.detector

@@ -20,11 +20,11 @@ from typing import Any
 from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.log import IdentityLog, RecordedIdentities
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import ResidualSummary
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from framecloak.domain.anonymization.model.boxes import DETECTOR_ORIGINS, Origin
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.residuals import CheckCounts
+from framecloak.domain.anonymization.model.tracked_boxes import DETECTOR_ORIGINS, Origin
 from framecloak.domain.imaging.detections import Basis, TargetKind
 
 MAX_TABLE_ROWS = 10

@@ -10,8 +10,12 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from framecloak.domain.anonymization.results.manifest import CHAIN_START, MANIFEST_FILE, next_link
-from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, ManifestSignature, key_id
-from framecloak.domain.anonymization.results.signed_manifest import manifest_bytes, read_signed_manifest
+from framecloak.domain.anonymization.results.manifest_signature import (
+    SIGNATURE_FILE,
+    ManifestSignature,
+    key_id,
+)
+from framecloak.domain.anonymization.results.unverified_manifest import manifest_bytes, read_signed_manifest
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.ports.archives import ArchiveReader
 from framecloak.domain.ports.security import SignatureCheck

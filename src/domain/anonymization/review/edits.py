@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.errors import InvalidManifestError
-from framecloak.domain.imaging.boxes import Corners
+from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import TargetKind
 
 

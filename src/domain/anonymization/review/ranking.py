@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.imaging.detections import TargetKind
 
 RESIDUAL_RISK, FILLED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.8

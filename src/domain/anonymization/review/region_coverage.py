@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.box_table import MAX_BOXES, BoxTable, BoxTableBuilder, entries
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
-from framecloak.domain.imaging.boxes import Corners
+from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.model.segments import Region, Segment
 
 

@@ -29,7 +29,7 @@ from framecloak.domain.anonymization.tracking.propagation import (
     propagate_forward,
 )
 from framecloak.domain.errors import FrameAnalysisError
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.ports.frames import Frame
 
 MAX_MOTION = 10.0

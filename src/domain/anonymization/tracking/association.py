@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 
 VELOCITY_WINDOW = 3
 """Frames over which the velocity of a face is estimated."""
@@ -75,7 +75,7 @@ def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], m
         return links
     tails = _by_frame(frames, len(shots))
     heads = [list(indices) for indices in tails]
-    motion = _Motion(bx.centre(boxes), bx.size(boxes))
+    motion = _Motion(box_geometry.centre(boxes), box_geometry.size(boxes))
     for gap in range(1, max_gap + 1):
         for t in range(len(shots) - gap):
             if tails[t] and heads[t + gap] and shots[t] == shots[t + gap]:

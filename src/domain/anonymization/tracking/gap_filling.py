@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
 from framecloak.domain.anonymization.tracking.propagated_boxes import (
     Propagation,
     expand_to_propagated,
 )
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 
 
 class Trajectory:
@@ -54,7 +54,9 @@ class Trajectory:
         raw = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
         raw[: first - start] = self._extrapolated(times[: first - start], at_start=True)
         raw[last + 1 - start :] = self._extrapolated(times[last + 1 - start :], at_start=False)
-        smoothed = bx.grow(bx.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin)
+        smoothed = box_geometry.grow(
+            box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin
+        )
         smoothed = expand_to_propagated(smoothed, start, self._frames, self._boxes, self._propagations)
         following = np.searchsorted(self._frames, times).clip(0, len(self._frames) - 1)
         leading = (following - 1).clip(0)
@@ -79,10 +81,12 @@ class Trajectory:
         alone = len(near) == 1 < len(self._frames)
         inner = neighbour if alone else int(near[-1 if at_start else 0])
         elapsed = max(1, abs(int(self._frames[edge] - self._frames[inner])))
-        velocity = (bx.centre(self._boxes[edge]) - bx.centre(self._boxes[inner])) / elapsed
+        velocity = (
+            box_geometry.centre(self._boxes[edge]) - box_geometry.centre(self._boxes[inner])
+        ) / elapsed
         beyond = np.abs(times - self._frames[edge])[:, None]
         last_boxes = np.broadcast_to(self._boxes[edge], (len(times), 4))
-        return bx.enclose(last_boxes, bx.shift(last_boxes, velocity * beyond))
+        return box_geometry.enclose(last_boxes, box_geometry.shift(last_boxes, velocity * beyond))
 
 
 def _shot_range(first: int, last: int, shots: NDArray[np.intp]) -> tuple[int, int]:

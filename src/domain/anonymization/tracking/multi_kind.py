@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis, PropagatedBoxes
-from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.tracking.plates_by_shape import reclassify_plates
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.tracker import track

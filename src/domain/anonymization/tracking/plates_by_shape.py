@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.imaging.detections import TargetKind
 
 

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.analysis import PropagatedBoxes
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.anonymization.model.margins import UNSEEN_MARGIN
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 
 Propagation: TypeAlias = tuple[int, Boxes]
 """Frame index and box (4,) of a detection of another frame in it; NaN if its template was not found."""
-
-UNSEEN_MARGIN = 0.5
-"""Extra margin for a box whose template was not found, in units of its shorter side."""
 
 
 class Propagations:
@@ -71,9 +69,9 @@ def expand_to_propagated(
             inside = [(index, box) for index, box in around if 0 <= index < len(boxes)]
             located = [(index, box) for index, box in inside if not np.isnan(box[0])]
             margin = max((float(np.abs(box - boxes[index]).max()) for index, box in located), default=0.0)
-            margin += UNSEEN_MARGIN * float(bx.sides(detection).min())
+            margin += UNSEEN_MARGIN * float(box_geometry.sides(detection).min())
             for index, box in located:
-                larger[index] = bx.enclose(larger[index], box)
+                larger[index] = box_geometry.enclose(larger[index], box)
             for index in {index for index, _ in inside} - {index for index, _ in located} - detected:
-                larger[index] = bx.enclose(larger[index], bx.pad(boxes[index], margin))
+                larger[index] = box_geometry.enclose(larger[index], box_geometry.pad(boxes[index], margin))
     return larger

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis, PropagatedBoxes, Template
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.tracking.template_matching import TemplateMatcher
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame
 
@@ -172,9 +172,9 @@ class _Pairs:
             )
             first, second = rows[mutual], nearest[mutual]
         boxes, counterparts = earlier.boxes[first], later.boxes[second]
-        grown = np.abs(bx.sides(counterparts) - bx.sides(boxes)).max(axis=1)
-        alike = grown <= MAX_EXTENT_DIFFERENCE * bx.sides(boxes).min(axis=1)
-        return cls(first, second, bx.centre(counterparts) - bx.centre(boxes), alike)
+        grown = np.abs(box_geometry.sides(counterparts) - box_geometry.sides(boxes)).max(axis=1)
+        alike = grown <= MAX_EXTENT_DIFFERENCE * box_geometry.sides(boxes).min(axis=1)
+        return cls(first, second, box_geometry.centre(counterparts) - box_geometry.centre(boxes), alike)
 
 
 def _match_templates(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from framecloak.domain.anonymization.model.margins import FACE_MARGIN
 from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
 
 
@@ -26,7 +27,7 @@ class TrackingSettings:
     memory: int = 18
     max_gap: int = 12
     extension: int = 4
-    margin: float = 0.18
+    margin: float = FACE_MARGIN
     smoothing: int = 2
 
     @classmethod

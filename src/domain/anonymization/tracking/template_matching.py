@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.analysis import Template
-from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.ports.frames import Frame
 
@@ -106,11 +106,14 @@ class TemplateMatcher:
                 region.shape == template.levels.shape
                 and correlation(template.levels, region)[0, 0] >= MIN_CORRELATION_UNCHANGED
             ):
-                return bx.shift(template.box, step * (x, y))
+                return box_geometry.shift(template.box, step * (x, y))
         moved = self._search(template, np.minimum(guess, 0), np.maximum(guess, 0))
         if moved is None:
             return None
-        return bx.enclose(bx.shift(template.box, step * moved[:2]), bx.shift(template.box, step * moved[2:]))
+        return box_geometry.enclose(
+            box_geometry.shift(template.box, step * moved[:2]),
+            box_geometry.shift(template.box, step * moved[2:]),
+        )
 
     def _search(
         self, template: Template, low: NDArray[np.intp], high: NDArray[np.intp]
@@ -149,9 +152,11 @@ class TemplateMatcher:
 
     def _template(self, box: Boxes) -> Template:
         """Return the template of a box, without grey levels if it is too small or has too little contrast."""
-        core = bx.pad(box, -CORE_INSET * float(bx.sides(box).min())) / np.tile(self._zoom, 2)
+        core = box_geometry.pad(box, -CORE_INSET * float(box_geometry.sides(box).min())) / np.tile(
+            self._zoom, 2
+        )
         shrink = 1
-        while bx.sides(core).min() > MAX_TEMPLATE_SIDE_PX * shrink:
+        while box_geometry.sides(core).min() > MAX_TEMPLATE_SIDE_PX * shrink:
             shrink *= 2
         x, y, right, bottom = np.maximum(np.round(core / shrink), 0).astype(int).tolist()
         levels = self._grey_levels(x, y, right - x, bottom - y, shrink)

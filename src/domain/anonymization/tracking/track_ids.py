@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 
 DetectionKey: TypeAlias = tuple[int, int]
 """Number of a frame in the video, and row of one of its detections."""

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.analysis import PropagatedBoxes
-from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.tracking.association import associate
 from framecloak.domain.anonymization.tracking.gap_filling import Trajectory
 from framecloak.domain.anonymization.tracking.propagated_boxes import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState
-from framecloak.domain.anonymization.work.active_lease import ActiveLease, LeaseEndedError
+from framecloak.domain.anonymization.work.lease_renewal import ActiveLease, LeaseEndedError
 from framecloak.domain.errors import DomainError
 from framecloak.domain.ports.metrics import Meter, SliceOutcome, Stage
 

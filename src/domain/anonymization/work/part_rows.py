@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from framecloak.domain.anonymization.model.boxes import IdentityDecision, Origin
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck
+from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision, Origin
 from framecloak.domain.imaging.detections import TargetKind
 
 

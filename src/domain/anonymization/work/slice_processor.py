@@ -20,7 +20,7 @@ from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.manifest import Summary
-from framecloak.domain.anonymization.work.active_lease import ActiveLease
+from framecloak.domain.anonymization.work.lease_renewal import ActiveLease
 from framecloak.domain.anonymization.work.metrics import fetch_measured
 from framecloak.domain.anonymization.work.parts import (
     AssemblySpec,
@@ -214,7 +214,7 @@ class SliceProcessor:
         identification: IdentificationSetup | None,
     ) -> WrittenPart:
         """Redact the frames of a slice; runs in a thread."""
-        order, snapshot = job.request.spec, job.snapshot
+        spec, snapshot = job.request.spec, job.snapshot
         source = ExportSource(
             id=0,
             source=self._resources.open_video(video),
@@ -223,20 +223,20 @@ class SliceProcessor:
             segments=snapshot.ranges,
             regions=snapshot.regions,
             video_entry_name=video_entry_names(snapshot.segments),
-            keep_text=order.keep_text,
+            keep_text=spec.keep_text,
             boxes=job.boxes,
         )
-        level = Level.MINIMAL if job.boxes is not None else order.level
+        level = Level.MINIMAL if job.boxes is not None else spec.level
         export = ExportJob(
             self._resources.issuer,
-            order.level,
-            order.appearance,
+            spec.level,
+            spec.appearance,
             group_sources([source]),
-            order.based_on,
+            spec.based_on,
             # Boxes decided by a reviewer get no residual check: no detector is loaded for it.
-            Verify.NONE if job.boxes is not None else order.verify,
+            Verify.NONE if job.boxes is not None else spec.verify,
         )
-        instruments = replace(
+        tools = replace(
             self._resources.pipeline_tools(level),
             video_encoder=self._resources.video_encoder,
             identification=identification,
@@ -244,7 +244,7 @@ class SliceProcessor:
         archive = self._resources.create_archive(path)
         try:
             previous = self._resume(held.lease)
-            return write_part(export, held.lease.segment, instruments, archive, held.count_frame, previous)
+            return write_part(export, held.lease.segment, tools, archive, held.count_frame, previous)
         finally:
             archive.discard()
 
@@ -286,7 +286,7 @@ class SliceProcessor:
             archive.discard()
 
     def _assembly_spec(self, job: _Job, video: Path | None) -> AssemblySpec:
-        order, snapshot, studio = job.request.spec, job.snapshot, self._resources.video_encoder
+        spec, snapshot, studio = job.request.spec, job.snapshot, self._resources.video_encoder
         filming = None
         if video and studio:
             filming = VideoAssembly(
@@ -294,14 +294,14 @@ class SliceProcessor:
             )
         return AssemblySpec(
             issuer=self._resources.issuer,
-            level=order.level,
-            appearance=order.appearance,
+            level=spec.level,
+            appearance=spec.appearance,
             sha256=job.video.facts.sha256,
             segments=snapshot.ranges,
             regions=snapshot.regions,
             video=filming,
-            keep_text=order.keep_text,
-            based_on=order.based_on,
+            keep_text=spec.keep_text,
+            based_on=spec.based_on,
             earlier_identities=InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None,
         )
 

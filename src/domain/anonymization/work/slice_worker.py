@@ -11,7 +11,7 @@ from uuid import UUID
 from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.model.slices import MAX_ATTEMPTS, MAX_FAILURES, Lease, LeaseState
-from framecloak.domain.anonymization.work.active_lease import ActiveLease, LeaseEndedError, WorkerStuckError
+from framecloak.domain.anonymization.work.lease_renewal import ActiveLease, LeaseEndedError, WorkerStuckError
 from framecloak.domain.anonymization.work.metrics import count_lease, measure_slice
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.anonymization.work.slice_planning import choose_slice

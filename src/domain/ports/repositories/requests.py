@@ -36,13 +36,13 @@ class RequestRepository(Protocol):
     """Repository of anonymisation requests."""
 
     async def add(
-        self, user_id: int, order: RequestSpec, snapshot: WorkSpec, idempotency: tuple[str, bytes] | None
+        self, user_id: int, spec: RequestSpec, snapshot: WorkSpec, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         """Store a new request as pending.
 
         Args:
             user_id: Id of the submitting account.
-            order: Specification of the request, already validated.
+            spec: Specification of the request, already validated.
             snapshot: Input of the processing, fixed at submission.
             idempotency: The caller's idempotency key and a digest of the specification.
 

@@ -16,11 +16,11 @@ from framecloak.domain.anonymization.model.options import (
     Audio,
     Language,
     Level,
-    OutputFormat,
     RedactionShape,
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.entrypoints.cli.exit_codes import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
 from framecloak.entrypoints.cli.redact.options import (
     audio_option,
@@ -177,7 +177,7 @@ def redact(
     from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
 
     settings = overridden_settings(detector=detector, provider=provider, precision=precision, threads=threads)
-    order = run.RedactArguments(
+    arguments = run.RedactArguments(
         inputs=inputs,
         output=output,
         level=Level.parse(level),
@@ -202,7 +202,7 @@ def redact(
     )
     voice = OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN
     monitor = Monitor(voice)
-    outcome = run.redact(order, Container.build(settings), monitor)
+    outcome = run.redact(arguments, Container.build(settings), monitor)
     monitor.report(outcome)
     return exit_code(outcome, as_json=as_json)
 

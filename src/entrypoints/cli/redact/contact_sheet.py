@@ -120,7 +120,7 @@ def _time_label(source: FrameSource, index: int) -> str:
 
 
 def _draw_row(images: Sequence[Image], captions: Sequence[str]) -> Image:
-    tiles = [_draw_tile(picture, caption) for picture, caption in zip(images, captions, strict=True)]
+    tiles = [_draw_tile(image, caption) for image, caption in zip(images, captions, strict=True)]
     gap = np.full((tiles[0].shape[0], _GAP_PX, 3), _BACKGROUND, np.uint8)
     spaced = [part for tile in tiles for part in (gap, tile)][1:]
     return np.hstack(spaced)

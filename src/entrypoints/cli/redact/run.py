@@ -89,7 +89,7 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
     if files.ignored:
         names = ", ".join(path.name for path in files.ignored)
         monitor.show_message(f"Ignoring files that are neither images nor videos: {names}")
-    exhibits = open_export_sources(
+    export_sources = open_export_sources(
         files.paths,
         arguments.segments,
         arguments.regions,
@@ -98,34 +98,34 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
         keep_text=arguments.keep_text,
     )
     studio = container.create_video_encoder(arguments.output.parent)
-    require_video_possible([exhibit.source for exhibit in exhibits], arguments.appearance, studio)
+    require_video_possible(
+        [export_source.source for export_source in export_sources], arguments.appearance, studio
+    )
     export = ExportJob(
         container.issuer(),
         arguments.level,
         arguments.appearance,
-        group_sources(exhibits),
+        group_sources(export_sources),
         verify=arguments.verify,
     )
     archive = container.create_archive(arguments.output)
     try:
-        instruments = replace(
-            container.pipeline_tools(arguments.level, arguments.verify), video_encoder=studio
-        )
-        model = instruments.detector.card if instruments.detector else None
+        tools = replace(container.pipeline_tools(arguments.level, arguments.verify), video_encoder=studio)
+        model = tools.detector.card if tools.detector else None
         if model:
             monitor.show_message(f"Detecting faces with {container.describe_model(model)}")
-        for kind, areas in instruments.box_detectors.items():
+        for kind, areas in tools.box_detectors.items():
             monitor.show_message(f"Detecting {kind} with {container.describe_model(areas.card)}")
-        if arguments.people and instruments.detector:
+        if arguments.people and tools.detector:
             recognizer = container.load_recognizer()
             monitor.show_message(f"Recognising people with {container.describe_model(recognizer.card)}")
             identification = arguments.people.identification(
-                container.open_source, instruments.detector, recognizer
+                container.open_source, tools.detector, recognizer
             )
-            instruments = replace(instruments, identification=identification)
+            tools = replace(tools, identification=identification)
         with monitor.progress(export.frame_count) as advance:
             started = time.perf_counter()
-            summary = export.run(instruments, archive, advance)
+            summary = export.run(tools, archive, advance)
             seconds = time.perf_counter() - started
     finally:
         archive.discard()

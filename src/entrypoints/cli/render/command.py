@@ -10,10 +10,10 @@ from framecloak.domain.anonymization.model.options import (
     AppearanceChanges,
     Audio,
     Language,
-    OutputFormat,
     RedactionShape,
     RedactionStyle,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.entrypoints.cli.redact.command import exit_code, overridden_settings
 from framecloak.entrypoints.cli.redact.options import (
     audio_option,
@@ -94,8 +94,8 @@ def render(
         audio=None if audio is None else Audio(audio),
         language=Language(language) if language else settings.report_language,
     )
-    order = run.RenderArguments(source, manifest, signature, output, choices, keep_names, overwrite)
+    arguments = run.RenderArguments(source, manifest, signature, output, choices, keep_names, overwrite)
     monitor = Monitor(OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN)
-    outcome = run.render(order, Container.build(settings), monitor)
+    outcome = run.render(arguments, Container.build(settings), monitor)
     monitor.report(outcome)
     return exit_code(outcome, as_json=as_json)

@@ -14,7 +14,7 @@ from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.results.edited_manifest import MAX_EDITED_BYTES, read_edited_manifest
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.signature import SIGNATURE_FILE, signature_state
+from framecloak.domain.anonymization.results.manifest_signature import SIGNATURE_FILE, signature_state
 from framecloak.domain.anonymization.results.video_writer import require_video_possible
 from framecloak.domain.anonymization.review.region_coverage import cover_regions
 from framecloak.domain.errors import InputNotFoundError, TooManyBoxesError
@@ -77,7 +77,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     size = info.width, info.height
     fitted = table.clipped_to(*size)
     boxes = cover_regions(fitted, marks.regions, size)
-    exhibit: ExportSource = replace(
+    export_source: ExportSource = replace(
         opened,
         segments=marks.segments,
         regions=marks.regions,
@@ -90,18 +90,18 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     based_on = BasedOn(edited.sha256, state)
     earlier = edited.identities.of_source(marks.id) if edited.identities else None
     export = ExportJob(
-        issuer, edited.level, appearance, group_sources([exhibit]), based_on, earlier_identities=earlier
+        issuer, edited.level, appearance, group_sources([export_source]), based_on, earlier_identities=earlier
     )
     monitor.show_message(f"Redacting {len(fitted)} boxes of the manifest (signature: {state})")
     if len(boxes) > len(fitted):
         added = len(boxes) - len(fitted)
         monitor.show_message(f"Adding {added} boxes for regions of the manifest that its boxes do not cover")
-    instruments = replace(container.pipeline_tools(Level.MINIMAL), video_encoder=studio)
+    tools = replace(container.pipeline_tools(Level.MINIMAL), video_encoder=studio)
     archive = container.create_archive(arguments.output)
     try:
         with monitor.progress(export.frame_count) as advance:
             started = time.perf_counter()
-            summary = export.run(instruments, archive, advance)
+            summary = export.run(tools, archive, advance)
             seconds = time.perf_counter() - started
     finally:
         archive.discard()

@@ -109,10 +109,10 @@ class RequestsController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
         """Redact the frames of segments into a ZIP archive, with the current segments and marked regions."""
-        order = data.to_domain(
+        spec = data.to_domain(
             config.default_level, config.default_format, config.default_language, config.default_verify
         )
-        submitted = await submissions.submit(caller, order, idempotency_key)
+        submitted = await submissions.submit(caller, spec, idempotency_key)
         log_submission(submitted)
         set_log_subject(request.scope, submitted.request.id)
         return SubmittedView.of(submitted)
@@ -274,10 +274,10 @@ async def _submit_item(
     idempotency_key: str | None,
 ) -> BatchResult:
     try:
-        order = convert(item, SubmitBody).to_domain(
+        spec = convert(item, SubmitBody).to_domain(
             config.default_level, config.default_format, config.default_language, config.default_verify
         )
-        submitted = await submissions.submit(caller, order, idempotency_key)
+        submitted = await submissions.submit(caller, spec, idempotency_key)
     except InvalidBodyError as error:
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
     except DomainError as error:

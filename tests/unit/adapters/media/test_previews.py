@@ -8,7 +8,8 @@ import pytest
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.previews import make_preview
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError
 
 

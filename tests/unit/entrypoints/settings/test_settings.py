@@ -11,7 +11,8 @@ import pytest
 
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.domain.anonymization.model.options import Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import InvalidSettingError
 from framecloak.entrypoints.cli.main import main
 from framecloak.entrypoints.settings import PRECISIONS, PROVIDERS, Settings, variables

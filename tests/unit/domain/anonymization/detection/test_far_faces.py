@@ -21,7 +21,7 @@ from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.anonymization.results.video_writer import consume
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
-from framecloak.domain.imaging import boxes as bx
+from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import SourceInfo
@@ -153,7 +153,7 @@ def uncovered(script: VideoScript, frames: Sequence[RedactedFrame]) -> list[int]
         frame.index
         for frame in frames
         if frame.index in script.visible
-        and not bx.covers(
+        and not box_geometry.covers(
             np.array([box.xyxy for box in frame.boxes], np.float64).reshape(-1, 4),
             np.array(script.face(frame.index)),
         ).any()

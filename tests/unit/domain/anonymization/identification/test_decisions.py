@@ -18,7 +18,8 @@ from framecloak.domain.anonymization.identification.decisions import (
 )
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, IdentityRule, Unknown
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import InvalidOptionError

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model import box_table
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment

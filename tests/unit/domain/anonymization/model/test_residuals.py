@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import (
     SAMPLE_INTERVAL,
@@ -14,6 +13,7 @@ from framecloak.domain.anonymization.model.residuals import (
     SearchScope,
     plan_search_scopes,
 )
+from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.imaging.detections import TargetKind
 
 LENGTH = 40

@@ -11,9 +11,9 @@ import pytest
 from fakes.metrics import FakeMeter
 from framecloak.domain.anonymization.detection import frame_reader
 from framecloak.domain.anonymization.detection.scales import DetectionScale
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.pipeline import memory_plan
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames

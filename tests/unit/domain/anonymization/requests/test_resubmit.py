@@ -17,10 +17,10 @@ from framecloak.domain.anonymization.model.options import (
     Appearance,
     AppearanceChanges,
     Level,
-    OutputFormat,
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
 from framecloak.domain.anonymization.requests.submit import Submitted

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from fakes.results import FakeVideoEncoder
 from framecloak.domain.anonymization.detection.scales import DetectionScale
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
-from framecloak.domain.anonymization.model.options import Appearance, OutputFormat, RedactionStyle
+from framecloak.domain.anonymization.model.options import Appearance, RedactionStyle
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.residuals import (
     FaceThumbnail,
     FrameCheck,
     PendingCheck,
     SearchScope,
 )
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.residuals.detector import RedactionMask, ResidualDetector, ResidualReport
 from framecloak.domain.anonymization.residuals.guard import MAX_ROUNDS, ResidualGuard
 from framecloak.domain.anonymization.results.video_writer import video_format

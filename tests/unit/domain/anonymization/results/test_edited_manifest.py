@@ -15,16 +15,11 @@ from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import entries
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.model.options import (
-    Appearance,
-    Level,
-    OutputFormat,
-    RedactionShape,
-    RedactionStyle,
-)
+from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results import edited_manifest
 from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest

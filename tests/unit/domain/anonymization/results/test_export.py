@@ -10,7 +10,8 @@ import pytest
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance, Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
 from framecloak.domain.errors import StorageFullError

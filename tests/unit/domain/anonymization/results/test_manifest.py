@@ -14,15 +14,10 @@ import pytest
 
 import framecloak.domain.anonymization.results.manifest as module
 from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES, DetectionScale
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
-from framecloak.domain.anonymization.model.options import (
-    Appearance,
-    Level,
-    OutputFormat,
-    RedactionShape,
-    RedactionStyle,
-)
+from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.manifest import (
     CHAIN_START,
     FrameLog,

@@ -17,7 +17,8 @@ from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance, Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
-from framecloak.domain.anonymization.results.signature import ManifestSignature
+from framecloak.domain.anonymization.results.manifest_signature import ManifestSignature
 from framecloak.domain.anonymization.results.verification import (
     Finding,
     ProblemKind,

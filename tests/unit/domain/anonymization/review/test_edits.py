@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit, apply_edits
 from framecloak.domain.errors import InvalidManifestError
 from framecloak.domain.imaging.detections import TargetKind

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from framecloak.domain.anonymization.model.box_table import BoxTableBuilder
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.review.ranking import Ranking, Reason
 from framecloak.domain.imaging.detections import TargetKind
 

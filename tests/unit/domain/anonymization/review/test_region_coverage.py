@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.review import region_coverage
 from framecloak.domain.anonymization.review.region_coverage import cover_regions, remaining_regions
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
-from framecloak.domain.imaging.boxes import Corners
+from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region, Segment
 

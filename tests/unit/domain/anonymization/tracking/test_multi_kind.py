@@ -20,10 +20,10 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
     plate_shaped,
 )
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis, PropagatedBoxes
-from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
-from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.tracker import track
-from framecloak.domain.imaging import boxes as bx
+from framecloak.domain.imaging import box_geometry
 
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
 
@@ -68,8 +68,8 @@ def test_an_accepted_detection_is_covered_by_one_box_with_its_margin(
     result = track(detections, shots, QUICK)
     for frame, boxes in zip(detections, result.boxes, strict=True):
         almost = QUICK.margin - 1e-9
-        for detected in bx.grow(frame.boxes[frame.scores >= QUICK.accept], almost):
-            assert bx.covers(xyxys(boxes), detected).any()
+        for detected in box_geometry.grow(frame.boxes[frame.scores >= QUICK.accept], almost):
+            assert box_geometry.covers(xyxys(boxes), detected).any()
 
 
 @given(detections_in_shots())
@@ -81,7 +81,7 @@ def test_every_member_of_a_track_is_covered_in_its_frame(
     for number, members in enumerate(result.members):
         for frame, row in members:
             (own,) = [box for box in result.boxes[frame] if box.track == number]
-            assert bx.covers(np.array(own.xyxy), detections[frame].boxes[row])
+            assert box_geometry.covers(np.array(own.xyxy), detections[frame].boxes[row])
 
 
 @given(detections_in_shots())
@@ -150,7 +150,7 @@ def test_a_gap_up_to_the_limit_is_filled_along_the_motion(missing: int, speed: f
         (box,) = result.boxes[t]
         assert box.origin is Origin.FILLED
         truth = walk(20, speed=speed * 40)[t].boxes[0]
-        assert bx.covers(np.array(box.xyxy), truth)
+        assert box_geometry.covers(np.array(box.xyxy), truth)
 
 
 def test_a_gap_beyond_the_limit_stays_open_in_the_middle() -> None:
@@ -171,7 +171,7 @@ def test_both_ends_are_extended_and_follow_the_motion() -> None:
         (box,) = result.boxes[t]
         assert box.origin is Origin.EXTENDED
         truth = walk(20, speed=10)[0].boxes[0] + np.array([10.0, 0, 10, 0]) * (t - 5)
-        assert bx.covers(np.array(box.xyxy), truth)
+        assert box_geometry.covers(np.array(box.xyxy), truth)
 
 
 @pytest.mark.parametrize(("score", "kept"), [(0.5, True), (0.45, False)])
@@ -212,9 +212,9 @@ def test_smoothing_never_shrinks_a_box_below_its_detection() -> None:
     detections = [detections_of((100, 100, size, 0.9)) for size in (40, 40, 25, 40, 60, 40)]
     result = track(detections, one_shot(6), replace(QUICK, margin=0.0))
     for frame, boxes in zip(detections, result.boxes, strict=True):
-        assert bx.covers(np.array(boxes[0].xyxy), frame.boxes[0])
+        assert box_geometry.covers(np.array(boxes[0].xyxy), frame.boxes[0])
     shrunk = np.array(result.boxes[2][0].xyxy)
-    assert bx.area(shrunk) > 30**2
+    assert box_geometry.area(shrunk) > 30**2
 
 
 @pytest.mark.parametrize("rate", [5.0, 10.0, 11.4, 12.5, 24.0, 25.0, 60.0, 240.0])
@@ -237,4 +237,4 @@ def test_both_ends_follow_the_motion_of_occasional_detections(speed: float) -> N
     covered = [t for t, boxes in enumerate(result.boxes) if boxes]
     assert covered == list(range(1, 24))
     for t in covered:
-        assert bx.covers(np.array(result.boxes[t][0].xyxy), truth[t].boxes[0])
+        assert box_geometry.covers(np.array(result.boxes[t][0].xyxy), truth[t].boxes[0])

@@ -13,8 +13,8 @@ from fakes.media import FakeSource
 from fakes.persistence.database import FakeUnitOfWork
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_FAILURES
-from framecloak.domain.anonymization.work import active_lease
-from framecloak.domain.anonymization.work.active_lease import WorkerStuckError
+from framecloak.domain.anonymization.work import lease_renewal
+from framecloak.domain.anonymization.work.lease_renewal import WorkerStuckError
 from framecloak.domain.errors import DatabaseUnavailableError, UnreadableVideoError
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.support.resilience import Backoff
@@ -217,7 +217,7 @@ async def test_a_wait_for_the_object_store_ends_with_the_lease(harness: Desk) ->
 async def test_a_hanging_thread_is_abandoned_and_fails_its_request(
     harness: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(active_lease, "STUCK_AFTER", 0.05)
+    monkeypatch.setattr(lease_renewal, "STUCK_AFTER", 0.05)
     request_id = await harness.submit((0, 5))
     harness.time_limit, resume = 0.01, threading.Event()
 

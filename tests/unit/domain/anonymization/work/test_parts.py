@@ -15,13 +15,8 @@ from fakes.media import FakeArchive
 from fakes.results import IMPRINT, FakeVideoEncoder
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
-from framecloak.domain.anonymization.model.options import (
-    FRAMES_PER_GROUP,
-    Appearance,
-    Level,
-    OutputFormat,
-    Verify,
-)
+from framecloak.domain.anonymization.model.options import FRAMES_PER_GROUP, Appearance, Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources

@@ -14,10 +14,11 @@ import pytest
 
 from fakes.media import FakeSource
 from fakes.vision import FakeAreaDetector, FakeFaceDetector
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.model.options import Appearance, Level
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_ATTEMPTS, MAX_FAILURES
-from framecloak.domain.anonymization.work import active_lease
+from framecloak.domain.anonymization.work import lease_renewal
 from framecloak.domain.anonymization.work.slice_worker import BACKOFF, RETRY_DELAY
 from framecloak.domain.errors import (
     ModelMissingError,
@@ -324,7 +325,7 @@ async def test_a_result_stored_after_cancellation_is_removed(harness: Desk) -> N
 
 
 async def test_progress_is_recorded_during_the_work(harness: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(active_lease, "RENEWAL_INTERVAL", 0.001)
+    monkeypatch.setattr(lease_renewal, "RENEWAL_INTERVAL", 0.001)
     request_id = await harness.submit((0, 50))
     source = SlowSource(harness.world, harness, None)
     harness.open_video = lambda _: source

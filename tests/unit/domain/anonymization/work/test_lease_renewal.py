@@ -15,8 +15,8 @@ import pytest
 from fakes.persistence.database import FakeDatabase
 from fakes.queue import FakeProgressBoard
 from framecloak.domain.anonymization.model.slices import Lease, SliceKind
-from framecloak.domain.anonymization.work import active_lease
-from framecloak.domain.anonymization.work.active_lease import ActiveLease, LeaseEndedError, WorkerStuckError
+from framecloak.domain.anonymization.work import lease_renewal
+from framecloak.domain.anonymization.work.lease_renewal import ActiveLease, LeaseEndedError, WorkerStuckError
 from framecloak.domain.errors import ProcessingTimeoutError
 from framecloak.domain.model.segments import Segment
 
@@ -81,7 +81,7 @@ async def test_a_hanging_server_ends_a_slice_at_its_time_limit() -> None:
 async def test_a_thread_that_checks_its_lease_late_ends_with_a_timeout(
     late: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(active_lease, "STUCK_AFTER", 10.0)
+    monkeypatch.setattr(lease_renewal, "STUCK_AFTER", 10.0)
     lease = ActiveLease(LEASE, 0.05, timedelta(seconds=30))
     ends: list[type[Exception]] = []
 
@@ -101,7 +101,7 @@ async def test_a_thread_that_checks_its_lease_late_ends_with_a_timeout(
 async def test_a_hanging_thread_is_reported_even_after_a_second_cancellation(
     lease: ActiveLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(active_lease, "STUCK_AFTER", 0.2)
+    monkeypatch.setattr(lease_renewal, "STUCK_AFTER", 0.2)
     loop, begun, proceed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def work() -> None:
