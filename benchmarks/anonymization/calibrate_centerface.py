@@ -22,7 +22,7 @@ import onnx
 
 from framecloak.adapters.vision.detection import centerface_graphs
 from framecloak.adapters.vision.detection.centerface import published_weights
-from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
+from framecloak.adapters.vision.detection.centerface_calibration import CALIBRATION
 from framecloak.adapters.vision.runtime.int8 import tensors_to_calibrate
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256

@@ -1,4 +1,4 @@
-"""The generated clients against the live service: `make test-clients` makes them and runs this."""
+"""The generated clients against the live service; `make test-clients` generates them and runs these tests."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CLIENTS = ROOT / "clients"
 GENERATED = ROOT / "out" / "clients"
 RELEASE = ROOT / ".venv-release" / "bin"
 FRAMES = 12
-HANGS_SECONDS = 120
+TIMEOUT_SECONDS = 120
 
-# What the Python generator cannot send; each of these operations takes something else as well.
-LEFT_OUT = {"application/msgpack", "video/*", "image/*"}
+# Media types that the Python generator does not support; every such operation accepts another one too.
+UNSUPPORTED_MEDIA_TYPES = {"application/msgpack", "video/*", "image/*"}
 
 
 @pytest.fixture(scope="module")
@@ -53,42 +53,42 @@ def run(command: list[str | Path], **environment: str) -> subprocess.CompletedPr
         command,
         capture_output=True,
         text=True,
-        timeout=patience(HANGS_SECONDS),
+        timeout=patience(TIMEOUT_SECONDS),
         check=False,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment},
     )
 
 
-def go_all_the_way(command: list[str | Path], address: str, folder: Path, **environment: str) -> None:
-    film, output = write_video(folder / "film.mp4", FRAMES), folder / "frames.zip"
-    done = run([*command, address, "admin", PASSWORD, film, output], **environment)
+def run_example(command: list[str | Path], address: str, folder: Path, **environment: str) -> None:
+    video, output = write_video(folder / "video.mp4", FRAMES), folder / "frames.zip"
+    done = run([*command, address, "admin", PASSWORD, video, output], **environment)
     assert (done.returncode, done.stderr) == (0, "")
-    said = done.stdout.splitlines()
-    assert said[0] == f"video of {FRAMES} frames"
-    assert said[-2] == "completed 100 %"
-    assert said[-1] == "refused with 404 video_not_found"
-    told = [re.fullmatch(r"(pending|processing|completed) \d+ %", line) for line in said[1:-1]]
-    assert all(told)
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"video of {FRAMES} frames"
+    assert lines[-2] == "completed 100 %"
+    assert lines[-1] == "refused with 404 video_not_found"
+    states = [re.fullmatch(r"(pending|processing|completed) \d+ %", line) for line in lines[1:-1]]
+    assert all(states)
     with zipfile.ZipFile(output) as archive:
         assert archive.testzip() is None
         assert sum(name.startswith("frames/") for name in archive.namelist()) == FRAMES
 
 
-def test_the_python_client(address: str, tmp_path: Path) -> None:
+def test_the_python_client_anonymizes_a_video(address: str, tmp_path: Path) -> None:
     command: list[str | Path] = [RELEASE / "python", CLIENTS / "example.py"]
-    go_all_the_way(command, address, tmp_path, PYTHONPATH=str(GENERATED / "python"))
+    run_example(command, address, tmp_path, PYTHONPATH=str(GENERATED / "python"))
 
 
-def test_the_typescript_types(address: str, tmp_path: Path, program: Path) -> None:
-    go_all_the_way(["node", program], address, tmp_path)
+def test_the_typescript_client_anonymizes_a_video(address: str, tmp_path: Path, program: Path) -> None:
+    run_example(["node", program], address, tmp_path)
 
 
-def test_a_wrong_password_is_a_problem_in_both(address: str, tmp_path: Path, program: Path) -> None:
-    film = write_video(tmp_path / "film.mp4", FRAMES)
+def test_both_clients_report_a_wrong_password(address: str, tmp_path: Path, program: Path) -> None:
+    video = write_video(tmp_path / "video.mp4", FRAMES)
     python: list[str | Path] = [RELEASE / "python", CLIENTS / "example.py"]
     for command in (python, ["node", program]):
         done = run(
-            [*command, address, "admin", "not the password", film, tmp_path / "none.zip"],
+            [*command, address, "admin", "not the password", video, tmp_path / "none.zip"],
             PYTHONPATH=str(GENERATED / "python"),
         )
         assert done.returncode == 1
@@ -103,7 +103,7 @@ def test_a_wrong_password_is_a_problem_in_both(address: str, tmp_path: Path, pro
         ('api.POST("/api/frames/anonymize", { body: { video_id: 1 } })', "segment_ids"),
     ],
 )
-def test_the_types_refuse_what_the_service_would(tmp_path: Path, expression: str, complaint: str) -> None:
+def test_the_types_refuse_invalid_calls(tmp_path: Path, expression: str, complaint: str) -> None:
     shutil.copy(CLIENTS / "tsconfig.json", tmp_path)
     shutil.copy(GENERATED / "typescript/framecloak.d.ts", tmp_path)
     (tmp_path / "package.json").write_text('{"type": "module"}')
@@ -117,15 +117,15 @@ def test_the_types_refuse_what_the_service_would(tmp_path: Path, expression: str
     assert complaint in done.stdout
 
 
-def test_the_generator_leaves_nothing_out_but_what_it_cannot_send(tmp_path: Path) -> None:
+def test_the_generator_omits_only_unsupported_media_types(tmp_path: Path) -> None:
     done = run(
         [
             *(RELEASE / "openapi-python-client", "generate", "--path", ROOT / "openapi.json"),
             *("--config", CLIENTS / "python.yaml", "--output-path", tmp_path / "client"),
         ]
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    assert set(re.findall(r"Unsupported content.type (\S+)", said)) == LEFT_OUT
-    assert said.count("WARNING") == said.count("Unsupported content type")
-    assert not re.search("Unable to process|Failure to process|omitted", said)
+    log = done.stdout + done.stderr
+    assert done.returncode == 0, log
+    assert set(re.findall(r"Unsupported content.type (\S+)", log)) == UNSUPPORTED_MEDIA_TYPES
+    assert log.count("WARNING") == log.count("Unsupported content type")
+    assert not re.search("Unable to process|Failure to process|omitted", log)

@@ -1,4 +1,4 @@
-"""A tiny CLIP with random weights: torch, the exported graph and a service that serves it say the same."""
+"""Export of a tiny CLIP with random weights: torch, the graph and the service give equal results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PROMPTS = ("a photo of a {emotion} face", "a face that looks {emotion}")
 
 @dataclass(frozen=True)
 class Tiny:
-    """A checkpoint, and what it looks like to open_clip.
+    """A checkpoint and its configuration for open_clip.
 
     Attributes:
         configuration: JSON file of the architecture.
@@ -63,37 +63,37 @@ class Tiny:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     folder = tmp_path_factory.mktemp("tiny")
-    made = Tiny(folder / "tiny-for-tests.json", folder / "weights.pt", folder / "models")
-    made.configuration.write_text(json.dumps(CONFIGURATION))
-    open_clip.add_model_config(made.configuration)
+    paths = Tiny(folder / "tiny-for-tests.json", folder / "weights.pt", folder / "models")
+    paths.configuration.write_text(json.dumps(CONFIGURATION))
+    open_clip.add_model_config(paths.configuration)
     torch.manual_seed(7)
     model = open_clip.create_model("tiny-for-tests")
     with torch.no_grad():
-        # Of random towers all answers look alike; these are told apart, and not by a hair's breadth.
+        # Random towers give nearly equal answers; a high scale makes them clearly different.
         model.logit_scale.fill_(np.log(40))
-    torch.save(model.state_dict(), made.weights)
+    torch.save(model.state_dict(), paths.weights)
     environment = {"CLIP_PROMPTS": "|".join(PROMPTS), "CLIP_EMOTIONS": ",".join(EMOTIONS)}
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in environment.items():
-            patch.setenv(name, value)
+            monkeypatch.setenv(name, value)
         code = main(
             [
-                *("models", "export-clip", "--model", str(made.configuration)),
-                *("--pretrained", str(made.weights), "--model-path", str(made.models)),
+                *("models", "export-clip", "--model", str(paths.configuration)),
+                *("--pretrained", str(paths.weights), "--model-path", str(paths.models)),
             ]
         )
     assert code == 0
-    return made
+    return paths
 
 
 @pytest.fixture(scope="module")
 def model(tiny: Tiny) -> tuple[Any, Any]:
-    """As anybody would load it with open_clip: the model, and what it does to pictures."""
+    """Load the model and its image transform with open_clip."""
     loaded, transform = open_clip.create_model_from_pretrained("tiny-for-tests", pretrained=str(tiny.weights))
     return loaded.eval(), transform
 
 
-def pictures() -> list[Image]:
+def sample_images() -> list[Image]:
     random = np.random.default_rng(11)
     shapes = [(32, 32), (33, 47), (200, 90), (90, 201), (640, 480), (9, 12), (31, 32), (112, 112), (1, 4)]
     noise = [random.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
@@ -110,29 +110,29 @@ def by_torch(model: tuple[Any, Any], crops: list[Image]) -> FloatArray:
         images = torch.stack([transform(Pillow.fromarray(crop)) for crop in crops])
         columns = []
         for emotion in EMOTIONS:
-            prompts = clip.encode_text(tokenizer([one.format(emotion=emotion) for one in PROMPTS]))
+            prompts = clip.encode_text(tokenizer([prompt.format(emotion=emotion) for prompt in PROMPTS]))
             prompts /= prompts.norm(dim=-1, keepdim=True)
             mean = prompts.mean(dim=0)
             columns.append(mean / mean.norm())
         features = clip.encode_image(images)
         features /= features.norm(dim=-1, keepdim=True)
         logits = clip.logit_scale.exp() * features @ torch.stack(columns, dim=1)
-        found: FloatArray = logits.softmax(dim=-1).numpy()
-    return found
+        probabilities: FloatArray = logits.softmax(dim=-1).numpy()
+    return probabilities
 
 
-def test_pictures_are_prepared_as_by_open_clip(model: tuple[Any, Any], tiny: Tiny) -> None:
+def test_images_are_preprocessed_as_by_open_clip(model: tuple[Any, Any], tiny: Tiny) -> None:
     description = read_description(tiny.folder)
-    for picture in pictures():
-        expected = model[1](Pillow.fromarray(picture)).numpy()
-        found = preprocess(picture, description.size, description.mean, description.std)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+    for image in sample_images():
+        expected = model[1](Pillow.fromarray(image)).numpy()
+        prepared = preprocess(image, description.size, description.mean, description.std)
+        np.testing.assert_allclose(prepared, expected, atol=1e-6)
 
 
-async def test_torch_graph_and_service_agree(model: tuple[Any, Any], tiny: Tiny) -> None:
-    crops = pictures()
+async def test_torch_the_graph_and_the_service_agree(model: tuple[Any, Any], tiny: Tiny) -> None:
+    crops = sample_images()
     expected = by_torch(model, crops)
-    # Would an answer that does not depend on the picture pass, this test would prove nothing.
+    # Otherwise answers that do not depend on the image would pass.
     assert np.ptp(expected, axis=0).max() > 0.02
     async with await OnnxEmotionReader.open(tiny.models, Provider.CPU) as local:
         assert local.emotions == EMOTIONS
@@ -145,7 +145,7 @@ async def test_torch_graph_and_service_agree(model: tuple[Any, Any], tiny: Tiny)
             assert remote.emotions == EMOTIONS
 
 
-def test_the_description_says_what_was_exported(tiny: Tiny) -> None:
+def test_the_description_matches_the_export(tiny: Tiny) -> None:
     description = read_description(tiny.folder)
     assert (description.model, description.weights) == ("tiny-for-tests", "weights.pt")
     assert description.size == 32
@@ -160,7 +160,7 @@ def test_the_description_says_what_was_exported(tiny: Tiny) -> None:
     assert [path.name for path in tiny.models.iterdir()] == ["clip"]
 
 
-def test_another_export_takes_its_place_and_a_failed_one_does_not(tiny: Tiny, tmp_path: Path) -> None:
+def test_an_export_replaces_the_previous_one_unless_it_fails(tiny: Tiny, tmp_path: Path) -> None:
     export(tiny.source, tmp_path)
     before = {path.name: path.read_bytes() for path in (tmp_path / "clip").iterdir()}
     broken = tmp_path / "broken.pt"
@@ -168,17 +168,19 @@ def test_another_export_takes_its_place_and_a_failed_one_does_not(tiny: Tiny, tm
     with pytest.raises(ModelExportError, match="cannot be loaded as tiny-for-tests"):
         export(ClipSource(str(tiny.configuration), str(broken), EMOTIONS, PROMPTS), tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "clip").iterdir()} == before
-    two = ("awake", "asleep")
-    export(ClipSource(str(tiny.configuration), str(tiny.weights), two, PROMPTS), tmp_path)
-    assert ClipClassifier.load(tmp_path / "clip", Provider.CPU).emotions == two
+    emotions = ("awake", "asleep")
+    export(ClipSource(str(tiny.configuration), str(tiny.weights), emotions, PROMPTS), tmp_path)
+    assert ClipClassifier.load(tmp_path / "clip", Provider.CPU).emotions == emotions
     assert len(list((tmp_path / "clip").iterdir())) == 3
 
 
-def test_a_graph_that_does_something_else_is_not_kept(
+def test_a_graph_with_other_results_is_discarded(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared = clip_export.Clip.classify
-    monkeypatch.setattr(clip_export.Clip, "classify", lambda *given: prepared(*given) + np.float32(2e-4))
+    classify = clip_export.Clip.classify
+    monkeypatch.setattr(
+        clip_export.Clip, "classify", lambda *arguments: classify(*arguments) + np.float32(2e-4)
+    )
     with pytest.raises(ModelExportError, match="from those of the model"):
         export(tiny.source, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -193,11 +195,11 @@ def test_weights_of_another_model_are_refused(tiny: Tiny, tmp_path: Path) -> Non
     ("model", "pretrained", "message"),
     [
         ("ViT-B-33", "weights", "has no model ViT-B-33"),
-        ("hf-hub:somebody/something", "weights", "has no model hf-hub"),
+        ("hf-hub:user/model", "weights", "has no model hf-hub"),
         ("ViT-B-32", "no-such-tag", "neither a file nor a tag"),
     ],
 )
-def test_what_open_clip_does_not_know_is_named(
+def test_an_unknown_model_or_tag_is_named(
     tiny: Tiny, tmp_path: Path, model: str, pretrained: str, message: str
 ) -> None:
     weights = str(tiny.weights) if pretrained == "weights" else pretrained
@@ -205,7 +207,7 @@ def test_what_open_clip_does_not_know_is_named(
         export(ClipSource(model, weights, EMOTIONS, PROMPTS, allow_download=True), tmp_path)
 
 
-def test_exporting_says_nothing_but_its_result_and_asks_nobody(
+def test_an_export_prints_only_its_result_and_opens_no_connection(
     tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object) -> None:
@@ -217,7 +219,7 @@ def test_exporting_says_nothing_but_its_result_and_asks_nobody(
     level = logging.getLogger().level
     arguments = ["--model", str(tiny.configuration), "--pretrained", str(tiny.weights), "--json"]
     assert main(["models", "export-clip", *arguments, "--model-path", str(tmp_path)]) == 0
-    told = capfd.readouterr()
-    assert json.loads(told.out)["model"] == "tiny-for-tests"
-    assert told.err == ""
+    output = capfd.readouterr()
+    assert json.loads(output.out)["model"] == "tiny-for-tests"
+    assert output.err == ""
     assert logging.getLogger().level == level

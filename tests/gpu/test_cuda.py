@@ -1,4 +1,4 @@
-"""Models on an NVIDIA GPU give what they give on the CPU: `make test-gpu`; skipped where there is none."""
+"""Models on an NVIDIA GPU give the results of the CPU: `make test-gpu`; skipped without a GPU."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def on_cpu(models: Path) -> CenterFace:
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six people who drift to the left by two pixels a frame."""
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a video of six people who move to the left by two pixels a frame."""
     group = np.asarray(cv2.cvtColor(group_photograph(), cv2.COLOR_RGB2BGR), np.uint8)
-    shots = (np.roll(group, -2 * number, axis=1) for number in range(FRAMES))
-    return write_video(tmp_path_factory.mktemp("film") / "film.mp4", size=(1280, 864), pictures=shots)
+    frames = (np.roll(group, -2 * number, axis=1) for number in range(FRAMES))
+    return write_video(tmp_path_factory.mktemp("video") / "video.mp4", size=(1280, 864), pictures=frames)
 
 
 def batch(count: int) -> list[Image]:
-    """The group, each time elsewhere, and every third picture without anybody."""
+    """Return shifted copies of the group photograph; every third image is empty."""
     group = group_photograph()
     return [
         np.full_like(group, 90) if number % 3 == 2 else np.roll(group, -16 * number, axis=1)
@@ -69,61 +69,61 @@ def batch(count: int) -> list[Image]:
     ]
 
 
-def require_same_faces(found: Detections, expected: Detections, overlap: float, score: float) -> None:
-    """Every face that is clear in one is in the other, there, and about as sure."""
-    for one, other in ((found, expected), (expected, found)):
-        clear = one.select(one.scores >= 0.2)
+def require_same_faces(actual: Detections, expected: Detections, overlap: float, score: float) -> None:
+    """Assert that every clear face of one result is in the other, with similar box and score."""
+    for source, target in ((actual, expected), (expected, actual)):
+        clear = source.select(source.scores >= 0.2)
         if not len(clear):
             continue
-        matches = overlaps(clear.boxes, other.boxes)
+        matches = overlaps(clear.boxes, target.boxes)
         assert matches.max(axis=1).min() >= overlap
-        np.testing.assert_allclose(other.scores[matches.argmax(axis=1)], clear.scores, atol=score)
+        np.testing.assert_allclose(target.scores[matches.argmax(axis=1)], clear.scores, atol=score)
 
 
 @pytest.mark.parametrize("count", [1, 3, 8])
 @pytest.mark.parametrize(
     ("precision", "overlap", "score"), [(Precision.FP32, 0.99, 0.003), (Precision.FP16, 0.95, 0.02)]
 )
-def test_a_batch_finds_the_faces_that_the_cpu_finds(
+def test_a_batch_detects_the_faces_that_the_cpu_detects(
     models: Path, on_cpu: CenterFace, count: int, precision: Precision, overlap: float, score: float
 ) -> None:
     detector = CenterFace.load(models, Provider.CUDA, precision)
     assert (detector.card.provider, detector.card.precision) == ("CUDA", precision)
-    pictures = batch(count)
-    found = detector.detect(pictures, 0.1)
-    assert len(found) == count
-    for picture, faces in zip(pictures, found, strict=True):
-        require_same_faces(faces, on_cpu.detect([picture], 0.1)[0], overlap, score)
+    frames = batch(count)
+    detections = detector.detect(frames, 0.1)
+    assert len(detections) == count
+    for frame, faces in zip(frames, detections, strict=True):
+        require_same_faces(faces, on_cpu.detect([frame], 0.1)[0], overlap, score)
 
 
 @pytest.mark.parametrize("precision", [Precision.FP32, Precision.FP16])
-def test_outputs_that_stay_on_the_device_are_those_of_a_plain_run(models: Path, precision: Precision) -> None:
+def test_lazy_outputs_equal_those_of_a_plain_run(models: Path, precision: Precision) -> None:
     session = open_session(build_graph(models, precision).content, Provider.CUDA)
     assert session.uses_io_binding
-    pictures = np.stack(batch(3))
-    plain, lazy = session.run(pictures), session.run_lazily(pictures, eager_outputs=1)
+    frames = np.stack(batch(3))
+    plain, lazy = session.run(frames), session.run_lazily(frames, eager_outputs=1)
     for number, output in enumerate(plain):
-        # Kernels may add in another order from one run to the next.
+        # Kernels may add in a different order from run to run.
         np.testing.assert_allclose(lazy[number], output, rtol=1e-3, atol=1e-3)
 
 
-def test_threads_share_a_detector(models: Path, on_cpu: CenterFace) -> None:
+def test_threads_can_share_a_detector(models: Path, on_cpu: CenterFace) -> None:
     detector = CenterFace.load(models, Provider.CUDA)
-    pictures = batch(8)
-    expected = [on_cpu.detect([picture], 0.1)[0] for picture in pictures]
+    frames = batch(8)
+    expected = [on_cpu.detect([frame], 0.1)[0] for frame in frames]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: detector.detect(pictures, 0.1), range(32)))
+        answers = list(pool.map(lambda _: detector.detect(frames, 0.1), range(32)))
     for answer in answers:
-        for found, wanted in zip(answer, expected, strict=True):
-            require_same_faces(found, wanted, 0.99, 0.003)
+        for actual, reference in zip(answer, expected, strict=True):
+            require_same_faces(actual, reference, 0.99, 0.003)
 
 
-def test_pictures_of_many_sizes_are_found_alike(models: Path, on_cpu: CenterFace) -> None:
+def test_images_of_many_sizes_give_the_results_of_the_cpu(models: Path, on_cpu: CenterFace) -> None:
     detector = CenterFace.load(models, Provider.CUDA)
     group = group_photograph()
     for width, height in ((320, 224), (640, 448), (1280, 864), (352, 640)):
-        picture = np.asarray(cv2.resize(group, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        require_same_faces(detector.detect([picture], 0.1)[0], on_cpu.detect([picture], 0.1)[0], 0.99, 0.003)
+        image = np.asarray(cv2.resize(group, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        require_same_faces(detector.detect([image], 0.1)[0], on_cpu.detect([image], 0.1)[0], 0.99, 0.003)
 
 
 def test_int8_is_refused(models: Path) -> None:
@@ -131,53 +131,53 @@ def test_int8_is_refused(models: Path) -> None:
         CenterFace.load(models, Provider.CUDA, Precision.INT8)
 
 
-def test_vectors_of_faces_can_be_compared_with_those_of_a_cpu(models: Path, on_cpu: CenterFace) -> None:
-    there, here = (DlibResNet.load(models, provider) for provider in (Provider.CUDA, Provider.CPU))
-    assert there.space == here.space
+def test_face_vectors_equal_those_of_the_cpu(models: Path, on_cpu: CenterFace) -> None:
+    on_gpu, reference = (DlibResNet.load(models, provider) for provider in (Provider.CUDA, Provider.CPU))
+    assert on_gpu.space == reference.space
     group = group_photograph()
-    (found,) = on_cpu.detect([group], 0.5)
-    chips = here.align(group, found.landmarks)
-    cosines = (there.embed(chips) * here.embed(chips)).sum(axis=1)
+    (detections,) = on_cpu.detect([group], 0.5)
+    chips = reference.align(group, detections.landmarks)
+    cosines = (on_gpu.embed(chips) * reference.embed(chips)).sum(axis=1)
     assert len(cosines) == 6
     assert cosines.min() > 0.9999
 
 
-def test_text_is_found_where_the_cpu_finds_it() -> None:
-    picture = np.full((160, 640, 3), 230, np.uint8)
-    cv2.putText(picture, "NO PARKING", (40, 100), cv2.FONT_HERSHEY_SIMPLEX, 2.5, (20, 20, 20), 6)
-    there, here = (
-        PpOcrText.load(provider).detect(picture, 0.5) for provider in (Provider.CUDA, Provider.CPU)
+def test_text_is_detected_as_on_the_cpu() -> None:
+    image = np.full((160, 640, 3), 230, np.uint8)
+    cv2.putText(image, "NO PARKING", (40, 100), cv2.FONT_HERSHEY_SIMPLEX, 2.5, (20, 20, 20), 6)
+    on_gpu, reference = (
+        PpOcrText.load(provider).detect(image, 0.5) for provider in (Provider.CUDA, Provider.CPU)
     )
-    assert len(there) == len(here) >= 1
-    assert overlaps(there.boxes, here.boxes).max(axis=1).min() > 0.97
+    assert len(on_gpu) == len(reference) >= 1
+    assert overlaps(on_gpu.boxes, reference.boxes).max(axis=1).min() > 0.97
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_film_is_redacted_where_the_cpu_redacts_it(film: Path, tmp_path: Path, precision: str) -> None:
+def test_a_video_is_redacted_as_on_the_cpu(video: Path, tmp_path: Path, precision: str) -> None:
     outputs = {}
-    for provider, numbers in (("cpu", "fp32"), ("cuda", precision)):
+    for provider, chosen_precision in (("cpu", "fp32"), ("cuda", precision)):
         path = tmp_path / f"{provider}.zip"
-        options = ("--provider", provider, "--precision", numbers)
-        done = command.run("redact", film, "-o", path, *options)
+        options = ("--provider", provider, "--precision", chosen_precision)
+        done = command.run("redact", video, "-o", path, *options)
         assert done.code == 0, done.err
-        assert f"CenterFace on {provider.upper()} ({numbers})" in done.out
+        assert f"CenterFace on {provider.upper()} ({chosen_precision})" in done.out
         outputs[provider] = command.Output(path).manifest
-    here, there = outputs["cpu"]["frames"], outputs["cuda"]["frames"]
-    assert [frame["index"] for frame in there] == list(range(FRAMES))
-    for expected, found in zip(here, there, strict=True):
-        assert not found["blanked"]
-        boxes = [np.array([box["xyxy"] for box in frame["boxes"]], float) for frame in (expected, found)]
+    reference, on_gpu = outputs["cpu"]["frames"], outputs["cuda"]["frames"]
+    assert [frame["index"] for frame in on_gpu] == list(range(FRAMES))
+    for expected, actual in zip(reference, on_gpu, strict=True):
+        assert not actual["blanked"]
+        boxes = [np.array([box["xyxy"] for box in frame["boxes"]], float) for frame in (expected, actual)]
         assert overlaps(*boxes).max(axis=1).min() > 0.9
         assert overlaps(*reversed(boxes)).max(axis=1).min() > 0.9
     model = outputs["cuda"]["models"][0]
     assert (model["name"], model["provider"], model["precision"]) == ("centerface", "CUDA", precision)
 
 
-def test_auto_takes_the_gpu_and_every_way_to_ask_says_so(film: Path, tmp_path: Path) -> None:
+def test_auto_chooses_the_gpu_and_names_it(video: Path, tmp_path: Path) -> None:
     trials = {row["provider"]: row for row in json.loads(command.run("models", "providers", "--json").out)}
     assert trials["CUDA"] == {"provider": "CUDA", "works": True, "detail": "CUDA (fp32)"}
     first = next(name for name, row in trials.items() if row["works"])
-    done = command.run("redact", film, "-o", tmp_path / "out.zip", "--segments", "0:2")
+    done = command.run("redact", video, "-o", tmp_path / "out.zip", "--segments", "0:2")
     assert f"CenterFace on {first} (fp32)" in done.out
 
 
@@ -195,17 +195,15 @@ async def test_the_health_of_the_api_names_the_gpu(models: Path) -> None:
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_without_a_device_what_was_asked_for_by_name_is_refused(
-    film: Path, tmp_path: Path, provider: str
-) -> None:
+def test_a_named_provider_without_a_device_is_refused(video: Path, tmp_path: Path, provider: str) -> None:
     output = tmp_path / "out.zip"
-    done = command.run("redact", film, "-o", output, "--provider", provider, environment=NO_DEVICE)
+    done = command.run("redact", video, "-o", output, "--provider", provider, environment=NO_DEVICE)
     assert done.code == PROVIDER_UNAVAILABLE
     assert not output.exists()
 
 
-def test_without_a_device_auto_falls_back_to_the_cpu_and_says_so(film: Path, tmp_path: Path) -> None:
+def test_auto_without_a_device_falls_back_to_the_cpu_and_names_it(video: Path, tmp_path: Path) -> None:
     options = ("--provider", "auto", "--segments", "0:2")
-    done = command.run("redact", film, "-o", tmp_path / "out.zip", *options, environment=NO_DEVICE)
+    done = command.run("redact", video, "-o", tmp_path / "out.zip", *options, environment=NO_DEVICE)
     assert done.code == 0, done.err
     assert "CenterFace on CPU" in done.out

@@ -1,4 +1,4 @@
-"""Fixtures of the HTTP tests; what they are made of is in `http_api`."""
+"""Fixtures of the HTTP tests, from `support.http.api`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every endpoint has in common."""
+"""Properties that all endpoints share."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ REQUESTS = "/api/frames/anonymize"
 
 def test_every_error_has_a_status() -> None:
     named = {
-        kind.code
-        for kind in vars(framecloak.domain.errors).values()
-        if isinstance(kind, type) and issubclass(kind, DomainError)
+        error_type.code
+        for error_type in vars(framecloak.domain.errors).values()
+        if isinstance(error_type, type) and issubclass(error_type, DomainError)
     }
     assert named == set(STATUS_BY_CODE) | set(PUBLIC_CODES)
     assert not set(STATUS_BY_CODE) & set(PUBLIC_CODES)
@@ -43,7 +43,7 @@ async def test_errors_are_problem_details(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "url", "content", "kind", "status", "code"),
+    ("method", "url", "content", "media_type", "status", "code"),
     [
         ("GET", "/nowhere", b"", "", 404, "not_found"),
         ("GET", "/api/videos/x/", b"", "", 404, "not_found"),
@@ -62,23 +62,23 @@ async def test_errors_are_problem_details(scene: Scene) -> None:
         ("POST", "/api/auth/api-keys", b'{"name":"  "}', "application/json", 422, "invalid_option"),
     ],
 )
-async def test_what_makes_no_sense_gets_one_clear_answer(
-    scene: Scene, method: str, url: str, content: bytes, kind: str, status: int, code: str
+async def test_invalid_requests_get_one_clear_answer(
+    scene: Scene, method: str, url: str, content: bytes, media_type: str, status: int, code: str
 ) -> None:
-    headers = {"Content-Type": kind} if kind else {}
+    headers = {"Content-Type": media_type} if media_type else {}
     answer = await scene.ada.request(method, url, content=content, headers=headers)
     assert (answer.status_code, answer.json()["code"], answer.json()["status"]) == (status, code, status)
     assert answer.headers["content-type"] == "application/problem+json"
     assert "Traceback" not in answer.text
 
 
-async def test_a_wrong_field_is_named(scene: Scene) -> None:
+async def test_an_invalid_field_is_named(scene: Scene) -> None:
     body = {"video_id": scene.video, "segment_ids": [1], "quality": 101}
     answer = await scene.ada.post(f"{REQUESTS}/", json=body)
     assert answer.json()["errors"] == [{"field": "quality", "message": "Expected `int` <= 100"}]
 
 
-async def test_every_answer_names_its_request_and_keeps_browsers_careful(scene: Scene) -> None:
+async def test_every_answer_has_a_request_id_and_security_headers(scene: Scene) -> None:
     for url in ("/health", "/nowhere", "/api/videos/", "/api/videos/77", f"{REQUESTS}/download/{uuid4()}/x/"):
         answer = await scene.ada.get(url, headers={"X-Request-ID": "client-7"})
         assert answer.headers["x-request-id"] == "client-7", url
@@ -107,43 +107,45 @@ async def test_a_path_works_with_and_without_its_trailing_slash(scene: Scene) ->
         assert (with_slash.status_code, with_slash.content) == (200, without.content)
 
 
-async def test_msgpack_says_the_same_as_json(scene: Scene) -> None:
-    kinds = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
+async def test_msgpack_and_json_answers_are_equal(scene: Scene) -> None:
+    msgpack_headers = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
-    submitted = await scene.ada.post(f"{REQUESTS}/", content=msgspec.msgpack.encode(body), headers=kinds)
+    submitted = await scene.ada.post(
+        f"{REQUESTS}/", content=msgspec.msgpack.encode(body), headers=msgpack_headers
+    )
     assert (submitted.status_code, submitted.headers["content-type"]) == (202, "application/msgpack")
     request = msgspec.msgpack.decode(submitted.content)["request_id"]
     as_json = await scene.ada.get(f"{REQUESTS}/status/{request}")
-    as_msgpack = await scene.ada.get(f"{REQUESTS}/status/{request}", headers=kinds)
+    as_msgpack = await scene.ada.get(f"{REQUESTS}/status/{request}", headers=msgpack_headers)
     assert as_json.headers["content-type"] == "application/json"
-    # Times are timestamps there, which is an extension type of msgpack's own.
+    # In MessagePack times are timestamps, an extension type of the format.
     assert msgspec.to_builtins(msgspec.msgpack.decode(as_msgpack.content)) == as_json.json()
     preferring = {"Accept": "application/json, application/msgpack;q=0.5"}
     assert (await scene.ada.get("/api/auth/me", headers=preferring)).json()["username"] == "ada"
 
 
-def away(*_: object) -> NoReturn:
+def storage_failure(*_: object) -> NoReturn:
     with s3_errors("minio.internal:9000", "find the bucket"):
         raise OSError("HTTPConnection(host='minio.internal')")
 
 
-async def test_callers_are_not_told_where_the_servers_are(
+async def test_error_messages_do_not_reveal_server_addresses(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(scene.api.store, "presigned_put", away)
+    monkeypatch.setattr(scene.api.store, "presigned_put", storage_failure)
     answer = await scene.ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})
     assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
     assert answer.json()["detail"] == "the object store cannot be reached, or refuses the operation"
     assert not re.search("minio|9000|HTTP", answer.text, re.IGNORECASE)
-    (told,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
-    assert "minio.internal:9000" in told
-    assert "check MINIO_ENDPOINT" in told
+    (logged,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert "minio.internal:9000" in logged
+    assert "check MINIO_ENDPOINT" in logged
 
 
-async def test_nor_are_they_where_one_of_several_fails(
+async def test_errors_of_a_batch_do_not_reveal_server_addresses(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(scene.api.world.submissions, "submit", away)
+    monkeypatch.setattr(scene.api.world.submissions, "submit", storage_failure)
     body = [{"video_id": scene.video, "segment_ids": [scene.segment]}]
     answer = await scene.ada.post(f"{REQUESTS}/batch/", json=body)
     assert answer.json()[0]["error"]["code"] == "storage_unavailable"

@@ -1,4 +1,4 @@
-"""What is shown and what people are told about exists, as far as the names of metrics go."""
+"""Dashboards and alerts use only metrics and labels that exist."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ Labels = dict[str, set[str]]
 
 @pytest.fixture
 async def exposed(api: Api) -> Labels:
-    """Every name that an API or a worker tells once all has happened, with its labels."""
+    """Return every metric that an API or a worker can expose, with its labels."""
     metrics: ApiMetrics = api.services.metrics
-    vitals: ServiceMetrics = api.services.use_cases.service_metrics
+    service_metrics: ServiceMetrics = api.services.use_cases.service_metrics
     metrics.response_started("getVideo", "GET", 404, 0.1, "video_not_found")
     api.world.queue.unavailable = True
-    metrics.update((await vitals.read())[0])
-    lacking = metrics.exposition("")[0]
+    metrics.update((await service_metrics.read())[0])
+    degraded = metrics.exposition("")[0]
     api.world.queue.unavailable = False
-    metrics.update(await vitals._collect())
+    metrics.update(await service_metrics._collect())
     registry = process_registry("1", "worker")
     register_memory_gauges(registry, 1, lambda: True)
     meter = PrometheusMeter(registry)
@@ -54,17 +54,17 @@ async def exposed(api: Api) -> Labels:
     meter.stage(Stage.STORE, 1.0)
     meter.slice_failed("storage_full")
     meter.retried("slice")
-    found: Labels = defaultdict(set)
-    for text in (lacking, metrics.exposition("")[0], exposition(registry, "")[0]):
+    labels_by_metric: Labels = defaultdict(set)
+    for text in (degraded, metrics.exposition("")[0], exposition(registry, "")[0]):
         for family in text_string_to_metric_families(text.decode()):
             for sample in family.samples:
-                found[sample.name] |= set(sample.labels)
-    return found
+                labels_by_metric[sample.name] |= set(sample.labels)
+    return labels_by_metric
 
 
 def panels() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text("utf-8"))["panels"]
-    return found
+    dashboard_panels: list[dict[str, Any]] = json.loads(DASHBOARD.read_text("utf-8"))["panels"]
+    return dashboard_panels
 
 
 def rules() -> list[dict[str, Any]]:
@@ -77,29 +77,29 @@ def expressions() -> Iterator[str]:
     yield from (rule["expr"] for rule in rules())
 
 
-def test_every_metric_that_is_asked_for_is_told(exposed: Labels) -> None:
-    asked = {name for text in expressions() for name in METRIC.findall(text)}
-    assert asked <= set(exposed), asked - set(exposed)
+def test_every_queried_metric_exists_and_every_metric_is_queried(exposed: Labels) -> None:
+    queried = {name for text in expressions() for name in METRIC.findall(text)}
+    assert queried <= set(exposed), queried - set(exposed)
     ours = {name.removesuffix("_bucket") for name in exposed if name.startswith("framecloak_")}
-    told = {name for name in ours if not name.endswith(("_created", "_sum", "_count"))}
-    shown = {re.sub("_(bucket|sum|count)$", "", name) for name in asked}
-    assert told <= shown, told - shown
+    metrics = {name for name in ours if not name.endswith(("_created", "_sum", "_count"))}
+    used = {re.sub("_(bucket|sum|count)$", "", name) for name in queried}
+    assert metrics <= used, metrics - used
 
 
-def test_every_label_that_is_asked_for_is_told(exposed: Labels) -> None:
-    everywhere = {"instance", "job"}
+def test_every_queried_label_exists(exposed: Labels) -> None:
+    common = {"instance", "job"}
     for text in expressions():
         names = METRIC.findall(text)
         for name, matchers in MATCHERS.findall(text):
             if name in exposed:
-                assert set(LABEL.findall(matchers)) <= exposed[name] | everywhere, text
-        known = set[str]().union(*(exposed[name] for name in names)) | everywhere
+                assert set(LABEL.findall(matchers)) <= exposed[name] | common, text
+        available = set[str]().union(*(exposed[name] for name in names)) | common
         for grouping in GROUPING.findall(text):
-            assert {label.strip() for label in grouping.split(",")} <= known, text
+            assert {label.strip() for label in grouping.split(",")} <= available, text
 
 
-def test_no_label_grows_with_what_users_do(exposed: Labels) -> None:
-    labels = {label for name, found in exposed.items() if name.startswith("framecloak_") for label in found}
+def test_the_set_of_labels_is_fixed(exposed: Labels) -> None:
+    labels = {label for name, names in exposed.items() if name.startswith("framecloak_") for label in names}
     assert labels == {
         *(
             "check",
@@ -119,16 +119,20 @@ def test_no_label_grows_with_what_users_do(exposed: Labels) -> None:
     }
 
 
-def test_every_panel_can_be_read() -> None:
-    found = panels()
-    assert len({panel["id"] for panel in found}) == len(found)
-    places: set[tuple[int, int]] = set()
-    for panel in found:
-        at = panel["gridPos"]
-        assert at["x"] + at["w"] <= 24
-        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
-        assert not cells & places, panel["title"]
-        places |= cells
+def test_every_panel_is_complete_and_does_not_overlap() -> None:
+    all_panels = panels()
+    assert len({panel["id"] for panel in all_panels}) == len(all_panels)
+    occupied: set[tuple[int, int]] = set()
+    for panel in all_panels:
+        position = panel["gridPos"]
+        assert position["x"] + position["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(position["x"], position["x"] + position["w"])
+            for y in range(position["y"], position["y"] + position["h"])
+        }
+        assert not cells & occupied, panel["title"]
+        occupied |= cells
         if panel["type"] == "row":
             continue
         assert panel["description"].endswith("."), panel["title"]
@@ -137,16 +141,19 @@ def test_every_panel_can_be_read() -> None:
         assert all(target["expr"] and target["legendFormat"] for target in panel["targets"])
 
 
-def test_every_alert_says_what_is_the_matter_and_what_to_do() -> None:
-    found = rules()
-    assert len({rule["alert"] for rule in found}) == len(found) > 8
-    for rule in found:
+def test_every_alert_has_a_summary_a_description_and_a_runbook() -> None:
+    all_rules = rules()
+    assert len({rule["alert"] for rule in all_rules}) == len(all_rules) > 8
+    for rule in all_rules:
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert set(rule["annotations"]) == {"summary", "description", "runbook"}
         assert all(rule["annotations"].values())
 
 
 def test_prometheus_reads_the_alerts_and_scrapes_both_roles() -> None:
-    found = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text("utf-8"))
-    assert found["rule_files"] == [ALERTS.name]
-    assert {job["job_name"] for job in found["scrape_configs"]} == {"framecloak-api", "framecloak-worker"}
+    configuration = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    assert configuration["rule_files"] == [ALERTS.name]
+    assert {job["job_name"] for job in configuration["scrape_configs"]} == {
+        "framecloak-api",
+        "framecloak-worker",
+    }

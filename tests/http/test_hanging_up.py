@@ -1,4 +1,4 @@
-"""Clients that go away over a real connection, before they are answered."""
+"""Clients that disconnect a real connection before they are answered."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from support.http.api import CONFIG, Api
 from support.http.faces import ONE, text
 from support.http.server import Address, posted, served
 
-PATIENCE = 20
-"""Seconds, after which a test fails."""
+TIMEOUT_SECONDS = 20
+"""Seconds after which a test fails."""
 
 
 class GatedDetector(FakeFaceDetector):
-    """Looks at pictures when it is let."""
+    """Detector that waits for its gate before it detects."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,13 +44,13 @@ class GatedDetector(FakeFaceDetector):
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
         self.begun += 1
-        assert self.gate.wait(PATIENCE)
+        assert self.gate.wait(TIMEOUT_SECONDS)
         return super().detect(images, threshold)
 
 
 @dataclass
 class Busy:
-    """A server whose only lane is taken, and Ada, who asks it for more."""
+    """A server whose only worker thread is occupied, and Ada as a further client."""
 
     api: Api
     address: Address
@@ -65,16 +65,16 @@ class Busy:
         return self.analysis._detection_batcher.waiting
 
     async def gallery(self) -> str:
-        made = await self.ada.post("/galleries", json={"name": "staff"})
-        found: str = made.raise_for_status().json()["id"]
-        return found
+        created = await self.ada.post("/galleries", json={"name": "staff"})
+        gallery_id: str = created.raise_for_status().json()["id"]
+        return gallery_id
 
     def request(self, path: str, body: object) -> bytes:
         return posted(path, body, self.ada.headers["Authorization"])
 
     async def metrics(self) -> str:
-        told, _ = self.api.services.metrics.exposition("")
-        return told.decode()
+        text, _ = self.api.services.metrics.exposition("")
+        return text.decode()
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ async def busy(api: Api) -> AsyncIterator[Busy]:
     app = create_app(replace(api.services, faces=faces), CONFIG)
     async with (
         served(with_access_log(with_metrics(app, api.services.metrics))) as address,
-        httpx.AsyncClient(base_url=address.url, headers=client.headers, timeout=PATIENCE) as ada,
+        httpx.AsyncClient(base_url=address.url, headers=client.headers, timeout=TIMEOUT_SECONDS) as ada,
     ):
         try:
             occupant = asyncio.create_task(ada.post("/analyze", json={"image_data": text(ONE)}))
@@ -101,77 +101,79 @@ async def busy(api: Api) -> AsyncIterator[Busy]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - nothing rings a bell
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)
 
 
-PICTURE = {"image_data": text(ONE)}
+IMAGE_BODY = {"image_data": text(ONE)}
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "pictures"),
+    ("path", "body", "images"),
     [
-        ("/analyze", PICTURE, 1),
+        ("/analyze", IMAGE_BODY, 1),
         ("/analyze/batch", {"images": [text(ONE)] * 3}, 3),
-        ("/galleries/{gallery}/faces", PICTURE | {"label": "Grace"}, 1),
-        ("/galleries/{gallery}/search", PICTURE, 1),
+        ("/galleries/{gallery}/faces", IMAGE_BODY | {"label": "Grace"}, 1),
+        ("/galleries/{gallery}/search", IMAGE_BODY, 1),
     ],
 )
-async def test_whoever_hangs_up_leaves_the_queue(
-    busy: Busy, path: str, body: dict[str, Any], pictures: int
+async def test_a_disconnected_client_leaves_the_queue(
+    busy: Busy, path: str, body: dict[str, Any], images: int
 ) -> None:
     gallery = await busy.gallery()
     _, writer = await busy.address.connect()
     writer.write(busy.request(path.format(gallery=gallery), body))
-    await until(lambda: busy.waiting == pictures)
+    await until(lambda: busy.waiting == images)
     writer.transport.abort()
     await until(lambda: busy.waiting == 0)
     busy.detector.gate.set()
     assert (await busy.occupant).status_code == 200
-    # The occupant's picture was looked at, and nothing after it.
+    # The image of the occupant was analysed, and none after it.
     assert busy.detector.begun == 1
     assert (await busy.ada.get(f"/galleries/{gallery}/faces")).json()["total"] == 0
     assert 'framecloak_http_errors_total{code="client_gone"} 1.0' in await busy.metrics()
 
 
-async def test_connections_live_on_and_every_request_on_them_is_answered(busy: Busy) -> None:
+async def test_every_request_on_a_kept_alive_connection_is_answered(busy: Busy) -> None:
     reader, writer = await busy.address.connect()
-    one = busy.request("/analyze", PICTURE)
-    writer.write(one + one)
+    request = busy.request("/analyze", IMAGE_BODY)
+    writer.write(request + request)
     await until(lambda: busy.waiting == 1)
-    # While the first of them waits, more arrives, in pieces.
-    writer.write(one[:50])
+    # While the first of them waits, another one arrives in chunks.
+    writer.write(request[:50])
     await writer.drain()
     await asyncio.sleep(0.01)
-    writer.write(one[50:])
+    writer.write(request[50:])
     busy.detector.gate.set()
     for _ in range(3):
         assert await answer(reader) == 200
-    writer.write(one)
+    writer.write(request)
     assert await answer(reader) == 200
     assert busy.detector.begun == 5
     writer.close()
 
 
 async def answer(reader: asyncio.StreamReader) -> int:
-    """The status of the next answer."""
-    async with asyncio.timeout(PATIENCE):
+    """Return the status of the next answer."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length:")[2].partition("\r\n")[0])
         await reader.readexactly(length)
     return int(head.split()[1])
 
 
-async def test_what_is_being_stored_is_stored_to_its_end(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
-    galleries, begun, go_on = busy.api.services.use_cases.galleries, asyncio.Event(), asyncio.Event()
+async def test_a_started_enrolment_is_completed_despite_a_disconnect(
+    busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    galleries, begun, resume = busy.api.services.use_cases.galleries, asyncio.Event(), asyncio.Event()
     enrol, done = galleries.enrol, asyncio.Event()
 
     async def enrol_slowly(
         principal: Principal, gallery_id: UUID, enrolments: Sequence[Enrolment]
     ) -> Sequence[EnrolledFace]:
         begun.set()
-        await go_on.wait()
+        await resume.wait()
         enrolled = await enrol(principal, gallery_id, enrolments)
         done.set()
         return enrolled
@@ -180,19 +182,19 @@ async def test_what_is_being_stored_is_stored_to_its_end(busy: Busy, monkeypatch
     gallery = await busy.gallery()
     busy.detector.gate.set()
     _, writer = await busy.address.connect()
-    writer.write(busy.request(f"/galleries/{gallery}/faces", PICTURE | {"label": "Grace"}))
-    async with asyncio.timeout(PATIENCE):
+    writer.write(busy.request(f"/galleries/{gallery}/faces", IMAGE_BODY | {"label": "Grace"}))
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         await begun.wait()
     writer.transport.abort()
     await asyncio.sleep(0.05)
-    go_on.set()
-    async with asyncio.timeout(PATIENCE):
+    resume.set()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         await done.wait()
-    found = (await busy.ada.get(f"/galleries/{gallery}/faces")).json()["items"]
-    assert [face["label"] for face in found] == ["Grace"]
+    faces = (await busy.ada.get(f"/galleries/{gallery}/faces")).json()["items"]
+    assert [face["label"] for face in faces] == ["Grace"]
 
 
-async def test_the_clip_service_drops_what_nobody_waits_for() -> None:
+async def test_the_clip_service_cancels_abandoned_requests() -> None:
     class Slow(FakeEmotionReader):
         state = "idle"
 

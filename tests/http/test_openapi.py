@@ -1,4 +1,4 @@
-"""What generated clients are made from."""
+"""The OpenAPI document, from which clients are generated."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from support.http.api import Api
 from support.http.served_document import COMMITTED, as_committed, served_document
 
 METHODS = ("get", "post", "put", "patch", "delete")
-FOR_STRANGERS = {"getLiveness", "signIn", "issueTokens", "refreshTokens", "redeemDownload", "getHealth"}
+WITHOUT_AUTHENTICATION = {
+    "getLiveness",
+    "signIn",
+    "issueTokens",
+    "refreshTokens",
+    "redeemDownload",
+    "getHealth",
+}
 
 
 @pytest.fixture
 async def document(api: Api) -> dict[str, Any]:
     _, ada = await api.person("ada")
     answer = await ada.get("/schema/openapi.json")
-    found: dict[str, Any] = answer.raise_for_status().json()
-    return found
+    served: dict[str, Any] = answer.raise_for_status().json()
+    return served
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -31,14 +38,14 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield path, method, item[method]
 
 
-def test_it_is_openapi_3_1_and_its_schemas_are_schemas(document: dict[str, Any]) -> None:
+def test_the_document_is_openapi_3_1_with_valid_schemas(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
     assert {"title", "version", "description", "license"} <= set(document["info"])
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_operation_has_a_name_of_its_own_and_is_explained(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_unique_id_and_a_description(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(names) == len(set(names)) > 35
     for path, method, operation in operations(document):
@@ -49,22 +56,24 @@ def test_every_operation_has_a_name_of_its_own_and_is_explained(document: dict[s
             assert parameter["description"], (method, path, parameter["name"])
 
 
-def test_every_operation_says_who_may_call_it(document: dict[str, Any]) -> None:
+def test_every_operation_declares_its_authentication(document: dict[str, Any]) -> None:
     schemes = set(document["components"]["securitySchemes"])
     assert schemes == {"session", "bearer", "apiKey"}
     for _, _, operation in operations(document):
         allowed = operation.get("security", document["security"])
-        assert ({} in allowed) == (operation["operationId"] in FOR_STRANGERS), operation["operationId"]
-        assert {name for one in allowed for name in one} <= schemes
+        assert ({} in allowed) == (operation["operationId"] in WITHOUT_AUTHENTICATION), operation[
+            "operationId"
+        ]
+        assert {name for alternative in allowed for name in alternative} <= schemes
 
 
-def test_every_operation_says_what_can_go_wrong(document: dict[str, Any]) -> None:
+def test_every_operation_declares_its_errors(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         answers = operation["responses"]
         if operation["operationId"] == "getLiveness":
             continue
         assert {"429", "500", "503"} <= set(answers), (method, path)
-        if operation["operationId"] not in FOR_STRANGERS:
+        if operation["operationId"] not in WITHOUT_AUTHENTICATION:
             assert "401" in answers, (method, path)
             assert method == "get" or "403" in answers, (method, path)
         for status, answer in answers.items():
@@ -75,22 +84,28 @@ def test_every_operation_says_what_can_go_wrong(document: dict[str, Any]) -> Non
 
 
 def test_msgpack_is_offered_wherever_json_is(document: dict[str, Any]) -> None:
-    seen = 0
+    count = 0
     for _, _, operation in operations(document):
         contents = [operation.get("requestBody", {}).get("content", {})]
         contents += [answer.get("content") or {} for answer in operation["responses"].values()]
         for content in contents:
             assert ("application/json" in content) == ("application/msgpack" in content)
-            seen += "application/json" in content
-    assert seen > 40
+            count += "application/json" in content
+    assert count > 40
 
 
-def test_the_example_of_an_order_is_the_documented_one(document: dict[str, Any]) -> None:
+def test_the_schema_of_a_submission_is_described_and_has_examples(document: dict[str, Any]) -> None:
     schema = document["components"]["schemas"]["SubmitBody"]
     assert schema["additionalProperties"] is False
-    examples = {name: one.get("examples") for name, one in schema["properties"].items()}
+    examples = {
+        name: schema_of_field.get("examples") for name, schema_of_field in schema["properties"].items()
+    }
     assert examples["video_id"] == [123]
-    described = [name for name, one in schema["properties"].items() if "description" in str(one)]
+    described = [
+        name
+        for name, schema_of_field in schema["properties"].items()
+        if "description" in str(schema_of_field)
+    ]
     assert sorted(described) == sorted(schema["properties"])
     assert schema["required"] == ["segment_ids", "video_id"] or sorted(schema["required"]) == [
         "segment_ids",
@@ -98,7 +113,7 @@ def test_the_example_of_an_order_is_the_documented_one(document: dict[str, Any])
     ]
 
 
-async def test_it_can_be_switched_off(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_the_document_can_be_switched_off(tmp_path_factory: pytest.TempPathFactory) -> None:
     from dataclasses import replace
 
     from support.http.api import CONFIG, make_api
@@ -110,10 +125,10 @@ async def test_it_can_be_switched_off(tmp_path_factory: pytest.TempPathFactory) 
 
 async def test_the_committed_document_is_the_served_one(tmp_path: Path) -> None:
     served = as_committed(await served_document(tmp_path))
-    assert COMMITTED.read_text("utf-8") == served, "run `make openapi` and look at what has changed"
+    assert COMMITTED.read_text("utf-8") == served, "run `make openapi` and check the changes"
 
 
-def test_generators_know_bytes_from_text_and_redirects_have_no_body(document: dict[str, Any]) -> None:
+def test_binary_answers_are_declared_and_redirects_have_no_body(document: dict[str, Any]) -> None:
     binary = set()
     for _, _, operation in operations(document):
         for status, answer in operation["responses"].items():
@@ -124,15 +139,17 @@ def test_generators_know_bytes_from_text_and_redirects_have_no_body(document: di
     assert binary == {"application/zip", "image/jpeg", "image/png", "image/webp"}
 
 
-def test_answers_have_all_their_fields_and_orders_need_few(document: dict[str, Any]) -> None:
+def test_fields_of_answers_are_required_and_fields_of_requests_mostly_optional(
+    document: dict[str, Any],
+) -> None:
     schemas = document["components"]["schemas"]
     for name in ("SubmittedView", "StatusView", "VideoView"):
         assert set(schemas[name]["required"]) == set(schemas[name]["properties"])
     assert set(schemas["SubmitBody"]["required"]) == {"video_id", "segment_ids"}
-    # What went wrong in detail is left out where there is nothing to tell.
+    # The list of errors is omitted when it is empty.
     assert "errors" not in schemas["Problem"]["required"]
 
 
-def test_what_has_one_value_is_a_constant(document: dict[str, Any]) -> None:
+def test_a_field_with_one_value_is_a_constant(document: dict[str, Any]) -> None:
     success = document["components"]["schemas"]["SubmittedView"]["properties"]["success"]
     assert success == {"const": True, "default": True, "description": "Always true."}

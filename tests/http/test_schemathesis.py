@@ -1,4 +1,4 @@
-"""Whatever the OpenAPI document allows, or forbids, gets a documented answer and never an internal error."""
+"""Generated valid and invalid requests get documented answers and never an internal error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = settings.default.max_examples // 4
-"""For each operation, valid and invalid ones; `make test-nightly` looks much further."""
+"""Examples per operation and mode; `make test-nightly` runs many more."""
 
 DOCUMENT = json.loads(COMMITTED.read_text("utf-8"))
 LABELS = [
@@ -42,19 +42,19 @@ LABELS = [
     for method in item
     if method in {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 ]
-"""Every operation, known before there is an API, so that each is a test of its own."""
+"""Labels of all operations, read from the document so that each is a separate test."""
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
-    # Events end at once, or every request that is never finished would be followed for a quarter of an hour.
+    # Event streams end at once; unfinished requests would be followed for a quarter of an hour.
     config = replace(CONFIG, max_stream_duration=timedelta(milliseconds=20), pending_wait=timedelta(0))
     return make_api(tmp_path_factory.mktemp("api"), config)
 
 
 @pytest.fixture(scope="module")
-def known(api: Api) -> dict[str, Any]:
-    """What exists: generated numbers would never meet it."""
+def existing(api: Api) -> dict[str, Any]:
+    """Create objects and return their ids, which generated numbers would never match."""
 
     async def make() -> dict[str, Any]:
         _, root = await api.person("root", Role.ADMIN)
@@ -65,8 +65,8 @@ def known(api: Api) -> dict[str, Any]:
         segment = (await root.post(f"{base}/segments/", json=limits)).json()["id"]
         area = {"x": 0, "y": 0, "width": 9, "height": 9}
         region = (await root.post(f"{base}/regions/", json=area)).json()["id"]
-        order = {"video_id": video, "segment_ids": [segment]}
-        request = (await root.post("/api/frames/anonymize/", json=order)).json()["request_id"]
+        submission = {"video_id": video, "segment_ids": [segment]}
+        request = (await root.post("/api/frames/anonymize/", json=submission)).json()["request_id"]
         return {
             "credential": root.headers["Authorization"],
             "video_id": video,
@@ -84,10 +84,10 @@ Operations = dict[str, APIOperation[Any, Any, Any, Any]]
 
 
 @pytest.fixture(scope="module")
-def operations(api: Api, known: dict[str, Any]) -> Operations:
-    headers = {"Authorization": known["credential"]}
+def operations(api: Api, existing: dict[str, Any]) -> Operations:
+    headers = {"Authorization": existing["credential"]}
     schema = schemathesis.openapi.from_asgi("/schema/openapi.json", api.app, headers=headers)
-    return {found.ok().label: found.ok() for found in schema.get_all_operations()}
+    return {operation.ok().label: operation.ok() for operation in schema.get_all_operations()}
 
 
 def test_no_operation_is_left_out(operations: Operations) -> None:
@@ -98,15 +98,15 @@ def test_no_operation_is_left_out(operations: Operations) -> None:
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode, ids=lambda mode: mode.value)
 @pytest.mark.parametrize("label", LABELS)
 def test_every_answer_is_documented(
-    operations: Operations, known: dict[str, Any], label: str, mode: schemathesis.GenerationMode
+    operations: Operations, existing: dict[str, Any], label: str, mode: schemathesis.GenerationMode
 ) -> None:
-    call_it_over_and_over(operations[label], mode, known, {"Authorization": known["credential"]})
+    call_repeatedly(operations[label], mode, existing, {"Authorization": existing["credential"]})
 
 
-def call_it_over_and_over(
+def call_repeatedly(
     operation: APIOperation[Any, Any, Any, Any],
     mode: schemathesis.GenerationMode,
-    known: dict[str, Any],
+    existing: dict[str, Any],
     headers: dict[str, str],
 ) -> None:
     @seed(7)
@@ -114,13 +114,13 @@ def call_it_over_and_over(
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: schemathesis.Case) -> None:
         for name, value in (case.path_parameters or {}).items():
-            # Half of the numbers are of things that exist, unless they are to be wrong.
-            if mode.is_positive and name in known and len(str(value)) % 2:
-                case.path_parameters[name] = known[name]
+            # In positive mode half of the ids are those of existing objects.
+            if mode.is_positive and name in existing and len(str(value)) % 2:
+                case.path_parameters[name] = existing[name]
         case.call_and_validate(headers=headers, checks=CHECKS)
 
     try:
         check()
     except Unsatisfiable:
-        # It takes nothing that could be wrong.
+        # The operation has no input that could be invalid.
         assert mode is schemathesis.GenerationMode.NEGATIVE

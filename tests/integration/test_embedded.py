@@ -1,4 +1,4 @@
-"""The servers out of wheels: they start anywhere, keep what they have, and end with us."""
+"""Embedded servers: start, durability, isolation from other users, and end with the process."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ async def query(url: str, statement: str) -> object:
 
 
 def processes_in(folder: Path) -> list[int]:
-    """Ids of the processes that work in a folder or below it."""
-    found = []
+    """Return the ids of the processes whose working folder is in a folder."""
+    ids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -60,8 +60,8 @@ def processes_in(folder: Path) -> list[int]:
             except OSError:
                 continue
             if working_folder.is_relative_to(folder):
-                found.append(int(entry.name))
-    return found
+                ids.append(int(entry.name))
+    return ids
 
 
 def owners_of(processes: list[int]) -> set[int]:
@@ -76,15 +76,15 @@ def files_beside_the_cluster(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and "cluster" not in path.parts]
 
 
-async def until(is_so: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     for _ in range(1000):
-        if is_so():
+        if condition():
             return
         await asyncio.sleep(0.03)
     raise TimeoutError
 
 
-async def until_nobody_works_in(folder: Path) -> None:
+async def until_no_process_in(folder: Path) -> None:
     await until(lambda: not processes_in(folder))
 
 
@@ -99,7 +99,7 @@ async def serve(folder: Path, program: str = _SERVE) -> asyncio.subprocess.Proce
     )
 
 
-async def test_nothing_is_lost_on_a_restart(tmp_path: Path) -> None:
+async def test_data_survives_a_restart(tmp_path: Path) -> None:
     postgres, redis = EmbeddedPostgres(tmp_path / "postgres"), EmbeddedRedis(tmp_path / "redis")
     async with postgres as url, redis as redis_url:
         await query(url, "create table kept as select 42 as answer")
@@ -112,21 +112,21 @@ async def test_nothing_is_lost_on_a_restart(tmp_path: Path) -> None:
             assert await client.get("kept") == b"42"
 
 
-async def test_vectors_and_names_in_any_language(tmp_path: Path) -> None:
+async def test_vectors_and_non_ascii_names_are_supported(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path, durable=False) as url:
         assert await query(url, "select '[3,4]'::vector <-> '[0,0]'::vector") == 5.0
         assert await query(url, "select lower('ÄÖÉ')") == "äöé"
         assert url.endswith("/framecloak")
 
 
-async def test_a_commit_reaches_the_disk_unless_told_otherwise(tmp_path: Path) -> None:
+async def test_commits_reach_the_disk_unless_durability_is_disabled(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path / "durable") as url:
         assert await query(url, "select setting from pg_settings where name = 'fsync'") == "on"
     async with EmbeddedPostgres(tmp_path / "quick", durable=False) as url:
         assert await query(url, "select setting from pg_settings where name = 'fsync'") == "off"
 
 
-async def test_other_users_of_the_machine_cannot_get_in(tmp_path: Path) -> None:
+async def test_other_users_of_the_machine_have_no_access(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path / "pg") as url, EmbeddedRedis(tmp_path / "redis") as redis_url:
         server = url.rpartition("@")[2]
         with pytest.raises(asyncpg.InvalidPasswordError):
@@ -150,7 +150,7 @@ async def test_other_users_of_the_machine_cannot_get_in(tmp_path: Path) -> None:
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
-    """A folder that every user can reach, which pytest's own, being private, are not."""
+    """Create a folder that every user can read; pytest's own folders are private."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -158,17 +158,17 @@ def public_folder() -> Iterator[Path]:
 
 
 @as_root
-async def test_postgres_is_not_root(tmp_path: Path) -> None:
+async def test_postgres_does_not_run_as_root(tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
-    nobody = pwd.getpwnam("nobody").pw_uid
+    unprivileged = pwd.getpwnam("nobody").pw_uid
     async with EmbeddedPostgres(private / "pg", durable=False):
         owners = owners_of(processes_in(private))
-    assert owners == {nobody}
+    assert owners == {unprivileged}
 
 
 @as_root
-async def test_programs_that_nobody_can_reach_are_copied(
+async def test_inaccessible_programs_are_copied(
     tmp_path: Path, public_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden = tmp_path / "hidden"
@@ -192,39 +192,39 @@ async def test_programs_that_nobody_can_reach_are_copied(
         wheels.postgres_programs(account, cache)
 
 
-async def test_a_second_start_in_the_same_folder(tmp_path: Path) -> None:
+async def test_a_second_start_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path, durable=False) as url:
         with pytest.raises(DatabaseUnavailableError, match="another Framecloak uses"):
             await EmbeddedPostgres(tmp_path).start()
         assert await query(url, "select 1") == 1
 
 
-async def test_a_port_that_is_taken(tmp_path: Path) -> None:
+async def test_an_occupied_port_is_refused(tmp_path: Path) -> None:
     async with EmbeddedRedis(tmp_path / "first") as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
         with pytest.raises(InvalidSettingError, match=str(port)):
             await EmbeddedRedis(tmp_path / "second", port).start()
         with pytest.raises(InvalidSettingError, match=str(port)):
             await EmbeddedPostgres(tmp_path / "third", port).start()
-    wanted = available_port(None)
-    async with EmbeddedRedis(tmp_path / "second", wanted) as url:
-        assert url.endswith(f":{wanted}/0")
+    free_port = available_port(None)
+    async with EmbeddedRedis(tmp_path / "second", free_port) as url:
+        assert url.endswith(f":{free_port}/0")
 
 
-async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputUnwritableError, match="choose another data folder"):
         await EmbeddedPostgres(tmp_path / "file" / "data").start()
 
 
-async def test_ctrl_c_reaches_us_and_not_them(tmp_path: Path) -> None:
+async def test_ctrl_c_does_not_reach_the_servers(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path / "pg", durable=False), EmbeddedRedis(tmp_path / "redis"):
         sessions = {os.getsid(process) for process in processes_in(tmp_path)}
     assert sessions
     assert os.getsid(0) not in sessions
 
 
-async def test_they_end_when_we_are_killed_and_start_again(tmp_path: Path) -> None:
+async def test_servers_end_with_a_killed_process_and_can_start_again(tmp_path: Path) -> None:
     server = await serve(tmp_path)
     assert server.stdout is not None
     url, redis_url = (await server.stdout.readline()).decode().split()
@@ -233,15 +233,15 @@ async def test_they_end_when_we_are_killed_and_start_again(tmp_path: Path) -> No
         await client.set("kept", 42)
     server.kill()
     await server.wait()
-    # At once: what is left of the killed one is waited for.
+    # Immediately: the start waits for the remains of the killed server.
     async with EmbeddedPostgres(tmp_path / "postgres") as url:
         assert await query(url, "select answer from kept") == 42
-    await until_nobody_works_in(tmp_path)
+    await until_no_process_in(tmp_path)
     async with EmbeddedRedis(tmp_path / "redis") as redis_url, Redis.from_url(redis_url) as client:
         assert await client.get("kept") == b"42"
 
 
-async def test_a_crash_of_everything_is_recovered_from(tmp_path: Path) -> None:
+async def test_a_crash_of_all_processes_is_recovered(tmp_path: Path) -> None:
     server = await serve(tmp_path)
     assert server.stdout is not None
     url, _ = (await server.stdout.readline()).decode().split()
@@ -250,15 +250,15 @@ async def test_a_crash_of_everything_is_recovered_from(tmp_path: Path) -> None:
         os.kill(process, signal.SIGKILL)
     server.kill()
     await server.wait()
-    await until_nobody_works_in(tmp_path)
+    await until_no_process_in(tmp_path)
     pid_file = tmp_path / "postgres" / "cluster" / "postmaster.pid"
-    # The id of the dead server belongs to another process by now: to this one.
+    # The process id of the dead server now belongs to another process: to this one.
     pid_file.write_text(f"{os.getpid()}\n" + pid_file.read_text().partition("\n")[2])
     async with EmbeddedPostgres(tmp_path / "postgres") as url:
         assert await query(url, "select answer from kept") == 42
 
 
-async def test_a_start_that_was_broken_off_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_start_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "cluster.new").mkdir()
     (tmp_path / "cluster.new" / "half").touch()
     starting = asyncio.create_task(EmbeddedPostgres(tmp_path, durable=False).start())
@@ -272,10 +272,10 @@ async def test_a_start_that_was_broken_off_leaves_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
-async def test_a_launch_can_be_broken_off_where_interrupts_are_ignored(
+async def test_a_launch_can_be_stopped_even_if_interrupts_are_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler: signal.Handlers
 ) -> None:
-    # A launcher that never comes to its end: SIGINT would be lost, and half a minute with it.
+    # A launcher that never finishes: SIGINT would be lost, and stopping would take half a minute.
     slow = tmp_path / "launch.py"
     slow.write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setattr(processes, "_LAUNCHER", slow)
@@ -286,13 +286,13 @@ async def test_a_launch_can_be_broken_off_where_interrupts_are_ignored(
         )
     finally:
         signal.signal(signal.SIGINT, before)
-    # It is killed at once: nobody waits for what has not begun.
+    # It is killed immediately, because it has not started yet.
     await server.stop(grace_seconds=600)
     assert not server.is_running
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
-async def test_a_server_hears_interrupts_that_are_ignored_where_it_is_started(
+async def test_a_server_receives_interrupts_that_its_parent_ignores(
     tmp_path: Path, handler: signal.Handlers
 ) -> None:
     before = signal.signal(signal.SIGINT, handler)
@@ -312,7 +312,7 @@ async def test_a_server_hears_interrupts_that_are_ignored_where_it_is_started(
     await until(lambda: not server.is_running)
 
 
-async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+async def test_a_failed_start_is_reported_with_its_reason(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path, durable=False):
         pass
     (tmp_path / "cluster" / "postgresql.conf").write_text("no_such_setting = 1\n")
@@ -321,7 +321,7 @@ async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     assert processes_in(tmp_path) == []
 
 
-async def test_wheels_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_wheels_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wheels, "_POSTGRES_PACKAGE", "no_such_package")
     monkeypatch.setattr(wheels, "_REDIS_DISTRIBUTION", "no-such-distribution")
     for server in (EmbeddedPostgres(tmp_path / "postgres"), EmbeddedRedis(tmp_path / "redis")):

@@ -1,4 +1,4 @@
-"""The wheel that people install, which has no checkout beside it."""
+"""The built wheel, as it is installed without a checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hatchling.builders.wheel import WheelBuilder
 ROOT = Path(__file__).parents[2]
 
 
-def test_it_holds_every_file_of_the_console_and_every_migration(tmp_path: Path) -> None:
+def test_the_wheel_contains_the_console_and_the_migrations(tmp_path: Path) -> None:
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as archive:
         packed = {name: archive.read(name) for name in archive.namelist()}
@@ -27,5 +27,5 @@ def test_it_holds_every_file_of_the_console_and_every_migration(tmp_path: Path) 
     }
     assert migrations
     assert migrations <= set(packed)
-    # Packages called `domain` or `adapters` would be in everybody's way.
+    # Top-level packages called `domain` or `adapters` would collide with others.
     assert {name.split("/")[0] for name in packed if ".dist-info/" not in name} == {"framecloak"}

@@ -1,4 +1,4 @@
-"""The audit log: rows are added, found again, and told to the log once they last."""
+"""The audit log: entries are added, listed by filter, and written to the log once committed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from framecloak.domain.ports.database import AuditFilter, Database
 from support.samples.persistence import add_user, principal_of
 
 
-async def actions(database: Database, limit: int = 10, **wanted: object) -> list[str]:
+async def actions(database: Database, limit: int = 10, **filters: object) -> list[str]:
     async with database.unit_of_work() as work:
-        entries = await work.audit.list(AuditFilter(**wanted), limit)  # type: ignore[arg-type]
+        entries = await work.audit.list(AuditFilter(**filters), limit)  # type: ignore[arg-type]
     return [entry.action for entry in entries]
 
 
-async def filled(database: Database) -> None:
+async def add_entries(database: Database) -> None:
     ada, bob = [principal_of(await add_user(database, name)) for name in ("Ada", "bob")]
     for principal, action, subject in (
         (ada, "first", "video:1"),
@@ -32,20 +32,20 @@ async def filled(database: Database) -> None:
 
 
 async def test_entries_come_newest_first(database: Database) -> None:
-    await filled(database)
+    await add_entries(database)
     assert await actions(database) == ["fourth", "third", "second", "first"]
     assert await actions(database, limit=2) == ["fourth", "third"]
     async with database.unit_of_work() as work:
-        newest, _, nobodys, oldest = await work.audit.list(AuditFilter(), 10)
+        newest, _, anonymous, oldest = await work.audit.list(AuditFilter(), 10)
     assert (newest.username, newest.subject, newest.details) == ("Ada", "video:1", {"index": 3})
-    assert (nobodys.user_id, nobodys.username) == (None, None)
+    assert (anonymous.user_id, anonymous.username) == (None, None)
     assert newest.id > oldest.id
     assert newest.created_at >= oldest.created_at
     assert newest.created_at.utcoffset() == timedelta()
 
 
-async def test_entries_are_found_by_subject_person_and_time(database: Database) -> None:
-    await filled(database)
+async def test_entries_are_filtered_by_subject_user_and_time(database: Database) -> None:
+    await add_entries(database)
     assert await actions(database, subject="video:1") == ["fourth", "second", "first"]
     assert await actions(database, username="ADA") == ["fourth", "first"]
     assert await actions(database, username="ada", subject="video:10") == []
@@ -56,12 +56,12 @@ async def test_entries_are_found_by_subject_person_and_time(database: Database) 
 
 
 @pytest.mark.parametrize("text", ["", "a\0b", "\ud800", "no such thing"])
-async def test_what_cannot_be_a_name_or_a_subject_is_not_found(database: Database, text: str) -> None:
-    await filled(database)
+async def test_an_impossible_name_or_subject_matches_no_entry(database: Database, text: str) -> None:
+    await add_entries(database)
     assert await actions(database, subject=text) == await actions(database, username=text) == []
 
 
-async def test_what_is_undone_is_neither_kept_nor_told(
+async def test_an_uncommitted_entry_is_neither_stored_nor_logged(
     postgres_database: PostgresDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "audit")

@@ -1,4 +1,4 @@
-"""What every database promises about the right to fetch a result once."""
+"""Contract of every database for download tokens: a result can be fetched once."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ async def _with_token(database: Database) -> AnonymizationRequest:
     return request
 
 
-async def test_of_many_who_redeem_a_token_one_does(database: Database) -> None:
+async def test_only_one_of_many_concurrent_redemptions_succeeds(database: Database) -> None:
     request = await _with_token(database)
     answers = await at_once(database, lambda work: work.download_tokens.redeem(digest("t"), request.id, NOW))
     assert [answer for answer in answers if isinstance(answer, AnonymizationRequest)] == [request]
     assert sum(isinstance(answer, TokenUsedError) for answer in answers) == CALLERS - 1
 
 
-async def test_a_token_is_good_for_its_request_and_its_time(database: Database) -> None:
+async def test_a_token_is_valid_for_its_request_until_it_expires(database: Database) -> None:
     request = await _with_token(database)
     async with database.unit_of_work() as work:
         for secret, request_id in (("altered", request.id), ("t", uuid4())):
@@ -56,7 +56,7 @@ async def test_a_token_is_good_for_its_request_and_its_time(database: Database) 
             await work.download_tokens.redeem(digest("t"), request.id, NOW + 5 * SECOND)
 
 
-async def test_a_token_is_looked_at_without_using_it_up(database: Database) -> None:
+async def test_reading_a_token_does_not_use_it_up(database: Database) -> None:
     request = await _with_token(database)
     async with database.unit_of_work() as work:
         for _ in range(2):
@@ -71,7 +71,7 @@ async def test_a_token_is_looked_at_without_using_it_up(database: Database) -> N
             await work.download_tokens.get(digest("t"), request.id, NOW)
 
 
-async def test_a_token_is_still_good_when_redeeming_was_not_committed(database: Database) -> None:
+async def test_a_token_stays_valid_if_its_redemption_is_not_committed(database: Database) -> None:
     request = await _with_token(database)
     async with database.unit_of_work() as work:
         await work.download_tokens.redeem(digest("t"), request.id, NOW)
@@ -79,7 +79,7 @@ async def test_a_token_is_still_good_when_redeeming_was_not_committed(database: 
         assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
 
 
-async def test_tokens_are_forgotten_when_their_result_is_gone(database: Database) -> None:
+async def test_tokens_are_removed_once_their_result_is_gone(database: Database) -> None:
     request = await _with_token(database)
     async with database.unit_of_work() as work:
         await work.requests.claim(request.id, NOW)

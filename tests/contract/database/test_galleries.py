@@ -1,4 +1,4 @@
-"""What every database promises about galleries and the faces in them."""
+"""Contract of every database for galleries and the faces in them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ SECOND = timedelta(seconds=1)
 
 async def _count(database: Database, gallery: EncryptedGallery) -> int:
     async with database.unit_of_work() as work:
-        for one in await work.galleries.larger_than(-1):
-            if one.id == gallery.id:
-                return one.face_count
+        for listed in await work.galleries.larger_than(-1):
+            if listed.id == gallery.id:
+                return listed.face_count
     raise AssertionError("the gallery is gone")
 
 
-@pytest.mark.parametrize(("who", "sees"), [("owner", True), ("admin", True), ("stranger", False)])
-async def test_a_gallery_is_there_for_its_owner_and_for_administrators(
-    database: Database, who: str, sees: bool
+@pytest.mark.parametrize(("who", "visible"), [("owner", True), ("admin", True), ("stranger", False)])
+async def test_a_gallery_is_visible_to_its_owner_and_to_administrators(
+    database: Database, who: str, visible: bool
 ) -> None:
     people = {
         "owner": await add_user(database, "owner"),
@@ -42,30 +42,30 @@ async def test_a_gallery_is_there_for_its_owner_and_for_administrators(
     principal = principal_of(people[who])
     async with database.unit_of_work() as work:
         page = await work.galleries.list(principal, NOW, 10, 0)
-        assert ([*page.items], page.total) == (([gallery], 1) if sees else ([], 0))
-        for ask in (work.galleries.get, work.galleries.lock):
-            if sees:
-                assert await ask(gallery.id, principal, NOW) == gallery
+        assert ([*page.items], page.total) == (([gallery], 1) if visible else ([], 0))
+        for lookup in (work.galleries.get, work.galleries.lock):
+            if visible:
+                assert await lookup(gallery.id, principal, NOW) == gallery
             else:
                 with pytest.raises(GalleryNotFoundError):
-                    await ask(gallery.id, principal, NOW)
+                    await lookup(gallery.id, principal, NOW)
             with pytest.raises(GalleryNotFoundError):
-                await ask(uuid4(), principal, NOW)
+                await lookup(uuid4(), principal, NOW)
 
 
 async def test_galleries_are_listed_newest_first(database: Database) -> None:
     owner = await add_user(database, "owner")
-    made = [await add_gallery(database, owner, created_at=NOW + number * SECOND) for number in range(4)]
+    galleries = [await add_gallery(database, owner, created_at=NOW + number * SECOND) for number in range(4)]
     async with database.unit_of_work() as work:
         page = await work.galleries.list(principal_of(owner), NOW, 2, 1)
-    assert ([*page.items], page.total) == ([made[2], made[1]], 4)
+    assert ([*page.items], page.total) == ([galleries[2], galleries[1]], 4)
 
 
-async def test_a_gallery_whose_time_is_over_does_not_exist(database: Database) -> None:
+async def test_an_expired_gallery_does_not_exist(database: Database) -> None:
     owner = await add_user(database, "owner")
     principal = principal_of(owner)
     gallery = await add_gallery(database, owner, expires_at=NOW + SECOND)
-    stays = await add_gallery(database, owner)
+    lasting = await add_gallery(database, owner)
     await add_face(database, gallery, "ada", unit(1))
     async with database.unit_of_work() as work:
         assert await work.galleries.remove_expired(NOW) == []
@@ -73,26 +73,26 @@ async def test_a_gallery_whose_time_is_over_does_not_exist(database: Database) -
         with pytest.raises(GalleryNotFoundError):
             await work.galleries.get(gallery.id, principal, NOW + SECOND)
         page = await work.galleries.list(principal, NOW + SECOND, 10, 0)
-        assert ([*page.items], page.total) == ([stays], 1)
+        assert ([*page.items], page.total) == ([lasting], 1)
         assert await work.galleries.remove_expired(NOW + SECOND) == [gallery.id]
         assert await work.galleries.remove_expired(NOW + SECOND) == []
         with pytest.raises(GalleryNotFoundError):
             await work.galleries.get(gallery.id, principal, NOW)
-        assert await _found(work, gallery, unit(1)) == []
+        assert await _search(work, gallery, unit(1)) == []
 
 
-async def test_a_gallery_goes_with_its_faces(database: Database) -> None:
+async def test_removing_a_gallery_removes_its_faces(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
-    for one in (gallery, other):
-        await add_face(database, one, "ada", unit(1))
+    for each in (gallery, other):
+        await add_face(database, each, "ada", unit(1))
     async with database.unit_of_work() as work:
         await work.galleries.remove(gallery.id)
         await work.commit()
     async with database.unit_of_work() as work:
         assert (await work.gallery_faces.list(gallery.id, 10, 0)).total == 0
-        assert await _found(work, gallery, unit(1)) == []
-        assert len(await _found(work, other, unit(1))) == 1
+        assert await _search(work, gallery, unit(1)) == []
+        assert len(await _search(work, other, unit(1))) == 1
         with pytest.raises(GalleryNotFoundError):
             await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
 
@@ -123,11 +123,11 @@ async def test_the_first_faces_come_with_their_vectors(database: Database) -> No
         found, their_vectors = await work.gallery_faces.first_with_vectors(gallery.id, 2)
         assert [*found] == faces[:2]
         assert their_vectors == pytest.approx(vectors[:2])
-        nobody, no_vectors = await work.gallery_faces.first_with_vectors(uuid4(), 2)
-        assert ([*nobody], len(no_vectors)) == ([], 0)
+        no_faces, no_vectors = await work.gallery_faces.first_with_vectors(uuid4(), 2)
+        assert ([*no_faces], len(no_vectors)) == ([], 0)
 
 
-async def test_of_many_who_enrol_at_once_none_is_forgotten(database: Database) -> None:
+async def test_concurrent_enrolments_are_all_counted(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery = await add_gallery(database, owner)
 
@@ -136,19 +136,19 @@ async def test_of_many_who_enrol_at_once_none_is_forgotten(database: Database) -
         await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
         return locked.face_count
 
-    # Each sees those before it, or a capacity could be exceeded.
+    # Each one counts those before it; otherwise a capacity could be exceeded.
     assert sorted(map(str, await at_once(database, enrol))) == sorted(map(str, range(CALLERS)))
     assert await _count(database, gallery) == CALLERS
 
 
-async def _found(
+async def _search(
     work: UnitOfWork, gallery: EncryptedGallery, vector: object, threshold: float = -1.0, top_k: int = 10
 ) -> list[tuple[object, float]]:
     query = RotatedQuery("first", np.asarray(vector, np.float32))
     return [*await work.gallery_faces.search(gallery, query, threshold, top_k)]
 
 
-async def test_the_best_face_of_each_person_is_found_the_best_first(database: Database) -> None:
+async def test_a_search_returns_the_best_face_of_each_person_best_first(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
     await add_face(database, gallery, "ada", unit(1, 1))
@@ -158,13 +158,13 @@ async def test_the_best_face_of_each_person_is_found_the_best_first(database: Da
     await add_face(database, gallery, "ada", unit(1), key_id="second")
     await add_face(database, other, "ada", unit(1))
     async with database.unit_of_work() as work:
-        found = await _found(work, gallery, unit(1))
+        found = await _search(work, gallery, unit(1))
         assert [face for face, _ in found] == [ada, bob, eve]
         cosines = [similarity for _, similarity in found]
         assert cosines == pytest.approx([1 / 1.01**0.5, 1 / 1.25**0.5, -1], abs=1e-6)
-        assert [face for face, _ in await _found(work, gallery, unit(1), top_k=1)] == [ada]
-        assert [face for face, _ in await _found(work, gallery, unit(1), threshold=0.9)] == [ada]
-        assert await _found(work, gallery, unit(0, 0, 1), threshold=0.5) == []
+        assert [face for face, _ in await _search(work, gallery, unit(1), top_k=1)] == [ada]
+        assert [face for face, _ in await _search(work, gallery, unit(1), threshold=0.9)] == [ada]
+        assert await _search(work, gallery, unit(0, 0, 1), threshold=0.5) == []
 
 
 @settings(
@@ -172,45 +172,47 @@ async def test_the_best_face_of_each_person_is_found_the_best_first(database: Da
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 2**32), people=st.integers(1, 6), top_k=st.integers(1, 8))
-async def test_a_search_is_what_numpy_says(database: Database, seed: int, people: int, top_k: int) -> None:
+async def test_a_search_agrees_with_numpy(database: Database, seed: int, people: int, top_k: int) -> None:
     random = np.random.default_rng(seed)
     vectors = random.standard_normal((20, SPACE.dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    whose = random.integers(0, people, 20)
+    owners = random.integers(0, people, 20)
     owner = await add_user(database, f"owner {uuid4()}")
     gallery = await add_gallery(database, owner)
     async with database.unit_of_work() as work:
-        await work.gallery_faces.add([sealed_face(gallery.id, f"{one}") for one in whose], vectors)
-        found = await _found(work, gallery, vectors[0], threshold=0.0, top_k=top_k)
+        await work.gallery_faces.add([sealed_face(gallery.id, f"{person}") for person in owners], vectors)
+        found = await _search(work, gallery, vectors[0], threshold=0.0, top_k=top_k)
     products = vectors @ vectors[0]
-    best = sorted((products[whose == one].max() for one in set(whose)), reverse=True)
-    wanted = [one for one in best if one >= 0][:top_k]
-    assert [similarity for _, similarity in found] == pytest.approx(wanted, abs=1e-6)
+    best = sorted((products[owners == person].max() for person in set(owners)), reverse=True)
+    expected = [cosine for cosine in best if cosine >= 0][:top_k]
+    assert [similarity for _, similarity in found] == pytest.approx(expected, abs=1e-6)
 
 
-async def test_large_galleries_are_told_from_small_ones(database: Database) -> None:
+async def test_large_galleries_are_listed_without_small_ones(database: Database) -> None:
     owner = await add_user(database, "owner")
     small, large = await add_gallery(database, owner), await add_gallery(database, owner)
     for _ in range(2):
         await add_face(database, large, "ada", unit(1))
     await add_face(database, small, "ada", unit(1))
     async with database.unit_of_work() as work:
-        assert [one.id for one in await work.galleries.larger_than(1)] == [large.id]
+        assert [gallery.id for gallery in await work.galleries.larger_than(1)] == [large.id]
         await work.galleries.set_indexed(large.id, indexed=True)
-        assert [one.indexed for one in await work.galleries.larger_than(1)] == [True]
+        assert [gallery.indexed for gallery in await work.galleries.larger_than(1)] == [True]
 
 
-async def test_a_gallery_changes_its_key_in_parts(database: Database) -> None:
+async def test_a_gallery_changes_its_key_in_batches(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery = await add_gallery(database, owner)
     done = await add_gallery(database, owner, key_id="second")
     for _ in range(3):
         await add_face(database, gallery, "ada", unit(1))
     async with database.unit_of_work() as work:
-        assert [one.id for one in await work.galleries.with_outdated_keys("second", 10)] == [gallery.id]
+        assert [outdated.id for outdated in await work.galleries.with_outdated_keys("second", 10)] == [
+            gallery.id
+        ]
         assert not await work.galleries.finish_rekey(gallery.id)
         assert await work.galleries.begin_rekey(gallery.id, b"new name", "second")
-        # Not again while faces are on their way; nor one that is there, nor one that is not.
+        # Refused while faces are being re-encrypted, if the key is current, and if there is no such gallery.
         assert not await work.galleries.begin_rekey(gallery.id, b"newer name", "third")
         assert not await work.galleries.begin_rekey(done.id, b"new name", "second")
         assert not await work.galleries.begin_rekey(uuid4(), b"new name", "second")
@@ -235,12 +237,12 @@ async def test_a_gallery_changes_its_key_in_parts(database: Database) -> None:
         assert (moved.key_ids, moved.name, moved.face_count) == (("second", "first"), b"new name", 3)
         found = await work.gallery_faces.search(moved, RotatedQuery("second", unit(0, 1)), 0.9, 10)
         assert [(face.person, face.label, face.metadata) for face, _ in found] == [(b"P" * 16, b"l", b"m")]
-        assert await _found(work, gallery, unit(1)) == []
+        assert await _search(work, gallery, unit(1)) == []
         assert await work.galleries.finish_rekey(gallery.id)
         assert await work.galleries.with_outdated_keys("second", 10) == []
 
 
-async def test_what_was_not_committed_never_was(database: Database) -> None:
+async def test_uncommitted_faces_are_discarded(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery = await add_gallery(database, owner)
     async with database.unit_of_work() as work:

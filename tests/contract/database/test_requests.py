@@ -1,4 +1,4 @@
-"""What every database promises about requests, and about the right to fetch a result once."""
+"""Contract of every database for anonymisation requests."""
 
 from __future__ import annotations
 
@@ -45,37 +45,39 @@ from support.samples.persistence import (
 SECOND = timedelta(seconds=1)
 
 
-async def test_an_order_comes_back_as_it_was(database: Database) -> None:
+async def test_a_request_is_stored_with_its_spec(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    order = order_for(video, 9, 7, 8)
+    spec = order_for(video, 9, 7, 8)
     async with database.unit_of_work() as work:
-        added, is_new = await work.requests.add(user.id, order, snapshot_for(order, 42), None)
+        added, is_new = await work.requests.add(user.id, spec, snapshot_for(spec, 42), None)
         await work.commit()
     async with database.unit_of_work() as work:
         found = await work.requests.get(added.id, principal_of(user))
     assert is_new
     assert found == added
-    assert (found.spec, found.user_id, found.total_frames) == (order, user.id, 42)
+    assert (found.spec, found.user_id, found.total_frames) == (spec, user.id, 42)
     assert (found.status, found.progress, found.result_key) == (Status.PENDING, 0, None)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.5])
-async def test_whose_faces_an_order_redacts_is_kept(database: Database, threshold: float | None) -> None:
+async def test_the_identity_options_of_a_request_are_stored(
+    database: Database, threshold: float | None
+) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
     identities = IdentityOptions(IdentityMode.ONLY, uuid4(), threshold, Unknown.KEEP)
-    order = replace(order_for(video, 7), identities=identities)
-    snapshot = replace(snapshot_for(order, 42), people=PinnedPeople(0.93, 12, b"d" * 32))
+    spec = replace(order_for(video, 7), identities=identities)
+    snapshot = replace(snapshot_for(spec, 42), people=PinnedPeople(0.93, 12, b"d" * 32))
     async with database.unit_of_work() as work:
-        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        request, _ = await work.requests.add(user.id, spec, snapshot, None)
         await work.commit()
     async with database.unit_of_work() as work:
-        assert (await work.requests.get(request.id, principal_of(user))).spec == order
+        assert (await work.requests.get(request.id, principal_of(user))).spec == spec
         assert (await work.requests.snapshot(request.id)).people == snapshot.people
 
 
-async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: Database) -> None:
+async def test_the_segments_and_regions_of_a_request_are_kept_as_submitted(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
     async with database.unit_of_work() as work:
@@ -86,8 +88,8 @@ async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: 
     regions = (region.region, Region(0, 0, 9, 9, Segment(2, 3)))
     snapshot = WorkSpec({late.id: late.segment, early.id: early.segment}, regions)
     async with database.unit_of_work() as work:
-        order = order_for(video, late.id, early.id, late.id)
-        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        spec = order_for(video, late.id, early.id, late.id)
+        request, _ = await work.requests.add(user.id, spec, snapshot, None)
         await work.marks.remove_segment(video.id, late.id)
         await work.marks.update_segment(replace(early, segment=Segment(0, 900)))
         await work.marks.remove_region(video.id, region.id)
@@ -100,17 +102,17 @@ async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: 
         assert await work.requests.snapshot(uuid4()) == WorkSpec({}, ())
 
 
-async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Database) -> None:
+async def test_a_rerender_request_keeps_its_boxes_until_it_ends(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
     base = await add_request(database, user, video)
     based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id, edited_here=True)
     kept = Region(1, 2, 3, 4), Region(0, 0, 9, 9, Segment(2, 3))
-    order = replace(order_for(video), based_on=based_on, keep_text=kept)
-    snapshot = replace(snapshot_for(order, 5), boxes=b"\x00boxes", earlier=b"\x00people")
+    spec = replace(order_for(video), based_on=based_on, keep_text=kept)
+    snapshot = replace(snapshot_for(spec, 5), boxes=b"\x00boxes", earlier=b"\x00people")
     async with database.unit_of_work() as work:
-        request, _ = await work.requests.add(user.id, order, snapshot, None)
-        other, _ = await work.requests.add(user.id, order, snapshot, None)
+        request, _ = await work.requests.add(user.id, spec, snapshot, None)
+        other, _ = await work.requests.add(user.id, spec, snapshot, None)
         await work.commit()
     async with database.unit_of_work() as work:
         found = await work.requests.get(request.id, principal_of(user))
@@ -124,17 +126,17 @@ async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Da
 
 async def test_a_request_is_found_by_the_key_of_its_submitter(database: Database) -> None:
     user, other = await add_user(database, "ada"), await add_user(database, "bob")
-    order, key = order_for(await add_video(database, user)), ("key", digest("order"))
+    spec, key = order_for(await add_video(database, user)), ("key", digest("order"))
     async with database.unit_of_work() as work:
         assert await work.requests.find_by_idempotency_key(user.id, key) is None
-        request, _ = await work.requests.add(user.id, order, snapshot_for(order, 5), key)
+        request, _ = await work.requests.add(user.id, spec, snapshot_for(spec, 5), key)
         assert await work.requests.find_by_idempotency_key(user.id, key) == request
         assert await work.requests.find_by_idempotency_key(other.id, key) is None
         with pytest.raises(IdempotencyConflictError):
             await work.requests.find_by_idempotency_key(user.id, ("key", digest("another order")))
 
 
-async def test_objects_may_go_of_requests_that_have_no_result(database: Database) -> None:
+async def test_requests_without_a_result_or_still_missing_are_reported(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
     pending, busy, done, deleted, failed, cancelled = [
@@ -161,7 +163,7 @@ async def test_objects_may_go_of_requests_that_have_no_result(database: Database
         assert await work.requests.without_result([]) == set()
 
 
-async def test_a_request_is_there_for_whoever_submitted_it(database: Database) -> None:
+async def test_a_request_is_visible_to_its_submitter_and_to_administrators(database: Database) -> None:
     owner, editor = await add_user(database, "owner"), await add_user(database, "editor")
     admin = await add_user(database, "admin", Role.ADMIN)
     video = await add_video(database, owner)
@@ -179,32 +181,32 @@ async def test_a_request_is_there_for_whoever_submitted_it(database: Database) -
         assert (await work.requests.list(principal_of(owner), RequestFilter(), 10, 0)).total == 0
 
 
-async def test_a_request_for_a_video_that_is_gone(database: Database) -> None:
+async def test_a_request_for_a_removed_video_is_refused(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    order = order_for(video)
+    spec = order_for(video)
     async with database.unit_of_work() as work:
         await work.videos.remove(video.id)
         with pytest.raises(VideoNotFoundError):
-            await work.requests.add(user.id, order, snapshot_for(order, 1), None)
+            await work.requests.add(user.id, spec, snapshot_for(spec, 1), None)
 
 
 async def test_requests_are_listed_newest_first(database: Database) -> None:
     user, other = await add_user(database, "ada"), await add_user(database, "bob")
     admin = await add_user(database, "admin", Role.ADMIN)
     video, another = await add_video(database, user), await add_video(database, user)
-    mine = [await add_request(database, user, one) for one in (video, another, video)]
+    mine = [await add_request(database, user, target) for target in (video, another, video)]
     foreign = await add_request(database, other, video)
     async with database.unit_of_work() as work:
         mine[0] = await work.requests.claim(mine[0].id, NOW) or mine[0]
         await work.commit()
 
     async def ids(
-        caller: User, wanted: RequestFilter, limit: int = 10, offset: int = 0
+        caller: User, filters: RequestFilter, limit: int = 10, offset: int = 0
     ) -> tuple[list[UUID], int]:
         async with database.unit_of_work() as work:
-            page = await work.requests.list(principal_of(caller), wanted, limit, offset)
-        return [one.id for one in page.items], page.total
+            page = await work.requests.list(principal_of(caller), filters, limit, offset)
+        return [request.id for request in page.items], page.total
 
     assert await ids(user, RequestFilter()) == ([mine[2].id, mine[1].id, mine[0].id], 3)
     assert await ids(user, RequestFilter(), 1, 1) == ([mine[1].id], 3)
@@ -218,12 +220,12 @@ async def test_requests_are_listed_newest_first(database: Database) -> None:
 async def test_an_idempotency_key_gives_the_same_request_again(database: Database) -> None:
     user, other = await add_user(database, "ada"), await add_user(database, "bob")
     video = await add_video(database, user)
-    order = order_for(video)
+    spec = order_for(video)
 
     async def submit(user_id: int, content: str) -> tuple[AnonymizationRequest, bool]:
         async with database.unit_of_work() as work:
-            snapshot = snapshot_for(order, 5)
-            answer = await work.requests.add(user_id, order, snapshot, ("key", digest(content)))
+            snapshot = snapshot_for(spec, 5)
+            answer = await work.requests.add(user_id, spec, snapshot, ("key", digest(content)))
             await work.commit()
             return answer
 
@@ -235,18 +237,18 @@ async def test_an_idempotency_key_gives_the_same_request_again(database: Databas
     assert (is_new, theirs.id == first.id) == (True, False)
 
 
-async def test_of_many_with_the_same_key_one_submits(database: Database) -> None:
+async def test_only_one_of_many_submissions_with_the_same_key_is_stored(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    key, order = ("key", digest("order")), order_for(video)
-    snapshot = snapshot_for(order, 5)
-    answers = await at_once(database, lambda work: work.requests.add(user.id, order, snapshot, key))
+    key, spec = ("key", digest("order")), order_for(video)
+    snapshot = snapshot_for(spec, 5)
+    answers = await at_once(database, lambda work: work.requests.add(user.id, spec, snapshot, key))
     assert len({answer[0].id for answer in answers if isinstance(answer, tuple)}) == 1
     assert sum(answer[1] for answer in answers if isinstance(answer, tuple)) == 1
     assert all(isinstance(answer, tuple) for answer in answers)
 
 
-async def test_of_many_workers_one_claims(database: Database) -> None:
+async def test_only_one_of_many_workers_claims_a_request(database: Database) -> None:
     user = await add_user(database, "ada")
     request = await add_request(database, user, await add_video(database, user))
     answers = await at_once(database, lambda work: work.requests.claim(request.id, NOW))
@@ -289,26 +291,26 @@ async def test_a_completed_request_has_a_result_until_it_is_deleted(database: Da
     assert found == replace(completed, result_key=None, result_bytes=None)
 
 
-async def test_a_failed_request_says_why(database: Database) -> None:
+async def test_a_failed_request_has_an_error_and_its_code(database: Database) -> None:
     user = await add_user(database, "ada")
     request = await add_request(database, user, await add_video(database, user))
     async with database.unit_of_work() as work:
-        why = {"error": "no disk", "error_code": "storage_full"}
-        assert await work.requests.finish(request.id, Status.FAILED, NOW, **why)
+        reason = {"error": "no disk", "error_code": "storage_full"}
+        assert await work.requests.finish(request.id, Status.FAILED, NOW, **reason)
         found = await work.requests.get(request.id, principal_of(user))
         assert (found.status, found.error, found.completed_at) == (Status.FAILED, "no disk", NOW)
         assert found.error_code == "storage_full"
         assert not await work.requests.finish(uuid4(), Status.FAILED, NOW)
 
 
-async def test_of_many_ends_one_counts(database: Database) -> None:
+async def test_a_request_can_be_finished_only_once(database: Database) -> None:
     user = await add_user(database, "ada")
     request = await add_request(database, user, await add_video(database, user))
     answers = await at_once(database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW))
     assert sorted(answers) == [False] * (CALLERS - 1) + [True]
 
 
-async def test_what_an_installation_has_to_do_and_has_done(database: Database) -> None:
+async def test_pending_and_finished_work_is_measured(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
     requests = [await add_request(database, user, video, frames) for frames in (10, 20, 30, 40)]
@@ -337,11 +339,11 @@ async def test_what_an_installation_has_to_do_and_has_done(database: Database) -
         assert await work.requests.processed_frames() == 10 + 20 + 7
 
 
-async def test_frames_that_wait_are_told_apart_by_what_they_take(database: Database) -> None:
+async def test_pending_frames_are_grouped_by_workload(database: Database) -> None:
     user = await add_user(database, "ada")
     usual = order_for(await add_video(database, user))
     base = BasedOn("ab" * 32, SignatureState.GENUINE, uuid4())
-    orders = [
+    specs = [
         usual,
         replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.PNG)),
         replace(usual, level=Level.FULL, verify=Verify.ALL),
@@ -349,20 +351,20 @@ async def test_frames_that_wait_are_told_apart_by_what_they_take(database: Datab
         replace(usual, based_on=base),
     ]
     async with database.unit_of_work() as work:
-        for number, order in enumerate(orders):
-            boxes = b"boxes" if order.based_on else None
-            snapshot = replace(snapshot_for(order, 10**number), boxes=boxes)
-            await work.requests.add(user.id, order, snapshot, None)
+        for number, spec in enumerate(specs):
+            boxes = b"boxes" if spec.based_on else None
+            snapshot = replace(snapshot_for(spec, 10**number), boxes=boxes)
+            await work.requests.add(user.id, spec, snapshot, None)
         kind = Workload.of(usual)
         assert await work.requests.pending_frames() == {
-            kind: 11,  # which kind of pictures makes no difference
+            kind: 11,  # the image format makes no difference
             replace(kind, level=Level.FULL, verify=Verify.ALL): 100,
             replace(kind, is_video=True): 1000,
             replace(kind, is_render=True): 10_000,
         }
 
 
-async def test_an_installation_without_requests(database: Database) -> None:
+async def test_an_installation_without_requests_has_no_work(database: Database) -> None:
     async with database.unit_of_work() as work:
         assert await work.requests.counts() == dict.fromkeys(Status, 0)
         assert await work.requests.pending_frames() == {}

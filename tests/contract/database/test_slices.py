@@ -1,4 +1,4 @@
-"""What the table of slices promises: who may do what, for how long, and that everything counts once."""
+"""Contract of the slice repository: leases, their expiry, and progress that counts every frame once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Pass = Callable[[], Awaitable[None]]
 
 @pytest.fixture
 def time_passes(database: Database) -> Pass:
-    """Lets more than ``SHORT`` pass."""
+    """Return a function that lets more than ``SHORT`` pass."""
 
     async def wait() -> None:
         if isinstance(database, FakeDatabase):
@@ -50,7 +50,7 @@ def time_passes(database: Database) -> Pass:
 async def submitted(
     database: Database, *slices: tuple[int, int], user: str = "", priority: Priority = Priority.NORMAL
 ) -> AnonymizationRequest:
-    """A request that waits, of somebody of his own unless a name is given."""
+    """Submit a request, as a new user unless a name is given."""
     owner = await add_user(database, user or f"user-{next(_names)}")
     return await another(database, owner.id, await add_video(database, owner), slices, priority)
 
@@ -62,11 +62,11 @@ async def another(
     slices: tuple[tuple[int, int], ...],
     priority: Priority = Priority.NORMAL,
 ) -> AnonymizationRequest:
-    segments = [Segment(*one) for one in slices or ((0, 10),)]
+    segments = [Segment(*bounds) for bounds in slices or ((0, 10),)]
     async with database.unit_of_work() as work:
-        order = order_for(video, priority=priority)
-        snapshot = snapshot_for(order, segments[-1].end_frame)
-        request, _ = await work.requests.add(user_id, order, snapshot, None)
+        spec = order_for(video, priority=priority)
+        snapshot = snapshot_for(spec, segments[-1].end_frame)
+        request, _ = await work.requests.add(user_id, spec, snapshot, None)
         await work.slices.add(request.id, segments)
         await work.commit()
     return request
@@ -84,10 +84,10 @@ async def ready(database: Database, request_id: UUID) -> list[int]:
 
 
 async def leased(
-    database: Database, request_id: UUID, number: int, owner: str = "worker", lasts: timedelta = LONG
+    database: Database, request_id: UUID, number: int, owner: str = "worker", duration: timedelta = LONG
 ) -> Lease:
     async with database.unit_of_work() as work:
-        lease = await work.slices.lease(request_id, number, owner, lasts)
+        lease = await work.slices.lease(request_id, number, owner, duration)
         await work.commit()
     assert lease
     return lease
@@ -95,32 +95,32 @@ async def leased(
 
 async def finish(database: Database, lease: Lease, blanked: int = 0) -> LeaseState:
     async with database.unit_of_work() as work:
-        standing = await work.slices.finish(lease, blanked)
+        state = await work.slices.finish(lease, blanked)
         await work.commit()
-    return standing
+    return state
 
 
-async def found(database: Database, request: AnonymizationRequest) -> AnonymizationRequest:
+async def reloaded(database: Database, request: AnonymizationRequest) -> AnonymizationRequest:
     async with database.unit_of_work() as work:
         return await work.requests.get(request.id, ADMIN)
 
 
-async def test_nothing_is_ready_before_it_is_admitted(database: Database) -> None:
+async def test_no_slice_is_ready_before_its_request_is_started(database: Database) -> None:
     request = await submitted(database, (0, 10), (10, 20))
     assert await ready(database, request.id) == []
     async with database.unit_of_work() as work:
         assert await work.slices.lease(request.id, 0, "worker", LONG) is None
     await admit(database)
     assert await ready(database, request.id) == [0, 1]
-    assert (await found(database, request)).status is Status.PENDING
+    assert (await reloaded(database, request)).status is Status.PENDING
 
 
-async def test_a_lease_says_what_to_do_and_begins_the_request(database: Database) -> None:
+async def test_a_lease_describes_its_slice_and_starts_the_request(database: Database) -> None:
     request = await submitted(database, (5, 15), (20, 30))
     await admit(database)
     lease = await leased(database, request.id, 1, "me")
     assert lease == Lease(request.id, 1, SliceKind.FRAMES, Segment(20, 30), "me", 1, 0, False)
-    now = await found(database, request)
+    now = await reloaded(database, request)
     assert (now.status, now.started_at is not None) == (Status.PROCESSING, True)
     assert await ready(database, request.id) == [0]
     async with database.unit_of_work() as work:
@@ -129,7 +129,7 @@ async def test_a_lease_says_what_to_do_and_begins_the_request(database: Database
         assert await work.slices.lease(uuid4(), 0, "other", LONG) is None
 
 
-async def test_of_many_who_want_a_slice_one_gets_it(database: Database) -> None:
+async def test_only_one_of_many_workers_gets_a_slice(database: Database) -> None:
     request = await submitted(database)
     await admit(database)
     leases = await at_once(database, lambda work: work.slices.lease(request.id, 0, "worker", LONG))
@@ -151,17 +151,17 @@ async def test_the_assembly_is_ready_when_everything_else_is_done(database: Data
     assert [(part.number, part.key) for part in parts] == [(0, first.key), (1, second.key)]
 
 
-async def test_all_who_finish_the_last_slices_at_once_leave_the_assembly_ready(database: Database) -> None:
+async def test_finishing_the_last_slices_concurrently_makes_the_assembly_ready(database: Database) -> None:
     request = await submitted(database, *((10 * n, 10 * n + 10) for n in range(8)))
     await admit(database)
     leases = [await leased(database, request.id, number) for number in range(8)]
-    standings = await asyncio.gather(*(finish(database, lease) for lease in leases))
-    assert standings == [LeaseState.HELD] * 8
+    states = await asyncio.gather(*(finish(database, lease) for lease in leases))
+    assert states == [LeaseState.HELD] * 8
     assert await ready(database, request.id) == [8]
-    assert (await found(database, request)).processed_frames == 80
+    assert (await reloaded(database, request)).processed_frames == 80
 
 
-async def test_a_lease_that_ran_out_is_somebody_elses(database: Database, time_passes: Pass) -> None:
+async def test_a_lease_that_expired_is_lost(database: Database, time_passes: Pass) -> None:
     request = await submitted(database)
     await admit(database)
     late = await leased(database, request.id, 0, "late", SHORT)
@@ -178,43 +178,48 @@ async def test_a_lease_that_ran_out_is_somebody_elses(database: Database, time_p
         await work.commit()
     taken = await leased(database, request.id, 0, "late")
     assert (taken.attempt, taken.recovered, taken.failures) == (2, True, 0)
-    # The very same worker has it again, and yet what it did before does not count.
+    # The same worker holds it again, but its earlier lease no longer counts.
     assert await finish(database, late) is LeaseState.LOST
     assert await finish(database, taken) is LeaseState.HELD
     assert await finish(database, late) is LeaseState.LOST
 
 
-async def test_what_was_finished_without_an_answer_was_finished(database: Database) -> None:
+async def test_finishing_a_slice_twice_counts_once(database: Database) -> None:
     request = await submitted(database)
     await admit(database)
     lease = await leased(database, request.id, 0)
     assert await finish(database, lease, 2) is LeaseState.HELD
     assert await finish(database, lease, 2) is LeaseState.HELD
-    assert (await found(database, request)).processed_frames == 10
+    assert (await reloaded(database, request)).processed_frames == 10
 
 
-async def test_progress_is_counted_over_slices_and_never_taken_back(
+async def test_progress_adds_up_over_slices_and_never_decreases(
     database: Database, time_passes: Pass
 ) -> None:
     request = await submitted(database, (0, 10), (10, 20))
     await admit(database)
-    first, second = await leased(database, request.id, 0, lasts=SHORT), await leased(database, request.id, 1)
+    first, second = (
+        await leased(database, request.id, 0, duration=SHORT),
+        await leased(database, request.id, 1),
+    )
     async with database.unit_of_work() as work:
         await work.slices.renew(first, SHORT, 4)
         await work.slices.renew(second, LONG, 5)
         await work.commit()
-    assert (await found(database, request)).processed_frames == 9
+    assert (await reloaded(database, request)).processed_frames == 9
     await time_passes()
     again = await leased(database, request.id, 0)
     async with database.unit_of_work() as work:
         await work.slices.renew(again, LONG, 1)
         await work.commit()
-    assert (await found(database, request)).processed_frames == 9
+    assert (await reloaded(database, request)).processed_frames == 9
     await finish(database, again)
-    assert (await found(database, request)).processed_frames == 15
+    assert (await reloaded(database, request)).processed_frames == 15
 
 
-async def test_a_slice_that_failed_rests_and_remembers_it(database: Database, time_passes: Pass) -> None:
+async def test_a_failed_slice_is_delayed_and_keeps_its_failure_count(
+    database: Database, time_passes: Pass
+) -> None:
     request = await submitted(database)
     await admit(database)
     async with database.unit_of_work() as work:
@@ -230,7 +235,7 @@ async def test_a_slice_that_failed_rests_and_remembers_it(database: Database, ti
     assert (await leased(database, request.id, 0)).failures == 1
 
 
-async def test_a_request_that_is_over_is_nobodys(database: Database) -> None:
+async def test_a_finished_request_grants_no_leases(database: Database) -> None:
     for status in (Status.CANCELLED, Status.FAILED, Status.COMPLETED):
         request = await submitted(database, (0, 10), (10, 20))
         await admit(database)
@@ -248,31 +253,31 @@ async def test_a_request_that_is_over_is_nobodys(database: Database) -> None:
         assert await ready(database, request.id) == []
 
 
-async def test_only_so_many_are_in_work(database: Database) -> None:
+async def test_no_more_requests_are_started_than_the_limit(database: Database) -> None:
     requests = [await submitted(database) for _ in range(4)]
     await admit(database, 2)
     await admit(database, 2)
-    assert [bool(await ready(database, one.id)) for one in requests] == [True, True, False, False]
+    assert [bool(await ready(database, request.id)) for request in requests] == [True, True, False, False]
     async with database.unit_of_work() as work:
         await work.requests.finish(requests[0].id, Status.CANCELLED, NOW)
         await work.commit()
     await asyncio.gather(*(admit(database, 2) for _ in range(5)))
-    assert [bool(await ready(database, one.id)) for one in requests] == [False, True, True, False]
+    assert [bool(await ready(database, request.id)) for request in requests] == [False, True, True, False]
 
 
-async def test_the_urgent_come_first_and_nobody_has_all_places(database: Database) -> None:
+async def test_urgent_requests_start_first_and_no_user_takes_every_place(database: Database) -> None:
     anna = await add_user(database, "anna")
-    film = await add_video(database, anna)
+    video = await add_video(database, anna)
     normal, urgent = Priority.NORMAL, Priority.HIGH
-    annas = [await another(database, anna.id, film, (), priority) for priority in (normal, normal, urgent)]
+    annas = [await another(database, anna.id, video, (), priority) for priority in (normal, normal, urgent)]
     bens = await submitted(database)
     await admit(database, 3)
-    in_work = [bool(await ready(database, one.id)) for one in (*annas, bens)]
+    in_work = [bool(await ready(database, request.id)) for request in (*annas, bens)]
     assert in_work == [True, False, True, True]
 
 
-async def test_what_is_asked_for(database: Database) -> None:
-    one, other = (
+async def test_pending_work_lists_ready_and_leased_slices(database: Database) -> None:
+    normal, urgent = (
         await submitted(database, (0, 10), (10, 20)),
         await submitted(database, priority=Priority.HIGH),
     )
@@ -280,10 +285,10 @@ async def test_what_is_asked_for(database: Database) -> None:
     await admit(database, 2)
     async with database.unit_of_work() as work:
         first, second = await work.slices.pending_work()
-    assert {first.request_id, second.request_id} >= {other.id}
-    await leased(database, other.id, 0)
+    assert {first.request_id, second.request_id} >= {urgent.id}
+    await leased(database, urgent.id, 0)
     async with database.unit_of_work() as work:
-        demands = {demand.request_id: demand for demand in await work.slices.pending_work()}
-    assert (demands[other.id].ready, demands[other.id].leased) == (0, 1)
-    assert demands[other.id].priority is Priority.HIGH
-    assert (demands[one.id].ready, demands[one.id].user_id) == (2, one.user_id)
+        pending = {work_item.request_id: work_item for work_item in await work.slices.pending_work()}
+    assert (pending[urgent.id].ready, pending[urgent.id].leased) == (0, 1)
+    assert pending[urgent.id].priority is Priority.HIGH
+    assert (pending[normal.id].ready, pending[normal.id].user_id) == (2, normal.user_id)

@@ -1,4 +1,4 @@
-"""What every database promises: transactions, accounts, and videos scoped to the caller."""
+"""Contract of every database: transactions, accounts, sessions and keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from support.samples.persistence import CALLERS, NOW, add_user, add_video, at_on
 SECOND = timedelta(seconds=1)
 
 
-async def test_what_is_committed_lasts(database: Database) -> None:
+async def test_committed_rows_are_kept(database: Database) -> None:
     user = await add_user(database, "Ada")
     async with database.unit_of_work() as work:
         assert await work.users.get(user.id) == user
@@ -43,7 +43,7 @@ async def test_leaving_without_commit_undoes_everything(database: Database) -> N
         assert await work.users.find_by_name("ada") is None
 
 
-async def test_an_error_undoes_what_came_after_the_last_commit(database: Database) -> None:
+async def test_an_error_rolls_back_to_the_last_commit(database: Database) -> None:
     async def fail() -> None:
         async with database.unit_of_work() as work:
             await work.users.add("first", "hash", Role.USER)
@@ -57,7 +57,7 @@ async def test_an_error_undoes_what_came_after_the_last_commit(database: Databas
         assert [user.username for user in (await work.users.list(10, 0)).items] == ["first"]
 
 
-async def test_others_see_nothing_before_the_commit(database: Database) -> None:
+async def test_uncommitted_rows_are_invisible_to_others(database: Database) -> None:
     async with database.unit_of_work() as work, database.unit_of_work() as other:
         await work.users.add("ada", "hash", Role.USER)
         assert await other.users.find_by_name("ada") is None
@@ -87,7 +87,7 @@ async def test_a_name_is_taken_whatever_its_case(database: Database) -> None:
     async with database.unit_of_work() as work:
         with pytest.raises(UsernameTakenError):
             await work.users.add("zOË", "hash", Role.ADMIN)
-        # The transaction goes on.
+        # The transaction continues.
         assert await work.users.find_by_name("ZOË") == user
 
 
@@ -101,7 +101,7 @@ async def test_accounts_are_listed_oldest_first(database: Database) -> None:
     assert (page.total, [*beyond.items], beyond.total) == (3, [], 3)
 
 
-async def test_accounts_change(database: Database) -> None:
+async def test_accounts_can_be_changed(database: Database) -> None:
     user = await add_user(database, "ada")
     changed = replace(user, role=Role.ADMIN, password_hash="other", disabled=True, token_generation=3)
     async with database.unit_of_work() as work:
@@ -115,7 +115,7 @@ async def test_accounts_change(database: Database) -> None:
             await work.users.get(user.id + 1000)
 
 
-async def test_of_many_who_lock_an_account_each_sees_what_the_one_before_made_of_it(
+async def test_each_lock_of_an_account_returns_the_previous_update(
     database: Database,
 ) -> None:
     user = await add_user(database, "ada")
@@ -134,7 +134,7 @@ async def test_of_many_who_lock_an_account_each_sees_what_the_one_before_made_of
             await work.users.lock(user.id + 1000)
 
 
-async def test_administrators_who_are_locked_out_do_not_count(database: Database) -> None:
+async def test_disabled_administrators_do_not_count(database: Database) -> None:
     users = [await add_user(database, name, Role.ADMIN) for name in ("a", "b", "c")]
     await add_user(database, "d")
 
@@ -150,11 +150,11 @@ async def test_administrators_who_are_locked_out_do_not_count(database: Database
         assert await work.users.lock_administrators() == 0
 
 
-async def test_sessions_end(database: Database) -> None:
+async def test_sessions_expire_and_can_be_removed(database: Database) -> None:
     user, other = await add_user(database, "ada"), await add_user(database, "bob")
     async with database.unit_of_work() as work:
-        for name, owner, lasts in (("a", user, 10), ("b", user, 20), ("c", other, 30)):
-            await work.sessions.add(Session(digest(name), owner.id, NOW + lasts * SECOND))
+        for name, owner, seconds in (("a", user, 10), ("b", user, 20), ("c", other, 30)):
+            await work.sessions.add(Session(digest(name), owner.id, NOW + seconds * SECOND))
         await work.commit()
     async with database.unit_of_work() as work:
         assert await work.sessions.find_user(digest("a"), NOW) == user
@@ -169,7 +169,7 @@ async def test_sessions_end(database: Database) -> None:
         assert await work.sessions.find_user(digest("b"), NOW) is None
 
 
-async def test_a_refresh_token_is_used_by_one_of_many(database: Database) -> None:
+async def test_only_one_of_many_uses_of_a_refresh_token_succeeds(database: Database) -> None:
     user = await add_user(database, "ada")
     answers = await at_once(
         database, lambda work: work.refresh_tokens.mark_used(digest("a"), user.id, NOW + 10 * SECOND)
@@ -181,7 +181,7 @@ async def test_used_refresh_tokens_are_remembered_until_they_expire(database: Da
     user = await add_user(database, "ada")
     async with database.unit_of_work() as work:
         assert await work.refresh_tokens.mark_used(digest("a"), user.id, NOW + 10 * SECOND)
-        # It is not used up without a commit.
+        # Without a commit it is not used up.
     async with database.unit_of_work() as work:
         assert await work.refresh_tokens.mark_used(digest("a"), user.id, NOW + 10 * SECOND)
         assert await work.refresh_tokens.mark_used(digest("b"), user.id, NOW + 20 * SECOND)
@@ -217,11 +217,11 @@ async def test_only_its_owner_revokes_a_key(database: Database) -> None:
         assert await work.api_keys.find(digest("1"), NOW) is None
 
 
-NO_IDS = (0, -1, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30)
+IMPOSSIBLE_IDS = (0, -1, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30)
 
 
-@pytest.mark.parametrize("number", NO_IDS)
-async def test_what_cannot_be_an_id_is_not_found(database: Database, number: int) -> None:
+@pytest.mark.parametrize("number", IMPOSSIBLE_IDS)
+async def test_an_impossible_id_is_not_found(database: Database, number: int) -> None:
     owner = await add_user(database, "owner")
     principal, video = principal_of(owner), await add_video(database, owner)
     async with database.unit_of_work() as work:
@@ -242,19 +242,19 @@ async def test_what_cannot_be_an_id_is_not_found(database: Database, number: int
             await work.videos.get(number, principal, GrantRole.VIEWER)
         with pytest.raises(VideoNotFoundError):
             await work.videos.frame_index(number)
-        for place in ((number, marked.id), (video.id, number)):
+        for ids in ((number, marked.id), (video.id, number)):
             for act in (work.marks.segment, work.marks.remove_segment):
                 with pytest.raises(SegmentNotFoundError):
-                    await act(*place)
+                    await act(*ids)
             with pytest.raises(RegionNotFoundError):
-                await work.marks.remove_region(*place)
+                await work.marks.remove_region(*ids)
         with pytest.raises(SegmentNotFoundError):
             await work.marks.update_segment(replace(marked, id=number))
         assert (await work.requests.list(principal, RequestFilter(video_id=number), 1, 0)).total == 0
 
 
 @pytest.mark.parametrize("text", ["", "a\0b", "\ud800", "no such thing"])
-async def test_what_cannot_be_a_name_is_not_found(database: Database, text: str) -> None:
+async def test_an_impossible_name_is_not_found(database: Database, text: str) -> None:
     owner = await add_user(database, "ab")
     async with database.unit_of_work() as work:
         assert await work.users.find_by_name(text) is None

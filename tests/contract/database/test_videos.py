@@ -1,4 +1,4 @@
-"""What every database promises about videos, what is marked on them, and who may see them."""
+"""Contract of every database for videos, their marks and grants."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _friends(database: Database) -> dict[str, User]:
 
 
 @pytest.mark.parametrize(
-    ("who", "may"),
+    ("who", "access"),
     [
         ("owner", GrantRole.OWNER),
         ("admin", GrantRole.OWNER),
@@ -48,8 +48,8 @@ async def _friends(database: Database) -> dict[str, User]:
         ("stranger", None),
     ],
 )
-async def test_a_video_is_there_for_those_who_may_see_it(
-    database: Database, who: str, may: GrantRole | None
+async def test_a_video_is_visible_to_users_with_access(
+    database: Database, who: str, access: GrantRole | None
 ) -> None:
     friends = await _friends(database)
     video = await add_video(database, friends["owner"])
@@ -61,18 +61,18 @@ async def test_a_video_is_there_for_those_who_may_see_it(
     principal = principal_of(friends[who])
     async with database.unit_of_work() as work:
         for needed in GrantRole:
-            if may is None:
+            if access is None:
                 with pytest.raises(VideoNotFoundError):
                     await work.videos.get(video.id, principal, needed)
-            elif may.allows(needed):
-                assert await work.videos.get(video.id, principal, needed) == replace(video, access=may)
+            elif access.allows(needed):
+                assert await work.videos.get(video.id, principal, needed) == replace(video, access=access)
             else:
                 with pytest.raises(ForbiddenError):
                     await work.videos.get(video.id, principal, needed)
         page = await work.videos.list(principal, 10, 0)
-    seen = [replace(video, access=may)] if may else []
-    visible = [other, *seen] if who == "admin" else seen
-    assert ([*page.items], page.total) == (visible, len(visible))
+    visible = [replace(video, access=access)] if access else []
+    listed = [other, *visible] if who == "admin" else visible
+    assert ([*page.items], page.total) == (listed, len(listed))
 
 
 async def test_videos_are_listed_newest_first(database: Database) -> None:
@@ -85,20 +85,20 @@ async def test_videos_are_listed_newest_first(database: Database) -> None:
     assert ([*page.items], page.total) == ([videos[2], videos[1]], 4)
 
 
-async def test_keys_that_no_video_has_are_told_from_those_that_one_has(database: Database) -> None:
+async def test_unreferenced_keys_are_those_without_a_video(database: Database) -> None:
     owner = await add_user(database, "owner")
-    one, gone = await add_video(database, owner), await add_video(database, owner)
+    present, gone = await add_video(database, owner), await add_video(database, owner)
     async with database.unit_of_work() as work:
         await work.videos.remove(gone.id)
         await work.commit()
-    strange = ["videos/never", "videos/a\0b", "videos/\ud800", ""]
+    unknown = ["videos/never", "videos/a\0b", "videos/\ud800", ""]
     async with database.unit_of_work() as work:
-        asked = [one.object_key, gone.object_key, *strange]
-        assert await work.videos.unreferenced_keys(asked) == {gone.object_key, *strange}
+        keys = [present.object_key, gone.object_key, *unknown]
+        assert await work.videos.unreferenced_keys(keys) == {gone.object_key, *unknown}
         assert await work.videos.unreferenced_keys([]) == set()
 
 
-async def test_a_video_goes_with_everything_on_it(database: Database) -> None:
+async def test_removing_a_video_removes_its_marks_and_grants(database: Database) -> None:
     owner, friend = await add_user(database, "owner"), await add_user(database, "friend")
     video = await add_video(database, owner)
     async with database.unit_of_work() as work:
@@ -115,7 +115,7 @@ async def test_a_video_goes_with_everything_on_it(database: Database) -> None:
             await work.videos.get(video.id, principal_of(owner), GrantRole.VIEWER)
 
 
-async def test_a_video_that_is_needed_stays(database: Database) -> None:
+async def test_a_video_with_a_pending_request_cannot_be_removed(database: Database) -> None:
     owner = await add_user(database, "owner")
     video = await add_video(database, owner)
     await add_request(database, owner, video)
@@ -126,7 +126,7 @@ async def test_a_video_that_is_needed_stays(database: Database) -> None:
         assert await work.videos.get(video.id, principal_of(owner), GrantRole.OWNER) == video
 
 
-async def test_segments(database: Database) -> None:
+async def test_segments_are_listed_changed_and_removed(database: Database) -> None:
     owner = await add_user(database, "owner")
     video, other = await add_video(database, owner), await add_video(database, owner)
     async with database.unit_of_work() as work:
@@ -148,7 +148,7 @@ async def test_segments(database: Database) -> None:
         assert await work.marks.segments(other.id) == [foreign]
 
 
-async def test_regions(database: Database) -> None:
+async def test_regions_are_listed_and_removed(database: Database) -> None:
     owner = await add_user(database, "owner")
     video, other = await add_video(database, owner), await add_video(database, owner)
     async with database.unit_of_work() as work:
@@ -161,7 +161,7 @@ async def test_regions(database: Database) -> None:
         assert await work.marks.regions(video.id) == [short]
 
 
-async def test_grants_are_given_changed_and_taken_back(database: Database) -> None:
+async def test_grants_are_added_changed_and_revoked(database: Database) -> None:
     owner, friend = await add_user(database, "owner"), await add_user(database, "friend")
     video = await add_video(database, owner)
     async with database.unit_of_work() as work:
@@ -176,7 +176,7 @@ async def test_grants_are_given_changed_and_taken_back(database: Database) -> No
             await work.grants.remove(video.id, friend.id)
 
 
-async def test_of_many_who_complete_an_upload_one_does(database: Database) -> None:
+async def test_only_one_of_many_claims_of_an_upload_succeeds(database: Database) -> None:
     owner, other = await add_user(database, "owner"), await add_user(database, "other")
     upload = PendingUpload("0f" * 16, owner.id, "a.mp4", "uploads/1", NOW + SECOND)
     async with database.unit_of_work() as work:
@@ -194,11 +194,11 @@ async def test_of_many_who_complete_an_upload_one_does(database: Database) -> No
             return taken
 
     results = await asyncio.gather(*(take() for _ in range(50)), return_exceptions=True)
-    assert [one for one in results if isinstance(one, PendingUpload)] == [upload]
-    assert sum(isinstance(one, UploadNotFoundError) for one in results) == 49
+    assert [result for result in results if isinstance(result, PendingUpload)] == [upload]
+    assert sum(isinstance(result, UploadNotFoundError) for result in results) == 49
 
 
-async def test_an_upload_is_expected_until_it_is_taken(database: Database) -> None:
+async def test_an_upload_is_pending_until_it_is_claimed(database: Database) -> None:
     owner, other = await add_user(database, "owner"), await add_user(database, "other")
     upload = PendingUpload("0f" * 16, owner.id, "a.mp4", "uploads/1", NOW + SECOND)
     async with database.unit_of_work() as work:
@@ -217,7 +217,7 @@ async def test_an_upload_is_expected_until_it_is_taken(database: Database) -> No
         assert not await work.uploads.is_pending("uploads/1")
 
 
-async def test_overdue_uploads_are_forgotten(database: Database) -> None:
+async def test_expired_uploads_are_removed(database: Database) -> None:
     owner = await add_user(database, "owner")
     uploads = [
         PendingUpload(f"{number:032x}", owner.id, "a.mp4", f"uploads/{number}", NOW + number * SECOND)
@@ -227,11 +227,11 @@ async def test_overdue_uploads_are_forgotten(database: Database) -> None:
         for upload in uploads:
             await work.uploads.add(upload)
         expired = await work.uploads.remove_expired(NOW + SECOND)
-        assert sorted(one.id for one in expired) == [uploads[0].id, uploads[1].id]
+        assert sorted(upload.id for upload in expired) == [uploads[0].id, uploads[1].id]
         assert await work.uploads.claim(uploads[2].id, owner.id, NOW) == uploads[2]
 
 
-async def test_facts_come_back_as_they_went_in(database: Database) -> None:
+async def test_video_facts_are_stored_unchanged(database: Database) -> None:
     owner = await add_user(database, "owner")
     odd = facts(size_bytes=2**40, frame_rate=1 / 3, duration=0.1 + 0.2, rotation=270)
     async with database.unit_of_work() as work:
@@ -245,7 +245,7 @@ async def test_facts_come_back_as_they_went_in(database: Database) -> None:
     assert (found.facts, found.filename) == (odd, "'; drop table videos; --")
 
 
-async def test_bytes_are_added_up(database: Database) -> None:
+async def test_stored_bytes_are_summed(database: Database) -> None:
     owner = await add_user(database, "owner")
     async with database.unit_of_work() as work:
         assert (await work.videos.stored_bytes(), await work.requests.result_bytes()) == (0, 0)

@@ -1,4 +1,4 @@
-"""What every database promises about receivers that are to be told about the end of a request."""
+"""Contract of every database for webhook notices of finished requests."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ async def _user_and_video(database: Database) -> tuple[User, Video]:
 
 
 async def _ended(database: Database, count: int = 1) -> list[AnonymizationRequest]:
-    """Requests that ended a second after each other, the last of them now."""
+    """Return requests that ended one second apart, the last of them now."""
     user, video = await _user_and_video(database)
     ended = []
     for number in range(count):
         request = await add_request(database, user, video)
         async with database.unit_of_work() as work:
-            at = NOW - (count - 1 - number) * SECOND
-            assert await work.requests.finish(request.id, Status.FAILED, at, error="it rained")
+            ended_at = NOW - (count - 1 - number) * SECOND
+            assert await work.requests.finish(request.id, Status.FAILED, ended_at, error="it rained")
             ended.append(await work.requests.get(request.id, principal_of(user)))
             await work.commit()
     return ended
@@ -55,24 +55,24 @@ async def _take(database: Database, limit: int = 10, after: timedelta = timedelt
     return taken
 
 
-async def test_the_end_of_a_request_is_to_be_told_to_its_webhook(database: Database) -> None:
+async def test_a_finished_request_has_a_notice_for_its_webhook(database: Database) -> None:
     (request,) = await _ended(database)
     assert await _take(database, after=-SECOND) == []
     (notice,) = await _take(database)
     assert (notice.url, notice.request, notice.attempt) == ("https://hooks.example/done", request, 1)
 
 
-async def test_without_a_webhook_nobody_is_told(database: Database) -> None:
+async def test_a_request_without_a_webhook_has_no_notice(database: Database) -> None:
     user, video = await _user_and_video(database)
-    order = replace(order_for(video), webhook_url=None)
+    spec = replace(order_for(video), webhook_url=None)
     async with database.unit_of_work() as work:
-        request, _ = await work.requests.add(user.id, order, snapshot_for(order, 10), None)
+        request, _ = await work.requests.add(user.id, spec, snapshot_for(spec, 10), None)
         await work.requests.finish(request.id, Status.CANCELLED, NOW)
         await work.commit()
     assert await _take(database) == []
 
 
-async def test_an_end_that_is_undone_is_not_told(database: Database) -> None:
+async def test_an_uncommitted_end_has_no_notice(database: Database) -> None:
     user, video = await _user_and_video(database)
     request = await add_request(database, user, video)
     async with database.unit_of_work() as work:
@@ -80,7 +80,7 @@ async def test_an_end_that_is_undone_is_not_told(database: Database) -> None:
     assert await _take(database) == []
 
 
-async def test_a_request_ends_once_however_many_end_it(database: Database) -> None:
+async def test_a_request_finished_concurrently_has_one_notice(database: Database) -> None:
     user, video = await _user_and_video(database)
     request = await add_request(database, user, video)
     answers = await at_once(database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW))
@@ -88,24 +88,24 @@ async def test_a_request_ends_once_however_many_end_it(database: Database) -> No
     assert len(await _take(database)) == 1
 
 
-async def test_those_due_longest_go_first(database: Database) -> None:
+async def test_the_longest_due_notices_are_taken_first(database: Database) -> None:
     first, second, third = await _ended(database, 3)
     assert {notice.request.id for notice in await _take(database, limit=2)} == {first.id, second.id}
     assert [notice.request.id for notice in await _take(database, limit=2)] == [third.id]
 
 
-async def test_of_many_who_take_them_each_gets_others(database: Database) -> None:
+async def test_no_notice_is_taken_twice(database: Database) -> None:
     ended = await _ended(database, 7)
     answers = await at_once(database, lambda work: work.notices.take_due(NOW, NOW + LEASE, 2))
     assert len(answers) == CALLERS
     taken = [notice.request.id for answer in answers if isinstance(answer, list) for notice in answer]
-    # With so many at a time some may pass over what others are about to leave, but nothing is given twice.
+    # Concurrent callers may skip notices that others have locked, but none is handed out twice.
     assert len(set(taken)) == len(taken)
     taken += [notice.request.id for notice in await _take(database)]
     assert sorted(taken) == sorted(request.id for request in ended)
 
 
-async def test_one_that_was_taken_is_due_again_when_its_lease_ends(database: Database) -> None:
+async def test_a_notice_is_due_again_when_its_lease_ends(database: Database) -> None:
     await _ended(database)
     (first,) = await _take(database)
     assert await _take(database, after=LEASE - SECOND) == []
@@ -113,12 +113,12 @@ async def test_one_that_was_taken_is_due_again_when_its_lease_ends(database: Dat
     assert (second.id, second.attempt) == (first.id, 2)
 
 
-async def test_one_that_was_delivered_is_never_due_again(database: Database) -> None:
+async def test_a_delivered_notice_is_never_due_again(database: Database) -> None:
     await _ended(database)
     (first,) = await _take(database)
     (second,) = await _take(database, after=LEASE)
     async with database.unit_of_work() as work:
-        # By the worker that had lost it: the receiver knows all the same.
+        # By the worker that had lost its lease: the receiver has been notified nevertheless.
         await work.notices.mark_delivered(first, NOW + LEASE)
         await work.notices.postpone(second, NOW + LEASE, "too late")
         await work.notices.give_up(second, NOW + LEASE, "too late")
@@ -126,7 +126,7 @@ async def test_one_that_was_delivered_is_never_due_again(database: Database) -> 
     assert await _take(database, after=100 * LEASE) == []
 
 
-async def test_one_that_was_postponed_is_due_then(database: Database) -> None:
+async def test_a_postponed_notice_is_due_at_its_new_time(database: Database) -> None:
     await _ended(database)
     (first,) = await _take(database)
     async with database.unit_of_work() as work:
@@ -138,7 +138,7 @@ async def test_one_that_was_postponed_is_due_then(database: Database) -> None:
 
 
 @pytest.mark.parametrize("ending", ["postpone", "give_up"])
-async def test_who_lost_it_has_no_say_any_more(database: Database, ending: str) -> None:
+async def test_a_worker_that_lost_its_lease_cannot_settle_the_notice(database: Database, ending: str) -> None:
     await _ended(database)
     (lost,) = await _take(database)
     (held,) = await _take(database, after=LEASE)
@@ -146,10 +146,10 @@ async def test_who_lost_it_has_no_say_any_more(database: Database, ending: str) 
         await getattr(work.notices, ending)(lost, NOW, "too late")
         await work.commit()
     assert await _take(database, after=LEASE + SECOND) == []
-    assert [one.attempt for one in await _take(database, after=2 * LEASE)] == [held.attempt + 1]
+    assert [notice.attempt for notice in await _take(database, after=2 * LEASE)] == [held.attempt + 1]
 
 
-async def test_one_that_was_given_up_is_never_due_again(database: Database) -> None:
+async def test_an_abandoned_notice_is_never_due_again(database: Database) -> None:
     await _ended(database)
     (notice,) = await _take(database)
     async with database.unit_of_work() as work:
@@ -158,7 +158,7 @@ async def test_one_that_was_given_up_is_never_due_again(database: Database) -> N
     assert await _take(database, after=100 * LEASE) == []
 
 
-async def test_what_is_settled_is_forgotten_and_what_waits_is_not(database: Database) -> None:
+async def test_settled_notices_are_removed_and_waiting_ones_are_kept(database: Database) -> None:
     await _ended(database, 3)
     delivered, given_up, waiting = await _take(database)
     async with database.unit_of_work() as work:

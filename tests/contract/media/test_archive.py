@@ -1,4 +1,4 @@
-"""What every archive promises, and what the ZIP on disk promises besides."""
+"""Contract of every archive, and the properties of ZIP files on disk."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
     return make(tmp_path)
 
 
-def test_entries_are_there_after_commit_and_not_before(sample: Sample) -> None:
+def test_entries_exist_only_after_commit(sample: Sample) -> None:
     sample.archive.add("frames/frame_0000000.jpg", b"one")
     sample.archive.add("manifest.json", b"{}")
     assert sample.contents() == {}
@@ -61,7 +61,7 @@ def test_entries_are_there_after_commit_and_not_before(sample: Sample) -> None:
     assert sample.contents() == {"frames/frame_0000000.jpg": b"one", "manifest.json": b"{}"}
 
 
-def test_an_entry_may_come_in_pieces(sample: Sample) -> None:
+def test_an_entry_can_be_written_in_chunks(sample: Sample) -> None:
     sample.archive.add_stream("films/film.mp4", (bytes([n]) * 3 for n in range(3)))
     with pytest.raises(ZeroDivisionError):
         sample.archive.add_stream("films/broken.mp4", (bytes([1 // n]) for n in range(2)))
@@ -69,7 +69,7 @@ def test_an_entry_may_come_in_pieces(sample: Sample) -> None:
     assert sample.contents()["films/film.mp4"] == b"\0\0\0\1\1\1\2\2\2"
 
 
-def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "out.zip"
     with ZipArchive(path) as archive:
         archive.add("a", b"one")
@@ -84,7 +84,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes gigabytes and 65,536 entries otherwise: sizes, offsets and counts as ZIP64 has them."""
+    """Lower the ZIP64 limits, which need gigabytes or 65,536 entries otherwise."""
     for module in (archive_module, integrity, zip_format):
         monkeypatch.setattr(module, "MAX_BYTES_WITHOUT_ZIP64", 60)
     monkeypatch.setattr(zip_format, "MAX_ENTRIES_WITHOUT_ZIP64", 4)
@@ -93,10 +93,10 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 CONTENTS = {"a": b"one", "b.html": b"two", "c/dé": b"", "d": b"x" * 50, "e.html": b"", "f": b"last" * 20}
-"""The pages are written in pieces."""
+"""Entries by name. The HTML pages are written in chunks."""
 
 
-def written(path: Path) -> Path:
+def write_archive(path: Path) -> Path:
     with ZipArchive(path) as archive:
         for name, data in CONTENTS.items():
             if name.endswith(".html"):
@@ -107,7 +107,7 @@ def written(path: Path) -> Path:
     return path
 
 
-def written_by_python(path: Path) -> Path:
+def write_with_zipfile(path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in CONTENTS.items():
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
@@ -120,7 +120,7 @@ def written_by_python(path: Path) -> Path:
     return path
 
 
-def misfits(path: Path) -> list[ForeignContent]:
+def foreign_content(path: Path) -> list[ForeignContent]:
     with ZipReader(path) as reader:
         return reader.foreign_content()
 
@@ -131,32 +131,32 @@ since_python_3_11_4 = pytest.mark.skipif(
 
 
 @since_python_3_11_4
-def test_an_archive_is_what_python_itself_would_write(tmp_path: Path) -> None:
-    ours = written(tmp_path / "ours.zip")
-    assert ours.read_bytes() == written_by_python(tmp_path / "python.zip").read_bytes()
-    assert misfits(ours) == []
+def test_an_archive_is_byte_for_byte_what_zipfile_writes(tmp_path: Path) -> None:
+    ours = write_archive(tmp_path / "ours.zip")
+    assert ours.read_bytes() == write_with_zipfile(tmp_path / "python.zip").read_bytes()
+    assert foreign_content(ours) == []
 
 
 @since_python_3_11_4
 @pytest.mark.usefixtures("small_limits")
-def test_a_large_archive_is_what_python_itself_would_write(tmp_path: Path) -> None:
-    ours = written(tmp_path / "ours.zip")
-    assert ours.read_bytes() == written_by_python(tmp_path / "python.zip").read_bytes()
+def test_a_large_archive_is_byte_for_byte_what_zipfile_writes(tmp_path: Path) -> None:
+    ours = write_archive(tmp_path / "ours.zip")
+    assert ours.read_bytes() == write_with_zipfile(tmp_path / "python.zip").read_bytes()
     assert read_zip(ours) == CONTENTS
-    assert misfits(ours) == []
+    assert foreign_content(ours) == []
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_no_changed_byte_is_overlooked(tmp_path: Path, large: bool, request: pytest.FixtureRequest) -> None:
+def test_every_changed_byte_is_noticed(tmp_path: Path, large: bool, request: pytest.FixtureRequest) -> None:
     if large:
         request.getfixturevalue("small_limits")
-    path = written(tmp_path / "out.zip")
+    path = write_archive(tmp_path / "out.zip")
     whole = path.read_bytes()
     changed = tmp_path / "changed.zip"
-    for place, byte in enumerate(whole):
-        for other in {byte ^ 1, 0xFF} - {byte}:
-            changed.write_bytes(whole[:place] + bytes([other]) + whole[place + 1 :])
-            assert _is_noticed(changed), f"byte {place} may be {other}"
+    for position, byte in enumerate(whole):
+        for value in {byte ^ 1, 0xFF} - {byte}:
+            changed.write_bytes(whole[:position] + bytes([value]) + whole[position + 1 :])
+            assert _is_noticed(changed), f"byte {position} may be {value}"
 
 
 def _is_noticed(path: Path) -> bool:
@@ -175,33 +175,33 @@ def _as_a_comment(whole: bytes) -> bytes:
     return whole[:-2] + len(HIDDEN).to_bytes(2, "little") + HIDDEN
 
 
-def _behind_the_last_entry(whole: bytes) -> bytes:
+def _after_the_last_entry(whole: bytes) -> bytes:
     start = int.from_bytes(whole[-6:-2], "little")
     moved = (start + len(HIDDEN)).to_bytes(4, "little")
     return whole[:start] + HIDDEN + whole[start:-6] + moved + whole[-2:]
 
 
 @pytest.mark.parametrize(
-    ("hide", "where"),
+    ("hide", "subject"),
     [
         pytest.param(lambda whole: HIDDEN + whole, "a", id="in front"),
-        pytest.param(_behind_the_last_entry, "the archive", id="behind the last entry"),
+        pytest.param(_after_the_last_entry, "the archive", id="behind the last entry"),
         pytest.param(_as_a_comment, "the archive", id="as a comment"),
         pytest.param(lambda whole: whole + HIDDEN, "the archive", id="behind"),
     ],
 )
-def test_bytes_that_belong_to_no_entry_are_told(
-    tmp_path: Path, hide: Callable[[bytes], bytes], where: str
+def test_bytes_outside_of_entries_are_reported(
+    tmp_path: Path, hide: Callable[[bytes], bytes], subject: str
 ) -> None:
-    path = written(tmp_path / "out.zip")
+    path = write_archive(tmp_path / "out.zip")
     path.write_bytes(hide(path.read_bytes()))
-    first = misfits(path)[0]
-    assert first.subject == where
+    first = foreign_content(path)[0]
+    assert first.subject == subject
     assert f"{len(HIDDEN)} bytes" in first.detail
     assert "belong to no entry" in first.detail
 
 
-def test_a_gap_between_two_entries_is_told(tmp_path: Path) -> None:
+def test_a_gap_between_two_entries_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "gap.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in "abc":
@@ -209,15 +209,15 @@ def test_a_gap_between_two_entries_is_told(tmp_path: Path) -> None:
             entry.external_attr, entry.create_system = 0o644 << 16, 3
             archive.writestr(entry, b"content")
         del archive.filelist[1]
-    assert [one.subject for one in misfits(path)] == ["c"]
+    assert [problem.subject for problem in foreign_content(path)] == ["c"]
 
 
-def test_an_archive_that_was_packed_anew_is_told_in_two_lines(tmp_path: Path) -> None:
-    path = tmp_path / "anew.zip"
+def test_a_repacked_archive_is_reported_in_two_lines(tmp_path: Path) -> None:
+    path = tmp_path / "repacked.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in "abc":
             archive.writestr(name, b"content")
-    assert [(one.subject, one.detail) for one in misfits(path)] == [
+    assert [(problem.subject, problem.detail) for problem in foreign_content(path)] == [
         ("a", "its header is not as Framecloak writes it, nor are those of 2 more"),
         ("a", "its part of the ZIP directory is not as Framecloak writes it"),
     ]
@@ -246,7 +246,7 @@ def _deflated(entry: zipfile.ZipInfo) -> None:
 @pytest.mark.parametrize(
     "edit", [_with_a_comment, _with_another_time, _as_a_link, _with_more_fields, _deflated]
 )
-def test_an_entry_that_says_more_than_it_was_written_with_is_told(
+def test_an_entry_with_other_metadata_is_reported(
     tmp_path: Path, edit: Callable[[zipfile.ZipInfo], None]
 ) -> None:
     path = tmp_path / "edited.zip"
@@ -257,20 +257,20 @@ def test_an_entry_that_says_more_than_it_was_written_with_is_told(
             if name == "b":
                 edit(entry)
             archive.writestr(entry, b"content" * 9)
-    assert misfits(path) != []
+    assert foreign_content(path) != []
 
 
-def test_a_directory_that_names_an_entry_twice_is_told(tmp_path: Path) -> None:
+def test_a_directory_that_lists_an_entry_twice_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "twice.zip"
     with zipfile.ZipFile(path, "w") as archive:
         entry = zipfile.ZipInfo("a", (1980, 1, 1, 0, 0, 0))
         entry.external_attr, entry.create_system = 0o644 << 16, 3
         archive.writestr(entry, b"content")
         archive.filelist.append(entry)
-    assert "overlaps the entry before it" in misfits(path)[0].detail
+    assert "overlaps the entry before it" in foreign_content(path)[0].detail
 
 
-def test_an_entry_that_broke_off_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_entry_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.zip"
     with ZipArchive(path) as archive:
         archive.add("a", b"one")
@@ -278,7 +278,7 @@ def test_an_entry_that_broke_off_leaves_nothing(tmp_path: Path) -> None:
             archive.add_stream("broken", (bytes([1 // n]) * 9999 for n in (1, 0)))
         archive.commit()
     assert read_zip(path) == {"a": b"one"}
-    assert misfits(path) == []
+    assert foreign_content(path) == []
 
 
 def _with_a_password(data: bytearray) -> None:
@@ -286,19 +286,19 @@ def _with_a_password(data: bytearray) -> None:
         data[data.index(signature) + offset] |= 1
 
 
-def _packed_by_nobody_knows_what(data: bytearray) -> None:
+def _with_an_unknown_compression(data: bytearray) -> None:
     for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
         data[data.index(signature) + offset] = 97
 
 
-def _cut_in_its_middle(data: bytearray) -> None:
+def _with_corrupt_content(data: bytearray) -> None:
     start = data.index(b"name") + len(b"name")
     data[start : start + 8] = b"\xff" * 8
 
 
-@pytest.mark.parametrize("spoil", [_with_a_password, _packed_by_nobody_knows_what, _cut_in_its_middle])
+@pytest.mark.parametrize("spoil", [_with_a_password, _with_an_unknown_compression, _with_corrupt_content])
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-def test_an_entry_that_cannot_be_unpacked_is_damaged(
+def test_an_entry_that_cannot_be_unpacked_is_reported_as_damaged(
     tmp_path: Path, spoil: Callable[[bytearray], None], method: int
 ) -> None:
     path = tmp_path / "strange.zip"
@@ -327,7 +327,7 @@ def test_discard_after_commit_is_harmless(sample: Sample) -> None:
     assert sample.contents() == {"a": b"1"}
 
 
-def test_a_name_is_given_once(sample: Sample) -> None:
+def test_an_entry_name_can_be_used_once(sample: Sample) -> None:
     sample.archive.add("a", b"1")
     with pytest.raises(ValueError, match="already holds a"):
         sample.archive.add("a", b"2")
@@ -342,11 +342,11 @@ def _write(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_the_same_entries_are_the_same_bytes(tmp_path: Path) -> None:
+def test_equal_entries_give_equal_bytes(tmp_path: Path) -> None:
     assert _write(tmp_path / "a.zip") == _write(tmp_path / "b.zip")
 
 
-def test_entries_are_stored_without_a_time(tmp_path: Path) -> None:
+def test_entries_are_stored_without_a_timestamp(tmp_path: Path) -> None:
     _write(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         for entry in archive.infolist():
@@ -354,7 +354,7 @@ def test_entries_are_stored_without_a_time(tmp_path: Path) -> None:
             assert entry.date_time == (1980, 1, 1, 0, 0, 0)
 
 
-def test_nothing_but_a_hidden_file_lies_in_the_folder_meanwhile(tmp_path: Path) -> None:
+def test_an_unfinished_archive_is_a_hidden_file(tmp_path: Path) -> None:
     archive = ZipArchive(tmp_path / "out.zip")
     archive.add("a", b"1")
     (partial,) = tmp_path.iterdir()
@@ -373,13 +373,13 @@ def test_an_error_inside_the_with_block_discards(tmp_path: Path) -> None:
     assert (tmp_path / "out.zip").read_bytes() == b"of an earlier run"
 
 
-def test_commit_replaces_what_was_there(tmp_path: Path) -> None:
+def test_commit_replaces_an_existing_file(tmp_path: Path) -> None:
     (tmp_path / "out.zip").write_bytes(b"of an earlier run")
     _write(tmp_path / "out.zip")
     assert set(read_zip(tmp_path / "out.zip")) == {"frames/frame_0000000.jpg", "manifest.json"}
 
 
-def test_a_folder_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritableError, match="cannot write"):
         ZipArchive(tmp_path / "missing" / "out.zip")
 
@@ -390,7 +390,7 @@ def test_a_path_below_a_file_is_refused_at_once(tmp_path: Path) -> None:
         ZipArchive(tmp_path / "file" / "out.zip")
 
 
-def test_a_folder_in_the_archives_place_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_folder_at_the_path_of_the_archive_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "out.zip").mkdir()
     with pytest.raises(OutputUnwritableError, match="it is a folder"):
         ZipArchive(tmp_path / "out.zip")
@@ -398,7 +398,7 @@ def test_a_folder_in_the_archives_place_is_refused_at_once(tmp_path: Path) -> No
 
 
 class ZipOnFullDisk(ZipArchive):
-    """Writes to the kernel's device that is always full."""
+    """Archive that writes to the kernel's device that is always full."""
 
     def _create(self) -> IO[bytes]:
         return Path("/dev/full").open("wb")
@@ -414,19 +414,19 @@ class SmallDisk(FileIO):
 
 
 class ZipOnSmallDisk(ZipArchive):
-    """Has room for an entry of ten bytes, and not for the directory after it."""
+    """Archive with room for an entry of ten bytes, but not for the directory after it."""
 
     def _create(self) -> IO[bytes]:
         return cast("IO[bytes]", SmallDisk(self._partial, "xb"))
 
 
-def test_a_disk_that_fills_up_while_adding_is_said_so(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_while_adding_is_reported(tmp_path: Path) -> None:
     archive = ZipOnFullDisk(tmp_path / "out.zip")
     with pytest.raises(StorageFullError, match="no space left"), archive:
         archive.add("a", b"1" * 1_000_000)
 
 
-def test_a_disk_that_fills_up_at_the_end_is_said_so(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_on_commit_is_reported(tmp_path: Path) -> None:
     archive = ZipOnSmallDisk(tmp_path / "out.zip")
     archive.add("a", b"1" * 10)
     assert len(list(tmp_path.iterdir())) == 1

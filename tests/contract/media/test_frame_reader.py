@@ -1,4 +1,4 @@
-"""What whoever opens written frames again promises, on the fake and on the real one."""
+"""Contract of readers of encoded frames, for the fake and the real one."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
 from support.samples.scripted_video import HEIGHT, WIDTH, RawBytes, RawReader
 
 CORNERS = ((20, 40, 200), (220, 60, 30), (50, 200, 90), (240, 230, 210))
-"""Colours, BGR, of the quarters of the picture: above left, above right, below left, below right."""
+"""Colours (BGR) of the quarters of the image: top left, top right, bottom left, bottom right."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A reader, and what writes for it."""
+    """A reader and the encoder of its input."""
 
     reader: EncodedFrameReader
     encoder: FrameEncoder
     appearance: Appearance
 
-    def written(self, picture: Image) -> bytes:
-        return self.encoder.encode(picture, self.appearance)
+    def encoded(self, image: Image) -> bytes:
+        return self.encoder.encode(image, self.appearance)
 
 
 def _real(form: OutputFormat) -> Callable[[], Pair]:
@@ -58,27 +58,27 @@ def quarters() -> Image:
     return colours.repeat(HEIGHT // 2, axis=0).repeat(WIDTH // 2, axis=1)
 
 
-def middles(picture: Image) -> np.ndarray:
-    """The colours in the middle of each quarter, (4, 3)."""
-    height, width = picture.shape[:2]
-    return picture[[height // 4, height * 3 // 4]][:, [width // 4, width * 3 // 4]].reshape(4, 3).astype(int)
+def middles(image: Image) -> np.ndarray:
+    """Return the colours in the middle of each quarter, (4, 3)."""
+    height, width = image.shape[:2]
+    return image[[height // 4, height * 3 // 4]][:, [width // 4, width * 3 // 4]].reshape(4, 3).astype(int)
 
 
-def test_what_was_written_is_what_is_read(pair: Pair) -> None:
-    frame = pair.reader.read(pair.written(quarters()), 17)
+def test_an_encoded_frame_is_read_back(pair: Pair) -> None:
+    frame = pair.reader.read(pair.encoded(quarters()), 17)
     assert (frame.index, frame.width, frame.height) == (17, WIDTH, HEIGHT)
     assert frame.nbytes > 0
-    picture = frame.bgr()
-    assert (picture.shape, picture.dtype, picture.flags.c_contiguous) == (
+    image = frame.bgr()
+    assert (image.shape, image.dtype, image.flags.c_contiguous) == (
         (HEIGHT, WIDTH, 3),
         np.uint8,
         True,
     )
-    assert np.abs(middles(picture) - CORNERS).max() < 12
+    assert np.abs(middles(image) - CORNERS).max() < 12
 
 
-def test_every_array_is_the_caller_s_own(pair: Pair) -> None:
-    frame = pair.reader.read(pair.written(quarters()), 0)
+def test_every_call_returns_a_new_array(pair: Pair) -> None:
+    frame = pair.reader.read(pair.encoded(quarters()), 0)
     first = frame.bgr()
     first[:] = 0
     assert np.abs(middles(frame.bgr()) - CORNERS).max() < 12
@@ -87,37 +87,37 @@ def test_every_array_is_the_caller_s_own(pair: Pair) -> None:
 @pytest.mark.parametrize(
     "size", [(320, 192), (160, 96), (160, 98), (80, 48), (40, 24), (96, 96), (33, 17), (640, 384), (1, 1)]
 )
-def test_rgb_is_the_same_picture_stretched(pair: Pair, size: tuple[int, int]) -> None:
-    picture = pair.reader.read(pair.written(quarters()), 0).rgb(*size)
-    assert (picture.shape, picture.dtype, picture.flags.c_contiguous) == (
+def test_rgb_is_the_whole_image_resized(pair: Pair, size: tuple[int, int]) -> None:
+    image = pair.reader.read(pair.encoded(quarters()), 0).rgb(*size)
+    assert (image.shape, image.dtype, image.flags.c_contiguous) == (
         (size[1], size[0], 3),
         np.uint8,
         True,
     )
     if min(size) > 1:
-        assert np.abs(middles(picture)[:, ::-1] - CORNERS).max() < 12
+        assert np.abs(middles(image)[:, ::-1] - CORNERS).max() < 12
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no picture", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP"]
+    "data", [b"", b"no image", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP"]
 )
-def test_what_is_no_picture_is_refused_when_it_is_read_or_looked_at(pair: Pair, data: bytes) -> None:
+def test_data_that_is_not_an_image_is_refused(pair: Pair, data: bytes) -> None:
     with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).bgr()
     with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).rgb(64, 64)
 
 
-def test_what_was_cut_off_behind_its_header_has_no_pixels(pair: Pair) -> None:
-    data = pair.written(quarters())[:40]
+def test_a_file_truncated_after_its_header_has_no_pixels(pair: Pair) -> None:
+    data = pair.encoded(quarters())[:40]
     with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).bgr()
     with pytest.raises(FrameAnalysisError):
         pair.reader.read(data, 3).rgb(64, 64)
 
 
-def test_threads_may_look_at_one_frame(pair: Pair) -> None:
-    frame = pair.reader.read(pair.written(quarters()), 0)
+def test_threads_can_share_a_frame(pair: Pair) -> None:
+    frame = pair.reader.read(pair.encoded(quarters()), 0)
     sizes = [(160, 96), (320, 192), (80, 48)] * 4
     alone = [frame.rgb(*size) for size in sizes]
     with ThreadPoolExecutor(4) as pool:
@@ -132,13 +132,13 @@ def test_threads_may_look_at_one_frame(pair: Pair) -> None:
     down=st.floats(0.1, 1.2),
     form=st.sampled_from([OutputFormat.JPG, OutputFormat.PNG]),
 )
-def test_a_small_look_shows_the_means_of_the_pixels(
+def test_a_reduced_image_has_the_means_of_the_pixels(
     width: int, height: int, across: float, down: float, form: OutputFormat
 ) -> None:
-    """Decoding a JPEG at a reduced size must not show the detector another picture."""
+    """Decoding a JPEG at a reduced size must not give the detector a different image."""
     noise = np.random.default_rng(3).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    picture = np.asarray(cv2.GaussianBlur(noise, (0, 0), 4), np.uint8)
-    frame = OpenCvReader().read(OpenCvEncoder().encode(picture, Appearance(form, quality=95)), 0)
+    image = np.asarray(cv2.GaussianBlur(noise, (0, 0), 4), np.uint8)
+    frame = OpenCvReader().read(OpenCvEncoder().encode(image, Appearance(form, quality=95)), 0)
     assert (frame.width, frame.height) == (width, height)
     size = max(1, round(width * across)), max(1, round(height * down))
     expected = cv2.resize(frame.bgr(), size, interpolation=cv2.INTER_AREA)[:, :, ::-1]

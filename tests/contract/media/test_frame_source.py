@@ -1,4 +1,4 @@
-"""What every source of frames promises: the fake, videos and still pictures."""
+"""Contract of every source of frames: the fake, videos and still images."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _video(suffix: str, codec: str = "libx264") -> Callable[[Path], Sample]:
     return make
 
 
-def _picture(folder: Path) -> Sample:
+def _image(folder: Path) -> Sample:
     path = write_picture(folder / "sample.png", numbered_picture(0))
     return Sample(open_image(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
@@ -50,7 +50,7 @@ def _picture(folder: Path) -> Sample:
         pytest.param(_video(".mkv"), id="mkv"),
         pytest.param(_video(".h264"), id="raw"),
         pytest.param(_video(".avi", "mpeg4"), id="avi"),
-        pytest.param(_picture, id="picture"),
+        pytest.param(_image, id="image"),
     ]
 )
 def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
@@ -73,7 +73,7 @@ def test_every_frame_comes_once_in_order_with_its_own_pixels(sample: Sample) -> 
     assert [read_number(frame.bgr()) for frame in frames] == list(range(count))
 
 
-def test_any_segment_begins_and_ends_where_it_should(sample: Sample) -> None:
+def test_any_segment_has_exactly_its_frames(sample: Sample) -> None:
     count = sample.source.info.frame_count
     for start in range(count):
         stop = min(start + 3, count)
@@ -87,7 +87,7 @@ def test_an_empty_segment_has_no_frames(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 1), (0, COUNT + 1), (1, 0)])
-def test_a_segment_outside_is_refused_at_once(sample: Sample, start: int, stop: int) -> None:
+def test_a_segment_out_of_range_is_refused_at_once(sample: Sample, start: int, stop: int) -> None:
     with pytest.raises(InvalidSegmentError):
         sample.source.frames(start, stop)
 
@@ -103,7 +103,7 @@ def test_pixels_are_fresh_contiguous_arrays_of_the_caller(sample: Sample) -> Non
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 32), (96, 96), (256, 192), (33, 17)])
-def test_rgb_is_the_same_picture_stretched(sample: Sample, width: int, height: int) -> None:
+def test_rgb_is_the_whole_image_resized(sample: Sample, width: int, height: int) -> None:
     count = sample.source.info.frame_count
     (frame,) = sample.source.frames(count - 1, count)
     rgb = frame.rgb(width, height)
@@ -121,11 +121,11 @@ def test_frames_outlive_their_iterator(sample: Sample) -> None:
     assert read_number(first.bgr()) == 0
 
 
-def test_two_readers_do_not_disturb_each_other(sample: Sample) -> None:
+def test_two_readers_are_independent(sample: Sample) -> None:
     count = sample.source.info.frame_count
     pairs = zip(sample.source.frames(0, count), sample.source.frames(0, count), strict=True)
-    for number, (one, other) in enumerate(pairs):
-        assert read_number(one.bgr()) == read_number(other.bgr()) == number
+    for number, (first, second) in enumerate(pairs):
+        assert read_number(first.bgr()) == read_number(second.bgr()) == number
 
 
 def test_sha256_is_that_of_the_bytes(sample: Sample) -> None:

@@ -1,4 +1,4 @@
-"""What reading pictures of strangers promises, on the fake and on the real one."""
+"""Contract of readers of untrusted images, for the fake and the real one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from framecloak.domain.ports.pixels import ImageReader
 
 @dataclass(frozen=True)
 class Case:
-    """A reader, what writes RGB pictures for it, and one that is too large for it."""
+    """A reader, a function that encodes RGB images for it, and an image that is too large for it."""
 
     reader: ImageReader
     write: Callable[[Image], bytes]
@@ -38,7 +38,7 @@ each = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
 @each
-def test_a_picture_is_a_frame_with_its_pixels(case: Case) -> None:
+def test_an_image_is_read_as_a_frame(case: Case) -> None:
     rgb = np.random.default_rng(1).integers(0, 256, (60, 80, 3)).astype(np.uint8)
     frame = case.reader.read(case.write(rgb))
     assert (frame.index, frame.width, frame.height) == (0, 80, 60)
@@ -49,22 +49,22 @@ def test_a_picture_is_a_frame_with_its_pixels(case: Case) -> None:
 
 
 @each
-def test_pixels_are_the_caller_s_own(case: Case) -> None:
+def test_every_call_returns_a_new_array(case: Case) -> None:
     frame = case.reader.read(case.write(np.full((8, 8, 3), 9, np.uint8)))
-    for take in (frame.bgr, lambda: frame.rgb(4, 4)):
-        take()[:] = 200
-        assert (take() == 9).all()
+    for pixels in (frame.bgr, lambda: frame.rgb(4, 4)):
+        pixels()[:] = 200
+        assert (pixels() == 9).all()
 
 
 @each
-@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"])
-def test_what_is_no_picture_is_refused(case: Case, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"no image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"])
+def test_data_that_is_not_an_image_is_refused(case: Case, data: bytes) -> None:
     with pytest.raises(InvalidImageError):
         case.reader.read(data)
 
 
 @each
-def test_a_picture_that_was_cut_off_is_refused(case: Case) -> None:
+def test_a_truncated_image_is_refused(case: Case) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3)).astype(np.uint8)
     data = case.write(noise)
     with pytest.raises(DomainError):
@@ -72,6 +72,6 @@ def test_a_picture_that_was_cut_off_is_refused(case: Case) -> None:
 
 
 @each
-def test_a_picture_that_is_too_large_is_refused(case: Case) -> None:
+def test_a_too_large_image_is_refused(case: Case) -> None:
     with pytest.raises(ImageTooLargeError):
         case.reader.read(case.too_large)

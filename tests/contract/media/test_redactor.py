@@ -1,4 +1,4 @@
-"""What redaction and encoding promise."""
+"""Contract of redaction and of encoding frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHAPES = pytest.mark.parametrize("shape", list(RedactionShape))
 
 
 def noise(width: int = WIDTH, height: int = HEIGHT) -> Image:
-    """No pixel is black, and no two neighbours are alike for long."""
+    """Return random noise without black pixels."""
     return np.random.default_rng(5).integers(1, 256, (height, width, 3), np.uint8)
 
 
@@ -33,20 +33,20 @@ def boxes(*rows: tuple[float, float, float, float]) -> FloatArray:
     return np.array(rows, np.float32).reshape(-1, 4)
 
 
-def redacted(image: Image, where: FloatArray, style: RedactionStyle, shape: RedactionShape) -> Image:
+def redacted(image: Image, regions: FloatArray, style: RedactionStyle, shape: RedactionShape) -> Image:
     result = image.copy()
-    REDACTOR.redact(result, where, style, shape)
+    REDACTOR.redact(result, regions, style, shape)
     return result
 
 
 def touched_by_box(x1: float, y1: float, x2: float, y2: float) -> np.ndarray:
-    """Pixels that share any area with a box, pixel by pixel."""
+    """Return a mask of the pixels that a box overlaps."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     return (columns < x2) & (columns + 1 > x1) & (rows < y2) & (rows + 1 > y1)
 
 
 def touched_by_ellipse(x1: float, y1: float, x2: float, y2: float) -> np.ndarray:
-    """Pixels of which the centre or a corner lies inside the inscribed ellipse."""
+    """Return a mask of the pixels whose centre or corner is inside the inscribed ellipse."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     centre_x, centre_y = (x1 + x2) / 2, (y1 + y2) / 2
     inside = np.zeros((HEIGHT, WIDTH), bool)
@@ -63,35 +63,35 @@ sides = st.floats(0.25, 200, width=32)
 
 @settings(max_examples=6 * settings.default.max_examples)
 @given(x=coordinates, y=coordinates, width=sides, height=sides)
-def test_solid_box_blackens_what_it_touches_and_nothing_else(
+def test_a_solid_box_blackens_exactly_the_pixels_it_overlaps(
     x: float, y: float, width: float, height: float
 ) -> None:
-    where = boxes((x, y, x + width, y + height))
+    regions = boxes((x, y, x + width, y + height))
     image = noise()
-    result = redacted(image, where, RedactionStyle.SOLID, RedactionShape.BOX)
-    inside = touched_by_box(*where[0].tolist())
+    result = redacted(image, regions, RedactionStyle.SOLID, RedactionShape.BOX)
+    inside = touched_by_box(*regions[0].tolist())
     assert (result[inside] == 0).all()
     assert (result[~inside] == image[~inside]).all()
 
 
 @settings(max_examples=6 * settings.default.max_examples)
 @given(x=coordinates, y=coordinates, width=sides, height=sides)
-def test_solid_ellipse_covers_itself_and_stays_in_its_box(
+def test_a_solid_ellipse_is_filled_and_stays_in_its_box(
     x: float, y: float, width: float, height: float
 ) -> None:
-    where = boxes((x, y, x + width, y + height))
+    regions = boxes((x, y, x + width, y + height))
     image = noise()
-    result = redacted(image, where, RedactionStyle.SOLID, RedactionShape.ELLIPSE)
-    corners = where[0].tolist()
+    result = redacted(image, regions, RedactionStyle.SOLID, RedactionShape.ELLIPSE)
+    corners = regions[0].tolist()
     assert (result[touched_by_ellipse(*corners)] == 0).all()
     outside = ~touched_by_box(*corners)
     assert (result[outside] == image[outside]).all()
 
 
-def test_ellipse_leaves_the_corners_of_its_box() -> None:
+def test_an_ellipse_leaves_the_corners_of_its_box() -> None:
     image = noise()
-    where = boxes((20, 20, 100, 100))
-    result = redacted(image, where, RedactionStyle.SOLID, RedactionShape.ELLIPSE)
+    regions = boxes((20, 20, 100, 100))
+    result = redacted(image, regions, RedactionStyle.SOLID, RedactionShape.ELLIPSE)
     for row, column in [(20, 20), (20, 99), (99, 20), (99, 99)]:
         assert (result[row, column] == image[row, column]).all()
     share = (result[20:100, 20:100] == 0).all(axis=2).mean()
@@ -100,12 +100,12 @@ def test_ellipse_leaves_the_corners_of_its_box() -> None:
 
 @STYLES
 @SHAPES
-def test_boxes_outside_the_picture_change_nothing(style: RedactionStyle, shape: RedactionShape) -> None:
-    where = boxes(
+def test_boxes_outside_the_image_change_nothing(style: RedactionStyle, shape: RedactionShape) -> None:
+    regions = boxes(
         (-50, 10, -1, 40), (170, 10, 200, 40), (10, -40, 40, 0), (10, 120, 40, 160), (1e9, 0, 2e9, 9)
     )
     image = noise()
-    assert (redacted(image, where, style, shape) == image).all()
+    assert (redacted(image, regions, style, shape) == image).all()
 
 
 @STYLES
@@ -117,18 +117,18 @@ def test_no_boxes_change_nothing(style: RedactionStyle, shape: RedactionShape) -
 
 @STYLES
 @SHAPES
-def test_a_coordinate_that_is_not_a_number_never_passes(style: RedactionStyle, shape: RedactionShape) -> None:
+def test_a_coordinate_that_is_not_a_number_is_refused(style: RedactionStyle, shape: RedactionShape) -> None:
     with pytest.raises(ValueError, match="not a number"):
         redacted(noise(), boxes((0, 0, 9, 9), (1, np.nan, 9, 9)), style, shape)
 
 
 @SHAPES
-def test_an_infinite_box_covers_the_picture(shape: RedactionShape) -> None:
+def test_an_infinite_box_covers_the_image(shape: RedactionShape) -> None:
     everywhere = boxes((-np.inf, -np.inf, np.inf, np.inf))
     assert not redacted(noise(), everywhere, RedactionStyle.SOLID, shape).any()
 
 
-def test_corners_may_be_swapped_and_sides_may_be_empty() -> None:
+def test_swapped_corners_and_empty_sides_are_covered() -> None:
     swapped = boxes((30, 40, 10, 20), (50.5, 60.5, 50.5, 60.5))
     result = redacted(noise(), swapped, RedactionStyle.SOLID, RedactionShape.BOX)
     assert not result[20:40, 10:30].any()
@@ -136,10 +136,10 @@ def test_corners_may_be_swapped_and_sides_may_be_empty() -> None:
 
 
 @pytest.mark.parametrize("side", [8, 23, 50, 119])
-def test_a_mosaic_has_few_cells_each_the_mean_of_its_pixels(side: int) -> None:
+def test_a_mosaic_has_few_cells_with_the_means_of_their_pixels(side: int) -> None:
     image = noise()
-    where = boxes((0, 0, side, side))
-    result = redacted(image, where, RedactionStyle.PIXELATE, RedactionShape.BOX)
+    regions = boxes((0, 0, side, side))
+    result = redacted(image, regions, RedactionStyle.PIXELATE, RedactionShape.BOX)
     colours = np.unique(result[:side, :side].reshape(-1, 3), axis=0)
     cells = min(MAX_CELLS, side // 4)
     assert len(colours) <= cells**2
@@ -148,17 +148,17 @@ def test_a_mosaic_has_few_cells_each_the_mean_of_its_pixels(side: int) -> None:
     assert abs(result[:side, :side].mean() - image[:side, :side].mean()) < 3
 
 
-def test_eight_pixels_keep_two_by_two_cells_at_most() -> None:
+def test_eight_pixels_have_at_most_two_by_two_cells() -> None:
     result = redacted(noise(), boxes((4, 4, 12, 12)), RedactionStyle.PIXELATE, RedactionShape.BOX)
     assert len(np.unique(result[4:12, 4:12].reshape(-1, 3), axis=0)) <= 4
 
 
 @pytest.mark.parametrize("style", [RedactionStyle.PIXELATE, RedactionStyle.BLUR])
 @SHAPES
-def test_coarse_styles_depend_on_the_means_of_cells_only(
+def test_coarse_styles_depend_only_on_the_means_of_cells(
     style: RedactionStyle, shape: RedactionShape
 ) -> None:
-    """Shuffling the pixels of every cell must not show: whatever undoes the style finds only means."""
+    """Shuffling the pixels of every cell changes nothing: an inversion could recover only means."""
     image = noise()
     side, cell = 96, 96 // MAX_CELLS
     shuffled = image.copy()
@@ -168,13 +168,13 @@ def test_coarse_styles_depend_on_the_means_of_cells_only(
             pixels = shuffled[row : row + cell, column : column + cell].reshape(-1, 3)
             rng.shuffle(pixels)
             shuffled[row : row + cell, column : column + cell] = pixels.reshape(cell, cell, 3)
-    where = boxes((0, 0, side, side))
-    black = redacted(image, where, RedactionStyle.SOLID, shape)
-    mask = (black == 0).all(axis=2)
-    one, other = redacted(image, where, style, shape), redacted(shuffled, where, style, shape)
+    regions = boxes((0, 0, side, side))
+    solid = redacted(image, regions, RedactionStyle.SOLID, shape)
+    mask = (solid == 0).all(axis=2)
+    original, permuted = redacted(image, regions, style, shape), redacted(shuffled, regions, style, shape)
     assert mask.sum() > 0.7 * side**2
-    assert (one[mask] == other[mask]).all()
-    assert (one[~mask] == image[~mask]).all()
+    assert (original[mask] == permuted[mask]).all()
+    assert (original[~mask] == image[~mask]).all()
 
 
 def test_blur_does_not_carry_pixels_from_outside_into_the_box() -> None:
@@ -188,10 +188,10 @@ def test_blur_does_not_carry_pixels_from_outside_into_the_box() -> None:
 @STYLES
 def test_overlapping_boxes_are_all_redacted(style: RedactionStyle) -> None:
     image = noise()
-    where = boxes((10, 10, 90, 90), (50, 50, 130, 110))
-    result = redacted(image, where, style, RedactionShape.BOX)
+    regions = boxes((10, 10, 90, 90), (50, 50, 130, 110))
+    result = redacted(image, regions, style, RedactionShape.BOX)
     once = redacted(
-        redacted(image, where[:1], style, RedactionShape.BOX), where[1:], style, RedactionShape.BOX
+        redacted(image, regions[:1], style, RedactionShape.BOX), regions[1:], style, RedactionShape.BOX
     )
     assert (result == once).all()
     if style is RedactionStyle.SOLID:
@@ -200,7 +200,7 @@ def test_overlapping_boxes_are_all_redacted(style: RedactionStyle) -> None:
 
 
 @pytest.mark.parametrize("form", [form for form in OutputFormat if not form.is_video])
-def test_encoded_pictures_decode_to_what_went_in(form: OutputFormat) -> None:
+def test_encoded_images_decode_to_the_original(form: OutputFormat) -> None:
     image = cv2.GaussianBlur(noise(), (0, 0), 5).astype(np.uint8)
     data = ENCODER.encode(image, Appearance(output_format=form))
     magic = {"jpg": b"\xff\xd8\xff", "jpeg": b"\xff\xd8\xff", "png": b"\x89PNG", "webp": b"RIFF"}
@@ -213,20 +213,20 @@ def test_encoded_pictures_decode_to_what_went_in(form: OutputFormat) -> None:
 
 
 @pytest.mark.parametrize("form", [OutputFormat.JPG, OutputFormat.WEBP])
-def test_quality_decides_on_size(form: OutputFormat) -> None:
+def test_a_lower_quality_gives_a_smaller_file(form: OutputFormat) -> None:
     image = noise()
     small, large = (len(ENCODER.encode(image, Appearance(form, quality))) for quality in (20, 95))
     assert small < large / 2
 
 
 @pytest.mark.parametrize("form", [form for form in OutputFormat if not form.is_video])
-def test_encoded_pictures_carry_no_metadata(form: OutputFormat) -> None:
+def test_encoded_images_carry_no_metadata(form: OutputFormat) -> None:
     data = ENCODER.encode(noise(), Appearance(output_format=form))
     for marker in (b"Exif", b"EXIF", b"eXIf", b"tEXt", b"iTXt", b"tIME", b"XMP ", b"ICCP", b"iCCP"):
         assert marker not in data
 
 
-def test_a_frame_too_wide_for_webp_is_said_so() -> None:
+def test_a_frame_too_wide_for_webp_is_refused() -> None:
     image = np.zeros((1, 16384, 3), np.uint8)
     with pytest.raises(InvalidFormatError, match="webp holds at most 16383 pixels a side"):
         ENCODER.encode(image, Appearance(output_format=OutputFormat.WEBP))

@@ -1,4 +1,4 @@
-"""What every prober of videos promises."""
+"""Contract of every video prober, and the open-video cache."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ def prober(request: pytest.FixtureRequest) -> VideoProber:
 
 
 def decoded(jpeg: bytes) -> Image:
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    return np.asarray(picture, np.uint8)
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return np.asarray(image, np.uint8)
 
 
-def test_a_video_has_frames_and_no_more(prober: VideoProber, tmp_path: Path) -> None:
+def test_a_frame_outside_the_video_is_not_found(prober: VideoProber, tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 20)
-    found = prober.probe(path)
-    assert found.frame_count > 0
-    assert found.duration == pytest.approx(found.frame_count / found.frame_rate)
-    assert prober.frame_jpeg(path, found.frame_count - 1, None)[:2] == b"\xff\xd8"
-    for index in (-1, found.frame_count, 10**18):
+    probed = prober.probe(path)
+    assert probed.frame_count > 0
+    assert probed.duration == pytest.approx(probed.frame_count / probed.frame_rate)
+    assert prober.frame_jpeg(path, probed.frame_count - 1, None)[:2] == b"\xff\xd8"
+    for index in (-1, probed.frame_count, 10**18):
         with pytest.raises(FrameNotFoundError):
             prober.frame_jpeg(path, index, None)
 
 
 @pytest.mark.parametrize("content", [NOT_A_VIDEO, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n"])
-def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(UnreadableVideoError):
@@ -57,7 +57,7 @@ def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
         PyAvProber().probe(tmp_path / "nothing")
 
 
-def test_the_fake_refuses_what_says_that_it_is_no_video(tmp_path: Path) -> None:
+def test_the_fake_refuses_a_marked_non_video(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(NOT_A_VIDEO)
     with pytest.raises(UnreadableVideoError):
@@ -67,20 +67,20 @@ def test_the_fake_refuses_what_says_that_it_is_no_video(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_facts_are_those_of_the_file(tmp_path: Path, suffix: str) -> None:
+def test_the_facts_of_a_video_are_read(tmp_path: Path, suffix: str) -> None:
     path = write_video(tmp_path / f"a{suffix}", 40, options={"g": "12", "bf": "2"})
-    found = PyAvProber().probe(path)
-    assert (found.width, found.height, found.frame_count, found.rotation) == (128, 96, 40, 0)
-    assert found.frame_rate == pytest.approx(25, rel=0.01)
-    times = FrameTimes.from_bytes(found.frame_index)
+    probed = PyAvProber().probe(path)
+    assert (probed.width, probed.height, probed.frame_count, probed.rotation) == (128, 96, 40, 0)
+    assert probed.frame_rate == pytest.approx(25, rel=0.01)
+    times = FrameTimes.from_bytes(probed.frame_index)
     assert len(times.pts) == 40
     seconds = (times.pts - times.pts[0]) * float(times.time_base)
     assert np.allclose(seconds, np.arange(40) / 25, atol=0.002)
     assert np.flatnonzero(times.keyframe).tolist() == [0, 12, 24, 36]
-    assert len(found.frame_index) < 40 * 5
+    assert len(probed.frame_index) < 40 * 5
 
 
-def test_frames_are_the_right_ones_upright_and_shrunk(tmp_path: Path) -> None:
+def test_frame_previews_are_the_right_frames_upright_and_resized(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 30)
     prober = PyAvProber()
     for index in (0, 7, 29):
@@ -90,12 +90,12 @@ def test_frames_are_the_right_ones_upright_and_shrunk(tmp_path: Path) -> None:
         assert small.shape == (48, 64, 3)
         assert read_number(full) == read_number(small) == index
     assert decoded(prober.frame_jpeg(path, 0, 5000)).shape == (96, 128, 3)
-    turned = write_video(tmp_path / "turned.mp4", 3, rotation=90)
-    assert prober.probe(turned).rotation == 90
-    assert decoded(prober.frame_jpeg(turned, 0, 48)).shape == (64, 48, 3)
+    rotated = write_video(tmp_path / "turned.mp4", 3, rotation=90)
+    assert prober.probe(rotated).rotation == 90
+    assert decoded(prober.frame_jpeg(rotated, 0, 48)).shape == (64, 48, 3)
 
 
-def test_a_replaced_file_is_opened_anew(tmp_path: Path) -> None:
+def test_a_replaced_file_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     prober = PyAvProber()
     write_video(path, 10)
@@ -104,7 +104,7 @@ def test_a_replaced_file_is_opened_anew(tmp_path: Path) -> None:
     assert prober.probe(path).frame_count == 20
 
 
-def test_a_video_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_video_is_refused(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 40, container_options={"movflags": "faststart"})
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
@@ -114,12 +114,12 @@ def test_a_video_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 def test_frames_without_timestamps_have_no_index(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.h264", 12)
-    found = PyAvProber().probe(path)
-    assert found.frame_count == 12
-    assert found.frame_index == b"" or len(FrameTimes.from_bytes(found.frame_index).pts) == 12
+    probed = PyAvProber().probe(path)
+    assert probed.frame_count == 12
+    assert probed.frame_index == b"" or len(FrameTimes.from_bytes(probed.frame_index).pts) == 12
 
 
-def test_frame_times_survive_being_stored() -> None:
+def test_frame_times_survive_serialization() -> None:
     pts = np.array([-40, 0, 40, 1 << 40], np.int64)
     keyframe = np.array([True, False, False, True])
     stored = FrameTimes.from_bytes(FrameTimes(Fraction(1001, 30000), pts, keyframe).to_bytes())
@@ -131,24 +131,24 @@ def test_frame_times_survive_being_stored() -> None:
             FrameTimes.from_bytes(broken)
 
 
-def test_keyframes_are_read_out_of_the_frame_index(tmp_path: Path) -> None:
+def test_keyframes_are_read_from_the_frame_index(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 40)
     index = PyAvProber().probe(path).frame_index
     with closing(open_container(path)) as container:
-        pictures = [frame.key_frame for frame in container.decode(video=0)]
-    assert keyframe_numbers(index) == [number for number, is_key in enumerate(pictures) if is_key]
+        flags = [frame.key_frame for frame in container.decode(video=0)]
+    assert keyframe_numbers(index) == [number for number, is_key in enumerate(flags) if is_key]
     assert keyframe_numbers(index)[0] == 0
     assert keyframe_numbers(b"") == []
 
 
-def test_a_shelf_keeps_a_video_open_until_its_file_is_another(tmp_path: Path) -> None:
+def test_the_cache_keeps_a_video_open_until_its_file_is_replaced(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 5)
-    shelf = OpenVideoCache()
-    first = shelf.open(path)
-    assert shelf.open(path) is first
+    cache = OpenVideoCache()
+    first = cache.open(path)
+    assert cache.open(path) is first
     path.unlink()
     write_video(path, 7)
-    assert shelf.open(path).info.frame_count == 7
+    assert cache.open(path).info.frame_count == 7
     path.unlink()
     with pytest.raises(InputNotFoundError):
-        shelf.open(path)
+        cache.open(path)

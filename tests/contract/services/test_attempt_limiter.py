@@ -1,4 +1,4 @@
-"""What counting attempts promises; the fake promises the same."""
+"""Contract of attempt limiters: the fake and Redis."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ async def limiter(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterat
     if request.param == "fake":
         yield FakeAttemptLimiter()
         return
-    async with RedisAttemptLimiter(redis_url) as made:
-        yield made
+    async with RedisAttemptLimiter(redis_url) as opened:
+        yield opened
 
 
-async def test_the_first_ones_pass_and_the_next_is_told_to_wait(limiter: AttemptLimiter) -> None:
+async def test_attempts_beyond_the_limit_must_wait(limiter: AttemptLimiter) -> None:
     assert [await limiter.hit("anna", 3, WINDOW) for _ in range(3)] == [0, 0, 0]
     wait = await limiter.hit("anna", 3, WINDOW)
     assert 1 <= wait <= 60
 
 
-async def test_keys_do_not_share_their_attempts(limiter: AttemptLimiter) -> None:
+async def test_attempts_are_counted_per_key(limiter: AttemptLimiter) -> None:
     assert await limiter.hit("anna", 1, WINDOW) == 0
     assert await limiter.hit("anna", 1, WINDOW) > 0
     assert await limiter.hit("anna ", 1, WINDOW) == 0
     assert await limiter.hit("\ud83d", 1, WINDOW) == 0
 
 
-async def test_forgetting_opens_the_door_again(limiter: AttemptLimiter) -> None:
+async def test_a_reset_allows_attempts_again(limiter: AttemptLimiter) -> None:
     for _ in range(3):
         await limiter.hit("anna", 1, WINDOW)
     await limiter.reset("anna")
     assert await limiter.hit("anna", 1, WINDOW) == 0
-    await limiter.reset("somebody else")
+    await limiter.reset("another")
 
 
-async def test_what_is_given_back_may_be_used_again(limiter: AttemptLimiter) -> None:
+async def test_an_attempt_given_back_can_be_used_again(limiter: AttemptLimiter) -> None:
     assert [await limiter.hit("anna", 2, WINDOW) for _ in range(2)] == [0, 0]
-    # Those that were refused did not count, so that one given back is room for one.
+    # Refused attempts are not counted, so giving one back makes room for one.
     assert [await limiter.hit("anna", 2, WINDOW) > 0 for _ in range(3)] == [True] * 3
     await limiter.give_back("anna")
     assert await limiter.hit("anna", 2, WINDOW) == 0
     assert await limiter.hit("anna", 2, WINDOW) > 0
 
 
-async def test_nothing_is_given_back_that_was_not_used(limiter: AttemptLimiter) -> None:
+async def test_giving_back_unused_attempts_has_no_effect(limiter: AttemptLimiter) -> None:
     for _ in range(3):
         await limiter.give_back("anna")
     assert await limiter.hit("anna", 1, WINDOW) == 0
@@ -67,17 +67,17 @@ async def test_nothing_is_given_back_that_was_not_used(limiter: AttemptLimiter) 
     assert 1 <= await limiter.hit("anna", 1, WINDOW) <= 60
 
 
-async def test_of_many_at_once_exactly_as_many_pass_as_may(limiter: AttemptLimiter) -> None:
+async def test_concurrent_attempts_never_exceed_the_limit(limiter: AttemptLimiter) -> None:
     waits = await asyncio.gather(*(limiter.hit("anna", 5, WINDOW) for _ in range(50)))
     assert waits.count(0) == 5
 
 
-async def test_a_limit_of_none_lets_nobody_pass(limiter: AttemptLimiter) -> None:
+async def test_a_limit_of_zero_refuses_every_attempt(limiter: AttemptLimiter) -> None:
     assert await limiter.hit("anna", 0, WINDOW) > 0
 
 
 @pytest.mark.parametrize("kind", ["fake", "redis"])
-async def test_it_says_when_it_cannot_count(kind: str) -> None:
+async def test_a_failure_to_count_is_reported(kind: str) -> None:
     async with RedisAttemptLimiter("redis://:hunter2@127.0.0.1:1/0") as real:
         limiter: AttemptLimiter = FakeAttemptLimiter(unavailable=True) if kind == "fake" else real
         for call in (limiter.hit("anna", 1, WINDOW), limiter.give_back("anna"), limiter.reset("anna")):
@@ -86,11 +86,11 @@ async def test_it_says_when_it_cannot_count(kind: str) -> None:
             assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
-async def test_the_door_opens_when_the_window_is_over(redis_url: str) -> None:
+async def test_attempts_are_allowed_again_after_the_window(redis_url: str) -> None:
     short = timedelta(milliseconds=400)
     async with RedisAttemptLimiter(redis_url) as limiter:
         assert await limiter.hit("anna", 1, short) == 0
-        # Hammering at it must not keep it shut.
+        # Refused attempts must not extend the window.
         for _ in range(3):
             await limiter.hit("anna", 1, short)
         async with asyncio.timeout(10):
@@ -104,12 +104,12 @@ async def test_the_door_opens_when_the_window_is_over(redis_url: str) -> None:
     assert await fake.hit("anna", 1, WINDOW) == 0
 
 
-async def test_redis_learns_no_names_and_a_key_without_an_end_gets_one(redis_url: str) -> None:
+async def test_redis_stores_no_names_and_a_key_without_expiry_gets_one(redis_url: str) -> None:
     async with RedisAttemptLimiter(redis_url) as limiter, Redis.from_url(redis_url) as redis:
         await limiter.hit("anna", 1, WINDOW)
         (key,) = await redis.keys()
         assert b"anna" not in key
-        # As a restored backup may have it.
+        # A restored backup may contain such a key.
         await redis.persist(key)
         assert 1 <= await limiter.hit("anna", 1, WINDOW) <= 60
         assert 0 < await redis.pttl(key) <= 60_000

@@ -1,4 +1,4 @@
-"""What counting calls promises; the fake promises the same."""
+"""Contract of call limiters: the fake and Redis."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ async def limiter(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterat
     if request.param == "fake":
         yield FakeCallLimiter()
         return
-    async with RedisCallLimiter(redis_url) as made:
-        yield made
+    async with RedisCallLimiter(redis_url) as opened:
+        yield opened
 
 
-async def test_the_first_ones_pass_and_the_next_is_told_to_wait(limiter: CallLimiter) -> None:
+async def test_calls_beyond_the_limit_must_wait(limiter: CallLimiter) -> None:
     assert [await limiter.admit("anna", 3, WINDOW) for _ in range(3)] == [0, 0, 0]
     assert 1 <= await limiter.admit("anna", 3, WINDOW) <= 60
 
 
-async def test_keys_do_not_share_their_calls(limiter: CallLimiter) -> None:
+async def test_calls_are_counted_per_key(limiter: CallLimiter) -> None:
     assert await limiter.admit("anna", 1, WINDOW) == 0
     assert await limiter.admit("anna", 1, WINDOW) > 0
     assert await limiter.admit("anna ", 1, WINDOW) == 0
     assert await limiter.admit("\ud83d", 1, WINDOW) == 0
 
 
-async def test_of_many_at_once_exactly_as_many_pass_as_may(limiter: CallLimiter) -> None:
+async def test_concurrent_calls_never_exceed_the_limit(limiter: CallLimiter) -> None:
     waits = await asyncio.gather(*(limiter.admit("anna", 5, WINDOW) for _ in range(50)))
     assert waits.count(0) == 5
 
 
-async def test_a_limit_of_none_lets_nobody_pass(limiter: CallLimiter) -> None:
+async def test_a_limit_of_zero_refuses_every_call(limiter: CallLimiter) -> None:
     assert await limiter.admit("anna", 0, WINDOW) > 0
 
 
 @pytest.mark.parametrize("kind", ["fake", "redis"])
-async def test_it_says_when_it_cannot_count(kind: str) -> None:
+async def test_a_failure_to_count_is_reported(kind: str) -> None:
     async with RedisCallLimiter("redis://:hunter2@127.0.0.1:1/0") as real:
         limiter: CallLimiter = FakeCallLimiter(unavailable=True) if kind == "fake" else real
         with pytest.raises(QueueUnavailableError) as caught:
@@ -57,7 +57,7 @@ async def test_it_says_when_it_cannot_count(kind: str) -> None:
         assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
-async def test_time_opens_the_door_again_and_hammering_does_not_keep_it_shut(redis_url: str) -> None:
+async def test_calls_are_allowed_again_after_the_window_despite_refused_calls(redis_url: str) -> None:
     second = timedelta(seconds=1)
     async with RedisCallLimiter(redis_url) as limiter:
         assert [await limiter.admit("anna", 2, second) for _ in range(2)] == [0, 0]
@@ -72,7 +72,7 @@ async def test_time_opens_the_door_again_and_hammering_does_not_keep_it_shut(red
     assert await fake.admit("anna", 1, WINDOW) == 0
 
 
-async def test_redis_learns_no_names_and_keeps_nothing_for_ever(redis_url: str) -> None:
+async def test_redis_stores_no_names_and_every_key_expires(redis_url: str) -> None:
     async with RedisCallLimiter(redis_url) as limiter, Redis.from_url(redis_url) as redis:
         await limiter.admit("anna", 1, WINDOW)
         keys = await redis.keys()

@@ -1,4 +1,4 @@
-"""What a queue of jobs promises; the fake promises the same."""
+"""Contract of job queues: the fake and ARQ."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
 from framecloak.domain.ports.queue import JobQueue
 
-NOBODY_THERE = "redis://:hunter2@127.0.0.1:1/0"
+UNREACHABLE_URL = "redis://:hunter2@127.0.0.1:1/0"
 
 
 @pytest.fixture(params=["fake", "arq"])
@@ -23,17 +23,17 @@ async def queue(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator
     if request.param == "fake":
         yield FakeJobQueue()
         return
-    async with ArqJobQueue(redis_url) as made:
-        yield made
+    async with ArqJobQueue(redis_url) as opened:
+        yield opened
 
 
 @pytest.fixture(params=["fake", "arq"])
-async def queue_that_is_down(request: pytest.FixtureRequest) -> AsyncIterator[JobQueue]:
+async def unavailable_queue(request: pytest.FixtureRequest) -> AsyncIterator[JobQueue]:
     if request.param == "fake":
         yield FakeJobQueue(unavailable=True)
         return
-    async with ArqJobQueue(NOBODY_THERE) as made:
-        yield made
+    async with ArqJobQueue(UNREACHABLE_URL) as opened:
+        yield opened
 
 
 async def test_a_new_queue_is_empty(queue: JobQueue) -> None:
@@ -42,27 +42,27 @@ async def test_a_new_queue_is_empty(queue: JobQueue) -> None:
     assert list(await queue.workers()) == []
 
 
-async def test_tickets_of_both_priorities_are_counted_by_request(queue: JobQueue) -> None:
-    one, other = uuid4(), uuid4()
-    for request_id, priority in ((one, Priority.NORMAL), (one, Priority.HIGH), (other, Priority.NORMAL)):
+async def test_wakeups_of_both_priorities_are_counted_per_request(queue: JobQueue) -> None:
+    first, second = uuid4(), uuid4()
+    for request_id, priority in ((first, Priority.NORMAL), (first, Priority.HIGH), (second, Priority.NORMAL)):
         await queue.wake_workers(request_id, priority)
-    assert dict(await queue.wakeups()) == {one: 2, other: 1}
+    assert dict(await queue.wakeups()) == {first: 2, second: 1}
 
 
-async def test_a_clean_up_is_no_ticket(queue: JobQueue) -> None:
+async def test_a_cleanup_is_not_counted_as_a_wakeup(queue: JobQueue) -> None:
     await queue.request_cleanup()
     assert dict(await queue.wakeups()) == {}
 
 
 @pytest.mark.parametrize("call", ["wake_workers", "request_cleanup", "workers", "wakeups", "ping"])
-async def test_every_call_says_when_the_queue_is_down(queue_that_is_down: JobQueue, call: str) -> None:
+async def test_every_call_reports_an_unavailable_queue(unavailable_queue: JobQueue, call: str) -> None:
     arguments = (uuid4(), Priority.NORMAL) if call == "wake_workers" else ()
     with pytest.raises(QueueUnavailableError) as caught:
-        await getattr(queue_that_is_down, call)(*arguments)
+        await getattr(unavailable_queue, call)(*arguments)
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
-async def test_tickets_that_nobody_took_in_time_and_what_is_none_are_thrown_away(
+async def test_expired_and_malformed_wakeups_are_removed(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ArqJobQueue(redis_url) as queue:
@@ -73,13 +73,13 @@ async def test_tickets_that_nobody_took_in_time_and_what_is_none_are_thrown_away
         assert await queue.redis.zcard(NORMAL_QUEUE) == 0
 
 
-async def test_nothing_of_a_ticket_outlives_it(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_expired_wakeup_leaves_no_keys(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with ArqJobQueue(redis_url) as queue:
         for priority in Priority:
             for _ in range(3):
                 await queue.wake_workers(uuid4(), priority)
         names = await queue.redis.zrange(NORMAL_QUEUE, 0, -1)
-        # As ARQ leaves it when a worker is killed with a ticket in its hands.
+        # ARQ leaves this key when a worker is killed while it handles a wakeup.
         await queue.redis.set(b"arq:retry:" + names[0], 1)
         assert len([key async for key in queue.redis.scan_iter("arq:job:*")]) == 6
         await queue.wakeups()
@@ -89,30 +89,30 @@ async def test_nothing_of_a_ticket_outlives_it(redis_url: str, monkeypatch: pyte
         assert [key async for key in queue.redis.scan_iter("*")] == []
 
 
-async def test_what_a_ticket_says_goes_by_itself_where_nobody_looks(redis_url: str) -> None:
+async def test_the_payload_of_a_wakeup_expires(redis_url: str) -> None:
     async with ArqJobQueue(redis_url) as queue:
         await queue.wake_workers(uuid4(), Priority.NORMAL)
         (key,) = [key async for key in queue.redis.scan_iter("arq:job:*")]
         assert timedelta() < timedelta(milliseconds=await queue.redis.pttl(key)) <= timedelta(minutes=10)
 
 
-async def test_workers_are_known_while_they_give_signs_of_life(redis_url: str) -> None:
+async def test_workers_are_listed_while_their_heartbeats_last(redis_url: str) -> None:
     async with ArqJobQueue(redis_url) as queue:
         await queue.announce("host:1", ["anonymization"])
         await queue.announce("host:2", ["cleanup", "anonymization"])
-        known = await queue.workers()
-        assert [(worker.name, worker.queues) for worker in known] == [
+        workers = await queue.workers()
+        assert [(worker.name, worker.queues) for worker in workers] == [
             ("host:1", ("anonymization",)),
             ("host:2", ("cleanup", "anonymization")),
         ]
         await queue.retire("host:1")
         assert [worker.name for worker in await queue.workers()] == ["host:2"]
-        # Whoever is killed cannot retire; the sign goes by itself.
-        left = await queue.redis.pttl("framecloak:workers:host:2")
-        assert 0 < left <= 10_000
+        # A worker that is killed cannot retire; its heartbeat expires.
+        ttl = await queue.redis.pttl("framecloak:workers:host:2")
+        assert 0 < ttl <= 10_000
 
 
-def test_an_address_that_is_none_is_refused_without_being_repeated() -> None:
+def test_an_invalid_address_is_refused_without_being_quoted() -> None:
     with pytest.raises(InvalidSettingError) as caught:
         ArqJobQueue("http://:hunter2@127.0.0.1")
     assert "REDIS_URL" in caught.value.message

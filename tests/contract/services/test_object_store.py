@@ -1,4 +1,4 @@
-"""What every object store promises: the fake, the folder, and MinIO's SDK against a real S3."""
+"""Contract of every object store: the fake, the folder, and MinIO's SDK against a real S3."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from support.servers.s3_server import S3Server, running_s3
 
 MINUTE = timedelta(minutes=1)
 MEBI = 1024 * 1024
-PART = 5 * MEBI
-"""The smallest part of an object that S3 takes; `minio.PART_SIZE` is larger."""
+MIN_PART_BYTES = 5 * MEBI
+"""Minimum part size of S3 in bytes; `minio.PART_SIZE` is larger."""
 
-SEVERAL = PART + MEBI
-"""Bytes of an object in two parts."""
+TWO_PARTS = MIN_PART_BYTES + MEBI
+"""Size in bytes of an object in two parts."""
 
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects need not be as large as those of a service to have several parts."""
-    monkeypatch.setattr(minio, "PART_SIZE", PART)
+    """Reduce the part size, so that small objects have several parts."""
+    monkeypatch.setattr(minio, "PART_SIZE", MIN_PART_BYTES)
 
 
 async def keys(store: ObjectStore, prefix: str) -> list[str]:
@@ -59,7 +59,7 @@ def files_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.is_file()]
 
 
-def kept_in(scratch: Path) -> list[str]:
+def cached_in(scratch: Path) -> list[str]:
     return [path.name for path in scratch.glob("previews-*/*")]
 
 
@@ -90,7 +90,7 @@ def store(sample: Sample) -> ObjectStore:
     return sample.store
 
 
-async def test_what_is_put_is_read_back(store: ObjectStore) -> None:
+async def test_an_object_is_read_back_as_stored(store: ObjectStore) -> None:
     before = datetime.now(UTC) - timedelta(seconds=2)
     stored = await store.put("videos/a-1/film.mp4", stream(b"one ", b"", b"two"))
     assert (stored.key, stored.size) == ("videos/a-1/film.mp4", 7)
@@ -101,7 +101,7 @@ async def test_what_is_put_is_read_back(store: ObjectStore) -> None:
         assert before <= stored.modified_at <= datetime.now(UTC) + timedelta(seconds=2)
 
 
-async def test_an_empty_object_is_one(store: ObjectStore) -> None:
+async def test_an_empty_object_can_be_stored(store: ObjectStore) -> None:
     assert (await store.put("empty", stream())).size == 0
     assert await content(store, "empty") == b""
     assert await content(store, "empty", 0, 5) == b""
@@ -113,22 +113,22 @@ async def test_a_second_put_replaces_the_first(store: ObjectStore) -> None:
     assert await content(store, "a") == b"the second"
 
 
-@pytest.mark.parametrize("part", [PART, pytest.param(minio.PART_SIZE, marks=pytest.mark.nightly)])
-async def test_an_object_of_two_parts_in_odd_chunks_arrives_whole(
+@pytest.mark.parametrize("part", [MIN_PART_BYTES, pytest.param(minio.PART_SIZE, marks=pytest.mark.nightly)])
+async def test_an_object_of_two_parts_in_odd_chunks_is_stored_whole(
     store: ObjectStore, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The long form adds parts of the size that a service sends, twenty megabytes in all."""
+    """The nightly form uses the part size of the service, twenty megabytes in all."""
     monkeypatch.setattr(minio, "PART_SIZE", part)
-    dice = random.Random(7)  # noqa: S311 - chunk sizes are no secret
-    data = dice.randbytes(part + part // 4 + 3)
+    rng = random.Random(7)  # noqa: S311 - chunk sizes are no secret
+    data = rng.randbytes(part + part // 4 + 3)
     digest = hashlib.sha256()
 
     async def chunks() -> AsyncIterator[bytes]:
-        at = 0
-        while at < len(data):
-            size = dice.choice([1, 1000, 65536, 3 * MEBI])
-            yield data[at : at + size]
-            at += size
+        offset = 0
+        while offset < len(data):
+            size = rng.choice([1, 1000, 65536, 3 * MEBI])
+            yield data[offset : offset + size]
+            offset += size
             await asyncio.sleep(0)
 
     assert (await store.put("large", chunks())).size == len(data)
@@ -151,14 +151,14 @@ async def test_an_object_of_two_parts_in_odd_chunks_arrives_whole(
         (50, 60, b""),
     ],
 )
-async def test_ranges_are_those_of_a_slice(
+async def test_ranges_behave_like_slices(
     store: ObjectStore, start: int, stop: int | None, expected: bytes
 ) -> None:
     await store.put("digits", stream(b"0123456789"))
     assert await content(store, "digits", start, stop) == expected
 
 
-async def test_a_reader_may_stop_early(store: ObjectStore) -> None:
+async def test_a_reader_can_stop_early(store: ObjectStore) -> None:
     await store.put("long", stream(b"x" * 3 * MEBI))
     reader = store.read("long")
     assert (await anext(reader)).startswith(b"xxxx")
@@ -167,7 +167,7 @@ async def test_a_reader_may_stop_early(store: ObjectStore) -> None:
     assert await keys(store, "") == []
 
 
-async def test_what_is_not_there_is_not_found(store: ObjectStore, tmp_path: Path) -> None:
+async def test_a_missing_object_is_not_found(store: ObjectStore, tmp_path: Path) -> None:
     await store.put("folder/object", stream(b"x"))
     for key in ("nothing", "folder", "folder/nothing"):
         with pytest.raises(ObjectNotFoundError):
@@ -188,7 +188,7 @@ async def test_what_is_not_there_is_not_found(store: ObjectStore, tmp_path: Path
     "key",
     ["", "/a", "a/", "a//b", "../a", "a/../b", ".", "a/./b", "a b", "a\nb", "ä", "a\\b", "a?b", "x" * 1000],
 )
-async def test_a_bad_key_is_refused_before_anything_happens(store: ObjectStore, key: str) -> None:
+async def test_an_invalid_key_is_refused(store: ObjectStore, key: str) -> None:
     for call in (store.put(key, stream(b"x")), store.stat(key), store.remove(key)):
         with pytest.raises(ValueError, match="is not a key"):
             await call
@@ -199,7 +199,7 @@ async def test_a_bad_key_is_refused_before_anything_happens(store: ObjectStore, 
         await content(store, key)
 
 
-async def test_lists_come_in_the_order_of_keys(store: ObjectStore) -> None:
+async def test_objects_are_listed_in_key_order(store: ObjectStore) -> None:
     names = ["a/b/c", "a-b", "a.b", "a/b-c", "a/b.d/e", "B/x", "ab", "a_b", "b", "a/b/a"]
     for name in names:
         await store.put(name, stream(name.encode()))
@@ -211,7 +211,7 @@ async def test_lists_come_in_the_order_of_keys(store: ObjectStore) -> None:
     assert [stored.size async for stored in store.list("a/b/")] == [5, 5]
 
 
-async def test_remove_all_takes_what_begins_so_and_nothing_else(store: ObjectStore) -> None:
+async def test_removing_a_prefix_removes_exactly_its_objects(store: ObjectStore) -> None:
     for name in ("requests/1/slices/0", "requests/1/slices/1", "requests/1/result.zip", "requests/12/x"):
         await store.put(name, stream(b"x"))
     assert await store.remove_prefix("requests/1/") == 3
@@ -222,8 +222,8 @@ async def test_remove_all_takes_what_begins_so_and_nothing_else(store: ObjectSto
 
 
 @pytest.mark.parametrize("error", [UploadTooLargeError("too much"), OSError("the client is gone")])
-@pytest.mark.parametrize("size", [10, SEVERAL])
-async def test_what_the_stream_raises_comes_through_and_nothing_stays(
+@pytest.mark.parametrize("size", [10, TWO_PARTS])
+async def test_an_error_of_the_stream_is_raised_and_nothing_is_stored(
     sample: Sample, error: Exception, size: int
 ) -> None:
     async def broken() -> AsyncIterator[bytes]:
@@ -244,7 +244,7 @@ async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
     waiting = asyncio.Event()
 
     async def stalled() -> AsyncIterator[bytes]:
-        yield b"x" * SEVERAL
+        yield b"x" * TWO_PARTS
         waiting.set()
         await asyncio.Event().wait()
 
@@ -257,7 +257,7 @@ async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
     assert sample.leftovers() == []
 
 
-async def test_what_a_killed_process_left_is_removed_when_it_is_old(sample: Sample) -> None:
+async def test_old_leftovers_of_a_killed_process_are_removed(sample: Sample) -> None:
     await sample.store.put("kept", stream(b"as it was"))
     sample.be_killed()
     now = datetime.now(UTC)
@@ -268,28 +268,28 @@ async def test_what_a_killed_process_left_is_removed_when_it_is_old(sample: Samp
     assert await keys(sample.store, "") == ["kept"]
 
 
-async def test_objects_can_be_read_by_their_owner_only(tmp_path: Path) -> None:
+async def test_stored_files_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     root = tmp_path / "objects"
-    root.mkdir(mode=0o755)  # by somebody who did not think of that
+    root.mkdir(mode=0o755)  # as an administrator may have created it
     store = FilesystemStore(root, SignedUrls("", b"k" * 32, FakeClock()))
     await store.put("videos/film", stream(b"film"))
     assert (root / "videos" / "film").stat().st_mode & 0o777 == 0o600
 
 
-async def test_nothing_is_seen_of_an_object_before_it_is_whole(store: ObjectStore) -> None:
-    seen: list[list[str]] = []
+async def test_an_object_is_invisible_until_it_is_complete(store: ObjectStore) -> None:
+    listings: list[list[str]] = []
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(3):
-            yield b"x" * (SEVERAL // 3)
-            seen.append(await keys(store, ""))
+            yield b"x" * (TWO_PARTS // 3)
+            listings.append(await keys(store, ""))
 
     await store.put("a/b", chunks())
-    assert seen == [[], [], []]
+    assert listings == [[], [], []]
     assert await keys(store, "") == ["a/b"]
 
 
-async def test_a_file_is_copied_and_stays(store: ObjectStore, tmp_path: Path) -> None:
+async def test_storing_a_file_copies_it(store: ObjectStore, tmp_path: Path) -> None:
     path = tmp_path / "source"
     data = random.Random(3).randbytes(3 * MEBI + 1)  # noqa: S311 - no secret
     path.write_bytes(data)
@@ -298,7 +298,7 @@ async def test_a_file_is_copied_and_stays(store: ObjectStore, tmp_path: Path) ->
     assert hashlib.sha256(await content(store, "copy")).digest() == hashlib.sha256(data).digest()
 
 
-async def test_an_object_can_be_had_as_a_file(store: ObjectStore, tmp_path: Path) -> None:
+async def test_an_object_is_available_as_a_local_file(store: ObjectStore, tmp_path: Path) -> None:
     await store.put("a", stream(b"0123456789" * 1000))
     async with store.local_file("a", tmp_path) as path:
         assert path.read_bytes() == b"0123456789" * 1000
@@ -306,14 +306,12 @@ async def test_an_object_can_be_had_as_a_file(store: ObjectStore, tmp_path: Path
     assert files_in(tmp_path) == []
 
 
-async def test_an_object_that_is_looked_into_again_and_again_is_always_the_present_one(
-    store: ObjectStore, tmp_path: Path
-) -> None:
-    for content_now in (b"first", b"second"):
-        await store.put("a/b", stream(content_now))
+async def test_a_cached_file_is_always_the_current_object(store: ObjectStore, tmp_path: Path) -> None:
+    for current in (b"first", b"second"):
+        await store.put("a/b", stream(current))
         for _ in range(2):
             async with store.cached_file("a/b", tmp_path) as path, store.cached_file("a/b", tmp_path) as same:
-                assert path.read_bytes() == same.read_bytes() == content_now
+                assert path.read_bytes() == same.read_bytes() == current
     await store.remove("a/b")
     with pytest.raises(ObjectNotFoundError):
         async with store.cached_file("a/b", tmp_path):
@@ -325,11 +323,11 @@ async def test_an_object_that_is_looked_into_again_and_again_is_always_the_prese
     with pytest.raises(ObjectNotFoundError):
         async with store.cached_file("a/b", tmp_path):
             pass
-    assert kept_in(tmp_path) == files_in(tmp_path) == []
+    assert cached_in(tmp_path) == files_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("sample", ["minio with a cache"], indirect=True)
-async def test_a_kept_object_is_fetched_once(
+async def test_a_cached_object_is_fetched_once(
     store: MinioStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.put("film", stream(b"x" * MEBI))
@@ -337,23 +335,23 @@ async def test_a_kept_object_is_fetched_once(
     get = store._open_range
     monkeypatch.setattr(store, "_open_range", lambda key, *args: (fetched.append(key), get(key, *args))[1])
 
-    async def look() -> bytes:
+    async def read() -> bytes:
         async with store.cached_file("film", tmp_path) as path:
             return path.read_bytes()
 
-    assert set(await asyncio.gather(*(look() for _ in range(10)))) == {b"x" * MEBI}
-    assert await look() == b"x" * MEBI
+    assert set(await asyncio.gather(*(read() for _ in range(10)))) == {b"x" * MEBI}
+    assert await read() == b"x" * MEBI
     assert fetched == ["film"]
 
 
-async def test_a_presigned_address_hands_the_object_out(sample: Sample) -> None:
+async def test_an_object_is_downloaded_from_a_presigned_address(sample: Sample) -> None:
     await sample.store.put("results/1.zip", stream(b"frames"))
     address = await sample.store.presigned_get("results/1.zip", "frames.zip", MINUTE)
     answer = await sample.send("GET", address, b"")
     assert (answer.status, answer.body) == (200, b"frames")
 
 
-async def test_a_presigned_address_takes_an_object_in(sample: Sample) -> None:
+async def test_an_object_is_uploaded_to_a_presigned_address(sample: Sample) -> None:
     address = await sample.store.presigned_put("uploads/7", MINUTE)
     assert (await sample.send("PUT", address, b"a video")).status == 200
     assert await content(sample.store, "uploads/7") == b"a video"
@@ -373,7 +371,7 @@ async def test_a_presigned_address_expires(sample: Sample) -> None:
 @pytest.mark.parametrize("sample", ["folder", "minio"], indirect=True)
 async def test_an_altered_address_is_refused(sample: Sample) -> None:
     await sample.store.put("mine", stream(b"mine"))
-    await sample.store.put("else", stream(b"somebody else's"))
+    await sample.store.put("else", stream(b"another object"))
     get = await sample.store.presigned_get("mine", "mine.zip", MINUTE)
     put = await sample.store.presigned_put("mine", MINUTE)
     assert (await sample.send("GET", get, b"")).status == 200
@@ -406,7 +404,9 @@ async def test_an_altered_address_is_refused(sample: Sample) -> None:
         ("x" * 10_000 + ".zip", "x" * 116 + ".zip", "x" * 116 + ".zip"),
     ],
 )
-async def test_odd_names_do_no_harm_in_a_header(sample: Sample, name: str, plain: str, encoded: str) -> None:
+async def test_odd_filenames_are_sanitized_in_the_header(
+    sample: Sample, name: str, plain: str, encoded: str
+) -> None:
     await sample.store.put("a", stream(b"x"))
     address = await sample.store.presigned_get("a", name, MINUTE)
     assert len(address) < 2000
@@ -415,11 +415,11 @@ async def test_odd_names_do_no_harm_in_a_header(sample: Sample, name: str, plain
     assert answer.headers["content-disposition"] == expected
 
 
-async def test_a_living_store_answers(store: ObjectStore) -> None:
+async def test_an_available_store_answers_a_ping(store: ObjectStore) -> None:
     await store.ping()
 
 
-async def test_many_may_work_at_once(store: ObjectStore) -> None:
+async def test_concurrent_calls_are_independent(store: ObjectStore) -> None:
     names = [f"parallel/{number:02}" for number in range(24)]
     await asyncio.gather(*(store.put(name, stream(name.encode() * 1000)) for name in names))
     found = await asyncio.gather(*(content(store, name) for name in names))
@@ -427,7 +427,7 @@ async def test_many_may_work_at_once(store: ObjectStore) -> None:
     assert await keys(store, "parallel/") == names
 
 
-async def test_a_lost_store_is_unavailable(tmp_path: Path) -> None:
+async def test_a_lost_store_is_reported_as_unavailable(tmp_path: Path) -> None:
     folder = FilesystemStore(tmp_path / "mount", SignedUrls("", b"k" * 32, FakeClock()))
     (tmp_path / "mount").rmdir()
     minio = MinioStore("127.0.0.1:1", "key", "secret", "bucket", secure=False)

@@ -1,4 +1,4 @@
-"""What the locksmith promises: passwords, tokens, secrets; the fakes promise the same where they can."""
+"""Contract of password hashers and token issuers, with their fakes, and tests of installation secrets."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def any_issuer(request: pytest.FixtureRequest, issuer: JwtIssuer) -> TokenIssuer
 @pytest.mark.parametrize(
     "password", ["correct horse", "", "пароль", "x" * 5000, "\ud83d half a pair", "a\0b"]
 )
-async def test_a_password_matches_its_own_hash_only(hasher: PasswordHasher, password: str) -> None:
+async def test_a_password_matches_only_its_own_hash(hasher: PasswordHasher, password: str) -> None:
     hashed = await hasher.hash(password)
     assert await hasher.verify(hashed, password)
     assert not await hasher.verify(hashed, password + "x")
@@ -67,13 +67,13 @@ async def test_a_password_matches_its_own_hash_only(hasher: PasswordHasher, pass
 
 
 @pytest.mark.parametrize("broken", ["", "no hash", "$argon2id$v=19$m=8,t=1,p=1$AAAA", "$2b$12$abc"])
-async def test_what_is_no_hash_matches_nothing(hasher: PasswordHasher, broken: str) -> None:
+async def test_a_malformed_hash_matches_no_password(hasher: PasswordHasher, broken: str) -> None:
     assert not await hasher.verify(broken, "")
     assert not await hasher.verify(broken, broken)
     await hasher.verify_dummy()
 
 
-async def test_hashes_are_argon2id_as_rfc_9106_recommends_and_salted() -> None:
+async def test_hashes_are_salted_argon2id_with_the_parameters_of_rfc_9106() -> None:
     hasher = Argon2PasswordHasher()
     first, second = await asyncio.gather(hasher.hash("same"), hasher.hash("same"))
     assert first != second
@@ -81,7 +81,7 @@ async def test_hashes_are_argon2id_as_rfc_9106_recommends_and_salted() -> None:
     assert await hasher.verify(first, "same")
 
 
-async def test_a_flood_of_sign_ins_is_worked_off_in_two_threads() -> None:
+async def test_many_sign_ins_are_processed_in_two_threads() -> None:
     hasher = Argon2PasswordHasher(CHEAPEST, max_concurrent=2)
     hashed = await hasher.hash("secret")
     answers = await asyncio.gather(*(hasher.verify(hashed, "secret") for _ in range(200)))
@@ -89,7 +89,7 @@ async def test_a_flood_of_sign_ins_is_worked_off_in_two_threads() -> None:
     assert len(hasher._threads._threads) == 2
 
 
-def test_tokens_say_whose_they_are(any_issuer: TokenIssuer) -> None:
+def test_tokens_identify_their_user(any_issuer: TokenIssuer) -> None:
     pair = any_issuer.issue(42, 7)
     assert any_issuer.verify_access(pair.access) == TokenSubject(42, 7)
     assert any_issuer.verify_refresh(pair.refresh).subject == TokenSubject(42, 7)
@@ -97,13 +97,13 @@ def test_tokens_say_whose_they_are(any_issuer: TokenIssuer) -> None:
     assert any_issuer.issue(42, 7).access != pair.access
 
 
-def test_refresh_tokens_are_told_apart_and_say_when_they_end(any_issuer: TokenIssuer) -> None:
+def test_refresh_tokens_have_an_id_and_an_expiry(any_issuer: TokenIssuer) -> None:
     first, second = [any_issuer.verify_refresh(any_issuer.issue(42, 7).refresh) for _ in range(2)]
     assert first.id != second.id
     assert first.expires_at == NOON + timedelta(days=7)
 
 
-def test_one_kind_of_token_does_not_pass_for_the_other(any_issuer: TokenIssuer) -> None:
+def test_access_and_refresh_tokens_are_not_interchangeable(any_issuer: TokenIssuer) -> None:
     pair = any_issuer.issue(42, 0)
     with pytest.raises(NotAuthenticatedError):
         any_issuer.verify_access(pair.refresh)
@@ -114,7 +114,7 @@ def test_one_kind_of_token_does_not_pass_for_the_other(any_issuer: TokenIssuer) 
 @pytest.mark.parametrize(
     "token", ["", "x", "a.b.c", "ä.ö.ü", "..", "." * 5000, "\ud800", "Bearer x", "e30.e30.e30"]
 )
-def test_what_is_no_token_is_refused(any_issuer: TokenIssuer, token: str) -> None:
+def test_a_malformed_token_is_refused(any_issuer: TokenIssuer, token: str) -> None:
     with pytest.raises(NotAuthenticatedError):
         any_issuer.verify_access(token)
 
@@ -150,7 +150,7 @@ def test_an_altered_token_is_refused(issuer: JwtIssuer) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS384", "HS512"])
-def test_only_one_algorithm_is_taken(issuer: JwtIssuer, clock: FakeClock, algorithm: str) -> None:
+def test_only_one_algorithm_is_accepted(issuer: JwtIssuer, clock: FakeClock, algorithm: str) -> None:
     now = int(clock.now().timestamp())
     key = None if algorithm == "none" else KEY * 2
     token = jwt.encode(CLAIMS | {"iat": now, "exp": now + 60}, key, algorithm)
@@ -161,10 +161,10 @@ def test_only_one_algorithm_is_taken(issuer: JwtIssuer, clock: FakeClock, algori
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [
         {},
-        {"iss": "somebody"},
+        {"iss": "another"},
         {"aud": "something"},
         {"typ": "refresh"},
         {"sub": "-1"},
@@ -179,13 +179,13 @@ def test_only_one_algorithm_is_taken(issuer: JwtIssuer, clock: FakeClock, algori
     ],
     ids=str,
 )
-def test_every_claim_counts_even_under_the_right_key(
-    issuer: JwtIssuer, clock: FakeClock, changed: dict[str, str | bool | None]
+def test_every_claim_is_checked_even_with_a_valid_signature(
+    issuer: JwtIssuer, clock: FakeClock, changes: dict[str, str | bool | None]
 ) -> None:
     now = int(clock.now().timestamp())
-    claims = {**CLAIMS, "iat": now, "exp": now + 60, **changed}
+    claims = {**CLAIMS, "iat": now, "exp": now + 60, **changes}
     token = jwt.encode({name: value for name, value in claims.items() if value is not None}, KEY, "HS256")
-    if not changed:
+    if not changes:
         assert issuer.verify_access(token) == TokenSubject(7, 0)
         return
     with pytest.raises(NotAuthenticatedError):
@@ -200,7 +200,7 @@ def test_secrets_are_256_bits_and_never_the_same() -> None:
     assert secret_digest("\ud800") != secret_digest("?")
 
 
-def test_keys_are_derived_as_rfc_5869_says() -> None:
+def test_keys_are_derived_according_to_rfc_5869() -> None:
     # Appendix A.3: SHA-256 with zero-length salt and info, first 32 bytes.
     expected = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
     assert derive_key(b"\x0b" * 22, "").hex() == expected
@@ -208,7 +208,7 @@ def test_keys_are_derived_as_rfc_5869_says() -> None:
     assert InstallationSecret(KEY).derive_key("tokens") == derive_key(KEY, "tokens")
 
 
-def test_the_installation_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+def test_the_installation_secret_is_created_once_and_readable_only_by_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "data" / "secret"
     first = InstallationSecret.from_file(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -218,14 +218,14 @@ def test_the_installation_secret_is_made_once_and_for_its_owner_only(tmp_path: P
     assert first.value.decode() not in repr(first)
 
 
-def test_processes_that_start_together_agree_on_the_secret(tmp_path: Path) -> None:
+def test_processes_that_start_concurrently_share_one_secret(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(InstallationSecret.from_file, [tmp_path / "secret"] * 32))
-    assert len({sha256(secret.value).digest() for secret in found}) == 1
+        secrets = list(threads.map(InstallationSecret.from_file, [tmp_path / "secret"] * 32))
+    assert len({sha256(secret.value).digest() for secret in secrets}) == 1
     assert list(tmp_path.iterdir()) == [tmp_path / "secret"]
 
 
-def test_a_secret_that_others_can_read_or_guess_is_refused(tmp_path: Path) -> None:
+def test_a_readable_or_short_secret_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     InstallationSecret.from_file(path)
     path.chmod(0o644)

@@ -1,4 +1,4 @@
-"""What every emotion reader promises, on the fake, on an export and on a service that serves one."""
+"""Contract of emotion readers: the fake, an exported model, and a service that serves one."""
 
 from __future__ import annotations
 
@@ -56,46 +56,51 @@ async def reader(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield opened
 
 
-async def test_each_face_has_a_row_of_probabilities_in_its_place(reader: EmotionReader) -> None:
+async def test_each_face_has_a_row_of_probabilities_in_order(reader: EmotionReader) -> None:
     crops = [clip_models.face(name) for name in ("sad", "happy", "neutral", "happy")]
-    found = await reader.read(crops)
+    probabilities = await reader.read(crops)
     assert reader.emotions == clip_models.EMOTIONS
-    assert (found.shape, found.dtype) == ((4, 3), np.float32)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(found, clip_models.expected(crops), atol=1e-6)
-    assert [reader.emotions[best] for best in found.argmax(axis=1)] == ["sad", "happy", "neutral", "happy"]
+    assert (probabilities.shape, probabilities.dtype) == ((4, 3), np.float32)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(probabilities, clip_models.expected(crops), atol=1e-6)
+    assert [reader.emotions[best] for best in probabilities.argmax(axis=1)] == [
+        "sad",
+        "happy",
+        "neutral",
+        "happy",
+    ]
 
 
-async def test_faces_may_have_any_size_and_none_is_changed(reader: EmotionReader) -> None:
+async def test_faces_of_any_size_are_read_and_left_unchanged(reader: EmotionReader) -> None:
     crops = [clip_models.face("sad", *shape) for shape in ((1, 1), (300, 7), (5, 400), (64, 64))]
-    found = await reader.read(crops)
-    np.testing.assert_allclose(found, clip_models.expected(crops), atol=1e-6)
+    probabilities = await reader.read(crops)
+    np.testing.assert_allclose(probabilities, clip_models.expected(crops), atol=1e-6)
     assert all((crop == (0, 0, 255)).all() for crop in crops)
 
 
-async def test_no_faces_are_no_rows(reader: EmotionReader) -> None:
+async def test_no_faces_give_no_rows(reader: EmotionReader) -> None:
     await reader.read([clip_models.face("sad")])
     assert (await reader.read([])).shape == (0, len(reader.emotions))
 
 
-async def test_more_faces_than_a_batch_has_room_for(reader: EmotionReader) -> None:
+async def test_more_faces_than_fit_in_a_batch_are_read(reader: EmotionReader) -> None:
     crops = [clip_models.face(clip_models.EMOTIONS[index % 3]) for index in range(75)]
     np.testing.assert_allclose(await reader.read(crops), clip_models.expected(crops), atol=1e-6)
 
 
-async def test_callers_at_the_same_time_get_their_own(reader: EmotionReader) -> None:
+async def test_concurrent_callers_get_their_own_rows(reader: EmotionReader) -> None:
     crops = [clip_models.face(clip_models.EMOTIONS[index % 3]) for index in range(12)]
     rows = await asyncio.gather(*(reader.read([crop]) for crop in crops))
     np.testing.assert_allclose(np.concatenate(rows), clip_models.expected(crops), atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (0, 4, 3), (4, 4, 4)])
-async def test_what_is_no_picture_is_a_mistake_of_the_caller(
+async def test_an_array_that_is_not_an_image_is_a_value_error(
     reader: EmotionReader, shape: tuple[int, ...]
 ) -> None:
     with pytest.raises(ValueError, match="crop"):
         await reader.read([clip_models.face("sad"), np.zeros(shape, np.uint8)])
 
 
-async def test_it_is_available(reader: EmotionReader) -> None:
+async def test_the_reader_is_available(reader: EmotionReader) -> None:
     assert await reader.is_available()

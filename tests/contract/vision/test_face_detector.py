@@ -1,4 +1,4 @@
-"""What every face detector promises, on the fake and on the real ones."""
+"""Contract of face detectors: the fake and the real ones."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from support.samples import images, onnx_models
 
 @dataclass(frozen=True)
 class Case:
-    """A detector, a picture that it must find faces in, and where they are."""
+    """A detector, an image, and the boxes of the faces in it."""
 
     detector: FaceDetector
-    picture: Image
+    image: Image
     boxes: np.ndarray
 
 
 def fake(_: Path) -> Case:
-    picture = np.full((256, 320, 3), 90, np.uint8)
+    image = np.full((256, 320, 3), 90, np.uint8)
     boxes = [(20, 30, 60, 80), (200, 100, 250, 170), (100, 180, 120, 210)]
     for box, score in zip(boxes, (0.7, 0.95, 0.6), strict=True):
-        plant_face(picture, box, score)
-    return Case(FakeFaceDetector(), picture, np.array(boxes, float))
+        plant_face(image, box, score)
+    return Case(FakeFaceDetector(), image, np.array(boxes, float))
 
 
 def centerface(precision: Precision) -> Callable[[Path], Case]:
@@ -47,7 +47,7 @@ def centerface(precision: Precision) -> Callable[[Path], Case]:
 
 
 def centerface_in_fp16(models: Path) -> Case:
-    """The graph for GPUs, with its outputs bound, as far as a CPU can run it."""
+    """Return the graph for GPUs with bound outputs, run on the CPU."""
     graph = build_graph(models, Precision.FP16)
     session = open_session(graph.content, Provider.CPU)
     session.uses_io_binding = True
@@ -56,11 +56,11 @@ def centerface_in_fp16(models: Path) -> Case:
 
 
 def scrfd(models: Path) -> Case:
-    picture = np.full((256, 320, 3), 90, np.uint8)
+    image = np.full((256, 320, 3), 90, np.uint8)
     cells = [(8, 4, 5), (16, 10, 8), (32, 2, 6)]
-    boxes = [onnx_models.plant(picture, *cell) for cell in cells]
+    boxes = [onnx_models.plant(image, *cell) for cell in cells]
     pack = onnx_models.write_scrfd_pack(models / "tiny")
-    return Case(Scrfd.load(pack, Provider.CPU), picture, np.array(boxes))
+    return Case(Scrfd.load(pack, Provider.CPU), image, np.array(boxes))
 
 
 CASES = {
@@ -77,80 +77,82 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return CASES[request.param](tmp_path_factory.mktemp("models"))
 
 
-def one(case: Case, picture: Image, threshold: float = 0.5) -> Detections:
-    (found,) = case.detector.detect([picture], threshold)
-    return found
+def detect(case: Case, image: Image, threshold: float = 0.5) -> Detections:
+    (detections,) = case.detector.detect([image], threshold)
+    return detections
 
 
-def test_no_pictures_give_no_answers(case: Case) -> None:
+def test_no_images_give_no_detections(case: Case) -> None:
     assert case.detector.detect([], 0.5) == []
 
 
-def test_an_empty_picture_has_no_faces(case: Case) -> None:
-    found = one(case, np.full((96, 128, 3), 90, np.uint8))
-    assert len(found) == 0
-    assert found.boxes.shape == (0, 4)
-    assert found.landmarks.shape == (0, 5, 2)
+def test_an_empty_image_has_no_faces(case: Case) -> None:
+    detections = detect(case, np.full((96, 128, 3), 90, np.uint8))
+    assert len(detections) == 0
+    assert detections.boxes.shape == (0, 4)
+    assert detections.landmarks.shape == (0, 5, 2)
 
 
-def test_every_face_is_found_once_in_pixels_of_the_picture(case: Case) -> None:
-    found = one(case, case.picture)
-    assert len(found) == len(case.boxes)
-    overlaps = images.overlaps(case.boxes, found.boxes)
+def test_every_face_is_detected_once_in_pixel_coordinates(case: Case) -> None:
+    detections = detect(case, case.image)
+    assert len(detections) == len(case.boxes)
+    overlaps = images.overlaps(case.boxes, detections.boxes)
     assert overlaps.max(axis=1).min() > 0.7
     assert sorted(overlaps.argmax(axis=1)) == list(range(len(case.boxes)))
 
 
-def test_answers_are_float32_best_first(case: Case) -> None:
-    found = one(case, case.picture, 0.2)
-    assert {found.boxes.dtype, found.scores.dtype, found.landmarks.dtype} == {np.dtype(np.float32)}
-    assert (np.diff(found.scores) <= 0).all()
-    assert 0.2 <= found.scores.min() <= found.scores.max() <= 1
+def test_detections_are_float32_best_first(case: Case) -> None:
+    detections = detect(case, case.image, 0.2)
+    assert {detections.boxes.dtype, detections.scores.dtype, detections.landmarks.dtype} == {
+        np.dtype(np.float32)
+    }
+    assert (np.diff(detections.scores) <= 0).all()
+    assert 0.2 <= detections.scores.min() <= detections.scores.max() <= 1
 
 
-def test_the_threshold_cuts_at_its_score(case: Case) -> None:
-    best = one(case, case.picture, 0.2).scores[0]
-    assert (one(case, case.picture, best).scores == best).all()
-    assert len(one(case, case.picture, np.nextafter(best, np.float32(2)))) == 0
+def test_the_threshold_is_a_minimum_score(case: Case) -> None:
+    best = detect(case, case.image, 0.2).scores[0]
+    assert (detect(case, case.image, best).scores == best).all()
+    assert len(detect(case, case.image, np.nextafter(best, np.float32(2)))) == 0
 
 
-def test_landmarks_lie_inside_the_box_and_left_is_left(case: Case) -> None:
-    found = one(case, case.picture)
-    low, high = found.boxes[:, None, :2], found.boxes[:, None, 2:]
-    assert ((found.landmarks > low) & (found.landmarks < high)).all()
-    left_eye, right_eye, _, left_mouth, right_mouth = found.landmarks.transpose(1, 0, 2)
+def test_landmarks_are_inside_the_box_and_in_order(case: Case) -> None:
+    detections = detect(case, case.image)
+    low, high = detections.boxes[:, None, :2], detections.boxes[:, None, 2:]
+    assert ((detections.landmarks > low) & (detections.landmarks < high)).all()
+    left_eye, right_eye, _, left_mouth, right_mouth = detections.landmarks.transpose(1, 0, 2)
     assert (left_eye[:, 0] < right_eye[:, 0]).all()
     assert (left_mouth[:, 0] < right_mouth[:, 0]).all()
     assert (left_eye[:, 1] < left_mouth[:, 1]).all()
 
 
 def test_a_batch_keeps_its_order(case: Case) -> None:
-    blank = np.full_like(case.picture, 90)
-    batch = [blank, case.picture, blank, case.picture][: case.detector.max_batch]
-    counts = [len(found) for found in case.detector.detect(batch, 0.5)]
+    blank = np.full_like(case.image, 90)
+    batch = [blank, case.image, blank, case.image][: case.detector.max_batch]
+    counts = [len(detections) for detections in case.detector.detect(batch, 0.5)]
     assert counts == [0, len(case.boxes), 0, len(case.boxes)][: len(batch)]
 
 
-def test_too_many_pictures_are_refused(case: Case) -> None:
+def test_too_many_images_are_refused(case: Case) -> None:
     with pytest.raises(ValueError, match=r"too many|at most"):
-        case.detector.detect([case.picture] * (case.detector.max_batch + 1), 0.5)
+        case.detector.detect([case.image] * (case.detector.max_batch + 1), 0.5)
 
 
-def test_a_size_off_the_stride_is_refused(case: Case) -> None:
+def test_a_size_that_is_no_multiple_of_the_stride_is_refused(case: Case) -> None:
     with pytest.raises(ValueError, match="multiples"):
         case.detector.detect([np.zeros((case.detector.stride + 1, 64, 3), np.uint8)], 0.5)
 
 
-def test_threads_share_a_detector_and_the_input_is_left_alone(case: Case) -> None:
-    before = case.picture.copy()
-    expected = one(case, case.picture)
+def test_threads_can_share_a_detector_and_the_input_is_unchanged(case: Case) -> None:
+    before = case.image.copy()
+    expected = detect(case, case.image)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: one(case, case.picture), range(8)))
-    for found in answers:
-        np.testing.assert_array_equal(found.boxes, expected.boxes)
-        np.testing.assert_array_equal(found.scores, expected.scores)
-        np.testing.assert_array_equal(found.landmarks, expected.landmarks)
-    np.testing.assert_array_equal(case.picture, before)
+        answers = list(pool.map(lambda _: detect(case, case.image), range(8)))
+    for detections in answers:
+        np.testing.assert_array_equal(detections.boxes, expected.boxes)
+        np.testing.assert_array_equal(detections.scores, expected.scores)
+        np.testing.assert_array_equal(detections.landmarks, expected.landmarks)
+    np.testing.assert_array_equal(case.image, before)
 
 
 def test_the_card_names_the_model(case: Case) -> None:

@@ -1,4 +1,4 @@
-"""What every face recogniser promises, on the fake and on the real ones."""
+"""Contract of face recognisers: the fake and the real ones."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_face_has_the_same_vector_alone_and_among_others(
     np.testing.assert_allclose(in_batches(recognizer, chips), alone, atol=1e-4)
 
 
-def test_a_larger_picture_of_a_face_gives_nearly_the_same_vector(
+def test_a_magnified_face_has_nearly_the_same_vector(
     recognizer: FaceRecognizer, photograph: Image, landmarks: FloatArray
 ) -> None:
     larger = np.asarray(cv2.resize(photograph, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -87,14 +87,14 @@ def test_a_larger_picture_of_a_face_gives_nearly_the_same_vector(
     assert (usual * magnified).sum(axis=1).min() > 0.97
 
 
-def test_other_faces_have_other_vectors(
+def test_different_faces_have_different_vectors(
     recognizer: FaceRecognizer, photograph: Image, landmarks: FloatArray
 ) -> None:
     vectors = in_batches(recognizer, recognizer.align(photograph, landmarks))
     assert np.triu(vectors @ vectors.T, 1).max() < 0.995
 
 
-def test_a_face_at_the_border_is_aligned_all_the_same(recognizer: FaceRecognizer, photograph: Image) -> None:
+def test_a_face_at_the_border_is_aligned(recognizer: FaceRecognizer, photograph: Image) -> None:
     corner = np.array([[[-20, 10], [20, 10], [0, 30], [-15, 50], [15, 50]]], np.float32)
     chips = recognizer.align(photograph, corner)
     assert np.isfinite(recognizer.embed(chips)).all()
@@ -111,7 +111,7 @@ def test_faces_of_another_size_are_refused(recognizer: FaceRecognizer) -> None:
         recognizer.embed(np.zeros((1, 17, 17, 3), np.uint8))
 
 
-def test_threads_share_a_recogniser_and_the_input_is_left_alone(
+def test_threads_can_share_a_recogniser_and_the_input_is_unchanged(
     recognizer: FaceRecognizer, photograph: Image, landmarks: FloatArray
 ) -> None:
     before = photograph.copy()
@@ -126,6 +126,6 @@ def test_threads_share_a_recogniser_and_the_input_is_left_alone(
     assert (photograph == before).all()
 
 
-def test_the_space_is_that_of_the_file(recognizer: FaceRecognizer) -> None:
+def test_the_space_is_identified_by_the_model_file(recognizer: FaceRecognizer) -> None:
     assert recognizer.space.sha256 == recognizer.card.sha256
     assert recognizer.card.name.startswith(recognizer.space.name)

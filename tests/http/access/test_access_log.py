@@ -1,4 +1,4 @@
-"""What is logged about requests, and what is not."""
+"""The access log: its fields, its levels, and secrets that must not appear in it."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from support.http.api import HOST, Client, Scene
 TEMPLATE = "/api/frames/anonymize/download/{request_id}/{token}"
 
 
-class Lines(logging.Handler):
-    """Keeps the fields of records, and the context they were logged in."""
+class LogLines(logging.Handler):
+    """Handler that collects the fields and the context of log records."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.kept: list[Mapping[str, Any]] = []
+        self.records: list[Mapping[str, Any]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.kept.append({**vars(record), **get_contextvars(), "event": record.getMessage()})
+        self.records.append({**vars(record), **get_contextvars(), "event": record.getMessage()})
 
     def of(self, event: str) -> list[Mapping[str, Any]]:
-        return [line for line in self.kept if line["event"] == event]
+        return [line for line in self.records if line["event"] == event]
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
-    handler, logger = Lines(), logging.getLogger("framecloak.entrypoints")
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[LogLines]:
+    handler, logger = LogLines(), logging.getLogger("framecloak.entrypoints")
     caplog.set_level(logging.DEBUG, logger.name)
     logger.addHandler(handler)
     yield handler
@@ -46,7 +46,7 @@ def client(scene: Scene, **headers: str) -> httpx.AsyncClient:
     return Client(transport=transport, base_url=HOST, headers=headers)
 
 
-async def test_a_request_is_one_line(scene: Scene, log: Lines) -> None:
+async def test_a_request_is_logged_in_one_line(scene: Scene, log: LogLines) -> None:
     ada = client(scene, Authorization=scene.ada.headers["Authorization"], **{"X-Request-ID": "mine-1"})
     await ada.get(f"/api/videos/{scene.video}/?width=3")
     (line,) = log.of("request")
@@ -63,18 +63,18 @@ async def test_a_request_is_one_line(scene: Scene, log: Lines) -> None:
     assert get_contextvars() == {}
 
 
-async def test_no_line_holds_a_link_or_a_signature(scene: Scene, log: Lines) -> None:
+async def test_no_line_holds_a_link_or_a_signature(scene: Scene, log: LogLines) -> None:
     request = await scene.request()
-    stranger = client(scene)
+    anonymous = client(scene)
     ada = client(scene, Authorization=scene.ada.headers["Authorization"])
     minted = await ada.get(f"/api/frames/anonymize/download/{request}/")
     link = minted.headers["location"]
     token = link.rstrip("/").rpartition("/")[2]
-    assert (await stranger.get(link)).status_code == 200
-    assert (await stranger.get(f"{link}oops")).status_code == 404
+    assert (await anonymous.get(link)).status_code == 200
+    assert (await anonymous.get(f"{link}oops")).status_code == 404
     begun = (await ada.post("/api/videos/uploads/", json={"filename": "film.mp4"})).json()
     signature = begun["url"].rpartition("signature=")[2]
-    await stranger.put(begun["url"], content=b"film")
+    await anonymous.put(begun["url"], content=b"film")
     lines = log.of("request")
     assert [(line["path"], line["status"]) for line in lines][:3] == [
         ("/api/frames/anonymize/download/{request_id}", 303),
@@ -82,34 +82,34 @@ async def test_no_line_holds_a_link_or_a_signature(scene: Scene, log: Lines) -> 
         ("unknown", 404),
     ]
     assert (lines[-1]["path"], lines[-1]["status"]) == ("/objects/{key}", 204)
-    assert not any(secret in repr(log.kept) for secret in (token, signature))
+    assert not any(secret in repr(log.records) for secret in (token, signature))
 
 
-async def test_what_machines_ask_for_all_day_is_for_debugging(scene: Scene, log: Lines) -> None:
+async def test_health_checks_are_logged_at_debug_level(scene: Scene, log: LogLines) -> None:
     for path in ("/health", "/api/frames/anonymize/health/"):
         await client(scene).get(path)
     assert [line["levelname"] for line in log.of("request")] == ["DEBUG", "DEBUG"]
 
 
-async def test_a_submission_leads_from_one_id_to_the_other(scene: Scene, log: Lines) -> None:
+async def test_a_submission_is_logged_with_both_ids(scene: Scene, log: LogLines) -> None:
     ada = client(scene, Authorization=scene.ada.headers["Authorization"])
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
-    one = await ada.post("/api/frames/anonymize/", json=body)
+    single = await ada.post("/api/frames/anonymize/", json=body)
     batch = await ada.post("/api/frames/anonymize/batch/", json=[body, {"video_id": 0}])
     submitted = [(str(line["request_id"]), line["http_request_id"]) for line in log.of("submitted")]
     assert submitted == [
-        (one.json()["request_id"], one.headers["x-request-id"]),
+        (single.json()["request_id"], single.headers["x-request-id"]),
         (batch.json()[0]["request_id"], batch.headers["x-request-id"]),
     ]
 
 
-async def test_a_failure_carries_the_id_of_its_request(scene: Scene, log: Lines) -> None:
-    def away(*_: object) -> None:
+async def test_a_failure_is_logged_with_the_id_of_its_request(scene: Scene, log: LogLines) -> None:
+    def unavailable(*_: object) -> None:
         raise DatabaseUnavailableError("the database cannot be reached", "start it")
 
-    scene.api.world.marking.segments = away  # type: ignore[method-assign,assignment]
+    scene.api.world.marking.segments = unavailable  # type: ignore[method-assign,assignment]
     ada = client(scene, Authorization=scene.ada.headers["Authorization"])
     answer = await ada.get(f"/api/videos/{scene.video}/segments/")
-    (failure,) = [line for line in log.kept if line["levelname"] == "ERROR"]
+    (failure,) = [line for line in log.records if line["levelname"] == "ERROR"]
     assert failure["http_request_id"] == answer.headers["x-request-id"]
     assert log.of("request")[0]["status"] == 503

@@ -1,4 +1,4 @@
-"""Accounts, as administrators look after them."""
+"""Administration of accounts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from support.http.api import Api
 from support.use_cases import PASSWORD
 
 
-async def test_accounts(api: Api) -> None:
+async def test_accounts_are_created_changed_and_used(api: Api) -> None:
     root, admin = await api.person("root", Role.ADMIN)
     body = {"username": "grace", "password": "a good long password"}
-    made = await admin.post("/api/users/", json=body)
-    assert made.status_code == 201
-    assert made.json() | {"username": "grace", "role": "user", "disabled": False} == made.json()
-    assert "password" not in made.text
+    created = await admin.post("/api/users/", json=body)
+    assert created.status_code == 201
+    assert created.json() | {"username": "grace", "role": "user", "disabled": False} == created.json()
+    assert "password" not in created.text
     for changes, code in (
         ({}, "username_taken"),
         ({"username": "GRACE"}, "username_taken"),
@@ -21,19 +21,19 @@ async def test_accounts(api: Api) -> None:
     ):
         assert (await admin.post("/api/users/", json=body | changes)).json()["code"] == code
     assert [user["username"] for user in (await admin.get("/api/users")).json()["items"]] == ["root", "grace"]
-    itself = await admin.patch(f"/api/users/{root.user_id}", json={"disabled": True})
-    assert (itself.status_code, itself.json()["code"]) == (422, "invalid_option")
+    own_change = await admin.patch(f"/api/users/{root.user_id}", json={"disabled": True})
+    assert (own_change.status_code, own_change.json()["code"]) == (422, "invalid_option")
     credentials = {"username": "grace", "password": "a good long password"}
     tokens = (await admin.post("/api/auth/token", json=credentials)).json()
     assert tokens["token_type"] == "Bearer"
     grace = api.client(Authorization=f"Bearer {tokens['access_token']}")
     assert (await grace.get("/api/auth/me")).json() == {
-        "id": made.json()["id"],
+        "id": created.json()["id"],
         "username": "grace",
         "role": "user",
         "authenticated_by": "jwt",
     }
-    assert (await grace.get(f"/api/users/{made.json()['id']}")).status_code == 200
+    assert (await grace.get(f"/api/users/{created.json()['id']}")).status_code == 200
     assert (await grace.get(f"/api/users/{root.user_id}")).json()["code"] == "forbidden"
     refreshed = await grace.post("/api/auth/token/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert refreshed.json()["expires_in"] == 900

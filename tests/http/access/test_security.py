@@ -1,4 +1,4 @@
-"""Everything that somebody might try who is not allowed to."""
+"""Attempts at access without permission: authentication, ownership, links, tokens and malformed input."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ from support.use_cases import PASSWORD
 REQUESTS = "/api/frames/anonymize"
 
 
-def everything_about(scene: Scene, request: UUID) -> list[tuple[str, str, object]]:
-    """Every call that names Ada's things."""
-    video, order = f"/api/videos/{scene.video}", {"video_id": scene.video, "segment_ids": [scene.segment]}
+def calls_about(scene: Scene, request: UUID) -> list[tuple[str, str, object]]:
+    """Return every call that names an object of Ada."""
+    video, submission = (
+        f"/api/videos/{scene.video}",
+        {"video_id": scene.video, "segment_ids": [scene.segment]},
+    )
     limits = {"start_frame": 0, "end_frame": 5}
     area = {"x": 0, "y": 0, "width": 5, "height": 5}
     return [
@@ -43,7 +46,7 @@ def everything_about(scene: Scene, request: UUID) -> list[tuple[str, str, object
         ("GET", f"{video}/grants/", None),
         ("PUT", f"{video}/grants/", {"user_id": scene.bob_id, "role": "editor"}),
         ("DELETE", f"{video}/grants/{scene.bob_id}/", None),
-        ("POST", f"{REQUESTS}/", order),
+        ("POST", f"{REQUESTS}/", submission),
         ("GET", f"{REQUESTS}/status/{request}/", None),
         ("GET", f"{REQUESTS}/events/{request}/", None),
         ("GET", f"{REQUESTS}/download/{request}/", None),
@@ -51,37 +54,37 @@ def everything_about(scene: Scene, request: UUID) -> list[tuple[str, str, object
     ]
 
 
-async def test_somebody_elses_things_are_like_things_that_do_not_exist(scene: Scene) -> None:
+async def test_objects_of_other_users_appear_not_to_exist(scene: Scene) -> None:
     request = await scene.request()
     missing = Scene(scene.api, scene.owner, scene.ada, scene.bob, scene.admin, scene.bob_id, 999_999, 999_999)
-    nowhere = uuid4()
-    for real, unreal in zip(
-        everything_about(scene, request), everything_about(missing, nowhere), strict=True
+    missing_request = uuid4()
+    for existing, nonexistent in zip(
+        calls_about(scene, request), calls_about(missing, missing_request), strict=True
     ):
-        method, url, body = real
-        theirs = await scene.bob.request(method, url, json=body)
-        nobodys = await scene.bob.request(unreal[0], unreal[1], json=unreal[2])
-        assert (theirs.status_code, nobodys.status_code) == (404, 404), real
-        renamed = theirs.text.replace(f"video {scene.video}", "video 999999")
-        renamed = renamed.replace(str(request), str(nowhere))
-        assert renamed == nobodys.text
-    for lists in ("/api/videos/", f"{REQUESTS}/requests/", f"{REQUESTS}/requests/?video_id={scene.video}"):
-        assert (await scene.bob.get(lists)).json() | {"items": [], "total": 0} == (
-            await scene.bob.get(lists)
+        method, url, body = existing
+        foreign = await scene.bob.request(method, url, json=body)
+        absent = await scene.bob.request(nonexistent[0], nonexistent[1], json=nonexistent[2])
+        assert (foreign.status_code, absent.status_code) == (404, 404), existing
+        renamed = foreign.text.replace(f"video {scene.video}", "video 999999")
+        renamed = renamed.replace(str(request), str(missing_request))
+        assert renamed == absent.text
+    for listing in ("/api/videos/", f"{REQUESTS}/requests/", f"{REQUESTS}/requests/?video_id={scene.video}"):
+        assert (await scene.bob.get(listing)).json() | {"items": [], "total": 0} == (
+            await scene.bob.get(listing)
         ).json()
-    # Nothing of all that changed anything.
+    # None of these calls changed anything.
     assert (await scene.ada.get(f"/api/videos/{scene.video}/segments/{scene.segment}")).json()[
         "end_frame"
     ] == 10
 
 
-async def test_a_number_does_not_give_away_the_name_of_its_account(scene: Scene) -> None:
+async def test_a_user_id_does_not_reveal_the_username(scene: Scene) -> None:
     grants = f"/api/videos/{scene.video}/grants/"
     granted = await scene.ada.put(grants, json={"user_id": scene.bob_id, "role": "viewer"})
     listed = await scene.ada.get(grants)
     assert listed.json() == [granted.json()]
     assert "bob" not in granted.text + listed.text
-    # Who sees all accounts sees this one too.
+    # Administrators see every account, including this one.
     assert (await scene.admin.get(grants)).json()[0]["username"] == "bob"
 
 
@@ -98,19 +101,19 @@ async def test_an_administrator_sees_everything(scene: Scene) -> None:
         assert (await scene.bob.get(url)).json()["code"] == "forbidden"
 
 
-async def test_a_viewer_may_read_and_an_editor_may_submit(scene: Scene) -> None:
-    grants, order = (
+async def test_a_viewer_can_read_and_an_editor_can_submit(scene: Scene) -> None:
+    grants, submission = (
         f"/api/videos/{scene.video}/grants/",
         {"video_id": scene.video, "segment_ids": [scene.segment]},
     )
     mark = {"start_frame": 0, "end_frame": 3}
     granted = await scene.ada.put(grants, json={"user_id": scene.bob_id, "role": "viewer"})
     assert granted.json() == {"user_id": scene.bob_id, "username": None, "role": "viewer"}
-    seen = (await scene.bob.get(f"/api/videos/{scene.video}/")).json()
-    assert (seen["access"], seen["is_own"]) == ("viewer", False)
-    assert (await scene.bob.get("/api/videos/")).json()["items"] == [seen]
+    listed = (await scene.bob.get(f"/api/videos/{scene.video}/")).json()
+    assert (listed["access"], listed["is_own"]) == ("viewer", False)
+    assert (await scene.bob.get("/api/videos/")).json()["items"] == [listed]
     for method, url, body in [
-        ("POST", f"{REQUESTS}/", order),
+        ("POST", f"{REQUESTS}/", submission),
         ("POST", f"/api/videos/{scene.video}/segments/", mark),
         ("DELETE", f"/api/videos/{scene.video}/segments/{scene.segment}/", None),
         ("DELETE", f"/api/videos/{scene.video}/", None),
@@ -120,21 +123,21 @@ async def test_a_viewer_may_read_and_an_editor_may_submit(scene: Scene) -> None:
         answer = await scene.bob.request(method, url, json=body)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), url
     await scene.ada.put(grants, json={"user_id": scene.bob_id, "role": "editor"})
-    submitted = await scene.bob.post(f"{REQUESTS}/", json=order)
+    submitted = await scene.bob.post(f"{REQUESTS}/", json=submission)
     assert submitted.status_code == 202
     assert (await scene.bob.get("/api/videos/")).json()["items"][0]["access"] == "editor"
-    # What he submitted is his, and not the owner's.
+    # A request belongs to its submitter, not to the owner of the video.
     own = submitted.json()["request_id"]
     assert (await scene.ada.get(f"{REQUESTS}/status/{own}")).status_code == 404
     await scene.ada.delete(f"{grants}{scene.bob_id}/")
     assert (await scene.bob.get(f"/api/videos/{scene.video}/")).status_code == 404
 
 
-async def test_without_a_credential_there_is_nothing_but_signs_of_life(scene: Scene) -> None:
+async def test_only_liveness_is_available_without_a_credential(scene: Scene) -> None:
     request = await scene.request()
-    async with scene.api.client() as stranger:
+    async with scene.api.client() as anonymous:
         for method, url, body in [
-            *everything_about(scene, request),
+            *calls_about(scene, request),
             ("GET", "/api/videos/", None),
             ("POST", "/api/videos/", None),
             ("GET", "/api/auth/me", None),
@@ -143,11 +146,11 @@ async def test_without_a_credential_there_is_nothing_but_signs_of_life(scene: Sc
             ("GET", f"{REQUESTS}/statistics/", None),
             ("GET", "/schema/openapi.json", None),
         ]:
-            answer = await stranger.request(method, url, json=body)
+            answer = await anonymous.request(method, url, json=body)
             assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated"), url
             assert answer.headers["www-authenticate"].startswith("Bearer")
-        assert (await stranger.get("/health")).json()["status"] == "healthy"
-        assert list((await stranger.get(f"{REQUESTS}/health/")).json()) == ["status"]
+        assert (await anonymous.get("/health")).json()["status"] == "healthy"
+        assert list((await anonymous.get(f"{REQUESTS}/health/")).json()) == ["status"]
 
 
 def signed(key: str | bytes, algorithm: str, **changes: object) -> str:
@@ -162,13 +165,13 @@ def unsigned() -> str:
     return f"{header.decode()}.{payload}."
 
 
-async def test_only_our_own_fresh_tokens_are_taken(api: Api) -> None:
+async def test_only_valid_tokens_of_this_installation_are_accepted(api: Api) -> None:
     principal, client = await api.person("ada")
     await client.aclose()
     assert principal.user_id == 1
     late = int((NOON - timedelta(seconds=1)).timestamp())
-    async with api.client() as stranger:
-        good = await stranger.get(
+    async with api.client() as anonymous:
+        good = await anonymous.get(
             "/api/auth/me", headers={"Authorization": f"Bearer {signed(JWT_KEY, 'HS256')}"}
         )
         assert good.json()["authenticated_by"] == "jwt"
@@ -180,17 +183,17 @@ async def test_only_our_own_fresh_tokens_are_taken(api: Api) -> None:
             signed(JWT_KEY, "HS256", typ="refresh"),
             signed(JWT_KEY, "HS256", sub="2"),
             signed(JWT_KEY, "HS256", gen=1),
-            signed(JWT_KEY, "HS256", aud="somebody-else"),
+            signed(JWT_KEY, "HS256", aud="another"),
             signed(JWT_KEY, "HS256")[:-2] + "xx",
             "",
             "nonsense",
             "a.b.c",
         ):
-            answer = await stranger.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"})
+            answer = await anonymous.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"})
             assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated"), token
 
 
-async def test_whoever_is_disabled_is_out_at_once_by_every_means(api: Api) -> None:
+async def test_disabling_an_account_ends_every_way_to_authenticate(api: Api) -> None:
     _, root = await api.person("root", Role.ADMIN)
     ada, with_key = await api.person("ada")
     with_session = await api.browser("ada")
@@ -208,7 +211,7 @@ async def test_whoever_is_disabled_is_out_at_once_by_every_means(api: Api) -> No
         credentials = {"username": "ada", "password": PASSWORD}
         assert (await root.post("/api/auth/login", json=credentials)).json()["code"] == "invalid_credentials"
         await root.patch(f"/api/users/{ada.user_id}", json={"disabled": False})
-        # The key is good again; what was signed in has to sign in anew.
+        # The key is valid again; sessions and tokens require a new sign-in.
         assert (await with_key.get("/api/auth/me")).status_code == 200
         assert (await with_session.get("/api/auth/me")).status_code == 401
 
@@ -228,7 +231,7 @@ async def test_a_new_password_ends_sessions_and_tokens(api: Api) -> None:
         assert (await client.post("/api/auth/login", json=old)).status_code == 401
 
 
-async def test_a_key_is_shown_once_and_worthless_once_revoked(api: Api) -> None:
+async def test_an_api_key_is_shown_once_and_useless_once_revoked(api: Api) -> None:
     _, ada = await api.person("ada")
     _, bob = await api.person("bob")
     async with ada, bob:
@@ -246,7 +249,7 @@ async def test_a_key_is_shown_once_and_worthless_once_revoked(api: Api) -> None:
             assert (await program.get("/api/auth/me")).status_code == 401
 
 
-async def test_a_browser_has_to_prove_that_our_own_page_asks(api: Api) -> None:
+async def test_a_browser_needs_the_csrf_token(api: Api) -> None:
     await api.world.person("ada")
     await api.world.person("bob")
     ada, bob = await api.browser("ada"), await api.browser("bob")
@@ -263,7 +266,7 @@ async def test_a_browser_has_to_prove_that_our_own_page_asks(api: Api) -> None:
         ).status_code == 201
 
 
-async def test_cookies_are_out_of_reach(api: Api, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_cookies_have_protective_attributes(api: Api, tmp_path_factory: pytest.TempPathFactory) -> None:
     await api.world.person("ada")
     credentials = {"username": "ada", "password": PASSWORD}
     async with api.client() as browser:
@@ -282,14 +285,14 @@ async def test_cookies_are_out_of_reach(api: Api, tmp_path_factory: pytest.TempP
     assert all("Secure" in cookie for cookie in (session, csrf))
 
 
-async def test_what_browsers_are_told_can_be_set(tmp_path: Path) -> None:
+async def test_security_headers_can_be_configured(tmp_path: Path) -> None:
     policies = SecurityHeaders(hsts_seconds=600, frame_ancestors="https://portal.example")
     async with make_api(tmp_path, replace(CONFIG, policies=policies)).client() as browser:
         for path in ("/health", "/nothing"):
             headers = (await browser.get(path)).headers
             assert headers["strict-transport-security"] == "max-age=600; includeSubDomains"
             assert headers["content-security-policy"].endswith("frame-ancestors https://portal.example")
-            # It would forbid what the policy allows.
+            # This header would forbid the framing that the policy allows.
             assert "x-frame-options" not in headers
     async with make_api(tmp_path).client() as browser:
         headers = (await browser.get("/health")).headers
@@ -298,21 +301,21 @@ async def test_what_browsers_are_told_can_be_set(tmp_path: Path) -> None:
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
-async def test_a_download_link_works_once_even_when_many_use_it_at_the_same_time(scene: Scene) -> None:
+async def test_a_download_link_works_once_even_under_concurrent_use(scene: Scene) -> None:
     request = await scene.request()
     link = (await scene.ada.get(f"{REQUESTS}/download/{request}/")).headers["location"]
-    async with scene.api.client() as stranger:
-        answers = await asyncio.gather(*(stranger.get(link) for _ in range(20)))
+    async with scene.api.client() as anonymous:
+        answers = await asyncio.gather(*(anonymous.get(link) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] + [410] * 19
     assert {answer.json()["code"] for answer in answers if answer.status_code == 410} == {"token_used"}
     assert [answer.content for answer in answers if answer.status_code == 200] == [b"zip"]
 
 
-async def test_a_download_link_that_is_altered_or_late_is_worthless(scene: Scene) -> None:
+async def test_an_altered_or_expired_download_link_is_refused(scene: Scene) -> None:
     request, other = await scene.request(), await scene.request()
     minted = await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")
     token = minted.json()["token"]
-    async with scene.api.client() as stranger:
+    async with scene.api.client() as anonymous:
         for url in (
             f"{REQUESTS}/download/{request}/{token[:-1]}/",
             f"{REQUESTS}/download/{request}/{token}x/",
@@ -320,20 +323,20 @@ async def test_a_download_link_that_is_altered_or_late_is_worthless(scene: Scene
             f"{REQUESTS}/download/{other}/{token}/",
             f"{REQUESTS}/download/{uuid4()}/{token}/",
         ):
-            answer = await stranger.get(url)
+            answer = await anonymous.get(url)
             assert (answer.status_code, answer.json()["code"]) == (404, "token_not_found"), url
         scene.api.world.clock.advance(timedelta(hours=1, seconds=1))
-        late = await stranger.get(f"{REQUESTS}/download/{request}/{token}/")
+        late = await anonymous.get(f"{REQUESTS}/download/{request}/{token}/")
         assert (late.status_code, late.json()["code"]) == (410, "token_expired")
 
 
-async def test_an_object_address_that_is_altered_or_late_is_worthless(scene: Scene) -> None:
+async def test_an_altered_or_expired_object_address_is_refused(scene: Scene) -> None:
     request = await scene.request()
-    async with scene.api.client() as stranger:
+    async with scene.api.client() as anonymous:
         address = await scene.api.world.anonymization.redeem_download_token(
             request, (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()["token"]
         )
-        assert (await stranger.get(address)).content == b"zip"
+        assert (await anonymous.get(address)).content == b"zip"
         for altered in (
             address.replace("frames.zip", "other.zip"),
             address.replace("requests/", "videos/"),
@@ -343,30 +346,30 @@ async def test_an_object_address_that_is_altered_or_late_is_worthless(scene: Sce
             address.partition("?")[0],
             address + "&signature=x",
         ):
-            answer = await stranger.get(altered)
+            answer = await anonymous.get(altered)
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), altered
-        put = await stranger.put(address, content=b"mine now")
-        assert (put.status_code, (await stranger.get(address)).content) == (403, b"zip")
+        put = await anonymous.put(address, content=b"mine now")
+        assert (put.status_code, (await anonymous.get(address)).content) == (403, b"zip")
         scene.api.world.clock.advance(timedelta(minutes=1, seconds=1))
-        assert (await stranger.get(address)).json()["code"] == "token_expired"
+        assert (await anonymous.get(address)).json()["code"] == "token_expired"
 
 
-async def test_an_upload_address_takes_one_object_in_for_a_while(scene: Scene) -> None:
+async def test_an_upload_address_accepts_one_object_until_it_expires(scene: Scene) -> None:
     started = (await scene.ada.post("/api/videos/uploads/", json={"filename": "film.mp4"})).json()
-    async with scene.api.client() as stranger:
-        assert (await stranger.get(started["url"])).status_code == 403
+    async with scene.api.client() as anonymous:
+        assert (await anonymous.get(started["url"])).status_code == 403
         elsewhere = started["url"].replace("/objects/uploads/", "/objects/videos/")
-        assert (await stranger.put(elsewhere, content=b"film")).status_code == 403
+        assert (await anonymous.put(elsewhere, content=b"film")).status_code == 403
         assert (await scene.bob.post(f"/api/videos/uploads/{started['id']}/complete")).status_code == 404
         early = await scene.ada.post(f"/api/videos/uploads/{started['id']}/complete")
         assert early.json()["code"] == "upload_not_found"
-        assert (await stranger.put(started["url"], content=b"film")).status_code == 204
+        assert (await anonymous.put(started["url"], content=b"film")).status_code == 204
         done = await scene.ada.post(f"/api/videos/uploads/{started['id']}/complete")
         assert (done.status_code, done.json()["filename"]) == (201, "film.mp4")
         again = await scene.ada.post(f"/api/videos/uploads/{started['id']}/complete")
         assert again.status_code == 404
         scene.api.world.clock.advance(timedelta(hours=2))
-        assert (await stranger.put(started["url"], content=b"late")).json()["code"] == "token_expired"
+        assert (await anonymous.put(started["url"], content=b"late")).json()["code"] == "token_expired"
 
 
 @pytest.mark.parametrize(
@@ -387,24 +390,24 @@ async def test_an_upload_address_takes_one_object_in_for_a_while(scene: Scene) -
         "status=completed%00",
     ],
 )
-async def test_a_query_that_makes_no_sense_is_refused(scene: Scene, query: str) -> None:
+async def test_an_invalid_query_is_refused(scene: Scene, query: str) -> None:
     answer = await scene.ada.get(f"{REQUESTS}/requests/?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "9223372036854775808", "1" * 400, "1.5", "x", "%00", "1'--"])
-async def test_a_number_that_nothing_can_have_is_not_found_or_refused(scene: Scene, number: str) -> None:
+async def test_an_impossible_id_is_not_found_or_refused(scene: Scene, number: str) -> None:
     for url in (f"/api/videos/{number}/", f"/api/videos/{scene.video}/segments/{number}/"):
         assert (await scene.ada.get(url)).status_code in {404, 422}
 
 
-async def test_json_that_is_nested_two_hundred_levels_deep_is_refused(scene: Scene) -> None:
+async def test_deeply_nested_json_is_refused(scene: Scene) -> None:
     for depth in (200, 50_000):
         body = b"[" * depth + b"]" * depth
         for url in (f"{REQUESTS}/", f"{REQUESTS}/batch/", "/api/auth/login"):
             answer = await scene.ada.post(url, content=body, headers={"Content-Type": "application/json"})
             assert answer.status_code in {400, 422, 202}, answer.text
-            if answer.status_code == 202:  # a batch of one order, which is none
+            if answer.status_code == 202:  # a batch of one invalid request
                 assert answer.json()[0]["status"] == "rejected"
 
 
@@ -418,7 +421,7 @@ async def test_text_with_a_nul_is_refused(scene: Scene) -> None:
         assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed"), url
 
 
-async def test_an_unexpected_failure_tells_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_failure_reveals_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     class BrokenError(Exception):
         pass
 

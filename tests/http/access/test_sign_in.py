@@ -1,4 +1,4 @@
-"""Signing in and out over HTTP, and what slows down whoever tries too often."""
+"""Signing in and out over HTTP, and limits on repeated attempts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_signing_out_ends_the_session(api: Api) -> None:
             assert (await thief.get("/api/auth/me")).status_code == 401
 
 
-async def test_a_header_goes_before_the_cookie_and_does_not_fall_back(api: Api) -> None:
+async def test_the_authorization_header_takes_precedence_over_the_cookie(api: Api) -> None:
     await api.world.person("ada")
     browser = await api.browser("ada")
     async with browser:
@@ -32,11 +32,11 @@ async def test_a_header_goes_before_the_cookie_and_does_not_fall_back(api: Api) 
             assert answer.status_code == 401, header
 
 
-async def test_guessing_passwords_is_slowed_down(api: Api) -> None:
+async def test_password_guesses_are_rate_limited(api: Api) -> None:
     await api.world.person("ada")
-    async with api.client() as stranger:
+    async with api.client() as anonymous:
         wrong = {"username": "ada", "password": "guess number one"}
-        answers = [await stranger.post("/api/auth/login", json=wrong) for _ in range(11)]
+        answers = [await anonymous.post("/api/auth/login", json=wrong) for _ in range(11)]
         assert [answer.status_code for answer in answers] == [401] * 10 + [429]
         assert answers[-1].json()["code"] == "too_many_attempts"
         assert 0 < int(answers[-1].headers["retry-after"]) <= 300
@@ -44,53 +44,53 @@ async def test_guessing_passwords_is_slowed_down(api: Api) -> None:
         assert answers[-1].headers["ratelimit-remaining"] == "0"
         assert answers[-1].headers["ratelimit-reset"] == answers[-1].headers["retry-after"]
         right = {"username": "ada", "password": PASSWORD}
-        assert (await stranger.post("/api/auth/token", json=right)).status_code == 429
+        assert (await anonymous.post("/api/auth/token", json=right)).status_code == 429
         api.world.clock.advance(timedelta(minutes=5))
-        assert (await stranger.post("/api/auth/token", json=right)).status_code == 200
+        assert (await anonymous.post("/api/auth/token", json=right)).status_code == 200
 
 
-async def test_a_name_that_exists_answers_like_one_that_does_not(api: Api) -> None:
+async def test_existing_and_unknown_usernames_get_the_same_answer(api: Api) -> None:
     await api.world.person("ada")
-    async with api.client() as stranger:
+    async with api.client() as anonymous:
         answers = [
-            await stranger.post("/api/auth/login", json={"username": name, "password": "wrong password"})
-            for name in ("ada", "nobody")
+            await anonymous.post("/api/auth/login", json={"username": name, "password": "wrong password"})
+            for name in ("ada", "unknown")
         ]
     assert answers[0].content == answers[1].content
-    # And takes as long: the name that does not exist had a password hashed for nothing.
+    # It also takes as long: for the unknown name a dummy password was hashed.
     assert api.world.hasher.wasted == 1
 
 
 async def test_calls_are_limited_per_account_and_per_address(tmp_path: Path) -> None:
     limited = make_api(tmp_path / "limited", replace(CONFIG, rate_limits=RateLimits(3, 2)))
     _, ada = await limited.person("ada")
-    async with ada, limited.client() as stranger:
+    async with ada, limited.client() as anonymous:
         mine = [await ada.get("/api/auth/me") for _ in range(4)]
         assert [answer.status_code for answer in mine] == [200, 200, 200, 429]
         assert mine[-1].headers["ratelimit-limit"] == "3"
         assert int(mine[-1].headers["retry-after"]) > 0
-        # The first call of the key, which nobody knew yet, counted for the address too.
-        theirs = [await stranger.get("/api/auth/me") for _ in range(2)]
+        # The first call with the key, which was not cached yet, also counted for the address.
+        theirs = [await anonymous.get("/api/auth/me") for _ in range(2)]
         assert [answer.status_code for answer in theirs] == [401, 429]
-        # Signs of life are for containers, which must not be told that somebody else calls too often.
-        assert (await stranger.get("/health")).status_code == 200
+        # Liveness probes of containers must not be limited because of other callers.
+        assert (await anonymous.get("/health")).status_code == 200
 
 
-async def test_a_credential_that_is_good_no_more_is_limited_like_any_guess(tmp_path: Path) -> None:
+async def test_an_invalidated_credential_is_limited_like_any_guess(tmp_path: Path) -> None:
     config = replace(CONFIG, rate_limits=RateLimits(0, 5), principal_ttl=timedelta(0))
     limited = make_api(tmp_path / "limited", config)
-    boss = await limited.world.person("root", Role.ADMIN)
+    admin = await limited.world.person("root", Role.ADMIN)
     ada, client = await limited.person("ada")
     async with client:
         assert [(await client.get("/api/auth/me")).status_code for _ in range(9)] == [200] * 9
-        # As by another process, which cannot tell this one.
-        await limited.world.identity.change_user(boss, ada.user_id, disabled=True)
+        # As if done by another process, which cannot notify this one.
+        await limited.world.identity.change_user(admin, ada.user_id, disabled=True)
         answers = [(await client.get("/api/auth/me")).status_code for _ in range(9)]
-    # The first call, when it was new, counted for the address; the look-up that failed first did not.
+    # The first call with the new key counted for the address; the first failed lookup did not.
     assert answers == [401] * 5 + [429] * 4
 
 
-async def test_who_signs_in_again_leaves_no_session_behind(api: Api) -> None:
+async def test_signing_in_again_replaces_the_session(api: Api) -> None:
     await api.world.person("ada")
     browser = await api.browser("ada")
     async with browser:
@@ -107,7 +107,7 @@ async def test_who_signs_in_again_leaves_no_session_behind(api: Api) -> None:
     assert len(api.world.fake_database.tables.sessions) == 1
 
 
-async def test_a_refresh_token_is_good_once(api: Api) -> None:
+async def test_a_refresh_token_works_once(api: Api) -> None:
     await api.world.person("ada")
     async with api.client() as program:
         credentials = {"username": "ada", "password": PASSWORD}
@@ -116,7 +116,7 @@ async def test_a_refresh_token_is_good_once(api: Api) -> None:
         second = (await program.post(url, json=body)).raise_for_status().json()
         again = await program.post(url, json=body)
         assert (again.status_code, again.json()["code"]) == (401, "not_authenticated")
-        # Whoever holds the other one may be the thief.
+        # After a reuse the newer token is revoked too: its holder may be the thief.
         stolen = await program.post(url, json={"refresh_token": second["refresh_token"]})
         assert stolen.status_code == 401
         bearer = {"Authorization": f"Bearer {second['access_token']}"}
@@ -138,7 +138,7 @@ async def test_signing_out_with_a_token_ends_every_token_and_session(api: Api) -
             assert (await client.get("/api/auth/me")).status_code == 401
         refresh = {"refresh_token": tokens["refresh_token"]}
         assert (await bob.post("/api/auth/token/refresh", json=refresh)).status_code == 401
-        # A key is no sign-in, neither to be ended so nor to end others.
+        # An API key is not a session: signing out neither revokes it nor ends other sign-ins.
         assert (await with_key.post("/api/auth/logout")).status_code == 204
         for client in (with_key, bob):
             assert (await client.get("/api/auth/me")).status_code == 200

@@ -1,4 +1,4 @@
-"""Faces over HTTP: every way to send a picture or a vector, and everything that can be wrong with it."""
+"""Faces over HTTP: every way to send an image or a vector, and invalid input."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from support.http.faces import ONE, picture, problem, text
 MSGPACK = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
 
 
-async def test_a_face_is_told_as_documented(scene: Scene) -> None:
+async def test_a_face_is_described_as_documented(scene: Scene) -> None:
     answer = await scene.ada.post("/analyze", json={"image_data": text(ONE)})
     assert answer.status_code == 200
-    found = answer.json()
-    assert set(found) == {
+    face = answer.json()
+    assert set(face) == {
         "face_id",
         "bbox",
         "landmarks",
@@ -39,23 +39,23 @@ async def test_a_face_is_told_as_documented(scene: Scene) -> None:
         "model",
         "faces_detected",
     }
-    assert found["bbox"] == pytest.approx([32, 64, 64, 96], abs=4)
-    assert len(found["landmarks"]) == 5
-    assert np.linalg.norm(found["embedding"]) == pytest.approx(1, abs=1e-5)
-    assert found["emotions"] == {"happy": 0.75, "sad": 0.25}
-    assert (found["model"], found["faces_detected"]) == ("fake", 1)
-    assert found["timestamp"].endswith("Z")
-    assert set(found["quality"]) == {"sharpness", "yaw", "pitch", "roll", "size"}
+    assert face["bbox"] == pytest.approx([32, 64, 64, 96], abs=4)
+    assert len(face["landmarks"]) == 5
+    assert np.linalg.norm(face["embedding"]) == pytest.approx(1, abs=1e-5)
+    assert face["emotions"] == {"happy": 0.75, "sad": 0.25}
+    assert (face["model"], face["faces_detected"]) == ("fake", 1)
+    assert face["timestamp"].endswith("Z")
+    assert set(face["quality"]) == {"sharpness", "yaw", "pitch", "roll", "size"}
 
 
-async def test_the_largest_face_is_taken_and_the_others_are_counted(scene: Scene) -> None:
+async def test_the_largest_face_is_analysed_and_the_others_are_counted(scene: Scene) -> None:
     sent = picture((10, 10, 50, 50), (100, 40, 200, 180), (230, 10, 300, 80))
-    found = (await scene.ada.post("/analyze", json={"image_data": text(sent)})).json()
-    assert found["bbox"] == pytest.approx([100, 40, 100, 140], abs=4)
-    assert found["faces_detected"] == 3
+    face = (await scene.ada.post("/analyze", json={"image_data": text(sent)})).json()
+    assert face["bbox"] == pytest.approx([100, 40, 100, 140], abs=4)
+    assert face["faces_detected"] == 3
 
 
-async def test_every_way_to_send_a_picture_finds_the_same(scene: Scene) -> None:
+async def test_every_way_to_send_an_image_gives_the_same_face(scene: Scene) -> None:
     ada = scene.ada
     lines = base64.encodebytes(ONE).decode()
     answers = [
@@ -71,16 +71,16 @@ async def test_every_way_to_send_a_picture_finds_the_same(scene: Scene) -> None:
         await ada.post("/analyze", content=ONE, headers={"Content-Type": "image/png"}),
         await ada.post("/analyze", content=ONE, headers={"Content-Type": "application/octet-stream"}),
     ]
-    found = [answer.raise_for_status().json() for answer in answers]
+    faces = [answer.raise_for_status().json() for answer in answers]
     packed = await ada.post("/analyze", content=msgspec.msgpack.encode({"image_data": ONE}), headers=MSGPACK)
     assert packed.headers["content-type"] == "application/msgpack"
-    found.append(msgspec.msgpack.decode(packed.content))
-    for one in found:
-        assert one["embedding"] == pytest.approx(found[0]["embedding"])
-        assert one["bbox"] == found[0]["bbox"]
+    faces.append(msgspec.msgpack.decode(packed.content))
+    for face in faces:
+        assert face["embedding"] == pytest.approx(faces[0]["embedding"])
+        assert face["bbox"] == faces[0]["bbox"]
 
 
-async def test_embeddings_are_written_as_asked_for(scene: Scene) -> None:
+async def test_embeddings_are_returned_in_the_requested_format(scene: Scene) -> None:
     ada = scene.ada
     body = {"image_data": text(ONE)}
     numbers = (await ada.post("/analyze", json=body)).json()["embedding"]
@@ -90,8 +90,8 @@ async def test_embeddings_are_written_as_asked_for(scene: Scene) -> None:
         "/analyze?embedding_format=base64", content=ONE, headers={"Content-Type": "image/png"}
     )
     assert raw.json()["embedding"] == in_base64
-    asked = {"image_data": ONE, "embedding_format": "base64"}
-    packed = await ada.post("/analyze", content=msgspec.msgpack.encode(asked), headers=MSGPACK)
+    request = {"image_data": ONE, "embedding_format": "base64"}
+    packed = await ada.post("/analyze", content=msgspec.msgpack.encode(request), headers=MSGPACK)
     assert msgspec.msgpack.decode(packed.content)["embedding"] == base64.b64decode(in_base64)
     assert await problem(await ada.post("/analyze", json=body | {"embedding_format": "hex"})) == (
         422,
@@ -104,7 +104,7 @@ async def test_embeddings_are_written_as_asked_for(scene: Scene) -> None:
     [
         (text(picture()), (422, "face_not_found")),
         (text(picture((10, 10, 26, 26))), (422, "face_too_small")),
-        (text(b"no picture at all"), (422, "invalid_image")),
+        (text(b"no image at all"), (422, "invalid_image")),
         (text(ONE[: len(ONE) // 2]), (422, "invalid_image")),
         (text(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), (422, "invalid_image")),
         ("", (422, "invalid_image")),
@@ -117,23 +117,25 @@ async def test_embeddings_are_written_as_asked_for(scene: Scene) -> None:
         (["a"], (422, "invalid_image")),
     ],
 )
-async def test_a_picture_that_is_none_is_named(scene: Scene, sent: object, expected: tuple[int, str]) -> None:
+async def test_an_unusable_image_is_refused_with_its_reason(
+    scene: Scene, sent: object, expected: tuple[int, str]
+) -> None:
     assert await problem(await scene.ada.post("/analyze", json={"image_data": sent})) == expected
 
 
-async def test_a_picture_is_measured_before_it_is_decoded(scene: Scene) -> None:
+async def test_image_dimensions_are_checked_before_decoding(scene: Scene) -> None:
     wide = np.zeros((1, 4097, 3), np.uint8)
     sent = cv2.imencode(".png", wide)[1].tobytes()
     answer = await scene.ada.post("/analyze", json={"image_data": text(sent)})
     assert await problem(answer) == (413, "image_too_large")
-    # A header that promises 60000 x 60000 pixels, and nothing behind it.
+    # A header that declares 60000 x 60000 pixels, without pixel data.
     bomb = bytearray(picture())
     bomb[16:24] = (60000).to_bytes(4, "big") * 2
     answer = await scene.ada.post("/analyze", content=bytes(bomb), headers={"Content-Type": "image/png"})
     assert await problem(answer) in {(413, "image_too_large"), (422, "invalid_image")}
 
 
-async def test_a_hundred_megabytes_of_base64_are_not_read(scene: Scene) -> None:
+async def test_a_hundred_megabytes_of_base64_are_refused(scene: Scene) -> None:
     body = b'{"image_data": "' + b"A" * 100_000_000 + b'"}'
     answer = await scene.ada.post("/analyze", content=body, headers={"Content-Type": "application/json"})
     assert await problem(answer) == (413, "body_too_large")
@@ -151,35 +153,35 @@ async def test_a_hundred_megabytes_of_base64_are_not_read(scene: Scene) -> None:
         (b"", "image/png", (422, "invalid_image")),
     ],
 )
-async def test_a_body_that_makes_no_sense_is_refused(
+async def test_an_invalid_body_is_refused(
     scene: Scene, content: bytes, media_type: str, expected: tuple[int, str]
 ) -> None:
     answer = await scene.ada.post("/analyze", content=content, headers={"Content-Type": media_type})
     assert await problem(answer) == expected
 
 
-async def test_of_several_pictures_each_has_its_own_answer(scene: Scene) -> None:
+async def test_every_image_of_a_batch_has_its_own_result(scene: Scene) -> None:
     two = picture((10, 10, 60, 60), (100, 40, 200, 180))
     images = [text(two), text(b"none"), "*", text(picture()), text(ONE)]
     answer = await scene.ada.post("/analyze/batch", json={"images": images})
-    found = answer.raise_for_status().json()
-    assert [one["index"] for one in found["results"]] == [0, 1, 2, 3, 4]
-    assert [len(one["faces"]) for one in found["results"]] == [2, 0, 0, 0, 1]
-    assert [one["error"] and one["error"]["code"] for one in found["results"]] == [
+    response = answer.raise_for_status().json()
+    assert [item["index"] for item in response["results"]] == [0, 1, 2, 3, 4]
+    assert [len(item["faces"]) for item in response["results"]] == [2, 0, 0, 0, 1]
+    assert [item["error"] and item["error"]["code"] for item in response["results"]] == [
         None,
         "invalid_image",
         "invalid_image",
         "face_not_found",
         None,
     ]
-    assert (found["model"], found["likeness"]) == ("fake", None)
+    assert (response["model"], response["likeness"]) == ("fake", None)
     packed = {"images": [two, ONE], "embedding_format": "base64"}
     answer = await scene.ada.post("/analyze/batch", content=msgspec.msgpack.encode(packed), headers=MSGPACK)
     faces = msgspec.msgpack.decode(answer.content)["results"][0]["faces"]
     assert [len(face["embedding"]) for face in faces] == [48 * 4] * 2
 
 
-async def test_a_batch_has_limits(scene: Scene) -> None:
+async def test_a_batch_is_limited_in_images_and_faces(scene: Scene) -> None:
     crowd = picture(*[(x, y, x + 24, y + 24) for x in range(8, 300, 40) for y in range(8, 220, 50)])
     for images in ([text(ONE)] * 33, ["*"] * 33, [text(crowd)]):
         answer = await scene.ada.post("/analyze/batch", json={"images": images})
@@ -216,7 +218,7 @@ BAD_VECTORS: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("first", "second"), BAD_VECTORS)
-async def test_vectors_that_are_none_are_refused(scene: Scene, first: object, second: object) -> None:
+async def test_invalid_vectors_are_refused(scene: Scene, first: object, second: object) -> None:
     body = {"face1_embedding": first, "face2_embedding": second}
     assert await problem(await scene.ada.post("/compare", json=body)) == (422, "invalid_embedding")
 
@@ -232,7 +234,7 @@ async def test_vectors_that_are_none_are_refused(scene: Scene, first: object, se
         ("[[1, 2]]", (422, "validation_failed")),
     ],
 )
-async def test_what_is_not_even_a_vector_is_refused(
+async def test_values_that_are_not_vectors_are_refused(
     scene: Scene, embedding: str, expected: tuple[int, str]
 ) -> None:
     content = f'{{"face1_embedding": {embedding}, "face2_embedding": [1, 0]}}'
@@ -244,27 +246,27 @@ ROWS = np.float32([[1, 0], [0, 1], [0.8, 0.6], [-1, 0]])
 
 
 @pytest.mark.parametrize("form", ["lists", "base64", "msgpack"])
-async def test_matches_come_best_first_whatever_the_form(scene: Scene, form: str) -> None:
+async def test_matches_are_sorted_by_similarity_in_every_format(scene: Scene, form: str) -> None:
     ada = scene.ada
-    bare = ROWS.astype("<f4").tobytes()
+    packed_rows = ROWS.astype("<f4").tobytes()
     body: dict[str, object] = {"target_embedding": [1, 0], "threshold": 0.5}
     if form == "msgpack":
-        body |= {"embeddings": bare}
+        body |= {"embeddings": packed_rows}
         answer = await ada.post("/find_matches", content=msgspec.msgpack.encode(body), headers=MSGPACK)
-        found = msgspec.msgpack.decode(answer.raise_for_status().content)
+        matches = msgspec.msgpack.decode(answer.raise_for_status().content)
     else:
-        body |= {"embeddings": ROWS.tolist() if form == "lists" else text(bare)}
-        found = (await ada.post("/find_matches", json=body)).raise_for_status().json()
-    assert [match["index"] for match in found] == [0, 2]
-    assert [match["similarity"] for match in found] == pytest.approx([1, 0.8])
+        body |= {"embeddings": ROWS.tolist() if form == "lists" else text(packed_rows)}
+        matches = (await ada.post("/find_matches", json=body)).raise_for_status().json()
+    assert [match["index"] for match in matches] == [0, 2]
+    assert [match["similarity"] for match in matches] == pytest.approx([1, 0.8])
     if form == "lists":
         best = (await ada.post("/find_matches", json=body | {"top_k": 1})).json()
-        assert best == found[:1]
+        assert best == matches[:1]
         everything = (await ada.post("/find_matches", json=body | {"threshold": -1})).json()
         assert [match["index"] for match in everything] == [0, 2, 1, 3]
 
 
-async def test_nothing_to_search_is_no_error(scene: Scene) -> None:
+async def test_an_empty_search_is_not_an_error(scene: Scene) -> None:
     for nothing in ([], ""):
         body = {"target_embedding": [1, 0], "embeddings": nothing}
         answer = await scene.ada.post("/find_matches", json=body)
@@ -287,7 +289,7 @@ async def test_nothing_to_search_is_no_error(scene: Scene) -> None:
         ({"top_k": 0}, (422, "validation_failed")),
     ],
 )
-async def test_a_search_that_cannot_be_done_is_refused(
+async def test_an_invalid_search_is_refused(
     scene: Scene, change: dict[str, object], expected: tuple[int, str]
 ) -> None:
     body: dict[str, object] = {"target_embedding": [1, 0], "embeddings": [[1, 0]]}
@@ -295,13 +297,13 @@ async def test_a_search_that_cannot_be_done_is_refused(
 
 
 @pytest.mark.parametrize("path", ["/analyze", "/analyze/batch", "/compare", "/find_matches"])
-async def test_strangers_are_turned_away_before_anything_is_read(api: Api, path: str) -> None:
-    async with api.client() as stranger:
-        assert await problem(await stranger.post(path, content=b"x")) == (401, "not_authenticated")
+async def test_unauthenticated_callers_are_refused_before_the_body_is_read(api: Api, path: str) -> None:
+    async with api.client() as anonymous:
+        assert await problem(await anonymous.post(path, content=b"x")) == (401, "not_authenticated")
 
 
 def with_faces(scene: Scene, faces: LazyFaceAnalyzer) -> httpx.AsyncClient:
-    """Ada's client of an API that analyses with something else."""
+    """Return Ada's client of an API with another face analyser."""
     app = create_app(replace(scene.api.services, faces=faces), CONFIG)
     return Client(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
@@ -310,7 +312,7 @@ def with_faces(scene: Scene, faces: LazyFaceAnalyzer) -> httpx.AsyncClient:
     )
 
 
-async def test_without_models_it_says_so(scene: Scene) -> None:
+async def test_a_missing_model_is_reported(scene: Scene) -> None:
     def missing() -> FaceAnalyzer:
         raise ModelMissingError("there is no recogniser", "run `framecloak models build`")
 
@@ -322,10 +324,10 @@ async def test_without_models_it_says_so(scene: Scene) -> None:
     assert health["clip_service"] == "unavailable"
 
 
-async def test_who_comes_at_a_bad_time_is_told_when_to_come_back(scene: Scene) -> None:
+async def test_an_overloaded_service_answers_with_retry_after(scene: Scene) -> None:
     class Busy:
         async def analyze(self, picture: bytes) -> None:
-            raise OverloadedError("64 pictures are waiting already", "try again", retry_after=3)
+            raise OverloadedError("64 images are waiting already", "try again", retry_after=3)
 
     faces = LazyFaceAnalyzer(Busy)  # type: ignore[arg-type,return-value]
     async with with_faces(scene, faces) as ada:
@@ -335,10 +337,10 @@ async def test_who_comes_at_a_bad_time_is_told_when_to_come_back(scene: Scene) -
 
 
 async def test_health_names_the_models_once_they_are_used(scene: Scene) -> None:
-    async with scene.api.client() as stranger:
-        before = (await stranger.get("/health")).json()
+    async with scene.api.client() as anonymous:
+        before = (await anonymous.get("/health")).json()
         await scene.ada.post("/analyze", json={"image_data": text(ONE)})
-        after = (await stranger.get("/health")).json()
+        after = (await anonymous.get("/health")).json()
     assert before["models"] == {"detector": None, "recognizer": None}
     assert (after["status"], after["clip_service"], after["provider"]) == ("healthy", "available", "CPU")
     assert after["models"] == {"detector": "fake", "recognizer": "fake"}

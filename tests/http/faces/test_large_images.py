@@ -1,4 +1,4 @@
-"""Pictures whose decoding from base64 takes so long that others must not wait for it."""
+"""Large images: their base64 must not be decoded on the event loop."""
 
 from __future__ import annotations
 
@@ -38,57 +38,59 @@ def large() -> bytes:
 
 
 @pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Of every piece of base64 that is decoded, whether that is done on the event loop."""
-    decode, seen = binascii.a2b_base64, list[bool]()
+def on_event_loop_of_chunks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Record for every decoded chunk of base64 whether it was decoded on the event loop."""
+    decode, on_event_loop = binascii.a2b_base64, list[bool]()
 
-    def watched(data: str, *, strict_mode: bool) -> bytes:
-        seen.append(threading.current_thread() is threading.main_thread())
+    def recorded(data: str, *, strict_mode: bool) -> bytes:
+        on_event_loop.append(threading.current_thread() is threading.main_thread())
         return decode(data, strict_mode=strict_mode)
 
-    monkeypatch.setattr(binascii, "a2b_base64", watched)
-    return seen
+    monkeypatch.setattr(binascii, "a2b_base64", recorded)
+    return on_event_loop
 
 
-async def sent_to_all(ada: httpx.AsyncClient, picture: str) -> list[dict[str, Any]]:
-    """What every endpoint that takes a picture in a body answers."""
+async def send_to_all(ada: httpx.AsyncClient, image: str) -> list[dict[str, Any]]:
+    """Return the answers of every endpoint that accepts an image in a body."""
     gallery = (await ada.post("/galleries", json={"name": "staff"})).json()["id"]
     faces = f"/galleries/{gallery}/faces"
     answers = [
-        await ada.post("/analyze", json={"image_data": picture}),
-        await ada.post("/analyze/batch", json={"images": [picture, "*"]}),
-        await ada.post(faces, json={"image_data": picture, "label": "Grace"}),
-        await ada.post(f"/galleries/{gallery}/search", json={"image_data": picture}),
+        await ada.post("/analyze", json={"image_data": image}),
+        await ada.post("/analyze/batch", json={"images": [image, "*"]}),
+        await ada.post(faces, json={"image_data": image, "label": "Grace"}),
+        await ada.post(f"/galleries/{gallery}/search", json={"image_data": image}),
     ]
     return [answer.raise_for_status().json() for answer in answers]
 
 
-async def test_large_pictures_are_decoded_beside_the_event_loop(
-    scene: Scene, large: bytes, threads: list[bool]
+async def test_large_images_are_decoded_off_the_event_loop(
+    scene: Scene, large: bytes, on_event_loop_of_chunks: list[bool]
 ) -> None:
     lines = base64.encodebytes(large).decode()
     whole = (await scene.ada.post("/analyze", content=large, headers={"Content-Type": "image/png"})).json()
-    one, many, enrolled, found = await sent_to_all(scene.ada, lines)
-    assert len(threads) > 4 * len(lines) / images._CHUNK_CHARACTERS
-    assert not any(threads)
-    assert one["embedding"] == whole["embedding"] == many["results"][0]["faces"][0]["embedding"]
-    assert many["results"][1]["error"]["code"] == "invalid_image"
+    single, batch, enrolled, matches = await send_to_all(scene.ada, lines)
+    assert len(on_event_loop_of_chunks) > 4 * len(lines) / images._CHUNK_CHARACTERS
+    assert not any(on_event_loop_of_chunks)
+    assert single["embedding"] == whole["embedding"] == batch["results"][0]["faces"][0]["embedding"]
+    assert batch["results"][1]["error"]["code"] == "invalid_image"
     assert enrolled["faces_detected"] == 1
-    assert [match["label"] for match in found] == ["Grace"]
+    assert [match["label"] for match in matches] == ["Grace"]
 
 
-async def test_a_small_picture_is_not_worth_a_thread(scene: Scene, threads: list[bool]) -> None:
-    await sent_to_all(scene.ada, text(ONE))
-    assert threads
-    assert all(threads)
+async def test_small_images_are_decoded_on_the_event_loop(
+    scene: Scene, on_event_loop_of_chunks: list[bool]
+) -> None:
+    await send_to_all(scene.ada, text(ONE))
+    assert on_event_loop_of_chunks
+    assert all(on_event_loop_of_chunks)
 
 
-async def test_too_many_pictures_are_refused_before_they_are_decoded(
-    scene: Scene, threads: list[bool]
+async def test_too_many_images_are_refused_before_decoding(
+    scene: Scene, on_event_loop_of_chunks: list[bool]
 ) -> None:
     answer = await scene.ada.post("/analyze/batch", json={"images": [text(ONE)] * 33})
     assert await problem(answer) == (422, "batch_too_large")
-    assert not threads
+    assert not on_event_loop_of_chunks
 
 
 @given(
@@ -96,19 +98,19 @@ async def test_too_many_pictures_are_refused_before_they_are_decoded(
         st.text("AZaz09+/= \n*", max_size=40),
         st.binary(max_size=40).map(lambda data: base64.b64encode(data).decode()),
     ),
-    piece=st.integers(1, 12),
+    chunk_size=st.integers(1, 12),
 )
-def test_pieces_make_no_difference(sent: str, piece: int) -> None:
+def test_the_chunk_size_does_not_change_the_result(sent: str, chunk_size: int) -> None:
     expected: bytes | None
     try:
         expected = binascii.a2b_base64("".join(sent.split()), strict_mode=True)
     except ValueError:
         expected = None
-    found: bytes | None
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "_CHUNK_CHARACTERS", piece)
+    decoded: bytes | None
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(images, "_CHUNK_CHARACTERS", chunk_size)
         try:
-            found = image_bytes(msgspec.Raw(msgspec.json.encode(sent)), JSON)
+            decoded = image_bytes(msgspec.Raw(msgspec.json.encode(sent)), JSON)
         except InvalidImageError:
-            found = None
-    assert found == expected
+            decoded = None
+    assert decoded == expected

@@ -1,4 +1,4 @@
-"""Results, by links that work once."""
+"""Downloads of results by single-use links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.use_cases import chunks
 REQUESTS = "/api/frames/anonymize"
 
 
-async def test_a_result_is_fetched_by_a_link_that_works_once(scene: Scene) -> None:
+async def test_a_result_is_downloaded_by_a_single_use_link(scene: Scene) -> None:
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
     pending = (await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"]
     early = await scene.ada.get(f"{REQUESTS}/download/{pending}/")
@@ -28,13 +28,13 @@ async def test_a_result_is_fetched_by_a_link_that_works_once(scene: Scene) -> No
     minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
     assert minted["url"] == f"{REQUESTS}/download/{request}/{minted['token']}/"
     assert minted["expires_at"] == "2026-03-01T13:00:10Z"
-    async with scene.api.client() as anybody:
-        assert (await anybody.get(minted["url"])).content == b"zip"
-        assert (await anybody.get(minted["url"])).json()["code"] == "token_used"
+    async with scene.api.client() as anonymous:
+        assert (await anonymous.get(minted["url"])).content == b"zip"
+        assert (await anonymous.get(minted["url"])).json()["code"] == "token_used"
 
 
 @pytest.mark.parametrize(
-    ("wanted", "status", "content"),
+    ("requested_range", "status", "content"),
     [
         ("bytes=0-0", 206, b"z"),
         ("bytes=1-", 206, b"ip"),
@@ -48,11 +48,13 @@ async def test_a_result_is_fetched_by_a_link_that_works_once(scene: Scene) -> No
         ("bytes=99-100", 416, None),
     ],
 )
-async def test_ranges_of_a_result(scene: Scene, wanted: str, status: int, content: bytes | None) -> None:
+async def test_ranges_of_a_result_can_be_downloaded(
+    scene: Scene, requested_range: str, status: int, content: bytes | None
+) -> None:
     request = await scene.request()
     minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
     address = await scene.api.world.anonymization.redeem_download_token(request, minted["token"])
-    answer = await scene.ada.get(address, headers={"Range": wanted})
+    answer = await scene.ada.get(address, headers={"Range": requested_range})
     assert answer.status_code == status
     if content is None:
         assert (answer.json()["code"], answer.headers["content-range"]) == (
@@ -64,30 +66,32 @@ async def test_ranges_of_a_result(scene: Scene, wanted: str, status: int, conten
 
 
 @pytest.mark.parametrize("own_store", [False, True])
-async def test_a_link_is_not_used_up_by_what_cannot_be_answered(scene: Scene, own_store: bool) -> None:
+async def test_a_link_is_not_used_up_by_failed_downloads(scene: Scene, own_store: bool) -> None:
     request = await scene.request()
     world = scene.api.world
     app = scene.api.with_own_store() if own_store else scene.api.app
-    anybody = replace(scene.api, app=app).client()
+    anonymous = replace(scene.api, app=app).client()
     minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
-    beyond = await anybody.get(minted["url"], headers={"Range": "bytes=3-"})
+    beyond = await anonymous.get(minted["url"], headers={"Range": "bytes=3-"})
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */3")
     key = f"requests/{request}/frames.zip"
     await world.store.remove(key)
-    gone = await anybody.get(minted["url"])
+    gone = await anonymous.get(minted["url"])
     assert (gone.status_code, gone.json()["code"]) == (409, "not_ready")
     await world.store.put(key, chunks(b"zip"))
-    wanted = {"Range": "bytes=1-"}
-    answers = await asyncio.gather(*(anybody.get(minted["url"], headers=wanted) for _ in range(20)))
+    range_header = {"Range": "bytes=1-"}
+    answers = await asyncio.gather(*(anonymous.get(minted["url"], headers=range_header) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [307 if own_store else 206] + [410] * 19
 
 
-async def test_with_an_object_store_of_its_own_the_link_sends_there(scene: Scene) -> None:
+async def test_with_a_separate_object_store_the_link_redirects_to_it(scene: Scene) -> None:
     request = await scene.request()
     app = scene.api.with_own_store()
     credential = {"authorization": scene.ada.headers["authorization"]}
     minted = await asgi.call(app, "GET", f"{REQUESTS}/download/{request}/", credential)
     redeemed = await asgi.call(app, "GET", minted.headers["location"], {})
     assert (redeemed.status, redeemed.body) == (307, b"")
-    assert redeemed.headers["location"].startswith("/objects/requests/")  # as the store presigned it
+    assert redeemed.headers["location"].startswith(
+        "/objects/requests/"
+    )  # the address that the store presigned
     assert (await asgi.call(app, "GET", "/objects/requests/x", {})).status == 404

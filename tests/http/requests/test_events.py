@@ -18,12 +18,12 @@ REQUESTS = "/api/frames/anonymize"
 
 
 def events(body: bytes) -> list[tuple[str, dict[str, object]]]:
-    """The named ones by their names; a browser calls those without one ``message``."""
-    found = re.findall(rb"(?:event: (\w+)\n)?data: (.*)\n\n", body)
-    return [(name.decode() or "message", json.loads(data)) for name, data in found]
+    """Parse events by name; like in a browser, unnamed events are called ``message``."""
+    matches = re.findall(rb"(?:event: (\w+)\n)?data: (.*)\n\n", body)
+    return [(name.decode() or "message", json.loads(data)) for name, data in matches]
 
 
-async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> None:
+async def test_events_report_the_state_then_every_change_and_end(scene: Scene) -> None:
     world = scene.api.world
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
     request = UUID((await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"])
@@ -42,15 +42,15 @@ async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> 
 
     answer, _ = await asyncio.gather(scene.ada.get(f"{REQUESTS}/events/{request}/"), work())
     assert answer.headers["content-type"].startswith("text/event-stream")
-    told = events(answer.content)
-    assert {name for name, _ in told} == {"message"}
-    states = [(state["status"], state["processed_frames"]) for _, state in told]
+    received = events(answer.content)
+    assert {name for name, _ in received} == {"message"}
+    states = [(state["status"], state["processed_frames"]) for _, state in received]
     assert states == [("pending", 0), ("processing", 4), ("completed", 10)]
     late = await scene.ada.get(f"{REQUESTS}/events/{request}/")
     assert [state["status"] for _, state in events(late.content)] == ["completed"]
 
 
-async def test_silence_is_broken_by_comments_and_what_was_not_announced_is_told(tmp_path: Path) -> None:
+async def test_heartbeats_are_sent_and_unannounced_changes_are_reported(tmp_path: Path) -> None:
     config = replace(CONFIG, heartbeat=timedelta(milliseconds=5))
     api = make_api(tmp_path, config)
     api.world.board.deaf = True
@@ -71,16 +71,16 @@ async def test_silence_is_broken_by_comments_and_what_was_not_announced_is_told(
     assert api.world.board.listeners == []
 
 
-async def test_a_stream_ends_when_its_listener_may_listen_no_more(scene: Scene) -> None:
+async def test_a_stream_ends_when_its_listener_loses_access(scene: Scene) -> None:
     world = scene.api.world
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
     request = UUID((await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"])
-    boss = await world.person("boss", Role.ADMIN)
+    admin = await world.person("boss", Role.ADMIN)
 
     async def lock_out() -> None:
         await asyncio.sleep(0.05)
-        await world.identity.change_user(boss, scene.owner.user_id, disabled=True)
-        await asyncio.sleep(1.1)  # as long as a credential is believed
+        await world.identity.change_user(admin, scene.owner.user_id, disabled=True)
+        await asyncio.sleep(1.1)  # longer than a credential is cached
         await world.board.announce(request)
 
     answer, _ = await asyncio.gather(scene.ada.get(f"{REQUESTS}/events/{request}/"), lock_out())

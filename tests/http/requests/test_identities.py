@@ -1,4 +1,4 @@
-"""Orders that name people, over HTTP."""
+"""Requests with identity options, over HTTP."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ def body(scene: Scene, identities: object, **more: object) -> dict[str, object]:
     return {"video_id": scene.video, "segment_ids": [scene.segment], "identities": identities, **more}
 
 
-async def submitted(scene: Scene, identities: object, **more: object) -> httpx.Response:
+async def submit(scene: Scene, identities: object, **more: object) -> httpx.Response:
     return await scene.ada.post("/api/frames/anonymize/", json=body(scene, identities, **more))
 
 
-async def test_an_order_says_whose_faces_and_tells_it_again(scene: Scene) -> None:
+async def test_identity_options_are_accepted_and_returned(scene: Scene) -> None:
     gallery = await gallery_with_a_face(scene.ada)
-    wanted = {"mode": "only", "gallery_id": gallery, "threshold": 0.35, "unknown": "keep"}
-    assert (await submitted(scene, wanted)).status_code == 202
-    assert (await submitted(scene, {"mode": "except", "gallery_id": gallery})).status_code == 202
+    options = {"mode": "only", "gallery_id": gallery, "threshold": 0.35, "unknown": "keep"}
+    assert (await submit(scene, options)).status_code == 202
+    assert (await submit(scene, {"mode": "except", "gallery_id": gallery})).status_code == 202
     listed = (await scene.ada.get("/api/frames/anonymize/requests/")).json()["items"]
-    assert [one["identities"] for one in listed] == [
+    assert [item["identities"] for item in listed] == [
         {"mode": "except", "gallery_id": gallery, "threshold": None, "unknown": "redact"},
-        wanted,
+        options,
     ]
 
 
-async def test_a_gallery_that_the_caller_may_not_use_is_none(scene: Scene) -> None:
+async def test_a_gallery_without_access_appears_not_to_exist(scene: Scene) -> None:
     foreign = await gallery_with_a_face(scene.bob)
     for gallery in (foreign, str(uuid4())):
-        answer = await submitted(scene, {"mode": "except", "gallery_id": gallery})
+        answer = await submit(scene, {"mode": "except", "gallery_id": gallery})
         assert await problem(answer) == (404, "gallery_not_found")
     assert not (await scene.ada.get("/api/frames/anonymize/requests/")).json()["items"]
 
 
-async def test_an_administrator_may_use_anybodys(scene: Scene) -> None:
+async def test_an_administrator_can_use_any_gallery(scene: Scene) -> None:
     gallery = await gallery_with_a_face(scene.ada)
-    order = body(scene, {"mode": "except", "gallery_id": gallery})
-    assert (await scene.admin.post("/api/frames/anonymize/", json=order)).status_code == 202
+    submission = body(scene, {"mode": "except", "gallery_id": gallery})
+    assert (await scene.admin.post("/api/frames/anonymize/", json=submission)).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -66,19 +66,19 @@ async def test_an_administrator_may_use_anybodys(scene: Scene) -> None:
         {"label": "Grace"},
     ],
 )
-async def test_what_is_no_order_about_people_is_refused(scene: Scene, change: dict[str, object]) -> None:
+async def test_invalid_identity_options_are_refused(scene: Scene, change: dict[str, object]) -> None:
     gallery = await gallery_with_a_face(scene.ada)
-    answer = await submitted(scene, {"mode": "only", "gallery_id": gallery, **change})
+    answer = await submit(scene, {"mode": "only", "gallery_id": gallery, **change})
     assert await problem(answer) == (422, "validation_failed")
 
 
-async def test_orders_that_would_make_no_sense(scene: Scene) -> None:
+async def test_contradictory_identity_options_are_refused(scene: Scene) -> None:
     gallery = await gallery_with_a_face(scene.ada)
     empty = (await scene.ada.post("/galleries", json={"name": "nobody"})).json()["id"]
     for answer in (
-        await submitted(scene, {"mode": "except", "gallery_id": gallery, "unknown": "keep"}),
-        await submitted(scene, {"mode": "except", "gallery_id": gallery}, anonymization_level="minimal"),
-        await submitted(scene, {"mode": "except", "gallery_id": empty}),
+        await submit(scene, {"mode": "except", "gallery_id": gallery, "unknown": "keep"}),
+        await submit(scene, {"mode": "except", "gallery_id": gallery}, anonymization_level="minimal"),
+        await submit(scene, {"mode": "except", "gallery_id": empty}),
     ):
         assert await problem(answer) == (422, "invalid_option")
 
@@ -89,46 +89,48 @@ async def test_a_threshold_that_would_leave_faces_visible_is_refused(scene: Scen
     gallery = str((await galleries.create(scene.owner, "staff", space)).id)
     face = {"label": "Grace", "embedding": [1.0] + [0.0] * (space.dimension - 1)}
     assert (await scene.ada.post(f"/galleries/{gallery}/faces", json=face)).status_code == 201
-    for identities, sense in (
+    for identities, explanation in (
         ({"mode": "except", "threshold": 0.5}, "0.9 to 1"),
         ({"mode": "except", "threshold": 0.89}, "usual 0.93"),
         ({"mode": "only", "threshold": 0.95, "unknown": "keep"}, "usual 0.93"),
     ):
-        answer = await submitted(scene, {**identities, "gallery_id": gallery})
+        answer = await submit(scene, {**identities, "gallery_id": gallery})
         assert await problem(answer) == (422, "invalid_option")
         assert "dlib-resnet" in answer.json()["detail"]
-        assert sense in answer.text
+        assert explanation in answer.text
     for identities in (
         {"mode": "except"},
         {"mode": "except", "threshold": 0.93},
         {"mode": "only", "threshold": 0.5},
         {"mode": "only", "threshold": 0.95},
     ):
-        assert (await submitted(scene, {**identities, "gallery_id": gallery})).status_code == 202
+        assert (await submit(scene, {**identities, "gallery_id": gallery})).status_code == 202
 
 
 async def test_a_gallery_of_another_model_is_refused(scene: Scene) -> None:
     gallery = await gallery_with_a_face(scene.ada)
     recognizer = scene.api.world.recognizer
     recognizer.space = type(recognizer.space)("another", "9" * 64, recognizer.space.dimension)
-    answer = await submitted(scene, {"mode": "except", "gallery_id": gallery})
+    answer = await submit(scene, {"mode": "except", "gallery_id": gallery})
     assert await problem(answer) == (409, "model_mismatch")
 
 
-async def test_in_a_batch_one_gallery_does_not_stop_the_others(scene: Scene) -> None:
+async def test_an_unknown_gallery_does_not_stop_the_rest_of_a_batch(scene: Scene) -> None:
     gallery = await gallery_with_a_face(scene.ada)
-    batch = [body(scene, {"mode": "only", "gallery_id": one}) for one in (str(uuid4()), gallery)]
+    batch = [
+        body(scene, {"mode": "only", "gallery_id": gallery_id}) for gallery_id in (str(uuid4()), gallery)
+    ]
     results = (await scene.ada.post("/api/frames/anonymize/batch/", json=batch)).json()
-    assert [one["status"] for one in results] == ["rejected", "accepted"]
+    assert [result["status"] for result in results] == ["rejected", "accepted"]
     assert results[0]["error"]["code"] == "gallery_not_found"
 
 
-async def test_the_same_key_with_other_people_is_another_order(scene: Scene) -> None:
+async def test_an_idempotency_key_with_other_identity_options_is_a_conflict(scene: Scene) -> None:
     gallery = await gallery_with_a_face(scene.ada)
     key = {"Idempotency-Key": "once"}
-    order = body(scene, {"mode": "only", "gallery_id": gallery})
-    first = await scene.ada.post("/api/frames/anonymize/", json=order, headers=key)
-    again = await scene.ada.post("/api/frames/anonymize/", json=order, headers=key)
+    submission = body(scene, {"mode": "only", "gallery_id": gallery})
+    first = await scene.ada.post("/api/frames/anonymize/", json=submission, headers=key)
+    again = await scene.ada.post("/api/frames/anonymize/", json=submission, headers=key)
     assert first.json()["request_id"] == again.json()["request_id"]
     other = body(scene, {"mode": "except", "gallery_id": gallery})
     answer = await scene.ada.post("/api/frames/anonymize/", json=other, headers=key)

@@ -1,4 +1,4 @@
-"""Orders for frames, one or many at a time, and what becomes of requests that are not wanted any more."""
+"""Submitting requests, one or many at a time, and cancelling them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.worker_harness import Desk
 REQUESTS = "/api/frames/anonymize"
 
 
-async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
+async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
     second = await scene.ada.post(
         f"/api/videos/{scene.video}/segments/", json={"start_frame": 20, "end_frame": 30, "label": "talk"}
     )
@@ -36,7 +36,7 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
         "message": "Frame anonymization started",
         "estimated_processing_time": 1,
     }
-    assert scene.api.world.queue.written == [(UUID(request), Priority.HIGH)] * 2  # a ticket for each slice
+    assert scene.api.world.queue.written == [(UUID(request), Priority.HIGH)] * 2  # one wakeup for each slice
     status = (await scene.ada.get(f"{REQUESTS}/status/{request}/")).json()
     assert status == {
         "request_id": request,
@@ -64,22 +64,24 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("broken", "blanked"), [(True, 10), (False, 0)])
-async def test_a_request_says_how_many_frames_are_black(scene: Scene, broken: bool, blanked: int) -> None:
+async def test_a_request_reports_its_number_of_blanked_frames(
+    scene: Scene, broken: bool, blanked: int
+) -> None:
     body = {"video_id": scene.video, "segment_ids": [scene.segment], "anonymization_level": "full"}
     answer = await scene.ada.post(f"{REQUESTS}/", json=body | {"verify": "none"})
     request = UUID(answer.json()["request_id"])
     addresses = [f"{REQUESTS}/status/{request}/", f"{REQUESTS}/requests/{request}/"]
 
-    async def told() -> list[object]:
+    async def blanked_frames() -> list[object]:
         (listed,) = (await scene.ada.get(f"{REQUESTS}/requests/")).json()["items"]
         answers = [(await scene.ada.get(address)).json() for address in addresses]
-        return [one["blanked_frames"] for one in (listed, *answers)]
+        return [view["blanked_frames"] for view in (listed, *answers)]
 
-    assert await told() == [None] * 3
-    desk = Desk(scene.api.world)
-    desk.anna, desk.text = scene.owner, FakeAreaDetector(broken=broken)
-    await desk.process(request)
-    assert await told() == [blanked] * 3
+    assert await blanked_frames() == [None] * 3
+    harness = Desk(scene.api.world)
+    harness.anna, harness.text = scene.owner, FakeAreaDetector(broken=broken)
+    await harness.process(request)
+    assert await blanked_frames() == [blanked] * 3
     events = (await scene.ada.get(f"{REQUESTS}/events/{request}/")).text
     assert f'"blanked_frames":{blanked},' in events
 
@@ -103,18 +105,18 @@ async def test_a_request_says_how_many_frames_are_black(scene: Scene, broken: bo
         ({"webhook_url": "http://user:secret@example.org/"}, 422, "invalid_option"),
     ],
 )
-async def test_an_order_that_cannot_be_taken(
+async def test_an_invalid_request_is_refused(
     scene: Scene, changes: dict[str, object], status: int, code: str
 ) -> None:
     body = {"video_id": scene.video, "segment_ids": [scene.segment]} | changes
     answer = await scene.ada.post(f"{REQUESTS}/", json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     if code in {"invalid_level", "invalid_format"}:
-        assert "minimal" in answer.text or "webp" in answer.text  # what is allowed is said
+        assert "minimal" in answer.text or "webp" in answer.text  # the allowed values are named
     assert scene.api.world.queue.written == []
 
 
-async def test_too_many_frames(scene: Scene) -> None:
+async def test_a_request_with_too_many_frames_is_refused(scene: Scene) -> None:
     long = await scene.ada.post(
         f"/api/videos/{scene.video}/segments/", json={"start_frame": 0, "end_frame": 100}
     )
@@ -122,7 +124,7 @@ async def test_too_many_frames(scene: Scene) -> None:
     assert (await scene.ada.post(f"{REQUESTS}/", json=body)).json()["code"] == "too_many_frames"
 
 
-async def test_nothing_stays_when_the_queue_is_down(scene: Scene) -> None:
+async def test_nothing_is_stored_when_the_queue_is_unavailable(scene: Scene) -> None:
     scene.api.world.queue.unavailable = True
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
     answer = await scene.ada.post(f"{REQUESTS}/", json=body)
@@ -131,7 +133,7 @@ async def test_nothing_stays_when_the_queue_is_down(scene: Scene) -> None:
     assert (await scene.ada.get(f"{REQUESTS}/requests")).json()["total"] == 0
 
 
-async def test_a_key_makes_submitting_twice_harmless(scene: Scene) -> None:
+async def test_an_idempotency_key_prevents_duplicate_requests(scene: Scene) -> None:
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
     key = {"Idempotency-Key": "order-1"}
     first = await scene.ada.post(f"{REQUESTS}/", json=body, headers=key)
@@ -139,22 +141,28 @@ async def test_a_key_makes_submitting_twice_harmless(scene: Scene) -> None:
     assert first.json()["request_id"] == again.json()["request_id"]
     other = await scene.ada.post(f"{REQUESTS}/", json=body | {"quality": 5}, headers=key)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
-    # Keys of others are others' keys.
+    # Keys belong to their user.
     theirs = await scene.admin.post(f"{REQUESTS}/", json=body, headers=key)
     assert theirs.json()["request_id"] != first.json()["request_id"]
     bad = await scene.ada.post(f"{REQUESTS}/", json=body, headers={"Idempotency-Key": "x" * 201})
     assert bad.status_code == 422
 
 
-async def test_one_bad_order_of_a_batch_does_not_stop_the_others(scene: Scene) -> None:
+async def test_an_invalid_request_does_not_stop_the_rest_of_a_batch(scene: Scene) -> None:
     good = {"video_id": scene.video, "segment_ids": f" {scene.segment} "}
     batch = [good, good | {"unknown": 1}, {"video_id": 77, "segment_ids": [1]}, "nonsense", good]
     answer = await scene.ada.post(f"{REQUESTS}/batch/", json=batch)
     assert answer.status_code == 202
     results = answer.json()
-    assert [one["index"] for one in results] == [0, 1, 2, 3, 4]
-    assert [one["status"] for one in results] == ["accepted", "rejected", "rejected", "rejected", "accepted"]
-    codes = [one["error"] and one["error"]["code"] for one in results]
+    assert [result["index"] for result in results] == [0, 1, 2, 3, 4]
+    assert [result["status"] for result in results] == [
+        "accepted",
+        "rejected",
+        "rejected",
+        "rejected",
+        "accepted",
+    ]
+    codes = [result["error"] and result["error"]["code"] for result in results]
     assert codes == [None, "validation_failed", "video_not_found", "validation_failed", None]
     assert (await scene.ada.get(f"{REQUESTS}/requests")).json()["total"] == 2
     too_many = await scene.ada.post(f"{REQUESTS}/batch/", json=[good] * 101)
@@ -163,7 +171,7 @@ async def test_one_bad_order_of_a_batch_does_not_stop_the_others(scene: Scene) -
 
 
 @pytest.mark.parametrize("segments", [[], "", "a,b", "1,,2", [0], [-1], "0"])
-async def test_segments_that_are_none_are_invalid_segments(scene: Scene, segments: object) -> None:
+async def test_invalid_segment_ids_are_refused(scene: Scene, segments: object) -> None:
     body = {"video_id": scene.video, "segment_ids": segments}
     answer = await scene.ada.post(f"{REQUESTS}/", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_segments")
@@ -176,7 +184,7 @@ async def test_segments_that_are_none_are_invalid_segments(scene: Scene, segment
         ("output_format", "invalid_format", "jpg, jpeg, png, webp"),
     ],
 )
-async def test_an_unheard_of_level_or_format_names_the_allowed_ones(
+async def test_an_unknown_level_or_format_names_the_allowed_ones(
     scene: Scene, field: str, code: str, allowed: str
 ) -> None:
     for value in ("x", "", "x" * 200, "fa\0ces"):
@@ -187,21 +195,21 @@ async def test_an_unheard_of_level_or_format_names_the_allowed_ones(
         assert allowed in f"{problem['detail']} {problem['hint']}"
 
 
-async def test_a_batch_sent_again_with_its_key_gives_the_same_requests(scene: Scene) -> None:
-    order = {"video_id": scene.video, "segment_ids": [scene.segment]}
-    batch = [order, order, {**order, "segment_ids": []}]
+async def test_a_batch_sent_again_with_its_key_returns_the_same_requests(scene: Scene) -> None:
+    submission = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    batch = [submission, submission, {**submission, "segment_ids": []}]
     key = {"Idempotency-Key": "monday"}
     first, again, other = [
         (await scene.ada.post(f"{REQUESTS}/batch/", json=batch, headers=headers)).json()
         for headers in (key, key, {"Idempotency-Key": "tuesday"})
     ]
     assert first == again
-    ids = [one["request_id"] for one in (*first[:2], *other[:2])]
+    ids = [result["request_id"] for result in (*first[:2], *other[:2])]
     assert len(set(ids)) == 4
-    assert [one["status"] for one in first] == ["accepted", "accepted", "rejected"]
+    assert [result["status"] for result in first] == ["accepted", "accepted", "rejected"]
 
 
-async def test_cancelling(scene: Scene) -> None:
+async def test_a_pending_request_can_be_cancelled_once(scene: Scene) -> None:
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
     request = (await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"]
     cancelled = await scene.ada.delete(f"{REQUESTS}/{request}/")

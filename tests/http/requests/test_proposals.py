@@ -1,4 +1,4 @@
-"""Regions that are proposed for what a device has burned over its picture."""
+"""Proposed regions for overlays that a device has burned into its video."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from framecloak.domain.ports.frames import Frame, SourceInfo
 from framecloak.domain.ports.models import BoxDetector
 from support.http.api import Scene
 
-NAME = (32, 32, 192, 64)
-"""Where a name is burned in: what the fake detector takes for text."""
+NAME_BOX = (32, 32, 192, 64)
+"""Box of a burned-in name, which the fake detector reports as text."""
 
 
 class Scan:
-    """A frame of a device: noise that never stands still, in a black border with a name."""
+    """A frame of a device: changing noise in a black border with a name."""
 
     def __init__(self, index: int) -> None:
         self.index, self.width, self.height, self.nbytes = index, 640, 384, 0
@@ -30,11 +30,11 @@ class Scan:
     def bgr(self) -> Image:
         if self.index == 0:
             raise FrameAnalysisError("the first frame is damaged")
-        picture = np.zeros((384, 640, 3), np.uint8)
+        image = np.zeros((384, 640, 3), np.uint8)
         noise = np.random.default_rng(self.index).integers(0, 120, (220, 400, 3), np.uint8)
-        picture[100:320, 120:520] = noise
-        plant_area(picture, NAME)
-        return np.ascontiguousarray(picture[:, :, ::-1])
+        image[100:320, 120:520] = noise
+        plant_area(image, NAME_BOX)
+        return np.ascontiguousarray(image[:, :, ::-1])
 
     def rgb(self, width: int, height: int) -> Image:
         resized = cv2.resize(self.bgr(), (width, height), interpolation=cv2.INTER_NEAREST)
@@ -42,7 +42,7 @@ class Scan:
 
 
 class Scans(FakeSource):
-    """A film of a device."""
+    """A video of a device."""
 
     @property
     def info(self) -> SourceInfo:
@@ -65,7 +65,7 @@ async def test_a_proposal_is_accepted_by_sending_it_back(scene: Scene, path: str
     assert proposal["reason"] == "text"
     assert proposal["confidence"] > 0.9
     region = proposal["region"]
-    x1, y1, x2, y2 = NAME
+    x1, y1, x2, y2 = NAME_BOX
     assert region["x"] <= x1
     assert region["y"] <= y1
     assert region["x"] + region["width"] >= x2
@@ -77,7 +77,7 @@ async def test_a_proposal_is_accepted_by_sending_it_back(scene: Scene, path: str
     assert accepted.json()["label"] == "text overlay"
 
 
-async def test_proposals_are_for_whoever_may_mark(scene: Scene, path: str) -> None:
+async def test_proposals_require_edit_access(scene: Scene, path: str) -> None:
     assert (await scene.bob.post(f"{path}/proposals")).status_code == 404
     grant = {"user_id": scene.bob_id, "role": "viewer"}
     (await scene.ada.put(f"/api/videos/{scene.video}/grants/", json=grant)).raise_for_status()
@@ -85,7 +85,7 @@ async def test_proposals_are_for_whoever_may_mark(scene: Scene, path: str) -> No
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
-async def test_a_film_that_stands_still_has_none(scene: Scene, path: str) -> None:
+async def test_a_static_video_has_no_proposals(scene: Scene, path: str) -> None:
     scene.api.world.film = FakeSource("still.mp4", 20)
     assert (await scene.ada.post(f"{path}/proposals/")).json() == []
 
@@ -95,7 +95,7 @@ async def test_a_detector_that_fails_on_every_frame_proposes_nothing(scene: Scen
     assert (await scene.ada.post(f"{path}/proposals/")).json() == []
 
 
-async def test_without_a_text_detector_it_says_what_to_install(scene: Scene, path: str) -> None:
+async def test_a_missing_text_detector_is_reported(scene: Scene, path: str) -> None:
     def missing() -> BoxDetector:
         raise LevelUnavailableError("the text detector is not installed", "install it")
 
@@ -104,7 +104,7 @@ async def test_without_a_text_detector_it_says_what_to_install(scene: Scene, pat
     assert (answer.status_code, answer.json()["code"]) == (422, "level_unavailable")
 
 
-async def test_a_video_whose_file_is_gone(scene: Scene, path: str) -> None:
+async def test_a_video_whose_file_is_missing_is_not_found(scene: Scene, path: str) -> None:
     for key in scene.api.stored():
         (scene.api.store._root / key).unlink()
     answer = await scene.ada.post(f"{path}/proposals/")

@@ -1,4 +1,4 @@
-"""Results over HTTP: looked over frame by frame, and rendered again with edited boxes."""
+"""Results over HTTP: review frame by frame, and rendering again with edited boxes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ BOX = {"xyxy": [1, 1, 9, 9]}
 
 @dataclass
 class Result:
-    """A result of Ada's: frames 0 to 9 of her video, with a face in each."""
+    """A result of Ada: frames 0 to 9 of her video, with a face in each."""
 
     scene: Scene
-    desk: Desk
+    harness: Desk
     id: UUID
 
-    def path(self, what: str) -> str:
-        return f"{BASE}/{self.id}/{what}"
+    def path(self, part: str) -> str:
+        return f"{BASE}/{self.id}/{part}"
 
     async def render(self, body: dict[str, Any], **headers: str) -> httpx.Response:
         return await self.scene.ada.post(self.path("render/"), json=body, headers=headers)
@@ -45,21 +45,21 @@ class Result:
 
 @pytest.fixture
 async def result(scene: Scene) -> Result:
-    return await made(scene)
+    return await make_result(scene)
 
 
-async def made(scene: Scene, look: Appearance | None = None) -> Result:
+async def make_result(scene: Scene, appearance: Appearance | None = None) -> Result:
     world = scene.api.world
     world.prober.video = replace(FILM, width=64, height=64)
-    desk = Desk(world)
-    desk.anna, desk.appearance = scene.owner, look or desk.appearance
-    desk.order = replace(await world.order(scene.owner, (0, 10)), appearance=desk.appearance)
-    request_id = (await world.submissions.submit(scene.owner, desk.order)).request.id
-    await desk.process(request_id)
-    return Result(scene, desk, request_id)
+    harness = Desk(world)
+    harness.anna, harness.appearance = scene.owner, appearance or harness.appearance
+    harness.order = replace(await world.order(scene.owner, (0, 10)), appearance=harness.appearance)
+    request_id = (await world.submissions.submit(scene.owner, harness.order)).request.id
+    await harness.process(request_id)
+    return Result(scene, harness, request_id)
 
 
-async def test_frames_manifest_and_report_are_what_is_in_the_zip(result: Result) -> None:
+async def test_frames_manifest_and_report_are_those_of_the_zip(result: Result) -> None:
     ada, contents = result.scene.ada, result.contents()
     names = [name for name in contents if name.startswith("frames/")]
     for index, name in enumerate(names):
@@ -84,50 +84,50 @@ async def test_frames_manifest_and_report_are_what_is_in_the_zip(result: Result)
     assert "script" not in policy
 
 
-async def test_what_a_browser_has_is_not_sent_again(result: Result) -> None:
+async def test_cached_answers_are_not_sent_again(result: Result) -> None:
     ada = result.scene.ada
     tags = set()
-    for what in ("frames/3", "frames/4", "manifest", "report"):
-        tag = (await ada.get(result.path(what))).headers["etag"]
-        again = await ada.get(result.path(what), headers={"If-None-Match": tag})
+    for part in ("frames/3", "frames/4", "manifest", "report"):
+        tag = (await ada.get(result.path(part))).headers["etag"]
+        again = await ada.get(result.path(part), headers={"If-None-Match": tag})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
         tags.add(tag)
     assert len(tags) == 4
 
 
-@pytest.mark.parametrize("what", ["frames/3", "manifest", "report", "review", "boxes"])
-async def test_a_result_is_for_whoever_may_fetch_it(result: Result, what: str) -> None:
+@pytest.mark.parametrize("part", ["frames/3", "manifest", "report", "review", "boxes"])
+async def test_a_result_requires_access_to_its_request(result: Result, part: str) -> None:
     scene = result.scene
-    assert (await scene.admin.get(result.path(what))).status_code == 200
-    answer = await scene.bob.get(result.path(what))
+    assert (await scene.admin.get(result.path(part))).status_code == 200
+    answer = await scene.bob.get(result.path(part))
     assert (answer.status_code, answer.json()["code"]) == (404, "request_not_found")
-    assert (await scene.api.client().get(result.path(what))).status_code == 401
+    assert (await scene.api.client().get(result.path(part))).status_code == 401
     pending = {"video_id": scene.video, "segment_ids": [scene.segment]}
     waiting = (await scene.ada.post(f"{BASE}/", json=pending)).json()["request_id"]
-    answer = await scene.ada.get(f"{BASE}/{waiting}/{what}")
+    answer = await scene.ada.get(f"{BASE}/{waiting}/{part}")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
 
 
-async def test_a_frame_that_is_not_in_the_result(result: Result) -> None:
+async def test_a_frame_outside_the_result_is_not_found(result: Result) -> None:
     answer = await result.scene.ada.get(result.path("frames/10"))
     assert (answer.status_code, answer.json()["code"]) == (404, "frame_not_found")
     assert (await result.scene.ada.get(result.path("frames/-1"))).status_code in {404, 422}
 
 
-async def test_frames_of_films_are_jpegs(scene: Scene) -> None:
-    result = await made(scene, Appearance(OutputFormat.MP4))
+async def test_frames_of_videos_are_jpegs(scene: Scene) -> None:
+    result = await make_result(scene, Appearance(OutputFormat.MP4))
     answer = await scene.ada.get(result.path("frames/9"))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
 
 
-async def test_a_damaged_result_is_no_internal_error(result: Result) -> None:
+async def test_a_damaged_result_is_not_an_internal_error(result: Result) -> None:
     (result.scene.api.store._root / f"requests/{result.id}/frames.zip").write_bytes(b"zip")
-    for what in ("frames/3", "manifest", "report", "review", "boxes"):
-        answer = await result.scene.ada.get(result.path(what))
+    for part in ("frames/3", "manifest", "report", "review", "boxes"):
+        answer = await result.scene.ada.get(result.path(part))
         assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
 
 
-async def test_frames_are_listed_by_risk_in_pages(result: Result) -> None:
+async def test_frames_are_listed_by_risk_with_paging(result: Result) -> None:
     page = (await result.scene.ada.get(result.path("review/?limit=3&offset=8"))).json()
     assert (page["total"], page["limit"], page["offset"], len(page["items"])) == (10, 3, 8, 2)
     (item, _) = page["items"]
@@ -135,7 +135,7 @@ async def test_frames_are_listed_by_risk_in_pages(result: Result) -> None:
     assert set(item["boxes"][0]) == {"xyxy", "kind", "track", "score", "origin", "basis"}
 
 
-async def test_boxes_are_listed_as_in_the_film(result: Result) -> None:
+async def test_boxes_are_listed_in_frame_order(result: Result) -> None:
     answer = (await result.scene.ada.get(result.path("boxes/?start_frame=7&limit=2"))).json()
     assert answer["stretches"] == [{"start_frame": 0, "end_frame": 10}]
     assert [item["index"] for item in answer["items"]] == [7, 8]
@@ -146,7 +146,7 @@ async def test_boxes_are_listed_as_in_the_film(result: Result) -> None:
         assert (await result.scene.ada.get(result.path(f"boxes/?{wrong}"))).status_code == 422
 
 
-async def test_frames_are_shrunk(result: Result) -> None:
+async def test_frames_are_resized(result: Result) -> None:
     ada = result.scene.ada
     whole, small = [await ada.get(result.path(f"frames/3{query}")) for query in ("", "?width=32")]
     assert small.headers["content-type"] == "image/jpeg"
@@ -155,27 +155,27 @@ async def test_frames_are_shrunk(result: Result) -> None:
     assert (await ada.get(result.path("frames/3?width=9"))).status_code == 422
 
 
-async def test_a_request_is_looked_at_by_its_id(result: Result) -> None:
+async def test_a_request_is_read_by_its_id(result: Result) -> None:
     path = f"{BASE}/requests/{result.id}/"
-    found = (await result.scene.ada.get(path)).json()
+    details = (await result.scene.ada.get(path)).json()
     (listed,) = (await result.scene.ada.get(f"{BASE}/requests/")).json()["items"]
-    assert found == listed
+    assert details == listed
     answer = await result.scene.bob.get(path)
     assert (answer.status_code, answer.json()["code"]) == (404, "request_not_found")
 
 
-async def test_what_is_looked_at_is_recorded(result: Result) -> None:
+async def test_viewing_a_result_is_audited(result: Result) -> None:
     await result.scene.ada.get(result.path("frames/3"))
     entry = list(result.scene.api.world.fake_database.tables.audit.values())[-1]
     assert (entry.action, entry.subject) == ("result.view", f"request:{result.id}")
 
 
-async def test_edited_boxes_make_a_new_request(result: Result) -> None:
+async def test_edited_boxes_create_a_new_request(result: Result) -> None:
     body = {"frames": [{"index": 3, "boxes": [BOX]}], "output_format": "PNG", "redaction": "blur"}
     answer = await result.render(body)
     assert answer.status_code == 202
     second = UUID(answer.json()["request_id"])
-    await result.desk.process(second)
+    await result.harness.process(second)
     status = (await result.scene.ada.get(f"{BASE}/status/{second}/")).json()
     assert (status["status"], status["total_frames"]) == ("completed", 10)
     manifest = (await result.scene.ada.get(f"{BASE}/{second}/manifest")).json()
@@ -208,22 +208,22 @@ async def test_edited_boxes_make_a_new_request(result: Result) -> None:
         ({"frames": [], "webhook_url": "http://:80/"}, "invalid_option"),
     ],
 )
-async def test_edits_that_cannot_be(result: Result, body: dict[str, Any], code: str) -> None:
+async def test_invalid_edits_are_refused(result: Result, body: dict[str, Any], code: str) -> None:
     answer = await result.render(body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
-async def test_a_body_has_a_limit_of_its_own(result: Result) -> None:
-    many = {"frames": [{"index": 3, "boxes": [BOX] * 1000}] * 100}
-    assert len(json.dumps(many)) > 1024**2
-    assert (await result.render(many)).json()["code"] == "invalid_manifest"  # a frame is edited twice
+async def test_the_body_of_edits_has_its_own_limit(result: Result) -> None:
+    edits = {"frames": [{"index": 3, "boxes": [BOX] * 1000}] * 100}
+    assert len(json.dumps(edits)) > 1024**2
+    assert (await result.render(edits)).json()["code"] == "invalid_manifest"  # a frame is edited twice
     answer = await result.scene.ada.post(
         result.path("render"), content=b" " * (9 << 20), headers={"Content-Type": "application/json"}
     )
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-async def test_who_may_edit(result: Result) -> None:
+async def test_editing_requires_access_and_a_finished_request(result: Result) -> None:
     scene = result.scene
     assert (await scene.bob.post(result.path("render"), json={"frames": []})).status_code == 404
     assert (await scene.admin.post(result.path("render"), json={"frames": []})).status_code == 202
@@ -232,10 +232,10 @@ async def test_who_may_edit(result: Result) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
 
 
-async def test_a_key_makes_sending_twice_harmless(result: Result) -> None:
-    one = await result.render({"frames": []}, **{"Idempotency-Key": "k"})
-    two = await result.render({"frames": []}, **{"Idempotency-Key": "k"})
-    assert one.json()["request_id"] == two.json()["request_id"]
+async def test_an_idempotency_key_prevents_duplicate_renderings(result: Result) -> None:
+    first = await result.render({"frames": []}, **{"Idempotency-Key": "k"})
+    second = await result.render({"frames": []}, **{"Idempotency-Key": "k"})
+    assert first.json()["request_id"] == second.json()["request_id"]
     other = await result.render({"frames": [{"index": 3, "boxes": []}]}, **{"Idempotency-Key": "k"})
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
 
@@ -244,16 +244,16 @@ def order_of(scene: Scene, **more: object) -> dict[str, Any]:
     return {"video_id": scene.video, "segment_ids": [scene.segment], **more}
 
 
-async def test_text_that_stays(scene: Scene) -> None:
+async def test_kept_text_areas_are_stored(scene: Scene) -> None:
     area = {"x": 1, "y": 2, "width": 30, "height": 40}
     areas = [area, {**area, "start_frame": 2, "end_frame": 5}]
     body = order_of(scene, anonymization_level="full", keep_text=areas)
     request = UUID((await scene.ada.post(f"{BASE}/", json=body)).raise_for_status().json()["request_id"])
     kept = scene.api.world.fake_database.tables.requests[request].spec.keep_text
-    assert [one.segment for one in kept] == [None, Segment(2, 5)]
+    assert [region.segment for region in kept] == [None, Segment(2, 5)]
 
 
-async def test_a_request_tells_all_that_ordering_it_again_takes(scene: Scene) -> None:
+async def test_a_request_returns_every_submitted_option(scene: Scene) -> None:
     area = {"x": 1, "y": 2, "width": 30, "height": 40, "start_frame": 2, "end_frame": 5}
     whole = {**area, "start_frame": None, "end_frame": None}
     choices: dict[str, Any] = {
@@ -269,8 +269,8 @@ async def test_a_request_tells_all_that_ordering_it_again_takes(scene: Scene) ->
     }
     body = order_of(scene, **choices)
     first = (await scene.ada.post(f"{BASE}/", json=body)).raise_for_status().json()["request_id"]
-    told = (await scene.ada.get(f"{BASE}/requests/{first}/")).raise_for_status().json()
-    assert {name: told[name] for name in body} == body
+    details = (await scene.ada.get(f"{BASE}/requests/{first}/")).raise_for_status().json()
+    assert {name: details[name] for name in body} == body
 
 
 @pytest.mark.parametrize(
@@ -291,18 +291,18 @@ async def test_a_request_tells_all_that_ordering_it_again_takes(scene: Scene) ->
         ),
     ],
 )
-async def test_text_that_cannot_stay(scene: Scene, changes: dict[str, Any], code: str) -> None:
+async def test_invalid_kept_text_areas_are_refused(scene: Scene, changes: dict[str, Any], code: str) -> None:
     answer = await scene.ada.post(
         f"{BASE}/", json=order_of(scene, **{"anonymization_level": "full", **changes})
     )
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
-async def test_results_expire_for_reviewers_too(result: Result) -> None:
+async def test_expired_results_cannot_be_reviewed(result: Result) -> None:
     world = result.scene.api.world
     world.clock.advance(timedelta(days=30))
     async with world.database.unit_of_work() as work:
         await work.requests.clear_result(result.id)
         await work.commit()
-    for what in ("frames/3", "manifest", "report", "review", "boxes"):
-        assert (await result.scene.ada.get(result.path(what))).status_code == 409
+    for part in ("frames/3", "manifest", "report", "review", "boxes"):
+        assert (await result.scene.ada.get(result.path(part))).status_code == 409

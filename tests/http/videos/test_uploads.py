@@ -1,4 +1,4 @@
-"""Videos as they arrive: raw, in forms, too large, cut off, lied about."""
+"""Uploads of videos: raw bodies and forms, size limits, truncation and false lengths."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from framecloak.domain.errors import (
 from support.http import asgi
 from support.http.api import CONFIG, VIDEO, Api, make_api
 
-LIMIT = 1000
-"""Bytes that an upload may have in `world`."""
+MAX_UPLOAD_BYTES = 1000
+"""Size limit of uploads of the test service, in bytes."""
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ async def test_a_raw_body_and_a_form_give_the_same_video(api: Api) -> None:
     assert len(api.stored()) == 2
 
 
-async def test_other_fields_of_a_form_are_no_matter(api: Api, credential: dict[str, str]) -> None:
+async def test_other_fields_of_a_form_are_ignored(api: Api, credential: dict[str, str]) -> None:
     body = form(('name="note"', b"x" * 50), ('name="file"; filename="a.mp4"', b"film"), ('name="z"', b"y"))
     headers = {**credential, **FORM, "content-length": str(len(body))}
-    # However it is cut into pieces on its way.
+    # The result does not depend on how the body is split into chunks.
     for size in (1, 7, len(body)):
-        pieces = [body[at : at + size] for at in range(0, len(body), size)]
-        answer = await asgi.call(api.app, "POST", "/api/videos/", headers, pieces)
+        body_chunks = [body[offset : offset + size] for offset in range(0, len(body), size)]
+        answer = await asgi.call(api.app, "POST", "/api/videos/", headers, body_chunks)
         assert (answer.status, answer.json()["filename"], answer.json()["size_bytes"]) == (201, "a.mp4", 4)
 
 
@@ -77,7 +77,7 @@ async def test_other_fields_of_a_form_are_no_matter(api: Api, credential: dict[s
         (form(('name="file"; filename="' + "x" * 40_000 + '"', b"film")), "bad_request"),
     ],
 )
-async def test_a_form_that_cannot_be_read_leaves_nothing(
+async def test_a_malformed_form_leaves_nothing(
     api: Api, credential: dict[str, str], body: bytes, code: str
 ) -> None:
     headers = {**credential, **FORM, "content-length": str(len(body))}
@@ -87,7 +87,7 @@ async def test_a_form_that_cannot_be_read_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("sent", "stored_name"),
     [
         ("../../etc/passwd", "passwd"),
         ("..\\..\\boot.ini", "boot.ini"),
@@ -101,21 +101,22 @@ async def test_a_form_that_cannot_be_read_leaves_nothing(
         ("", "video"),
     ],
 )
-async def test_a_file_name_is_one_tidy_line(api: Api, sent: str, kept: str) -> None:
+async def test_filenames_are_sanitized(api: Api, sent: str, stored_name: str) -> None:
     _, ada = await api.person("ada")
     answer = await ada.post("/api/videos/", params={"filename": sent}, content=b"film", headers=VIDEO)
-    assert (answer.status_code, answer.json()["filename"]) == (201, kept)
+    assert (answer.status_code, answer.json()["filename"]) == (201, stored_name)
     assert all(".." not in key for key in api.stored())
     started = await ada.post("/api/videos/uploads/", json={"filename": sent})
     assert started.status_code == 201
 
 
 @pytest.mark.parametrize(
-    "kind", [UnreadableVideoError, NoVideoStreamError, NoFramesError, TruncatedVideoError, EmptyFileError]
+    "error_type",
+    [UnreadableVideoError, NoVideoStreamError, NoFramesError, TruncatedVideoError, EmptyFileError],
 )
-async def test_what_is_no_video_is_not_kept(api: Api, kind: type[DomainError]) -> None:
+async def test_a_file_that_is_not_a_video_is_not_stored(api: Api, error_type: type[DomainError]) -> None:
     _, ada = await api.person("ada")
-    api.world.prober.error = kind("this is not a video", "give an MP4")
+    api.world.prober.error = error_type("this is not a video", "give an MP4")
     for answer in (
         await ada.post("/api/videos/", content=b"text", headers=VIDEO),
         await ada.post("/api/videos/", files={"file": ("a.mp4", b"text")}),
@@ -126,23 +127,23 @@ async def test_what_is_no_video_is_not_kept(api: Api, kind: type[DomainError]) -
     assert (await ada.get("/api/videos/")).json()["total"] == 0
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", "", "image/png"])
-async def test_another_kind_of_body_is_refused(api: Api, kind: str) -> None:
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain", "", "image/png"])
+async def test_another_media_type_is_refused(api: Api, media_type: str) -> None:
     _, ada = await api.person("ada")
-    answer = await ada.post("/api/videos/", content=b"film", headers={"Content-Type": kind})
+    answer = await ada.post("/api/videos/", content=b"film", headers={"Content-Type": media_type})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
-async def test_a_declared_length_beyond_the_limit_is_refused_before_anything_is_read(
+async def test_a_declared_length_beyond_the_limit_is_refused_before_reading(
     api: Api, credential: dict[str, str]
 ) -> None:
     for headers in (VIDEO, FORM):
-        sent = {**credential, **headers, "content-length": str(LIMIT + 100_000)}
-        answer = await asgi.call(api.app, "POST", "/api/videos/", sent, [b"x"] * 50)
+        all_headers = {**credential, **headers, "content-length": str(MAX_UPLOAD_BYTES + 100_000)}
+        answer = await asgi.call(api.app, "POST", "/api/videos/", all_headers, [b"x"] * 50)
         assert (answer.status, answer.json()["code"], answer.read) == (413, "upload_too_large", 0)
 
 
-async def test_a_body_without_a_length_is_cut_at_the_limit(api: Api, credential: dict[str, str]) -> None:
+async def test_a_body_without_a_length_is_refused_at_the_limit(api: Api, credential: dict[str, str]) -> None:
     headers = {**credential, **VIDEO, "transfer-encoding": "chunked"}
     answer = await asgi.call(api.app, "POST", "/api/videos/", headers, [b"x" * 100] * 50)
     assert (answer.status, answer.json()["code"]) == (413, "upload_too_large")
@@ -151,7 +152,7 @@ async def test_a_body_without_a_length_is_cut_at_the_limit(api: Api, credential:
 
 
 @pytest.mark.parametrize(("declared", "sent"), [(100, 10), (10, 100)])
-async def test_a_length_that_lies_leaves_nothing(
+async def test_a_false_length_leaves_nothing(
     api: Api, credential: dict[str, str], declared: int, sent: int
 ) -> None:
     headers = {**credential, **VIDEO, "content-length": str(declared)}
@@ -161,18 +162,20 @@ async def test_a_length_that_lies_leaves_nothing(
 
 
 @pytest.mark.parametrize("headers", [VIDEO, FORM])
-async def test_an_upload_that_is_cut_off_half_way_leaves_nothing(
+async def test_an_interrupted_upload_leaves_nothing(
     api: Api, credential: dict[str, str], headers: dict[str, str]
 ) -> None:
     body = form(('name="file"; filename="a.mp4"', b"film" * 50), end=False)
-    sent = {**credential, **headers, "content-length": "900"}
-    answer = await asgi.call(api.app, "POST", "/api/videos/", sent, [body[:120], body[120:]], hang_up=True)
+    all_headers = {**credential, **headers, "content-length": "900"}
+    answer = await asgi.call(
+        api.app, "POST", "/api/videos/", all_headers, [body[:120], body[120:]], hang_up=True
+    )
     assert answer.status in {0, 400}
     assert api.stored() == []
     assert (await api.world.collection.list(await api.world.person("root"), 10, 0)).total == 0
 
 
-async def test_an_upload_past_the_api_that_is_cut_off_leaves_nothing(api: Api) -> None:
+async def test_an_interrupted_presigned_upload_leaves_nothing(api: Api) -> None:
     _, ada = await api.person("ada")
     started = (await ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})).json()
     length = {"content-length": "100"}
@@ -183,25 +186,25 @@ async def test_an_upload_past_the_api_that_is_cut_off_leaves_nothing(api: Api) -
     assert api.stored() == []
 
 
-async def test_a_completed_upload_takes_nothing_in_any_more(api: Api) -> None:
+async def test_a_completed_upload_accepts_no_more_data(api: Api) -> None:
     _, ada = await api.person("ada")
     started = (await ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})).json()
-    async with api.client() as anybody:
-        assert (await anybody.put(started["url"], content=b"film")).status_code == 204
+    async with api.client() as anonymous:
+        assert (await anonymous.put(started["url"], content=b"film")).status_code == 204
         assert (await ada.post(f"/api/videos/uploads/{started['id']}/complete")).status_code == 201
-        late = await anybody.put(started["url"], content=b"more")
+        late = await anonymous.put(started["url"], content=b"more")
     assert (late.status_code, late.json()["code"]) == (404, "upload_not_found")
     assert [key.partition("/")[0] for key in api.stored()] == ["videos"]
 
 
-async def test_json_is_limited_too(tmp_path: Path) -> None:
+async def test_json_bodies_are_limited_too(tmp_path: Path) -> None:
     api = make_api(tmp_path, replace(CONFIG, max_body_bytes=1000))
     _, ada = await api.person("ada")
     answer = await ada.post("/api/auth/api-keys", json={"name": "x" * 2000})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-async def test_uploads_at_the_same_time_do_not_mix(api: Api) -> None:
+async def test_concurrent_uploads_are_independent(api: Api) -> None:
     _, ada = await api.person("ada")
     bodies = [bytes([65 + number]) * (100 + number) for number in range(8)]
     answers = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Videos, what is marked on them, and their frames."""
+"""Videos, their segments, regions and frames."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from support.http.api import Scene
 REQUESTS = "/api/frames/anonymize"
 
 
-async def test_segments_and_regions(scene: Scene) -> None:
+async def test_segments_and_regions_are_marked_changed_and_removed(scene: Scene) -> None:
     base = f"/api/videos/{scene.video}"
     in_seconds = await scene.ada.post(f"{base}/segments/", json={"start_time": 1, "end_time": 2.02})
     assert (in_seconds.status_code, in_seconds.json()["start_frame"], in_seconds.json()["end_frame"]) == (
@@ -54,7 +54,7 @@ async def test_segments_and_regions(scene: Scene) -> None:
     assert (await scene.ada.get(f"{base}/regions/")).json() == []
 
 
-async def test_frames_for_marking(scene: Scene) -> None:
+async def test_frames_are_served_for_marking(scene: Scene) -> None:
     base = f"/api/videos/{scene.video}/frames"
     whole = await scene.ada.get(f"{base}/7.jpg")
     assert (whole.status_code, whole.headers["content-type"]) == (200, "image/jpeg")
@@ -67,27 +67,27 @@ async def test_frames_for_marking(scene: Scene) -> None:
     assert (await scene.ada.get(f"{base}/7.jpg?width=0")).status_code == 422
 
 
-async def test_a_frame_that_was_kept_is_shown_again_to_who_may_see_it(scene: Scene) -> None:
+async def test_a_cached_frame_is_revalidated_only_with_access(scene: Scene) -> None:
     base = f"/api/videos/{scene.video}/frames"
-    seen = await scene.ada.get(f"{base}/7.jpg?width=320")
-    tag = seen.headers["etag"]
-    for wanted in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        again = await scene.ada.get(f"{base}/7.jpg?width=320", headers={"If-None-Match": wanted})
-        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), wanted
+    first = await scene.ada.get(f"{base}/7.jpg?width=320")
+    tag = first.headers["etag"]
+    for tags in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = await scene.ada.get(f"{base}/7.jpg?width=320", headers={"If-None-Match": tags})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), tags
         assert (again.headers["cache-control"], again.headers["vary"]) == (
             "private, no-cache",
             "Cookie, Authorization, X-API-Key",
         )
-    kept = {"If-None-Match": tag}
+    condition = {"If-None-Match": tag}
     for other in ("7.jpg", "8.jpg?width=320"):
-        assert (await scene.ada.get(f"{base}/{other}", headers=kept)).status_code == 200
+        assert (await scene.ada.get(f"{base}/{other}", headers=condition)).status_code == 200
     assert (await scene.ada.get(f"{base}/100.jpg", headers={"If-None-Match": "*"})).status_code == 404
-    assert (await scene.bob.get(f"{base}/7.jpg?width=320", headers=kept)).status_code == 404
-    async with scene.api.client() as stranger:
-        assert (await stranger.get(f"{base}/7.jpg?width=320", headers=kept)).status_code == 401
+    assert (await scene.bob.get(f"{base}/7.jpg?width=320", headers=condition)).status_code == 404
+    async with scene.api.client() as anonymous:
+        assert (await anonymous.get(f"{base}/7.jpg?width=320", headers=condition)).status_code == 401
 
 
-async def test_deleting_a_video(scene: Scene) -> None:
+async def test_a_video_is_deleted_once_it_is_not_in_use(scene: Scene) -> None:
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}
     request = (await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"]
     assert (await scene.ada.delete(f"/api/videos/{scene.video}/")).json()["code"] == "video_in_use"

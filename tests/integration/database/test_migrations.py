@@ -1,4 +1,4 @@
-"""The history of the schema, forwards and backwards, on a real Postgres."""
+"""Migrations of the schema, upwards and downwards, on a real Postgres."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def execute(url: str, statement: str, *values: object) -> None:
         await connection.close()
 
 
-async def test_up_down_and_up_again(empty_database_url: str) -> None:
+async def test_the_schema_can_be_upgraded_downgraded_and_upgraded_again(empty_database_url: str) -> None:
     schema = Schema(empty_database_url)
     assert await schema.current_revision() is None
     await schema.upgrade()
@@ -62,7 +62,7 @@ async def test_up_down_and_up_again(empty_database_url: str) -> None:
     await schema.require_current()
 
 
-async def test_upgrading_what_is_current_keeps_its_rows(database_url: str) -> None:
+async def test_upgrading_a_current_schema_keeps_its_rows(database_url: str) -> None:
     await execute(database_url, "insert into users (username, password_hash, role) values ('a', 'b', 'user')")
     await Schema(database_url).upgrade()
     assert await fetch(database_url, "select username from users") == [("a",)]
@@ -78,7 +78,7 @@ async def test_migrations_and_tables_agree(database_url: str, empty_database_url
         assert await connection.run_sync(differences) == []
     await engine.dispose()
 
-    # Alembic does not compare conditions, so Postgres has to say what it made of them.
+    # Alembic does not compare conditions, so they are compared as Postgres stores them.
     engine = create_async_engine(asyncpg_url(empty_database_url))
     async with engine.begin() as connection:
         await connection.run_sync(METADATA.create_all)
@@ -88,15 +88,15 @@ async def test_migrations_and_tables_agree(database_url: str, empty_database_url
     assert migrated == dict(await fetch(empty_database_url, _CHECKS))
 
 
-async def test_a_difference_would_be_noticed(database_url: str) -> None:
+async def test_a_difference_between_schema_and_tables_is_detected(database_url: str) -> None:
     await execute(database_url, "alter table users add column shoe_size integer")
     engine = create_async_engine(asyncpg_url(database_url))
     async with engine.connect() as connection:
-        found = await connection.run_sync(
-            lambda it: compare_metadata(MigrationContext.configure(it), METADATA)
+        differences = await connection.run_sync(
+            lambda synchronous: compare_metadata(MigrationContext.configure(synchronous), METADATA)
         )
     await engine.dispose()
-    assert [change[0] for change in found] == ["remove_column"]
+    assert [change[0] for change in differences] == ["remove_column"]
 
 
 async def test_an_empty_database_is_refused(empty_database_url: str) -> None:
@@ -135,7 +135,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
     await schema.require_current()
 
 
-async def test_requests_that_wait_get_what_is_marked_at_the_upgrade(database_url: str) -> None:
+async def test_an_upgrade_copies_marks_to_pending_requests(database_url: str) -> None:
     schema = Schema(database_url)
     await schema.downgrade("0001")
     await execute(
@@ -146,17 +146,19 @@ async def test_requests_that_wait_get_what_is_marked_at_the_upgrade(database_url
         statement = "insert into segments (video_id, start_frame, end_frame) values (1, $1, $2)"
         await execute(database_url, statement, start, end)
     await execute(database_url, "insert into regions (video_id, x, y, width, height) values (1, 1, 2, 3, 4)")
-    waiting, changed, over = [UUID(int=number) for number in range(3)]
+    waiting, changed, cancelled = [UUID(int=number) for number in range(3)]
     for request in (
         old_request_with(id=f"'{waiting}'", segment_ids="'{2,1,1}'"),
         old_request_with(id=f"'{changed}'", segment_ids="'{1,99}'"),  # a segment that was removed
-        old_request_with(id=f"'{over}'", segment_ids="'{3}'", status="'cancelled'", completed_at="now()"),
+        old_request_with(
+            id=f"'{cancelled}'", segment_ids="'{3}'", status="'cancelled'", completed_at="now()"
+        ),
     ):
         await execute(database_url, request)
     await schema.upgrade()
     segments = "select segment_id, start_frame, end_frame from request_segments where request_id = $1"
     assert sorted(await fetch(database_url, segments, waiting)) == [(1, 0, 6), (2, 4, 10)]
-    assert await fetch(database_url, segments, over) == []
+    assert await fetch(database_url, segments, cancelled) == []
     regions = "select number, x, y, width, height, start_frame from request_regions where request_id = $1"
     assert await fetch(database_url, regions, waiting) == [(0, 1, 2, 3, 4, None)]
     error = "its segments were moved or removed after it was submitted: submit them again"
@@ -168,8 +170,8 @@ async def test_requests_that_wait_get_what_is_marked_at_the_upgrade(database_url
     assert await fetch(database_url, "select token_generation from users") == [(0,)]
 
 
-async def test_two_upgrades_at_a_time(empty_database_url: str) -> None:
-    # Alembic keeps its state in the process, so the second one is played by whoever holds the lock.
+async def test_concurrent_upgrades_wait_for_each_other(empty_database_url: str) -> None:
+    # Alembic keeps its state in the process, so a connection that holds the lock plays the second upgrade.
     blocker = await asyncpg.connect(empty_database_url)
     transaction = blocker.transaction()
     await transaction.start()
@@ -184,26 +186,26 @@ async def test_two_upgrades_at_a_time(empty_database_url: str) -> None:
 
 
 @pytest.mark.parametrize("revision", ["no_such_revision", "-99"])
-async def test_downgrading_to_nowhere(database_url: str, revision: str) -> None:
+async def test_a_downgrade_to_an_unknown_revision_is_refused(database_url: str, revision: str) -> None:
     with pytest.raises(InvalidOptionError, match="cannot downgrade"):
         await Schema(database_url).downgrade(revision)
     await Schema(database_url).require_current()
 
 
-async def test_a_database_that_is_not_there(unused_tcp_port: int) -> None:
-    url = f"postgresql://somebody:secret@127.0.0.1:{unused_tcp_port}/nothing"
+async def test_an_unreachable_database_is_reported_without_the_password(unused_tcp_port: int) -> None:
+    url = f"postgresql://user:secret@127.0.0.1:{unused_tcp_port}/nothing"
     with pytest.raises(DatabaseUnavailableError) as caught:
         await Schema(url).require_current()
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://a@b/c", "postgresql://host"])
-def test_an_address_of_something_else(url: str) -> None:
+def test_an_invalid_database_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidSettingError, match="DATABASE_URL"):
         Schema(url)
 
 
-def test_addresses_as_operators_write_them() -> None:
+def test_common_forms_of_database_urls_are_accepted() -> None:
     url = asyncpg_url("postgres://me:p%40ss@db.example:5433/cloak?sslmode=require")
     assert url.drivername == "postgresql+asyncpg"
     assert url.password == "p@ss"
@@ -236,7 +238,7 @@ _REQUEST: Mapping[str, str] = {
 
 
 def old_request_with(**changes: str) -> str:
-    """As `request_with`, before there were films, languages and a second search."""
+    """Like `request_with`, for the first schema, which had no audio, language and verify columns."""
     values = {
         name: value
         for name, value in (_REQUEST | changes).items()
@@ -356,7 +358,7 @@ def _face(person: str) -> str:
         (request_with() + _THEN_REMOVE_THE_VIDEO, "fk_requests_needed_video_id"),
     ],
 )
-async def test_the_database_refuses_rows_that_make_no_sense(
+async def test_the_database_refuses_inconsistent_rows(
     database_url: str, statement: str, constraint: str
 ) -> None:
     await execute(
@@ -371,7 +373,7 @@ async def test_the_database_refuses_rows_that_make_no_sense(
 @pytest.mark.parametrize(
     "statement", ["update audit_log set action = 'y'", "delete from audit_log", "truncate audit_log"]
 )
-async def test_the_audit_log_only_grows(database_url: str, statement: str) -> None:
+async def test_the_audit_log_is_append_only(database_url: str, statement: str) -> None:
     await execute(
         database_url, "insert into audit_log (action, subject, details) values ('x', 'user:1', '{}')"
     )

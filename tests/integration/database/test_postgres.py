@@ -1,4 +1,4 @@
-"""What only a real Postgres can do wrong: values it cannot hold, connections it loses, empty pools."""
+"""Failures of a real Postgres: unstorable values, lost connections, exhausted pools."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from framecloak.domain.model.segments import Segment
 from support.samples.persistence import add_user, add_video, principal_of
 
 
-async def test_values_that_cannot_be_stored(postgres_database: PostgresDatabase) -> None:
+async def test_values_that_cannot_be_stored_are_refused(postgres_database: PostgresDatabase) -> None:
     user = await add_user(postgres_database, "ada")
     video = await add_video(postgres_database, user)
     async with postgres_database.unit_of_work() as work:
@@ -40,7 +40,7 @@ async def test_values_that_cannot_be_stored(postgres_database: PostgresDatabase)
     await postgres_database.ping()
 
 
-async def test_an_offset_beyond_everything(postgres_database: PostgresDatabase) -> None:
+async def test_an_offset_beyond_the_last_row_gives_an_empty_page(postgres_database: PostgresDatabase) -> None:
     user = await add_user(postgres_database, "ada")
     await add_video(postgres_database, user)
     async with postgres_database.unit_of_work() as work:
@@ -48,7 +48,7 @@ async def test_an_offset_beyond_everything(postgres_database: PostgresDatabase) 
     assert ([*page.items], page.total) == ([], 1)
 
 
-async def test_a_violation_that_nobody_expects_has_no_vendor_in_it(
+async def test_an_unexpected_violation_is_a_domain_error(
     postgres_database: PostgresDatabase,
 ) -> None:
     async with postgres_database.unit_of_work() as work:
@@ -56,7 +56,7 @@ async def test_a_violation_that_nobody_expects_has_no_vendor_in_it(
             await work.api_keys.add(77, "cron", "fc", bytes(32), None)
 
 
-async def test_tables_that_are_not_there(empty_database_url: str) -> None:
+async def test_missing_tables_are_reported_as_an_outdated_schema(empty_database_url: str) -> None:
     database = PostgresDatabase(empty_database_url)
     async with database.unit_of_work() as work:
         with pytest.raises(SchemaOutdatedError, match="framecloak db upgrade"):
@@ -64,7 +64,7 @@ async def test_tables_that_are_not_there(empty_database_url: str) -> None:
     await database.close()
 
 
-async def test_the_audit_log_says_who_did_what(
+async def test_the_audit_log_records_who_did_what(
     postgres_database: PostgresDatabase, database_url: str
 ) -> None:
     user = await add_user(postgres_database, "ada", Role.ADMIN)
@@ -81,7 +81,7 @@ async def test_the_audit_log_says_who_did_what(
     ]
 
 
-async def test_nobody_is_there() -> None:
+async def test_an_unreachable_server_is_reported_without_the_password() -> None:
     port = available_port(None)
     database = PostgresDatabase(f"postgresql://me:secret@127.0.0.1:{port}/cloak")
     with pytest.raises(DatabaseUnavailableError) as caught:
@@ -92,7 +92,7 @@ async def test_nobody_is_there() -> None:
     await database.close()
 
 
-async def test_the_wrong_password(database_url: str) -> None:
+async def test_a_wrong_password_is_reported_as_unavailable(database_url: str) -> None:
     name, _, rest = database_url.partition("://")[2].partition("@")
     database = PostgresDatabase(f"postgresql://{name.partition(':')[0]}:wrong@{rest}")
     with pytest.raises(DatabaseUnavailableError):
@@ -114,7 +114,7 @@ async def test_connections_that_the_server_closed_are_replaced(
     await asyncio.gather(*(postgres_database.ping() for _ in range(4)))
 
 
-async def test_a_connection_that_is_lost_in_the_middle(
+async def test_a_connection_lost_in_a_transaction_is_reported(
     postgres_database: PostgresDatabase, database_url: str
 ) -> None:
     async with postgres_database.unit_of_work() as work:
@@ -130,7 +130,7 @@ async def test_a_connection_that_is_lost_in_the_middle(
     await add_user(postgres_database, "ada")
 
 
-async def test_a_restart_of_the_server(tmp_path: Path) -> None:
+async def test_the_database_works_again_after_a_restart(tmp_path: Path) -> None:
     port = available_port(None)
     server = EmbeddedPostgres(tmp_path / "postgres", port, durable=False)
     async with server as url:
@@ -145,7 +145,9 @@ async def test_a_restart_of_the_server(tmp_path: Path) -> None:
         await database.close()
 
 
-async def test_a_pool_without_a_free_connection(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_exhausted_pool_is_reported_as_busy(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine, "POOL_TIMEOUT_SECONDS", 0)
     database = PostgresDatabase(database_url, pool_size=1)
     async with database.unit_of_work():
@@ -155,7 +157,7 @@ async def test_a_pool_without_a_free_connection(database_url: str, monkeypatch: 
     await database.close()
 
 
-async def test_leaving_without_entering_or_committing_after_leaving(
+async def test_a_unit_of_work_that_was_never_entered_cannot_commit(
     postgres_database: PostgresDatabase,
 ) -> None:
     work = postgres_database.unit_of_work()

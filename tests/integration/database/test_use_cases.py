@@ -1,4 +1,4 @@
-"""The use cases that the fakes have proven, on the real database: it keeps the same promises."""
+"""Use cases on the real database, which are tested on the fakes elsewhere."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def world(tmp_path: Path, postgres_database: PostgresDatabase) -> World:
     return World(tmp_path, real_database=postgres_database)
 
 
-async def test_what_is_not_committed_did_not_happen(world: World) -> None:
+async def test_uncommitted_changes_are_rolled_back(world: World) -> None:
     async with world.database.unit_of_work() as work:
         await work.users.add("anna", "hash", Role.USER)
     async with world.database.unit_of_work() as work:
         assert await work.users.find_by_name("anna") is None
 
 
-async def test_accounts_sessions_and_keys(world: World) -> None:
-    boss, anna = await world.person("boss", Role.ADMIN), await world.person("Anna")
+async def test_accounts_sessions_and_keys_work_together(world: World) -> None:
+    admin, anna = await world.person("admin", Role.ADMIN), await world.person("Anna")
     with pytest.raises(UsernameTakenError):
         await world.person("aNNa")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
@@ -71,84 +71,86 @@ async def test_accounts_sessions_and_keys(world: World) -> None:
     assert (listed.id, listed.digest, listed.expires_at) == (key.id, key.digest, key.expires_at)
     assert listed.last_used_at is not None
     with pytest.raises(ApiKeyNotFoundError):
-        await world.identity.revoke_api_key(boss, key.id)
-    await world.identity.change_user(boss, anna.user_id, disabled=True)
+        await world.identity.revoke_api_key(admin, key.id)
+    await world.identity.change_user(admin, anna.user_id, disabled=True)
     for attempt in (
         world.identity.authenticate_session(signed_in.secret),
         world.identity.authenticate_api_key(secret),
     ):
         with pytest.raises(NotAuthenticatedError):
             await attempt
-    await world.identity.change_user(boss, anna.user_id, disabled=False)
+    await world.identity.change_user(admin, anna.user_id, disabled=False)
     await world.identity.revoke_api_key(anna, key.id)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_api_key(secret)
     with pytest.raises(UserNotFoundError):
-        await world.identity.get_user(boss, 999)
-    page = await world.identity.list_users(boss, 1, 1)
-    assert ([one.username for one in page.items], page.total) == (["Anna"], 2)
+        await world.identity.get_user(admin, 999)
+    page = await world.identity.list_users(admin, 1, 1)
+    assert ([user.username for user in page.items], page.total) == (["Anna"], 2)
 
 
-async def test_two_administrators_who_remove_each_other_leave_one(world: World) -> None:
-    boss, chief = [await world.person(name, Role.ADMIN) for name in ("boss", "chief")]
+async def test_concurrent_removals_leave_one_administrator(world: World) -> None:
+    admin, other_admin = [await world.person(name, Role.ADMIN) for name in ("admin", "other admin")]
     results = await asyncio.gather(
-        world.identity.change_user(boss, chief.user_id, role=Role.USER),
-        world.identity.change_user(chief, boss.user_id, disabled=True),
+        world.identity.change_user(admin, other_admin.user_id, role=Role.USER),
+        world.identity.change_user(other_admin, admin.user_id, disabled=True),
         return_exceptions=True,
     )
-    assert [type(one) for one in results if isinstance(one, BaseException)] == [InvalidOptionError]
+    assert [type(result) for result in results if isinstance(result, BaseException)] == [InvalidOptionError]
     async with world.database.unit_of_work() as work:
         assert await work.users.lock_administrators() == 1
 
 
-async def test_sign_ins_during_a_new_password_leave_no_session(world: World) -> None:
-    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
-    tries = [world.identity.sign_in("anna", PASSWORD, f"10.0.0.{number}") for number in range(8)]
-    change = world.identity.change_user(boss, anna.user_id, password="another long password")
-    *results, _ = await asyncio.gather(*tries, change, return_exceptions=True)
-    for one in results:
-        assert isinstance(one, NewSession | InvalidCredentialsError)
-        if isinstance(one, NewSession):
+async def test_sign_ins_during_a_password_change_leave_no_session(world: World) -> None:
+    admin, anna = await world.person("admin", Role.ADMIN), await world.person("anna")
+    attempts = [world.identity.sign_in("anna", PASSWORD, f"10.0.0.{number}") for number in range(8)]
+    change = world.identity.change_user(admin, anna.user_id, password="another long password")
+    *results, _ = await asyncio.gather(*attempts, change, return_exceptions=True)
+    for result in results:
+        assert isinstance(result, NewSession | InvalidCredentialsError)
+        if isinstance(result, NewSession):
             with pytest.raises(NotAuthenticatedError):
-                await world.identity.authenticate_session(one.secret)
+                await world.identity.authenticate_session(result.secret)
 
 
-async def test_of_many_who_refresh_at_once_one_gets_tokens_and_reuse_ends_them(world: World) -> None:
+async def test_only_one_concurrent_refresh_succeeds_and_reuse_revokes_the_tokens(world: World) -> None:
     await world.person("anna")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
-    tries = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
-    results = await asyncio.gather(*tries, return_exceptions=True)
-    (won,) = [one for one in results if isinstance(one, TokenPair)]
-    assert sum(isinstance(one, NotAuthenticatedError) for one in results) == 19
+    attempts = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    (refreshed,) = [result for result in results if isinstance(result, TokenPair)]
+    assert sum(isinstance(result, NotAuthenticatedError) for result in results) == 19
     with pytest.raises(NotAuthenticatedError):
-        await world.identity.authenticate_access_token(won.access)
+        await world.identity.authenticate_access_token(refreshed.access)
 
 
-async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) -> None:
+async def test_concurrent_submissions_with_one_key_create_one_request(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    submitted = await asyncio.gather(*(world.submissions.submit(anna, order, "key") for _ in range(20)))
-    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.written}
+    spec = await world.order(anna, (0, 10))
+    submitted = await asyncio.gather(*(world.submissions.submit(anna, spec, "key") for _ in range(20)))
+    assert {submission.request.id for submission in submitted} == {
+        request_id for request_id, _ in world.queue.written
+    }
     assert len(world.queue.written) == 1
     assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 1
-    # The key still answers when nothing of the order is left.
+    # The key still returns the request after its video is deleted.
     request = submitted[0].request
     await world.anonymization.cancel(anna, request.id)
-    await world.collection.delete(anna, order.video_id)
-    again = await world.submissions.submit(anna, order, "key")
+    await world.collection.delete(anna, spec.video_id)
+    again = await world.submissions.submit(anna, spec, "key")
     assert (again.request.id, again.request.status) == (request.id, Status.CANCELLED)
 
 
-async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
+async def test_videos_marks_and_grants_are_scoped_to_the_caller(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    boss = await world.person("boss", Role.ADMIN)
+    admin = await world.person("admin", Role.ADMIN)
     video, other = await world.video(anna), await world.video(anna)
     assert await world.collection.get(anna, video.id) == video
     with pytest.raises(VideoNotFoundError):
         await world.collection.get(ben, video.id)
     await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
     assert (await world.collection.list(ben, 9, 0)).items == [replace(video, access=GrantRole.VIEWER)]
-    assert [one.id for one in (await world.collection.list(boss, 9, 0)).items] == [other.id, video.id]
+    assert [listed.id for listed in (await world.collection.list(admin, 9, 0)).items] == [other.id, video.id]
     with pytest.raises(ForbiddenError):
         await world.marking.add_segment(ben, video.id, Segment(0, 1), None)
     await world.sharing.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
@@ -174,28 +176,28 @@ async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
         await world.sharing.unshare(anna, video.id, ben.user_id)
 
 
-async def test_an_upload_is_taken_by_one_of_many(world: World) -> None:
+async def test_only_one_of_many_completions_of_an_upload_succeeds(world: World) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "film.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    tries = [world.collection.complete_upload(anna, started.upload.id) for _ in range(8)]
-    results = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(one, UploadNotFoundError) for one in results) == 7
+    attempts = [world.collection.complete_upload(anna, started.upload.id) for _ in range(8)]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(result, UploadNotFoundError) for result in results) == 7
 
 
-async def test_a_request_lives_as_on_the_fake(world: World) -> None:
+async def test_a_request_passes_through_its_life_cycle(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    order = await world.order(anna, (0, 10), (5, 20))
-    submitted = await world.submissions.submit(anna, order, "key")
+    spec = await world.order(anna, (0, 10), (5, 20))
+    submitted = await world.submissions.submit(anna, spec, "key")
     request = submitted.request
-    assert (request.spec, request.total_frames, submitted.estimated_seconds) == (order, 20, 1)
-    assert (await world.submissions.submit(anna, order, "key")).request.id == request.id
+    assert (request.spec, request.total_frames, submitted.estimated_seconds) == (spec, 20, 1)
+    assert (await world.submissions.submit(anna, spec, "key")).request.id == request.id
     with pytest.raises(IdempotencyConflictError):
-        await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
+        await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.status(ben, request.id)
     with pytest.raises(VideoInUseError):
-        await world.collection.delete(anna, order.video_id)
+        await world.collection.delete(anna, spec.video_id)
     async with world.database.unit_of_work() as work:
         lease = await work.slices.lease(request.id, 0, "worker", LEASE_DURATION)
         assert lease is not None
@@ -209,13 +211,13 @@ async def test_a_request_lives_as_on_the_fake(world: World) -> None:
     await world.anonymization.cancel(anna, request.id)
     with pytest.raises(AlreadyFinishedError):
         await world.anonymization.cancel(anna, request.id)
-    wanted = RequestFilter(video_id=order.video_id, status=Status.CANCELLED)
-    assert (await world.anonymization.list(anna, wanted, 9, 0)).total == 1
-    await world.collection.delete(anna, order.video_id)
-    assert (await world.anonymization.status(anna, request.id)).request.spec == order
+    filters = RequestFilter(video_id=spec.video_id, status=Status.CANCELLED)
+    assert (await world.anonymization.list(anna, filters, 9, 0)).total == 1
+    await world.collection.delete(anna, spec.video_id)
+    assert (await world.anonymization.status(anna, request.id)).request.spec == spec
 
 
-async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
+async def test_only_one_of_many_workers_claims_a_request(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
 
@@ -228,18 +230,18 @@ async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
     assert sum(await asyncio.gather(*(claim() for _ in range(50)))) == 1
 
 
-async def test_without_a_queue_the_key_stays_free(world: World) -> None:
+async def test_an_idempotency_key_stays_unused_when_the_queue_is_unavailable(world: World) -> None:
     anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
+    spec = await world.order(anna, (0, 10))
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
-        await world.submissions.submit(anna, order, "key")
+        await world.submissions.submit(anna, spec, "key")
     world.queue.unavailable = False
     assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 0
-    assert await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
+    assert await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")
 
 
-async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> None:
+async def test_only_one_of_many_redemptions_of_a_token_succeeds(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
@@ -248,26 +250,26 @@ async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> Non
     token = (await world.anonymization.issue_download_token(anna, request_id)).token
     with pytest.raises(TokenNotFoundError):
         await world.anonymization.redeem_download_token(uuid4(), token)
-    tries = [world.anonymization.redeem_download_token(request_id, token) for _ in range(50)]
-    results = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(one, str) for one in results) == 1
-    assert sum(isinstance(one, TokenUsedError) for one in results) == 49
+    attempts = [world.anonymization.redeem_download_token(request_id, token) for _ in range(50)]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(result, str) for result in results) == 1
+    assert sum(isinstance(result, TokenUsedError) for result in results) == 49
     late = (await world.anonymization.issue_download_token(anna, request_id)).token
     world.clock.advance(timedelta(hours=2))
     with pytest.raises(TokenExpiredError):
         await world.anonymization.redeem_download_token(request_id, late)
 
 
-async def test_numbers_and_cleaning(world: World) -> None:
-    anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
-    order = await world.order(anna, (0, 50))
-    done, waiting = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+async def test_statistics_and_cleanup_see_the_stored_state(world: World) -> None:
+    anna, admin = await world.person("anna"), await world.person("admin", Role.ADMIN)
+    spec = await world.order(anna, (0, 50))
+    done, waiting = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
     await world.complete(done)
-    statistics = await world.anonymization.statistics(boss)
+    statistics = await world.anonymization.statistics(admin)
     assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)
     assert (statistics.requests[Status.COMPLETED], statistics.requests[Status.PENDING]) == (1, 1)
     async with world.database.unit_of_work() as work:
-        assert [one.request_id for one in await work.slices.pending_work()] == [waiting]
+        assert [work_item.request_id for work_item in await work.slices.pending_work()] == [waiting]
     await world.anonymization.issue_download_token(anna, done)
     await world.collection.begin_upload(anna, "a.mp4")
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")

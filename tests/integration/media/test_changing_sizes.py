@@ -1,4 +1,4 @@
-"""Streams that change the size of their picture on the way: what is marked and found goes from all of it."""
+"""Videos whose frame size changes: marked and detected areas are redacted in frames of every size."""
 
 from __future__ import annotations
 
@@ -40,39 +40,43 @@ from framecloak.domain.ports.frames import FrameSource
 from support.samples.media import numbered_picture, read_number, write_changing_size, write_picture
 
 FULL, SMALL, LARGE, TURNED = (640, 384), (320, 192), (960, 576), (384, 640)
-NAME = (480, 32, 600, 72)
-"""Where the patient's name is, in pixels of the first frame."""
-REGION = Region(NAME[0], NAME[1], NAME[2] - NAME[0], NAME[3] - NAME[1])
-LESS, MORE = MAX_DISTORTION - 0.05, MAX_DISTORTION + 0.1
+NAME_BOX = (480, 32, 600, 72)
+"""Box of the patient's name, in pixels of the first frame size."""
+REGION = Region(NAME_BOX[0], NAME_BOX[1], NAME_BOX[2] - NAME_BOX[0], NAME_BOX[3] - NAME_BOX[1])
+ALLOWED_DISTORTION, EXCESSIVE_DISTORTION = MAX_DISTORTION - 0.05, MAX_DISTORTION + 0.1
 LENGTH = 12
 """Frames of each size."""
 
-SIZES = {"smaller": (FULL, SMALL), "larger": (FULL, LARGE), "to and fro": (FULL, SMALL, LARGE, FULL)}
+SIZES = {"smaller": (FULL, SMALL), "larger": (FULL, LARGE), "back and forth": (FULL, SMALL, LARGE, FULL)}
 
 
 def face(number: int) -> tuple[int, int, int, int]:
-    """Where the face is in a frame, in pixels of the first one; nothing tells where a size begins."""
+    """Return the box of the face in a frame, in pixels of the first frame size."""
     return 64 + 2 * number, 160, 128 + 2 * number, 240
 
 
-def scene(number: int, *, missed: bool = False) -> Image:
-    """A frame (h, w, 3) BGR: a name on white, and a face that wanders."""
-    picture = np.full((FULL[1], FULL[0], 3), 90, np.uint8)
-    picture[NAME[1] : NAME[3], NAME[0] : NAME[2]] = 255
+def frame_image(number: int, *, missed: bool = False) -> Image:
+    """Return a frame (h, w, 3) BGR with a name on white and a moving face."""
+    image = np.full((FULL[1], FULL[0], 3), 90, np.uint8)
+    image[NAME_BOX[1] : NAME_BOX[3], NAME_BOX[0] : NAME_BOX[2]] = 255
     if not missed:
-        plant_face(picture, face(number), 1.0)
-    return picture
+        plant_face(image, face(number), 1.0)
+    return image
 
 
-def film(path: Path, sizes: Sequence[tuple[int, int]], missed: frozenset[int] = frozenset()) -> VideoSource:
-    """The scene, at one size after the other."""
+def write_source(
+    path: Path, sizes: Sequence[tuple[int, int]], missed: frozenset[int] = frozenset()
+) -> VideoSource:
+    """Write a video of the frames in one size after the other, and open it."""
     numbers = range(LENGTH * len(sizes))
-    shots = [scene(number, missed=number in missed) for number in numbers]
-    parts = [(size, shots[LENGTH * place : LENGTH * (place + 1)]) for place, size in enumerate(sizes)]
+    images = [frame_image(number, missed=number in missed) for number in numbers]
+    parts = [
+        (size, images[LENGTH * position : LENGTH * (position + 1)]) for position, size in enumerate(sizes)
+    ]
     return open_video(write_changing_size(path, parts))
 
 
-def instruments(folder: Path, level: Level = Level.FACES) -> PipelineTools:
+def pipeline_tools(folder: Path, level: Level = Level.FACES) -> PipelineTools:
     return PipelineTools(
         None if level is Level.MINIMAL else FakeFaceDetector(),
         OpenCvRedactor(),
@@ -84,7 +88,7 @@ def instruments(folder: Path, level: Level = Level.FACES) -> PipelineTools:
     )
 
 
-def redacted(
+def redact(
     folder: Path,
     source: FrameSource,
     *,
@@ -95,50 +99,54 @@ def redacted(
     keep_text: tuple[Region, ...] = (),
     boxes: BoxTable | None = None,
 ) -> tuple[dict[str, Any], list[Image]]:
-    """The manifest and all frames of what a source became."""
-    whole = (Segment(0, source.info.frame_count),)
-    exhibit = ExportSource(
+    """Redact a source; return the manifest and all frames of the result."""
+    segments = (Segment(0, source.info.frame_count),)
+    export_source = ExportSource(
         0,
         source,
         None,
         lambda index: f"frames/{index:07d}",
-        whole,
+        segments,
         regions,
         keep_text=keep_text,
         boxes=boxes,
     )
-    export = ExportJob(IMPRINT, level, Appearance(output), group_sources([exhibit]), verify=verify)
+    job = ExportJob(IMPRINT, level, Appearance(output), group_sources([export_source]), verify=verify)
     path = folder / "out.zip"
     with ZipArchive(path) as archive:
-        export.run(instruments(folder, level), archive, lambda: None)
+        job.run(pipeline_tools(folder, level), archive, lambda: None)
     with ZipFile(path) as zipped:
         manifest: dict[str, Any] = json.loads(zipped.read("manifest.json"))
         if not output.is_video:
-            return manifest, [_opened(zipped.read(entry["file"])) for entry in manifest["frames"]]
-        (folder / "film.mp4").write_bytes(zipped.read(zipped.namelist()[0]))
-    with av.open(str(folder / "film.mp4")) as container:
-        shown = [np.asarray(one.to_ndarray(format="bgr24"), np.uint8) for one in container.decode(video=0)]
-    return manifest, shown
+            return manifest, [_decoded(zipped.read(entry["file"])) for entry in manifest["frames"]]
+        (folder / "video.mp4").write_bytes(zipped.read(zipped.namelist()[0]))
+    with av.open(str(folder / "video.mp4")) as container:
+        frames = [
+            np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)
+        ]
+    return manifest, frames
 
 
-def _opened(data: bytes) -> Image:
+def _decoded(data: bytes) -> Image:
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def inner(picture: Image, box: tuple[int, int, int, int]) -> Image:
-    """What is in a box, without its outermost pixels: scaling and encoding soften borders."""
+def inner(image: Image, box: tuple[int, int, int, int]) -> Image:
+    """Return the pixels of a box without its border, which scaling and encoding soften."""
     x1, y1, x2, y2 = box
-    return picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3]
+    return image[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3]
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".ts", ".webm"])
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
-def test_frames_are_all_of_the_size_of_the_first(
+def test_all_frames_have_the_size_of_the_first(
     sizes: Sequence[tuple[int, int]], suffix: str, tmp_path: Path
 ) -> None:
     count = LENGTH * len(sizes)
-    shots = [numbered_picture(number, FULL) for number in range(count)]
-    parts = [(size, shots[LENGTH * place : LENGTH * (place + 1)]) for place, size in enumerate(sizes)]
+    images = [numbered_picture(number, FULL) for number in range(count)]
+    parts = [
+        (size, images[LENGTH * position : LENGTH * (position + 1)]) for position, size in enumerate(sizes)
+    ]
     path = write_changing_size(tmp_path / f"call{suffix}", parts)
     with av.open(str(path)) as container:
         stored = [(frame.width, frame.height) for frame in container.decode(video=0)]
@@ -147,15 +155,15 @@ def test_frames_are_all_of_the_size_of_the_first(
     assert (source.info.width, source.info.height, source.info.frame_count) == (*FULL, count)
     for start in (0, LENGTH - 1, LENGTH, count - 1):
         for frame in source.frames(start, count):
-            picture, examined = frame.bgr(), frame.rgb(320, 160)
+            pixels, resized = frame.bgr(), frame.rgb(320, 160)
             assert (frame.width, frame.height) == FULL
-            assert (picture.shape, picture.flags.c_contiguous) == ((FULL[1], FULL[0], 3), True)
-            assert examined.shape == (160, 320, 3)
-            assert read_number(picture) == read_number(examined) == frame.index
-            expected = shots[frame.index]
-            assert np.abs(picture.astype(int) - expected).mean() < 6
-    shown = _opened(PyAvProber().frame_jpeg(path, LENGTH, None))
-    assert shown.shape == (FULL[1], FULL[0], 3)
+            assert (pixels.shape, pixels.flags.c_contiguous) == ((FULL[1], FULL[0], 3), True)
+            assert resized.shape == (160, 320, 3)
+            assert read_number(pixels) == read_number(resized) == frame.index
+            expected = images[frame.index]
+            assert np.abs(pixels.astype(int) - expected).mean() < 6
+    preview = _decoded(PyAvProber().frame_jpeg(path, LENGTH, None))
+    assert preview.shape == (FULL[1], FULL[0], 3)
 
 
 @pytest.mark.parametrize("output", [OutputFormat.JPG, OutputFormat.MP4])
@@ -163,38 +171,38 @@ def test_frames_are_all_of_the_size_of_the_first(
 def test_a_region_is_black_in_frames_of_every_size(
     sizes: Sequence[tuple[int, int]], output: OutputFormat, tmp_path: Path
 ) -> None:
-    source = film(tmp_path / "call.mkv", sizes)
-    manifest, frames = redacted(tmp_path, source, output=output, level=Level.MINIMAL, regions=(REGION,))
+    source = write_source(tmp_path / "call.mkv", sizes)
+    manifest, frames = redact(tmp_path, source, output=output, level=Level.MINIMAL, regions=(REGION,))
     assert manifest["summary"]["blanked"] == 0
     assert len(frames) == LENGTH * len(sizes)
-    for entry, picture in zip(manifest["frames"], frames, strict=True):
-        assert [box["xyxy"] for box in entry["boxes"]] == [list(NAME)]
-        x1, y1, x2, y2 = NAME
-        assert picture.shape == (FULL[1], FULL[0], 3)
-        assert inner(picture, NAME).max() < 20
-        assert picture[y1 - 12 : y2 + 12, x1 - 12 : x2 + 12].max() < 160
+    for entry, image in zip(manifest["frames"], frames, strict=True):
+        assert [box["xyxy"] for box in entry["boxes"]] == [list(NAME_BOX)]
+        x1, y1, x2, y2 = NAME_BOX
+        assert image.shape == (FULL[1], FULL[0], 3)
+        assert inner(image, NAME_BOX).max() < 20
+        assert image[y1 - 12 : y2 + 12, x1 - 12 : x2 + 12].max() < 160
 
 
 @pytest.mark.parametrize("output", [OutputFormat.JPG, OutputFormat.MP4])
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
-def test_a_face_that_is_missed_where_the_size_changes_is_covered(
+def test_a_face_missed_around_a_size_change_is_covered(
     sizes: Sequence[tuple[int, int]], output: OutputFormat, tmp_path: Path
 ) -> None:
-    """Neither the two frames on each side of a change nor the last two show a face that can be found."""
+    """The two frames on each side of a change and the last two have no detectable face."""
     count = LENGTH * len(sizes)
     missed = {number for number in range(count) if (number + 2) % LENGTH < 4 and number >= 2}
-    source = film(tmp_path / "call.mkv", sizes, frozenset(missed))
-    manifest, frames = redacted(tmp_path, source, output=output, verify=Verify.ALL)
+    source = write_source(tmp_path / "call.mkv", sizes, frozenset(missed))
+    manifest, frames = redact(tmp_path, source, output=output, verify=Verify.ALL)
     assert manifest["summary"]["tracks"] == 1
     assert manifest["proof"]["residual_after"] == 0
     origins = {entry["index"]: [box["origin"] for box in entry["boxes"]] for entry in manifest["frames"]}
-    assert {number for number, one in origins.items() if one != ["detected"]} == missed
-    for number, picture in enumerate(frames):
-        assert inner(picture, face(number)).max() < 20
+    assert {number for number, frame_origins in origins.items() if frame_origins != ["detected"]} == missed
+    for number, image in enumerate(frames):
+        assert inner(image, face(number)).max() < 20
 
 
-class FindsText:
-    """Finds what is lighter than anything else, as text."""
+class LightTextDetector:
+    """Detector that reports the lightest pixels as one text box."""
 
     stride = 32
     card = FakeAreaDetector().card
@@ -209,76 +217,78 @@ class FindsText:
         return BoxDetections(box, np.ones(1, np.float32))
 
 
-def test_kept_text_stays_where_it_was_marked_and_other_text_goes(tmp_path: Path) -> None:
+def test_kept_text_stays_and_other_text_is_redacted(tmp_path: Path) -> None:
     kept, other = (64, 32, 224, 72), (64, 288, 304, 328)
-    shots = []
+    images = []
     for number in range(2 * LENGTH):
-        picture = scene(number)[:, :, ::-1].copy()
+        image = frame_image(number)[:, :, ::-1].copy()
         for box in (kept, other):
-            plant_area(picture, box, 1.0)
-        shots.append(np.ascontiguousarray(picture[:, :, ::-1]))
-    path = write_changing_size(tmp_path / "call.mkv", [(FULL, shots[:LENGTH]), (SMALL, shots[LENGTH:])])
+            plant_area(image, box, 1.0)
+        images.append(np.ascontiguousarray(image[:, :, ::-1]))
+    path = write_changing_size(tmp_path / "call.mkv", [(FULL, images[:LENGTH]), (SMALL, images[LENGTH:])])
     region = Region(40, 16, 216, 72)
-    _, frames = redacted(tmp_path, open_video(path), level=Level.FULL, keep_text=(region,))
+    _, frames = redact(tmp_path, open_video(path), level=Level.FULL, keep_text=(region,))
     assert len(frames) == 2 * LENGTH
-    for picture in frames:
-        assert inner(picture, kept)[:, :, 1:].min() > 200
-        assert inner(picture, other).max() < 20
+    for image in frames:
+        assert inner(image, kept)[:, :, 1:].min() > 200
+        assert inner(image, other).max() < 20
 
 
-def test_rendering_puts_the_boxes_of_a_table_into_frames_of_every_size(tmp_path: Path) -> None:
-    source = film(tmp_path / "call.mkv", (FULL, SMALL, LARGE))
+def test_boxes_of_a_table_are_rendered_in_frames_of_every_size(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "call.mkv", (FULL, SMALL, LARGE))
     builder = BoxTableBuilder()
     for number in range(3 * LENGTH):
-        corners = [(NAME, Origin.MANUAL), (face(number), Origin.DETECTED)]
-        builder.add(number, [RedactedBox(one, None, None, origin) for one, origin in corners])
+        boxes = [(NAME_BOX, Origin.MANUAL), (face(number), Origin.DETECTED)]
+        builder.add(number, [RedactedBox(corners, None, None, origin) for corners, origin in boxes])
     table = builder.finish().clipped_to(source.info.width, source.info.height)
-    _, frames = redacted(tmp_path, source, level=Level.MINIMAL, boxes=table)
-    for number, picture in enumerate(frames):
-        assert inner(picture, NAME).max() < 20
-        assert inner(picture, face(number)).max() < 20
+    _, frames = redact(tmp_path, source, level=Level.MINIMAL, boxes=table)
+    for number, image in enumerate(frames):
+        assert inner(image, NAME_BOX).max() < 20
+        assert inner(image, face(number)).max() < 20
 
 
-def test_what_stands_still_is_proposed_though_the_size_changes(tmp_path: Path) -> None:
+def test_a_static_overlay_is_proposed_across_size_changes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    shots = []
+    images = []
     for _ in range(60):
         blobs = rng.integers(40, 200, (24, 40, 3), np.uint8)
-        picture = cv2.resize(blobs, FULL, interpolation=cv2.INTER_CUBIC)
-        picture[NAME[1] : NAME[3], NAME[0] : NAME[2]] = 255
-        shots.append(np.asarray(picture, np.uint8))
-    path = write_changing_size(tmp_path / "call.mkv", [(FULL, shots[:3]), (SMALL, shots[3:])])
-    proposals = propose_for_video(open_video(path), FindsText())
-    x1, y1, x2, y2 = NAME
-    areas = [one.region.xyxy for one in proposals]
+        image = cv2.resize(blobs, FULL, interpolation=cv2.INTER_CUBIC)
+        image[NAME_BOX[1] : NAME_BOX[3], NAME_BOX[0] : NAME_BOX[2]] = 255
+        images.append(np.asarray(image, np.uint8))
+    path = write_changing_size(tmp_path / "call.mkv", [(FULL, images[:3]), (SMALL, images[3:])])
+    proposals = propose_for_video(open_video(path), LightTextDetector())
+    x1, y1, x2, y2 = NAME_BOX
+    areas = [proposal.region.xyxy for proposal in proposals]
     assert any(
         left <= x1 and top <= y1 and right >= x2 and bottom >= y2 for left, top, right, bottom in areas
     )
 
 
-def test_frames_of_another_shape_are_black_and_counted(tmp_path: Path) -> None:
-    source = film(tmp_path / "call.mkv", (FULL, TURNED, SMALL))
-    manifest, frames = redacted(tmp_path, source, regions=(REGION,))
+def test_frames_of_another_aspect_ratio_are_blanked_and_counted(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "call.mkv", (FULL, TURNED, SMALL))
+    manifest, frames = redact(tmp_path, source, regions=(REGION,))
     black = [entry["index"] for entry in manifest["frames"] if entry["blanked"]]
     assert black == list(range(LENGTH, 2 * LENGTH))
     assert manifest["summary"]["blanked"] == LENGTH
-    assert {picture.shape for picture in frames} == {(FULL[1], FULL[0], 3)}
+    assert {image.shape for image in frames} == {(FULL[1], FULL[0], 3)}
     assert not any(frames[number].any() for number in black)
-    assert all(inner(frames[number], NAME).max() < 20 for number in range(3 * LENGTH))
+    assert all(inner(frames[number], NAME_BOX).max() < 20 for number in range(3 * LENGTH))
 
 
-@pytest.mark.parametrize(("factor", "shown"), [(LESS, True), (MORE, False)])
+@pytest.mark.parametrize(("factor", "readable"), [(ALLOWED_DISTORTION, True), (EXCESSIVE_DISTORTION, False)])
 @pytest.mark.parametrize("across", [True, False])
-def test_how_far_a_shape_may_differ(factor: float, *, shown: bool, across: bool, tmp_path: Path) -> None:
+def test_the_aspect_ratio_may_differ_up_to_the_limit(
+    factor: float, *, readable: bool, across: bool, tmp_path: Path
+) -> None:
     width, height = (240, round(240 / factor / 2) * 2) if across else (round(240 / factor / 2) * 2, 240)
-    pictures = [numbered_picture(number, (240, 240)) for number in range(6)]
+    images = [numbered_picture(number, (240, 240)) for number in range(6)]
     path = write_changing_size(
-        tmp_path / "call.mkv", [((240, 240), pictures[:3]), ((width, height), pictures[3:])]
+        tmp_path / "call.mkv", [((240, 240), images[:3]), ((width, height), images[3:])]
     )
     with closing(open_video(path).frames(3, 6)) as frames:
         frame = next(frames)
     assert (frame.width, frame.height) == (240, 240)
-    if shown:
+    if readable:
         assert read_number(frame.bgr()) == 3
         return
     for read in (frame.bgr, lambda: frame.rgb(64, 64)):
@@ -286,10 +296,10 @@ def test_how_far_a_shape_may_differ(factor: float, *, shown: bool, across: bool,
             read()
 
 
-def test_a_picture_of_another_size_than_its_header_says_is_refused(tmp_path: Path) -> None:
-    """A region was checked against the header; it might lie outside what is decoded."""
+def test_an_image_of_another_size_than_its_header_is_refused(tmp_path: Path) -> None:
+    """Regions are checked against the header; they might be outside of the decoded image."""
     path = write_picture(tmp_path / "scan.jpg", numbered_picture(0, FULL))
     source = open_image(path)
     write_picture(path, numbered_picture(0, SMALL))
-    with pytest.raises(UnreadableVideoError, match="not of the size"):
+    with pytest.raises(UnreadableVideoError, match="not have the size"):
         source.frames(0, 1)

@@ -1,4 +1,4 @@
-"""Videos that are damaged, cut off, or no videos at all."""
+"""Damaged and truncated videos, and files that are not videos."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from support.samples.media import (
 
 
 def _state(frames: Iterator[Frame]) -> str:
-    """One letter a frame: ``.`` shows its own number, ``x`` gives no pixels, ``!`` shows another one."""
+    """Return one letter a frame: ``.`` has its own number, ``x`` has no pixels, ``!`` has another number."""
     state = ""
     for frame in frames:
         try:
@@ -59,16 +59,16 @@ def _state(frames: Iterator[Frame]) -> str:
         ("mpeg4.avi", "mpeg4"),
     ],
 )
-def test_damage_costs_frames_of_its_group_and_shifts_none(
+def test_damage_loses_frames_of_its_group_and_shifts_none(
     name: str, codec: str, threads: int, tmp_path: Path
 ) -> None:
     pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     path = write_video(tmp_path / name, 48, codec=codec, pix_fmt=pix_fmt, size=(320, 240))
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
-    hit = packets[17]
-    assert hit.pos is not None
-    overwrite(path, hit.pos + 8, hit.size - 8)
+    damaged = packets[17]
+    assert damaged.pos is not None
+    overwrite(path, damaged.pos + 8, damaged.size - 8)
     source = open_video(path, threads=threads)
     assert source.info.frame_count == 48
     state = _state(source.frames(0, 48))
@@ -100,7 +100,7 @@ def test_frames_after_a_lost_one_are_not_trusted_before_the_next_keyframe(tmp_pa
     ],
 )
 @pytest.mark.parametrize("share", [0.95, 0.7])
-def test_a_truncated_video_says_how_much_can_be_read(
+def test_a_truncated_video_reports_its_readable_frames(
     name: str, options: dict[str, Any], share: float, tmp_path: Path
 ) -> None:
     path = write_video(tmp_path / name, size=(320, 240), **options)
@@ -144,7 +144,7 @@ def _unknown_codec(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
 
 
-NO_VIDEOS = {
+NON_VIDEOS = {
     "empty": (lambda path: path.write_bytes(b""), EmptyFileError),
     "text": (_text, UnreadableVideoError),
     "garbage": (_garbage, UnreadableVideoError),
@@ -157,11 +157,11 @@ NO_VIDEOS = {
 }
 
 
-@pytest.mark.parametrize("kind", NO_VIDEOS)
-def test_what_is_no_video_is_named_for_what_it_is(
+@pytest.mark.parametrize("kind", NON_VIDEOS)
+def test_a_file_that_is_not_a_video_is_refused_with_its_reason(
     kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    make, error = NO_VIDEOS[kind]
+    make, error = NON_VIDEOS[kind]
     path = tmp_path / "input.mp4"
     make(path)
     with pytest.raises(error) as caught:
@@ -172,7 +172,7 @@ def test_what_is_no_video_is_named_for_what_it_is(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_wav_holds_no_video(tmp_path: Path) -> None:
+def test_a_wav_file_has_no_video_stream(tmp_path: Path) -> None:
     with pytest.raises(NoVideoStreamError):
         open_video(write_sound(tmp_path / "sound.wav", "pcm_s16le"))
 
@@ -186,7 +186,7 @@ def test_a_wav_holds_no_video(tmp_path: Path) -> None:
     ],
     ids=["playlist", "concat", "network"],
 )
-def test_a_file_cannot_make_us_open_another_one(text: str, tmp_path: Path) -> None:
+def test_a_playlist_cannot_open_another_file(text: str, tmp_path: Path) -> None:
     target = write_video(tmp_path / "secret.ts", 3)
     path = tmp_path / "playlist.mp4"
     path.write_text(text.format(target=target))
@@ -196,7 +196,7 @@ def test_a_file_cannot_make_us_open_another_one(text: str, tmp_path: Path) -> No
     assert target.stat().st_atime == 1
 
 
-def test_a_name_that_looks_like_a_protocol_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filename_like_a_protocol_is_a_filename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_video(tmp_path / "plain.mp4", 3).rename(tmp_path / "concat:a.mp4")
     monkeypatch.chdir(tmp_path)
     assert open_video(Path("concat:a.mp4")).info.frame_count == 3
@@ -223,7 +223,7 @@ def test_damage_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_vanished_file_is_said_so(tmp_path: Path) -> None:
+def test_a_vanished_file_is_reported(tmp_path: Path) -> None:
     path = write_video(tmp_path / "gone.mp4", 3)
     source = open_video(path)
     source.sha256()

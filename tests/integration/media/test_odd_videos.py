@@ -1,4 +1,4 @@
-"""Videos as they come: other codecs, clocks, colours, rotations and containers."""
+"""Unusual videos: codecs, timestamps, colours, rotations and containers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_random_access_equals_decoding_from_the_beginning(name: str, tmp_path: P
         for frame in frames:
             assert np.array_equal(frame.bgr(), expected[frame.index])
     if "trimmed" not in name:
-        assert [read_number(picture) for picture in expected] == list(range(40))
+        assert [read_number(image) for image in expected] == list(range(40))
 
 
 @pytest.mark.parametrize(("name", "rate"), [("steady.mp4", 25.0), ("uneven.mp4", None)])
@@ -135,12 +135,14 @@ BT709, BT601 = 1, 6
 @pytest.mark.parametrize("colorspace", [BT709, BT601], ids=["bt709", "bt601"])
 @pytest.mark.parametrize("full_range", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv420p10le"])
-def test_colours_survive(colorspace: int, *, full_range: bool, pix_fmt: str, tmp_path: Path) -> None:
+def test_colours_are_decoded_correctly(
+    colorspace: int, *, full_range: bool, pix_fmt: str, tmp_path: Path
+) -> None:
     colour = (40, 90, 200)  # BGR
-    picture = np.full((96, 128, 3), colour, np.uint8)
+    image = np.full((96, 128, 3), colour, np.uint8)
     path = write_video(
         tmp_path / "colour.mp4",
-        pictures=[picture],
+        pictures=[image],
         pix_fmt=pix_fmt,
         colorspace=colorspace,
         full_range=full_range,
@@ -152,7 +154,7 @@ def test_colours_survive(colorspace: int, *, full_range: bool, pix_fmt: str, tmp
         assert np.abs(frame.rgb(*size).astype(int) - colour[::-1]).max() <= 4
 
 
-def test_one_frame_may_be_read_by_several_threads(tmp_path: Path) -> None:
+def test_threads_can_share_a_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "shared.mp4", 6, size=(320, 240))
     frames = list(open_video(path).frames(0, 6))
     with ThreadPoolExecutor(8) as pool:
@@ -161,7 +163,7 @@ def test_one_frame_may_be_read_by_several_threads(tmp_path: Path) -> None:
         assert list(numbers) == list(smaller) == [n % 6 for n in range(240)]
 
 
-def test_closing_half_way_frees_the_file(tmp_path: Path) -> None:
+def test_closing_the_iterator_early_closes_the_file(tmp_path: Path) -> None:
     path = write_video(tmp_path / "half.mp4")
     source = open_video(path)
     source.sha256()

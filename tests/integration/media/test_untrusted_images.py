@@ -1,4 +1,4 @@
-"""Pictures as strangers send them: every kind that is read, and what is refused."""
+"""Untrusted images: supported formats, and invalid or malicious files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RGB = numbered_picture(37, (96, 64))[:, :, ::-1]
 ORIENTATION = 0x0112
 
 
-def encoded(kind: str, mode: str = "RGB", **options: object) -> bytes:
+def encoded(file_format: str, mode: str = "RGB", **options: object) -> bytes:
     buffer = io.BytesIO()
-    PillowImage.fromarray(RGB).convert(mode).save(buffer, kind, **options)
+    PillowImage.fromarray(RGB).convert(mode).save(buffer, file_format, **options)
     return buffer.getvalue()
 
 
@@ -34,13 +34,13 @@ def difference(data: bytes, expected: np.ndarray = RGB) -> float:
     return float(np.abs(rgb(data).astype(int) - expected).mean())
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
-def test_every_format_is_read(kind: str) -> None:
-    assert difference(encoded(kind)) < 6
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_every_format_is_read(file_format: str) -> None:
+    assert difference(encoded(file_format)) < 6
 
 
 @pytest.mark.parametrize(
-    ("kind", "mode"),
+    ("file_format", "mode"),
     [
         ("JPEG", "CMYK"),
         ("JPEG", "L"),
@@ -52,9 +52,9 @@ def test_every_format_is_read(kind: str) -> None:
         ("WEBP", "RGBA"),
     ],
 )
-def test_every_kind_of_pixel_becomes_rgb(kind: str, mode: str) -> None:
+def test_every_pixel_format_becomes_rgb(file_format: str, mode: str) -> None:
     expected = np.asarray(PillowImage.fromarray(RGB).convert(mode).convert("RGB"))
-    assert difference(encoded(kind, mode), expected) < 6
+    assert difference(encoded(file_format, mode), expected) < 6
 
 
 def test_16_bits_become_8() -> None:
@@ -74,25 +74,25 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     assert difference(data, upright) < 4
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_picture_is_taken(kind: str) -> None:
-    others = [PillowImage.fromarray(np.zeros_like(RGB))] * 2
-    assert difference(encoded(kind, save_all=True, append_images=others, duration=50)) < 6
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
+def test_the_first_frame_of_an_animation_is_read(file_format: str) -> None:
+    further_frames = [PillowImage.fromarray(np.zeros_like(RGB))] * 2
+    assert difference(encoded(file_format, save_all=True, append_images=further_frames, duration=50)) < 6
 
 
-def test_what_alpha_hides_stays_hidden() -> None:
+def test_transparent_pixels_are_black() -> None:
     hidden = np.dstack([RGB, np.zeros(RGB.shape[:2], np.uint8)])
     buffer = io.BytesIO()
     PillowImage.fromarray(hidden).save(buffer, "PNG")
     assert rgb(buffer.getvalue()).max() == 0
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_what_is_cut_off_is_refused(kind: str, share: float) -> None:
+def test_a_truncated_image_is_refused(file_format: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     buffer = io.BytesIO()
-    PillowImage.fromarray(noise).save(buffer, kind)
+    PillowImage.fromarray(noise).save(buffer, file_format)
     data = buffer.getvalue()
     with pytest.raises(InvalidImageError):
         rgb(data[: int(share * len(data))])
@@ -101,7 +101,7 @@ def test_what_is_cut_off_is_refused(kind: str, share: float) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"x", b"GIF89a", b"\xff\xd8\xff", b"<svg/>", b"%PDF-1.7", b"RIFF....WEBP", b"\x00" * 5000]
 )
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+def test_data_that_is_not_an_image_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidImageError) as refused:
         UntrustedImageReader().read(data)
     assert refused.value.code == "invalid_image"
@@ -109,7 +109,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("brand", "name"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")])
-def test_pictures_of_telephones_are_refused_by_name(brand: bytes, name: str) -> None:
+def test_phone_image_formats_are_refused_by_name(brand: bytes, name: str) -> None:
     with pytest.raises(InvalidImageError, match=f"{name} images are not supported") as refused:
         UntrustedImageReader().read(b"\0\0\0\x18ftyp" + brand + b"\0" * 64)
     assert "JPEG" in refused.value.hint
@@ -149,7 +149,7 @@ def test_a_jpeg_that_claims_more_than_its_data_has_is_refused(claimed: tuple[int
 
 
 def test_a_jpeg_with_a_second_larger_frame_is_refused() -> None:
-    """The first header says 96 x 64; a whole picture of another size follows in the same file."""
+    """The first header declares 96 x 64; a complete image of another size follows in the same file."""
     buffer = io.BytesIO()
     PillowImage.new("RGB", (3000, 2000)).save(buffer, "JPEG")
     small = encoded("JPEG")

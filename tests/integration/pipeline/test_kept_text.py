@@ -1,4 +1,4 @@
-"""Text that is to stay, in frames as they are delivered: it can be read there, and no other can."""
+"""Kept text in delivered frames: it stays readable, and all other text is redacted."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from support.samples import images
 from support.samples.media import write_picture, write_video
 
 LENGTH = 7
-"""Frames of the film; text is looked for in the first and in the last."""
+"""Frames of the video; text is detected in the first and in the last."""
 
 KEPT = (0, 0, 440, 420)
-"""The area, x, y, width and height; two of the six people are in it."""
+"""The kept area: x, y, width and height; two of the six people are in it."""
 
 Box = tuple[int, int, int, int]
 LINES: dict[str, tuple[Box, bool]] = {
@@ -33,42 +33,44 @@ LINES: dict[str, tuple[Box, bool]] = {
     "JANE DOE 1961": ((760, 790, 1240, 850), False),
     "B-XY 47": ((480, 20, 700, 80), False),
 }
-"""What is written where, and whether that lies in the area; some of it has the shape of a plate."""
+"""Lines of text with their box and whether they are in the kept area; some have the shape of a plate."""
 
 
-def scene() -> Image:
-    """Six people, (864, 1280, 3) BGR, with lines on dark bars over them."""
-    scene = np.asarray(cv2.cvtColor(images.group_photograph(), cv2.COLOR_RGB2BGR), np.uint8).copy()
+def image_with_text() -> Image:
+    """Return an image (864, 1280, 3) BGR of six people with lines of text on dark bars."""
+    image = np.asarray(cv2.cvtColor(images.group_photograph(), cv2.COLOR_RGB2BGR), np.uint8).copy()
     for words, ((x1, y1, x2, y2), _) in LINES.items():
-        scene[y1:y2, x1:x2] = 30
+        image[y1:y2, x1:x2] = 30
         height = y2 - y1
         cv2.putText(
-            scene, words, (x1 + 10, y2 - height // 4), cv2.FONT_HERSHEY_SIMPLEX, height / 40, (240,) * 3, 2
+            image, words, (x1 + 10, y2 - height // 4), cv2.FONT_HERSHEY_SIMPLEX, height / 40, (240,) * 3, 2
         )
-    return scene
+    return image
 
 
-def written(folder: Path, kind: str) -> Path:
-    if kind == "picture":
-        return write_picture(folder / "scan.png", scene())
-    return write_video(folder / "scan.mp4", size=(1280, 864), pictures=(scene() for _ in range(LENGTH)))
+def write_source(folder: Path, kind: str) -> Path:
+    if kind == "image":
+        return write_picture(folder / "scan.png", image_with_text())
+    return write_video(
+        folder / "scan.mp4", size=(1280, 864), pictures=(image_with_text() for _ in range(LENGTH))
+    )
 
 
-def middles(detector: PpOcrText, picture: Image) -> list[tuple[float, float]]:
-    """Where lines of text are found in a BGR picture."""
-    height, width = (side // detector.stride * detector.stride for side in picture.shape[:2])
-    found = detector.detect(np.ascontiguousarray(picture[:height, :width, ::-1]), 0.5)
-    return [((x1 + x2) / 2, (y1 + y2) / 2) for x1, y1, x2, y2 in found.boxes.tolist()]
+def text_centres(detector: PpOcrText, image: Image) -> list[tuple[float, float]]:
+    """Return the centres of the lines of text detected in a BGR image."""
+    height, width = (side // detector.stride * detector.stride for side in image.shape[:2])
+    detections = detector.detect(np.ascontiguousarray(image[:height, :width, ::-1]), 0.5)
+    return [((x1 + x2) / 2, (y1 + y2) / 2) for x1, y1, x2, y2 in detections.boxes.tolist()]
 
 
-def originals(path: Path, kind: str) -> list[Image]:
+def original_frames(path: Path, kind: str) -> list[Image]:
     """Every frame of the source as it is decoded."""
-    source = open_image(path) if kind == "picture" else open_video(path)
+    source = open_image(path) if kind == "image" else open_video(path)
     return [frame.bgr() for frame in source.frames(0, source.info.frame_count)]
 
 
-def beside_faces(entry: dict[str, Any]) -> NDArray[np.bool_]:
-    """(864, 1280) where a frame's manifest has no face; faces are redacted whatever is written there."""
+def outside_faces(entry: dict[str, Any]) -> NDArray[np.bool_]:
+    """Return a mask (864, 1280) of the pixels without a face; faces are redacted even in kept text."""
     free = np.ones((864, 1280), np.bool_)
     for box in entry["boxes"]:
         if box["kind"] == "face":
@@ -80,36 +82,36 @@ def beside_faces(entry: dict[str, Any]) -> NDArray[np.bool_]:
 @pytest.mark.parametrize(
     ("kind", "precision"),
     [
-        ("picture", "int8"),
-        ("picture", "fp32"),
-        ("film", "int8"),
-        pytest.param("film", "fp32", marks=pytest.mark.nightly),
+        ("image", "int8"),
+        ("image", "fp32"),
+        ("video", "int8"),
+        pytest.param("video", "fp32", marks=pytest.mark.nightly),
     ],
 )
-def test_kept_text_can_be_read_and_nothing_else(
+def test_only_kept_text_stays_readable(
     tmp_path: Path, kind: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Says it of pictures in both precisions; the long form adds a film in the one that no CPU chooses."""
+    """Images in both precisions, a video in int8; the nightly form adds a video in fp32."""
     monkeypatch.setenv("FRAMECLOAK_PRECISION", precision)
-    source, output = written(tmp_path, kind), tmp_path / "out.zip"
+    source, output = write_source(tmp_path, kind), tmp_path / "out.zip"
     keep = ",".join(map(str, KEPT))
     options = ["--level", "full", "--keep-text", keep, "--format", "png", "--quiet"]
     assert main(["redact", str(source), "-o", str(output), *options]) == 0
-    result, before = command.Output(output), originals(source, kind)
+    result, originals = command.Output(output), original_frames(source, kind)
     detector = PpOcrText.load(Provider.CPU)
-    shipped = list(result.frames())
-    assert len(shipped) == len(before) == (1 if kind == "picture" else LENGTH)
-    for (entry, frame), original in zip(shipped, before, strict=True):
-        found, free = middles(detector, frame), beside_faces(entry)
-        for (x1, y1, x2, y2), stays in LINES.values():
-            there = [(x, y) for x, y in found if x1 <= x <= x2 and y1 <= y <= y2]
-            assert bool(there) is stays
-            shown = frame[y1:y2, x1:x2]
-            if stays:
+    delivered = list(result.frames())
+    assert len(delivered) == len(originals) == (1 if kind == "image" else LENGTH)
+    for (entry, frame), original in zip(delivered, originals, strict=True):
+        centres, free = text_centres(detector, frame), outside_faces(entry)
+        for (x1, y1, x2, y2), is_kept in LINES.values():
+            inside = [(x, y) for x, y in centres if x1 <= x <= x2 and y1 <= y <= y2]
+            assert bool(inside) is is_kept
+            area = frame[y1:y2, x1:x2]
+            if is_kept:
                 uncovered = free[y1:y2, x1:x2]
-                assert np.array_equal(shown[uncovered], original[y1:y2, x1:x2][uncovered])
+                assert np.array_equal(area[uncovered], original[y1:y2, x1:x2][uncovered])
             else:
-                assert not (shown.min(axis=2) > 150).any()
+                assert not (area.min(axis=2) > 150).any()
         for x1, y1, x2, y2 in images.GROUP_BOXES.astype(int):
             assert (frame[y1:y2, x1:x2].max(axis=2) == 0).mean() > 0.95
     kinds = {(box["kind"], box.get("basis")) for entry in result.manifest["frames"] for box in entry["boxes"]}

@@ -1,4 +1,4 @@
-"""Slices of a film with faces and text, found by the models that ship: the bytes are those of one go."""
+"""Slices of a video with faces and text, with the real models: slicing does not change the bytes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from support.samples.media import write_video
 SEGMENTS = (Segment(3, 60), Segment(70, 118))
 REGION = Region(0, 0, 64, 32)
 LENGTH = 120
-"""Frames; a slice does not look at all of them, as far as it looks beyond both of its ends."""
+"""Frames; more than a slice analyses, including those beyond its two ends."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 @dataclass(frozen=True)
 class Line:
-    """Words in a film: where they begin, how far each frame moves them to the left, and when they show."""
+    """A line of text: its position in the first frame, its movement to the left per frame, and its frames."""
 
     words: str
     left: float
@@ -50,156 +50,160 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Script:
-    """A film, and its slices.
+class VideoSpec:
+    """A video and its slices.
 
     Attributes:
-        letters: their size, as OpenCV counts.
-        stroke: pixels that their strokes are wide.
-        slack: pixels above and below a line that may stay; the detector draws what it finds in cells of four.
-        longest: frames of a slice at most.
-        lines: what is written.
+        letters: font scale of OpenCV.
+        stroke: width of the strokes in pixels.
+        slack: pixels above and below a line that may stay visible; the detector works in cells of four.
+        max_frames: maximum length of a slice.
+        lines: lines of text.
     """
 
     size: tuple[int, int]
     letters: float
     stroke: int
     slack: int
-    longest: int
+    max_frames: int
     lines: tuple[Line, ...]
 
     def box(self, line: Line, index: int) -> tuple[int, int, int, int]:
-        """Where the capital letters of a line are in a frame, perhaps partly beside it."""
+        """Return the box of the capital letters of a line in a frame; it may extend beyond the frame."""
         (width, height), _ = cv2.getTextSize(line.words, FONT, self.letters, self.stroke)
         left = round(line.left - line.pace * index)
         return left, line.bottom - height, left + width, line.bottom
 
-    def pictures(self) -> Iterator[Image]:
-        """The demo's film with a line that stays, one that scrolls and one that is there for eight frames."""
-        for index, picture in enumerate(demo_shots(LENGTH, self.size)):
+    def images(self) -> Iterator[Image]:
+        """Yield the frames of the demo video with a static line, a scrolling one and one of eight frames."""
+        for index, image in enumerate(demo_shots(LENGTH, self.size)):
             for line in self.lines:
                 if index in line.frames:
-                    place = self.box(line, index)[0], line.bottom
-                    cv2.putText(picture, line.words, place, FONT, self.letters, (255,) * 3, self.stroke)
-            yield picture
+                    origin = self.box(line, index)[0], line.bottom
+                    cv2.putText(image, line.words, origin, FONT, self.letters, (255,) * 3, self.stroke)
+            yield image
 
 
-SMALL = Script(
+SMALL = VideoSpec(
     size=(352, 192),
     letters=0.7,
     stroke=2,
     slack=2,
-    longest=29,
+    max_frames=29,
     lines=(
-        # Single words: as small as they are, the detector may take two for two lines.
+        # Single words: in this small size the detector may split two words into two lines.
         Line("CAMERA12", 15, 25),
         Line("BREAKINGNEWS", 330, 180, pace=3.4),
         Line("JANEDOE", 230, 25, frames=range(30, 38)),
     ),
 )
-LARGE = Script(
+LARGE = VideoSpec(
     size=video.SIZE,
     letters=1.2,
     stroke=3,
     slack=1,
-    longest=19,
+    max_frames=19,
     lines=(
         Line("CAMERA 12", 40, 60),
         Line("BREAKING NEWS", 1200, 690, pace=12),
         Line("JANE DOE", 800, 60, frames=range(30, 38)),
     ),
 )
-"""Has the size that is examined twice, and slices that are shorter; as many frames as the small one."""
+"""Large enough for detection at two scales, with shorter slices and as many frames as the small one."""
 
 
 @pytest.fixture(
     scope="module", params=[SMALL, pytest.param(LARGE, marks=pytest.mark.nightly)], ids=["small", "large"]
 )
-def script(request: pytest.FixtureRequest) -> Script:
-    found: Script = request.param
-    return found
+def spec(request: pytest.FixtureRequest) -> VideoSpec:
+    param: VideoSpec = request.param
+    return param
 
 
 @pytest.fixture(scope="module")
-def film(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    # Without loss: with one, x264 writes another film each time on some processors.
-    return write_video(path, size=script.size, pictures=script.pictures(), options={"qp": "0"})
+def video_path(spec: VideoSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "video.mp4"
+    # Lossless: lossy x264 output differs from run to run on some processors.
+    return write_video(path, size=spec.size, pictures=spec.images(), options={"qp": "0"})
 
 
 @pytest.fixture(scope="module")
-def instruments() -> PipelineTools:
+def tools() -> PipelineTools:
     return Container.build(Settings.from_environment({})).pipeline_tools(Level.FULL)
 
 
 @pytest.fixture(scope="module")
-def export(film: Path) -> ExportJob:
-    exhibit = ExportSource(0, open_video(film), None, lambda index: f"frames/{index}", SEGMENTS, (REGION,))
-    return ExportJob(IMPRINT, Level.FULL, Appearance(), group_sources([exhibit]))
+def job(video_path: Path) -> ExportJob:
+    export_source = ExportSource(
+        0, open_video(video_path), None, lambda index: f"frames/{index}", SEGMENTS, (REGION,)
+    )
+    return ExportJob(IMPRINT, Level.FULL, Appearance(), group_sources([export_source]))
 
 
 @pytest.fixture(scope="module")
-def in_one_go(
-    export: ExportJob, instruments: PipelineTools, tmp_path_factory: pytest.TempPathFactory
-) -> bytes:
+def unsliced_result(job: ExportJob, tools: PipelineTools, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("whole") / "frames.zip"
     with ZipArchive(path) as archive:
-        export.run(instruments, archive, lambda: None)
+        job.run(tools, archive, lambda: None)
     return path.read_bytes()
 
 
 @pytest.mark.parametrize(("is_cut", "by_one_worker"), [(False, False), (True, False), (True, True)])
-def test_the_archive_is_the_same_to_the_byte(
-    export: ExportJob,
-    instruments: PipelineTools,
-    script: Script,
-    film: Path,
-    in_one_go: bytes,
+def test_slicing_does_not_change_the_archive(
+    job: ExportJob,
+    tools: PipelineTools,
+    spec: VideoSpec,
+    video_path: Path,
+    unsliced_result: bytes,
     tmp_path: Path,
     is_cut: bool,
     by_one_worker: bool,
 ) -> None:
-    """The large film is the long form: it adds the looks at full size, and cuts every 19 frames."""
-    longest = script.longest if is_cut else 1000
-    slices = plan_slices(SEGMENTS, keyframe_numbers(PyAvProber().probe(film).frame_index), longest)
+    """The nightly form uses the large video: detection at full size, and slices of 19 frames."""
+    max_frames = spec.max_frames if is_cut else 1000
+    slices = plan_slices(SEGMENTS, keyframe_numbers(PyAvProber().probe(video_path).frame_index), max_frames)
     result = tmp_path / "frames.zip"
-    source = export.groups[0].source
-    binding = AssemblySpec(
-        export.issuer, export.level, export.appearance, source.sha256(), SEGMENTS, (REGION,)
-    )
-    seam = None
-    with ExitStack() as last_seam, ZipArchive(result) as bound:
-        binder = last_seam.enter_context(closing(ResultAssembler(binding, bound, lambda: None)))
+    source = job.groups[0].source
+    assembly_spec = AssemblySpec(job.issuer, job.level, job.appearance, source.sha256(), SEGMENTS, (REGION,))
+    continuation = None
+    with ExitStack() as open_continuations, ZipArchive(result) as assembled:
+        assembler = open_continuations.enter_context(
+            closing(ResultAssembler(assembly_spec, assembled, lambda: None))
+        )
         for number, segment in enumerate(slices):
             path = tmp_path / f"{number}.zip"
             with ZipArchive(path) as archive:
-                written = write_part(export, segment, instruments, archive, lambda: None, seam)
-            last_seam.callback(written.seam.close)
-            seam = written.seam if by_one_worker else None
+                part_result = write_part(job, segment, tools, archive, lambda: None, continuation)
+            open_continuations.callback(part_result.continuation.close)
+            continuation = part_result.continuation if by_one_worker else None
             if not by_one_worker:
-                written.seam.close()
+                part_result.continuation.close()
             with ZipReader(path) as part:
-                binder.add(part)
-        binder.finish()
+                assembler.add(part)
+        assembler.finish()
     assert len(slices) > len(SEGMENTS) if is_cut else len(slices) == len(SEGMENTS)
-    assert result.read_bytes() == in_one_go
+    assert result.read_bytes() == unsliced_result
 
 
-def test_every_line_is_covered_in_every_frame_that_shows_it(in_one_go: bytes, script: Script) -> None:
-    with zipfile.ZipFile(BytesIO(in_one_go)) as archive:
+def test_every_line_is_covered_in_every_frame_that_contains_it(
+    unsliced_result: bytes, spec: VideoSpec
+) -> None:
+    with zipfile.ZipFile(BytesIO(unsliced_result)) as archive:
         frames = json.loads(archive.read("manifest.json"))["frames"]
-    width = script.size[0]
+    width = spec.size[0]
 
     def is_covered(entry: dict, box: tuple[int, int, int, int]) -> bool:
-        """Whether one redacted text holds a line's middle nine tenths, but for the slack above and below."""
-        dx, dy = (box[2] - box[0]) // 20, script.slack
+        """Return True if one text box covers the middle nine tenths of a line, except for the slack."""
+        dx, dy = (box[2] - box[0]) // 20, spec.slack
         x1, y1, x2, y2 = max(0, box[0]) + dx, box[1] + dy, min(width, box[2]) - dx, box[3] - dy
-        texts = [one["xyxy"] for one in entry["boxes"] if one["kind"] == "text"]
-        return any(a <= x1 and b <= y1 and c >= x2 and d >= y2 for a, b, c, d in texts)
+        text_boxes = [
+            redacted_box["xyxy"] for redacted_box in entry["boxes"] if redacted_box["kind"] == "text"
+        ]
+        return any(a <= x1 and b <= y1 and c >= x2 and d >= y2 for a, b, c, d in text_boxes)
 
     assert {box["kind"] for entry in frames for box in entry["boxes"]} >= {"face", "text"}
     for entry in frames:
-        for line in script.lines:
-            box = script.box(line, entry["index"])
+        for line in spec.lines:
+            box = spec.box(line, entry["index"])
             if entry["index"] in line.frames and box[2] < width:
                 assert is_covered(entry, box), (entry["index"], line.words)

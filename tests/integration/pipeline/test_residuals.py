@@ -1,4 +1,4 @@
-"""Real footage, real models, a redactor that overlooks a face: the second search finds it."""
+"""Residual checks with real models: a redactor that misses a face is corrected."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ from support.samples.media import write_video
 LENGTH = 12
 
 
-class Forgetful:
-    """Redacts all faces but the largest, as if the tracker had missed it; whatever else is black it does."""
+class IncompleteRedactor:
+    """Redactor that omits the largest face, as if the tracker had missed it."""
 
     def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
         kept = boxes[:0] if len(boxes) == 1 and style is RedactionStyle.PIXELATE else boxes
@@ -50,72 +50,74 @@ class Forgetful:
         OpenCvRedactor().redact(image, kept, style, shape)
 
 
-class Unreadable(OpenCvReader):
-    """Cannot read one frame again."""
+class FailingReader(OpenCvReader):
+    """Reader that fails for one frame."""
 
     def read(self, data: bytes, index: int) -> Frame:
         if index == 10:
-            raise FrameAnalysisError("no picture")
+            raise FrameAnalysisError("no image")
         return super().read(data, index)
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
+def video_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "video.mp4"
     return write_video(path, size=video.SIZE, pictures=demo_shots(LENGTH), options={})
 
 
 @pytest.fixture(scope="module")
-def shipped() -> PipelineTools:
+def tools() -> PipelineTools:
     return Container.build(Settings.from_environment({})).pipeline_tools(Level.FACES, Verify.ALL)
 
 
-def manifest_of(film: Path, instruments: PipelineTools, look: Appearance, verify: Verify) -> dict[str, Any]:
-    source = open_video(film)
-    exhibit = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, LENGTH),))
-    export = ExportJob(IMPRINT, Level.FACES, look, group_sources([exhibit]), verify=verify)
-    path = film.with_name("out.zip")
+def manifest_of(
+    video_path: Path, tools: PipelineTools, appearance: Appearance, verify: Verify
+) -> dict[str, Any]:
+    source = open_video(video_path)
+    export_source = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, LENGTH),))
+    job = ExportJob(IMPRINT, Level.FACES, appearance, group_sources([export_source]), verify=verify)
+    path = video_path.with_name("out.zip")
     with ZipArchive(path) as archive:
-        export.run(replace(instruments, video_encoder=X264VideoEncoder(film.parent)), archive, lambda: None)
+        job.run(replace(tools, video_encoder=X264VideoEncoder(video_path.parent)), archive, lambda: None)
     with zipfile.ZipFile(path) as result:
         manifest: dict[str, Any] = json.loads(result.read("manifest.json"))
     return manifest
 
 
 @pytest.mark.parametrize("output", [OutputFormat.JPG, OutputFormat.MP4])
-def test_a_face_that_was_overlooked_is_found_and_redacted_again(
-    film: Path, shipped: PipelineTools, output: OutputFormat
+def test_a_missed_face_is_detected_and_redacted_again(
+    video_path: Path, tools: PipelineTools, output: OutputFormat
 ) -> None:
-    look = Appearance(output, style=RedactionStyle.PIXELATE)
-    manifest = manifest_of(film, replace(shipped, redactor=Forgetful()), look, Verify.ALL)
-    proof = manifest["proof"]
-    assert proof["frames"] == LENGTH
-    assert proof["redacted_again"] == LENGTH
-    assert proof["residual_before"] >= LENGTH
-    assert proof["similarity_before"] > proof["strangers"]
+    appearance = Appearance(output, style=RedactionStyle.PIXELATE)
+    manifest = manifest_of(video_path, replace(tools, redactor=IncompleteRedactor()), appearance, Verify.ALL)
+    summary = manifest["proof"]
+    assert summary["frames"] == LENGTH
+    assert summary["redacted_again"] == LENGTH
+    assert summary["residual_before"] >= LENGTH
+    assert summary["similarity_before"] > summary["strangers"]
     for entry in manifest["frames"]:
         again = [box for box in entry["boxes"] if box["origin"] == "residual"]
         assert again or entry["blanked"]
-    assert proof["blanked"] == sum(entry["blanked"] for entry in manifest["frames"]) < LENGTH / 2
+    assert summary["blanked"] == sum(entry["blanked"] for entry in manifest["frames"]) < LENGTH / 2
 
 
-def test_solid_leaves_nothing(film: Path, shipped: PipelineTools) -> None:
-    proof = manifest_of(film, shipped, Appearance(), Verify.SAMPLE)["proof"]
-    assert (proof["frames"], proof["residual_after"], proof["blanked"]) == (2, 0, 0)
+def test_solid_redaction_leaves_no_residuals(video_path: Path, tools: PipelineTools) -> None:
+    summary = manifest_of(video_path, tools, Appearance(), Verify.SAMPLE)["proof"]
+    assert (summary["frames"], summary["residual_after"], summary["blanked"]) == (2, 0, 0)
 
 
-def test_what_cannot_be_searched_is_black(film: Path, shipped: PipelineTools) -> None:
-    assert shipped.residual_tools is not None
-    blind = replace(
-        shipped, residual_tools=replace(shipped.residual_tools, reader=Unreadable(), recognizer=None)
+def test_a_frame_that_cannot_be_checked_is_blanked(video_path: Path, tools: PipelineTools) -> None:
+    assert tools.residual_tools is not None
+    failing_tools = replace(
+        tools, residual_tools=replace(tools.residual_tools, reader=FailingReader(), recognizer=None)
     )
-    manifest = manifest_of(film, blind, Appearance(), Verify.SAMPLE)
+    manifest = manifest_of(video_path, failing_tools, Appearance(), Verify.SAMPLE)
     assert [entry["index"] for entry in manifest["frames"] if entry["blanked"]] == [10]
     assert (manifest["proof"]["failed"], manifest["proof"]["recognizer"]) == (1, None)
 
 
-def test_a_reader_refuses_what_is_no_picture() -> None:
-    image = OpenCvRedactor.__name__.encode()
-    for data in (b"", image):
+def test_a_reader_refuses_data_that_is_not_an_image() -> None:
+    text = OpenCvRedactor.__name__.encode()
+    for data in (b"", text):
         with pytest.raises(FrameAnalysisError):
             OpenCvReader().read(data, 0)

@@ -1,4 +1,4 @@
-"""Results as files: whatever byte of one is changed, and whatever is put into it, `verify` tells."""
+"""Verification of result files: every changed or added byte is detected."""
 
 from __future__ import annotations
 
@@ -22,73 +22,73 @@ from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
 from framecloak.domain.model.segments import Segment
 
 HIDDEN = b"PK\3\4 an unredacted frame"
-FORMATS = [one for one in OutputFormat if one is not OutputFormat.JPEG]
+FORMATS = [form for form in OutputFormat if form is not OutputFormat.JPEG]
 
 
 def result(folder: Path, output_format: OutputFormat) -> Path:
-    """A result of eleven frames in two segments, the way the command line and the workers write them."""
+    """Write a result of eleven frames in two segments, as the command line and the workers do."""
     path = folder / f"{output_format}.zip"
-    exhibit = ExportSource(
+    export_source = ExportSource(
         0, FakeSource("film", 20), None, "frames/{}".format, (Segment(1, 7), Segment(9, 14))
     )
-    instruments = PipelineTools(
+    tools = PipelineTools(
         FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2, video_encoder=FakeVideoEncoder()
     )
     with ZipArchive(path) as archive:
-        ExportJob(IMPRINT, Level.FACES, Appearance(output_format), group_sources([exhibit])).run(
-            instruments, archive, lambda: None
+        ExportJob(IMPRINT, Level.FACES, Appearance(output_format), group_sources([export_source])).run(
+            tools, archive, lambda: None
         )
     return path
 
 
 @pytest.fixture(scope="module", params=FORMATS, ids=str)
-def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return result(tmp_path_factory.mktemp("whole"), request.param)
+def genuine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return result(tmp_path_factory.mktemp("genuine"), request.param)
 
 
 def worst(path: Path) -> ProblemKind | None:
-    """What `verify` says first.
+    """Return the worst problem that `verify` reports.
 
     Raises:
-        UnreadableArchiveError: it is no result.
+        UnreadableArchiveError: the file is not a result.
     """
     try:
         reader = ZipReader(path)
     except ObjectNotFoundError as error:
-        raise UnreadableArchiveError("it is no ZIP", "") from error
+        raise UnreadableArchiveError("it is not a ZIP", "") from error
     with reader:
         return verify_archive(reader, is_signed, FakeFilmReader(), IMPRINT.signer.public_key).worst
 
 
-def test_a_result_is_genuine(whole: Path) -> None:
-    assert worst(whole) is None
+def test_a_result_is_genuine(genuine: Path) -> None:
+    assert worst(genuine) is None
 
 
 @given(data=st.data())
 @settings(max_examples=5 * settings.default.max_examples)
-def test_no_changed_byte_of_the_file_goes_unnoticed(whole: Path, data: st.DataObject) -> None:
-    content = bytearray(whole.read_bytes())
-    place = data.draw(st.integers(0, len(content) - 1))
-    content[place] ^= data.draw(st.integers(1, 255))
-    changed = whole.with_name("changed.zip")
+def test_every_changed_byte_is_detected(genuine: Path, data: st.DataObject) -> None:
+    content = bytearray(genuine.read_bytes())
+    position = data.draw(st.integers(0, len(content) - 1))
+    content[position] ^= data.draw(st.integers(1, 255))
+    changed = genuine.with_name("changed.zip")
     changed.write_bytes(content)
-    # What cannot be read is no genuine result either.
+    # An unreadable file is not a genuine result either.
     with suppress(UnreadableArchiveError):
         assert worst(changed) is not None
 
 
 @given(data=st.data())
 @settings(max_examples=3 * settings.default.max_examples)
-def test_no_added_bytes_go_unnoticed(whole: Path, data: st.DataObject) -> None:
-    content = whole.read_bytes()
-    place = data.draw(st.sampled_from([0, len(content)]) | st.integers(0, len(content)))
-    changed = whole.with_name("changed.zip")
-    changed.write_bytes(content[:place] + HIDDEN + content[place:])
+def test_added_bytes_are_detected(genuine: Path, data: st.DataObject) -> None:
+    content = genuine.read_bytes()
+    position = data.draw(st.sampled_from([0, len(content)]) | st.integers(0, len(content)))
+    changed = genuine.with_name("changed.zip")
+    changed.write_bytes(content[:position] + HIDDEN + content[position:])
     with suppress(UnreadableArchiveError):
         assert worst(changed) is not None
 
 
-def test_a_frame_in_front_of_the_archive_is_told(whole: Path) -> None:
-    changed = whole.with_name("changed.zip")
-    changed.write_bytes(HIDDEN + whole.read_bytes())
+def test_a_frame_before_the_archive_is_detected(genuine: Path) -> None:
+    changed = genuine.with_name("changed.zip")
+    changed.write_bytes(HIDDEN + genuine.read_bytes())
     assert worst(changed) is ProblemKind.ARCHIVE_CHANGED

@@ -1,4 +1,4 @@
-"""An object store that takes connections and never answers: nobody who is told to stop waits for it."""
+"""An object store that accepts connections and never answers: cancellation does not wait for it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from framecloak.adapters.storage.minio import MinioStore
 from support.patience import patience
 from support.servers.object_stores import content, stream
 
-PLENTY = patience(20)
-"""Seconds. What the store itself waits for an answer is three times a minute."""
+TIMEOUT_SECONDS = patience(20)
+"""Timeout of the tests; the store itself waits three times one minute for an answer."""
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 
@@ -29,39 +29,39 @@ async def _put(store: MinioStore, folder: Path) -> object:
 
 
 async def _local(store: MinioStore, folder: Path) -> object:
-    async with store.local_file("videos/film", folder) as path:
+    async with store.local_file("videos/a", folder) as path:
         return path
 
 
 ACTIONS: dict[str, Action] = {
-    "put": lambda store, _: store.put("videos/film", stream(b"x" * 1000)),
+    "put": lambda store, _: store.put("videos/a", stream(b"x" * 1000)),
     "put a file": _put,
-    "stat": lambda store, _: store.stat("videos/film"),
+    "stat": lambda store, _: store.stat("videos/a"),
     "remove all": lambda store, _: store.remove_prefix("requests/1/"),
-    "read": lambda store, _: content(store, "videos/film"),
+    "read": lambda store, _: content(store, "videos/a"),
     "local": _local,
 }
 
 
 @asynccontextmanager
 async def hanging(answer: bytes) -> AsyncIterator[tuple[MinioStore, asyncio.Event]]:
-    """A store whose server says no more than this; and what tells that it was asked."""
-    asked, connections = asyncio.Event(), list[asyncio.StreamWriter]()
+    """Yield a store whose server sends only ``answer``, and an event that is set on the first request."""
+    requested, connections = asyncio.Event(), list[asyncio.StreamWriter]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.append(writer)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
-        asked.set()
+        requested.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1")
     host, port = server.sockets[0].getsockname()
     store = MinioStore(f"{host}:{port}", "user", "password", "bucket", secure=False)
     store._bucket_exists = True
     try:
-        yield store, asked
+        yield store, requested
     finally:
-        # Its threads end when their connections do.
+        # The threads of the store end with their connections.
         server.close()
         for connection in connections:
             connection.close()
@@ -72,16 +72,14 @@ async def hanging(answer: bytes) -> AsyncIterator[tuple[MinioStore, asyncio.Even
     ("name", "answer"),
     [*((name, b"") for name in ACTIONS), ("read", HEAD), ("local", HEAD)],
 )
-async def test_who_is_told_to_stop_does_not_wait_for_a_store_that_hangs(
-    name: str, answer: bytes, tmp_path: Path
-) -> None:
-    async with hanging(answer) as (store, asked):
+async def test_cancelling_does_not_wait_for_a_hanging_store(name: str, answer: bytes, tmp_path: Path) -> None:
+    async with hanging(answer) as (store, requested):
         task = asyncio.create_task(ACTIONS[name](store, tmp_path))
-        async with asyncio.timeout(PLENTY):
-            await asked.wait()
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await requested.wait()
         await asyncio.sleep(0.1)
         assert not task.done()
         task.cancel()
-        async with asyncio.timeout(PLENTY):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await asyncio.wait([task])
         assert task.cancelled()

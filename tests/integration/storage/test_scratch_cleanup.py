@@ -1,4 +1,4 @@
-"""A clean-up finds whatever a killed process of this machine left, whatever it was for."""
+"""Cleaning up removes all scratch files that a killed process of this machine left."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from framecloak.adapters.storage.minio import MinioStore
 from framecloak.entrypoints.composition.service import build_service
 from framecloak.entrypoints.settings import Settings
 
-async def look() -> None:
+async def read_and_die() -> None:
     async with build_service(Settings.from_environment(os.environ)) as service:
         assert isinstance(service.store, MinioStore)
         (service.scratch / "frame").write_bytes(b"unredacted")
-        async with service.store.kept("videos/film", service.scratch) as path:
+        async with service.store.cached_file("videos/a", service.scratch) as path:
             print(path, service.scratch / "frame", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
-asyncio.run(look())
+asyncio.run(read_and_die())
 """
 
 
@@ -41,7 +41,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-async def test_copies_of_originals_go_with_the_next_clean_up(
+async def test_copies_of_originals_are_removed_by_the_next_cleanup(
     s3: S3Server, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     scratch = tmp_path / "scratch"
@@ -53,12 +53,12 @@ async def test_copies_of_originals_go_with_the_next_clean_up(
         **s3.environment,
     }
 
-    async def film() -> AsyncIterator[bytes]:
-        yield b"an unredacted film"
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"an unredacted video"
 
     async with build_service(Settings.from_environment(variables)) as service:
-        await service.store.put("videos/film", film())
-        async with service.store.cached_file("videos/film", service.scratch) as ours:
+        await service.store.put("videos/a", chunks())
+        async with service.store.cached_file("videos/a", service.scratch) as ours:
             killed = await asyncio.to_thread(
                 subprocess.run,
                 [sys.executable, "-c", KILLED],
@@ -68,10 +68,10 @@ async def test_copies_of_originals_go_with_the_next_clean_up(
                 check=False,
             )
             assert killed.returncode == -signal.SIGKILL
-            left = [Path(one) for one in killed.stdout.split()]
-            assert [one.read_bytes() for one in left] == [b"an unredacted film", b"unredacted"]
-            assert {one.parent.parent for one in left} == {scratch}
+            leftovers = [Path(line) for line in killed.stdout.split()]
+            assert [path.read_bytes() for path in leftovers] == [b"an unredacted video", b"unredacted"]
+            assert {path.parent.parent for path in leftovers} == {scratch}
             report = await service.use_cases.cleanup.run()
             assert (report.folders, report.step_failures) == (2, ())
-            assert ours.read_bytes() == b"an unredacted film"
-            assert not any(one.parent.exists() for one in left)
+            assert ours.read_bytes() == b"an unredacted video"
+            assert not any(path.parent.exists() for path in leftovers)

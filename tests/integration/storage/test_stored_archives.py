@@ -1,4 +1,4 @@
-"""Single entries of ZIPs in an object store, and single frames of films in ZIPs."""
+"""Single entries of ZIPs in an object store, and single frames of videos in ZIPs."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from support.use_cases import chunks
 KEY = "requests/one/frames.zip"
 
 
-class WatchedStore(FakeObjectStore):
-    """Remembers how much was read."""
+class CountingStore(FakeObjectStore):
+    """Store that counts the bytes that were read."""
 
     read_bytes = 0
 
@@ -42,8 +42,8 @@ class WatchedStore(FakeObjectStore):
             yield chunk
 
 
-async def stored(tmp_path: Path, contents: dict[str, bytes]) -> WatchedStore:
-    store, path = WatchedStore(), tmp_path / "a.zip"
+async def stored(tmp_path: Path, contents: dict[str, bytes]) -> CountingStore:
+    store, path = CountingStore(), tmp_path / "a.zip"
     with ZipArchive(path) as archive:
         for name, data in contents.items():
             if name.endswith(".html"):
@@ -59,14 +59,14 @@ CONTENTS = {f"frames/{n:03d}.jpg": bytes([n]) * (n * 50) for n in range(100)} | 
 
 
 @pytest.mark.parametrize("tail", [1, 100, 3000, 1 << 20])
-async def test_every_entry_is_found(tmp_path: Path, tail: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_entry_can_be_read(tmp_path: Path, tail: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_archives, "_TAIL_BYTES", tail)
     zips = StoredZips(await stored(tmp_path, CONTENTS))
     for name, data in CONTENTS.items():
         assert await zips.read(KEY, name) == data
 
 
-async def test_only_what_is_asked_for_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_requested_entry_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_archives, "_TAIL_BYTES", 10_000)
     store = await stored(tmp_path, CONTENTS)
     zips = StoredZips(store)
@@ -77,7 +77,7 @@ async def test_only_what_is_asked_for_is_fetched(tmp_path: Path, monkeypatch: py
     assert store.read_bytes - before < 500
 
 
-async def test_what_is_damaged_or_missing_is_said_to_be(tmp_path: Path) -> None:
+async def test_damaged_and_missing_entries_are_reported(tmp_path: Path) -> None:
     store = await stored(tmp_path, CONTENTS)
     zips = StoredZips(store)
     with pytest.raises(ObjectNotFoundError):
@@ -85,43 +85,41 @@ async def test_what_is_damaged_or_missing_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(ObjectNotFoundError):
         await zips.read("requests/two/frames.zip", "frames/001.jpg")
     data = store.objects[KEY]
-    where = data.index(b"\x05" * 250)
-    store.objects[KEY] = data[:where] + b"x" + data[where + 1 :]
+    position = data.index(b"\x05" * 250)
+    store.objects[KEY] = data[:position] + b"x" + data[position + 1 :]
     with pytest.raises(ObjectNotFoundError, match="damaged"):
         await zips.read(KEY, "frames/005.jpg")
-    for other in (b"", b"zip", data[: len(data) // 2], b"PK\x05\x06" + bytes(18), data[:-22] + bytes(22)):
-        await store.put("other", chunks(other))
+    for content in (b"", b"zip", data[: len(data) // 2], b"PK\x05\x06" + bytes(18), data[:-22] + bytes(22)):
+        await store.put("other", chunks(content))
         with pytest.raises(ObjectNotFoundError):
             await StoredZips(store).read("other", "frames/001.jpg")
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Frames 10 to 129 of a film whose frames show their numbers, as far as six bits go."""
-    folder = tmp_path_factory.mktemp("films")
+def archive_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a result with frames 10 to 129 of a video whose frames show their number modulo 64."""
+    folder = tmp_path_factory.mktemp("videos")
     source = open_video(write_video(folder / "numbered.mp4", 140))
-    exhibit = ExportSource(0, source, None, str, (Segment(10, 130),))
-    export = ExportJob(IMPRINT, Level.MINIMAL, Appearance(OutputFormat.MP4), group_sources([exhibit]))
-    instruments = PipelineTools(
-        None, OpenCvRedactor(), OpenCvEncoder(), 2, video_encoder=X264VideoEncoder(folder)
-    )
+    export_source = ExportSource(0, source, None, str, (Segment(10, 130),))
+    job = ExportJob(IMPRINT, Level.MINIMAL, Appearance(OutputFormat.MP4), group_sources([export_source]))
+    tools = PipelineTools(None, OpenCvRedactor(), OpenCvEncoder(), 2, video_encoder=X264VideoEncoder(folder))
     with ZipArchive(folder / "out.zip") as archive:
-        export.run(instruments, archive, lambda: None)
+        job.run(tools, archive, lambda: None)
     return folder / "out.zip"
 
 
 @pytest.mark.parametrize("position", [0, 1, 47, 48, 49, 100, 119])
-def test_a_frame_of_a_film_is_that_frame(films: Path, position: int) -> None:
-    data = extract_frame(films, "films/film_0000010.mp4", position)
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert read_number(np.asarray(picture, np.uint8)) == (position + 10) % 64
+def test_a_frame_of_a_video_is_extracted(archive_path: Path, position: int) -> None:
+    data = extract_frame(archive_path, "films/film_0000010.mp4", position)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert read_number(np.asarray(image, np.uint8)) == (position + 10) % 64
 
 
 @pytest.mark.parametrize(("name", "position"), [("films/film_0000010.mp4", 120), ("films/other.mp4", 0)])
-def test_a_frame_that_is_not_there(films: Path, name: str, position: int) -> None:
+def test_a_missing_frame_is_not_found(archive_path: Path, name: str, position: int) -> None:
     with pytest.raises(ObjectNotFoundError):
-        extract_frame(films, name, position)
+        extract_frame(archive_path, name, position)
     with pytest.raises(ObjectNotFoundError):
-        extract_frame(films.with_name("none.zip"), name, position)
+        extract_frame(archive_path.with_name("none.zip"), name, position)
     with pytest.raises(ObjectNotFoundError):
-        extract_frame(films.with_name("numbered.mp4"), name, position)
+        extract_frame(archive_path.with_name("numbered.mp4"), name, position)

@@ -1,4 +1,4 @@
-"""CenterFace: decoding, the graphs that are built for it, and real pictures."""
+"""CenterFace: decoding, its built graphs, and real images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph, decode, published_weights
-from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
+from framecloak.adapters.vision.detection.centerface_calibration import CALIBRATION
 from framecloak.adapters.vision.detection.nms import nms
 from framecloak.adapters.vision.runtime.onnx import LazyOutputs, OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
@@ -27,28 +27,28 @@ STREET = Path(__file__).parents[4] / "shared" / "data" / "street.mp4"
 
 
 class FixedSession(OnnxSession):
-    """A session that gives the same outputs whatever it is shown."""
+    """A session that returns the same outputs for every input."""
 
     def __init__(self, outputs: list[NDArray[np.float32]]) -> None:
         real = open_session(onnx_models.identity_bytes(), Provider.CPU)
         self.provider, self.input, self.outputs = real.provider, real.input, real.outputs
         self.uses_io_binding = False
-        self._given = outputs
+        self._outputs = outputs
 
     def run(self, batch: NDArray[np.uint8] | NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        return self._given
+        return self._outputs
 
 
 class CountingSession(OnnxSession):
-    """A session that leaves its outputs where they are, and tells which of them were asked for."""
+    """A session with lazy outputs that records which of them were fetched."""
 
     def __init__(self, graph: Path | bytes) -> None:
         real = open_session(graph, Provider.CPU)
-        self.__dict__ |= real.__dict__ | {"bound": True}
+        self.__dict__ |= real.__dict__ | {"uses_io_binding": True}
         self.fetched: list[int] = []
 
-    def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> LazyOutputs:
-        outputs = super().run_lazily(batch, needed)
+    def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], eager_outputs: int) -> LazyOutputs:
+        outputs = super().run_lazily(batch, eager_outputs)
 
         def fetch(number: int) -> NDArray[np.float32]:
             self.fetched.append(number)
@@ -63,7 +63,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def maps(rows: int = 8, columns: int = 16) -> list[NDArray[np.float32]]:
-    """Heat, sizes, offsets and landmarks without a face."""
+    """Return maps of heat, sizes, offsets and landmarks without a face."""
     return [np.zeros((*channels, rows, columns), np.float32) for channels in ((), (2,), (2,), (10,))]
 
 
@@ -73,15 +73,15 @@ def test_a_cell_decodes_to_its_box_and_landmarks() -> None:
     sizes[:, 3, 5] = np.log([6.0, 4.0])  # 24 pixels high, 16 wide
     offsets[:, 3, 5] = [0.25, -0.5]  # one pixel down, two to the left
     landmarks[:, 3, 5] = [0.25, 0.25, 0.25, 0.75, 0.5, 0.5, 0.75, 0.3, 0.75, 0.7]
-    found = decode(heat, sizes, offsets, landmarks, 0.8)
+    detections = decode(heat, sizes, offsets, landmarks, 0.8)
     centre_x, centre_y = (5 + 0.5) * 4 - 2, (3 + 0.5) * 4 + 1
     np.testing.assert_allclose(
-        found.boxes, [[centre_x - 8, centre_y - 12, centre_x + 8, centre_y + 12]], rtol=1e-5
+        detections.boxes, [[centre_x - 8, centre_y - 12, centre_x + 8, centre_y + 12]], rtol=1e-5
     )
-    np.testing.assert_allclose(found.scores, [0.8])
+    np.testing.assert_allclose(detections.scores, [0.8])
     left, top = centre_x - 8, centre_y - 12
     expected = np.add([[4, 6], [12, 6], [8, 12], [4.8, 18], [11.2, 18]], [left, top])
-    np.testing.assert_allclose(found.landmarks[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(detections.landmarks[0], expected, rtol=1e-5)
 
 
 def test_neighbouring_cells_of_one_face_become_one_box() -> None:
@@ -89,11 +89,11 @@ def test_neighbouring_cells_of_one_face_become_one_box() -> None:
     heat[3, 5:8] = [0.6, 0.9, 0.5]
     heat[6, 14] = 0.7
     sizes[:] = np.log(6.0)
-    found = decode(heat, sizes, offsets, landmarks, 0.3)
-    np.testing.assert_allclose(found.scores, [0.9, 0.7])
+    detections = decode(heat, sizes, offsets, landmarks, 0.3)
+    np.testing.assert_allclose(detections.scores, [0.9, 0.7])
 
 
-def test_every_cell_at_once_is_slow_but_no_crash() -> None:
+def test_a_detection_in_every_cell_is_decoded() -> None:
     heat, sizes, offsets, landmarks = maps(60, 80)
     heat[:] = 0.5
     assert len(decode(heat, sizes, offsets, landmarks, 0.5)) == 60 * 80
@@ -101,7 +101,7 @@ def test_every_cell_at_once_is_slow_but_no_crash() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("output", range(4))
-def test_numbers_that_are_none_fail_closed(output: int, value: float) -> None:
+def test_non_finite_outputs_fail_closed(output: int, value: float) -> None:
     outputs = maps()
     outputs[0][2, 2] = 0.9
     outputs[output][..., 2, 2] = value
@@ -111,7 +111,7 @@ def test_numbers_that_are_none_fail_closed(output: int, value: float) -> None:
         detector.detect([np.zeros((32, 64, 3), np.uint8)], 0.5)
 
 
-def test_suppression_keeps_the_best_of_each_cluster_in_order_of_score() -> None:
+def test_nms_keeps_the_best_of_each_cluster_in_order_of_score() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10], [0, 6, 10, 16]], np.float32)
     kept = nms(boxes, np.array([0.5, 0.9, 0.7, 0.6], np.float32), 0.3)
     assert kept.tolist() == [1, 2, 3]
@@ -123,7 +123,7 @@ def test_equal_scores_keep_their_order() -> None:
     assert nms(boxes, np.full(3, 0.5, np.float32), 0.3).tolist() == [0, 1]
 
 
-def test_the_wheel_holds_the_weights_that_are_known() -> None:
+def test_the_wheel_contains_the_expected_weights() -> None:
     assert sha256_of(published_weights()) == CENTERFACE_SHA256
     assert json.loads(CALIBRATION.read_text())["model_sha256"] == CENTERFACE_SHA256
 
@@ -135,7 +135,7 @@ def test_without_the_wheel_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPa
     assert "pip install 'framecloak[embedded]'" in raised.value.hint
 
 
-def test_a_graph_is_built_once_and_kept_with_its_digest(tmp_path: Path) -> None:
+def test_a_graph_is_built_once_and_stored_with_its_digest(tmp_path: Path) -> None:
     first = build_graph(tmp_path, Precision.INT8)
     assert isinstance(first.content, Path)
     modified = first.content.stat().st_mtime_ns
@@ -146,7 +146,9 @@ def test_a_graph_is_built_once_and_kept_with_its_digest(tmp_path: Path) -> None:
     assert names == [first.content.name, f"{first.content.name}.sha256"]
 
 
-def test_a_damaged_graph_is_noticed_and_built_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_graph_is_detected_and_built_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first = build_graph(tmp_path, Precision.FP32)
     assert isinstance(first.content, Path)
     damaged = bytearray(first.content.read_bytes())
@@ -167,23 +169,23 @@ def test_a_folder_that_cannot_be_written_to_still_gives_a_detector(
     assert "cannot be stored" in caplog.text
 
 
-def test_int8_on_auto_means_the_cpu_and_on_a_gpu_is_refused(models: Path) -> None:
+def test_int8_selects_the_cpu_on_auto_and_is_refused_on_a_gpu(models: Path) -> None:
     assert CenterFace.load(models, Provider.AUTO, Precision.INT8).card.precision == "int8"
     with pytest.raises(InvalidOptionError):
         CenterFace.load(models, Provider.CUDA, Precision.INT8)
 
 
-def test_fp16_without_a_gpu_is_refused_and_not_turned_into_something_else(models: Path) -> None:
+def test_fp16_without_a_gpu_is_refused(models: Path) -> None:
     with pytest.raises(InvalidOptionError, match="fp16") as raised:
         CenterFace.load(models, Provider.CPU, Precision.FP16)
     assert "fp32" in raised.value.hint
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.3, 0.1])
-def test_fp16_finds_the_very_boxes_of_fp32_however_dark(models: Path, gain: float) -> None:
-    picture = darkened(gain)
+def test_fp16_gives_the_boxes_of_fp32_in_any_light(models: Path, gain: float) -> None:
+    image = darkened(gain)
     exact, halved = (
-        on_cpu(build_graph(models, precision)).detect([picture], 0.1)[0]
+        on_cpu(build_graph(models, precision)).detect([image], 0.1)[0]
         for precision in (Precision.FP32, Precision.FP16)
     )
     clear = exact.select(exact.scores >= 0.2)
@@ -195,45 +197,45 @@ def test_fp16_finds_the_very_boxes_of_fp32_however_dark(models: Path, gain: floa
 
 
 def on_cpu(graph: BuiltFile) -> CenterFace:
-    """A detector that runs a graph where its precision gains nothing."""
+    """Return a detector that runs a graph on the CPU, whatever its precision."""
     return CenterFace(open_session(graph.content, Provider.CPU), ModelCard("graph", "", "", "CPU", ""))
 
 
-def test_a_picture_without_faces_leaves_all_but_the_scores_on_the_device(models: Path) -> None:
+def test_only_the_scores_of_an_image_without_faces_are_fetched(models: Path) -> None:
     session = CountingSession(build_graph(models, Precision.FP32).content)
     detector = CenterFace(session, ModelCard("counting", "", "", "CPU", "fp32"))
-    (found,) = detector.detect([np.full((96, 128, 3), 90, np.uint8)], 0.5)
-    assert (len(found), session.fetched) == (0, [0])
-    (found,) = detector.detect([images.group_photograph()], 0.5)
-    assert (len(found), session.fetched) == (6, [0, 0, 1, 2, 3])
+    (detections,) = detector.detect([np.full((96, 128, 3), 90, np.uint8)], 0.5)
+    assert (len(detections), session.fetched) == (0, [0])
+    (detections,) = detector.detect([images.group_photograph()], 0.5)
+    assert (len(detections), session.fetched) == (6, [0, 0, 1, 2, 3])
 
 
-def test_starting_does_not_import_what_only_building_needs() -> None:
+def test_starting_does_not_import_build_dependencies() -> None:
     script = (
         "import sys, framecloak.adapters.vision.detection.centerface;"
         "print([m for m in ('onnx', 'onnxruntime.quantization') if m in sys.modules])"
     )
     source = Path(__file__).parents[3] / "namespace"
-    shown = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script],
         env={"PYTHONPATH": str(source)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert shown.stdout.strip() == "[]"
+    assert completed.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.3, 0.1])
-def test_int8_finds_what_fp32_finds_however_dark(models: Path, gain: float) -> None:
-    picture = darkened(gain)
+def test_int8_detects_the_faces_of_fp32_in_any_light(models: Path, gain: float) -> None:
+    image = darkened(gain)
     exact, rounded = (
-        CenterFace.load(models, Provider.CPU, precision).detect([picture], 0.1)[0]
+        CenterFace.load(models, Provider.CPU, precision).detect([image], 0.1)[0]
         for precision in (Precision.FP32, Precision.INT8)
     )
     clear = exact.select(exact.scores >= 0.2)
     assert len(clear) >= 6
-    assert found_share(clear, rounded) == 1
+    assert detected_share(clear, rounded) == 1
     assert images.overlaps(images.GROUP_BOXES, rounded.boxes).max(axis=1).min() > 0.6
 
 
@@ -244,23 +246,25 @@ def test_int8_misses_at_most_three_percent_of_the_street(models: Path) -> None:
     shares = []
     for frame in street_frames(step=15):
         for gain in (1.0, 0.15):
-            picture = np.clip(frame * gain, 0, 255).astype(np.uint8)
-            exact, rounded = (detector.detect([picture], 0.1)[0] for detector in detectors)
+            image = np.clip(frame * gain, 0, 255).astype(np.uint8)
+            exact, rounded = (detector.detect([image], 0.1)[0] for detector in detectors)
             clear = exact.select(exact.scores >= 0.2)
-            shares += [found_share(clear.select(np.array([index])), rounded) for index in range(len(clear))]
+            shares += [
+                detected_share(clear.select(np.array([index])), rounded) for index in range(len(clear))
+            ]
     assert len(shares) > 80
     assert np.mean(shares) >= 0.97
 
 
 def darkened(gain: float) -> NDArray[np.uint8]:
-    """The group in less light, with the noise of a sensor."""
+    """Return the group photograph in less light, with sensor noise."""
     noise = np.random.default_rng(3).normal(0, 3, (864, 1280, 3))
     return np.clip(images.group_photograph() * gain + noise, 0, 255).astype(np.uint8)
 
 
-def found_share(wanted: Detections, found: Detections) -> float:
-    """Share of the wanted boxes that another detector found at an overlap of a half."""
-    return float((images.overlaps(wanted.boxes, found.boxes).max(axis=1, initial=0) >= 0.5).mean())
+def detected_share(expected: Detections, actual: Detections) -> float:
+    """Return the share of the expected boxes that are detected with an overlap of at least one half."""
+    return float((images.overlaps(expected.boxes, actual.boxes).max(axis=1, initial=0) >= 0.5).mean())
 
 
 def street_frames(step: int) -> list[NDArray[np.uint8]]:

@@ -1,4 +1,4 @@
-"""An exported CLIP on disk and in memory."""
+"""An exported CLIP model: its files, preprocessing, batching and choice."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_card_names_the_graph(tmp_path: Path) -> None:
     assert clip.card.sha256 == clip_files.read_description(tmp_path / "clip").visual.sha256
 
 
-def test_nothing_there_is_missing(tmp_path: Path) -> None:
+def test_a_missing_export_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match="no CLIP") as missing:
         ClipClassifier.load(tmp_path / "clip", Provider.CPU)
     assert "framecloak models export-clip" in missing.value.hint
@@ -74,7 +74,7 @@ def test_nothing_there_is_missing(tmp_path: Path) -> None:
     ],
     ids=repr,
 )
-def test_a_description_that_was_tampered_with_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_an_invalid_description_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
     folder = clip_models.write_clip(tmp_path)
     rewrite(folder, **changes)
     with pytest.raises(ModelCorruptError):
@@ -90,7 +90,7 @@ def test_a_file_that_has_changed_is_refused(tmp_path: Path, pattern: str) -> Non
         ClipClassifier.load(folder, Provider.CPU)
 
 
-def test_embeddings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_embeddings_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
     folder = clip_models.write_clip(tmp_path)
     entry, data = clip_files.encode_text_embeddings(np.full((3, 3), np.nan, np.float32))
     (folder / entry.name).write_bytes(data)
@@ -99,7 +99,7 @@ def test_embeddings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         ClipClassifier.load(folder, Provider.CPU)
 
 
-def test_an_export_is_no_pack_and_is_listed_and_verified(
+def test_an_export_is_listed_and_verified_but_is_not_a_pack(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = clip_models.write_clip(tmp_path)
@@ -116,25 +116,25 @@ def test_an_export_is_no_pack_and_is_listed_and_verified(
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 8), (8, 9), (31, 64), (500, 333), (3, 5), (1, 1)])
-def test_preparing_keeps_the_middle_upright(height: int, width: int) -> None:
+def test_preprocessing_crops_the_centre(height: int, width: int) -> None:
     columns = np.linspace(0, 255, width)
-    picture = np.broadcast_to(columns[None, :, None], (height, width, 3)).astype(np.uint8)
-    found = preprocess(picture, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    assert (found.shape, found.dtype) == ((3, 8, 8), np.float32)
-    assert (np.diff(found[0].mean(axis=0)) >= 0).all()
-    # The middle of an even number of pixels cut out of an odd one lies half a pixel off.
-    assert abs(found.mean() - columns.mean() / 255) < 0.07
-    assert np.ptp(found[0], axis=0).max() == 0
+    image = np.broadcast_to(columns[None, :, None], (height, width, 3)).astype(np.uint8)
+    prepared = preprocess(image, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    assert (prepared.shape, prepared.dtype) == ((3, 8, 8), np.float32)
+    assert (np.diff(prepared[0].mean(axis=0)) >= 0).all()
+    # The centre crop of an even number of pixels from an odd one is half a pixel off.
+    assert abs(prepared.mean() - columns.mean() / 255) < 0.07
+    assert np.ptp(prepared[0], axis=0).max() == 0
 
 
-def test_a_hairs_breadth_costs_no_memory() -> None:
+def test_a_very_long_image_needs_little_memory() -> None:
     line = np.zeros((1, 3_000_000, 3), np.uint8)
     line[:, 1_400_000:1_600_000] = 255
     assert preprocess(line, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)).min() == 1
 
 
 class CountingClip:
-    """Takes its time until it is released, and counts what it is asked."""
+    """Classifier that blocks until it is released, and records the sizes of its calls."""
 
     emotions = clip_models.EMOTIONS
 
@@ -156,10 +156,10 @@ class CountingClip:
         return clip_models.expected(crops)
 
 
-async def test_callers_that_come_during_a_call_share_the_next_ones() -> None:
+async def test_callers_during_a_call_share_the_next_batches() -> None:
     clip = CountingClip()
     crops = [clip_models.face(clip_models.EMOTIONS[index % 3]) for index in range(1 + MAX_BATCH + 5)]
-    async with OnnxEmotionReader(clip) as reader:  # type: ignore[arg-type]  # has what is needed
+    async with OnnxEmotionReader(clip) as reader:  # type: ignore[arg-type]  # a stand-in
         reads = [asyncio.create_task(reader.read([crop])) for crop in crops]
         await clip.has_begun()
         clip.released.set()
@@ -168,7 +168,7 @@ async def test_callers_that_come_during_a_call_share_the_next_ones() -> None:
     np.testing.assert_allclose(np.concatenate(rows), clip_models.expected(crops))
 
 
-async def test_too_many_are_told_so_and_a_broken_graph_is_unavailable() -> None:
+async def test_too_many_callers_are_refused_and_a_broken_graph_is_reported() -> None:
     clip = CountingClip()
     face = clip_models.face("sad")
     async with OnnxEmotionReader(clip, max_waiting=2) as reader:  # type: ignore[arg-type]  # as above
@@ -180,14 +180,14 @@ async def test_too_many_are_told_so_and_a_broken_graph_is_unavailable() -> None:
             await reader.read([face] * 2)
         clip.broken = True
         clip.released.set()
-        for one in (first, second):
+        for read in (first, second):
             with pytest.raises(EmotionsUnavailableError, match="the graph is broken"):
-                await one
+                await read
 
 
-async def test_the_service_goes_before_the_export_and_nobody_is_an_answer(tmp_path: Path) -> None:
-    async with choose_emotion_reader(settings(tmp_path)) as nobody:
-        assert nobody is None
+async def test_the_service_is_preferred_to_the_export_and_both_are_optional(tmp_path: Path) -> None:
+    async with choose_emotion_reader(settings(tmp_path)) as absent:
+        assert absent is None
     clip_models.write_clip(tmp_path)
     meter = FakeModelMeter()
     async with choose_emotion_reader(settings(tmp_path), meter) as local:
@@ -202,10 +202,10 @@ async def test_the_service_goes_before_the_export_and_nobody_is_an_answer(tmp_pa
 
 
 async def test_the_local_reader_opens_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
+    attempts: list[object] = []
 
     def forbidden(*arguments: object, **_: object) -> None:
-        asked.append(arguments)
+        attempts.append(arguments)
         raise AssertionError("a connection was opened")
 
     clip_models.write_clip(tmp_path)
@@ -216,21 +216,19 @@ async def test_the_local_reader_opens_no_connection(tmp_path: Path, monkeypatch:
     async with choose_emotion_reader(settings(tmp_path)) as reader:
         assert reader is not None
         np.testing.assert_allclose(await reader.read(crops), clip_models.expected(crops), atol=1e-6)
-    assert asked == []
+    assert attempts == []
     with pytest.raises(AssertionError, match="was opened"):
         socket.create_connection(("127.0.0.1", 9))
 
 
-def test_weights_are_not_fetched_unless_that_is_allowed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_weights_are_downloaded_only_if_allowed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["models", "export-clip", "--pretrained", "openai", "--model-path", str(tmp_path / "models")]
     assert main(arguments) == 25
     assert "add --allow-download" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
 
 
-def test_an_export_without_the_extra_names_it(
+def test_an_export_without_its_extra_is_refused_with_a_hint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "open_clip", None)
@@ -240,6 +238,6 @@ def test_an_export_without_the_extra_names_it(
     assert "pip install 'framecloak[clip]'" in capsys.readouterr().err
 
 
-def test_a_list_of_emotions_has_to_be_one(tmp_path: Path) -> None:
+def test_an_invalid_list_of_emotions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettingError, match="CLIP_EMOTIONS"):
         settings(tmp_path, CLIP_EMOTIONS="happy,")

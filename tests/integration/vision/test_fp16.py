@@ -1,4 +1,4 @@
-"""Float graphs that calculate in fp16."""
+"""Conversion of float graphs to fp16."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from framecloak.domain.errors import ModelCorruptError
 from support.samples import onnx_models
 
 
-def test_outputs_stay_float32_and_differ_by_rounding_alone() -> None:
+def test_outputs_stay_float32_and_differ_only_by_rounding() -> None:
     random = np.random.default_rng(4)
     model = onnx_models.convolution_model(random)
-    picture = random.normal(0, 1, (1, 3, 16, 16)).astype(np.float32)
-    (exact,) = open_session(model.SerializeToString(), Provider.CPU).run(picture)
+    image = random.normal(0, 1, (1, 3, 16, 16)).astype(np.float32)
+    (exact,) = open_session(model.SerializeToString(), Provider.CPU).run(image)
     (halved,) = open_session(convert_to_fp16(model).SerializeToString(), Provider.CPU).run(
-        picture.astype(np.float16)
+        image.astype(np.float16)
     )
     assert halved.dtype == np.float32
     assert 0 < np.abs(halved - exact).max() < 0.01
 
 
-def test_the_graph_that_was_given_is_left_alone() -> None:
+def test_the_input_graph_is_unchanged() -> None:
     model = onnx_models.convolution_model(np.random.default_rng(4))
     before = model.SerializeToString()
     convert_to_fp16(model)
     assert model.SerializeToString() == before
 
 
-def test_an_output_that_others_read_is_still_read() -> None:
+def test_an_output_that_other_nodes_read_stays_connected() -> None:
     model = onnx_models.convolution_model(np.random.default_rng(4))
     model.graph.output.append(
         onnx.helper.make_tensor_value_info("r1", onnx.TensorProto.FLOAT, [1, 6, 16, 16])
@@ -56,7 +56,7 @@ def test_a_weight_that_fp16_cannot_hold_is_refused() -> None:
         convert_to_fp16(model)
 
 
-def test_an_operator_that_nobody_looked_at_is_refused() -> None:
+def test_an_unsupported_operator_is_refused() -> None:
     model = onnx_models.convolution_model(np.random.default_rng(4))
     model.graph.node[1].op_type = "Exp"
     with pytest.raises(ModelCorruptError, match="cannot calculate Exp in fp16"):
@@ -71,7 +71,7 @@ def test_no_weight_of_centerface_is_lost() -> None:
     assert all(np.isfinite(array).all() for array in floats)
 
 
-def test_the_graph_of_centerface_takes_pixels_and_is_half_as_large(tmp_path: Path) -> None:
+def test_the_fp16_graph_of_centerface_accepts_pixels_and_is_half_as_large(tmp_path: Path) -> None:
     sizes = {}
     for precision in (Precision.FP32, Precision.FP16):
         graph = build_graph(tmp_path, precision)
@@ -80,6 +80,6 @@ def test_the_graph_of_centerface_takes_pixels_and_is_half_as_large(tmp_path: Pat
     model = onnx.load(graph.content)
     assert model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert {output.type.tensor_type.elem_type for output in model.graph.output} == {onnx.TensorProto.FLOAT}
-    # One cast from pixels, and one for each output: none in between.
+    # One cast from pixels and one for each output, with none in between.
     assert sum(node.op_type == "Cast" for node in model.graph.node) == 1 + len(model.graph.output)
     assert sizes[Precision.FP16] < 0.6 * sizes[Precision.FP32]

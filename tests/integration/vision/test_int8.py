@@ -1,4 +1,4 @@
-"""The int8 writer, on a graph small enough to check by hand."""
+"""Quantization to int8, on a graph small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -43,30 +43,32 @@ def test_int8_answers_are_close_to_float(random: np.random.Generator) -> None:
 
 
 @given(arrays(np.float32, (2, 6, 3, 3), elements=st.floats(-1e3, 1e3, width=32)))
-def test_no_two_neighbours_overflow_sixteen_bits(weights: NDArray[np.float32]) -> None:
+def test_neighbouring_weights_never_overflow_sixteen_bits(weights: NDArray[np.float32]) -> None:
     stored = stored_weights(weights)
     magnitudes = np.abs(stored.astype(int)).transpose(0, 2, 3, 1).reshape(len(stored), -1)
     assert 255 * (magnitudes[:, :-1] + magnitudes[:, 1:]).max() <= np.iinfo(np.int16).max
-    largest, original = magnitudes.max(axis=1), np.abs(weights).reshape(len(weights), -1).max(axis=1)
+    max_magnitude, original = magnitudes.max(axis=1), np.abs(weights).reshape(len(weights), -1).max(axis=1)
     # Half of the range is left in the worst case, that of two equal neighbours.
-    assert (largest[original > 1e-30] >= 63).all()
+    assert (max_magnitude[original > 1e-30] >= 63).all()
 
 
 def stored_weights(weights: NDArray[np.float32], groups: int = 1) -> NDArray[np.int8]:
     ranges = {"image": ActivationRange(0, 255), "sum": ActivationRange(-1, 1)}
     graph = quantize(onnx_models.single_convolution(weights, groups), ranges, {"only"}).graph
-    (found,) = [onnx.numpy_helper.to_array(one) for one in graph.initializer if one.name == "w_int8"]
-    return found
+    (quantized,) = [
+        onnx.numpy_helper.to_array(weight) for weight in graph.initializer if weight.name == "w_int8"
+    ]
+    return quantized
 
 
 @pytest.mark.parametrize(
     ("shape", "groups"), [((16, 64, 1, 1), 1), ((16, 64, 3, 3), 1), ((64, 1, 3, 3), 64), ((16, 1, 3, 3), 1)]
 )
-@pytest.mark.parametrize("weakest", [1.0, 0.0])
-def test_strong_weights_and_a_bright_image_are_added_up_in_full(
-    random: np.random.Generator, shape: tuple[int, int, int, int], groups: int, weakest: float
+@pytest.mark.parametrize("min_weight", [1.0, 0.0])
+def test_strong_weights_and_a_bright_image_do_not_saturate(
+    random: np.random.Generator, shape: tuple[int, int, int, int], groups: int, min_weight: float
 ) -> None:
-    weights = random.uniform(weakest, 1, shape).astype(np.float32)
+    weights = random.uniform(min_weight, 1, shape).astype(np.float32)
     stored = stored_weights(weights, groups).astype(np.int64)
     total = 255 * stored.reshape(len(stored), -1).sum(axis=1)
     image = np.full((1, shape[1] * groups, 8, 8), 255, np.float32)
@@ -80,7 +82,7 @@ def test_strong_weights_and_a_bright_image_are_added_up_in_full(
     np.testing.assert_allclose(result, total * scales, rtol=0.01, atol=ranges["sum"].high / 255)
 
 
-def test_the_named_nodes_and_no_others_read_rounded_values(random: np.random.Generator) -> None:
+def test_only_the_named_nodes_read_rounded_values(random: np.random.Generator) -> None:
     graph = quantize(onnx_models.convolution_model(random), RANGES, {"second"}).graph
     inputs = {node.name: list(node.input) for node in graph.node}
     assert inputs["second"] == ["r1_rounded", "w2_rounded", "b2_rounded"]
@@ -91,21 +93,21 @@ def test_the_named_nodes_and_no_others_read_rounded_values(random: np.random.Gen
     assert "w2" not in stored
 
 
-def test_a_relu_goes_into_the_convolution_before_it(random: np.random.Generator) -> None:
+def test_a_relu_is_fused_into_the_convolution_before_it(random: np.random.Generator) -> None:
     graph = quantize(onnx_models.convolution_model(random), RANGES, NODES).graph
     assert "Relu" not in {node.op_type for node in graph.node}
     zero_point = next(weight for weight in graph.initializer if weight.name == "r1_zero_point")
     assert onnx.numpy_helper.to_array(zero_point) == 0
 
 
-def test_ranges_are_asked_for_by_the_tensors_that_get_rounded(random: np.random.Generator) -> None:
+def test_ranges_are_required_for_all_rounded_tensors(random: np.random.Generator) -> None:
     model = onnx_models.convolution_model(random)
     assert tensors_to_calibrate(model, NODES) == sorted(RANGES)
     with pytest.raises(ModelCorruptError, match="r1"):
         quantize(model, {"image": ActivationRange(-1, 1)}, {"first"})
 
 
-def test_the_given_graph_is_left_alone_and_the_result_is_always_the_same(random: np.random.Generator) -> None:
+def test_quantization_is_deterministic_and_leaves_the_input_unchanged(random: np.random.Generator) -> None:
     model = onnx_models.convolution_model(random)
     before = model.SerializeToString(deterministic=True)
     first, second = (quantize(model, RANGES, NODES).SerializeToString(deterministic=True) for _ in range(2))

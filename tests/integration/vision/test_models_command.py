@@ -1,4 +1,4 @@
-"""``framecloak models``, and the downloads behind it, against a web server on this machine."""
+"""``framecloak models`` and its downloads, against a local web server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DETECTOR = onnx_models.scrfd_bytes()
 
 @dataclass
 class Server:
-    """What the web server sends, and what it was asked for."""
+    """The answer of the web server, and the paths that were requested."""
 
     url: str
     body: bytes = b""
@@ -80,28 +80,28 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(models, [str(argument) for argument in arguments])
 
 
-def fails(result: Result, error: type[DomainError]) -> DomainError:
+def require_error(result: Result, error: type[DomainError]) -> DomainError:
     assert isinstance(result.exception, error)
     return result.exception
 
 
-def test_pull_shows_the_licence_and_refuses_without_consent(tmp_path: Path, server: Server) -> None:
+def test_pull_shows_the_licence_and_requires_consent(tmp_path: Path, server: Server) -> None:
     result = run("pull", "buffalo_l", "--url", server.url, "--model-path", tmp_path)
-    error = fails(result, LicenseNotAcceptedError)
+    error = require_error(result, LicenseNotAcceptedError)
     assert "--accept-license" in error.hint
     assert "non-commercial research purposes only" in " ".join(result.stderr.split())
     assert server.requests == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_length_that_is_no_number_does_not_matter(tmp_path: Path, server: Server) -> None:
+def test_an_invalid_content_length_is_ignored(tmp_path: Path, server: Server) -> None:
     server.body, server.claimed_length = packed({"buffalo_l/det_tiny.onnx": DETECTOR}), "plenty"
     result = run("pull", "buffalo_l", "--accept-license", "--url", server.url, "--model-path", tmp_path)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "buffalo_l" / "det_tiny.onnx").read_bytes() == DETECTOR
 
 
-def test_pull_fetches_verifies_and_records(tmp_path: Path, server: Server) -> None:
+def test_pull_downloads_verifies_and_records_a_pack(tmp_path: Path, server: Server) -> None:
     server.body = packed({"buffalo_l/det_tiny.onnx": DETECTOR, "buffalo_l/read.exe": b"no"})
     arguments = (
         "pull",
@@ -125,11 +125,13 @@ def test_pull_fetches_verifies_and_records(tmp_path: Path, server: Server) -> No
     assert server.requests == ["/pack.zip"]
 
 
-def test_progress_counts_up_to_the_whole(tmp_path: Path, server: Server) -> None:
+def test_progress_reaches_the_total(tmp_path: Path, server: Server) -> None:
     server.body = packed({"det_tiny.onnx": DETECTOR})
-    seen: list[tuple[int, int | None]] = []
-    pull(PACK, tmp_path, accept_license=True, url=server.url, progress=lambda *counts: seen.append(counts))
-    assert seen[-1] == (len(server.body), len(server.body))
+    reported: list[tuple[int, int | None]] = []
+    pull(
+        PACK, tmp_path, accept_license=True, url=server.url, progress=lambda *counts: reported.append(counts)
+    )
+    assert reported[-1] == (len(server.body), len(server.body))
 
 
 def unsafe_path(server: Server) -> None:
@@ -144,7 +146,7 @@ def same_name_twice(server: Server) -> None:
     server.body = packed({"a/det.onnx": DETECTOR, "b/det.onnx": DETECTOR})
 
 
-def no_archive(server: Server) -> None:
+def not_an_archive(server: Server) -> None:
     server.body = b"<html>please log in</html>"
 
 
@@ -171,7 +173,7 @@ def not_found(server: Server) -> None:
         unsafe_path,
         absolute_path,
         same_name_twice,
-        no_archive,
+        not_an_archive,
         no_model,
         wrong_digest,
         cut_short,
@@ -190,24 +192,24 @@ def test_a_bad_download_is_reported_and_leaves_nothing(
     assert [path.name for path in tmp_path.rglob("*.onnx")] == []
 
 
-def test_no_network_says_how_to_do_without(tmp_path: Path) -> None:
+def test_without_a_network_the_hint_names_the_target_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelDownloadError) as raised:
         pull(PACK, tmp_path, accept_license=True, url="http://127.0.0.1:9/pack.zip")
     assert str(tmp_path / "buffalo_l") in raised.value.hint
 
 
 @pytest.mark.parametrize("url", ["http://example.org/pack.zip", "file:///etc/passwd", "ftp://example.org/x"])
-def test_only_https_is_fetched_from_elsewhere(tmp_path: Path, url: str) -> None:
+def test_only_https_is_accepted_for_remote_addresses(tmp_path: Path, url: str) -> None:
     with pytest.raises(ModelDownloadError, match="https"):
         pull(PACK, tmp_path, accept_license=True, url=url)
 
 
-def test_a_pack_that_is_not_in_the_catalogue(tmp_path: Path) -> None:
-    error = fails(run("pull", "nope", "--model-path", tmp_path), ModelMissingError)
+def test_a_pack_that_is_not_in_the_catalogue_is_refused(tmp_path: Path) -> None:
+    error = require_error(run("pull", "nope", "--model-path", tmp_path), ModelMissingError)
     assert "buffalo_l" in error.hint
 
 
-def test_list_shows_what_there_is_and_what_can_be_had(tmp_path: Path) -> None:
+def test_list_shows_installed_and_available_models(tmp_path: Path) -> None:
     onnx_models.write_scrfd_pack(tmp_path / "own")
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
     assert rows["centerface"]["present"]
@@ -229,7 +231,7 @@ def test_list_shows_what_there_is_and_what_can_be_had(tmp_path: Path) -> None:
     assert all(name in table for name in rows)
 
 
-def test_build_makes_every_graph(tmp_path: Path) -> None:
+def test_build_creates_every_graph(tmp_path: Path) -> None:
     rows = json.loads(run("build", "--json", "--model-path", tmp_path).stdout)
     assert [row["name"] for row in rows] == [
         "centerface fp32",
@@ -241,7 +243,7 @@ def test_build_makes_every_graph(tmp_path: Path) -> None:
     assert "int8" in run("build", "--model-path", tmp_path).stdout
 
 
-def test_verify_trusts_on_first_use_and_notices_changes(tmp_path: Path) -> None:
+def test_verify_trusts_on_first_use_and_detects_changes(tmp_path: Path) -> None:
     folder = onnx_models.write_scrfd_pack(tmp_path / "own")
     assert run("build", "--model-path", tmp_path).exit_code == 0
 
@@ -266,26 +268,26 @@ def test_verify_trusts_on_first_use_and_notices_changes(tmp_path: Path) -> None:
     assert "changed" in table.stdout
 
 
-def test_verify_of_an_empty_folder_looks_at_the_wheels(tmp_path: Path) -> None:
+def test_verify_of_an_empty_folder_checks_the_wheels(tmp_path: Path) -> None:
     result = run("verify", "--model-path", tmp_path / "absent")
     assert result.exit_code == 0
     assert "PP-OCRv6_det_small.onnx" in result.stdout
 
 
-def test_a_text_model_that_was_exchanged_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_text_model_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("framecloak.adapters.vision.detection.pp_ocr.sha256_of", lambda _: "0" * 64)
     result = run("verify", "--json", "--model-path", tmp_path)
     assert result.exit_code == 1
     assert json.loads(result.stdout) == [{"path": "pp-ocrv6-det-small", "state": "changed"}]
 
 
-def test_a_plate_detector_of_ones_own_is_listed_as_one(tmp_path: Path) -> None:
+def test_a_custom_plate_detector_is_listed_as_such(tmp_path: Path) -> None:
     onnx_models.write_scrfd_pack(tmp_path / "my-plates")
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
     assert rows["my-plates"]["purpose"] == "licence plate detection"
 
 
-def test_a_plate_detector_without_a_folder_is_listed_and_held_to_its_digest(tmp_path: Path) -> None:
+def test_a_plate_detector_without_a_folder_is_listed_and_verified(tmp_path: Path) -> None:
     path = tmp_path / "my-plates.onnx"
     path.write_bytes(onnx_models.plates_bytes())
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
@@ -299,7 +301,7 @@ def test_a_plate_detector_without_a_folder_is_listed_and_held_to_its_digest(tmp_
     assert raised.value.hint.startswith("put that file back")
 
 
-def test_providers_are_tried_and_one_that_fails_says_why(
+def test_providers_are_tried_and_failures_have_their_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken:

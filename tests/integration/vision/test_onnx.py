@@ -1,4 +1,4 @@
-"""Providers and sessions on the runtime that is installed."""
+"""Providers and sessions of the installed runtime."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def card(provider: str, precision: str) -> ModelCard:
     return ModelCard("tiny", "0" * 64, "none", provider, precision)
 
 
-def test_a_session_knows_its_input_and_gives_every_output() -> None:
+def test_a_session_describes_its_input_and_returns_every_output() -> None:
     session = open_session(onnx_models.identity_bytes((1, 3, "H", 16)), Provider.CPU)
     assert (session.input.name, session.input.shape) == ("image", (1, 3, None, 16))
     values = np.arange(3 * 8 * 16, dtype=np.float32).reshape(1, 3, 8, 16)
-    (same,) = session.run(values)
-    np.testing.assert_array_equal(same, values)
+    (output,) = session.run(values)
+    np.testing.assert_array_equal(output, values)
 
 
-def test_auto_ends_at_the_cpu() -> None:
+def test_auto_falls_back_to_the_cpu() -> None:
     tried: list[Provider] = []
 
     def model_for(provider: Provider) -> bytes:
@@ -62,7 +62,7 @@ def test_auto_ends_at_the_cpu() -> None:
 
 @needs_cpu_build
 @pytest.mark.parametrize("provider", [Provider.CUDA, Provider.TENSORRT])
-def test_a_missing_gpu_is_said_with_the_commands_that_help(provider: Provider) -> None:
+def test_a_missing_gpu_is_reported_with_helpful_commands(provider: Provider) -> None:
     with pytest.raises(ProviderUnavailableError) as raised:
         open_session(onnx_models.identity_bytes(), provider)
     assert provider.label in raised.value.message
@@ -71,10 +71,10 @@ def test_a_missing_gpu_is_said_with_the_commands_that_help(provider: Provider) -
 
 
 @needs_cpu_build
-def test_a_gpu_that_fails_is_refused_by_name_and_passed_over_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_gpu_is_refused_by_name_and_skipped_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
-    # Here the runtime itself objects, where a build for GPUs would to a missing driver.
+    # Here the runtime itself fails; a GPU build would fail because of a missing driver.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(ProviderUnavailableError, match=r"CUDA does not work here: .*providers_cuda"):
@@ -89,13 +89,13 @@ def test_a_gpu_that_fails_is_refused_by_name_and_passed_over_by_auto(monkeypatch
     assert tried == list(PROVIDER_PREFERENCE)
 
 
-def test_a_failure_of_cuda_is_told_without_where_it_was_noticed_and_on_which_machine(
+def test_a_cuda_error_is_reported_without_source_location_and_hostname(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     session = open_session(onnx_models.identity_bytes(), Provider.CPU)
 
     class Failing:
-        """As ONNX Runtime 1.31 words it."""
+        """Session with an error message of ONNX Runtime 1.31."""
 
         def run(self, *_: object) -> None:
             raise RuntimeError(
@@ -116,50 +116,50 @@ def test_a_library_that_cannot_be_loaded_is_named() -> None:
 
 
 @pytest.mark.parametrize("wheels", [True, False])
-def test_libraries_of_wheels_are_loaded_where_there_are_any_and_standard_output_stays_ours(
+def test_loading_gpu_libraries_from_wheels_does_not_write_to_standard_output(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, wheels: bool
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: wheels or None)
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: sys.stdout.write("not found: libcudnn.so.9\n"))
     gpu_libraries.load_from_wheels.__wrapped__()
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "not found: libcudnn.so.9\n" if wheels else "")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "not found: libcudnn.so.9\n" if wheels else "")
 
 
-def test_bytes_that_are_no_model_are_corrupt(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
-    path.write_bytes(b"this is no graph")
+    path.write_bytes(b"this is not a graph")
     with pytest.raises(ModelCorruptError, match=r"broken\.onnx"):
         open_session(path, Provider.CPU)
     with pytest.raises(ModelCorruptError):
         open_session(onnx_models.scrfd_bytes()[:-100], Provider.CPU)
 
 
-def test_a_missing_file_is_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match="absent"):
         open_session(tmp_path / "absent.onnx", Provider.CPU)
 
 
-def test_a_failure_of_the_runtime_is_an_examination_error() -> None:
+def test_a_failure_of_the_runtime_is_a_frame_analysis_error() -> None:
     session = open_session(onnx_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
     with pytest.raises(FrameAnalysisError, match=r"\(1, 3, 9, 9\)"):
         session.run(np.zeros((1, 3, 9, 9), np.float32))
 
 
-def test_outputs_that_stay_where_they_were_calculated_are_those_of_a_plain_run() -> None:
+def test_lazy_outputs_equal_those_of_a_plain_run() -> None:
     session = open_session(onnx_models.scrfd_bytes(), Provider.CPU)
     assert not session.uses_io_binding  # there is nothing to save
-    picture = np.random.default_rng(1).normal(0, 1, (3, 64, 96, 1)).astype(np.float32).transpose(3, 0, 1, 2)
-    plain = session.run(picture)
+    image = np.random.default_rng(1).normal(0, 1, (3, 64, 96, 1)).astype(np.float32).transpose(3, 0, 1, 2)
+    plain = session.run(image)
     for bound in (False, True):
         session.uses_io_binding = bound
-        lazy = session.run_lazily(picture, eager_outputs=3)
+        lazy = session.run_lazily(image, eager_outputs=3)
         for number, output in enumerate(plain):
             np.testing.assert_array_equal(lazy[number], output)
             np.testing.assert_array_equal(lazy[number], output)
 
 
-def test_a_failure_of_a_bound_run_is_an_examination_error() -> None:
+def test_a_failure_of_a_bound_run_is_a_frame_analysis_error() -> None:
     session = open_session(onnx_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
     session.uses_io_binding = True
     with pytest.raises(FrameAnalysisError, match=r"\(1, 3, 9, 9\)"):
@@ -175,7 +175,7 @@ def test_a_failure_of_a_bound_run_is_an_examination_error() -> None:
         ("flags : fpu avx2 avx512f", "CPU (int8)"),
     ],
 )
-def test_int8_instructions_are_read_off_the_cpu(tmp_path: Path, flags: str, name: str) -> None:
+def test_int8_instructions_are_detected_from_cpuinfo(tmp_path: Path, flags: str, name: str) -> None:
     cpu_info = tmp_path / "cpuinfo"
     cpu_info.write_text(f"processor : 0\n{flags}\n")
     assert describe_execution(card("CPU", "int8"), cpu_info) == name
@@ -193,7 +193,7 @@ def test_precision_follows_the_provider() -> None:
     assert choose_precision(Precision.FP16, Provider.TENSORRT) is Precision.FP16
     assert choose_precision(Precision.FP32, Provider.CPU) is Precision.FP32
     assert choose_precision(Precision.INT8, Provider.CPU) is Precision.INT8
-    # On every CPU, so that a film comes out the same wherever it is worked on.
+    # On every CPU, so that the result does not depend on the machine.
     assert choose_precision(Precision.AUTO, Provider.CPU) is Precision.INT8
     with pytest.raises(InvalidOptionError, match="CUDA"):
         choose_precision(Precision.INT8, Provider.CUDA)
@@ -201,7 +201,7 @@ def test_precision_follows_the_provider() -> None:
         choose_precision(Precision.FP16, Provider.CPU)
 
 
-def test_the_runtime_tells_nobody_about_its_sessions(tmp_path: Path) -> None:
+def test_the_runtime_writes_no_telemetry(tmp_path: Path) -> None:
     program = (
         "from support.samples import onnx_models;"
         "from framecloak.adapters.vision.runtime.onnx import Provider, open_session;"
@@ -219,5 +219,5 @@ def test_the_runtime_tells_nobody_about_its_sessions(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    # What it has to tell, and the number that it gives this machine, would lie in the user's cache.
+    # Telemetry and the id of the machine would be in the user's cache.
     assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name]

@@ -1,4 +1,4 @@
-"""ArcFace packs and dlib's network: what is loaded, how it is built, and whom it tells apart."""
+"""ArcFace packs and dlib's network: loading, building, and recognition of people."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def load(folder: Path, **options: int | str | bool) -> ArcFace:
 
 
 @pytest.mark.filterwarnings("ignore:`estimate` is deprecated:FutureWarning")
-def test_the_vectors_are_those_of_insightface(tmp_path: Path) -> None:
+def test_vectors_equal_those_of_insightface(tmp_path: Path) -> None:
     from insightface.model_zoo.arcface_onnx import ArcFaceONNX
     from insightface.utils.face_align import norm_crop
 
@@ -56,7 +56,7 @@ def test_the_vectors_are_those_of_insightface(tmp_path: Path) -> None:
     assert ours.embed(chips)[0] @ (vector / np.linalg.norm(vector)) > 0.999
 
 
-def test_exports_of_mxnet_normalise_themselves(tmp_path: Path) -> None:
+def test_mxnet_exports_contain_their_normalization(tmp_path: Path) -> None:
     plain, mxnet = load(tmp_path / "plain"), load(tmp_path / "mxnet", from_mxnet=True)
     assert read_normalization(tmp_path / "plain" / "w600k_tiny.onnx") == Normalization(127.5, 127.5)
     assert read_normalization(tmp_path / "mxnet" / "w600k_tiny.onnx") == Normalization(0, 1)
@@ -64,18 +64,18 @@ def test_exports_of_mxnet_normalise_themselves(tmp_path: Path) -> None:
     np.testing.assert_allclose(plain.embed(chips), mxnet.embed(chips), atol=1e-5)
 
 
-def test_a_graph_that_mixes_up_batches_gets_one_face_at_a_time(tmp_path: Path) -> None:
+def test_a_graph_with_incorrect_batches_gets_one_face_at_a_time(tmp_path: Path) -> None:
     assert load(tmp_path / "good").max_batch == 32
     assert load(tmp_path / "fixed", batch=1).max_batch == 1
     assert load(tmp_path / "scrambled", scrambled=True).max_batch == 1
 
 
-def test_the_template_is_that_of_the_chip() -> None:
+def test_the_landmark_template_scales_with_the_chip() -> None:
     assert (landmark_template(224) == 2 * landmark_template(112)).all()
     np.testing.assert_allclose(landmark_template(128), landmark_template(112) + np.float32([8, 0]))
 
 
-def test_the_similarity_is_that_of_scikit_image() -> None:
+def test_the_similarity_transform_equals_that_of_scikit_image() -> None:
     from skimage.transform import SimilarityTransform
 
     theirs = SimilarityTransform.from_estimate(POINTS, landmark_template(112)).params[:2]
@@ -85,12 +85,12 @@ def test_the_similarity_is_that_of_scikit_image() -> None:
 @pytest.mark.parametrize(
     "shape", [(1, 3, 192, 192), (1, 3, 96, 96), (1, 3, 64, 64), (1, 3, 112, 128), (1, 1, 112, 112)]
 )
-def test_other_graphs_are_no_recognisers(shape: tuple[int, ...]) -> None:
+def test_other_graphs_are_not_recognisers(shape: tuple[int, ...]) -> None:
     assert not is_arcface(open_session(onnx_models.identity_bytes(shape), Provider.CPU))
     assert not is_arcface(open_session(onnx_models.scrfd_bytes(), Provider.CPU))
 
 
-def test_a_pack_is_preferred_where_there_is_one(tmp_path: Path) -> None:
+def test_a_pack_is_preferred_to_the_built_in_recogniser(tmp_path: Path) -> None:
     assert choose_recognizer("auto", tmp_path, Provider.CPU).space.name == "dlib-resnet"
     onnx_models.write_scrfd_pack(tmp_path / "no_recogniser")
     assert choose_recognizer("auto", tmp_path, Provider.CPU).space.name == "dlib-resnet"
@@ -102,30 +102,30 @@ def test_a_pack_is_preferred_where_there_is_one(tmp_path: Path) -> None:
     assert choose_recognizer("dlib-resnet", tmp_path, Provider.CPU).space.dimension == 128
 
 
-def test_a_pack_may_be_named_by_its_path(tmp_path: Path) -> None:
+def test_a_pack_can_be_named_by_its_path(tmp_path: Path) -> None:
     pack = onnx_models.write_arcface_pack(tmp_path / "elsewhere" / "mine")
     assert choose_recognizer(str(pack), tmp_path / "models", Provider.CPU).space.name == "mine"
 
 
-def test_what_is_not_there_is_named_with_what_is(tmp_path: Path) -> None:
+def test_an_unknown_recogniser_lists_the_available_ones(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match="there is no recogniser 'buffalo_l'") as missing:
         choose_recognizer("buffalo_l", tmp_path, Provider.CPU)
     assert "dlib-resnet" in missing.value.hint
 
 
-def test_a_pack_without_a_recogniser_says_so(tmp_path: Path) -> None:
+def test_a_pack_without_a_recogniser_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match="ArcFace"):
         ArcFace.load(onnx_models.write_scrfd_pack(tmp_path / "half"), Provider.CPU)
 
 
-def test_an_exchanged_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_another_digest_is_refused(tmp_path: Path) -> None:
     pack = onnx_models.write_arcface_pack(tmp_path / "tiny")
     record_digests(pack, {"w600k_tiny.onnx": "0" * 64})
     with pytest.raises(ModelCorruptError):
         ArcFace.load(pack, Provider.CPU)
 
 
-def test_processes_that_build_at_once_get_the_same_graph(tmp_path: Path) -> None:
+def test_concurrent_builds_give_the_same_graph(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path;"
         "from framecloak.adapters.vision.recognition.dlib_resnet import build_graph; "
@@ -150,7 +150,7 @@ def test_a_damaged_graph_is_built_again(tmp_path: Path) -> None:
     assert sha256(good.content.read_bytes()).hexdigest() == good.sha256
 
 
-def test_another_file_is_no_network_of_dlib(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_dlib_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.dat"
     path.write_bytes(b"\x01\x05con_4\x01\x02" + bytes(64))
     with pytest.raises(ModelCorruptError):
@@ -160,15 +160,15 @@ def test_another_file_is_no_network_of_dlib(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceAnalyzer]:
     models = tmp_path_factory.mktemp("models")
-    made = FaceAnalyzer(
+    analyzer = FaceAnalyzer(
         UntrustedImageReader(),
         CenterFace.load(models, Provider.CPU, Precision.FP32),
         DlibResNet.load(models, Provider.CPU),
         None,
         Capacity(threads=2),
     )
-    yield made
-    made.close()
+    yield analyzer
+    analyzer.close()
 
 
 async def test_a_face_is_recognised_in_a_tight_crop_and_mirrored(analysis: FaceAnalyzer) -> None:
@@ -177,25 +177,25 @@ async def test_a_face_is_recognised_in_a_tight_crop_and_mirrored(analysis: FaceA
     crop = photograph[y1:y2, x1:x2]
     vectors = []
     for image in (photograph[: y2 + 60, x1 - 60 :], crop, crop[:, ::-1]):
-        found = await analysis.analyze(cv2.imencode(".png", image)[1].tobytes())
-        vectors.append(found.faces[0].embedding.vector)
+        result = await analysis.analyze(cv2.imencode(".png", image)[1].tobytes())
+        vectors.append(result.faces[0].embedding.vector)
     assert vectors[0] @ vectors[1] > 0.95
     assert vectors[1] @ vectors[2] > 0.95
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not FACES.exists(), reason="needs the shared pictures beside the checkout")
-async def test_every_pair_of_one_person_is_more_alike_than_any_two_people(analysis: FaceAnalyzer) -> None:
+@pytest.mark.skipif(not FACES.exists(), reason="needs the shared images beside the checkout")
+async def test_pairs_of_one_person_are_more_similar_than_pairs_of_two_people(analysis: FaceAnalyzer) -> None:
     people: list[tuple[str, np.ndarray]] = []
     for path in sorted(FACES.iterdir()):
-        (found,) = await analysis.analyze_all([path.read_bytes()])
-        faces = sorted(found.faces, key=lambda face: face.box[0])  # type: ignore[union-attr]
-        # Left to right in the picture of two: Obama and Biden.
+        (result,) = await analysis.analyze_all([path.read_bytes()])
+        faces = sorted(result.faces, key=lambda face: face.box[0])  # type: ignore[union-attr]
+        # From left to right in the photo of two people: Obama and Biden.
         names = ["obama", "biden"] if path.stem == "two_people" else [path.stem.rstrip("_12").split("_")[0]]
         assert len(faces) == len(names)
         people += [(name.rstrip("2"), face.embedding.vector) for name, face in zip(names, faces, strict=True)]
     same, different = [], []
-    for (first, one), (second, other) in combinations(people, 2):
-        (same if first == second else different).append(float(one @ other))
+    for (first, first_vector), (second, second_vector) in combinations(people, 2):
+        (same if first == second else different).append(float(first_vector @ second_vector))
     assert (len(people), len({name for name, _ in people})) == (13, 6)
     assert min(same) > max(different) + 0.03

@@ -1,4 +1,4 @@
-"""The models of level full: held to their makers' own answers, and to pictures of real plates."""
+"""Models of level full: text detection compared with RapidOCR, and the choice of the plate detector."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def detector() -> PpOcrText:
 
 
 def page() -> Image:
-    """Lines of several sizes, one of them at a slant."""
-    picture = np.full((480, 640, 3), 40, np.uint8)
+    """Return an image with lines of several sizes, one of them slanted."""
+    image = np.full((480, 640, 3), 40, np.uint8)
     font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(picture, "JANE DOE 12.03.1961", (20, 60), font, 1.0, (230, 230, 230), 2)
-    cv2.putText(picture, "B-XY 4711", (300, 200), font, 2.0, (250, 250, 250), 4)
-    cv2.putText(picture, "09:41:07", (20, 460), font, 0.7, (255, 255, 0), 1)
-    turn = cv2.getRotationMatrix2D((160, 300), 20, 1.0)
-    slanted = cv2.putText(np.zeros_like(picture), "ward seven", (60, 310), font, 1.2, (255, 255, 255), 2)
-    return np.maximum(picture, cv2.warpAffine(slanted, turn, (640, 480)))
+    cv2.putText(image, "JANE DOE 12.03.1961", (20, 60), font, 1.0, (230, 230, 230), 2)
+    cv2.putText(image, "B-XY 4711", (300, 200), font, 2.0, (250, 250, 250), 4)
+    cv2.putText(image, "09:41:07", (20, 460), font, 0.7, (255, 255, 0), 1)
+    rotation = cv2.getRotationMatrix2D((160, 300), 20, 1.0)
+    slanted = cv2.putText(np.zeros_like(image), "ward seven", (60, 310), font, 1.2, (255, 255, 255), 2)
+    return np.maximum(image, cv2.warpAffine(slanted, rotation, (640, 480)))
 
 
-def test_text_is_found_where_rapidocr_finds_it(detector: PpOcrText) -> None:
+def test_text_is_detected_as_by_rapidocr(detector: PpOcrText) -> None:
     from rapidocr import RapidOCR
 
     engine = RapidOCR(
@@ -52,28 +52,28 @@ def test_text_is_found_where_rapidocr_finds_it(detector: PpOcrText) -> None:
             "Det.limit_side_len": 640,
         }
     )
-    picture = page()
-    quads = engine(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False).boxes
+    image = page()
+    quads = engine(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False).boxes
     expected = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1).astype(float)
-    found = detector.detect(picture, 0.5)
-    overlaps = images.overlaps(expected, found.boxes)
-    assert len(expected) == len(found) == 4
+    detections = detector.detect(image, 0.5)
+    overlaps = images.overlaps(expected, detections.boxes)
+    assert len(expected) == len(detections) == 4
     assert overlaps.max(axis=1).min() > 0.85
 
 
 def test_a_slanted_line_is_covered_by_an_upright_box(detector: PpOcrText) -> None:
     probabilities = np.zeros((96, 128), np.float32)
     cv2.line(probabilities, (20, 70), (100, 30), 1.0, 9)  # type: ignore[call-overload]
-    found = decode(probabilities, 0.5)
+    detections = decode(probabilities, 0.5)
     rows, columns = np.nonzero(probabilities)
-    (box,) = found.boxes
+    (box,) = detections.boxes
     assert box[0] <= columns.min()
     assert box[1] <= rows.min()
     assert box[2] >= columns.max()
     assert box[3] >= rows.max()
 
 
-def test_specks_and_faint_cores_are_no_text() -> None:
+def test_specks_and_faint_areas_are_not_text() -> None:
     probabilities = np.zeros((96, 128), np.float32)
     probabilities[10:12, 10:40] = 1.0
     probabilities[40:60, 10:80] = 0.35
@@ -82,7 +82,7 @@ def test_specks_and_faint_cores_are_no_text() -> None:
 
 
 class _Session:
-    """Answers with what it is told to."""
+    """Session with a fixed answer."""
 
     def __init__(self, answer: np.ndarray) -> None:
         self.answer = answer
@@ -94,7 +94,7 @@ class _Session:
 @pytest.mark.parametrize(
     "answer", [np.full((1, 1, 64, 64), np.nan, np.float32), np.zeros((1, 1, 16, 16), np.float32)]
 )
-def test_numbers_that_are_none_and_maps_of_another_size_are_failures(
+def test_non_finite_numbers_and_maps_of_another_size_are_errors(
     detector: PpOcrText, answer: np.ndarray
 ) -> None:
     broken = PpOcrText(_Session(answer), detector.card)  # type: ignore[arg-type]
@@ -124,22 +124,22 @@ def test_a_plate_detector_is_found_by_its_name(tmp_path: Path) -> None:
     assert load_plate_detector(tmp_path) is None
     path = onnx_models.write_plate_pack(tmp_path)
     assert plate_detectors(tmp_path) == [path]
-    found = load_plate_detector(tmp_path, Provider.CPU)
-    assert found
-    assert found.card.name == f"{path.parent.name}/{path.stem}"
+    plate_detector = load_plate_detector(tmp_path, Provider.CPU)
+    assert plate_detector
+    assert plate_detector.card.name == f"{path.parent.name}/{path.stem}"
 
 
 @pytest.mark.parametrize("name", ["license-plates-end2end.onnx", "German Plates.onnx"])
-def test_a_plate_detector_may_lie_in_the_models_folder_itself(tmp_path: Path, name: str) -> None:
+def test_a_plate_detector_can_be_in_the_models_folder_itself(tmp_path: Path, name: str) -> None:
     for unrelated in ("faces.onnx", ".plates.onnx", "plates.txt"):
         (tmp_path / unrelated).write_bytes(b"nothing")
     (tmp_path / name).write_bytes(onnx_models.plates_bytes())
-    found = load_plate_detector(tmp_path, Provider.CPU)
-    assert found
-    assert found.card.name == Path(name).stem
+    plate_detector = load_plate_detector(tmp_path, Provider.CPU)
+    assert plate_detector
+    assert plate_detector.card.name == Path(name).stem
 
 
-def test_of_several_plate_detectors_none_is_taken(tmp_path: Path) -> None:
+def test_several_plate_detectors_are_refused(tmp_path: Path) -> None:
     (tmp_path / "plates.onnx").write_bytes(onnx_models.plates_bytes())
     path = onnx_models.write_plate_pack(tmp_path)
     with pytest.raises(LevelUnavailableError, match=r"there are 2: plates\.onnx, ") as raised:
@@ -148,15 +148,15 @@ def test_of_several_plate_detectors_none_is_taken(tmp_path: Path) -> None:
     assert "leave one" in raised.value.hint
 
 
-def test_level_full_looks_with_the_plate_detector_in_the_models_folder(tmp_path: Path) -> None:
+def test_level_full_uses_the_plate_detector_of_the_models_folder(tmp_path: Path) -> None:
     (tmp_path / "plates.onnx").write_bytes(onnx_models.plates_bytes())
     settings = Settings.from_environment({"MODEL_PATH": str(tmp_path), "DATA_DIR": str(tmp_path / "data")})
-    areas = Container.build(settings).pipeline_tools(Level.FULL, Verify.NONE).box_detectors
-    assert areas[TargetKind.PLATE].card.name == "plates"
+    box_detectors = Container.build(settings).pipeline_tools(Level.FULL, Verify.NONE).box_detectors
+    assert box_detectors[TargetKind.PLATE].card.name == "plates"
 
 
 @pytest.mark.parametrize("data", [onnx_models.plates_bytes(6), onnx_models.identity_bytes(), b"nothing"])
-def test_what_is_named_like_a_plate_detector_and_is_none_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_a_file_named_like_a_plate_detector_that_is_none_is_refused(tmp_path: Path, data: bytes) -> None:
     path = onnx_models.write_plate_pack(tmp_path, data)
     with pytest.raises(ModelCorruptError):
         YoloPlates.load(path, tmp_path, Provider.CPU)

@@ -1,4 +1,4 @@
-"""Taking jobs out of a queue on a real Redis, beside workers that were killed over theirs."""
+"""Consuming jobs from a queue on a real Redis, after other workers were killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framecloak.entrypoints.worker.consumer import Consumer
 from support.patience import patience
 
 
-async def test_what_a_killed_worker_had_begun_keeps_nothing_behind_it_waiting(redis_url: str) -> None:
+async def test_a_job_of_a_killed_worker_does_not_block_the_queue(redis_url: str) -> None:
     taken = asyncio.Event()
 
     async def take(_: str) -> None:
@@ -30,5 +30,5 @@ async def test_what_a_killed_worker_had_begun_keeps_nothing_behind_it_waiting(re
         finally:
             await cancel_and_wait(running)
             await consumer.cancel_running()
-        # Whether its worker was killed or is slow, nobody knows before a job's time is over.
+        # Until the time of a job is over, its worker may be slow rather than killed.
         assert begun in await queue.redis.zrange(CLEANUP_QUEUE, 0, -1)

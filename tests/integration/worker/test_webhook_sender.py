@@ -1,4 +1,4 @@
-"""Webhooks over real connections, to receivers that behave well and others."""
+"""Webhooks over real connections, to correct and faulty receivers."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ HEADERS = {"Content-Type": "application/json", "Framecloak-Event-Id": "7"}
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    async with listening() as one:
-        yield one
+    async with listening() as opened:
+        yield opened
 
 
 @pytest.fixture
 def sender() -> HttpWebhookSender:
-    """One that tests may call their own servers with."""
+    """Return a sender that may call private addresses, and so the servers of the tests."""
     return HttpWebhookSender(allow_private=True, total_timeout_seconds=2)
 
 
-class Names:
-    """Looks up names, each time something else if so told.
+class ScriptedResolver:
+    """Resolver with scripted answers.
 
     Args:
-        answers: one for each time; the last one from then on.
+        answers: answers in order; the last one is repeated.
     """
 
     def __init__(self, *answers: Sequence[str] | Exception) -> None:
         self._answers = list(answers)
-        self.asked: list[str] = []
+        self.queries: list[str] = []
 
     async def __call__(self, host: str, _port: int) -> Sequence[str]:
-        self.asked.append(host)
-        now = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(now, Exception):
-            raise now
-        return now
+        self.queries.append(host)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
-class Network(httpcore.AsyncNetworkBackend):
-    """Connects nothing, and remembers to where."""
+class RecordingNetwork(httpcore.AsyncNetworkBackend):
+    """Network that opens no connection and records the attempts."""
 
     def __init__(self, unreachable: Sequence[str] = ()) -> None:
         self._unreachable = unreachable
-        self.tried: list[tuple[str, int]] = []
+        self.attempts: list[tuple[str, int]] = []
 
     async def connect_tcp(self, host: str, port: int, *_: object) -> httpcore.AsyncNetworkStream:
-        self.tried.append((host, port))
+        self.attempts.append((host, port))
         if host in self._unreachable:
             raise httpcore.ConnectError
-        return Stream()
+        return RecordingStream()
 
 
-class Stream(httpcore.AsyncNetworkStream):
-    """Notes the name that a certificate would have to be for."""
+class RecordingStream(httpcore.AsyncNetworkStream):
+    """Stream that records the server name for which a certificate would be required."""
 
-    server_names: list[str | None] = []  # noqa: RUF012 - a connection is made out of a test's reach
+    server_names: list[str | None] = []  # noqa: RUF012 - the connection is created by httpcore
 
     async def start_tls(
         self,
@@ -102,7 +102,7 @@ async def test_a_receiver_gets_body_and_headers(receiver: Receiver, sender: Http
 
 
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted", "299 Whatever"])
-async def test_what_means_that_it_was_taken_in(
+async def test_a_2xx_answer_means_delivered(
     receiver: Receiver, sender: HttpWebhookSender, status: str
 ) -> None:
     receiver.answer = answer(status, body=b"thank you")
@@ -121,7 +121,7 @@ async def test_what_means_that_it_was_taken_in(
         ("503 Service Unavailable", True),
     ],
 )
-async def test_what_means_that_it_was_not(
+async def test_another_answer_means_not_delivered(
     receiver: Receiver, sender: HttpWebhookSender, status: str, retry: bool
 ) -> None:
     receiver.answer = answer(status, body=b"secret words of the receiver")
@@ -148,7 +148,7 @@ async def test_proxies_of_the_environment_are_not_used(
 
 
 @pytest.mark.parametrize("slow", [None, b"HTTP/1.1 200 OK\r\n"])
-async def test_a_receiver_that_does_not_answer_is_left(receiver: Receiver, slow: bytes | None) -> None:
+async def test_a_receiver_that_does_not_answer_times_out(receiver: Receiver, slow: bytes | None) -> None:
     receiver.answer, receiver.endless = slow, b"X-More: to come\r\n" if slow else b""
     sender = HttpWebhookSender(allow_private=True, total_timeout_seconds=0.3)
     begun = time.monotonic()
@@ -163,25 +163,25 @@ async def test_an_answer_without_an_end_is_not_read(receiver: Receiver, sender: 
     begun = time.monotonic()
     await sender.send(receiver.url, BODY, HEADERS)
     assert time.monotonic() - begun < 1
-    assert receiver.sent < 32 << 20  # what the kernel takes without anybody's reading it
+    assert receiver.sent < 32 << 20  # what the kernel buffers without a reader
 
 
 @pytest.mark.parametrize("nonsense", [b"SSH-2.0-OpenSSH_9.6\r\n", b"", b"HTTP/1.1 200"])
-async def test_what_does_not_speak_http(
+async def test_an_answer_that_is_not_http_is_a_failure(
     receiver: Receiver, sender: HttpWebhookSender, nonsense: bytes
 ) -> None:
     receiver.answer = nonsense
     assert (await failure(sender, receiver.url)).retry
 
 
-async def test_nobody_listens(sender: HttpWebhookSender, unused_tcp_port: int) -> None:
+async def test_an_unreachable_receiver_is_a_failure(sender: HttpWebhookSender, unused_tcp_port: int) -> None:
     assert (await failure(sender, f"http://127.0.0.1:{unused_tcp_port}/?token=hush")).retry
 
 
 @pytest.mark.parametrize(
     "url", ["http://[::1/?hush", "http://0177.0.0.1/?hush", "ftp://127.0.0.1/hush", "http:///hush", "hush"]
 )
-async def test_addresses_of_nothing(sender: HttpWebhookSender, url: str) -> None:
+async def test_an_invalid_address_is_not_retried(sender: HttpWebhookSender, url: str) -> None:
     assert not (await failure(sender, url)).retry
 
 
@@ -221,7 +221,7 @@ async def test_private_addresses_are_refused_however_they_are_written(receiver: 
     "addresses", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["2606:4700::1", "::1"], ["fe80::1%eth0"]]
 )
 async def test_names_of_private_addresses_are_refused(receiver: Receiver, addresses: list[str]) -> None:
-    sender = HttpWebhookSender(allow_private=False, resolver=Names(addresses))
+    sender = HttpWebhookSender(allow_private=False, resolver=ScriptedResolver(addresses))
     error = await failure(sender, f"http://hooks.example:{receiver.port}/?token=hush")
     assert not error.retry
     assert receiver.requests == []
@@ -275,64 +275,70 @@ def test_addresses_that_are_not_public_need_permission(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:4700::1", "::ffff:1.1.1.1"])
-def test_public_addresses_may_be_called(address: str) -> None:
+def test_public_addresses_are_permitted(address: str) -> None:
     assert is_permitted(address, allow_private=False)
 
 
-async def test_a_name_is_looked_up_once_and_what_was_checked_is_called() -> None:
-    names, network = Names(["93.184.216.34"], ["127.0.0.1"]), Network()
-    backend = FilteredNetworkBackend(allow_private=False, resolver=names, network=network)
+async def test_a_name_is_resolved_once_and_the_checked_address_is_called() -> None:
+    resolver, network = ScriptedResolver(["93.184.216.34"], ["127.0.0.1"]), RecordingNetwork()
+    backend = FilteredNetworkBackend(allow_private=False, resolver=resolver, network=network)
     await backend.connect_tcp("hooks.example", 8443)
-    assert (names.asked, network.tried) == (["hooks.example"], [("93.184.216.34", 8443)])
+    assert (resolver.queries, network.attempts) == (["hooks.example"], [("93.184.216.34", 8443)])
     with pytest.raises(WebhookFailedError, match="not on the public internet"):
         await backend.connect_tcp("hooks.example", 8443)
-    assert len(network.tried) == 1
+    assert len(network.attempts) == 1
 
 
-async def test_a_connection_goes_where_the_name_pointed_when_it_was_checked(receiver: Receiver) -> None:
-    names = Names(["127.0.0.1"], ["192.0.2.1"])
-    sender = HttpWebhookSender(allow_private=True, resolver=names)
+async def test_a_connection_uses_the_address_that_was_checked(receiver: Receiver) -> None:
+    resolver = ScriptedResolver(["127.0.0.1"], ["192.0.2.1"])
+    sender = HttpWebhookSender(allow_private=True, resolver=resolver)
     await sender.send(f"http://hooks.example:{receiver.port}/", BODY, HEADERS)
-    assert names.asked == ["hooks.example"]
+    assert resolver.queries == ["hooks.example"]
     ((head, _),) = receiver.requests
     assert f"Host: hooks.example:{receiver.port}" in head.splitlines()
 
 
-async def test_of_several_addresses_the_first_that_answers_is_called() -> None:
+async def test_the_first_address_that_answers_is_called() -> None:
     addresses = ["2606:4700::1", "93.184.216.34", "1.1.1.1"]
-    network = Network(unreachable=addresses[:1])
-    backend = FilteredNetworkBackend(allow_private=False, resolver=Names(addresses), network=network)
+    network = RecordingNetwork(unreachable=addresses[:1])
+    backend = FilteredNetworkBackend(
+        allow_private=False, resolver=ScriptedResolver(addresses), network=network
+    )
     await backend.connect_tcp("hooks.example", 80)
-    assert network.tried == [(address, 80) for address in addresses[:2]]
+    assert network.attempts == [(address, 80) for address in addresses[:2]]
     with pytest.raises(httpcore.ConnectError):
         await FilteredNetworkBackend(
-            allow_private=False, resolver=Names(addresses), network=Network(unreachable=addresses)
+            allow_private=False,
+            resolver=ScriptedResolver(addresses),
+            network=RecordingNetwork(unreachable=addresses),
         ).connect_tcp("hooks.example", 80)
 
 
-async def test_the_certificate_has_to_be_for_the_name_and_not_for_the_address() -> None:
-    network = Network()
-    backend = FilteredNetworkBackend(allow_private=False, resolver=Names(["93.184.216.34"]), network=network)
-    Stream.server_names.clear()
+async def test_the_certificate_is_checked_against_the_name() -> None:
+    network = RecordingNetwork()
+    backend = FilteredNetworkBackend(
+        allow_private=False, resolver=ScriptedResolver(["93.184.216.34"]), network=network
+    )
+    RecordingStream.server_names.clear()
     async with httpcore.AsyncConnectionPool(network_backend=backend) as pool:
         with pytest.raises(httpcore.ConnectError):
             await pool.request("POST", "https://hooks.example/")
-    assert (network.tried, Stream.server_names) == ([("93.184.216.34", 443)], ["hooks.example"])
+    assert (network.attempts, RecordingStream.server_names) == ([("93.184.216.34", 443)], ["hooks.example"])
 
 
 @pytest.mark.parametrize(
     ("lookup", "retry"),
     [
-        (Names(OSError("no such host")), True),
-        (Names([]), True),
-        (Names(UnicodeError("label too long")), False),
+        (ScriptedResolver(OSError("no such host")), True),
+        (ScriptedResolver([]), True),
+        (ScriptedResolver(UnicodeError("label too long")), False),
     ],
 )
-async def test_names_of_nothing(lookup: Names, retry: bool) -> None:
+async def test_names_that_cannot_be_resolved_are_failures(lookup: ScriptedResolver, retry: bool) -> None:
     sender = HttpWebhookSender(allow_private=False, resolver=lookup)
     assert (await failure(sender, "https://hooks.example/hush")).retry is retry
 
 
-async def test_sockets_of_this_machine_are_refused() -> None:
+async def test_unix_sockets_are_refused() -> None:
     with pytest.raises(WebhookFailedError):
         await FilteredNetworkBackend(allow_private=True).connect_unix_socket("/run/docker.sock")

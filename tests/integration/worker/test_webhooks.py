@@ -1,4 +1,4 @@
-"""Webhooks as a whole: from the end of a request in Postgres to a receiver that checks the signature."""
+"""Webhooks end to end: from a finished request in Postgres to a receiver that checks the signature."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SECRET = "thirty-two characters and some more"
 
 @pytest.fixture(scope="module")
 def is_genuine() -> Callable[[str, dict[str, str], bytes], bool]:
-    """What the documentation tells receivers to do."""
+    """Return the signature check of the documentation."""
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
-    exec(example, names)  # noqa: S102 - it is ours
-    found: Callable[[str, dict[str, str], bytes], bool] = names["is_genuine"]
-    return found
+    exec(example, names)  # noqa: S102 - code from our own documentation
+    check: Callable[[str, dict[str, str], bytes], bool] = names["is_genuine"]
+    return check
 
 
 async def _ended(database: PostgresDatabase, receiver: Receiver, count: int) -> None:
@@ -43,14 +43,14 @@ async def _ended(database: PostgresDatabase, receiver: Receiver, count: int) -> 
     video = await add_video(database, user)
     now = SystemClock().now()
     for _ in range(count):
-        order = replace(order_for(video), webhook_url=receiver.url)
+        spec = replace(order_for(video), webhook_url=receiver.url)
         async with database.unit_of_work() as work:
-            request, _ = await work.requests.add(user.id, order, snapshot_for(order, 10), None)
+            request, _ = await work.requests.add(user.id, spec, snapshot_for(spec, 10), None)
             await work.requests.finish(request.id, Status.FAILED, now, error="it rained — twice")
             await work.commit()
 
 
-async def test_a_receiver_can_tell_what_is_genuine(
+async def test_a_receiver_can_verify_the_signature(
     postgres_database: PostgresDatabase, is_genuine: Callable[[str, dict[str, str], bytes], bool]
 ) -> None:
     async with listening() as receiver:
@@ -67,7 +67,7 @@ async def test_a_receiver_can_tell_what_is_genuine(
     assert not is_genuine(SECRET, {**headers, "Framecloak-Timestamp": later}, body)
 
 
-def test_a_receiver_can_tell_what_is_old(
+def test_a_receiver_can_detect_an_old_message(
     is_genuine: Callable[[str, dict[str, str], bytes], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = {"Framecloak-Timestamp": "1700000000"}
@@ -78,35 +78,35 @@ def test_a_receiver_can_tell_what_is_old(
     assert not is_genuine(SECRET, headers, b"{}")
 
 
-async def test_many_workers_tell_each_receiver_once(postgres_database: PostgresDatabase) -> None:
+async def test_concurrent_workers_deliver_each_notice_once(postgres_database: PostgresDatabase) -> None:
     async with listening() as receiver:
         await _ended(postgres_database, receiver, 12)
         sender = HttpWebhookSender(allow_private=True)
         workers = [Webhooks(postgres_database, sender, SystemClock(), SECRET) for _ in range(6)]
         counts = await asyncio.gather(*(worker.deliver_due(limit=5) for worker in workers))
         assert sum(counts) == 12
-        told = [json.loads(body)["request_id"] for _, body in receiver.requests]
-        assert len(told) == len(set(told)) == 12
+        request_ids = [json.loads(body)["request_id"] for _, body in receiver.requests]
+        assert len(request_ids) == len(set(request_ids)) == 12
         assert [await worker.deliver_due() for worker in workers] == [0] * 6
 
 
-def test_the_secret_is_set_or_derived(tmp_path: Path) -> None:
-    given = Settings.from_environment({"DATA_DIR": str(tmp_path), "WEBHOOK_SECRET": SECRET})
-    assert webhook_secret(given) == SECRET
-    one, again, other = [
+def test_the_webhook_secret_is_configured_or_derived(tmp_path: Path) -> None:
+    configured = Settings.from_environment({"DATA_DIR": str(tmp_path), "WEBHOOK_SECRET": SECRET})
+    assert webhook_secret(configured) == SECRET
+    first, same, other = [
         webhook_secret(Settings.from_environment({"SECRET_KEY": 32 * letter})) for letter in "aab"
     ]
-    assert one == again != other
-    assert re.fullmatch("[0-9a-f]{64}", one)
-    made = webhook_secret(Settings.from_environment({"DATA_DIR": str(tmp_path)}))
-    assert webhook_secret(Settings.from_environment({"DATA_DIR": str(tmp_path)})) == made
+    assert first == same != other
+    assert re.fullmatch("[0-9a-f]{64}", first)
+    created = webhook_secret(Settings.from_environment({"DATA_DIR": str(tmp_path)}))
+    assert webhook_secret(Settings.from_environment({"DATA_DIR": str(tmp_path)})) == created
 
 
-def test_the_command_prints_it(tmp_path: Path) -> None:
+def test_the_command_prints_the_webhook_secret(tmp_path: Path) -> None:
     plain = {"SECRET_KEY": "", "WEBHOOK_SECRET": ""}
     printed = run("webhook-secret", "--data-dir", tmp_path, environment=plain)
     assert (printed.code, printed.err) == (0, "")
     assert printed.out.strip() == webhook_secret(Settings.from_environment({"DATA_DIR": str(tmp_path)}))
-    given = run("webhook-secret", environment={**plain, "WEBHOOK_SECRET": SECRET})
-    assert (given.code, given.out) == (0, f"{SECRET}\n")
+    configured = run("webhook-secret", environment={**plain, "WEBHOOK_SECRET": SECRET})
+    assert (configured.code, configured.out) == (0, f"{SECRET}\n")
     error_line(run("webhook-secret", environment={**plain, "WEBHOOK_SECRET": "short"}), 26)

@@ -1,4 +1,4 @@
-"""A worker on a real Redis: what wakes it, what it does first, and what becomes of it when it is stopped."""
+"""A worker on a real Redis: wakeups, priorities, periodic tasks, failures and shutdown."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from support.worker_harness import Desk
 
 
 @dataclass
-class Broom:
-    """Stands in for the clean-up, for webhooks and for the upkeep of galleries."""
+class FakeMaintenance:
+    """Stand-in for the cleanup, webhooks and gallery maintenance."""
 
-    sweeps: int = 0
-    looks: int = 0
+    cleanups: int = 0
+    deliveries: int = 0
     error: Exception | None = None
     report: CleanupReport = field(default_factory=CleanupReport)
 
     async def run(self) -> CleanupReport:
-        self.sweeps += 1
+        self.cleanups += 1
         return self.report
 
     async def deliver_due(self) -> int:
-        self.looks += 1
+        self.deliveries += 1
         if self.error:
             error, self.error = self.error, None
             raise error
@@ -56,17 +56,17 @@ class Broom:
 
 
 @dataclass
-class Bench:
-    """Stands in for what does slices: writes down which, and may wait or fail."""
+class FakeSliceWorker:
+    """Stand-in for the slice worker that records its slices, and can wait or fail."""
 
-    real: Desk
+    harness: Desk
     begun: list[UUID] = field(default_factory=list)
     interrupted: list[UUID] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     error: Exception | None = None
 
     def __post_init__(self) -> None:
-        self._worker = self.real.worker()
+        self._worker = self.harness.worker()
 
     async def lease(self, request_id: UUID) -> Lease | None:
         return await self._worker.lease(request_id)
@@ -88,72 +88,72 @@ class Bench:
 
 
 @dataclass
-class Shift:
-    """A worker at work, and what it works with."""
+class RunningWorker:
+    """A running worker and its parts."""
 
-    bench: Bench
-    broom: Broom
+    slice_worker: FakeSliceWorker
+    maintenance: FakeMaintenance
     world: World
     queue: ArqJobQueue
     stop: asyncio.Event
     task: asyncio.Task[None]
 
     async def submit(self, name: str, priority: Priority = Priority.NORMAL) -> UUID:
-        """A request of one slice, of somebody with that name."""
-        person = await self.world.person(name)
-        order = replace(await self.world.order(person, (0, 4)), priority=priority)
-        return (await self.world.submissions.submit(person, order)).request.id
+        """Submit a request of one slice as the named user."""
+        user = await self.world.person(name)
+        spec = replace(await self.world.order(user, (0, 4)), priority=priority)
+        return (await self.world.submissions.submit(user, spec)).request.id
 
     async def statuses(self) -> list[Status]:
-        return [one.status for one in self.world.fake_database.tables.requests.values()]
+        return [request.status for request in self.world.fake_database.tables.requests.values()]
 
 
-async def until(true: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
     async with asyncio.timeout(patience(seconds)):
         while True:
-            answer = true()
-            if answer if isinstance(answer, bool) else await answer:
+            result = condition()
+            if result if isinstance(result, bool) else await result:
                 return
             await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
-async def working(
+async def running_worker(
     url: str,
     scratch: Path,
     *,
     grace: float = 0.2,
     interval: timedelta = timedelta(hours=1),
-    has_room: Callable[[], bool] = lambda: True,
-    give_up: Callable[[], None] = lambda: None,
+    has_memory: Callable[[], bool] = lambda: True,
+    exit_process: Callable[[], None] = lambda: None,
     duty: Duty = Duty.ALL,
     world: World | None = None,
-    broom: Broom | None = None,
+    maintenance: FakeMaintenance | None = None,
     meter: Meter = NULL_METER,
-) -> AsyncIterator[Shift]:
-    broom, stop = broom or Broom(), asyncio.Event()
+) -> AsyncIterator[RunningWorker]:
+    maintenance, stop = maintenance or FakeMaintenance(), asyncio.Event()
     async with ArqJobQueue(url) as queue:
         world = world or World(scratch, queue=queue)
-        bench = Bench(Desk(world))
+        slice_worker = FakeSliceWorker(Desk(world))
         parts = WorkerParts(
-            slices=bench,  # type: ignore[arg-type] - has all that is asked of it
+            slices=slice_worker,  # type: ignore[arg-type] - a stand-in
             dispatcher=world.dispatcher,
-            webhooks=broom,  # type: ignore[arg-type] - as above
-            cleaner=broom,  # type: ignore[arg-type] - as above
-            gallery_maintenance=broom,  # type: ignore[arg-type] - as above
+            webhooks=maintenance,  # type: ignore[arg-type] - a stand-in
+            cleaner=maintenance,  # type: ignore[arg-type] - a stand-in
+            gallery_maintenance=maintenance,  # type: ignore[arg-type] - a stand-in
             queue=queue,
             redis_url=url,
             cleanup_interval=interval,
             grace=timedelta(seconds=grace),
             name="tests:1",
             duty=duty,
-            has_memory=has_room,
-            exit_process=give_up,
+            has_memory=has_memory,
+            exit_process=exit_process,
             meter=meter,
         )
         task = asyncio.create_task(run_worker(parts, stop))
         try:
-            yield Shift(bench, broom, world, queue, stop, task)
+            yield RunningWorker(slice_worker, maintenance, world, queue, stop, task)
         finally:
             stop.set()
             async with asyncio.timeout(patience(20)):
@@ -161,142 +161,142 @@ async def working(
 
 
 @pytest.fixture(autouse=True)
-def only_tickets_wake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks of its own would hide what tickets do; those for clean-ups are seldom, and are waited for."""
+def only_wakeups_start_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disable polling for slices, which would hide the effect of wakeups, and poll often for cleanups."""
     monkeypatch.setattr(lifecycle, "POLL_INTERVAL", 3600.0)
     monkeypatch.setattr(lifecycle, "CLEANUP_POLL_INTERVAL", 0.05)
 
 
-def claims_of(shift: Shift) -> list[bool]:
-    """A list that grows by what comes of each time that a worker tries to order a clean-up from now on."""
+def record_claims(worker: RunningWorker) -> list[bool]:
+    """Record in a list the result of every further attempt of a worker to claim the cleanup slot."""
     claims: list[bool] = []
-    claim_slot = shift.queue.claim_slot
+    original_claim_slot = worker.queue.claim_slot
 
-    async def claim(name: str, lasts: timedelta) -> bool:
-        claims.append(await claim_slot(name, lasts))
+    async def claim(name: str, ttl: timedelta) -> bool:
+        claims.append(await original_claim_slot(name, ttl))
         return claims[-1]
 
-    shift.queue.claim_slot = claim  # type: ignore[method-assign]
+    worker.queue.claim_slot = claim  # type: ignore[method-assign]
     return claims
 
 
-async def test_a_ticket_wakes_it_and_it_tells_that_it_lives(redis_url: str, tmp_path: Path) -> None:
-    async with working(redis_url, tmp_path) as shift:
-        shift.bench.open.set()
-        await asyncio.sleep(0.2)  # the look that it began with found nothing
+async def test_a_wakeup_starts_work_and_the_worker_is_listed(redis_url: str, tmp_path: Path) -> None:
+    async with running_worker(redis_url, tmp_path) as worker:
+        worker.slice_worker.open.set()
+        await asyncio.sleep(0.2)  # the first poll found nothing
         for name in ("anna", "ben", "cleo"):
-            await shift.submit(name)
+            await worker.submit(name)
 
         async def is_done() -> bool:
-            return await shift.statuses() == [Status.COMPLETED] * 3
+            return await worker.statuses() == [Status.COMPLETED] * 3
 
         await until(is_done)
 
-        async def has_used_all_tickets() -> bool:
-            return not await shift.queue.wakeups()
+        async def has_no_wakeups() -> bool:
+            return not await worker.queue.wakeups()
 
-        await until(has_used_all_tickets)
-        (known,) = await shift.queue.workers()
-        assert (known.name, known.queues) == ("tests:1", SLICE_QUEUES + UPKEEP_QUEUES)
+        await until(has_no_wakeups)
+        (listed,) = await worker.queue.workers()
+        assert (listed.name, listed.queues) == ("tests:1", SLICE_QUEUES + UPKEEP_QUEUES)
     async with ArqJobQueue(redis_url) as queue:
         assert list(await queue.workers()) == []
 
 
-async def test_it_looks_by_itself_when_no_ticket_comes(
+async def test_the_worker_polls_without_wakeups(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "POLL_INTERVAL", 0.1)
-    async with working(redis_url, tmp_path, world=World(tmp_path)) as shift:
-        shift.bench.open.set()
-        await shift.submit("anna")
-        await until(lambda: len(shift.bench.begun) == 2)  # the slice, and the assembly
+    async with running_worker(redis_url, tmp_path, world=World(tmp_path)) as worker:
+        worker.slice_worker.open.set()
+        await worker.submit("anna")
+        await until(lambda: len(worker.slice_worker.begun) == 2)  # the slice, and the assembly
 
 
-async def test_the_urgent_come_first(redis_url: str, tmp_path: Path) -> None:
-    async with working(redis_url, tmp_path) as shift:
-        first = await shift.submit("anna")
-        await until(lambda: shift.bench.begun == [first])
-        normal = await shift.submit("ben")
-        urgent = await shift.submit("cleo", Priority.HIGH)
-        shift.bench.open.set()
-        await until(lambda: len(shift.bench.begun) == 6)
-        assert shift.bench.begun.index(urgent) < shift.bench.begun.index(normal)
+async def test_urgent_requests_come_first(redis_url: str, tmp_path: Path) -> None:
+    async with running_worker(redis_url, tmp_path) as worker:
+        first = await worker.submit("anna")
+        await until(lambda: worker.slice_worker.begun == [first])
+        normal = await worker.submit("ben")
+        urgent = await worker.submit("cleo", Priority.HIGH)
+        worker.slice_worker.open.set()
+        await until(lambda: len(worker.slice_worker.begun) == 6)
+        assert worker.slice_worker.begun.index(urgent) < worker.slice_worker.begun.index(normal)
 
 
-async def test_told_to_stop_it_finishes_what_it_can_and_gives_the_rest_back(
+async def test_a_stopped_worker_finishes_what_it_can_and_releases_the_rest(
     redis_url: str, tmp_path: Path
 ) -> None:
     world = World(tmp_path)
-    async with working(redis_url, tmp_path, grace=0.2, world=world) as shift:
-        unfinished = await shift.submit("anna")
-        await shift.queue.wake_workers(unfinished, Priority.NORMAL)
-        await until(lambda: shift.bench.begun == [unfinished])
-        shift.stop.set()
-        await until(shift.task.done)
-        assert shift.bench.interrupted == [unfinished]
-    world.clock.advance(timedelta(minutes=1))  # this bench has no hands to give a lease back with
-    async with working(redis_url, tmp_path, grace=30, world=world) as other:
-        await until(lambda: other.bench.begun == [unfinished])
-        other.stop.set()
+    async with running_worker(redis_url, tmp_path, grace=0.2, world=world) as worker:
+        unfinished = await worker.submit("anna")
+        await worker.queue.wake_workers(unfinished, Priority.NORMAL)
+        await until(lambda: worker.slice_worker.begun == [unfinished])
+        worker.stop.set()
+        await until(worker.task.done)
+        assert worker.slice_worker.interrupted == [unfinished]
+    world.clock.advance(timedelta(minutes=1))  # the stand-in does not release its lease
+    async with running_worker(redis_url, tmp_path, grace=30, world=world) as other_worker:
+        await until(lambda: other_worker.slice_worker.begun == [unfinished])
+        other_worker.stop.set()
         await asyncio.sleep(0.3)
-        other.bench.open.set()
-        await until(other.task.done)
+        other_worker.slice_worker.open.set()
+        await until(other_worker.task.done)
         async with world.database.unit_of_work() as work:
             assert len(await work.slices.parts(unfinished)) == 1
 
 
-@pytest.mark.parametrize("error", [DatabaseUnavailableError("it is away"), RuntimeError("a defect")])
+@pytest.mark.parametrize("error", [DatabaseUnavailableError("it is unavailable"), RuntimeError("a defect")])
 async def test_an_error_does_not_end_the_worker(redis_url: str, tmp_path: Path, error: Exception) -> None:
-    async with working(redis_url, tmp_path) as shift:
-        shift.bench.open.set()
-        shift.bench.error = error
-        await shift.submit("anna")
-        await until(lambda: len(shift.bench.begun) >= 1)
-        await shift.submit("ben")
+    async with running_worker(redis_url, tmp_path) as worker:
+        worker.slice_worker.open.set()
+        worker.slice_worker.error = error
+        await worker.submit("anna")
+        await until(lambda: len(worker.slice_worker.begun) >= 1)
+        await worker.submit("ben")
 
         async def is_done() -> bool:
-            return Status.COMPLETED in await shift.statuses()
+            return Status.COMPLETED in await worker.statuses()
 
         await until(is_done)
 
 
-async def test_it_ends_itself_when_a_thread_hangs(redis_url: str, tmp_path: Path) -> None:
-    ends: list[bool] = []
-    async with working(redis_url, tmp_path, give_up=lambda: ends.append(True)) as shift:
-        shift.bench.error = WorkerStuckError("a thread hangs")
-        await shift.submit("anna")
-        await until(lambda: ends == [True])
+async def test_the_process_exits_when_a_thread_hangs(redis_url: str, tmp_path: Path) -> None:
+    exits: list[bool] = []
+    async with running_worker(redis_url, tmp_path, exit_process=lambda: exits.append(True)) as worker:
+        worker.slice_worker.error = WorkerStuckError("a thread hangs")
+        await worker.submit("anna")
+        await until(lambda: exits == [True])
 
 
-async def test_without_room_it_leaves_tickets_to_others(redis_url: str, tmp_path: Path) -> None:
-    async with working(redis_url, tmp_path, has_room=lambda: False) as shift:
-        request = await shift.submit("anna")
+async def test_without_memory_wakeups_are_left_to_other_workers(redis_url: str, tmp_path: Path) -> None:
+    async with running_worker(redis_url, tmp_path, has_memory=lambda: False) as worker:
+        request = await worker.submit("anna")
         await asyncio.sleep(0.5)
-        assert (await shift.queue.wakeups())[request] == 1
+        assert (await worker.queue.wakeups())[request] == 1
 
 
-async def test_without_room_it_takes_nothing(redis_url: str, tmp_path: Path) -> None:
-    room = [False]
-    async with working(redis_url, tmp_path, has_room=lambda: room[0]) as shift:
-        shift.bench.open.set()
-        request = await shift.submit("anna")
+async def test_without_memory_no_slice_is_started(redis_url: str, tmp_path: Path) -> None:
+    has_memory = [False]
+    async with running_worker(redis_url, tmp_path, has_memory=lambda: has_memory[0]) as worker:
+        worker.slice_worker.open.set()
+        request = await worker.submit("anna")
         await asyncio.sleep(0.5)
-        assert shift.bench.begun == []
-        room[0] = True
-        await shift.queue.wake_workers(request, Priority.NORMAL)
-        await until(lambda: shift.bench.begun == [request, request])
+        assert worker.slice_worker.begun == []
+        has_memory[0] = True
+        await worker.queue.wake_workers(request, Priority.NORMAL)
+        await until(lambda: worker.slice_worker.begun == [request, request])
 
 
-async def test_what_is_no_ticket_is_dropped(redis_url: str, tmp_path: Path) -> None:
-    async with working(redis_url, tmp_path) as shift, Redis.from_url(redis_url) as redis:
-        shift.bench.open.set()
-        await redis.set("arq:job:garbage", b"\xc1 nothing that msgpack knows")
+async def test_malformed_wakeups_are_dropped(redis_url: str, tmp_path: Path) -> None:
+    async with running_worker(redis_url, tmp_path) as worker, Redis.from_url(redis_url) as redis:
+        worker.slice_worker.open.set()
+        await redis.set("arq:job:garbage", b"\xc1 not valid msgpack")
         await redis.zadd(NORMAL_QUEUE, {"garbage": 1})
-        await shift.queue.redis.enqueue_job(SLICE_TASK, "no uuid", _queue_name=NORMAL_QUEUE)
-        await shift.queue.redis.enqueue_job("unheard_of", _queue_name=NORMAL_QUEUE)
-        await shift.queue.wake_workers(uuid4(), Priority.NORMAL)
-        request = await shift.submit("anna")
-        await until(lambda: shift.bench.begun == [request, request])
+        await worker.queue.redis.enqueue_job(SLICE_TASK, "no uuid", _queue_name=NORMAL_QUEUE)
+        await worker.queue.redis.enqueue_job("unheard_of", _queue_name=NORMAL_QUEUE)
+        await worker.queue.wake_workers(uuid4(), Priority.NORMAL)
+        request = await worker.submit("anna")
+        await until(lambda: worker.slice_worker.begun == [request, request])
 
         async def is_empty() -> bool:
             return not await redis.zcard(NORMAL_QUEUE)
@@ -304,7 +304,7 @@ async def test_what_is_no_ticket_is_dropped(redis_url: str, tmp_path: Path) -> N
         await until(is_empty)
 
 
-async def test_a_redis_that_comes_back_empty_costs_no_request(
+async def test_no_request_is_lost_when_redis_restarts_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "POLL_INTERVAL", 0.3)
@@ -312,95 +312,96 @@ async def test_a_redis_that_comes_back_empty_costs_no_request(
     redis = EmbeddedRedis(tmp_path / "redis", available_port(None))
     url = await redis.start()
     try:
-        async with working(url, tmp_path) as shift:
+        async with running_worker(url, tmp_path) as worker:
 
-            async def lives() -> bool:
-                return bool(await shift.queue.workers())
+            async def is_listed() -> bool:
+                return bool(await worker.queue.workers())
 
-            await until(lives)
-            held = await shift.submit("anna")
-            await until(lambda: shift.bench.begun == [held])
-            later = await shift.submit("ben")
+            await until(is_listed)
+            held = await worker.submit("anna")
+            await until(lambda: worker.slice_worker.begun == [held])
+            later = await worker.submit("ben")
             await redis.stop()
             await asyncio.sleep(0.5)
             (tmp_path / "redis" / "appendonly.aof").unlink()
             assert await redis.start() == url
-            shift.bench.open.set()
-            await until(lambda: shift.bench.begun.count(later) == 2)
-            await until(lives)
+            worker.slice_worker.open.set()
+            await until(lambda: worker.slice_worker.begun.count(later) == 2)
+            await until(is_listed)
     finally:
         await redis.stop()
 
 
-async def test_a_clean_up_is_ordered_once_in_an_interval_whoever_is_there(
+async def test_one_cleanup_is_requested_per_interval_by_all_workers(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # They try all the time, rather than once in a minute or four times in an interval.
+    # The workers try continuously instead of once a minute or four times per interval.
     monkeypatch.setattr(lifecycle, "_check_interval", lambda _: 0.05)
-    async with working(redis_url, tmp_path) as one, working(redis_url, tmp_path) as other:
-        await until(lambda: one.broom.sweeps + other.broom.sweeps == 1)
-        claims = claims_of(one), claims_of(other)
+    async with running_worker(redis_url, tmp_path) as first, running_worker(redis_url, tmp_path) as second:
+        await until(lambda: first.maintenance.cleanups + second.maintenance.cleanups == 1)
+        claims = record_claims(first), record_claims(second)
         await until(lambda: min(map(len, claims)) >= 5)
         assert not any(map(any, claims))
-        assert one.broom.sweeps + other.broom.sweeps == 1
-    async with working(redis_url, tmp_path, interval=timedelta(milliseconds=500)) as third:
-        tries = claims_of(third)
-        await until(lambda: len(tries) >= 5)
-        # The slot that was claimed for an hour still holds.
-        assert not any(tries)
-        assert third.broom.sweeps == 0
+        assert first.maintenance.cleanups + second.maintenance.cleanups == 1
+    async with running_worker(redis_url, tmp_path, interval=timedelta(milliseconds=500)) as third:
+        further_claims = record_claims(third)
+        await until(lambda: len(further_claims) >= 5)
+        # The slot that was claimed for an hour is still taken.
+        assert not any(further_claims)
+        assert third.maintenance.cleanups == 0
         async with Redis.from_url(redis_url) as redis:
             await redis.delete("framecloak:slots:cleanup")
-        await until(lambda: third.broom.sweeps >= 2)
+        await until(lambda: third.maintenance.cleanups >= 2)
 
 
-async def test_a_chore_that_fails_unexpectedly_is_done_again(
+async def test_a_periodic_task_is_repeated_after_an_unexpected_error(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "WEBHOOK_INTERVAL", 0.02)
-    async with working(redis_url, tmp_path) as shift:
-        shift.broom.error = ZeroDivisionError("a slip")
-        await until(lambda: shift.broom.error is None)
-        looks = shift.broom.looks
-        await until(lambda: shift.broom.looks > looks)
-        assert not shift.task.done()
+    async with running_worker(redis_url, tmp_path) as worker:
+        worker.maintenance.error = ZeroDivisionError("a slip")
+        await until(lambda: worker.maintenance.error is None)
+        deliveries = worker.maintenance.deliveries
+        await until(lambda: worker.maintenance.deliveries > deliveries)
+        assert not worker.task.done()
 
 
-async def test_what_a_clean_up_did_and_could_not_do_is_counted_and_logged(
+async def test_results_and_failures_of_a_cleanup_are_counted_and_logged(
     redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    short = CleanupFailure(CleanupStep.UPLOADS, 2, "cannot delete uploads/a")
-    meter, broom = FakeMeter(), Broom(report=CleanupReport(results=3, tokens=5, step_failures=(short,)))
-    async with working(redis_url, tmp_path, broom=broom, meter=meter):
+    step_failure = CleanupFailure(CleanupStep.UPLOADS, 2, "cannot delete uploads/a")
+    meter, maintenance = (
+        FakeMeter(),
+        FakeMaintenance(report=CleanupReport(results=3, tokens=5, step_failures=(step_failure,))),
+    )
+    async with running_worker(redis_url, tmp_path, maintenance=maintenance, meter=meter):
         await until(lambda: bool(meter.removed))
     assert (meter.removed["results"], meter.removed["download_rights"]) == (3, 5)
     assert meter.not_removed == {"uploads": 2}
-    (told,) = [one for one in caplog.records if one.levelname == "ERROR"]
-    assert (told.message, vars(told)["count"]) == ("cannot clean up uploads: cannot delete uploads/a", 2)
+    (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (logged.message, vars(logged)["count"]) == ("cannot clean up uploads: cannot delete uploads/a", 2)
 
 
-async def test_one_that_does_slices_alone_leaves_clean_ups_to_others(redis_url: str, tmp_path: Path) -> None:
-    async with working(redis_url, tmp_path, duty=Duty.SLICES) as shift:
-        shift.bench.open.set()
-        await shift.submit("anna")
-        await shift.queue.request_cleanup()
+async def test_a_slice_worker_leaves_cleanups_to_others(redis_url: str, tmp_path: Path) -> None:
+    async with running_worker(redis_url, tmp_path, duty=Duty.SLICES) as worker:
+        worker.slice_worker.open.set()
+        await worker.submit("anna")
+        await worker.queue.request_cleanup()
 
         async def is_done() -> bool:
-            return await shift.statuses() == [Status.COMPLETED]
+            return await worker.statuses() == [Status.COMPLETED]
 
         await until(is_done)
-        assert shift.broom.sweeps == 0
-        assert [one.queues for one in await shift.queue.workers()] == [SLICE_QUEUES]
+        assert worker.maintenance.cleanups == 0
+        assert [listed.queues for listed in await worker.queue.workers()] == [SLICE_QUEUES]
 
 
-async def test_one_that_tidies_up_alone_does_no_slices_and_counts_as_no_worker(
-    redis_url: str, tmp_path: Path
-) -> None:
-    async with working(redis_url, tmp_path, duty=Duty.UPKEEP) as shift:
-        shift.bench.open.set()
-        await shift.submit("anna")
-        await until(lambda: shift.broom.sweeps == 1)
-        assert shift.bench.begun == []
-        assert await shift.queue.wakeups()
-        assert list(await shift.queue.workers()) == []
-        assert [one.queues for one in await shift.queue.processes()] == [UPKEEP_QUEUES]
+async def test_an_upkeep_worker_processes_no_slices_and_is_not_listed(redis_url: str, tmp_path: Path) -> None:
+    async with running_worker(redis_url, tmp_path, duty=Duty.UPKEEP) as worker:
+        worker.slice_worker.open.set()
+        await worker.submit("anna")
+        await until(lambda: worker.maintenance.cleanups == 1)
+        assert worker.slice_worker.begun == []
+        assert await worker.queue.wakeups()
+        assert list(await worker.queue.workers()) == []
+        assert [listed.queues for listed in await worker.queue.processes()] == [UPKEEP_QUEUES]

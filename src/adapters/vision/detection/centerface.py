@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from framecloak.adapters.vision.detection.batching import stack_images
-from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
+from framecloak.adapters.vision.detection.centerface_calibration import CALIBRATION
 from framecloak.adapters.vision.detection.nms import nms
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session_per_provider
 from framecloak.adapters.vision.runtime.precision import Precision, choose_precision

@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper, version_converter
 
+from framecloak.adapters.vision.detection.centerface_calibration import CALIBRATION
 from framecloak.adapters.vision.runtime.fp16 import convert_to_fp16
 from framecloak.adapters.vision.runtime.int8 import ActivationRange, quantize
 from framecloak.adapters.vision.runtime.precision import Precision
@@ -95,7 +96,3 @@ def neck_tensors(model: onnx.ModelProto) -> set[str]:
     """Return the outputs of the layers after the backbone, whose strongest activations are the faces."""
     outputs = [node.output[0] for node in model.graph.node]
     return set(outputs[outputs.index(_FIRST_NECK_TENSOR) :])
-
-
-CALIBRATION = Path(__file__).with_name("centerface_calibration.json")
-"""Activation ranges for int8, written by ``benchmarks/anonymization/calibrate_centerface.py``."""
