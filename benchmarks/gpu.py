@@ -1,12 +1,12 @@
-"""Models on an NVIDIA GPU against the CPU, and against themselves called directly: ``make bench-gpu``.
+"""Models on an NVIDIA GPU compared with the CPU, and with direct calls of the models: ``make bench-gpu``.
 
-Without a GPU that works it says why, measures nothing, and ends well. With one, everything takes turns within
-one run, and the medians and ratios come out as a section for ``BENCHMARKS.md``:
+Without a working GPU it prints the reason, measures nothing, and exits with success. With one, all variants
+alternate within one run, and medians and ratios are printed as a section for ``BENCHMARKS.md``:
 
-- detection: pictures a second for batches of 1 to 64, in fp32 and fp16, with outputs copied always or only
-  when they are asked for (``Session.run_lazily``), and on TensorRT where that works;
-- `redact`: frames a second of the whole pipeline, beside the same looks by the same detector alone;
-- `/analyze`: faces a second over HTTP (the largest of each picture), beside the same models called directly.
+- detection: images a second for batches of 1 to 64, in fp32 and fp16, with outputs copied always or only
+  on request (``Session.run_lazily``), and on TensorRT where that works;
+- `redact`: frames a second of the whole pipeline, beside the same detection passes alone;
+- `/analyze`: faces a second over HTTP (the largest of each image), beside the same models called directly.
 
     python -m benchmarks.gpu [--video FILE] [--rounds 5] [--output FILE.md] [PICTURE...]
 """
@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.faces.over_http import ANALYZE, PICTURES, over_http, requests_of
+from benchmarks.faces.over_http import ANALYZE, IMAGES_PER_ROUND, over_http, requests_of
 from benchmarks.faces.recognition_load import direct
 from benchmarks.support.processes import Client, program, servers
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
@@ -50,21 +50,21 @@ from framecloak.entrypoints.settings import Settings
 from framecloak.entrypoints.settings.resources import available_cores
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-A_ROUND = 128
-"""Pictures that a way of detecting is given in a round."""
+DETECTED_PER_ROUND = 128
+"""Images detected by each variant in a round."""
 SIZE = 960, 544
-"""Of the examined pictures: the middle look at a film of 1080p."""
+"""Size of the images: the middle detection scale of a 1080p video."""
 THRESHOLD = 0.12
-"""From which on the tracker wants to know of a face."""
+"""Lowest score of detections for the tracker."""
 CONNECTIONS = 16
 SHARED = Path("../shared/data")
 
-Ways = Mapping[str, Callable[[], int]]
-"""What is compared: each does its work once, and says how much that was."""
+Variants = Mapping[str, Callable[[], int]]
+"""Variants to compare: each does its work once and returns the amount."""
 
 
 def main() -> None:
-    """Measure, print and write the section; or say why there is nothing to measure."""
+    """Measure, print and write the section; without a GPU, print why nothing is measured."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def sections(settings: Settings, arguments: argparse.Namespace) -> Iterator[str]:
-    """The parts of the section, each as soon as it is measured."""
+    """Yield the parts of the section as soon as they are measured."""
     if arguments.video.is_file():
         source = Container.build(settings).open_source(arguments.video)
         yield detection(settings.models, stills(source), arguments.rounds)
@@ -100,8 +100,8 @@ def sections(settings: Settings, arguments: argparse.Namespace) -> Iterator[str]
     yield analysis(settings, pictures, arguments.rounds) if pictures else "`/analyze`: not measured.\n"
 
 
-def detection(models: Path, pictures: list[Image], rounds: int) -> str:
-    """Pictures a second by size of batch, and what it is worth to leave outputs on the device."""
+def detection(models: Path, images: list[Image], rounds: int) -> str:
+    """Measure images a second by batch size, and the gain of leaving outputs on the device."""
     found = {"CPU": detector(models, Provider.CPU, choose_precision(Precision.AUTO, Provider.CPU))}
     for precision in (Precision.FP32, Precision.FP16):
         found[f"CUDA {precision}"] = detector(models, Provider.CUDA, precision)
@@ -112,18 +112,18 @@ def detection(models: Path, pictures: list[Image], rounds: int) -> str:
         print(f"TensorRT is left out: {error.message}")
     rows = []
     for size in BATCHES:
-        ways = {name: detecting(one, pictures, size) for name, one in found.items()}
-        rows.append((f"batches of {size}", compared(ways, rounds)))
-    blank = [np.full_like(pictures[0], 90)]
-    ways = {name: detecting(one, blank, 8) for name, one in found.items()}
-    rows.append(("batches of 8, nobody in them", compared(ways, rounds)))
+        variants = {name: detection_run(model, images, size) for name, model in found.items()}
+        rows.append((f"batches of {size}", measure(variants, rounds)))
+    blank = [np.full_like(images[0], 90)]
+    variants = {name: detection_run(model, blank, 8) for name, model in found.items()}
+    rows.append(("batches of 8, nobody in them", measure(variants, rounds)))
     return table(f"pictures/s at {SIZE[0]}x{SIZE[1]}", rows, "CPU") + (
         "\nThe CPU takes one picture a call, in as many threads as cores; `copied`: all outputs each time.\n"
     )
 
 
 def redaction(settings: Settings, source: FrameSource, rounds: int) -> str:
-    """Frames a second of the pipeline, beside the looks that it takes and nothing else."""
+    """Measure frames a second of the pipeline, beside its detection passes alone."""
     whole = Segment(0, source.info.frame_count)
     exhibit = ExportSource(0, source, None, lambda index: f"frames/{index}", (whole,))
     export = ExportJob("framecloak benchmark", Level.FACES, Appearance(), group_sources([exhibit]))
@@ -145,19 +145,19 @@ def redaction(settings: Settings, source: FrameSource, rounds: int) -> str:
             )
             return sum(map(len, done))
 
-    ways: dict[str, Callable[[], int]] = {}
+    variants: dict[str, Callable[[], int]] = {}
     for provider, precision in (("cpu", "auto"), ("cuda", "fp32"), ("cuda", "fp16")):
         chosen = replace(settings, provider=provider, precision=precision)
         instruments = Container.build(chosen).pipeline_tools(Level.FACES)
         name = f"{provider.upper()} {precision}"
-        ways[name] = lambda instruments=instruments: redact(instruments)
-        ways[f"{name}, its detector alone"] = lambda instruments=instruments: only_look(instruments)
-    return table("`redact`, frames/s at 1080p", [(source.info.name, compared(ways, rounds))], "CPU auto")
+        variants[name] = lambda instruments=instruments: redact(instruments)
+        variants[f"{name}, its detector alone"] = lambda instruments=instruments: only_look(instruments)
+    return table("`redact`, frames/s at 1080p", [(source.info.name, measure(variants, rounds))], "CPU auto")
 
 
-def analysis(settings: Settings, pictures: list[bytes], rounds: int) -> str:
-    """Faces a second over HTTP, from an API on each, and of the same models in this process."""
-    ways: dict[str, Callable[[], int]] = {}
+def analysis(settings: Settings, images: list[bytes], rounds: int) -> str:
+    """Measure faces a second over HTTP, on either device, and of the same models in this process."""
+    variants: dict[str, Callable[[], int]] = {}
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary)
         environment = stack.enter_context(servers(folder / "data"))
@@ -172,21 +172,23 @@ def analysis(settings: Settings, pictures: list[bytes], rounds: int) -> str:
             faces = load_analysis(replace(settings, provider=provider))
             stack.callback(faces.close)
             name = provider.upper()
-            sent = partial(over_http, ANALYZE, client, requests_of(ANALYZE, client, pictures), CONNECTIONS)
-            ways[f"{name}, over HTTP"] = sent
-            ways[f"{name}, called directly"] = partial(direct, faces, pictures, PICTURES, largest=True)
-        rows = [(f"{faces.detector.card.name} and {faces.space.name}", compared(ways, rounds))]
+            sent = partial(over_http, ANALYZE, client, requests_of(ANALYZE, client, images), CONNECTIONS)
+            variants[f"{name}, over HTTP"] = sent
+            variants[f"{name}, called directly"] = partial(
+                direct, faces, images, IMAGES_PER_ROUND, largest=True
+            )
+        rows = [(f"{faces.detector.card.name} and {faces.space.name}", measure(variants, rounds))]
     return table(f"`/analyze`, faces/s, {CONNECTIONS} connections", rows, "CPU, over HTTP")
 
 
 def detector(models: Path, provider: Provider, precision: Precision, *, bound: bool = True) -> CenterFace:
-    """CenterFace as the product has it, but for batches of any size.
+    """Return CenterFace as the product uses it, but for batches of any size.
 
     Args:
         models: the models folder.
         provider: where to run.
         precision: FP32, FP16 or INT8.
-        bound: whether outputs stay on a GPU until they are asked for.
+        bound: whether outputs stay on a GPU until they are requested.
     """
     graph = build_graph(models, precision)
     session = open_session_per_provider(lambda _: graph.content, provider, half=precision is Precision.FP16)
@@ -197,11 +199,11 @@ def detector(models: Path, provider: Provider, precision: Precision, *, bound: b
     return found
 
 
-def detecting(model: CenterFace, pictures: list[Image], size: int) -> Callable[[], int]:
-    """Looks at so many pictures, as many at a time as are asked for; a CPU in all of its threads."""
-    given = list(islice(cycle(pictures), A_ROUND))
+def detection_run(model: CenterFace, images: list[Image], size: int) -> Callable[[], int]:
+    """Return a function that detects in all images in batches; a CPU uses all its threads."""
+    images_of_round = list(islice(cycle(images), DETECTED_PER_ROUND))
     step = min(size, model.max_batch)
-    calls = [given[start : start + step] for start in range(0, A_ROUND, step)]
+    calls = [images_of_round[start : start + step] for start in range(0, DETECTED_PER_ROUND, step)]
     threads = available_cores() if model.max_batch == 1 else 1
 
     def run() -> int:
@@ -212,20 +214,20 @@ def detecting(model: CenterFace, pictures: list[Image], size: int) -> Callable[[
 
 
 def stills(source: FrameSource) -> list[Image]:
-    """Frames of the film, all along it, as the detector wants them."""
+    """Return frames spread over the video, in the detector's format."""
     step = max(1, source.info.frame_count // 16)
     return [
         frame.rgb(*SIZE) for frame in source.frames(0, source.info.frame_count) if frame.index % step == 0
     ]
 
 
-def compared(ways: Ways, rounds: int) -> dict[str, list[float]]:
-    """How much of its work each way does in a second, round by round; each is run once before that."""
-    for way in ways.values():
+def measure(variants: Variants, rounds: int) -> dict[str, list[float]]:
+    """Return each variant's work per second, round by round; each is run once before that."""
+    for way in variants.values():
         way()
-    rates: dict[str, list[float]] = {name: [] for name in ways}
+    rates: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
-        for name, way in ways.items():
+        for name, way in variants.items():
             started = time.perf_counter()
             done = way()
             rates[name].append(done / (time.perf_counter() - started))
@@ -233,7 +235,7 @@ def compared(ways: Ways, rounds: int) -> dict[str, list[float]]:
 
 
 def table(title: str, rows: list[tuple[str, dict[str, list[float]]]], base: str) -> str:
-    """Markdown: medians, and the median of the ratios to one of the ways, round by round."""
+    """Return Markdown: medians, and the median of the ratios to the base variant, round by round."""
     names = list(rows[0][1])
     lines = [f"| {title} | " + " | ".join(names) + " |", "| --- " * (len(names) + 1) + "|"]
     for label, rates in rows:
@@ -247,10 +249,10 @@ def table(title: str, rows: list[tuple[str, dict[str, list[float]]]], base: str)
 
 
 def machine() -> str:
-    """The GPU, its driver, the cores beside it and the runtime."""
-    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    """Describe the GPU, its driver, the CPU cores and the runtime."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
-        gpu = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+        gpu = subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         gpu = "a GPU that nvidia-smi does not tell"
     try:

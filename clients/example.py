@@ -1,4 +1,4 @@
-"""A film, anonymised with the generated Python client: from signing in to the ZIP.
+"""Anonymise a video with the generated Python client, from signing in to downloading the ZIP.
 
 Usage: example.py ADDRESS USERNAME PASSWORD FILM ZIP
 """
@@ -37,7 +37,7 @@ Answer = TypeVar("Answer")
 
 
 class RefusedError(Exception):
-    """The service said no; its problem says why."""
+    """The service returned an error, described by its problem document."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(f"{problem.code}: {problem.detail}")
@@ -45,7 +45,7 @@ class RefusedError(Exception):
 
 
 def expect(kind: type[Answer], answer: object) -> Answer:
-    """What was hoped for; every error of the API is a `Problem` with a stable code."""
+    """Return the expected response; every error of the API is a `Problem` with a stable code."""
     if isinstance(answer, Problem):
         raise RefusedError(answer)
     assert isinstance(answer, kind), answer
@@ -53,23 +53,23 @@ def expect(kind: type[Answer], answer: object) -> Answer:
 
 
 def signed_in(address: str, username: str, password: str) -> AuthenticatedClient:
-    """A client with an API key, which lasts until it is revoked."""
+    """Return a client with an API key, which is valid until it is revoked."""
     tokens = expect(
         TokenView,
         issue_tokens.sync(client=Client(address), body=Credentials(username=username, password=password)),
     )
     bearer = AuthenticatedClient(address, tokens.access_token)
-    made = expect(NewApiKeyView, create_api_key.sync(client=bearer, body=CreateApiKeyBody(name="example")))
+    created = expect(NewApiKeyView, create_api_key.sync(client=bearer, body=CreateApiKeyBody(name="example")))
     return AuthenticatedClient(
-        address, made.key, prefix="", auth_header_name="X-API-Key", follow_redirects=True
+        address, created.key, prefix="", auth_header_name="X-API-Key", follow_redirects=True
     )
 
 
 def progress(client: AuthenticatedClient, request_id: UUID) -> Iterator[StatusView]:
-    """Every change of a request until it ends.
+    """Yield every change of a request until it ends.
 
-    Generated clients read answers whole, so this speaks to the same HTTP client by hand: server-sent events
-    are lines, and each that begins with `data:` holds what `getRequestStatus` answers.
+    Generated clients read whole responses, so this uses the same HTTP client directly: server-sent events
+    are lines, and each that starts with `data:` holds a response of `getRequestStatus`.
     """
     http = client.get_httpx_client()
     with http.stream("GET", f"/api/frames/anonymize/events/{request_id}/", timeout=60) as answer:
@@ -78,12 +78,12 @@ def progress(client: AuthenticatedClient, request_id: UUID) -> Iterator[StatusVi
                 yield StatusView.from_dict(json.loads(line.removeprefix("data:")))
 
 
-def main(address: str, username: str, password: str, film: str, output: str) -> None:
-    """Do it, and say what is being done."""
+def main(address: str, username: str, password: str, path: str, output: str) -> None:
+    """Run all steps, and print each."""
     client = signed_in(address, username, password)
-    with Path(film).open("rb") as file:
+    with Path(path).open("rb") as file:
         body = File(payload=file)
-        video = expect(VideoView, upload_video.sync(client=client, body=body, filename=Path(film).name))
+        video = expect(VideoView, upload_video.sync(client=client, body=body, filename=Path(path).name))
     print(f"video of {video.frame_count} frames")
     limits = CreateSegmentBody(start_frame=0, end_frame=video.frame_count)
     segment = expect(SegmentView, create_segment.sync(video.id, client=client, body=limits))

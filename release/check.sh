@@ -14,8 +14,8 @@ sdist=("$output"/dist/*.tar.gz)
 
 echo "== contents of the wheel"
 entries="$("$tools/python" -m zipfile --list "${wheel[0]}")"
-for entry in framecloak/adapters/postgres/migrations/env.py framecloak/adapters/vision/centerface_calibration.json \
-    framecloak/domain/anonymization/manifest.schema.json framecloak/py.typed licenses/LICENSE; do
+for entry in framecloak/adapters/postgres/migrations/env.py framecloak/adapters/vision/detection/centerface_calibration.json \
+    framecloak/domain/anonymization/results/manifest.schema.json framecloak/py.typed licenses/LICENSE; do
     grep --quiet "$entry" <<< "$entries" || { echo "the wheel has no $entry" >&2; exit 1; }
 done
 if grep --extended-regexp --quiet '(^|/)(tests|benchmarks)/' <<< "$entries"; then

@@ -1,7 +1,7 @@
-"""Does what docker/Dockerfile does to build the default image on the CPU, and what `docker run` does then.
+"""Run the steps of docker/Dockerfile for the default image on the CPU, and then those of `docker run`.
 
-Without an engine: the packages go into an environment of their own, out of the lock and with its hashes; the
-service runs as a user who owns nothing but a data folder, in a working directory that nobody can write to.
+Without a container engine: the packages are installed into their own environment, from the lock with its
+hashes; the service runs as an unprivileged user with a data folder, in a read-only working directory.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from urllib.request import urlopen
 ROOT = Path(__file__).parents[1]
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 USER = pwd.getpwnam("nobody")
-"""As the image's own user: Postgres wants one that has a name."""
+"""Like the image's user, it has a name, which Postgres requires."""
 
 START_SECONDS = 120
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "migrations", "src")
 
 
 def build(folder: Path) -> tuple[Path, Path]:
-    """The stages `builder`, `wheel`, `packages-cpu` and `models`; gives the environment and the models."""
+    """Run the stages `builder`, `wheel`, `packages-cpu` and `models`; return environment and models."""
     builder, packages, models = folder / "builder", folder / "framecloak", folder / "models"
     venv.create(builder, with_pip=True)
     pip = [builder / "bin" / "python", "-m", "pip"]
@@ -54,7 +54,7 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 def require_no_foreign_libraries(packages: Path) -> None:
-    """See that every shared library that OpenCV needs is in its wheel or in a bare Debian."""
+    """Check that every shared library that OpenCV needs is in its wheel or in a minimal Debian."""
     files = [path for path in packages.rglob("*.so*") if "cv2" in path.parts or "opencv" in str(path)]
     assert files
     found = run("ldd", *files, quiet=True)
@@ -65,7 +65,7 @@ def require_no_foreign_libraries(packages: Path) -> None:
 
 
 def serve(packages: Path, models: Path, folder: Path) -> None:
-    """The image `framecloak`: as nobody in particular, where only the data folder can be written to."""
+    """Run the image `framecloak`: as an unprivileged user who can write to the data folder only."""
     data, work, scratch = folder / "data", folder / "work", folder / "tmp"
     for path in (data, work, scratch):
         path.mkdir()
@@ -94,8 +94,8 @@ def serve(packages: Path, models: Path, folder: Path) -> None:
         address = wait_until_ready(process)
         with urlopen(f"{address}/health", timeout=10) as answer:
             assert answer.status == 200
-        asked = [packages / "bin" / "framecloak", "healthcheck", "api"]
-        subprocess.run(asked, cwd=work, env=environment, check=True, **identity)
+        health_check = [packages / "bin" / "framecloak", "healthcheck", "api"]
+        subprocess.run(health_check, cwd=work, env=environment, check=True, **identity)
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
@@ -105,7 +105,7 @@ def serve(packages: Path, models: Path, folder: Path) -> None:
 
 
 def wait_until_ready(process: subprocess.Popen[str]) -> str:
-    """The address that the service says it is ready on."""
+    """Wait until the service is ready; return its address."""
     assert process.stdout
     patience = time.monotonic() + START_SECONDS
     for line in process.stdout:
@@ -117,24 +117,24 @@ def wait_until_ready(process: subprocess.Popen[str]) -> str:
 
 
 def free_port() -> int:
-    """One that nobody listens on now; the health check has to know it."""
+    """Return a port that is free now; the health check has to know it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
     return port
 
 
 def snapshot(*folders: Path) -> dict[Path, int]:
-    """Every file with the time of its last change."""
+    """Return every file with its modification time."""
     return {
         path: path.stat().st_mtime_ns for folder in folders for path in folder.rglob("*") if path.is_file()
     }
 
 
 def run(*command: str | Path, quiet: bool = False) -> str:
-    """Run a step, and say which."""
+    """Print and run a step."""
     if not quiet:
         print("$", *command, flush=True)
-    # Of wheels that were built on this machine before, a fresh one has none.
+    # A fresh machine has no wheels from earlier builds.
     variables = {**os.environ, "PIP_NO_CACHE_DIR": "1"}
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, env=variables)
     if done.returncode:
@@ -143,12 +143,12 @@ def run(*command: str | Path, quiet: bool = False) -> str:
 
 
 def is_for_everybody(program: Path) -> bool:
-    """Whether other users can run a program: it may lie in somebody's home."""
+    """Return whether other users can run a program, which may be in a home folder."""
     return all(folder.stat().st_mode & 0o001 for folder in (program, *program.parents))
 
 
 def main() -> None:
-    """Do all of it in a folder that everybody can enter, as the folders of an image."""
+    """Run everything in a folder that all users can enter, like the folders of an image."""
     if os.geteuid() == 0 and not is_for_everybody(Path(sys.executable).resolve()):
         if SYSTEM_PYTHON.resolve() == Path(sys.executable).resolve() or not SYSTEM_PYTHON.exists():
             sys.exit(f"{sys.executable} cannot be run by other users than root; use a Python that can")

@@ -1,6 +1,6 @@
-"""The licences of everything in our images: read from what is installed, judged by ``licences.toml``.
+"""Licences of all packages in our images, as installed, checked against ``licences.toml``.
 
-Run, it writes them down: licences.py > licences.md
+As a program, it prints the list: licences.py > licences.md
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Licensed:
     """A package of an image.
 
     Attributes:
-        name: of the package.
-        version: in the lock.
-        licence: SPDX expression, or what the package calls it.
+        name: name of the package.
+        version: locked version.
+        licence: SPDX expression, or the package's own wording.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Licensed:
 
 
 def policy() -> dict[str, Any]:
-    """What ``licences.toml`` says."""
+    """Read ``licences.toml``."""
     return tomllib.loads((HERE / "licences.toml").read_text("utf-8"))
 
 
 def locked() -> dict[str, str]:
-    """Versions of all packages of the images."""
+    """Return the versions of all packages of the images."""
     found: dict[str, str] = {}
     for lock in IMAGES:
         for name, version in _PACKAGE.findall((LOCKS / lock).read_text("utf-8")):
@@ -51,14 +51,14 @@ def locked() -> dict[str, str]:
 
 
 def packages() -> Iterator[Licensed]:
-    """Every package of the images with its licence."""
+    """Yield every package of the images with its licence."""
     rules = policy()
     for name, version in locked().items():
         yield Licensed(name, version, rules["packages"].get(name) or _told(name, rules["names"]))
 
 
 def is_allowed(licence: str, allowed: list[str]) -> bool:
-    """Whether an SPDX expression can be met by allowed licences alone."""
+    """Return whether allowed licences alone can satisfy an SPDX expression."""
     return any(
         all(term.strip("() ") in allowed for term in choice.split(" AND "))
         for choice in licence.split(" OR ")
@@ -66,7 +66,7 @@ def is_allowed(licence: str, allowed: list[str]) -> bool:
 
 
 def strict_files(name: str) -> list[str]:
-    """Files of an installed package that ``licences.toml`` has to say something of."""
+    """Return the files of an installed package that ``licences.toml`` must mention."""
     try:
         files = distribution(name).files or []
     except PackageNotFoundError:
@@ -75,29 +75,31 @@ def strict_files(name: str) -> list[str]:
 
 
 def _told(name: str, names: dict[str, str]) -> str:
-    """What a package says of itself: an expression, else its classifiers, else one line of text."""
+    """Return a package's own statement: an expression, else its classifiers, else one line of text."""
     try:
-        said = distribution(name).metadata
+        metadata = distribution(name).metadata
     except PackageNotFoundError:
         return "not told"
-    if said.get("License-Expression"):
-        return str(said["License-Expression"])
-    text = str(said.get("License") or "").strip()
+    if metadata.get("License-Expression"):
+        return str(metadata["License-Expression"])
+    text = str(metadata.get("License") or "").strip()
     classifiers = [
-        line.rpartition(" :: ")[2] for line in said.get_all("Classifier", []) if "License ::" in line
+        line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier", []) if "License ::" in line
     ]
     if text and "\n" not in text and len(text) < 40 and text not in names and text.upper() != text.lower():
         candidate = text
     else:
-        candidate = " OR ".join(names.get(one, one) for one in classifiers) or names.get(text, text)
+        candidate = " OR ".join(names.get(classifier, classifier) for classifier in classifiers) or names.get(
+            text, text
+        )
     allowed = policy()["allowed"]
     if not is_allowed(candidate, allowed) and classifiers:
-        candidate = " OR ".join(names.get(one, one) for one in classifiers)
+        candidate = " OR ".join(names.get(classifier, classifier) for classifier in classifiers)
     return candidate or "not told"
 
 
 def main() -> int:
-    """Write the list; the exit code says whether all of it is allowed."""
+    """Print the list; the exit code reports whether all of it is allowed."""
     rules = policy()
     found = list(packages())
     lines = [
@@ -106,7 +108,7 @@ def main() -> int:
         "| package | version | licence |",
         "| --- | --- | --- |",
     ]
-    lines += [f"| {one.name} | {one.version} | {one.licence} |" for one in found]
+    lines += [f"| {package.name} | {package.version} | {package.licence} |" for package in found]
     lines += [
         "",
         "Inside of these, under terms of their own:",
@@ -114,9 +116,11 @@ def main() -> int:
         "| package | licence | what |",
         "| --- | --- | --- |",
     ]
-    lines += [f"| {name} | {one['licence']} | {one['what']} |" for name, one in rules["bundled"].items()]
+    lines += [
+        f"| {name} | {package['licence']} | {package['what']} |" for name, package in rules["bundled"].items()
+    ]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0 if all(is_allowed(one.licence, rules["allowed"]) for one in found) else 1
+    return 0 if all(is_allowed(package.licence, rules["allowed"]) for package in found) else 1
 
 
 if __name__ == "__main__":

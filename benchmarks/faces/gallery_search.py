@@ -1,18 +1,18 @@
-"""Search a large gallery: exactly, and through its index.
+"""Search a large gallery, exactly and through its index.
 
 Run with ``make bench-galleries``. Starts an embedded Postgres in a temporary folder, enrols synthetic faces
-through the service's own use cases (sealed and turned as always), and searches for the best person, one
-search after the other, first exactly and then through the index that the upkeep makes. Vectors are of three
-kinds:
+through the service's own use cases (encrypted and rotated as always), and searches for the best person, one
+search after the other, first exactly and then through the index built by the maintenance. Vectors are of
+three kinds:
 
-- people: each person is a random direction and has four faces around it, which differ in directions of their
+- people: each person is a random direction with four faces around it, which differ in directions of their
   own; two faces of one person have a cosine of about 0.55 and two people hardly any, in all dimensions alike.
 - skewed people: the same in a space where some directions vary far more than others, as in real models.
-- noise: random directions without people in them, and random questions. No neighbour is much nearer than any
-  other, so there is nothing to find; what indexes do with that is shown and not counted.
+- noise: random directions without people in them, and random queries. No neighbour is much nearer than any
+  other, so there is no correct match; the index's behaviour is shown and not evaluated.
 
-Prints how long a search takes, how often the index finds the face that is best, the time and size of the
-index, and ends with 1 when people are found too slowly or too seldom.
+Prints the duration of a search, how often the index returns the best face, the time and size of the index,
+and exits with 1 when searches are too slow or miss too often.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ from framecloak.domain.reid.galleries.service import GalleryService
 
 FACES_PER_PERSON = 4
 SPREAD = 0.9
-"""How far a face is from the middle of its person, as a part of that middle's length."""
-USUAL = 0.4
-"""Least cosine that counts as one person, as it is usual for networks of 512 numbers."""
-WANTED_MS, WANTED_RECALL = 20.0, 0.99
+"""Distance of a face from its person's mean, relative to the length of that mean."""
+USUAL_MIN_COSINE = 0.4
+"""Lowest cosine that counts as one person, as is usual for networks with 512 numbers."""
+MAX_SEARCH_MS, MIN_RECALL = 20.0, 0.99
 
 Vectors = NDArray[np.float32]
 
@@ -61,16 +61,16 @@ class Population:
     """Faces of one kind.
 
     Attributes:
-        kind: what they are called.
+        kind: name of the kind.
         dimension: numbers of a vector.
-        faces: how many there are.
-        counts: whether the figures have to be good.
+        faces: number of faces.
+        is_evaluated: whether the figures are evaluated.
     """
 
     kind: str
     dimension: int
     faces: int
-    counts: bool = True
+    is_evaluated: bool = True
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(7)
@@ -79,16 +79,16 @@ class Population:
         self.people = self._directions(-(-self.faces // FACES_PER_PERSON))
 
     def blocks(self) -> Iterator[Vectors]:
-        """All of them, in the order of their people."""
+        """Yield all faces, in the order of their people."""
         for first in range(0, self.faces, MAX_ENROLMENTS):
             yield self.around(np.arange(first, min(self.faces, first + MAX_ENROLMENTS)) // FACES_PER_PERSON)
 
-    def questions(self, count: int) -> Vectors:
-        """Faces of people who are enrolled that are not enrolled themselves."""
+    def queries(self, count: int) -> Vectors:
+        """Return faces of enrolled people that are not enrolled themselves."""
         return self.around(self._random.integers(0, len(self.people), count))
 
     def around(self, people: NDArray[np.int64]) -> Vectors:
-        """New faces of people."""
+        """Return new faces of people."""
         fresh = self._directions(len(people))
         return fresh if self.kind == "noise" else _unit(self.people[people] + SPREAD * fresh)
 
@@ -102,25 +102,25 @@ def _unit(vectors: NDArray[np.floating]) -> Vectors:
 
 @dataclass
 class Bench:
-    """What is measured.
+    """The gallery under test.
 
     Attributes:
-        url: of the database.
+        url: address of the database.
         galleries: the use cases.
-        upkeep: makes indexes.
-        owner: whose galleries they are.
+        maintenance: builds indexes.
+        owner: owner of the galleries.
     """
 
     url: str
     galleries: GalleryService
-    upkeep: GalleryMaintenance
+    maintenance: GalleryMaintenance
     owner: Principal
 
     async def measure(self, population: Population, searches: int, exact_searches: int) -> bool:
-        """Fill a gallery, search it both ways, and print it; returns whether that was good enough."""
+        """Fill a gallery, search it both ways, and print the results; return whether they are good enough."""
         space = EmbeddingSpace("synthetic", "0" * 64, population.dimension)
         gallery = await self.galleries.create(self.owner, population.kind, space)
-        questions = population.questions(searches)
+        questions = population.queries(searches)
         best = np.full(searches, -2.0, np.float32)
         where = np.zeros(searches, np.int64)
         began, enrolled = time.perf_counter(), 0
@@ -135,22 +135,22 @@ class Bench:
         print(f"{population.kind}: {enrolled} x {population.dimension} ({load_average()})")
         print(f"  enrolled at {enrolled / took:.0f} faces/s")
         await self._execute("VACUUM ANALYZE gallery_faces")
-        # Each face is a person here, so that not only the right person but the very face has to be found.
+        # Each face is a person here, so that not only the right person but the very face must be returned.
         await self._search(gallery.id, space, questions[:exact_searches], where, "exact")
         began = time.perf_counter()
-        await self.upkeep.maintain_indexes()
+        await self.maintenance.maintain_indexes()
         took = time.perf_counter() - began
         size = await self._execute("SELECT pg_relation_size('ix_gallery_faces_hnsw_" + gallery.id.hex + "')")
         print(f"  index made in {took:.0f} s, {int(str(size)) / 1e6:.0f} MB")
-        # With no threshold somebody is always found; with one, that nobody is leads to an exact search.
+        # Without a threshold there is always a match; with one, no match leads to an exact search.
         await self._search(gallery.id, space, questions, where, "index alone")
         median, recall = await self._search(
-            gallery.id, space, questions, where, f"index, threshold {USUAL}", USUAL
+            gallery.id, space, questions, where, f"index, threshold {USUAL_MIN_COSINE}", USUAL_MIN_COSINE
         )
         await self.galleries.delete(self.owner, gallery.id)
-        await self.upkeep.maintain_indexes()
+        await self.maintenance.maintain_indexes()
         await self._execute("VACUUM gallery_faces")
-        return not population.counts or (median < WANTED_MS and recall >= WANTED_RECALL)
+        return not population.is_evaluated or (median < MAX_SEARCH_MS and recall >= MIN_RECALL)
 
     async def _search(
         self,
@@ -158,23 +158,24 @@ class Bench:
         space: EmbeddingSpace,
         questions: Vectors,
         where: NDArray[np.int64],
-        how: str,
+        label: str,
         threshold: float = 0.0,
     ) -> tuple[float, float]:
-        """Search for each; returns the median in milliseconds, and how often the best face was found."""
+        """Search for each; return the median in milliseconds, and how often the best face was returned."""
         took: list[float] = []
         right = 0
-        for question, wanted in zip(questions, where.tolist(), strict=False):
+        for question, expected in zip(questions, where.tolist(), strict=False):
             began = time.perf_counter()
             found = await self.galleries.search(
                 self.owner, gallery_id, Embedding(space, question), threshold, top_k=1
             )
             took.append(1000 * (time.perf_counter() - began))
-            right += [match.face.label for match in found] == [str(wanted)]
+            right += [match.face.label for match in found] == [str(expected)]
         took.sort()
         median, recall = took[len(took) // 2], right / len(took)
         print(
-            f"  {how}: {len(took)} searches, p50 {median:.1f} ms, p99 {took[int(0.99 * len(took))]:.1f} ms, "
+            f"  {label}: {len(took)} searches, p50 {median:.1f} ms, "
+            f"p99 {took[int(0.99 * len(took))]:.1f} ms, "
             f"recall@1 {recall:.4f}",
             flush=True,
         )
@@ -193,7 +194,7 @@ def _enrolments(space: EmbeddingSpace, block: Vectors, first: int) -> list[Enrol
 
 
 async def run(arguments: argparse.Namespace) -> bool:
-    """Measure all kinds; returns whether everything that counts was good enough."""
+    """Measure all kinds; return whether every evaluated figure was good enough."""
     good = True
     with tempfile.TemporaryDirectory(prefix="framecloak-galleries-", dir=arguments.folder) as folder:
         async with EmbeddedPostgres(Path(folder) / "postgres") as url:
@@ -209,14 +210,16 @@ async def run(arguments: argparse.Namespace) -> bool:
                 Principal(user.id, user.username, user.role, Means.COMMAND),
             )
             for kind in arguments.kinds:
-                population = Population(kind, arguments.dimension, arguments.faces, counts=kind != "noise")
+                population = Population(
+                    kind, arguments.dimension, arguments.faces, is_evaluated=kind != "noise"
+                )
                 good &= await bench.measure(population, arguments.searches, arguments.exact_searches)
             await database.close()
     return good
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print what was seen."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faces", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=512)
@@ -224,11 +227,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--exact-searches", type=int, default=50)
     parser.add_argument("--kinds", nargs="+", default=["people", "skewed people", "noise"])
     parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
-    wanted = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {load_average()}"
     )
-    sys.exit(0 if asyncio.run(run(wanted)) else 1)
+    sys.exit(0 if asyncio.run(run(options)) else 1)
 
 
 if __name__ == "__main__":

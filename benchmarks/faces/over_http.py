@@ -1,19 +1,19 @@
 """Faces over HTTP: `/analyze` with 16 connections, and `/find_matches` with 10,000 embeddings of 512 numbers.
 
-Run with ``make bench-faces``. An API on embedded servers answers; everything takes turns within one run.
+Run with ``make bench-faces``. An API on embedded servers responds; all variants alternate within one run.
 
-- `/analyze`: the picture is the body, its largest face is embedded, and the embedding comes back as base64.
+- `/analyze`: the image is the body, its largest face is embedded, and the embedding is returned as base64.
   Faces a second over HTTP, beside the same two models called directly in a loop over as many threads as there
   are cores (decoding included, and the largest face only), and beside InsightFace's own ``FaceAnalysis.get``
   in a loop (with ``max_num=1``) when ``--pack`` names a pack.
-- `/analyze/batch`: the same with one picture a request, in msgpack, and all of its faces.
-- `/find_matches`: the whole exchange, for embeddings as JSON numbers, as base64 and as msgpack, beside what
-  msgspec alone takes to decode the JSON.
+- `/analyze/batch`: the same with one image a request, in msgpack, and all of its faces.
+- `/find_matches`: the whole exchange, for embeddings as JSON numbers, as base64 and as msgpack, beside the
+  time that msgspec alone needs to decode the JSON.
 
     python -m benchmarks.faces.over_http [--pack FOLDER] [--connections 16] [--rounds 5] PICTURE...
     python -m benchmarks.faces.over_http --made-pack
 
-``--made-pack`` takes graphs that cost what those of a pack do, and pictures made for them (`packs`).
+``--made-pack`` uses synthetic graphs with the cost of a real pack, and images made for them (`packs`).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ import numpy as np
 
 from benchmarks.faces.packs import pictures, write_pack
 from benchmarks.faces.recognition_load import direct, insightface
-from benchmarks.support.plain_http import Line, post
+from benchmarks.support.plain_http import Connection, post
 from benchmarks.support.processes import Client, program, servers
 from framecloak.entrypoints.composition.reid import load_analysis
 from framecloak.entrypoints.settings import Settings
 from framecloak.entrypoints.settings.resources import available_cores
 
-PICTURES = 200
-"""Looked at in a round."""
+IMAGES_PER_ROUND = 200
+"""Images analysed in a round."""
 ROWS, DIMENSION = 10_000, 512
 
 
@@ -55,19 +55,19 @@ class FindMatches(msgspec.Struct):
 
 
 class Face(msgspec.Struct):
-    """The part of an answer that shows that there was a face."""
+    """The part of a response that shows that there was a face."""
 
     embedding: str
 
 
 class Faces(msgspec.Struct):
-    """Those of one picture."""
+    """The faces of one image."""
 
     faces: list[Face]
 
 
 class Batch(msgspec.Struct):
-    """Those of all pictures of a request."""
+    """The faces of all images of a request."""
 
     results: list[Faces]
 
@@ -111,14 +111,14 @@ def main() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One of two that analyse pictures.
+    """One of the two endpoints that analyse images.
 
     Attributes:
-        path: where it is.
-        largest: whether it embeds only the largest face of a picture.
-        media_type: of a body with a picture.
-        body: makes one of a picture.
-        faces: counts them in an answer.
+        path: URL path.
+        largest: whether it embeds only the largest face of an image.
+        media_type: media type of a body with an image.
+        body: makes a body of an image.
+        faces: counts the faces in a response.
     """
 
     path: str
@@ -147,47 +147,47 @@ BATCH = Endpoint(
 def analyses(
     endpoint: Endpoint, client: Client, files: list[bytes], settings: Settings, arguments: argparse.Namespace
 ) -> None:
-    """Faces a second of each way, in turns."""
+    """Measure the faces a second of each variant, alternating."""
     analysis, largest = load_analysis(settings), endpoint.largest
     requests = requests_of(endpoint, client, files)
-    ways: dict[str, Callable[[], int]] = {
+    variants: dict[str, Callable[[], int]] = {
         "over HTTP": lambda: over_http(endpoint, client, requests, arguments.connections),
-        "direct": lambda: direct(analysis, files, PICTURES, largest=largest),
+        "direct": lambda: direct(analysis, files, IMAGES_PER_ROUND, largest=largest),
     }
     if arguments.pack:
-        ways["insightface"] = insightface(arguments.pack, files, PICTURES, largest=largest)
-    rates = {name: [] for name in ways}
-    counts = {name: way() for name, way in ways.items()}
+        variants["insightface"] = insightface(arguments.pack, files, IMAGES_PER_ROUND, largest=largest)
+    rates = {name: [] for name in variants}
+    counts = {name: way() for name, way in variants.items()}
     if counts["over HTTP"] != counts["direct"]:
         sys.exit(f"{endpoint.path}: not the same work: {counts} faces")
     for _ in range(arguments.rounds):
-        for name, way in ways.items():
+        for name, way in variants.items():
             started = time.perf_counter()
             rates[name].append(way() / (time.perf_counter() - started))
     print(f"{endpoint.path}, {arguments.connections} connections, {available_cores()} cores")
     print(f"{analysis.detector.card.name} and {analysis.space.name}, {counts['direct']} faces a round")
-    for name, seen in rates.items():
-        ratios = [ours / theirs for ours, theirs in zip(rates["over HTTP"], seen, strict=True)]
+    for name, values in rates.items():
+        ratios = [ours / theirs for ours, theirs in zip(rates["over HTTP"], values, strict=True)]
         print(
-            f"  {name:<12}{statistics.median(seen):8.1f} faces/s   over HTTP is"
+            f"  {name:<12}{statistics.median(values):8.1f} faces/s   over HTTP is"
             f" {statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
         )
     analysis.close()
 
 
 def requests_of(endpoint: Endpoint, client: Client, files: list[bytes]) -> list[bytes]:
-    """A request for each picture."""
+    """Return a request for each image."""
     return [post(client, endpoint.path, endpoint.body(file), endpoint.media_type(file)) for file in files]
 
 
 def over_http(endpoint: Endpoint, client: Client, requests: list[bytes], connections: int) -> int:
-    """Faces found by some connections, each sending one request after the other."""
+    """Return the number of faces detected over some connections, each sending requests one by one."""
     numbers = count()
 
     def connection(_: int) -> int:
-        faces, line = 0, Line(client)
-        while (number := next(numbers)) < PICTURES:
-            faces += endpoint.faces(line.ask(requests[number % len(requests)]))
+        faces, line = 0, Connection(client)
+        while (number := next(numbers)) < IMAGES_PER_ROUND:
+            faces += endpoint.faces(line.send(requests[number % len(requests)]))
         return faces
 
     with ThreadPoolExecutor(connections) as pool:
@@ -195,7 +195,7 @@ def over_http(endpoint: Endpoint, client: Client, requests: list[bytes], connect
 
 
 def matches(client: Client, rounds: int) -> None:
-    """Seconds of a search in each form, in turns."""
+    """Measure the seconds of a search in each format, alternating."""
     rows = np.random.default_rng(0).normal(size=(ROWS, DIMENSION)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     target, packed = rows[7].tolist(), rows.tobytes()
@@ -203,33 +203,35 @@ def matches(client: Client, rounds: int) -> None:
     coded = msgspec.json.encode({"target_embedding": target, "embeddings": base64.b64encode(packed).decode()})
     empty = msgspec.json.encode({"target_embedding": target, "embeddings": []})
     binary = msgspec.msgpack.encode({"target_embedding": target, "embeddings": packed})
-    line = Line(client)
+    line = Connection(client)
 
     def request(body: bytes, media_type: str = "application/json") -> bytes:
         return post(client, "/find_matches", body, media_type)
 
-    asked = {
+    bodies = {
         "JSON numbers": request(numbers),
         "base64": request(coded),
         "msgpack": request(binary, "application/msgpack"),
     }
     idle = request(empty + b" " * len(numbers))
-    ways: dict[str, Callable[[], object]] = {
+    variants: dict[str, Callable[[], object]] = {
         "msgspec alone": lambda: msgspec.json.decode(numbers, type=FindMatches),
-        "nothing to do": lambda: line.ask(idle),
-        **{name: partial(search, line, one) for name, one in asked.items()},
+        "nothing to do": lambda: line.send(idle),
+        **{name: partial(search, line, one) for name, one in bodies.items()},
     }
-    seconds = {name: [] for name in ways}
+    seconds = {name: [] for name in variants}
     for number in range(rounds + 1):
-        for name, way in ways.items():
+        for name, way in variants.items():
             gc.collect()
             started = time.perf_counter()
             way()
             if number:  # the first round warms up
                 seconds[name].append(time.perf_counter() - started)
     print(f"/find_matches, {ROWS:,} x {DIMENSION}, {len(numbers) / 1e6:.0f} MB as JSON numbers")
-    for name, seen in seconds.items():
-        middle, least, most = (1000 * value for value in (statistics.median(seen), min(seen), max(seen)))
+    for name, values in seconds.items():
+        middle, least, most = (
+            1000 * value for value in (statistics.median(values), min(values), max(values))
+        )
         print(f"  {name:<14}{middle:8.1f} ms ({least:.1f} to {most:.1f})")
 
     def ratio(first: str, second: str, less: str = "") -> float:
@@ -243,9 +245,9 @@ def matches(client: Client, rounds: int) -> None:
     print(f"  msgpack is {ratio('base64', 'msgpack'):.1f}x faster than base64")
 
 
-def search(line: Line, request: bytes) -> None:
-    """One search; the target is the seventh row."""
-    found = msgspec.json.decode(line.ask(request))
+def search(line: Connection, request: bytes) -> None:
+    """Send one search; the target is the seventh row."""
+    found = msgspec.json.decode(line.send(request))
     assert found[0]["index"] == 7, found  # noqa: S101 -- a wrong answer is no measurement
 
 

@@ -1,9 +1,9 @@
-"""A made InsightFace pack that costs what a real one does, and pictures in which it finds faces.
+"""A synthetic InsightFace pack with the cost of a real one, and images with faces for it.
 
-Real packs may not be passed on. What they cost can be: graphs of the same layers, with random weights. The
-detector carries a backbone of about as many operations as SCRFD-10GF (``det_10g.onnx`` of ``buffalo_l``),
-whose outcome counts for nothing, and finds the coloured cells that the tests' tiny SCRFD finds. The other one
-is IResNet-50 (``w600k_r50.onnx``): 4 stages of 3, 4, 14 and 3 blocks, as in ArcFace (Deng et al., 2019).
+Real packs may not be redistributed. Their cost can be reproduced: graphs of the same layers, with random
+weights. The detector carries a backbone of about as many operations as SCRFD-10GF (``det_10g.onnx`` of
+``buffalo_l``), whose output has no effect, and detects the coloured cells of the tests' tiny SCRFD. The other
+one is IResNet-50 (``w600k_r50.onnx``): 4 stages of 3, 4, 14 and 3 blocks, as in ArcFace (Deng et al., 2019).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 from support.samples.onnx_models import STRIDES, plant, scrfd_bytes
 
 DETECTOR_STAGES = ((28, 2), (56, 3), (88, 4), (88, 2), (224, 2))
-"""Channels and blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture's size."""
+"""Channels and blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size."""
 RECOGNIZER_STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
 SIDE = 640
 
 
 @dataclass
 class Layers:
-    """A graph that grows, one layer after the other.
+    """A graph under construction, layer by layer.
 
     Attributes:
-        random: where weights come from.
+        random: source of the weights.
         nodes: the layers so far.
-        weights: what they hold.
+        weights: their weights.
     """
 
     random: np.random.Generator
@@ -42,33 +42,33 @@ class Layers:
     weights: list[onnx.TensorProto] = field(default_factory=list)
 
     def add(self, operator: str, *inputs: str, **attributes: object) -> str:
-        """Append a layer; gives the name of what comes out."""
+        """Append a layer; return the name of its output."""
         name = f"{operator}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
         return name
 
     def weight(self, values: np.ndarray) -> str:
-        """Keep an array; gives its name."""
+        """Add an array; return its name."""
         name = f"weight_{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(values.astype(np.float32), name))
         return name
 
     def convolution(self, source: str, inward: int, outward: int, side: int = 3, stride: int = 1) -> str:
-        """A convolution that keeps what is large about as large."""
+        """Append a convolution that roughly preserves magnitudes."""
         kernel = self.random.normal(0, (inward * side * side) ** -0.5, (outward, inward, side, side))
         pads = [side // 2] * 4
         return self.add("Conv", source, self.weight(kernel), strides=[stride, stride], pads=pads)
 
     def slope(self, source: str, channels: int) -> str:
-        """PReLU with a quarter of what is negative."""
+        """Append a PReLU with a slope of a quarter."""
         return self.add("PRelu", source, self.weight(np.full((channels, 1, 1), 0.25)))
 
 
 def write_pack(folder: Path) -> Path:
-    """Write a pack, as InsightFace lays it out.
+    """Write a pack in InsightFace's layout.
 
     Args:
-        folder: of the pack, in a folder named ``models``; does not exist.
+        folder: folder of the pack, in a folder named ``models``; does not exist yet.
 
     Returns:
         The folder.
@@ -80,15 +80,15 @@ def write_pack(folder: Path) -> Path:
 
 
 def pictures(faces: int = 2) -> list[bytes]:
-    """PNG files of noise, each with some faces for the made detector."""
+    """Return PNG files of noise, each with some faces for the synthetic detector."""
     random = np.random.default_rng(3)
-    made = []
+    files = []
     for number in range(8):
         image = random.integers(90, 110, (SIDE, SIDE, 3), dtype=np.uint8)
         for face in range(faces):
             plant(image, STRIDES[2], 3 + 6 * face, 4 + number)
-        made.append(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
-    return made
+        files.append(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    return files
 
 
 def _detector() -> bytes:
@@ -103,9 +103,9 @@ def _detector() -> bytes:
         inward = channels
     pooled = layers.add("GlobalAveragePool", last)
     nothing = layers.add("Conv", pooled, layers.weight(np.zeros((3, inward, 1, 1))))
-    seen = layers.add("Add", "image", nothing)
+    output = layers.add("Add", "image", nothing)
     for node in model.graph.node:
-        node.input[:] = [seen if name == "image" else name for name in node.input]
+        node.input[:] = [output if name == "image" else name for name in node.input]
     found = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend([*layers.nodes, *found])

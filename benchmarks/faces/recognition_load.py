@@ -1,8 +1,8 @@
 """Faces a second of 16 concurrent callers, against the same models called directly in a loop.
 
-Three ways on the same pictures, in turns, so that a busy machine is unfair to none:
+Three variants on the same images, alternating, so that other load on the machine affects all equally:
 
-- direct: as many threads as there are cores, each decoding, detecting and embedding picture after picture;
+- direct: as many threads as there are cores, each decoding, detecting and embedding image after image;
 - service: `FaceAnalyzer` with concurrent callers, as the API uses it;
 - insightface (``--pack``): the pack's own ``FaceAnalysis.get`` in a loop, decoding with OpenCV.
 
@@ -21,7 +21,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-import framecloak.adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+import framecloak.adapters.vision  # noqa: F401 - before ONNX Runtime: turns its telemetry off
 
 # isort: split
 import cv2
@@ -36,7 +36,7 @@ from framecloak.entrypoints.settings import Settings
 from framecloak.entrypoints.settings.resources import available_cores
 
 DEFAULT_PICTURES = 200
-"""Looked at in a round."""
+"""Images analysed in a round."""
 
 
 def main() -> None:
@@ -61,39 +61,39 @@ def main() -> None:
         )
     analysis = load_analysis(settings)
     files = [path.read_bytes() for path in arguments.pictures]
-    ways: dict[str, Callable[[], int]] = {
+    variants: dict[str, Callable[[], int]] = {
         "direct": lambda: direct(analysis, files, total),
         "service": lambda: asyncio.run(service(analysis, files, total, arguments.callers)),
     }
     if arguments.pack:
-        ways["insightface"] = insightface(arguments.pack, files, total)
-    for way in ways.values():
+        variants["insightface"] = insightface(arguments.pack, files, total)
+    for way in variants.values():
         way()
-    rates: dict[str, list[float]] = {name: [] for name in ways}
+    rates: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(arguments.rounds):
-        for name, way in ways.items():
+        for name, way in variants.items():
             started = time.perf_counter()
             faces = way()
             rates[name].append(faces / (time.perf_counter() - started))
     print(f"{analysis.detector.card.name} and {analysis.space.name}, {available_cores()} cores")
     base = statistics.median(rates["service"])
-    for name, seen in rates.items():
-        rate = statistics.median(seen)
+    for name, values in rates.items():
+        rate = statistics.median(values)
         print(f"{name:<12}{rate:8.1f} faces/s   service is {base / rate:.2f}x")
     analysis.close()
 
 
 def direct(analysis: FaceAnalyzer, files: list[bytes], total: int, *, largest: bool = False) -> int:
-    """The models and nothing else, over as many threads as there are cores.
+    """Run the models and nothing else, over as many threads as there are cores.
 
     Args:
-        analysis: whose models they are.
-        files: pictures, taken in turns.
-        total: how many to look at.
+        analysis: analyzer with the models.
+        files: images, used in rotation.
+        total: number of images to analyse.
         largest: whether only the largest face of each is embedded, as `/analyze` does.
 
     Returns:
-        Faces that were embedded.
+        Number of embedded faces.
     """
     reader, numbers = UntrustedImageReader(), count()
 
@@ -117,7 +117,7 @@ def direct(analysis: FaceAnalyzer, files: list[bytes], total: int, *, largest: b
 
 
 async def service(analysis: FaceAnalyzer, files: list[bytes], total: int, callers: int) -> int:
-    """Concurrent callers, each sending one picture after the other."""
+    """Run concurrent callers, each sending one image after the other."""
     numbers = count()
 
     async def call() -> int:
@@ -133,7 +133,7 @@ async def service(analysis: FaceAnalyzer, files: list[bytes], total: int, caller
 
 
 def insightface(pack: Path, files: list[bytes], total: int, *, largest: bool = False) -> Callable[[], int]:
-    """InsightFace's own loop over the same files; arguments as for `direct`."""
+    """Return InsightFace's own loop over the same files; arguments as for `direct`."""
     app = InsightFace(name=pack.name, root=str(pack.parent.parent), providers=["CPUExecutionProvider"])
     app.prepare(ctx_id=-1, det_size=(640, 640))
 

@@ -1,11 +1,11 @@
-"""How well the recogniser tells people apart: ROC over a folder of labelled faces.
+"""Accuracy of the recogniser: ROC over a folder of labelled faces.
 
-A person is a folder of pictures, or, for pictures that lie in the folder itself, the name of the file without
-the number at its end (``obama.jpg`` and ``obama2.jpg``). A picture with several faces is left out, and named:
-its label says whose one of them is, and not which. ``--largest`` takes the largest face of such pictures.
+A person is a folder of images or, for images in the folder itself, the name of the file without the number
+at its end (``obama.jpg`` and ``obama2.jpg``). Images with several faces are skipped and listed, as the label
+does not say which face it belongs to. ``--largest`` uses the largest face of such images.
 
-True accepts at a share of false ones (TAR at FAR) are told as far as there are pairs of two people for them:
-with 61 pairs, a share below 1/61 cannot be told from none at all.
+True accepts at a rate of false ones (TAR at FAR) are reported as far as there are enough pairs of different
+people: with 61 pairs, a rate below 1/61 cannot be distinguished from zero.
 
     python -m benchmarks.faces.recognition_roc FOLDER [--recognizer NAME] [--largest] [--curve roc.png]
         [--json]
@@ -36,7 +36,7 @@ _SIDE, _MARGIN = 480, 60
 
 
 def main() -> None:
-    """Print the figures, and draw the curve where that is wanted."""
+    """Print the figures, and draw the curve on request."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -52,27 +52,27 @@ def main() -> None:
         sys.exit("there must be two pictures of one person, and two people, at least")
     figures = evaluate(same, different)
     if arguments.curve:
-        cv2.imwrite(str(arguments.curve), drawn(same, different, f"{space}: {told(labels)}"))
+        cv2.imwrite(str(arguments.curve), draw_curve(same, different, f"{space}: {describe(labels)}"))
     if arguments.json:
         print(json.dumps({"model": space, "faces": len(labels), **figures}, indent=2))
         return
-    print(f"{space}: {told(labels)}, {len(same)} pairs of one person and {len(different)} of two")
+    print(f"{space}: {describe(labels)}, {len(same)} pairs of one person and {len(different)} of two")
     for name, value in figures.items():
         print(f"{name:<28}{'too few pairs of two people' if value is None else f'{value:.4f}'}")
 
 
-def told(labels: list[str]) -> str:
-    """How many faces, and of how many people."""
+def describe(labels: list[str]) -> str:
+    """Describe the number of faces and people."""
     return f"{len(labels)} faces of {len(set(labels))} people"
 
 
 def embed(folder: Path, recognizer: str, *, largest: bool) -> tuple[list[str], NDArray[np.float32], str]:
-    """Label and vector of every picture that shows whose face it has, and the name of the model.
+    """Return label and vector of every image with one labelled face, and the name of the model.
 
     Args:
-        folder: of pictures, and of folders of pictures.
-        recognizer: what tells faces apart.
-        largest: whether the largest face of several is that of the label.
+        folder: folder with images and folders of images.
+        recognizer: name of the recogniser.
+        largest: whether the label belongs to the largest of several faces.
     """
     settings = replace(Settings.from_environment({}), recognizer=recognizer)
     analysis = load_analysis(settings)
@@ -97,7 +97,7 @@ def embed(folder: Path, recognizer: str, *, largest: bool) -> tuple[list[str], N
 
 
 def pairs(labels: list[str], vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cosines of all pairs of one person, and of all pairs of two."""
+    """Return the cosines of all pairs of one person, and of all pairs of two people."""
     first, second = np.triu_indices(len(labels), 1)
     cosines = (vectors @ vectors.T)[first, second]
     names = np.array(labels)
@@ -108,7 +108,7 @@ def pairs(labels: list[str], vectors: NDArray[np.float32]) -> tuple[NDArray[np.f
 def rates(
     same: NDArray[np.float32], different: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
-    """Thresholds from the highest down, with the share of false and of true accepts at each."""
+    """Return thresholds in descending order, with the rates of false and true accepts at each."""
     thresholds = np.unique(np.concatenate([same, different]))[::-1]
     accepts = [
         (len(scores) - np.searchsorted(np.sort(scores), thresholds, "left")) / len(scores)
@@ -118,13 +118,13 @@ def rates(
 
 
 def evaluate(same: NDArray[np.float32], different: NDArray[np.float32]) -> dict[str, float | None]:
-    """Area under the curve, the threshold with the fewest errors, and true accepts at some false ones.
+    """Return the area under the curve, the threshold with the fewest errors, and true accept rates.
 
-    None stands for what so few pairs of two people do not tell.
+    None marks rates that too few pairs of different people cannot determine.
     """
     thresholds, false, true = rates(same, different)
     best = int(np.argmin(false + 1 - true))
-    # In the gap between the two kinds of pairs, the middle is the safest place.
+    # In the gap between the two kinds of pairs, the middle is the safest threshold.
     below = different[different < thresholds[best]]
     threshold = (float(thresholds[best]) + float(below.max(initial=-1))) / 2
     above = np.searchsorted(np.sort(different), same, "left") + np.searchsorted(
@@ -141,39 +141,39 @@ def evaluate(same: NDArray[np.float32], different: NDArray[np.float32]) -> dict[
         known = limit * len(different) >= 1
         figures[f"TAR at FAR {limit:g}"] = float(true[false <= limit].max(initial=0.0)) if known else None
     figures["TAR with no false accept"] = float((same > different.max()).mean())
-    # The rule of three: what none of n pairs did, at most 3 in n do, with 95 % confidence.
+    # Rule of three: what happened in none of n pairs happens in at most 3 in n, with 95 % confidence.
     figures["FAR of that, at most"] = min(1.0, 3 / len(different))
     return figures
 
 
-def drawn(same: NDArray[np.float32], different: NDArray[np.float32], title: str) -> NDArray[np.uint8]:
-    """The curve with false accepts on a logarithmic axis, (h, w, 3) uint8 BGR."""
+def draw_curve(same: NDArray[np.float32], different: NDArray[np.float32], title: str) -> NDArray[np.uint8]:
+    """Draw the curve with false accepts on a logarithmic axis, (h, w, 3) uint8 BGR."""
     _, false, true = rates(same, different)
     smallest = 10.0 ** np.floor(np.log10(1 / len(different)))
-    picture = np.full((_SIDE + 2 * _MARGIN, _SIDE + 2 * _MARGIN, 3), 255, np.uint8)
+    image = np.full((_SIDE + 2 * _MARGIN, _SIDE + 2 * _MARGIN, 3), 255, np.uint8)
 
     def place(accept: float, right: float) -> tuple[int, int]:
         across = 1 - np.log10(max(accept, smallest)) / np.log10(smallest)
         return round(_MARGIN + across * _SIDE), round(_MARGIN + (1 - right) * _SIDE)
 
-    def write(text: str, at: tuple[int, int]) -> None:
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (60, 50, 40), 1, cv2.LINE_AA)
+    def write(text: str, origin: tuple[int, int]) -> None:
+        cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (60, 50, 40), 1, cv2.LINE_AA)
 
     for decade in range(int(np.log10(smallest)), 1):
         x, _ = place(10.0**decade, 0)
-        cv2.line(picture, (x, _MARGIN), (x, _MARGIN + _SIDE), (225, 225, 225), 1)
+        cv2.line(image, (x, _MARGIN), (x, _MARGIN + _SIDE), (225, 225, 225), 1)
         write(f"1e{decade}" if decade else "1", (x - 14, _MARGIN + _SIDE + 20))
     for tenth in range(0, 11, 2):
         _, y = place(1, tenth / 10)
-        cv2.line(picture, (_MARGIN, y), (_MARGIN + _SIDE, y), (225, 225, 225), 1)
+        cv2.line(image, (_MARGIN, y), (_MARGIN + _SIDE, y), (225, 225, 225), 1)
         write(f"{tenth / 10:.1f}", (_MARGIN - 34, y + 5))
     corners = [(0.0, 0.0), *zip(false.tolist(), true.tolist(), strict=True), (1.0, 1.0)]
     points = np.array([place(accept, right) for accept, right in corners], np.int32)
-    cv2.polylines(picture, [points], isClosed=False, color=(200, 110, 30), thickness=2, lineType=cv2.LINE_AA)
+    cv2.polylines(image, [points], isClosed=False, color=(200, 110, 30), thickness=2, lineType=cv2.LINE_AA)
     write(title, (_MARGIN, _MARGIN - 36))
     write("false accepts", (_MARGIN + _SIDE // 2 - 50, _MARGIN + _SIDE + 44))
     write("true accepts", (6, _MARGIN - 12))
-    return picture
+    return image
 
 
 if __name__ == "__main__":

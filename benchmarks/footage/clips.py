@@ -1,4 +1,4 @@
-"""The clips of the test footage: what the virtual camera sees, and what happens to the light on its way."""
+"""The clips of the test footage: camera motion, layers and lighting."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Clip:
     grade: Grade = field(default=lambda picture, _index: picture)
     degraded: Callable[[int], bool] = field(default=lambda _index: False)
     shutter: float = 0.0
-    """Share of the frame interval during which the shutter is open; 0 is a sharp picture."""
+    """Share of the frame interval during which the shutter is open; 0 gives sharp frames."""
 
 
 def wobble(
     rng: np.random.Generator, amplitude: float, periods: tuple[float, float]
 ) -> Callable[[float], NDArray[np.float64]]:
-    """A hand's smooth random walk: (dx, dy) at the time t, of about +-`amplitude`."""
+    """Return a hand's smooth random walk: (dx, dy) at the time t, of about +-`amplitude`."""
     period = rng.uniform(*periods, (2, 4))
     phase = rng.uniform(0, 2 * np.pi, (2, 4))
     return lambda t: amplitude * np.sin(2 * np.pi * t / period + phase).sum(axis=1) / 2
 
 
 def darkened(gain: Callable[[int], float], sigma: float, rng: np.random.Generator) -> Grade:
-    """A dark room: little light, a green cast, the noise of an amplified sensor."""
+    """Simulate a dark room: little light, a green cast, the noise of an amplified sensor."""
 
     def grade(picture: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         lit = picture * (gain(index) * np.array((0.92, 1.06, 0.88), np.float32))
@@ -56,22 +56,22 @@ def darkened(gain: Callable[[int], float], sigma: float, rng: np.random.Generato
 
 
 def flared(size: Size, rng: np.random.Generator) -> Grade:
-    """Backlight: the subject low in contrast under the veil of a bright window."""
+    """Simulate backlight: a low-contrast subject under the veil of a bright window."""
     xx = np.linspace(0, 1, size[0], dtype=np.float32)[None, :, None]
     yy = np.linspace(0, 1, size[1], dtype=np.float32)[:, None, None]
     veil = 60 + 135 * np.exp(-3 * ((xx - 0.75) ** 2 + (yy - 0.1) ** 2))
     return lambda picture, _index: 0.14 * picture + veil + rng.normal(0, 3, picture.shape)
 
 
-def flashed(at: frozenset[int]) -> Grade:
-    """Single frames blown out by a flash."""
-    return lambda picture, index: 2 * picture + 160 if index in at else picture
+def flashed(flashes: frozenset[int]) -> Grade:
+    """Overexpose single frames, as a flash does."""
+    return lambda image, index: 2 * image + 160 if index in flashes else image
 
 
 def shots(
     rng: np.random.Generator, stills: Sequence[Still], size: Size, frames: int
 ) -> Callable[[float], list[Layer]]:
-    """Hard cuts every 5 to 12 frames to another face, at another size, or to none."""
+    """Cut every 5 to 12 frames to another face, at another size, or to none."""
     starts, views = [0], []
     while starts[-1] < frames:
         still = stills[int(rng.integers(len(stills)))]
@@ -105,9 +105,9 @@ def crowd(
     narrowest: float = 1,
     shake: float = 2,
 ) -> Callable[[float], list[Layer]]:
-    """Heads of `widths` pixels that walk, nod by +-`turn` degrees and pass before one another.
+    """Return heads of `widths` pixels that walk, nod by +-`turn` degrees and occlude each other.
 
-    `narrowest` is the strongest horizontal squeeze, a poor man's profile; `shake` that of the camera.
+    `narrowest` is the strongest horizontal squeeze, which approximates a profile; `shake` that of the camera.
     """
     columns = math.ceil(math.sqrt(count * size[0] / size[1]))
     pitch = np.array((size[0] / columns, size[1] / math.ceil(count / columns)))
@@ -144,7 +144,7 @@ def crowd(
 
 
 def catalogue(stills: dict[str, Still]) -> list[Clip]:
-    """Every clip that the photographs at hand allow."""
+    """Return every clip that the available photographs allow."""
     group = stills["t1.jpg"]
     clips = [
         Clip("pan", FULL, 100, 6000, lambda t: [look(group, (500 + 2.8 * t, 310 + 0.2 * t), 1000, FULL)]),
@@ -171,7 +171,7 @@ def _rng(name: str) -> np.random.Generator:
 
 
 def _fast_pan(group: Still) -> Clip:
-    """Whips to and fro, up to half a face of motion blur."""
+    """Whip to and fro, with up to half a face of motion blur."""
 
     def scene(t: float) -> list[Layer]:
         return [look(group, (640 + 310 * math.sin(t / 5), 300 + 60 * math.sin(t / 23)), 640, HD)]
@@ -180,7 +180,7 @@ def _fast_pan(group: Still) -> Clip:
 
 
 def _close_up(name: str, still: Still, size: Size, tallest: float) -> Clip:
-    """A face walks up to the lens until it is `tallest` frames high, and backs off."""
+    """Move a face up to the lens until it is `tallest` frames high, and back."""
     x1, y1, x2, y2 = still.faces[0]
     centre, height = ((x1 + x2) / 2, (y1 + y2) / 2), y2 - y1
     widest = min(still.size[0], still.size[1] * size[0] / size[1])
@@ -194,7 +194,7 @@ def _close_up(name: str, still: Still, size: Size, tallest: float) -> Clip:
 
 
 def _loop(t: float) -> NDArray[np.float64]:
-    """Let the face in the middle leave through all four edges, twice, further each time."""
+    """Move the centre face out of the frame through all four edges, twice, further each time."""
     angle = 2 * np.pi * t / 60
     return np.array((519, 340)) + (0.78 + t / 400) * np.array((240 * np.cos(angle), 160 * np.sin(angle)))
 
@@ -223,7 +223,7 @@ def _backlight(group: Still) -> Clip:
 
 
 def _occlusion(group: Still) -> Clip:
-    """A post passes quickly, comes back slowly, and a hand follows: each face is gone for 3 to 8 frames."""
+    """Move a post past quickly and back slowly, then a hand: each face is covered for 3 to 8 frames."""
     post, palm = bar((230, 800)), hand()
     passes = ((0, -150, 360, 46, post), (36, 1430, 360, -34, post), (76, -150, 400, 60, palm))
 
@@ -257,16 +257,16 @@ def _tilt(group: Still) -> Clip:
 
 
 def _flash(group: Still) -> Clip:
-    at = frozenset({14, 33, 52, 71})
+    flashes = frozenset({14, 33, 52, 71})
 
     def scene(t: float) -> list[Layer]:
         return [look(group, (450 + 4 * t, 320), 700, HD)]
 
-    return Clip("flash", HD, 90, 3500, scene, grade=flashed(at), degraded=at.__contains__)
+    return Clip("flash", HD, 90, 3500, scene, grade=flashed(flashes), degraded=flashes.__contains__)
 
 
 def _empty(stills: dict[str, Still]) -> Clip:
-    """No face at all: foliage, round things, a table, cars, and people whose heads are out of view."""
+    """Show no face at all: foliage, round objects, a table, cars, and people whose heads are out of view."""
     rng = _rng("empty")
     table = stills["t1.jpg"].image
     views = [
@@ -289,7 +289,7 @@ def _empty(stills: dict[str, Still]) -> Clip:
 
 
 def _crowds(stills: dict[str, Still]) -> list[Clip]:
-    """Many people at once: far away, on a street, in the dark, and crossing at every size."""
+    """Show many people at once: far away, on a street, in the dark, and crossing at every size."""
     heads = [cutout(still, index) for still in stills.values() for index in range(len(still.faces))]
     heads = heads[6:] + heads[:6]
     foliage = texture(_rng("foliage"), (1600, 900), (100, 125, 110), 9)

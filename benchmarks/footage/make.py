@@ -1,15 +1,15 @@
 """Hard test footage with exact ground truth: `python -m benchmarks.footage.make OUT_DIR`.
 
 A virtual camera moves over photographs whose faces were verified by eye once, and further photographs are
-composited and moved on top. Every face box of every frame is therefore known exactly, for the price of no
-annotation. Deterministic: the same inputs and library versions give the same pictures.
+composited and moved on top. Every face box of every frame is therefore known exactly without any
+annotation. Deterministic: the same inputs and library versions give the same frames.
 
-The photographs are the one inside the insightface wheel and, where present, those of `../shared/data`;
-clips that need the latter are left out without them, or are made of fewer faces.
+The photographs are the one inside the insightface wheel and, if present, those of `../shared/data`;
+without the latter, some clips are omitted or have fewer faces.
 
 `OUT_DIR/gt.json`: `{clip: {width, height, frames: {index: [{xyxy, hard, id}]}, ignore: {index: [xyxy]}}}`.
-`frames` holds the faces to be redacted, clipped to the picture; `ignore` the ones that are too small, too
-covered or too far outside to be demanded, but that a careful redactor may well hide.
+`frames` holds the faces to be redacted, clipped to the frame; `ignore` those that are too small, too
+covered or too far outside to be required, but that a careful redactor may well hide.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXPOSURE_SAMPLES = 12
 
 
 def annotate(face: Face, size: Size, *, degraded: bool) -> dict[str, Any] | None:
-    """Return the ground truth of a face, or nothing where it need not be redacted."""
+    """Return the ground truth of a face, or None if it need not be redacted."""
     box = clip(face.box, size)
     width = box[2] - box[0]
     if face.visible < MIN_VISIBLE or width < MIN_WIDTH:
@@ -46,10 +46,10 @@ def annotate(face: Face, size: Size, *, degraded: bool) -> dict[str, Any] | None
 
 
 def render(clip_: Clip) -> Iterator[tuple[Image, list[dict[str, Any]], list[list[float]]]]:
-    """Yield each frame's BGR picture, its ground truth, and the boxes of faces that are nobody's mistake."""
+    """Yield each frame (BGR), its ground truth, and the boxes of faces to ignore."""
     for index in range(clip_.frames):
-        picture, faces, smear = expose(clip_.scene, index, clip_.shutter, EXPOSURE_SAMPLES, clip_.size)
-        graded = clip_.grade(picture.astype(np.float32), index)
+        image, faces, smear = expose(clip_.scene, index, clip_.shutter, EXPOSURE_SAMPLES, clip_.size)
+        graded = clip_.grade(image.astype(np.float32), index)
         truth, ignore = [], []
         for name, face in faces.items():
             degraded = clip_.degraded(index) or smear[name] > MAX_SMEAR
@@ -72,9 +72,9 @@ def write(clip_: Clip, folder: Path) -> dict[str, Any]:
         stream.width, stream.height = clip_.size
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = clip_.kilobits * 1000
-        for index, (picture, truth, ignore) in enumerate(render(clip_)):
+        for index, (image, truth, ignore) in enumerate(render(clip_)):
             frames[str(index)], ignored[str(index)] = truth, ignore
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode())
     width, height = clip_.size
     return {"width": width, "height": height, "frames": frames, "ignore": ignored}

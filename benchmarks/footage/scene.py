@@ -1,6 +1,6 @@
-"""A virtual camera over photographs: layers in, a picture and the exact place of every face out.
+"""A virtual camera over photographs: composites layers into a frame with the exact position of every face.
 
-Coordinates are continuous pixels: a picture of width w spans [0, w], and pixel i is centred at i + 0.5.
+Coordinates are continuous pixels: an image of width w spans [0, w], and pixel i is centred at i + 0.5.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A BGR picture, its tight face boxes and, for a cut-out, its opacity (float32, 0 to 1)."""
+    """A BGR image, its tight face boxes and, for a cut-out, its opacity (float32, 0 to 1)."""
 
     name: str
     image: Image
@@ -37,7 +37,7 @@ class Still:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A still, the 2x3 matrix that maps it into the frame, and the name under which its faces are known."""
+    """A still, the 2x3 matrix that maps it into the frame, and a name for its faces."""
 
     still: Still
     matrix: Affine
@@ -46,7 +46,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face in a frame: its whole box, unclipped, and the share of it that can be seen."""
+    """A face in a frame: its whole box, unclipped, and its visible share."""
 
     box: Box
     visible: float
@@ -72,7 +72,7 @@ def similarity(source: Point, target: Point, scale: float, degrees: float = 0, s
 def look(
     still: Still, centre: Point, view_width: float, frame: Size, degrees: float = 0, name: str = ""
 ) -> Layer:
-    """Fill the frame with the part of the still around `centre`; an upright view is kept inside the still."""
+    """Fill the frame with the part of the still around `centre`; an upright view stays inside the still."""
     width, height = still.size
     if not degrees:
         view_width = min(view_width, width, height * frame[0] / frame[1])
@@ -90,14 +90,14 @@ def place(
     squeeze: float = 1,
     name: str = "",
 ) -> Layer:
-    """Put a cut-out so that its first face lies at `centre`, `face_width` pixels wide before the squeeze."""
+    """Place a cut-out with its first face at `centre`, `face_width` pixels wide before the squeeze."""
     x1, y1, x2, y2 = still.faces[0]
     matrix = similarity(((x1 + x2) / 2, (y1 + y2) / 2), centre, face_width / (x2 - x1), degrees, squeeze)
     return Layer(still, matrix, name or still.name)
 
 
 def cutout(still: Still, index: int, grow: float = 2.3) -> Still:
-    """Cut one head with its shoulders out of a photograph, with a soft rim."""
+    """Cut one head with its shoulders out of a photograph, with a soft edge."""
     x1, y1, x2, y2 = still.faces[index]
     reach_x, reach_y = grow * (x2 - x1) / 2, grow * (y2 - y1) / 2
     left, top = max(0, int((x1 + x2) / 2 - reach_x)), max(0, int((y1 + y2) / 2 - 0.9 * reach_y))
@@ -128,22 +128,22 @@ def compose(layers: Sequence[Layer], size: Size) -> tuple[Image, dict[str, Face]
     """Paint the layers back to front.
 
     Returns:
-        The picture, and every face that touches the frame, covered ones included, under "layer name/index".
+        The image, and every face that touches the frame, including covered ones, as "layer name/index".
     """
-    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    image = np.zeros((size[1], size[0], 3), np.uint8)
     owner = np.full((size[1], size[0]), -1, np.int8)
     for depth, layer in enumerate(layers):
-        _paint(picture, owner, depth, layer)
+        _paint(image, owner, depth, layer)
     faces = {}
     for depth, layer in enumerate(layers):
         for index, box in enumerate(layer.still.faces):
             whole = transform(box, layer.matrix)
             x1, y1, x2, y2 = clip(whole, size)
             inside = (x2 - x1) * (y2 - y1) / ((whole[2] - whole[0]) * (whole[3] - whole[1]))
-            seen = owner[round(y1) : round(y2), round(x1) : round(x2)]
-            if inside > 0 and seen.size:
-                faces[f"{layer.name}/{index}"] = Face(whole, inside * float((seen == depth).mean()))
-    return picture, faces
+            visible = owner[round(y1) : round(y2), round(x1) : round(x2)]
+            if inside > 0 and visible.size:
+                faces[f"{layer.name}/{index}"] = Face(whole, inside * float((visible == depth).mean()))
+    return image, faces
 
 
 def expose(
@@ -152,7 +152,7 @@ def expose(
     """Take one frame with the shutter open from `t - shutter / 2` to `t + shutter / 2`.
 
     Returns:
-        The picture, its faces at the time `t`, and how far each moved during the exposure, in face widths.
+        The image, its faces at the time `t`, and how far each moved during the exposure, in face widths.
     """
     picture, faces = compose(scene(t), size)
     if not shutter:
@@ -167,10 +167,10 @@ def expose(
     return np.rint(blurred).astype(np.uint8), faces, smear
 
 
-def _paint(picture: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> None:
+def _paint(image: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> None:
     image, alpha, matrix = _shrunk(layer)
     height, width = image.shape[:2]
-    left, top, right, bottom = 0, 0, picture.shape[1], picture.shape[0]
+    left, top, right, bottom = 0, 0, image.shape[1], image.shape[0]
     if alpha is not None:
         corners = matrix[:, :2] @ [[0, width, 0, width], [0, 0, height, height]] + matrix[:, 2:]
         low, high = np.floor(corners.min(axis=1)).astype(int), np.ceil(corners.max(axis=1)).astype(int)
@@ -182,17 +182,17 @@ def _paint(picture: Image, owner: NDArray[np.int8], depth: int, layer: Layer) ->
         )
     if right <= left or bottom <= top:
         return
-    # From continuous coordinates to those of cv2, whose pixel i is centred at i, and to the patch's corner.
+    # From continuous coordinates to those of cv2, whose pixel i is centred at i, and to the crop's corner.
     shifted = matrix.copy()
     shifted[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5 - [left, top]
     size = (right - left, bottom - top)
     patch = cv2.warpAffine(image, shifted, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     region = np.s_[top:bottom, left:right]
     if alpha is None:
-        picture[region], owner[region] = patch, depth
+        image[region], owner[region] = patch, depth
         return
     opacity = cv2.warpAffine(alpha, shifted, size, flags=cv2.INTER_LINEAR)[..., None]
-    picture[region] = np.rint(opacity * patch + (1 - opacity) * picture[region]).astype(np.uint8)
+    image[region] = np.rint(opacity * patch + (1 - opacity) * image[region]).astype(np.uint8)
     owner[region][opacity[..., 0] > 0.5] = depth
 
 

@@ -1,4 +1,4 @@
-"""The photographs and synthetic pictures of the test footage, with their verified faces."""
+"""Photographs and synthetic images for the test footage, with their verified faces."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ FACES: dict[str, tuple[Box, ...]] = {
 
 
 BACKDROPS = ("car13.jpg", "car16.jpg", "car20.jpg", "car21.jpg")
-"""Photographs of parked cars, trees and houses, without a person in sight."""
+"""Photographs of parked cars, trees and houses without people."""
 
 
 def load_stills(shared: Path = SHARED) -> dict[str, Still]:
-    """Return the photographs that are there, by file name; `t1.jpg` always is.
+    """Return the available photographs by file name; `t1.jpg` is always among them.
 
     Raises:
         SystemExit: insightface is not installed.
@@ -57,7 +57,7 @@ def load_stills(shared: Path = SHARED) -> dict[str, Still]:
     for name, folder in folders.items():
         if (path := folder / name).is_file():
             stills[name] = Still(path.stem, cv2.imread(str(path)), FACES.get(name, ()))
-    # A painting on the wall and a bystander cut by the edge: face-like, but verifiable as neither.
+    # A painting on the wall and a bystander cut by the edge: face-like, but not verifiable.
     group = stills["t1.jpg"].image
     group[66:102, 316:352] = np.median(group[66:102, 306:316], axis=(0, 1))
     if "obama2.jpg" in stills:
@@ -67,7 +67,7 @@ def load_stills(shared: Path = SHARED) -> dict[str, Still]:
 
 
 def texture(rng: np.random.Generator, size: Size, base: Sequence[int], contrast: float) -> Still:
-    """Foliage-like noise: octaves of random values around the BGR colour `base`."""
+    """Return foliage-like noise: octaves of random values around the BGR colour `base`."""
     width, height = size
     picture = np.empty((height, width, 3), np.float32)
     picture[:] = base
@@ -80,7 +80,7 @@ def texture(rng: np.random.Generator, size: Size, base: Sequence[int], contrast:
 
 
 def round_objects(rng: np.random.Generator, size: Size) -> Still:
-    """Plates, balls and pairs of dots on a texture: the shapes that fool a face detector."""
+    """Return plates, balls and pairs of dots on a texture: shapes that cause false detections."""
     picture = texture(rng, size, (90, 120, 140), 10).image
     for _ in range(60):
         x, y, radius = (int(rng.integers(high)) for high in (*size, 70))
@@ -92,13 +92,13 @@ def round_objects(rng: np.random.Generator, size: Size) -> Still:
 
 
 def bar(size: Size) -> Still:
-    """An opaque post, as of a lamp or a door, with a grain of its own."""
+    """Return an opaque post, as of a lamp or a door, with a grain of its own."""
     picture = texture(np.random.default_rng(7), size, (70, 62, 58), 4)
     return Still("bar", picture.image, alpha=np.ones((size[1], size[0]), np.float32))
 
 
 def hand() -> Still:
-    """A flat hand on an arm, 400x700, fingers up."""
+    """Return a flat hand on an arm, 400x700, fingers up."""
     picture = np.full((700, 400, 3), (125, 155, 205), np.uint8)
     mask = np.zeros((700, 400), np.uint8)
     cv2.ellipse(mask, (200, 370), (120, 140), 0, 0, 360, 255, -1)

@@ -1,12 +1,12 @@
-"""Drain a full queue: errors, memory, and status requests while it lasts.
+"""Drain a full queue: errors, memory, and status requests meanwhile.
 
 Run with ``make bench-drain``. Starts ``framecloak serve`` with embedded servers in a temporary folder,
 submits one request of 10,000 frames and, when that is done, 1,000 requests of 50 frames each, through the
-batch endpoint and from several accounts. Another process asks for statuses 50 times a second all the while.
+batch endpoint and from several accounts. Another process sends 50 status requests a second meanwhile.
 
 Prints frames and requests a second, status latencies, the memory of API and worker over time (start,
-quarters, end, and peak), and whatever was logged as a warning or an error. Ends with 1 when a request did not
-complete, anything was logged as an error, or a status request failed.
+quarters, end, and peak), and whatever was logged as a warning or an error. Exits with 1 when a request did
+not complete, anything was logged as an error, or a status request failed.
 """
 
 from __future__ import annotations
@@ -30,18 +30,26 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.service.load import film
-from benchmarks.support.processes import PASSWORD, Client, Watch, load_average, program, roles, troubles
+from benchmarks.service.load import write_video
+from benchmarks.support.processes import (
+    PASSWORD,
+    Client,
+    MemorySampler,
+    load_average,
+    program,
+    roles,
+    warnings_in,
+)
 
-ASKED_PER_SECOND = 50
+POLLS_PER_SECOND = 50
 FRESH_SECONDS = 3.0
-"""The status of a new request waits for its first change for two seconds, on purpose; it is not asked for."""
-BATCH = 100
-"""Most orders that the batch endpoint takes."""
+"""The status of a new request waits two seconds for its first change by design; it is not requested."""
+MAX_BATCH = 100
+"""Maximum number of requests for the batch endpoint."""
 
 
-def ask(address: str, key: str) -> None:
-    """Ask for statuses until standard input ends, which names requests; prints what it saw as JSON."""
+def poll(address: str, key: str) -> None:
+    """Send status requests for the ids on standard input until it ends; print the measurements as JSON."""
     known: list[tuple[float, str]] = []
     over = threading.Event()
 
@@ -55,12 +63,12 @@ def ask(address: str, key: str) -> None:
     due = time.monotonic()
     with httpx.Client(base_url=address, headers={"Authorization": f"Token {key}"}, timeout=30) as http:
         while not over.is_set():
-            due += 1 / ASKED_PER_SECOND
+            due += 1 / POLLS_PER_SECOND
             time.sleep(max(0.0, due - time.monotonic()))
             old = [request for at, request in list(known) if time.monotonic() - at > FRESH_SECONDS]
             if not old:
                 continue
-            # Counted from when it was due: one slow answer must not hide that the next ones would be too.
+            # Measured from the due time: one slow response must not hide that later ones would be slow too.
             request = random.choice(old)  # noqa: S311 -- no secret
             answer = http.get(f"/api/frames/anonymize/status/{request}/")
             took.append(time.monotonic() - due)
@@ -70,30 +78,30 @@ def ask(address: str, key: str) -> None:
 
 
 @dataclass
-class Asker:
-    """The process that asks.
+class StatusPoller:
+    """The process that sends status requests.
 
     Attributes:
-        process: reads requests' ids.
-        took: seconds of each answer, once it has ended.
-        failures: what was answered wrongly.
+        process: reads request ids.
+        durations: seconds of each response, once it has ended.
+        failures: unexpected responses.
     """
 
     process: subprocess.Popen[str]
-    took: list[float] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    def tell(self, requests: Sequence[str]) -> None:
-        """Have it ask about these too."""
+    def add(self, requests: Sequence[str]) -> None:
+        """Add requests to poll."""
         assert self.process.stdin is not None  # noqa: S101 -- it is a pipe
-        self.process.stdin.write("".join(f"{one}\n" for one in requests))
+        self.process.stdin.write("".join(f"{request}\n" for request in requests))
         self.process.stdin.flush()
 
-    def story(self) -> str:
-        """Latencies in a line."""
-        if not self.took:
+    def summary(self) -> str:
+        """Return the latencies in a line."""
+        if not self.durations:
             return "nothing was asked"
-        took = sorted(1000 * one for one in self.took)
+        took = sorted(1000 * seconds for seconds in self.durations)
         return (
             f"{len(took)} status requests, p50 {statistics.median(took):.1f} ms, "
             f"p99 {took[int(0.99 * len(took))]:.1f} ms, longest {took[-1]:.0f} ms, "
@@ -102,33 +110,33 @@ class Asker:
 
 
 @contextmanager
-def asking(address: str, key: str) -> Iterator[Asker]:
-    """Ask for statuses from another process while the block lasts."""
+def polling(address: str, key: str) -> Iterator[StatusPoller]:
+    """Send status requests from another process while the block lasts."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.service.drain", "--ask", address, key],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    asker = Asker(process)
+    poller = StatusPoller(process)
     try:
-        yield asker
+        yield poller
     finally:
-        said, _ = process.communicate()
-        found = json.loads(said)
-        asker.took, asker.failures = found["took"], found["failures"]
+        output, _ = process.communicate()
+        found = json.loads(output)
+        poller.durations, poller.failures = found["took"], found["failures"]
 
 
 @dataclass
 class Drain:
-    """What is loaded.
+    """The service under load.
 
     Attributes:
-        address: of the API.
-        admin: sees everything.
-        pids: of API and worker.
-        folder: for films.
-        faults: everything that must not be.
+        address: address of the API.
+        admin: an administrator's client.
+        pids: process ids of API and worker.
+        folder: folder for videos.
+        faults: descriptions of everything that is wrong.
     """
 
     address: str
@@ -138,22 +146,22 @@ class Drain:
     faults: list[str] = field(default_factory=list)
 
     def one_large(self, frames: int) -> None:
-        """One request of many frames."""
-        film(self.folder / "large.mkv", frames, (160, 120), "libx264")
+        """Process one request of many frames."""
+        write_video(self.folder / "large.mkv", frames, (160, 120), "libx264")
         video = self.admin.upload(self.folder / "large.mkv")
         order = {"video_id": video, "segment_ids": [self.admin.mark(video, 0, frames)]}
         self._watched([(self.admin, [order])], frames, f"one request of {frames} frames")
 
     def many_small(self, requests: int, frames: int, accounts: int) -> None:
-        """Many requests of few frames, from several accounts that take turns."""
-        film(self.folder / "small.mkv", frames, (160, 120), "libx264")
+        """Process many requests of few frames, from several alternating accounts."""
+        write_video(self.folder / "small.mkv", frames, (160, 120), "libx264")
         batches: list[list[tuple[Client, list[dict[str, object]]]]] = []
         for number in range(accounts):
             client = self.admin.another(f"user{number}")
             video = client.upload(self.folder / "small.mkv")
             order: dict[str, object] = {"video_id": video, "segment_ids": [client.mark(video, 0, frames)]}
-            mine = [order] * (requests // accounts + (number < requests % accounts))
-            batches.append([(client, mine[at : at + BATCH]) for at in range(0, len(mine), BATCH)])
+            orders = [order] * (requests // accounts + (number < requests % accounts))
+            batches.append([(client, orders[at : at + MAX_BATCH]) for at in range(0, len(orders), MAX_BATCH)])
         turns = [
             turn for row in range(max(map(len, batches))) for one in batches for turn in one[row : row + 1]
         ]
@@ -164,13 +172,13 @@ class Drain:
     def _watched(
         self, turns: Sequence[tuple[Client, list[dict[str, object]]]], frames: int, title: str
     ) -> None:
-        watch = Watch()
+        watch = MemorySampler()
         before = self.admin.counts()
-        with asking(self.address, self.admin.key) as asker, watch.reading(self.pids):
+        with polling(self.address, self.admin.key) as poller, watch.sampling(self.pids):
             began = time.perf_counter()
             requests = 0
             for client, orders in turns:
-                asker.tell(client.submit(orders))
+                poller.add(client.submit(orders))
                 requests += len(orders)
             submitted = time.perf_counter() - began
             while True:
@@ -183,16 +191,16 @@ class Drain:
         print(f"{title} ({load_average()})")
         print(f"  submitted in {submitted:.1f} s, all done after {took:.1f} s")
         print(f"  {frames / took:.0f} frames/s, {requests / took:.2f} requests/s")
-        print(f"  {asker.story()}")
+        print(f"  {poller.summary()}")
         for role in self.pids:
-            print(f"  memory of the {role}: {watch.story(role)}", flush=True)
+            print(f"  memory of the {role}: {watch.summary(role)}", flush=True)
         if completed != requests:
             self.faults.append(f"{title}: {completed} of {requests} completed; all there are: {counts}")
-        self.faults += [f"{title}: status request: {one}" for one in asker.failures[:5]]
+        self.faults += [f"{title}: status request: {one}" for one in poller.failures[:5]]
 
 
 def main() -> None:
-    """Measure, and print what was seen."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", type=int, default=10_000, help="frames of the one request; 0 for none")
     parser.add_argument("--requests", type=int, default=1000)
@@ -201,7 +209,7 @@ def main() -> None:
     parser.add_argument("--ask", nargs=2, metavar=("ADDRESS", "KEY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.ask:
-        ask(*arguments.ask)
+        poll(*arguments.ask)
         return
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {load_average()}"
@@ -219,10 +227,10 @@ def main() -> None:
             drain.many_small(arguments.requests, arguments.frames, arguments.accounts)
             if roles(process.pid) != pids:
                 drain.faults.append(f"a process was started again: {pids} became {roles(process.pid)}")
-        said = troubles(log)
-        for what, often in said.items():
+        messages = warnings_in(log)
+        for what, often in messages.items():
             print(f"logged {often}x {what}")
-        drain.faults += [what for what in said if not what.startswith("warning")]
+        drain.faults += [what for what in messages if not what.startswith("warning")]
     finally:
         shutil.rmtree(folder)
     for fault in drain.faults:

@@ -1,11 +1,11 @@
-"""Load the service as one command starts it: status requests, time to the first frame, a large upload.
+"""Load the service as started by one command: status requests, time to the first frame, a large upload.
 
 Run with ``make bench-service``. Starts ``framecloak serve`` with embedded servers in a temporary folder,
 keeps its worker busy with a long video, and then measures from another process:
 
-- status requests over 32 connections that stay open: requests a second and the 99th percentile;
-- the time from a submission to the first processed frame, while nothing else is in work;
-- the upload of a file of 2 GB beside writing the same bytes with ``dd``, and the API process's memory.
+- status requests over 32 persistent connections: requests a second and the 99th percentile;
+- the time from a submission to the first processed frame, on an otherwise idle worker;
+- the upload of a file of 2 GB compared with writing the same bytes with ``dd``, and the API's memory.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ import httpx
 import numpy as np
 
 BIN = Path(sys.executable).parent
-PASSWORD = "a password for one run"  # noqa: S105 -- as it says
+PASSWORD = "a password for one run"  # noqa: S105 -- for a temporary installation
 CONNECTIONS = 32
 
 
 @dataclass(frozen=True)
-class Running:
-    """A started service.
+class RunningService:
+    """A running service.
 
     Attributes:
-        address: of its API.
-        process: of ``framecloak serve``.
+        address: address of its API.
+        process: the process of ``framecloak serve``.
         http: a client that is signed in with an API key.
         key: the API key.
     """
@@ -56,7 +56,7 @@ class Running:
     key: str
 
     def api_pid(self) -> int:
-        """Process id of the API."""
+        """Return the process id of the API."""
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal() and _is_api_of(entry, self.process.pid):
                 return int(entry.name)
@@ -73,7 +73,7 @@ def _is_api_of(entry: Path, parent: int) -> bool:
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[Running]:
+def service(folder: Path) -> Iterator[RunningService]:
     """Start the service, and stop it afterwards."""
     environment = {**os.environ, "FRAMECLOAK_ADMIN_PASSWORD": PASSWORD, "MAX_FRAMES_PER_REQUEST": "1000000"}
     command = [BIN / "framecloak", "serve", "--port", "0", "--data-dir", folder / "data"]
@@ -86,14 +86,14 @@ def service(folder: Path) -> Iterator[Running]:
             http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
             key = http.post("/api/auth/api-keys", json={"name": "load"}).raise_for_status().json()["key"]
             http.headers["Authorization"] = f"Token {key}"
-            yield Running(address, process, http, key)
+            yield RunningService(address, process, http, key)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
 
 
-def film(path: Path, frames: int, size: tuple[int, int], codec: str) -> None:
-    """Write a video; ``rawvideo`` makes it as large as it can be."""
+def write_video(path: Path, frames: int, size: tuple[int, int], codec: str) -> None:
+    """Write a video; ``rawvideo`` makes it as large as possible."""
     noise = np.random.default_rng(7).integers(0, 255, (size[1], size[0], 3), np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
@@ -108,8 +108,8 @@ def film(path: Path, frames: int, size: tuple[int, int], codec: str) -> None:
             container.mux(packet)
 
 
-def upload(running: Running, path: Path) -> int:
-    """Upload a video; returns its number."""
+def upload(running: RunningService, path: Path) -> int:
+    """Upload a video; return its id."""
     with path.open("rb") as file:
         answer = running.http.post(
             f"/api/videos/?filename={path.name}",
@@ -119,8 +119,8 @@ def upload(running: Running, path: Path) -> int:
     return int(answer.raise_for_status().json()["id"])
 
 
-def submit(running: Running, video: int, frames: int) -> str:
-    """Have the first frames of a video anonymised; returns the request's id."""
+def submit(running: RunningService, video: int, frames: int) -> str:
+    """Submit a request for the first frames of a video; return its id."""
     segment = running.http.post(
         f"/api/videos/{video}/segments/", json={"start_frame": 0, "end_frame": frames}
     ).raise_for_status()
@@ -129,14 +129,14 @@ def submit(running: Running, video: int, frames: int) -> str:
     return str(submitted.json()["request_id"])
 
 
-def status(running: Running, request: str) -> dict[str, object]:
-    """Where a request stands."""
+def status(running: RunningService, request: str) -> dict[str, object]:
+    """Return the status of a request."""
     answer: dict[str, object] = running.http.get(f"/api/frames/anonymize/status/{request}/").json()
     return answer
 
 
-def seconds_to_first_frame(running: Running, video: int, frames: int) -> float:
-    """From before the submission until a frame is reported as done; the request is cancelled then."""
+def seconds_to_first_frame(running: RunningService, video: int, frames: int) -> float:
+    """Measure from submission until a frame is reported as done, then cancel the request."""
     began = time.perf_counter()
     request = submit(running, video, frames)
     while not status(running, request)["processed_frames"]:
@@ -146,7 +146,7 @@ def seconds_to_first_frame(running: Running, video: int, frames: int) -> float:
     return took
 
 
-async def _hammer(host: str, port: int, message: bytes, until: float, took: list[float]) -> None:
+async def _poll(host: str, port: int, message: bytes, until: float, took: list[float]) -> None:
     reader, writer = await asyncio.open_connection(host, port)
     while (began := time.perf_counter()) < until:
         writer.write(message)
@@ -160,7 +160,7 @@ async def _hammer(host: str, port: int, message: bytes, until: float, took: list
 
 
 def load(address: str, key: str, request: str, seconds: float) -> list[float]:
-    """Ask for a status over and over; returns how long each answer took, in seconds."""
+    """Poll a status repeatedly; return the duration of each response, in seconds."""
     parts = urlsplit(address)
     host, port = str(parts.hostname), int(parts.port or 80)
     message = (
@@ -171,13 +171,13 @@ def load(address: str, key: str, request: str, seconds: float) -> list[float]:
 
     async def run() -> None:
         until = time.perf_counter() + seconds
-        await asyncio.gather(*(_hammer(host, port, message, until, took) for _ in range(CONNECTIONS)))
+        await asyncio.gather(*(_poll(host, port, message, until, took) for _ in range(CONNECTIONS)))
 
     asyncio.run(run())
     return took
 
 
-def measure_status(running: Running, request: str, rounds: int, seconds: float) -> None:
+def measure_status(running: RunningService, request: str, rounds: int, seconds: float) -> None:
     """Print requests a second and latencies, round by round and as medians."""
     rates, slowest = [], []
     for _ in range(rounds):
@@ -200,7 +200,7 @@ def measure_status(running: Running, request: str, rounds: int, seconds: float) 
 
 @contextmanager
 def watched_memory(pid: int) -> Iterator[Callable[[], float]]:
-    """Gives the highest resident memory of a process so far, in MB, read every 20 ms."""
+    """Yield a function that returns the highest resident memory so far, in MB, sampled every 20 ms."""
     peak, over = [0.0], threading.Event()
 
     def watch() -> None:
@@ -219,8 +219,8 @@ def watched_memory(pid: int) -> Iterator[Callable[[], float]]:
         watcher.join()
 
 
-def measure_upload(running: Running, path: Path, rounds: int) -> None:
-    """Print how fast a large file comes in, beside ``dd``, and what that costs in memory."""
+def measure_upload(running: RunningService, path: Path, rounds: int) -> None:
+    """Print the upload rate of a large file, compared with ``dd``, and its cost in memory."""
     size = path.stat().st_size
     for _ in range(rounds):
         copy = path.with_name("copy")
@@ -241,7 +241,7 @@ def measure_upload(running: Running, path: Path, rounds: int) -> None:
 
 
 def main() -> None:
-    """Measure, and print what was seen."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="of one round of status requests")
@@ -258,9 +258,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="framecloak-load-"))
     try:
         frames = 20_000
-        film(folder / "long.mkv", frames, (640, 360), "libx264")
+        write_video(folder / "long.mkv", frames, (640, 360), "libx264")
         big = int(arguments.upload_gb * 1e9 / (1920 * 1080 * 1.5))
-        film(folder / "big.mkv", big, (1920, 1080), "rawvideo")
+        write_video(folder / "big.mkv", big, (1920, 1080), "rawvideo")
         with service(folder) as running:
             video = upload(running, folder / "long.mkv")
             took = [seconds_to_first_frame(running, video, 500) for _ in range(arguments.rounds)]

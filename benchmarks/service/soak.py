@@ -1,14 +1,14 @@
-"""Kill workers under load for a while, and see that nothing is lost, doubled or left behind.
+"""Kill workers under load for a while, and check that nothing is lost, duplicated or left behind.
 
-Run with ``make soak`` (20 minutes) or ``make soak-short`` (one minute on two cores, starting and ending
-included: its film and its leases are smaller). Starts ``framecloak serve`` with embedded servers in a
-temporary folder and two more workers on them, keeps a mix of requests queued, and kills a random one of the
-three workers every 30 seconds (5 in the short run) with SIGKILL; it is started again. Every result is
-downloaded and looked into: each ordered frame once, in the ZIP and in its manifest.
+Run with ``make soak`` (20 minutes) or ``make soak-short`` (one minute on two cores including start and end:
+its video and its leases are smaller). Starts ``framecloak serve`` with embedded servers in a temporary
+folder and two more workers on them, keeps a mix of requests queued, and kills a random one of the three
+workers every 30 seconds (5 in the short run) with SIGKILL; it is started again. Every result is downloaded
+and checked: each requested frame once, in the ZIP and in its manifest.
 
-At the end every request must be completed; and after a clean-up, as it comes every few hours, nothing may lie
-in the object store but videos and one ZIP per request, and nothing in the scratch folder. Prints counts,
-kills, slices that were taken over, and memory; ends with 1 and a list of faults if there are any.
+At the end every request must be completed; and after the regular clean-up the object store may hold only
+videos and one ZIP per request, and the scratch folder nothing. Prints counts, kills, slices that were taken
+over, and memory; exits with 1 and a list of faults if there are any.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.service.load import film
+from benchmarks.service.load import write_video
 from benchmarks.service.worker_scaling import STREET
 from benchmarks.support.processes import (
     BIN,
     PASSWORD,
     Client,
-    Watch,
+    MemorySampler,
     addresses,
     load_average,
     looped,
     program,
     roles,
-    troubles,
+    warnings_in,
 )
 
 FRAMES = 400
-"""Of the film that segments are taken from."""
+"""Length of the video from which segments are taken."""
 IN_QUEUE = 10
 """Unfinished requests at any time; twice as many as are in work at the same time."""
 STANDSTILL_LEASES = 9
-"""Leases after which what is unfinished hangs, once nobody is killed any more and nothing moves."""
+"""Leases without progress after which unfinished work counts as hung, once the kills have ended."""
 EXTRA_WORKERS = 2
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done.
+    """Extent of a run.
 
     Attributes:
-        seconds: of load.
+        seconds: duration of the load.
         pause: seconds between two kills.
-        size: of the film's frames.
-        lease: seconds that a worker may be silent.
+        size: size of the video's frames.
+        lease: lease duration in seconds.
     """
 
     seconds: float
@@ -73,88 +73,88 @@ class Plan:
 
 
 SHORT = Plan(30.0, 5.0, (320, 180), 4)
-"""Half a minute of load; the other half is starting, ending and looking at what is left."""
+"""Half a minute of load; the other half is for start, end and checks."""
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """A request.
+class SubmittedRequest:
+    """A submitted request.
 
     Attributes:
-        frames: numbers of the frames that were ordered.
-        suffix: of their files.
-        at: when it was submitted.
+        frames: numbers of the requested frames.
+        suffix: suffix of their files.
+        submitted_at: time of submission.
     """
 
     frames: frozenset[int]
     suffix: str
-    at: float
+    submitted_at: float
 
 
 @dataclass
 class Soak:
-    """A service under load, and what was seen.
+    """A service under load, and the observations.
 
     Attributes:
-        client: of one account.
-        video: what segments are taken from.
-        chance: makes what is random the same in every run.
+        client: client of one account.
+        video: id of the source video.
+        rng: seeded random numbers, the same in every run.
         unfinished: requests that may still be in work.
-        completed: requests whose result was looked into.
-        slowest: seconds that the slowest took from its submission.
-        frames: in these results.
-        told: frames done, of what is unfinished.
-        faults: everything that must not be.
+        completed: requests whose result was checked.
+        slowest: seconds from submission to completion of the slowest.
+        frames: frames in these results.
+        progress: reported frames of unfinished requests.
+        faults: descriptions of everything that is wrong.
     """
 
     client: Client
     video: int
-    chance: random.Random
-    unfinished: dict[str, Ordered] = field(default_factory=dict)
+    rng: random.Random
+    unfinished: dict[str, SubmittedRequest] = field(default_factory=dict)
     completed: set[str] = field(default_factory=set)
     slowest: float = 0.0
     frames: int = 0
-    told: Counter[str] = field(default_factory=Counter)
+    progress: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     def fill(self) -> None:
-        """Submit until enough is in the queue."""
+        """Submit requests until the queue is full."""
         while len(self.unfinished) < IN_QUEUE:
             self.submit()
 
     def submit(self) -> None:
-        """Order one to three random segments, which may overlap, in a random way."""
+        """Request one to three random segments, which may overlap, with random options."""
         frames: set[int] = set()
         segments = []
-        for _ in range(self.chance.choice((1, 1, 2, 3))):
-            length = self.chance.choice((5, 30, 60, 120, 200))
-            start = self.chance.randrange(FRAMES - length)
+        for _ in range(self.rng.choice((1, 1, 2, 3))):
+            length = self.rng.choice((5, 30, 60, 120, 200))
+            start = self.rng.randrange(FRAMES - length)
             frames.update(range(start, start + length))
             segments.append(self.client.mark(self.video, start, start + length))
-        suffix = self.chance.choice(("jpg", "jpg", "jpg", "png", "webp"))
+        suffix = self.rng.choice(("jpg", "jpg", "jpg", "png", "webp"))
         order = {
             "video_id": self.video,
             "segment_ids": segments,
-            "anonymization_level": self.chance.choice(("faces", "faces", "minimal")),
+            "anonymization_level": self.rng.choice(("faces", "faces", "minimal")),
             "output_format": suffix,
-            "priority": self.chance.choice(("normal", "normal", "high")),
+            "priority": self.rng.choice(("normal", "normal", "high")),
         }
         (request,) = self.client.submit([order])
-        self.unfinished[request] = Ordered(frozenset(frames), suffix, time.monotonic())
+        self.unfinished[request] = SubmittedRequest(frozenset(frames), suffix, time.monotonic())
 
     def collect(self) -> None:
-        """Look at what has ended since."""
+        """Check the results of requests that have ended since."""
         for request, ordered in list(self.unfinished.items()):
             found = self.client.status(request)
-            self.told[request] = found["processed_frames"]
+            self.progress[request] = found["processed_frames"]
             if found["status"] in {"pending", "processing"}:
                 continue
-            del self.unfinished[request], self.told[request]
+            del self.unfinished[request], self.progress[request]
             if found["status"] != "completed":
                 self.faults.append(f"{request} is {found['status']}: {found['error']}")
                 continue
             self.completed.add(request)
-            self.slowest = max(self.slowest, time.monotonic() - ordered.at)
+            self.slowest = max(self.slowest, time.monotonic() - ordered.submitted_at)
             self.frames += len(ordered.frames)
             if found["processed_frames"] != len(ordered.frames):
                 self.faults.append(
@@ -164,15 +164,15 @@ class Soak:
             self.faults += [f"{request}: {fault}" for fault in faults_of(answer.content, ordered)]
 
     def require_all(self) -> None:
-        """Note what the service counts otherwise than we do."""
+        """Report differences between the service's counts and ours."""
         self.faults += [f"{request} did not end" for request in self.unfinished]
         counts = self.client.counts()
         if counts["completed"] != len(self.completed) or sum(counts.values()) != len(self.completed):
             self.faults.append(f"{len(self.completed)} requests were submitted and completed, but {counts}")
 
 
-def faults_of(result: bytes, ordered: Ordered) -> list[str]:
-    """What is wrong with a ZIP; nothing, if every frame is in it once."""
+def faults_of(result: bytes, ordered: SubmittedRequest) -> list[str]:
+    """Return the faults of a ZIP; none, if every frame is in it once."""
     faults = []
     with zipfile.ZipFile(io.BytesIO(result)) as archive:
         if (damaged := archive.testzip()) is not None:
@@ -194,13 +194,13 @@ def faults_of(result: bytes, ordered: Ordered) -> list[str]:
     return faults
 
 
-class Crew:
-    """The three workers: one of ``framecloak serve``, which starts it again itself, and two of ours.
+class Workers:
+    """The three workers: one of ``framecloak serve``, which restarts it itself, and two of ours.
 
     Args:
         service: process id of ``framecloak serve``.
-        environment: leads to its servers.
-        log: what workers say.
+        environment: environment with the addresses of its servers.
+        log: file for the workers' output.
     """
 
     def __init__(self, service: int, environment: dict[str, str], log: Path) -> None:
@@ -212,13 +212,13 @@ class Crew:
         self._own = [self._start() for _ in range(EXTRA_WORKERS)]
 
     def pids(self) -> dict[str, int]:
-        """Process ids of all that are alive, and of the API."""
+        """Return the process ids of the live workers and the API."""
         own = {f"worker {number + 2}": one.pid for number, one in enumerate(self._own)}
         return roles(self._service) | own
 
-    def kill_one(self, chance: random.Random) -> None:
+    def kill_one(self, rng: random.Random) -> None:
         """Kill one of them, whatever it is doing."""
-        number = chance.randrange(EXTRA_WORKERS + 1)
+        number = rng.randrange(EXTRA_WORKERS + 1)
         if number < EXTRA_WORKERS:
             self._own[number].kill()
             self._own[number].wait()
@@ -226,11 +226,11 @@ class Crew:
         elif pid := roles(self._service).get("worker"):
             os.kill(pid, signal.SIGKILL)
         else:
-            return  # it was killed before and is just being started again
+            return  # killed before and about to be started again
         self.kills += 1
 
     def stop(self) -> None:
-        """Stop those of ours."""
+        """Stop our own workers."""
         self._started.close()
 
     def _start(self) -> subprocess.Popen[str]:
@@ -239,7 +239,7 @@ class Crew:
 
 
 def leftovers(data: Path) -> tuple[list[str], list[str]]:
-    """What lies in the object store beside videos and results, and in the scratch folder."""
+    """Return objects other than videos and results, and the contents of the scratch folder."""
     objects, scratch = data / "objects", data / "scratch"
     stored = [path.relative_to(objects) for path in objects.rglob("*") if path.is_file()]
     unexpected = [
@@ -251,39 +251,39 @@ def leftovers(data: Path) -> tuple[list[str], list[str]]:
 
 
 def age(data: Path) -> None:
-    """Have a day pass for what killed processes had begun to store, which is removed no sooner."""
+    """Age what killed processes had begun to store by a day, before which it is not removed."""
     for path in (data / "objects").rglob("~partial-*"):
         before = path.stat().st_mtime - 2 * 86_400
         os.utime(path, (before, before))
 
 
-def run(soak: Soak, crew: Crew, plan: Plan, watch: Watch) -> None:
-    """Load and kill, and then wait until everything is done, for as long as it moves."""
+def run(soak: Soak, workers: Workers, plan: Plan, watch: MemorySampler) -> None:
+    """Load and kill, then wait until everything is done, as long as there is progress."""
     began = time.monotonic()
     next_kill, next_report = began + plan.pause, began + 60.0
     while (now := time.monotonic()) < began + plan.seconds:
         soak.fill()
         soak.collect()
-        watch.add(crew.pids())
+        watch.add(workers.pids())
         if now > next_kill:
-            crew.kill_one(soak.chance)
+            workers.kill_one(soak.rng)
             next_kill += plan.pause
         if now > next_report:
-            print(f"  {now - began:.0f} s: {len(soak.completed)} requests, {crew.kills} kills", flush=True)
+            print(f"  {now - began:.0f} s: {len(soak.completed)} requests, {workers.kills} kills", flush=True)
             next_report += 60.0
         time.sleep(0.2)
-    moved, before = time.monotonic(), soak.told.copy()
+    moved, before = time.monotonic(), soak.progress.copy()
     while soak.unfinished and time.monotonic() < moved + STANDSTILL_LEASES * plan.lease:
         soak.collect()
-        if soak.told != before:
-            moved, before = time.monotonic(), soak.told.copy()
+        if soak.progress != before:
+            moved, before = time.monotonic(), soak.progress.copy()
         time.sleep(0.2)
-    watch.add(crew.pids())
+    watch.add(workers.pids())
     soak.require_all()
 
 
 def main() -> None:
-    """Soak, and print what was seen."""
+    """Run the soak test, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--short", action="store_true", help="one minute in all, with a kill every 5 s")
@@ -296,7 +296,7 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {load_average()}"
     )
     folder = Path(tempfile.mkdtemp(prefix="framecloak-soak-"))
-    data, log, watch = folder / "data", folder / "service.log", Watch()
+    data, log, watch = folder / "data", folder / "service.log", MemorySampler()
     # Slices are small, so that requests have many of them.
     common = {
         "SLICE_FRAMES": "40",
@@ -309,17 +309,17 @@ def main() -> None:
         if STREET.exists():
             looped(STREET, video, FRAMES, f"{plan.size[0]}:{plan.size[1]}", FRAMES)
         else:
-            film(video, FRAMES, plan.size, "libx264")
+            write_video(video, FRAMES, plan.size, "libx264")
         environment = {**common, "FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
         with program(*words, environment=environment, log=log, until="ready ") as (process, address):
             client = Client(address)
             soak = Soak(client, client.upload(video), random.Random(arguments.seed))  # noqa: S311 -- no secret
-            crew = Crew(process.pid, {**common, **addresses(data)}, log)
+            workers = Workers(process.pid, {**common, **addresses(data)}, log)
             try:
                 client.wait_for_workers(EXTRA_WORKERS + 1)
-                run(soak, crew, plan, watch)
+                run(soak, workers, plan, watch)
             finally:
-                crew.stop()
+                workers.stop()
             stored, scratch = leftovers(data)
             print(f"before the clean-up: {len(stored)} left over in the store, {len(scratch)} in scratch")
             age(data)
@@ -331,22 +331,22 @@ def main() -> None:
         stored_after, scratch_after = leftovers(data)
         soak.faults += [f"left over in the object store: {one}" for one in stored_after]
         soak.faults += [f"left over in scratch: {one}" for one in scratch_after]
-        report(soak, crew, log, watch)
+        report(soak, workers, log, watch)
     finally:
         shutil.rmtree(folder)
     sys.exit(1 if soak.faults else 0)
 
 
-def report(soak: Soak, crew: Crew, log: Path, watch: Watch) -> None:
-    """Print what was seen."""
+def report(soak: Soak, workers: Workers, log: Path, watch: MemorySampler) -> None:
+    """Print the results."""
     recovered = log.read_text().count("took over a slice of a worker that stopped responding")
     print(
         f"{len(soak.completed)} requests completed, {soak.frames} frames, slowest {soak.slowest:.0f} s; "
-        f"{crew.kills} kills, {recovered} slices taken over; {load_average()}"
+        f"{workers.kills} kills, {recovered} slices taken over; {load_average()}"
     )
     for role in watch.readings:
-        print(f"memory of {role}: {watch.story(role)}")
-    for what, often in troubles(log).items():
+        print(f"memory of {role}: {watch.summary(role)}")
+    for what, often in warnings_in(log).items():
         print(f"logged {often}x {what}")
     for fault in soak.faults:
         print(f"FAULT {fault}")

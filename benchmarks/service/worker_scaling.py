@@ -1,12 +1,12 @@
-"""What a second worker gains, and what dividing a request into slices costs.
+"""Gain of a second worker, and cost of dividing a request into slices.
 
 Run with ``make bench-workers``. Starts embedded servers, two APIs that differ in SLICE_FRAMES, and workers,
-as processes of their own on addresses, as in production. Measured is a request from its submission to its
-completion, as the service notes them; all take turns, and what is printed is medians of rounds:
+as separate processes connected by addresses, as in production. Measured is a request from submission to
+completion, by the service's own timestamps; all variants alternate, and medians of rounds are printed:
 
 - ten slices by one worker of two threads, and by two workers of two threads each;
 - the same frames by one worker of four threads as one slice, and as ten; and by ``framecloak redact``,
-  without the time that it takes to start. The difference is what coordination costs.
+  without its start-up time. The difference is the cost of coordination.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.service.load import film
+from benchmarks.service.load import write_video
 from benchmarks.support.processes import BIN, Client, cpu_seconds, load_average, looped, program, servers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,16 +34,16 @@ SLICES = 10
 
 @dataclass
 class Bench:
-    """What is measured on.
+    """The installation under test.
 
     Attributes:
-        environment: leads to the servers.
-        folder: for logs and results.
+        environment: environment with the addresses of the servers.
+        folder: folder for logs and results.
         fine: an API that divides requests into ten slices.
-        coarse: an API that leaves them whole.
-        order: what is submitted again and again.
-        video: the file.
-        frames: how many are ordered.
+        coarse: an API that does not divide requests.
+        order: the request body, submitted repeatedly.
+        video: path of the video.
+        frames: number of requested frames.
     """
 
     environment: dict[str, str]
@@ -55,9 +55,9 @@ class Bench:
     frames: int
 
     def timed(self, api: Client, workers: int, threads: int) -> tuple[float, float]:
-        """Seconds of one request, and of processor time, with so many workers, started for it.
+        """Return the seconds and the processor time of one request, with newly started workers.
 
-        Each has as many cores to itself as threads, as in a container of its own.
+        Each worker has as many cores to itself as threads, as in a container of its own.
         """
         with ExitStack() as started:
             words = {**self.environment, "FRAMECLOAK_THREADS": str(threads)}
@@ -77,7 +77,7 @@ class Bench:
         return took.total_seconds(), busy
 
     def redacted(self, threads: int) -> float:
-        """Seconds of the command line on the same frames."""
+        """Return the seconds of the command line on the same frames."""
         target = self.folder / "redacted.zip"
         words = ["--segments", f"0:{self.frames}", "--threads", str(threads), "--json", "--force"]
         done = subprocess.run(
@@ -90,13 +90,13 @@ class Bench:
 
 
 def _share(number: int, threads: int) -> range:
-    """The cores of one of several workers; what does not fit the machine may run anywhere."""
+    """Return the cores of one of several workers; workers that do not fit the machine may run anywhere."""
     last = (number + 1) * threads
     return range(number * threads, last) if last <= (os.cpu_count() or 1) else range(0)
 
 
 def measure_scaling(bench: Bench, rounds: int) -> None:
-    """One worker and two, in turns."""
+    """Measure one worker and two, alternating."""
     one, two = [], []
     for number in range(rounds):
         alone, busy = bench.timed(bench.fine, 1, 2)
@@ -115,7 +115,7 @@ def measure_scaling(bench: Bench, rounds: int) -> None:
 
 
 def measure_coordination(bench: Bench, rounds: int) -> None:
-    """The request whole, divided, and by the command line, in turns."""
+    """Measure the request undivided, divided, and by the command line, alternating."""
     extra, beyond, work = [], [], []
     for number in range(rounds):
         whole, whole_busy = bench.timed(bench.coarse, 1, 4)
@@ -137,7 +137,7 @@ def measure_coordination(bench: Bench, rounds: int) -> None:
 
 
 def main() -> None:
-    """Measure, and print what was seen."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frames", type=int, default=2500, help="of the request, in ten slices")
@@ -157,7 +157,7 @@ def main() -> None:
             looped(arguments.video, video, arguments.frames, arguments.size, arguments.frames)
             print(f"{arguments.video.name}, {arguments.size.replace(':', 'x')}, {arguments.frames} frames")
         else:
-            film(video, arguments.frames, (640, 360), "libx264")
+            write_video(video, arguments.frames, (640, 360), "libx264")
             print(f"a film without faces, 640x360, {arguments.frames} frames")
         with ExitStack() as started:
             environment = started.enter_context(servers(folder / "data"))

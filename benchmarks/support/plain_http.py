@@ -1,7 +1,7 @@
-"""Connections that cost those who measure next to nothing; no benchmark itself.
+"""Connections with next to no client overhead, used by several benchmarks.
 
-Client and service share the cores: what the client spends on making requests, the service cannot spend. So
-requests are made once, before anything is measured, and go out over a plain socket.
+Client and service share the cores, so whatever the client spends on making requests is missing for the
+service. For that reason requests are built once, before the measurement, and sent over a plain socket.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _BLOCK = 1 << 18
 
 
 def post(client: Client, path: str, body: bytes, media_type: str) -> bytes:
-    """All bytes of a request.
+    """Return all bytes of a request.
 
     Args:
-        client: whose account and address it uses.
-        path: with its query.
-        body: what is sent.
-        media_type: of the body.
+        client: account and address.
+        path: path and query.
+        body: content.
+        media_type: media type of the body.
     """
     base = client.http.base_url
     head = (
@@ -36,11 +36,11 @@ def post(client: Client, path: str, body: bytes, media_type: str) -> bytes:
     return head.encode() + body
 
 
-class Line:
-    """A connection that is kept open.
+class Connection:
+    """A persistent connection.
 
     Args:
-        client: whose address it leads to.
+        client: client with the address of the service.
     """
 
     def __init__(self, client: Client) -> None:
@@ -48,8 +48,8 @@ class Line:
         self._socket = socket.create_connection((base.host, base.port or 80), timeout=120)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask(self, request: bytes) -> bytes:
-        """Send a request; returns the body of the answer. Anything but a 200 ends the benchmark."""
+    def send(self, request: bytes) -> bytes:
+        """Send a request; return the body of the response. Any status but 200 ends the benchmark."""
         self._socket.sendall(request)
         received = b""
         while (end := received.find(_END)) < 0:

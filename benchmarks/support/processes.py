@@ -1,4 +1,4 @@
-"""Processes of the service that benchmarks start, watch, ask and stop; no benchmark itself."""
+"""Processes of the service that benchmarks start, observe, query and stop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from framecloak.entrypoints.composition.servers import owned_servers
 from framecloak.entrypoints.settings import Settings
 
 BIN = Path(sys.executable).parent
-PASSWORD = "a password for one run"  # noqa: S105 -- as it says
+PASSWORD = "a password for one run"  # noqa: S105 -- for a temporary installation
 STOP_SECONDS = 60
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -37,14 +37,14 @@ def program(
     until: str = "",
     cores: Collection[int] = (),
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start ``framecloak`` with some words, and stop it afterwards.
+    """Start ``framecloak`` with some arguments, and stop it afterwards.
 
     Args:
         *words: subcommand and options.
-        environment: variables beside our own.
-        log: what its standard error is appended to.
-        until: beginning of the line on standard output to wait for.
-        cores: that it may run on, as a container that was given so many; all of them when empty.
+        environment: variables in addition to our own.
+        log: file to which its standard error is appended.
+        until: prefix of the line on standard output to wait for.
+        cores: cores that it may use, as a container with so many; all of them when empty.
 
     Yields:
         The process, and the rest of that line.
@@ -75,7 +75,7 @@ def program(
 
 @contextmanager
 def servers(folder: Path) -> Iterator[dict[str, str]]:
-    """Embedded Postgres and Redis, and an account ``admin``; gives the variables that lead there."""
+    """Run embedded Postgres and Redis with an account ``admin``; yield the variables with their addresses."""
     settings = Settings.from_environment({"DATA_DIR": str(folder)})
     with (
         start_blocking_portal() as portal,
@@ -98,7 +98,7 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def addresses(data: Path) -> dict[str, str]:
-    """Variables that lead to the embedded servers which another process runs."""
+    """Return variables with the addresses of embedded servers that another process runs."""
     found = json.loads((data / "servers.json").read_text())
     return {
         "DATABASE_URL": found["database_url"],
@@ -108,11 +108,11 @@ def addresses(data: Path) -> dict[str, str]:
 
 
 class Client:
-    """What one account does over HTTP.
+    """HTTP client of one account.
 
     Args:
-        address: of the API.
-        username: whose password is that of this run.
+        address: address of the API.
+        username: name of the account, whose password is that of this run.
     """
 
     def __init__(self, address: str, username: str = "admin") -> None:
@@ -124,13 +124,13 @@ class Client:
         self.http.headers["Authorization"] = f"Token {self.key}"
 
     def another(self, username: str) -> Client:
-        """Open an account and sign it in."""
+        """Create another account and sign it in."""
         body = {"username": username, "password": PASSWORD, "role": "user"}
         self.http.post("/api/users", json=body).raise_for_status()
         return Client(str(self.http.base_url), username)
 
     def upload(self, path: Path) -> int:
-        """Upload a video; returns its number."""
+        """Upload a video; return its id."""
         answer = self.http.post(
             f"/api/videos/?filename={path.name}",
             content=path.read_bytes(),
@@ -139,13 +139,13 @@ class Client:
         return int(answer.raise_for_status().json()["id"])
 
     def mark(self, video: int, start: int, end: int) -> int:
-        """Mark a segment; returns its number."""
+        """Mark a segment; return its id."""
         body = {"start_frame": start, "end_frame": end}
         answer = self.http.post(f"/api/videos/{video}/segments/", json=body)
         return int(answer.raise_for_status().json()["id"])
 
     def submit(self, orders: Sequence[Mapping[str, object]]) -> list[str]:
-        """Submit up to 100 orders at once; returns the requests' ids."""
+        """Submit up to 100 requests at once; return their ids."""
         answer = self.http.post("/api/frames/anonymize/batch", json=list(orders)).raise_for_status()
         rejected = [one for one in answer.json() if one["status"] != "accepted"]
         if rejected:
@@ -153,13 +153,13 @@ class Client:
         return [one["request_id"] for one in answer.json()]
 
     def status(self, request: str) -> dict[str, Any]:
-        """Where a request stands."""
+        """Return the status of a request."""
         answer = self.http.get(f"/api/frames/anonymize/status/{request}/").raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
     def finished(self, request: str, pause: float = 0.1) -> dict[str, Any]:
-        """Wait until a request is over; anything but a completed one ends the benchmark."""
+        """Wait until a request ends; any status but completed ends the benchmark."""
         while (found := self.status(request))["status"] in {"pending", "processing"}:
             time.sleep(pause)
         if found["status"] != "completed":
@@ -167,7 +167,7 @@ class Client:
         return found
 
     def counts(self) -> dict[str, int]:
-        """Requests of all accounts by status."""
+        """Return the number of requests of all accounts by status."""
         total = {}
         for status in ("pending", "processing", "completed", "failed", "cancelled"):
             answer = self.http.get(f"/api/frames/anonymize/requests?limit=1&status={status}")
@@ -175,18 +175,18 @@ class Client:
         return total
 
     def workers(self) -> int:
-        """Workers that are alive."""
+        """Return the number of live workers."""
         return int(self.http.get("/api/frames/anonymize/health/").json()["workers"])
 
     def wait_for_workers(self, count: int) -> None:
-        """Until there are so many, and a moment more for them to load their models."""
+        """Wait until there are so many, and a moment longer for them to load their models."""
         while self.workers() != count:
             time.sleep(0.2)
         time.sleep(4.0)
 
 
 def roles(parent: int) -> dict[str, int]:
-    """Process ids of API and worker below a process of ``framecloak serve``."""
+    """Return the process ids of API and worker below a process of ``framecloak serve``."""
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
@@ -202,7 +202,7 @@ def roles(parent: int) -> dict[str, int]:
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process; 0 when it is gone."""
+    """Return the resident memory of a process; 0 when it is gone."""
     try:
         found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     except OSError:
@@ -211,30 +211,30 @@ def memory_mb(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used."""
+    """Return the processor time that a process has used."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / _TICKS
 
 
 @dataclass
-class Watch:
-    """Memory of named processes, read now and then.
+class MemorySampler:
+    """Memory of named processes, sampled repeatedly.
 
     Attributes:
-        readings: by name, in MB.
+        readings: samples by name, in MB.
     """
 
     readings: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, pids: Mapping[str, int]) -> None:
-        """Read once; a process that is not there just now is left out."""
+        """Take one sample; a process that does not exist just now is left out."""
         for name, pid in pids.items():
             if mb := memory_mb(pid):
                 self.readings.setdefault(name, []).append(mb)
 
     @contextmanager
-    def reading(self, pids: Mapping[str, int], pause: float = 0.5) -> Iterator[None]:
-        """Read all the time while the block lasts."""
+    def sampling(self, pids: Mapping[str, int], pause: float = 0.5) -> Iterator[None]:
+        """Sample continuously while the block lasts."""
         over = threading.Event()
 
         def watch() -> None:
@@ -251,15 +251,15 @@ class Watch:
             watcher.join()
             self.add(pids)
 
-    def story(self, name: str) -> str:
-        """Start, quarters, end and peak."""
+    def summary(self, name: str) -> str:
+        """Return start, quarters, end and peak."""
         mbs = self.readings.get(name, [0.0])
         points = [mbs[round(part * (len(mbs) - 1) / 4)] for part in range(5)]
         return f"{' -> '.join(f'{one:.0f}' for one in points)} MB, peak {max(mbs):.0f} MB"
 
 
-def troubles(*logs: Path) -> dict[str, int]:
-    """Warnings and errors in logs, by what they say with the numbers left out."""
+def warnings_in(*logs: Path) -> dict[str, int]:
+    """Count warnings and errors in logs by message, without the numbers in it."""
     found: dict[str, int] = {}
     for log in logs:
         for line in log.read_text(errors="replace").splitlines():
@@ -275,7 +275,7 @@ def troubles(*logs: Path) -> dict[str, int]:
 
 
 def looped(source: Path, target: Path, times: int, size: str, frames: int) -> None:
-    """A film over and over, scaled, cut off after so many frames; every 50th is a keyframe."""
+    """Write a looped and scaled video of so many frames; every 50th is a keyframe."""
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
     words = [
         "-stream_loop",
@@ -288,12 +288,12 @@ def looped(source: Path, target: Path, times: int, size: str, frames: int) -> No
         "-frames:v",
         str(frames),
     ]
-    # Keyframes at every cut of the film would make slices of other lengths than were asked for.
+    # Keyframes at every cut of the source would make slices of other lengths than requested.
     keyframes = ["-g", "50", "-keyint_min", "50", "-sc_threshold", "0"]
     coded = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", *keyframes, target]
     subprocess.run([ffmpeg, "-v", "error", "-y", *words, *coded], check=True)
 
 
 def load_average() -> str:
-    """Of the machine, over the last minute."""
+    """Return the machine's load average over the last minute."""
     return f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"

@@ -1,4 +1,4 @@
-"""The reference of the HTTP API: pages without scripts, out of the OpenAPI document."""
+"""Reference pages of the HTTP API without scripts, generated from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_AS = "application/json"
 
 
 def api_pages(document: Json) -> dict[str, str]:
-    """A page for every tag, one for all schemas, and one that leads to them.
+    """Return a page for every tag, one for all schemas, and an index.
 
     Args:
         document: OpenAPI 3.1.
@@ -26,8 +26,8 @@ def api_pages(document: Json) -> dict[str, str]:
     tags = {tag["name"]: tag.get("description", "") for tag in document["tags"]}
     pages = {"index.md": _index(document, tags)}
     for tag, description in tags.items():
-        operations = [one for one in _operations(document) if tag in one[2]["tags"]]
-        texts = [_operation(document, *one) for one in operations]
+        operations = [operation for operation in _operations(document) if tag in operation[2]["tags"]]
+        texts = [_operation(document, *operation) for operation in operations]
         pages[_file(tag)] = "\n".join([f"# {tag}", "", description, "", *texts])
     schemas = document["components"]["schemas"]
     texts = [_schema(name, schemas[name]) for name in sorted(schemas)]
@@ -60,10 +60,10 @@ def _index(document: Json, tags: Mapping[str, str]) -> str:
     ]
     for tag, description in tags.items():
         lines += [f"## {tag}", "", description, "", "| operation | what it does |", "| --- | --- |"]
-        for method, path, one in _operations(document):
-            if tag in one["tags"]:
-                link = f"{_file(tag)}#{_anchor(one['operationId'])}"
-                lines.append(f"| [`{method.upper()} {path}`]({link}) | {_cell(one['summary'])} |")
+        for method, path, operation in _operations(document):
+            if tag in operation["tags"]:
+                link = f"{_file(tag)}#{_anchor(operation['operationId'])}"
+                lines.append(f"| [`{method.upper()} {path}`]({link}) | {_cell(operation['summary'])} |")
         lines.append("")
     lines += ["## Who is calling", ""]
     for name, scheme in document["components"]["securitySchemes"].items():
@@ -75,43 +75,43 @@ def _anchor(name: str) -> str:
     return name.lower()
 
 
-def _operation(document: Json, method: str, path: str, one: Json) -> str:
+def _operation(document: Json, method: str, path: str, operation: Json) -> str:
     lines = [
-        f"## {one['summary']} {{ #{_anchor(one['operationId'])} }}",
+        f"## {operation['summary']} {{ #{_anchor(operation['operationId'])} }}",
         "",
         "```http",
         f"{method.upper()} {path}",
         "```",
         "",
-        one.get("description", ""),
+        operation.get("description", ""),
         "",
-        f"Operation `{one['operationId']}`. {_access(document, one)}",
+        f"Operation `{operation['operationId']}`. {_access(document, operation)}",
         "",
     ]
-    if one.get("parameters"):
+    if operation.get("parameters"):
         lines += ["| parameter | in | type | what |", "| --- | --- | --- | --- |"]
-        for parameter in one["parameters"]:
+        for parameter in operation["parameters"]:
             name = f"`{parameter['name']}`" + (" (required)" if parameter.get("required") else "")
             kind = _type(parameter["schema"])
             what = parameter.get("description", "")
             lines.append(f"| {name} | {parameter['in']} | {_cell(kind)} | {_cell(what)} |")
         lines.append("")
-    lines += _body(document, one)
+    lines += _body(document, operation)
     lines += ["| answer | body | what |", "| --- | --- | --- |"]
-    for status, answer in one["responses"].items():
+    for status, answer in operation["responses"].items():
         lines.append(f"| {status} | {_cell(_content(answer))} | {_cell(answer['description'])} |")
     return "\n".join([*lines, ""])
 
 
-def _access(document: Json, one: Json) -> str:
-    security = one.get("security", document.get("security", []))
+def _access(document: Json, operation: Json) -> str:
+    security = operation.get("security", document.get("security", []))
     if {} not in security:
         return "Needs a credential."
     return "Needs no credential." if len(security) == 1 else "A credential is welcome, and not needed."
 
 
-def _body(document: Json, one: Json) -> list[str]:
-    content = one.get("requestBody", {}).get("content", {})
+def _body(document: Json, operation: Json) -> list[str]:
+    content = operation.get("requestBody", {}).get("content", {})
     if not content:
         return []
     by_type: dict[str, list[str]] = {}
@@ -145,13 +145,13 @@ def _schema(name: str, schema: Json) -> str:
 
 
 def _type(schema: Json, *, in_schemas: bool = False) -> str:
-    """What a value may be, in words."""
+    """Describe the type of a value in words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}]({'' if in_schemas else SCHEMAS}#{_anchor(name)})"
     choices = schema.get("anyOf") or schema.get("oneOf")
     if choices:
-        return " or ".join(_type(one, in_schemas=in_schemas) for one in choices)
+        return " or ".join(_type(choice, in_schemas=in_schemas) for choice in choices)
     values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
     if values:
         return _values(values)
@@ -165,13 +165,15 @@ def _type(schema: Json, *, in_schemas: bool = False) -> str:
 
 
 def _values(values: Sequence[object]) -> str:
-    return ", ".join(f"`{json.dumps(one)}`" if not isinstance(one, str) else f"`{one}`" for one in values)
+    return ", ".join(
+        f"`{json.dumps(value)}`" if not isinstance(value, str) else f"`{value}`" for value in values
+    )
 
 
 def _meaning(schema: Json) -> str:
-    """Description, limits and default of a field."""
+    """Return description, limits and default of a field."""
     parts = [schema.get("description", "")]
-    parts += [one["description"] for one in schema.get("anyOf", ()) if "description" in one]
+    parts += [choice["description"] for choice in schema.get("anyOf", ()) if "description" in choice]
     for low, high, unit in (("minimum", "maximum", ""), ("minItems", "maxItems", " items")):
         if low in schema and high in schema:
             parts.append(f"{schema[low]} to {schema[high]}{unit}.")
@@ -185,7 +187,7 @@ def _meaning(schema: Json) -> str:
 
 
 def _example(document: Json, schema: Json) -> object:
-    """A body made of the examples of its fields; of those without one, only what has to be there."""
+    """Build a body from the examples of its fields; without examples, with the required fields only."""
     schema = _resolved(document, schema)
     for key in ("anyOf", "oneOf"):
         if key in schema and "examples" not in schema:

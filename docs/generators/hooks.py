@@ -1,7 +1,7 @@
-"""What mkdocs does beside rendering: pages that are made anew each time, and links that leave their folder.
+"""Hooks of mkdocs: generated pages, and links that leave the docs folder.
 
-Pages link to files of the repository as they lie there, so that they can be read in it, too. On the site a
-link to one of `ROOT_PAGES` goes to a copy of it, and any other one is left as text.
+Pages link to files of the repository by relative path, so that they can be read in the repository, too. On
+the site a link to one of `ROOT_PAGES` leads to its copy, and any other one becomes plain text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT_PAGES = {
     "clients/README.md": "project/clients.md",
     "docker/README.md": "project/docker.md",
 }
-"""Documents of the repository that are pages of the site, and where."""
+"""Documents of the repository that are pages of the site, and their paths there."""
 
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -43,7 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 -- mkdocs names what it gives
-    """Lead links where their targets are on the site."""
+    """Rewrite links to their targets on the site."""
     sources = {path: source for source, path in ROOT_PAGES.items()}
     path = page.file.src_uri
     folder = PurePosixPath(sources.get(path, str(PAGES / path))).parent

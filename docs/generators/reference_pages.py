@@ -1,6 +1,6 @@
-"""The pages that are made from the program: settings, errors, commands. ``make reference`` writes them.
+"""Pages generated from the program: settings, errors, commands. ``make reference`` writes them.
 
-They are in git, so that they can be read without building anything; a test holds them against the program.
+They are in git, so that they can be read without a build; a test compares them with the program.
 
 Usage: reference_pages.py [FOLDER]
 """
@@ -62,12 +62,12 @@ _OVER_HTTP = {
 
 
 def pages() -> dict[str, str]:
-    """Every page by its file name."""
+    """Return every page by its file name."""
     return {"settings.md": settings_page(), "errors.md": errors_page(), "commands.md": commands_page()}
 
 
 def settings_page() -> str:
-    """Every environment variable, by what it is about."""
+    """List every environment variable, by topic."""
     lines = [
         "# Settings",
         "",
@@ -80,18 +80,20 @@ def settings_page() -> str:
         "",
     ]
     documented = set()
-    for group in reversed([one for one in Settings.__mro__ if one.__name__.endswith("Settings")]):
-        own = [one for one in fields(Settings) if one.name in vars(group).get("__annotations__", {})]
+    for group in reversed([base for base in Settings.__mro__ if base.__name__.endswith("Settings")]):
+        own = [
+            setting for setting in fields(Settings) if setting.name in vars(group).get("__annotations__", {})
+        ]
         if group is Settings or not own:
             continue
         title = group.__module__.rpartition(".")[2].capitalize().replace("Api", "API")
         lines += [f"## {title}", "", inspect.getdoc(group) or "", ""]
         lines += ["| name | variable | default | meaning |", "| --- | --- | --- | --- |"]
-        for one in own:
-            documented.add(one.name)
-            lines.append(_setting(one.name, one.metadata["variable"]))
+        for setting in own:
+            documented.add(setting.name)
+            lines.append(_setting(setting.name, setting.metadata["variable"]))
         lines.append("")
-    if documented != {one.name for one in fields(Settings)}:
+    if documented != {setting.name for setting in fields(Settings)}:
         raise ValueError("a setting is in none of the groups")
     lines += [
         "## Beside these",
@@ -114,11 +116,11 @@ def _setting(name: str, variable: Variable) -> str:
         shown = f"`{default}`" + (f" {variable.unit}" if variable.unit else "")
     meaning = variable.description + (" **Secret.**" if variable.secret else "")
     row = (name.replace("_", " "), f"`{variable.name}`", shown, meaning)
-    return f"| {' | '.join(one.replace('|', chr(92) + '|') for one in row)} |"
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
 
 
 def errors_page() -> str:
-    """Every code, with its status and its exit code."""
+    """List every error code, with its HTTP status and its exit code."""
     lines = [
         "# Errors",
         "",
@@ -149,19 +151,19 @@ def errors_page() -> str:
 
 
 def _meanings() -> Iterator[tuple[str, str]]:
-    """The first sentence of every error's documentation, by its code."""
+    """Yield every error code with the first sentence of the error's documentation."""
     yield DomainError.code, "Something unexpected; the program is at fault. Please report it."
     waiting = DomainError.__subclasses__()
     while waiting:
-        one = waiting.pop()
-        waiting += one.__subclasses__()
-        # Those without a code of their own are kinds of what they are made from.
-        if "code" in vars(one):
-            yield one.code, (inspect.getdoc(one) or "").split("\n\n")[0].replace("\n", " ")
+        error = waiting.pop()
+        waiting += error.__subclasses__()
+        # Classes without a code of their own are base classes.
+        if "code" in vars(error):
+            yield error.code, (inspect.getdoc(error) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def commands_page() -> str:
-    """The help of every command."""
+    """Show the help of every command."""
     lines = [
         "# Commands",
         "",
@@ -177,7 +179,7 @@ def commands_page() -> str:
 
 
 def _contexts(command: click.Command, name: str, parent: click.Context | None) -> Iterator[click.Context]:
-    """One of every command, groups before what is in them."""
+    """Yield a context for every command, groups before their members."""
     context = click.Context(
         command,
         info_name=name,

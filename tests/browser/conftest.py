@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service that everybody shares."""
+    """A service shared by all tests."""
     arguments = ("serve", "--port", "0", "--data-dir", tmp_path_factory.mktemp("browsed"))
     environment = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
     with service_process.started(*arguments, environment=environment) as running:
@@ -34,29 +34,30 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short one."""
+def video_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short video."""
     return write_video(tmp_path_factory.mktemp("films") / "ward round.mp4", FRAMES, size=(320, 240))
 
 
 @pytest.fixture(scope="session")
-def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Longer in work than anybody takes to cancel it."""
+def long_video_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video whose anonymisation takes longer than cancelling it."""
     return write_video(tmp_path_factory.mktemp("films") / "whole day.mp4", 6000, size=(320, 240))
 
 
 @pytest.fixture(scope="session")
 def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One with a name and a scale written over what moves."""
+    """A video with a name and a scale written over moving content."""
     path = tmp_path_factory.mktemp("films") / "ultrasound.mp4"
-    return write_video(path, FRAMES, size=SIZE, pictures=map(scan, range(FRAMES)))
+    return write_video(path, FRAMES, size=SIZE, images=map(scan, range(FRAMES)))
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for all: every visitor has a profile of their own in it.
 
-    While Playwright runs, no other event loop can in the same thread, so tests that have one live elsewhere.
+    While Playwright runs, no other event loop can run in the same thread, so tests that have one are in
+    other folders.
     """
     with sync_playwright() as playwright:
         browser = launched(playwright)
@@ -66,12 +67,12 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visitor(chromium: Browser, address: str) -> Iterator[Visitor]:
-    """Somebody with an account of their own and an empty browser."""
-    with visit(chromium, address) as somebody:
-        yield somebody
+    """A user with an account of their own and a browser without a session."""
+    with visit(chromium, address) as new_visitor:
+        yield new_visitor
 
 
 @pytest.fixture
 def console(visitor: Visitor) -> Console:
-    """The console, with that somebody signed in."""
+    """The console of the signed-in visitor."""
     return visitor.sign_in()

@@ -1,4 +1,4 @@
-"""Takes the pictures of the console that the README shows: ``make screenshots``."""
+"""Take the screenshots of the console for the README: ``make screenshots``."""
 
 from __future__ import annotations
 
@@ -30,79 +30,79 @@ TALLER: ViewportSize = {"width": 1280, "height": 1240}
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        film = write_video(
-            Path(scratch) / "ward-round.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES))
+        video_file = write_video(
+            Path(scratch) / "ward-round.mp4", FRAMES, size=SIZE, images=map(ward, range(FRAMES))
         )
         scanned = Path(scratch) / "ultrasound.mp4"
-        write_video(scanned, SCANS, size=scan.SIZE, pictures=map(scan.scan, range(SCANS)))
+        write_video(scanned, SCANS, size=scan.SIZE, images=map(scan.scan, range(SCANS)))
         chromium = launched(playwright)
         serving = ("serve", "--port", "0", "--data-dir", Path(scratch) / "data")
         with service_process.started(
             *serving, environment={"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
         ) as running:
             address = running.wait_for("ready ")
-            for name, page in scenes(chromium, address, film, scanned):
+            for name, page in scenes(chromium, address, video_file, scanned):
                 page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=QUALITY)
         chromium.close()
 
 
-def scenes(chromium: Browser, address: str, film: Path, scanned: Path) -> Iterator[tuple[str, Page]]:
-    """Names of pictures, and pages that show what is to be seen on them."""
-    with visit(chromium, address, size=TALL) as somebody:
-        console, page = somebody.sign_in(), somebody.page
-        video = mark(console, film)
+def scenes(chromium: Browser, address: str, video_file: Path, scanned: Path) -> Iterator[tuple[str, Page]]:
+    """Yield names of screenshots, and pages that show them."""
+    with visit(chromium, address, size=TALL) as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        video = mark(console, video_file)
         yield "marking", page
-        enrol_somebody(console)
+        enrol_person(console)
         console.open(f"{video}/run")
         page.locator("[name=identities][value=except]").check()
         page.evaluate("scrollTo(0, 0)")
         yield "anonymise", page
         find_overlays(console, scanned)
         yield "overlays", page
-    with visit(chromium, address, role="admin", brightness="dark") as somebody:
-        console = somebody.sign_in()
+    with visit(chromium, address, role="admin", brightness="dark") as visitor:
+        console = visitor.sign_in()
         for _ in range(2):
-            run = console.run_of_everything(film.name)
+            run = console.submit_all_frames(video_file.name)
             expect(run).to_contain_text("Download", timeout=WORK_MS)
-        run = console.run_of_everything(film.name)
+        run = console.submit_all_frames(video_file.name)
         expect(run).to_contain_text("frames/s", timeout=WORK_MS)
-        yield "runs-dark", somebody.page
-        finished = somebody.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
+        yield "runs-dark", visitor.page
+        finished = visitor.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
         review = (finished.get_attribute("href") or "").removeprefix("#")
-    with visit(chromium, address, role="admin", size=TALLER) as somebody:
-        look_over(somebody.sign_in(), review)
-        yield "review", somebody.page
-    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
-        console = somebody.sign_in()
+    with visit(chromium, address, role="admin", size=TALLER) as visitor:
+        look_over(visitor.sign_in(), review)
+        yield "review", visitor.page
+    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as visitor:
+        console = visitor.sign_in()
         console.open(video)
-        expect(somebody.page.locator(".frame")).to_have_attribute("src", re.compile("frames"))
-        yield "marking-phone-german", somebody.page
+        expect(visitor.page.locator(".frame")).to_have_attribute("src", re.compile("frames"))
+        yield "marking-phone-german", visitor.page
         look_over(console, review)
-        yield "review-phone-german", somebody.page
+        yield "review-phone-german", visitor.page
 
 
-def enrol_somebody(console: Console) -> None:
-    """Have a gallery to tell people apart by."""
-    gallery = console.ask("POST", "/galleries/", {"name": "Staff of ward 3b"}).json()
+def enrol_person(console: Console) -> None:
+    """Create a gallery for identification."""
+    gallery = console.request("POST", "/galleries/", {"name": "Staff of ward 3b"}).json()
     for number in range(3):
         embedding = [float(place == number) for place in range(gallery["dimension"])]
         face = {"label": f"nurse {number + 1}", "embedding": embedding}
-        console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
+        console.request("POST", f"/galleries/{gallery['id']}/faces/", face)
 
 
-def find_overlays(console: Console, film: Path) -> None:
-    """Have proposals for a scan, one of them looked at."""
+def find_overlays(console: Console, video_file: Path) -> None:
+    """Have proposals for a scan, with one of them selected."""
     page = console.page
-    console.upload(film)
+    console.upload(video_file)
     page.wait_for_timeout(1000 * SECONDS_OF_A_MESSAGE)
-    console.open(console.link_to(film.name))
+    console.open(console.marking_page(video_file.name))
     page.get_by_role("button", name="Search for overlays").click()
     page.get_by_role("button", name="Show 1").click(timeout=WORK_MS)
     page.evaluate("scrollTo(0, 0)")
 
 
 def look_over(console: Console, review: str) -> None:
-    """Go to a frame in which much is covered, and have all pictures on the page."""
+    """Go to a frame with several redactions, and wait for all images."""
     page = console.page
     console.open(f"{review}?frame=120")
     expect(page.locator(".stage .original")).to_have_attribute("src", re.compile("frames"))
@@ -110,12 +110,12 @@ def look_over(console: Console, review: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def mark(console: Console, film: Path) -> str:
-    """Upload a film and mark on it what somebody would; the address of its page."""
+def mark(console: Console, video_file: Path) -> str:
+    """Upload a video and mark it as a user would; return the address of its page."""
     page = console.page
-    console.upload(film)
-    link = console.card(film.name).get_by_role("link", name="Mark").get_attribute("href") or ""
-    # Messages about what was just done would be in the way.
+    console.upload(video_file)
+    link = console.card(video_file.name).get_by_role("link", name="Mark").get_attribute("href") or ""
+    # Notifications about earlier actions would be in the way.
     page.wait_for_timeout(1000 * SECONDS_OF_A_MESSAGE)
     console.open(link.removeprefix("#"))
     page.get_by_label("Frame", exact=True).fill("20")

@@ -1,4 +1,4 @@
-"""What axe-core finds on every page, in both brightnesses."""
+"""Accessibility of every page according to axe-core, in both colour schemes."""
 
 from __future__ import annotations
 
@@ -9,28 +9,35 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from support.http.browser import DESK, PHONE, WORK_MS, Console, visit
+from support.http.browser import DESKTOP, PHONE, WORK_MS, Console, visit
 from support.samples.media import write_video
 
 AXE = Path(os.environ.get("AXE_CORE", "out/axe/node_modules/axe-core/axe.min.js"))
-"""Fetched by ``make test-browser``."""
+"""Downloaded by ``make test-browser``."""
 
 SERIOUS = {"serious", "critical"}
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make test-browser fetches it with npm")
 @pytest.mark.parametrize("brightness", ["light", "dark"])
-def test_axe_finds_nothing_serious(
+def test_axe_reports_nothing_serious(
     chromium: Browser, address: str, tmp_path: Path, brightness: Literal["light", "dark"]
 ) -> None:
-    film = write_video(tmp_path / "film.mp4", 30, size=(320, 240))
-    with visit(chromium, address, role="admin", brightness=brightness) as somebody:
-        page = somebody.page
+    video_file = write_video(tmp_path / "film.mp4", 30, size=(320, 240))
+    with visit(chromium, address, role="admin", brightness=brightness) as visitor:
+        page = visitor.page
         page.goto(address)
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         found = {"sign in": findings(page)}
-        console = somebody.sign_in()
-        for path in (*with_a_run_of(console, film), "/faces", "/galleries", "/keys", "/admin", "/nowhere"):
+        console = visitor.sign_in()
+        for path in (
+            *with_a_run_of(console, video_file),
+            "/faces",
+            "/galleries",
+            "/keys",
+            "/admin",
+            "/nowhere",
+        ):
             console.open(path)
             found[path] = findings(page)
         console.open(review := next(path for path in found if path.endswith("/review")))
@@ -49,8 +56,8 @@ def test_axe_finds_nothing_serious(
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make test-browser fetches it with npm")
 @pytest.mark.parametrize("brightness", ["light", "dark"])
-@pytest.mark.parametrize(("locale", "size"), [("en-GB", PHONE), ("de-DE", PHONE), ("de-DE", DESK)])
-def test_axe_finds_nothing_serious_in_any_language_and_width(
+@pytest.mark.parametrize(("locale", "size"), [("en-GB", PHONE), ("de-DE", PHONE), ("de-DE", DESKTOP)])
+def test_axe_reports_nothing_serious_in_any_language_and_width(
     chromium: Browser,
     address: str,
     scanned: Path,
@@ -58,10 +65,10 @@ def test_axe_finds_nothing_serious_in_any_language_and_width(
     locale: str,
     size: ViewportSize,
 ) -> None:
-    with visit(chromium, address, role="admin", size=size, locale=locale, brightness=brightness) as somebody:
-        console, page = somebody.sign_in(), somebody.page
+    with visit(chromium, address, role="admin", size=size, locale=locale, brightness=brightness) as visitor:
+        console, page = visitor.sign_in(), visitor.page
         console.upload(scanned)
-        video = console.link_to(scanned.name)
+        video = console.marking_page(scanned.name)
         found = {}
         for path in ("/videos", "/runs", "/faces", "/galleries", "/keys", "/admin"):
             console.open(path)
@@ -69,7 +76,7 @@ def test_axe_finds_nothing_serious_in_any_language_and_width(
         page.locator(".rows li").first.get_by_role("button").first.click()
         found["password"] = findings(page)
         console.open("/videos")
-        # Found by what they are, as words depend on the language.
+        # Selected by role, as texts depend on the language.
         page.locator(".video .apart button").first.click()
         expect(page.locator(".sharing form")).to_be_visible()
         found["sharing"] = findings(page)
@@ -92,30 +99,30 @@ def test_axe_finds_nothing_serious_in_any_language_and_width(
 
 
 def with_people(console: Console) -> None:
-    """Have a gallery to tell people apart by."""
-    gallery = console.ask("POST", "/galleries/", {"name": "Ward 3b"}).json()
+    """Create a gallery for identification."""
+    gallery = console.request("POST", "/galleries/", {"name": "Ward 3b"}).json()
     face = {"label": "patient 17", "embedding": [1.0] + [0.0] * (gallery["dimension"] - 1)}
-    console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
+    console.request("POST", f"/galleries/{gallery['id']}/faces/", face)
 
 
-def with_a_run_of(console: Console, film: Path) -> tuple[str, ...]:
-    """Have something to look at on every page about videos; the pages."""
-    console.upload(film)
-    link = console.card(film.name).get_by_role("link", name="Mark").get_attribute("href")
+def with_a_run_of(console: Console, video_file: Path) -> tuple[str, ...]:
+    """Create content for every page about videos; return the pages."""
+    console.upload(video_file)
+    link = console.card(video_file.name).get_by_role("link", name="Mark").get_attribute("href")
     assert link
     video = link.removeprefix("#")
     console.open(video)
     console.page.get_by_role("button", name="Add region").click()
     expect(console.page.locator(".region")).to_be_visible()
-    run = console.run_of_everything(film.name)
+    run = console.submit_all_frames(video_file.name)
     expect(run).to_contain_text("Download", timeout=WORK_MS)
     review = run.get_by_role("link", name="Review").get_attribute("href") or ""
     return ("/videos", video, f"{video}/run", "/runs", review.removeprefix("#"))
 
 
 def findings(page: Page) -> list[str]:
-    """What is seriously wrong with a page, as axe names it, and where."""
-    # Run from outside the page, whose own policy allows no other script.
+    """Return the serious violations on a page, with axe's names, and their elements."""
+    # Run from outside the page, whose policy allows no other script.
     page.evaluate(AXE.read_text() + "\n;undefined")
     report = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     return [

@@ -1,22 +1,22 @@
-"""What administrators see and do."""
+"""Pages for administrators."""
 
 from __future__ import annotations
 
 import httpx
 from playwright.sync_api import Browser, expect
 
-from support.http.browser import DESK, PHONE, Visitor, on_several_lines, visit
+from support.http.browser import DESKTOP, PHONE, Visitor, visit, wrapped_texts
 from support.processes.service_process import PASSWORD
 
 NEW_PASSWORD = "another horse entirely"
 
 
-def test_an_account_is_opened_given_another_password_and_locked(
+def test_account_is_created_given_another_password_and_locked(
     visitor: Visitor, chromium: Browser, address: str
 ) -> None:
     name, credentials = visitor.username, {"username": visitor.username, "password": NEW_PASSWORD}
-    with visit(chromium, address, role="admin") as somebody:
-        console, page = somebody.sign_in(), somebody.page
+    with visit(chromium, address, role="admin") as administrator:
+        console, page = administrator.sign_in(), administrator.page
         console.open("/admin")
         expect(page.get_by_text("Everything works.")).to_be_visible()
         expect(page.get_by_text("Runs by status")).to_be_visible()
@@ -44,29 +44,27 @@ NARROWED = """(lists) => lists.map((list) => {
   list.style.gridTemplateColumns = "min-content max-content";
   return before < Math.max(...widths());
 })"""
-"""Of each list, whether its names have less room than their longest word needs."""
+"""For each list, whether its names have less room than their longest word needs."""
 
 
-def test_health_is_written_as_germans_write_and_no_word_is_broken(chromium: Browser, address: str) -> None:
-    with visit(chromium, address, role="admin", locale="de-DE") as somebody:
-        console, page = somebody.sign_in(), somebody.page
-        told = console.ask("GET", "/api/frames/anonymize/health/").json() | {"storage_bytes": 50_600_000}
+def test_health_page_in_german_breaks_no_word(chromium: Browser, address: str) -> None:
+    with visit(chromium, address, role="admin", locale="de-DE") as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        told = console.request("GET", "/api/frames/anonymize/health/").json() | {"storage_bytes": 50_600_000}
         page.route("**/health/", lambda route: route.fulfill(json=told))
-        for width in (PHONE["width"], 768, 1100, DESK["width"], 1440, 1920):
+        for width in (PHONE["width"], 768, 1100, DESKTOP["width"], 1440, 1920):
             page.set_viewport_size({"width": width, "height": 800})
             console.open("/admin")
-            assert on_several_lines(page.locator(".checks li, .pairs dd")) == [], width
-            # The narrowest that a name can be is its longest word.
+            assert wrapped_texts(page.locator(".checks li, .pairs dd")) == [], width
+            # The minimum width of a name is its longest word.
             assert page.locator(".pairs").evaluate_all(NARROWED) == [False, False], width
         expect(page.get_by_text("50,6\u00a0MB", exact=True)).to_be_visible()
 
 
-def test_an_installation_that_takes_nothing_in_is_told_to_be_unhealthy(
-    chromium: Browser, address: str
-) -> None:
-    with visit(chromium, address, role="admin") as somebody:
-        console, page = somebody.sign_in(), somebody.page
-        told = console.ask("GET", "/api/frames/anonymize/health/").json()
+def test_installation_that_accepts_no_requests_is_shown_as_unhealthy(chromium: Browser, address: str) -> None:
+    with visit(chromium, address, role="admin") as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        told = console.request("GET", "/api/frames/anonymize/health/").json()
         body = told | {"status": "unhealthy", "checks": told["checks"] | {"storage": "failed"}}
         page.route("**/health/", lambda route: route.fulfill(status=503, json=body))
         console.open("/admin")

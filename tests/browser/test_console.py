@@ -1,4 +1,4 @@
-"""What holds for every page of the console."""
+"""Requirements on every page of the console."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, Error, expect
 from support.http.browser import PHONE, Console, Visitor, visit
 
 
-def test_nothing_is_wider_than_a_phone(chromium: Browser, address: str, film: Path) -> None:
-    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
-        console = somebody.sign_in()
-        console.upload(film)
+def test_nothing_is_wider_than_a_phone(chromium: Browser, address: str, video_file: Path) -> None:
+    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as visitor:
+        console = visitor.sign_in()
+        console.upload(video_file)
         marking = console.page.locator(".card.video h2 a").first.get_attribute("href") or ""
         own = marking.removeprefix("#")
         for path in ("/videos", own, f"{own}/run", "/runs", "/faces", "/galleries", "/keys", "/admin"):
@@ -26,21 +26,21 @@ def test_text_never_becomes_markup_or_script(visitor: Visitor, console: Console)
     with pytest.raises(Error, match="TrustedHTML"):
         console.page.evaluate("() => { document.body.innerHTML = '<b>bold</b>' }")
     expect(console.page.get_by_role("heading", name="Videos")).to_be_visible()
-    # Tests would see a violation of the policy in the console itself, too.
+    # Tests would detect a violation of the policy in the console itself, too.
     assert any("TrustedHTML" in error for error in visitor.errors)
     visitor.errors.clear()
 
 
-def test_addresses_that_nobody_can_mean_lead_somewhere_sensible(console: Console, film: Path) -> None:
+def test_invalid_addresses_lead_to_a_sensible_page(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    run = console.run_of_everything(film.name)
+    console.upload(video_file)
+    run = console.submit_all_frames(video_file.name)
     for query in ("offset=900", "status=bad", "offset=-5&video_id=%C3%A4", "video_id=1e99&offset=1.5"):
         console.open(f"/runs?{query}")
-        expect(run).to_contain_text(film.name)
+        expect(run).to_contain_text(video_file.name)
         expect(page.get_by_label("Status")).to_have_value("")
     console.open("/videos?offset=-1")
-    expect(console.card(film.name)).to_be_visible()
+    expect(console.card(video_file.name)).to_be_visible()
     for path in ("/videos/%", "/runs/%E0%A4%A/review"):
         console.open(path)
         expect(page.get_by_role("heading", name="Page not found")).to_be_visible()

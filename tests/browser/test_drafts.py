@@ -1,4 +1,4 @@
-"""What was chosen and not sent: kept, or chosen again, but never reset unseen."""
+"""Unsent choices in forms: kept or chosen again, but never reset unnoticed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ AREA = {"x": 8, "y": 90, "width": 80, "height": 60, "start_frame": None, "end_fr
 
 
 def speak(page: Page, language: str) -> None:
-    """Choose a language in the menu of the account."""
+    """Choose a language in the account menu."""
     page.locator(".account summary").click()
     page.locator(".preferences select").first.select_option(language)
     expect(page.locator("html")).to_have_attribute("lang", language)
 
 
 def ordered(page: Page, action: str) -> dict[str, Any]:
-    """Send the order; what the service was asked for."""
+    """Submit the form; return the body of the request to the API."""
     with page.expect_request(
         lambda request: request.method == "POST" and request.url.endswith("/anonymize/")
     ) as sent:
@@ -29,20 +29,20 @@ def ordered(page: Page, action: str) -> dict[str, Any]:
     return body
 
 
-def marked(console: Console, film: Path) -> tuple[str, list[int]]:
-    """Upload a film with two segments; its page and their numbers."""
-    console.upload(film)
-    video = console.link_to(film.name)
+def marked(console: Console, video_file: Path) -> tuple[str, list[int]]:
+    """Upload a video with two segments; return its page and their ids."""
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
     ends = ((0, 10), (10, 20))
     segments = [
-        console.ask("POST", f"/api{video}/segments/", {"start_frame": start, "end_frame": end}).json()
+        console.request("POST", f"/api{video}/segments/", {"start_frame": start, "end_frame": end}).json()
         for start, end in ends
     ]
     return video, [segment["id"] for segment in segments]
 
 
 def choose_much(page: Page) -> None:
-    """Everything, checked in every frame, with an area that stays, without the second segment, at once."""
+    """Choose everything, all frames, a static area, not the second segment, and high priority."""
     page.get_by_role("radio", name="Everything").check()
     page.get_by_role("radio", name="Every frame").check()
     page.get_by_label("Segment 2: frames 10 to 19").uncheck()
@@ -57,7 +57,7 @@ def choose_much(page: Page) -> None:
 
 
 def assert_much(body: dict[str, Any], segment: int) -> None:
-    wanted = {
+    expected = {
         "segment_ids": [segment],
         "anonymization_level": "full",
         "verify": "all",
@@ -66,12 +66,12 @@ def assert_much(body: dict[str, Any], segment: int) -> None:
         "quality": 85,
         "priority": "high",
     }
-    assert {name: body[name] for name in wanted} == wanted
+    assert {name: body[name] for name in expected} == expected
 
 
-def test_an_order_outlasts_another_language(console: Console, film: Path) -> None:
+def test_draft_survives_a_change_of_language(console: Console, video_file: Path) -> None:
     page = console.page
-    video, (first, _) = marked(console, film)
+    video, (first, _) = marked(console, video_file)
     console.open(f"{video}/run")
     expect(page.get_by_text("Your previous choices have been restored")).to_be_hidden()
     choose_much(page)
@@ -79,20 +79,20 @@ def test_an_order_outlasts_another_language(console: Console, film: Path) -> Non
     expect(page.get_by_text("Ihre vorherige Auswahl wurde wiederhergestellt")).to_be_visible()
     body = ordered(page, "Starten")
     assert_much(body, first)
-    # Nobody had chosen what the report is written in.
+    # The language of the report was not chosen yet.
     assert body["language"] == "de"
     expect(page.locator(".card.run")).to_have_count(1)
-    # What was sent is no draft any more.
+    # What was sent is no longer a draft.
     console.open(f"{video}/run")
     expect(page.get_by_role("radio", name="Jedes Gesicht")).to_be_checked()
     expect(page.get_by_text("Ihre vorherige Auswahl wurde wiederhergestellt")).to_be_hidden()
 
 
-def test_an_order_outlasts_the_session_and_is_begun_anew_on_request(
-    visitor: Visitor, console: Console, film: Path
+def test_draft_survives_the_session_and_is_reset_on_request(
+    visitor: Visitor, console: Console, video_file: Path
 ) -> None:
     page = console.page
-    video, (first, second) = marked(console, film)
+    video, (first, second) = marked(console, video_file)
     console.open(f"{video}/run")
     choose_much(page)
     page.context.clear_cookies()
@@ -111,9 +111,9 @@ def test_an_order_outlasts_the_session_and_is_begun_anew_on_request(
     assert body["keep_text"] == []
 
 
-def test_what_is_ordered_again_is_what_was_ordered(console: Console, film: Path) -> None:
+def test_repeated_request_has_the_same_options(console: Console, video_file: Path) -> None:
     page = console.page
-    video, (first, _) = marked(console, film)
+    video, (first, _) = marked(console, video_file)
     console.open(f"{video}/run")
     choose_much(page)
     page.get_by_role("radio", name="Pixelated").check()
@@ -122,7 +122,7 @@ def test_what_is_ordered_again_is_what_was_ordered(console: Console, film: Path)
     run = page.locator(".card.run")
     expect(run).to_have_count(1)
     # As if it had been cancelled in time.
-    listed = console.ask("GET", "/api/frames/anonymize/requests/").json()
+    listed = console.request("GET", "/api/frames/anonymize/requests/").json()
     listed["items"][0]["status"] = "cancelled"
     page.route("**/requests/?*", lambda route: route.fulfill(json=listed))
     page.reload()
@@ -133,15 +133,15 @@ def test_what_is_ordered_again_is_what_was_ordered(console: Console, film: Path)
     assert (body["redaction"], body["language"], body["identities"]) == ("pixelate", "de", None)
 
 
-def test_a_run_of_a_deleted_video_is_not_ordered_again(console: Console, film: Path) -> None:
+def test_run_of_a_deleted_video_cannot_be_repeated(console: Console, video_file: Path) -> None:
     page = console.page
-    video, segments = marked(console, film)
+    video, segments = marked(console, video_file)
     order = {"video_id": int(video.rpartition("/")[2]), "segment_ids": segments}
-    one = console.ask("POST", "/api/frames/anonymize/", order).json()["request_id"]
+    one = console.request("POST", "/api/frames/anonymize/", order).json()["request_id"]
     console.open("/runs")
     expect(page.locator(".badge", has_text="Done")).to_be_visible(timeout=WORK_MS)
-    console.ask("DELETE", f"/api{video}")
-    listed = console.ask("GET", "/api/frames/anonymize/requests/").json()
+    console.request("DELETE", f"/api{video}")
+    listed = console.request("GET", "/api/frames/anonymize/requests/").json()
     listed["items"][0]["status"] = "failed"
     page.route("**/requests/?*", lambda route: route.fulfill(json=listed))
     page.route(f"**/requests/{one}/", lambda route: route.fulfill(json=listed["items"][0]))
@@ -153,16 +153,14 @@ def test_a_run_of_a_deleted_video_is_not_ordered_again(console: Console, film: P
     expect(page.get_by_role("link", name="Run again")).to_have_count(0)
 
 
-def test_people_of_a_gallery_that_is_gone_are_not_taken_for_those_of_another(
-    console: Console, film: Path
-) -> None:
+def test_people_of_a_deleted_gallery_are_not_replaced_by_others(console: Console, video_file: Path) -> None:
     page = console.page
-    video, _ = marked(console, film)
+    video, _ = marked(console, video_file)
     ids = []
     for name in ("Ward 3b", "Ward 4"):
-        gallery = console.ask("POST", "/galleries/", {"name": name}).json()
+        gallery = console.request("POST", "/galleries/", {"name": name}).json()
         face = {"label": "patient 17", "embedding": [1.0] + [0.0] * (gallery["dimension"] - 1)}
-        console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
+        console.request("POST", f"/galleries/{gallery['id']}/faces/", face)
         ids.append(gallery["id"])
     console.open(f"{video}/run")
     page.get_by_role("radio", name="Only certain people").check()
@@ -173,16 +171,16 @@ def test_people_of_a_gallery_that_is_gone_are_not_taken_for_those_of_another(
     expect(page.get_by_role("radio", name="Nur bestimmte Personen")).to_be_checked()
     expect(page.get_by_label("Galerie dieser Personen")).to_have_value(ids[0])
     expect(page.get_by_label("Mindestähnlichkeit")).to_have_value(similarity)
-    console.ask("DELETE", f"/galleries/{ids[0]}")
+    console.request("DELETE", f"/galleries/{ids[0]}")
     speak(page, "en")
     expect(page.locator("[name=identities]").first).to_be_checked()
     assert ordered(page, "Start")["identities"] is None
 
 
-def test_a_begun_segment_outlasts_another_language(console: Console, film: Path) -> None:
+def test_unfinished_segment_survives_a_change_of_language(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    console.open(console.link_to(film.name))
+    console.upload(video_file)
+    console.open(console.marking_page(video_file.name))
     for key in ("Shift+ArrowRight", "i", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     expect(page.get_by_label("Frame", exact=True)).to_have_value("12")

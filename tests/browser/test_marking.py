@@ -9,10 +9,10 @@ from playwright.sync_api import Browser, Page, Route, expect
 from support.http.browser import FRAMES, PHONE, WORK_MS, Console, visit
 
 
-def test_marks_are_made_with_keys_alone(console: Console, film: Path) -> None:
+def test_marks_are_made_with_the_keyboard_alone(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    console.card(film.name).get_by_role("link", name="Mark").click()
+    console.upload(video_file)
+    console.card(video_file.name).get_by_role("link", name="Mark").click()
     line = page.get_by_role("slider", name="Position in the video")
     expect(line).to_have_attribute("aria-valuenow", "0")
     page.keyboard.press("Shift+ArrowRight")
@@ -33,15 +33,15 @@ def test_marks_are_made_with_keys_alone(console: Console, film: Path) -> None:
     expect(page.get_by_text("No region yet.")).to_be_visible()
 
 
-def test_regions_and_segments_are_drawn_and_dragged(console: Console, film: Path) -> None:
+def test_regions_and_segments_are_drawn_and_dragged(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    console.card(film.name).get_by_role("link", name="Mark").click()
+    console.upload(video_file)
+    console.card(video_file.name).get_by_role("link", name="Mark").click()
     layer = page.locator(".regions")
     layer.scroll_into_view_if_needed()
     box = layer.bounding_box()
     assert box
-    # In eighths of the picture, which is 320 pixels wide and 240 high.
+    # In eighths of the frame, which is 320 pixels wide and 240 high.
     x, y = (
         [box["x"] + box["width"] * n / 8 for n in range(9)],
         [box["y"] + box["height"] * n / 8 for n in range(9)],
@@ -67,10 +67,10 @@ def test_regions_and_segments_are_drawn_and_dragged(console: Console, film: Path
     expect(page.get_by_label("Height", exact=True)).to_have_value("120")
 
 
-def test_a_region_is_covered_in_the_frames_that_are_said(console: Console, film: Path) -> None:
+def test_region_is_covered_in_the_chosen_frames(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    video = console.link_to(film.name)
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
     console.open(video)
     page.get_by_role("button", name="Add region").click()
     page.get_by_label("Frame", exact=True).fill("5")
@@ -87,7 +87,7 @@ def test_a_region_is_covered_in_the_frames_that_are_said(console: Console, film:
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_label("Frame", exact=True)).to_have_value("5")
     expect(page.locator(".region")).to_have_count(1)
-    (region,) = console.ask("GET", f"/api{video}/regions/").json()
+    (region,) = console.request("GET", f"/api{video}/regions/").json()
     assert (region["start_frame"], region["end_frame"]) == (5, 10)
 
 
@@ -102,7 +102,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 def test_overlays_are_proposed_and_accepted_one_by_one_or_at_once(console: Console, scanned: Path) -> None:
     page = console.page
     console.upload(scanned)
-    console.open(console.link_to(scanned.name))
+    console.open(console.marking_page(scanned.name))
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -137,14 +137,16 @@ def test_overlays_are_proposed_and_accepted_one_by_one_or_at_once(console: Conso
     expect(page.locator(".region")).to_have_count(2)
 
 
-def test_a_search_for_overlays_that_finds_nothing_or_fails_says_so(console: Console, film: Path) -> None:
+def test_overlay_search_without_result_or_with_an_error_is_reported(
+    console: Console, video_file: Path
+) -> None:
     page = console.page
-    console.upload(film)
-    video = console.link_to(film.name)
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
     console.open(video)
     page.get_by_role("button", name="Search for overlays").click()
     expect(page.get_by_text("No new static areas found")).to_be_visible(timeout=WORK_MS)
-    console.ask("DELETE", f"/api{video}")
+    console.request("DELETE", f"/api{video}")
     page.get_by_role("button", name="Search for overlays").click()
     expect(page.get_by_role("status").get_by_text("This video does not exist")).to_be_visible()
 
@@ -152,10 +154,10 @@ def test_a_search_for_overlays_that_finds_nothing_or_fails_says_so(console: Cons
 def test_proposals_fit_a_phone_and_are_named_in_german(
     chromium: Browser, address: str, scanned: Path
 ) -> None:
-    with visit(chromium, address, size=PHONE, locale="de-DE") as somebody:
-        console, page = somebody.sign_in(), somebody.page
+    with visit(chromium, address, size=PHONE, locale="de-DE") as visitor:
+        console, page = visitor.sign_in(), visitor.page
         console.upload(scanned)
-        console.open(console.link_to(scanned.name))
+        console.open(console.marking_page(scanned.name))
         page.get_by_role("button", name="Nach Einblendungen suchen").click()
         page.get_by_role("button", name="Alle übernehmen").wait_for(timeout=WORK_MS)
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

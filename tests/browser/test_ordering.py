@@ -1,4 +1,4 @@
-"""Orders for anonymised frames, from the form to the result."""
+"""Requests for anonymised frames, from the form to the result."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from playwright.sync_api import Browser, Page, Route, expect
 from support.http.browser import FRAMES, WORK_MS, Console, Visitor, visit
 
 
-def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+def test_new_user_gets_from_the_first_page_to_a_zip(
+    visitor: Visitor, video_file: Path, tmp_path: Path
+) -> None:
     page = visitor.page
     page.goto(visitor.address)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     visitor.fill_in()
     expect(page.get_by_text("There are no videos yet")).to_be_visible()
-    page.get_by_label("Drop videos here").set_input_files(film)
+    page.get_by_label("Drop videos here").set_input_files(video_file)
     page.get_by_role("link", name="Mark this video").click()
     page.get_by_role("button", name="Mark whole video").click()
     expect(page.locator(".segment")).to_have_count(1)
@@ -35,13 +37,13 @@ def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Pa
     assert sum(name.startswith("frames/") for name in names) == FRAMES
 
 
-def test_a_film_is_ordered_with_a_report_in_the_language_that_is_spoken(
-    chromium: Browser, address: str, film: Path, tmp_path: Path
+def test_video_request_uses_the_interface_language_for_its_report(
+    chromium: Browser, address: str, video_file: Path, tmp_path: Path
 ) -> None:
-    with visit(chromium, address, locale="de-DE") as somebody:
-        console, page = somebody.sign_in(), somebody.page
-        console.upload(film)
-        console.card(film.name).get_by_role("link", name="Anonymisieren").click()
+    with visit(chromium, address, locale="de-DE") as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        console.upload(video_file)
+        console.card(video_file.name).get_by_role("link", name="Anonymisieren").click()
         expect(page.get_by_label("Ton", exact=True)).to_be_disabled()
         expect(page.get_by_text("Bilder haben keinen Ton")).to_be_visible()
         page.get_by_label("Format").select_option("mp4")
@@ -56,15 +58,15 @@ def test_a_film_is_ordered_with_a_report_in_the_language_that_is_spoken(
         assert 'lang="de"' in archive.read("report.html").decode()
 
 
-def test_a_run_is_followed_and_cancelled(console: Console, long_film: Path) -> None:
+def test_a_run_is_followed_and_cancelled(console: Console, long_video_file: Path) -> None:
     page = console.page
-    console.upload(long_film)
-    run = console.run_of_everything(long_film.name)
+    console.upload(long_video_file)
+    run = console.submit_all_frames(long_video_file.name)
     expect(run).to_contain_text("In progress", timeout=WORK_MS)
     expect(run).to_contain_text("left")
     run.get_by_role("button", name="Cancel run").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text(long_film.name)
+    expect(dialog).to_contain_text(long_video_file.name)
     dialog.get_by_role("button", name="Cancel run").click()
     expect(run).to_contain_text("Cancelled")
     page.get_by_label("Status").select_option("completed")
@@ -74,7 +76,7 @@ def test_a_run_is_followed_and_cancelled(console: Console, long_film: Path) -> N
 
 
 def ordered(page: Page) -> dict[str, Any]:
-    """Send the order; what the service was asked for."""
+    """Submit the form; return the body of the request to the API."""
     with page.expect_request(
         lambda request: request.method == "POST" and "/anonymize" in request.url
     ) as sent:
@@ -83,13 +85,13 @@ def ordered(page: Page) -> dict[str, Any]:
     return body
 
 
-def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path) -> None:
+def test_every_option_of_the_form_is_submitted(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    gallery = console.ask("POST", "/galleries/", {"name": "Ward 3b"}).json()
+    console.upload(video_file)
+    gallery = console.request("POST", "/galleries/", {"name": "Ward 3b"}).json()
     face = {"label": "patient 17", "embedding": [1.0] + [0.0] * (gallery["dimension"] - 1)}
-    console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
-    console.open(f"{console.link_to(film.name)}/run")
+    console.request("POST", f"/galleries/{gallery['id']}/faces/", face)
+    console.open(f"{console.marking_page(video_file.name)}/run")
     page.get_by_role("radio", name="Everything").check()
     page.get_by_role("radio", name="Only certain people").check()
     expect(page.get_by_label("Gallery of these people")).to_contain_text("Ward 3b (1 face)")
@@ -138,14 +140,14 @@ def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path)
         "webhook_url": "https://example.org/done",
     }
     run = page.locator(".card.run").first
-    expect(run).to_contain_text(film.name)
+    expect(run).to_contain_text(video_file.name)
     expect(run).to_contain_text("Everything · only certain people · Pixelated · WEBP · every frame checked")
 
 
-def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, film: Path) -> None:
+def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    console.open(f"{console.link_to(film.name)}/run")
+    console.upload(video_file)
+    console.open(f"{console.marking_page(video_file.name)}/run")
     # Nobody can be told apart before there is a gallery.
     expect(page.get_by_role("radio", name="All except certain people")).to_be_disabled()
     expect(page.get_by_text("requires a gallery").first).to_be_visible()
@@ -166,11 +168,11 @@ def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, film:
     assert "quality" not in order
 
 
-def test_an_order_that_is_refused_says_why_and_stays(console: Console, film: Path) -> None:
+def test_refused_request_is_explained_and_kept(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    video = console.link_to(film.name)
-    console.ask("POST", f"/api{video}/segments/", {"start_frame": 0, "end_frame": 10})
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
+    console.request("POST", f"/api{video}/segments/", {"start_frame": 0, "end_frame": 10})
     console.open(f"{video}/run")
     page.get_by_role("radio", name="Blurred").check()
     box = page.get_by_label("Segment 1: frames 0 to 9")
@@ -178,27 +180,27 @@ def test_an_order_that_is_refused_says_why_and_stays(console: Console, film: Pat
     expect(page.get_by_role("button", name="Start")).to_be_disabled()
     expect(page.get_by_text("Choose at least one segment.")).to_be_visible()
     box.check()
-    (segment,) = console.ask("GET", f"/api{video}/segments/").json()
-    console.ask("DELETE", f"/api{video}/segments/{segment['id']}")
+    (segment,) = console.request("GET", f"/api{video}/segments/").json()
+    console.request("DELETE", f"/api{video}/segments/{segment['id']}")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("alert").get_by_text("Choose 1 to 100 segments of this video.")).to_be_visible()
     expect(page.get_by_role("radio", name="Blurred")).to_be_checked()
 
 
-def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, film: Path) -> None:
+def test_limits_and_load_of_the_installation_are_shown(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    told = console.ask("GET", "/api/frames/anonymize/options").json()
-    assert set(told["levels"]) == {"minimal", "faces", "full"}
+    console.upload(video_file)
+    options = console.request("GET", "/api/frames/anonymize/options").json()
+    assert set(options["levels"]) == {"minimal", "faces", "full"}
 
     def tell(route: Route, **changes: object) -> None:
-        route.fulfill(json=told | changes)
+        route.fulfill(json=options | changes)
 
     page.route(
         "**/options",
         lambda route: tell(route, levels=["minimal", "faces"], seconds_waiting=30, max_frames=9999),
     )
-    run = f"{console.link_to(film.name)}/run"
+    run = f"{console.marking_page(video_file.name)}/run"
     console.open(run)
     expect(page.get_by_text("including the queue")).to_be_visible()
     expect(page.get_by_role("radio", name="Everything")).to_be_disabled()
@@ -223,30 +225,30 @@ def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, 
     expect(page.get_by_role("button", name="Start")).to_be_disabled()
 
 
-def test_a_run_that_failed_says_why_in_the_language_that_is_spoken(
-    chromium: Browser, address: str, film: Path
+def test_failed_run_is_explained_in_the_interface_language(
+    chromium: Browser, address: str, video_file: Path
 ) -> None:
-    with visit(chromium, address, locale="de-DE") as somebody:
-        console, page = somebody.sign_in(), somebody.page
-        console.upload(film)
-        video = console.link_to(film.name)
+    with visit(chromium, address, locale="de-DE") as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        console.upload(video_file)
+        video = console.marking_page(video_file.name)
         ends = {"start_frame": 0, "end_frame": 10}
-        segment = console.ask("POST", f"/api{video}/segments/", ends).json()
+        segment = console.request("POST", f"/api{video}/segments/", ends).json()
         order = {"video_id": segment["video_id"], "segment_ids": [segment["id"]]}
-        one = console.ask("POST", "/api/frames/anonymize/", order).json()["request_id"]
-        told = console.ask("GET", f"/api/frames/anonymize/requests/{one}/").json()
-        said = "Processing timeout: a slice took longer than 600 s"
-        told |= {"status": "failed", "error": said, "error_code": "processing_timeout"}
-        page.route("**/requests/?*", lambda route: route.fulfill(json={"items": [told], "total": 1}))
-        page.route(f"**/requests/{one}/", lambda route: route.fulfill(json=told))
-        for path in ("/runs", f"/runs/{one}/review"):
+        request_id = console.request("POST", "/api/frames/anonymize/", order).json()["request_id"]
+        run = console.request("GET", f"/api/frames/anonymize/requests/{request_id}/").json()
+        message = "Processing timeout: a slice took longer than 600 s"
+        run |= {"status": "failed", "error": message, "error_code": "processing_timeout"}
+        page.route("**/requests/?*", lambda route: route.fulfill(json={"items": [run], "total": 1}))
+        page.route(f"**/requests/{request_id}/", lambda route: route.fulfill(json=run))
+        for path in ("/runs", f"/runs/{request_id}/review"):
             console.open(path)
             expect(
                 page.get_by_text("Die Verarbeitung dauerte länger, als dieser Dienst erlaubt.")
             ).to_be_visible()
-            expect(page.locator("small[lang=en]")).to_have_text(said)
+            expect(page.locator("small[lang=en]")).to_have_text(message)
             expect(page.get_by_role("link", name="Erneut ausführen")).to_be_visible()
         # Of runs that failed before codes were noted, there is no more than what was said.
-        told |= {"error_code": None}
+        run |= {"error_code": None}
         console.open("/runs")
-        expect(page.get_by_text(f"Fehlgeschlagen: {said}")).to_be_visible()
+        expect(page.get_by_text(f"Fehlgeschlagen: {message}")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Faces in pictures, and galleries of them."""
+"""Faces in images, and galleries of people."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from support.http.browser import PHONE, WORK_MS, Console, on_several_lines, visit
-from support.samples.images import GROUP_BOXES, group_photograph
+from support.http.browser import PHONE, WORK_MS, Console, visit, wrapped_texts
+from support.samples.images import GROUP_BOXES, group_photo
 
 MARGIN = 60
-"""Pixels around a face, so that it is found again."""
+"""Pixels around a face, so that it is detected again."""
 
 
 @pytest.fixture(scope="session")
 def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two people out of a photograph, each with a file of their own."""
-    folder, photograph = tmp_path_factory.mktemp("portraits"), group_photograph()
+    """Two people cut out of a photograph, each in a file of their own."""
+    folder, photograph = tmp_path_factory.mktemp("portraits"), group_photo()
     paths = []
     for name, box in zip(("anna", "ben"), GROUP_BOXES[1:3].astype(int), strict=True):
         x1, y1, x2, y2 = box
@@ -29,9 +29,7 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def test_faces_are_shown_with_what_is_known_of_them_and_compared(
-    console: Console, portraits: list[Path]
-) -> None:
+def test_faces_are_shown_with_their_attributes_and_compared(console: Console, portraits: list[Path]) -> None:
     page = console.page
     console.open("/faces")
     page.set_input_files(".drop-zone input", portraits[0])
@@ -44,23 +42,23 @@ def test_faces_are_shown_with_what_is_known_of_them_and_compared(
     expect(page.get_by_text("Very likely the same person.")).to_be_visible(timeout=WORK_MS)
     page.get_by_role("button", name="Start over").click()
     page.set_input_files(".drop-zone input", portraits)
-    # What a cosine means to the model, the service has to say.
+    # The service has to explain the cosine, which depends on the model.
     expect(page.get_by_text("Probably different people.")).to_be_visible(timeout=WORK_MS)
 
 
 @pytest.fixture(scope="session")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six photographs of six people in one."""
+    """Six photographs of six people in one image."""
     path = tmp_path_factory.mktemp("crowds") / "crowd.jpg"
-    cv2.imwrite(str(path), cv2.cvtColor(np.tile(group_photograph(), (2, 3, 1)), cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(path), cv2.cvtColor(np.tile(group_photo(), (2, 3, 1)), cv2.COLOR_RGB2BGR))
     return path
 
 
-def test_a_crowd_is_refused_in_words_and_does_not_spoil_the_other_picture(
+def test_refused_crowd_does_not_affect_the_other_image(
     chromium: Browser, address: str, portraits: list[Path], crowd: Path
 ) -> None:
-    with visit(chromium, address, locale="de-DE") as somebody:
-        console, page = somebody.sign_in(), somebody.page
+    with visit(chromium, address, locale="de-DE") as visitor:
+        console, page = visitor.sign_in(), visitor.page
         console.open("/faces")
         page.set_input_files(".drop-zone input", [crowd, portraits[0]])
         cards = page.locator(".pair .card")
@@ -72,17 +70,17 @@ def test_a_crowd_is_refused_in_words_and_does_not_spoil_the_other_picture(
 def test_a_number_and_its_unit_stay_together_on_a_phone(
     chromium: Browser, address: str, portraits: list[Path]
 ) -> None:
-    with visit(chromium, address, size=PHONE, locale="de-DE") as somebody:
-        console, page = somebody.sign_in(), somebody.page
+    with visit(chromium, address, size=PHONE, locale="de-DE") as visitor:
+        console, page = visitor.sign_in(), visitor.page
         console.open("/faces")
         page.set_input_files(".drop-zone input", portraits[0])
         facts = page.locator(".pairs dd")
         expect(facts).to_have_count(4, timeout=WORK_MS)
-        assert on_several_lines(facts) == []
+        assert wrapped_texts(facts) == []
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-def test_somebody_is_enrolled_found_and_removed(console: Console, portraits: list[Path]) -> None:
+def test_person_is_enrolled_identified_and_removed(console: Console, portraits: list[Path]) -> None:
     page = console.page
     console.open("/galleries")
     page.get_by_label("Name").fill("Ward 3b")

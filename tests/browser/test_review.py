@@ -1,4 +1,4 @@
-"""Results looked over, put right and rendered again, in the browser that people do it with."""
+"""Results reviewed, corrected and rendered again, in a real browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from framecloak.domain.imaging.detections import Image
-from support.http.browser import PHONE, WORK_MS, Console, visit
+from support.http.browser import PHONE, WORK_MS, Console, Visitor, visit
 from support.processes import service_process
 from support.samples.media import write_video
 from support.samples.ward import SIZE, ward
@@ -23,30 +23,30 @@ from support.samples.ward import SIZE, ward
 FRAMES = 12
 WIDTH, HEIGHT = 320, 240
 REGION = (120, 90, 200, 150)
-"""What the button on the page of marks draws: left, top, right, bottom."""
+"""Drawn by the button on the marking page: left, top, right, bottom."""
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """White, so that what is covered shows."""
+def video_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A white video, in which redactions are visible."""
     white = np.full((HEIGHT, WIDTH, 3), 235, np.uint8)
     path = tmp_path_factory.mktemp("films") / "corridor.mp4"
-    return write_video(path, FRAMES, size=(WIDTH, HEIGHT), pictures=[white] * FRAMES)
+    return write_video(path, FRAMES, size=(WIDTH, HEIGHT), images=[white] * FRAMES)
 
 
-def reviewed(console: Console, film: Path, output: str = "jpg") -> str:
-    """Have a film with a region anonymised and go on to its review; the address of that."""
+def reviewed(console: Console, video_file: Path, output: str = "jpg") -> str:
+    """Have a video with a region anonymised and open its review; return the address."""
     page = console.page
-    console.upload(film)
-    console.card(film.name).get_by_role("link", name="Mark").click()
+    console.upload(video_file)
+    console.card(video_file.name).get_by_role("link", name="Mark").click()
     page.get_by_role("button", name="Add region").click()
     expect(page.locator(".region")).to_be_visible()
     console.open("/videos")
-    console.card(film.name).get_by_role("link", name="Anonymise").click()
+    console.card(video_file.name).get_by_role("link", name="Anonymise").click()
     page.get_by_label("Format").select_option(output)
     page.get_by_role("button", name="Start").click()
     page.get_by_role("link", name="Review").first.click(timeout=WORK_MS)
-    expect(page.get_by_role("heading", name=f"Review of “{film.name}”")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Review of “{video_file.name}”")).to_be_visible()
     expect(page.locator(".stage .frame").first).to_have_attribute("src", re.compile("/frames/"))
     expect(boxes(page)).to_have_count(1)
     return page.url
@@ -57,7 +57,7 @@ def boxes(page: Page) -> Locator:
 
 
 def delivered(page: Page, address: str, frame: int) -> Image:
-    """A frame of the result whose review is shown, as it is in the ZIP."""
+    """Return a frame of the reviewed result, as it is in the ZIP."""
     found = re.search(r"/runs/([0-9a-f-]{36})/review", page.url)
     assert found
     answer = page.request.get(f"{address}/api/frames/anonymize/{found[1]}/frames/{frame}/")
@@ -68,7 +68,7 @@ def delivered(page: Page, address: str, frame: int) -> Image:
 
 
 def brightness(picture: Image, area: tuple[int, int, int, int]) -> float:
-    """Mean of what lies well inside an area."""
+    """Return the mean brightness well inside an area."""
     left, top, right, bottom = area
     return float(picture[top + 4 : bottom - 4, left + 4 : right - 4].mean())
 
@@ -81,7 +81,7 @@ def go_to(page: Page, frame: int) -> None:
 
 
 def place(page: Page, area: tuple[int, int, int, int]) -> None:
-    """Put the box at hand somewhere, by its numbers."""
+    """Move the selected box by its number fields."""
     left, top, right, bottom = area
     for label, pixels in (("Width", right - left), ("Height", bottom - top), ("Left", left), ("Top", top)):
         field = page.get_by_label(label, exact=True)
@@ -91,7 +91,7 @@ def place(page: Page, area: tuple[int, int, int, int]) -> None:
 
 
 def render(page: Page) -> None:
-    """Have the changes rendered, follow that, and go on to the review of the new result."""
+    """Render the changes, wait for the new run, and open its review."""
     before = page.url
     page.get_by_role("button", name="Render again").click()
     made = page.locator(".lists .run")
@@ -100,14 +100,14 @@ def render(page: Page) -> None:
     expect(page.get_by_text("No changes yet")).to_be_visible()
 
 
-def test_black_frames_are_told_in_the_list_and_above_the_review(console: Console, film: Path) -> None:
+def test_black_frames_are_shown_in_the_list_and_above_the_review(console: Console, video_file: Path) -> None:
     page = console.page
-    reviewed(console, film)
+    reviewed(console, video_file)
     expect(page.get_by_text("frames are black")).to_have_count(0)
     found = re.search(r"/runs/([0-9a-f-]{36})/review", page.url)
     assert found
     black = [{"index": index, "blanked": True, "boxes": []} for index in (3, 4)]
-    console.ask("POST", f"/api/frames/anonymize/{found[1]}/render/", {"frames": black})
+    console.request("POST", f"/api/frames/anonymize/{found[1]}/render/", {"frames": black})
     console.open("/runs")
     run = page.locator(".run").first
     expect(run.get_by_text("2 frames are black")).to_be_visible(timeout=WORK_MS)
@@ -115,11 +115,9 @@ def test_black_frames_are_told_in_the_list_and_above_the_review(console: Console
     expect(page.get_by_text("2 frames are black")).to_be_visible()
 
 
-def test_a_box_that_is_added_covers_and_one_that_is_removed_uncovers(
-    console: Console, film: Path, address: str
-) -> None:
+def test_added_box_covers_and_removed_box_uncovers(console: Console, video_file: Path, address: str) -> None:
     page = console.page
-    reviewed(console, film)
+    reviewed(console, video_file)
     first = delivered(page, address, 3)
     added = (10, 20, 70, 90)
     assert brightness(first, REGION) < 20
@@ -151,9 +149,9 @@ def test_a_box_that_is_added_covers_and_one_that_is_removed_uncovers(
     }
 
 
-def test_before_and_after_are_wiped_with_keys(console: Console, film: Path) -> None:
+def test_before_and_after_are_compared_with_keys(console: Console, video_file: Path) -> None:
     page = console.page
-    reviewed(console, film)
+    reviewed(console, video_file)
     wipe = page.get_by_role("slider", name="Visible part of the original")
     expect(wipe).to_have_attribute("aria-valuetext", re.compile("50.?% original"))
     wipe.press("ArrowRight")
@@ -172,7 +170,7 @@ def test_before_and_after_are_wiped_with_keys(console: Console, film: Path) -> N
 
 
 def bright_in_the_middle(page: Page) -> float:
-    """What the picture shows where the region is, without the boxes on it."""
+    """Return the image at the region, without the boxes drawn on it."""
     page.get_by_label("Show boxes").uncheck()
     shot = page.locator(".stage").screenshot()
     page.get_by_label("Show boxes").check()
@@ -189,9 +187,9 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.up()
 
 
-def test_frames_are_stepped_through_and_chosen_by_risk(console: Console, film: Path) -> None:
+def test_frames_are_stepped_through_and_chosen_by_risk(console: Console, video_file: Path) -> None:
     page = console.page
-    reviewed(console, film)
+    reviewed(console, video_file)
     number = page.get_by_label("Frame", exact=True)
     expect(number).to_have_value("0")
     page.locator("h1").click()
@@ -207,16 +205,16 @@ def test_frames_are_stepped_through_and_chosen_by_risk(console: Console, film: P
     risks.nth(4).click()
     expect(number).to_have_value("4")
     expect(risks.nth(4)).to_have_attribute("aria-current", "true")
-    # Thumbnails are of what is delivered, and of nothing else.
+    # Thumbnails show the delivered frames only.
     sources = page.locator(".risk img").evaluate_all("all => all.map(one => one.getAttribute('src'))")
     assert all(re.match(r"/api/frames/anonymize/[0-9a-f-]+/frames/\d+/\?width=", one) for one in sources)
     page.reload()
     expect(number).to_have_value("4")
 
 
-def test_boxes_are_drawn_moved_hidden_and_taken_back(console: Console, film: Path) -> None:
+def test_boxes_are_drawn_moved_hidden_and_undone(console: Console, video_file: Path) -> None:
     page = console.page
-    reviewed(console, film)
+    reviewed(console, video_file)
     stage = page.locator(".stage").bounding_box()
     assert stage
     x, y = (
@@ -251,9 +249,9 @@ def test_boxes_are_drawn_moved_hidden_and_taken_back(console: Console, film: Pat
     expect(page.get_by_text("No changes yet")).to_be_visible()
 
 
-def test_changes_are_not_lost(console: Console, film: Path) -> None:
+def test_changes_are_not_lost(console: Console, video_file: Path) -> None:
     page = console.page
-    reviewed(console, film)
+    reviewed(console, video_file)
     page.get_by_role("button", name="Add box").click()
     page.get_by_role("link", name="Videos").click()
     expect(page.get_by_text("Your changes are kept")).to_be_visible()
@@ -275,9 +273,9 @@ def test_changes_are_not_lost(console: Console, film: Path) -> None:
 
 def test_faces_are_reviewed_with_their_report_and_downloaded(console: Console, tmp_path: Path) -> None:
     page = console.page
-    film = write_video(tmp_path / "ward.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES)))
-    console.upload(film)
-    run = console.run_of_everything(film.name)
+    video_file = write_video(tmp_path / "ward.mp4", FRAMES, size=SIZE, images=map(ward, range(FRAMES)))
+    console.upload(video_file)
+    run = console.submit_all_frames(video_file.name)
     run.get_by_role("link", name="Review").click(timeout=WORK_MS)
     expect(boxes(page)).to_have_count(2)
     expect(page.locator(".risk").first).to_contain_text("Uncertain detection")
@@ -295,9 +293,9 @@ def test_faces_are_reviewed_with_their_report_and_downloaded(console: Console, t
         assert "report.html" in archive.namelist()
 
 
-def test_frames_of_a_film_are_reviewed(console: Console, film: Path, address: str) -> None:
+def test_frames_of_a_video_are_reviewed(console: Console, video_file: Path, address: str) -> None:
     page = console.page
-    reviewed(console, film, "mp4")
+    reviewed(console, video_file, "mp4")
     go_to(page, 7)
     expect(page.locator(".picture-problem")).to_be_hidden()
     assert brightness(delivered(page, address, 7), REGION) < 30
@@ -309,34 +307,34 @@ def test_frames_of_a_film_are_reviewed(console: Console, film: Path, address: st
 
 @contextmanager
 def run_of_a_shared_video(
-    address: str, somebody: Console, film: Path
+    address: str, editor: Visitor, video_file: Path
 ) -> Iterator[tuple[str, httpx.Client, str]]:
-    """A run that somebody ordered of another one's video: its id, the owner, and where the grant is."""
+    """Submit a request for another user's video: return its id, the owner, and the address of the grant."""
     with service_process.signed_in(address) as owner:
         users = owner.get("/api/users", params={"limit": 100}).raise_for_status().json()
         listed = users["items"] if isinstance(users, dict) else users
-        number = next(user["id"] for user in listed if user["username"] == somebody.username)
-        video = service_process.upload(owner, film)["id"]
+        number = next(user["id"] for user in listed if user["username"] == editor.username)
+        video = service_process.upload(owner, video_file)["id"]
         segment = service_process.mark(owner, video, 0, FRAMES)
         grants = f"/api/videos/{video}/grants/"
         owner.put(grants, json={"user_id": number, "role": "editor"}).raise_for_status()
         area = {"x": 120, "y": 90, "width": 80, "height": 60}
         owner.post(f"/api/videos/{video}/regions/", json=area).raise_for_status()
-        with service_process.signed_in(address, somebody.username) as http:
+        with service_process.signed_in(address, editor.username) as http:
             order = {"video_id": video, "segment_ids": [segment]}
             run = http.post("/api/frames/anonymize/", json=order).raise_for_status().json()["request_id"]
         yield run, owner, f"{grants}{number}"
 
 
-def test_whoever_may_only_look_changes_no_boxes(chromium: Browser, address: str, film: Path) -> None:
+def test_viewer_cannot_change_boxes(chromium: Browser, address: str, video_file: Path) -> None:
     with (
-        visit(chromium, address) as somebody,
-        run_of_a_shared_video(address, somebody, film) as (run, owner, grant),
+        visit(chromium, address) as visitor,
+        run_of_a_shared_video(address, visitor, video_file) as (run, owner, grant),
     ):
         grants, _, number = grant.rpartition("/")
         owner.put(f"{grants}/", json={"user_id": int(number), "role": "viewer"}).raise_for_status()
-        page = somebody.page
-        somebody.sign_in()
+        page = visitor.page
+        visitor.sign_in()
         page.goto(f"{address}/#/runs/{run}/review")
         expect(page.get_by_role("slider")).to_have_count(1, timeout=WORK_MS)
         expect(boxes(page)).to_have_count(1)
@@ -345,15 +343,15 @@ def test_whoever_may_only_look_changes_no_boxes(chromium: Browser, address: str,
         expect(boxes(page)).to_have_count(1)
 
 
-def test_whoever_may_not_see_the_original_sees_the_result_alone(
-    chromium: Browser, address: str, film: Path
+def test_user_without_access_to_the_original_sees_only_the_result(
+    chromium: Browser, address: str, video_file: Path
 ) -> None:
     with (
-        visit(chromium, address) as somebody,
-        run_of_a_shared_video(address, somebody, film) as (run, owner, grant),
+        visit(chromium, address) as visitor,
+        run_of_a_shared_video(address, visitor, video_file) as (run, owner, grant),
     ):
         owner.delete(grant).raise_for_status()
-        console, page = somebody.sign_in(), somebody.page
+        console, page = visitor.sign_in(), visitor.page
         page.goto(f"{address}/#/runs/{run}/review")
         expect(page.get_by_text("Only the result is shown")).to_be_visible(timeout=WORK_MS)
         expect(boxes(page)).to_have_count(1)
@@ -375,9 +373,9 @@ def test_whoever_may_not_see_the_original_sees_the_result_alone(
         expect(stranger.page.get_by_text("This run does not exist")).to_be_visible()
 
 
-def test_what_cannot_be_shown_is_said_in_words(console: Console, film: Path) -> None:
+def test_missing_images_are_explained(console: Console, video_file: Path) -> None:
     page = console.page
-    place_of_it = reviewed(console, film)
+    place_of_it = reviewed(console, video_file)
     page.context.set_offline(True)
     page.keyboard.press("End")
     expect(page.locator(".picture-problem")).to_contain_text("The service cannot be reached")
@@ -392,13 +390,13 @@ def test_what_cannot_be_shown_is_said_in_words(console: Console, film: Path) -> 
     expect(page.get_by_text("This does not exist")).to_be_visible()
 
 
-def test_a_run_in_work_is_followed_until_there_is_something_to_review(
+def test_unfinished_run_is_followed_until_it_can_be_reviewed(
     console: Console, address: str, tmp_path: Path
 ) -> None:
     page = console.page
-    film = write_video(tmp_path / "whole day.mp4", 6000, size=(320, 240))
-    console.upload(film)
-    console.run_of_everything(film.name)
+    video_file = write_video(tmp_path / "whole day.mp4", 6000, size=(320, 240))
+    console.upload(video_file)
+    console.submit_all_frames(video_file.name)
     listed = page.request.get(f"{address}/api/frames/anonymize/requests/").json()["items"]
     page.goto(f"{address}/#/runs/{listed[0]['request_id']}/review")
     expect(page.get_by_text("You can review the result as soon as")).to_be_visible()
@@ -409,9 +407,9 @@ def test_a_run_in_work_is_followed_until_there_is_something_to_review(
     expect(page.get_by_role("link", name="Run again")).to_be_visible()
 
 
-def test_an_expired_session_keeps_the_changes(console: Console, film: Path, address: str) -> None:
+def test_an_expired_session_keeps_the_changes(console: Console, video_file: Path, address: str) -> None:
     page = console.page
-    reviewed(console, film)
+    reviewed(console, video_file)
     page.get_by_role("button", name="Add box").click()
     expect(page.get_by_text("1 frame is changed")).to_be_visible()
     username = page.locator(".account summary").inner_text()
@@ -424,16 +422,16 @@ def test_an_expired_session_keeps_the_changes(console: Console, film: Path, addr
     expect(page.get_by_text("1 frame is changed")).to_be_visible()
 
 
-def test_a_review_fits_a_phone_in_german(chromium: Browser, address: str, film: Path) -> None:
-    with visit(chromium, address) as somebody:
-        english = somebody.sign_in()
-        place_of_it = reviewed(english, film)
+def test_a_review_fits_a_phone_in_german(chromium: Browser, address: str, video_file: Path) -> None:
+    with visit(chromium, address) as visitor:
+        english = visitor.sign_in()
+        place_of_it = reviewed(english, video_file)
         page = english.page
         page.locator(".account summary").click()
         page.get_by_label("Language").select_option("de")
         page.set_viewport_size(PHONE)
         page.goto(place_of_it)
-        expect(page.get_by_role("heading", name=f"„{film.name}“ prüfen")).to_be_visible()
+        expect(page.get_by_role("heading", name=f"„{video_file.name}“ prüfen")).to_be_visible()
         expect(page.locator(".risk").first).to_be_visible()
         page.get_by_role("button", name="Rahmen hinzufügen").click()
         page.get_by_label("Änderungen gelten für").select_option("range")

@@ -1,4 +1,4 @@
-"""Signing in, and what becomes of a session."""
+"""Signing in, and sessions that end."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from support.http.browser import Console, Visitor, visit
     ("locale", "title", "language", "other"),
     [("en-GB", "Sign in", "en", "Anmelden"), ("de-DE", "Anmelden", "de", "Sign in")],
 )
-def test_it_speaks_the_language_of_the_browser_and_the_other_one(
+def test_browser_language_is_used_and_can_be_changed(
     chromium: Browser, address: str, locale: str, title: str, language: str, other: str
 ) -> None:
-    with visit(chromium, address, locale=locale) as somebody:
-        page = somebody.page
+    with visit(chromium, address, locale=locale) as visitor:
+        page = visitor.page
         page.goto(address)
         expect(page.get_by_role("heading", name=title)).to_be_visible()
         expect(page.locator("html")).to_have_attribute("lang", language)
@@ -29,7 +29,7 @@ def test_it_speaks_the_language_of_the_browser_and_the_other_one(
         expect(page.get_by_role("heading", name=other)).to_be_visible()
 
 
-def test_an_expired_session_asks_to_sign_in_and_goes_on(visitor: Visitor, console: Console) -> None:
+def test_expired_session_asks_to_sign_in_and_continues(visitor: Visitor, console: Console) -> None:
     page = console.page
     console.open("/keys")
     page.context.clear_cookies()
@@ -41,7 +41,7 @@ def test_an_expired_session_asks_to_sign_in_and_goes_on(visitor: Visitor, consol
     expect(page.get_by_text("Your session has ended")).to_have_count(0)
 
 
-def test_a_lost_connection_is_told_and_comes_back(console: Console) -> None:
+def test_lost_connection_is_shown_and_recovers(console: Console) -> None:
     page = console.page
     banner = page.get_by_text("No connection to the service")
     page.context.set_offline(True)
@@ -53,19 +53,19 @@ def test_a_lost_connection_is_told_and_comes_back(console: Console) -> None:
     expect(page.get_by_text("Nothing has been anonymised yet")).to_be_visible()
 
 
-def test_a_lost_connection_is_told_in_front_of_dialogs(console: Console, film: Path) -> None:
+def test_lost_connection_is_shown_in_front_of_dialogs(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    page.get_by_role("button", name=f"Delete {film.name}").click()
+    console.upload(video_file)
+    page.get_by_role("button", name=f"Delete {video_file.name}").click()
     dialog = page.get_by_role("dialog")
     banner = page.get_by_text("No connection to the service")
     page.context.set_offline(True)
-    # Outside of the dialog it would be behind it, and nobody would hear it.
+    # Outside the dialog it would be hidden, and screen readers would not announce it.
     expect(dialog.get_by_text("No connection to the service")).to_be_visible()
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_have_count(0)
     expect(banner).to_be_visible()
-    page.get_by_role("button", name=f"Delete {film.name}").click()
+    page.get_by_role("button", name=f"Delete {video_file.name}").click()
     expect(dialog.get_by_text("No connection to the service")).to_be_visible()
     dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("The service cannot be reached")).to_be_visible()
@@ -80,7 +80,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(console: Console, address: str
     page.get_by_role("button", name="Create key").click()
     secret = page.get_by_role("dialog").locator("code").inner_text()
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
-    # What people type is text, whatever it looks like.
+    # User input is text, whatever it contains.
     expect(page.get_by_text("<b>nightly</b> export")).to_be_visible()
     headers = {"X-API-Key": secret}
     assert httpx.get(f"{address}/api/auth/me", headers=headers).status_code == 200
@@ -90,7 +90,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(console: Console, address: str
     assert httpx.get(f"{address}/api/auth/me", headers=headers).status_code == 401
 
 
-def test_whoever_signs_out_leaves_nothing_behind(visitor: Visitor, console: Console) -> None:
+def test_signing_out_leaves_nothing_behind(visitor: Visitor, console: Console) -> None:
     page = console.page
     console.open("/keys")
     page.locator(".account summary").click()

@@ -1,4 +1,4 @@
-"""What several tabs of one browser share: its few connections to the service."""
+"""Connection slots shared by several tabs of one browser."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ Promise.race([
 
 
 @contextmanager
-def long_runs(console: Console, film: Path) -> Iterator[None]:
-    """Runs that are not over before anybody has looked at them."""
-    console.upload(film)
-    video = console.link_to(film.name)
-    segment = console.ask("POST", f"/api{video}/segments/", {"start_frame": 0, "end_frame": 6000}).json()
+def long_runs(console: Console, video_file: Path) -> Iterator[None]:
+    """Runs that do not end before the pages show them."""
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
+    segment = console.request("POST", f"/api{video}/segments/", {"start_frame": 0, "end_frame": 6000}).json()
     order = {"video_id": segment["video_id"], "segment_ids": [segment["id"]]}
-    ids = [console.ask("POST", "/api/frames/anonymize/", order).json()["request_id"] for _ in range(RUNS)]
+    ids = [console.request("POST", "/api/frames/anonymize/", order).json()["request_id"] for _ in range(RUNS)]
     try:
         yield
     finally:
         for one in ids:
-            # Without asking whether it was over already.
+            # Without first checking whether it was over already.
             url = f"{console.address}/api/frames/anonymize/{one}/"
-            console.page.request.delete(url, headers={"X-CSRFToken": console.token})
+            console.page.request.delete(url, headers={"X-CSRFToken": console.csrf_token})
 
 
 def open_streams(page: Page) -> int:
-    """Streams that a page has opened and not closed."""
+    """Return the number of open streams of a page."""
     found: int = page.evaluate("opened.filter((one) => one.readyState !== EventSource.CLOSED).length")
     return found
 
 
 def await_streams(pages: list[Page], number: int) -> None:
-    """Wait until pages have so many streams together."""
+    """Wait until pages have this many streams in total."""
     patience = 20
     while sum(map(open_streams, pages)) != number and patience:
         pages[0].wait_for_timeout(1000)
@@ -51,8 +51,8 @@ def await_streams(pages: list[Page], number: int) -> None:
     assert sum(map(open_streams, pages)) == number
 
 
-def test_tabs_full_of_runs_leave_connections_for_each_other(
-    visitor: Visitor, console: Console, long_film: Path
+def test_tabs_with_many_runs_leave_connections_for_each_other(
+    visitor: Visitor, console: Console, long_video_file: Path
 ) -> None:
     context = console.page.context
     context.add_init_script(
@@ -62,7 +62,7 @@ def test_tabs_full_of_runs_leave_connections_for_each_other(
           constructor(...given) { super(...given); opened.push(this); }
         };"""
     )
-    with long_runs(console, long_film):
+    with long_runs(console, long_video_file):
         pages = [context.new_page() for _ in range(3)]
         for page in pages:
             page.goto(f"{console.address}/#/runs")
@@ -70,14 +70,14 @@ def test_tabs_full_of_runs_leave_connections_for_each_other(
         for page in pages:
             assert page.evaluate(ANSWER) == 200
         await_streams(pages, 2)
-        # Those without a stream keep up as well.
+        # Pages without a stream are updated as well.
         bar = pages[2].locator(".run progress").last
         before = bar.evaluate("bar => bar.value")
         expect(bar).not_to_have_js_property("value", before)
-        # Who closes a tab leaves its streams to the others.
+        # Closing a tab frees its streams for the others.
         pages[0].close()
         await_streams(pages[1:], 2)
-        # What nobody sees needs none.
+        # A hidden page needs no stream.
         pages[1].evaluate(
             """Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
             document.dispatchEvent(new Event("visibilitychange"))"""
@@ -88,7 +88,7 @@ def test_tabs_full_of_runs_leave_connections_for_each_other(
             page.close()
 
 
-def test_a_call_that_is_never_answered_counts_as_a_lost_connection(console: Console) -> None:
+def test_unanswered_request_counts_as_a_lost_connection(console: Console) -> None:
     page = console.page
     page.clock.install()
     for path in ("**/galleries/*", "**/health"):
@@ -99,7 +99,7 @@ def test_a_call_that_is_never_answered_counts_as_a_lost_connection(console: Cons
     expect(page.get_by_text("No connection to the service")).to_be_visible()
     expect(page.locator("main").get_by_text("The service cannot be reached")).to_be_visible()
     page.unroute_all()
-    # Looked for again and again, although the first look was not answered either.
+    # Polled again, although the first poll was not answered either.
     for _ in range(3):
         page.clock.run_for(2_100)
     page.clock.resume()
@@ -107,7 +107,7 @@ def test_a_call_that_is_never_answered_counts_as_a_lost_connection(console: Cons
     expect(page.get_by_text("There are no galleries yet.")).to_be_visible()
 
 
-def test_films_are_sent_one_after_the_other(console: Console, film: Path) -> None:
+def test_videos_are_uploaded_one_after_the_other(console: Console, video_file: Path) -> None:
     page = console.page
     sent: list[Route] = []
     page.route(
@@ -115,7 +115,8 @@ def test_films_are_sent_one_after_the_other(console: Console, film: Path) -> Non
         lambda route: sent.append(route) if not sent else route.continue_(),
     )
     named = [
-        {"name": f"{number}.mp4", "mimeType": "video/mp4", "buffer": film.read_bytes()} for number in range(7)
+        {"name": f"{number}.mp4", "mimeType": "video/mp4", "buffer": video_file.read_bytes()}
+        for number in range(7)
     ]
     page.set_input_files(".drop-zone input", named)  # type: ignore[arg-type]
     expect(page.get_by_text("Waiting for the previous upload.")).to_have_count(6)

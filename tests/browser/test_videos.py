@@ -1,4 +1,4 @@
-"""Videos: uploaded, shared, deleted."""
+"""Videos: uploaded, shared and deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = 12
 """Videos on one page of the list."""
 
 
-def test_what_is_wrong_is_said_in_words(visitor: Visitor, tmp_path: Path) -> None:
+def test_errors_are_explained(visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.page
     page.goto(visitor.address)
     visitor.fill_in("not the password")
@@ -31,10 +31,10 @@ def test_what_is_wrong_is_said_in_words(visitor: Visitor, tmp_path: Path) -> Non
 
 
 def test_a_second_user_sees_nothing_of_the_first(
-    console: Console, chromium: Browser, address: str, film: Path
+    console: Console, chromium: Browser, address: str, video_file: Path
 ) -> None:
-    console.upload(film)
-    console.card(film.name).get_by_role("link", name="Mark").click()
+    console.upload(video_file)
+    console.card(video_file.name).get_by_role("link", name="Mark").click()
     expect(console.page.get_by_role("button", name="Mark whole video")).to_be_visible()
     theirs = console.page.url
     with visit(chromium, address) as other:
@@ -49,20 +49,20 @@ def test_a_second_user_sees_nothing_of_the_first(
         expect(others.page.get_by_text("You are not allowed to do this")).to_be_visible()
 
 
-def test_a_video_is_deleted_after_a_question(console: Console, film: Path) -> None:
+def test_video_is_deleted_after_confirmation(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
-    remove = page.get_by_role("button", name=f"Delete {film.name}")
+    console.upload(video_file)
+    remove = page.get_by_role("button", name=f"Delete {video_file.name}")
     remove.click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-    expect(console.card(film.name)).to_be_visible()
+    expect(console.card(video_file.name)).to_be_visible()
     remove.click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("There are no videos yet")).to_be_visible()
 
 
 def number_of(page: Page) -> str:
-    """Of the account that is signed in, as its own menu says."""
+    """Return the id of the signed-in account, as shown in its menu."""
     page.locator(".account summary").click()
     found = re.search(r"(?:Account number|Kontonummer) (\d+)", page.locator(".menu .who").inner_text())
     page.keyboard.press("Escape")
@@ -70,17 +70,17 @@ def number_of(page: Page) -> str:
     return found[1]
 
 
-def test_a_video_is_shared_to_look_at_to_edit_and_no_more(
-    console: Console, chromium: Browser, address: str, film: Path
+def test_video_is_shared_for_viewing_and_editing_and_unshared(
+    console: Console, chromium: Browser, address: str, video_file: Path
 ) -> None:
     page = console.page
-    console.upload(film)
-    video = console.link_to(film.name)
-    dialog = page.get_by_role("dialog", name=f"Share “{film.name}”")
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
+    dialog = page.get_by_role("dialog", name=f"Share “{video_file.name}”")
     with visit(chromium, address) as friend:
         theirs, theirs_page = friend.sign_in(), friend.page
         number = number_of(theirs_page)
-        page.get_by_role("button", name=f"Share {film.name}").click()
+        page.get_by_role("button", name=f"Share {video_file.name}").click()
         expect(dialog.get_by_text("This video is not shared with any account.")).to_be_visible()
         dialog.get_by_label("Account number").fill(number)
         dialog.get_by_role("button", name="Share").click()
@@ -88,7 +88,7 @@ def test_a_video_is_shared_to_look_at_to_edit_and_no_more(
         expect(right).to_have_value("viewer")
 
         theirs.open("/videos")
-        card = theirs.card(film.name)
+        card = theirs.card(video_file.name)
         expect(card).to_contain_text("Shared with you · view only")
         expect(card.get_by_role("link", name="Anonymise")).to_have_count(0)
         card.get_by_role("link", name="View").click()
@@ -103,9 +103,9 @@ def test_a_video_is_shared_to_look_at_to_edit_and_no_more(
             right.select_option("editor")
         expect(right).to_have_value("editor")
         theirs.open("/videos")
-        expect(theirs.card(film.name)).to_contain_text("Shared with you · can edit")
-        expect(theirs.card(film.name).get_by_role("button")).to_have_count(0)
-        theirs.card(film.name).get_by_role("link", name="Mark").click()
+        expect(theirs.card(video_file.name)).to_contain_text("Shared with you · can edit")
+        expect(theirs.card(video_file.name).get_by_role("button")).to_have_count(0)
+        theirs.card(video_file.name).get_by_role("link", name="Mark").click()
         theirs_page.get_by_role("button", name="Mark whole video").click()
         expect(theirs_page.locator(".grip")).to_have_count(2)
 
@@ -115,11 +115,11 @@ def test_a_video_is_shared_to_look_at_to_edit_and_no_more(
         expect(theirs_page.get_by_text("There are no videos yet")).to_be_visible()
 
 
-def test_what_is_wrong_with_sharing_is_said_in_the_dialog(console: Console, film: Path) -> None:
+def test_sharing_errors_are_shown_in_the_dialog(console: Console, video_file: Path) -> None:
     page = console.page
-    console.upload(film)
+    console.upload(video_file)
     own = number_of(page)
-    page.get_by_role("button", name=f"Share {film.name}").click()
+    page.get_by_role("button", name=f"Share {video_file.name}").click()
     dialog = page.get_by_role("dialog")
     for number, words in (("999999", "This account does not exist."), (own, "already has every permission")):
         dialog.get_by_label("Account number").fill(number)
@@ -127,18 +127,18 @@ def test_what_is_wrong_with_sharing_is_said_in_the_dialog(console: Console, film
         expect(dialog.get_by_role("alert").get_by_text(words)).to_be_visible()
     page.context.clear_cookies()
     dialog.get_by_role("button", name="Share").click()
-    # A dialog in front of the form to sign in would be in the way.
+    # A dialog in front of the sign-in form would be in the way.
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     expect(dialog).to_have_count(0)
 
 
 def test_administrators_share_by_name_in_german_on_a_phone(
-    visitor: Visitor, chromium: Browser, address: str, film: Path
+    visitor: Visitor, chromium: Browser, address: str, video_file: Path
 ) -> None:
-    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
-        console, page = somebody.sign_in(), somebody.page
-        console.upload(film)
-        console.card(film.name).get_by_role("button", name="freigeben").click()
+    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as administrator:
+        console, page = administrator.sign_in(), administrator.page
+        console.upload(video_file)
+        console.card(video_file.name).get_by_role("button", name="freigeben").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Konto", exact=True).select_option(visitor.username)
         dialog.get_by_label("Berechtigung", exact=True).select_option("editor")
@@ -146,16 +146,16 @@ def test_administrators_share_by_name_in_german_on_a_phone(
         expect(dialog.get_by_label(f"Berechtigung von {visitor.username}")).to_have_value("editor")
         assert dialog.evaluate("node => node.scrollWidth <= node.clientWidth")
     owned = visitor.sign_in()
-    expect(owned.card(film.name)).to_contain_text("Shared with you · can edit")
+    expect(owned.card(video_file.name)).to_contain_text("Shared with you · can edit")
 
 
-def test_a_page_that_is_emptied_gives_way_to_the_one_before(console: Console, film: Path) -> None:
+def test_emptied_page_is_replaced_by_the_previous_one(console: Console, video_file: Path) -> None:
     page = console.page
     for number in range(PAGE + 1):
         named = page.request.post(
             f"{console.address}/api/videos/?filename=take-{number:02}.mp4",
-            data=film.read_bytes(),
-            headers={"Content-Type": "video/mp4", "X-CSRFToken": console.token},
+            data=video_file.read_bytes(),
+            headers={"Content-Type": "video/mp4", "X-CSRFToken": console.csrf_token},
         )
         assert named.ok
     console.open("/videos")
@@ -180,18 +180,18 @@ DROP = """([selector, kind]) => {
 }"""
 
 
-def test_a_file_that_is_dropped_beside_its_place_does_not_leave_the_console(console: Console) -> None:
+def test_file_dropped_outside_the_drop_zone_does_not_leave_the_console(console: Console) -> None:
     page = console.page
     for path, selector in (("/videos", "h1"), ("/videos", "body"), ("/runs", "main")):
         console.open(path)
         assert page.evaluate(DROP, [selector, "file"]) == [False, False], selector
-    # Words may be dropped into fields, and pictures on the buttons that choose them.
+    # Text may be dropped into fields, and images on the buttons that choose them.
     console.open("/galleries")
     assert page.evaluate(DROP, ["main input", "text"]) == [True, True]
-    gallery = console.ask("POST", "/galleries/", {"name": "Ward 3b"}).json()
+    gallery = console.request("POST", "/galleries/", {"name": "Ward 3b"}).json()
     console.open(f"/galleries/{gallery['id']}")
     assert page.evaluate(DROP, ["main input[type=file]", "file"]) == [True, True]
-    # In its place, it is taken.
+    # On the drop zone, it is accepted.
     console.open("/videos")
     assert page.evaluate(DROP, [".drop-zone", "file"]) == [False, False]
     expect(page.locator(".upload")).to_contain_text("This file is not a readable video")

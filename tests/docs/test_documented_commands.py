@@ -27,9 +27,9 @@ from framecloak.adapters.embedded.wheels import postgres_programs
 from support.documented import (
     ADDRESS,
     CANNOT_RUN,
+    FAKED_PROGRAMS,
     PAGES,
     ROOT,
-    STAND_INS,
     blocks,
     commands,
     program,
@@ -38,7 +38,7 @@ from support.documented import (
 )
 from support.patience import patience
 from support.samples import clip_models
-from support.samples.images import GROUP_BOXES, group_photograph
+from support.samples.images import GROUP_BOXES, group_photo
 from support.samples.media import write_video
 
 CLIENTS = ROOT / "out" / "clients"
@@ -85,8 +85,8 @@ def _moving_crop(photograph: NDArray[np.uint8], number: int) -> NDArray[np.uint8
 def page_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create the files that pages use: a video with faces, images, and folders of the repository."""
     folder = tmp_path_factory.mktemp("page-files")
-    group = group_photograph()[:, :, ::-1]
-    write_video(folder / "film.mp4", size=SIZE, pictures=map(partial(_moving_crop, group), range(FRAMES)))
+    group = group_photo()[:, :, ::-1]
+    write_video(folder / "film.mp4", size=SIZE, images=map(partial(_moving_crop, group), range(FRAMES)))
     for path, face, shift in FACE_IMAGES:
         (folder / path).parent.mkdir(exist_ok=True)
         x1, y1, x2, y2 = GROUP_BOXES[face].astype(int) + shift
@@ -101,7 +101,7 @@ def page_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create the fake programs as commands."""
     folder = tmp_path_factory.mktemp("programs")
-    for name in (*STAND_INS, "stand-in"):
+    for name in (*FAKED_PROGRAMS, "stand-in"):
         path = folder / name
         path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE_COMMANDS}" {name} "$@"\n')
         path.chmod(0o755)
@@ -202,7 +202,7 @@ def clients(page: str, folder: Path, environment: dict[str, str]) -> Iterator[st
 def test_commands_that_are_not_run_are_still_documented() -> None:
     documented = [line for page in PAGES for block in blocks(page) for line in commands(block.text)]
     assert set(documented) >= CANNOT_RUN
-    for name in STAND_INS:
+    for name in FAKED_PROGRAMS:
         assert any(line.split()[0] == name for line in documented), name
     for page, (heading, _) in ON_SERVERS.items():
         assert any(block.heading == heading for block in blocks(page)), page

@@ -1,4 +1,4 @@
-"""What several of the suites around faults need."""
+"""Fixtures shared by the fault suites."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from support.servers.cluster import Cluster
 from support.servers.shared_cluster import SharedCluster
 
 LONGEST = 900
-"""Seconds after which a test hangs in which each wait has a bound of its own."""
+"""Seconds before a test counts as hung; each wait within has a limit of its own."""
 
 
 _FAILED = pytest.StashKey[bool]()
 
 
 class Databases(Protocol):
-    """What makes databases; see the suite's own conftest."""
+    """Creates databases; see the suite's own conftest."""
 
     def new_name(self) -> str: ...
 
@@ -47,8 +47,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second of work or two."""
+def video_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video with one or two seconds of work."""
     return write_video(tmp_path_factory.mktemp("film") / "film.mp4", FRAMES, size=(160, 120))
 
 
@@ -61,28 +61,28 @@ async def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 
 @pytest.fixture(scope="session")
 def shared(
-    postgres_server: Databases, shared_redis: str, tmp_path_factory: pytest.TempPathFactory, film: Path
+    postgres_server: Databases, shared_redis: str, tmp_path_factory: pytest.TempPathFactory, video_file: Path
 ) -> Iterator[SharedCluster]:
-    """The installation that tests share which hurt nothing but workers."""
+    """The shared installation for tests that disturb only workers."""
 
     def create() -> str:
         return asyncio.run(postgres_server.create(postgres_server.new_name(), "migrated"))
 
-    shared = SharedCluster(create, shared_redis, tmp_path_factory.mktemp("shared"), film)
+    shared = SharedCluster(create, shared_redis, tmp_path_factory.mktemp("shared"), video_file)
     yield shared
     shared.close()
 
 
 @pytest.fixture
 def cluster(shared: SharedCluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """An API and two workers, that keep objects in a folder and do a third of the film in one go."""
+    """An API and two workers, with objects in a folder and slices of a third of the video."""
     with shared.lent(lambda: request.node.stash.get(_FAILED, False)) as cluster:
         yield cluster
 
 
 @pytest.fixture(autouse=True)
 def _measured(request: pytest.FixtureRequest) -> None:
-    """Know what this machine takes before anything is waited for."""
+    """Measure this machine before a test waits for anything."""
     if request.node.get_closest_marker("faults"):
         shared: SharedCluster = request.getfixturevalue("shared")
         shared.started()

@@ -1,1 +1,1 @@
-"""Hand-written stand-ins for the domain's ports, one file for each group of them."""
+"""Hand-written fakes of the domain's ports, grouped as the ports are."""

@@ -1,4 +1,4 @@
-"""A clock that somebody has to turn."""
+"""A clock that tests advance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @dataclass
 class FakeClock:
-    """Stands still until it is told to go on."""
+    """Stands still until a test advances it."""
 
     time: datetime = NOON
 

@@ -10,10 +10,10 @@ from support.samples import clip_models
 
 
 class FakeEmotionReader:
-    """Reads the faces that ``tiny_clip`` paints.
+    """Classifies the colours that ``support.samples.clip_models`` paints.
 
     Args:
-        unavailable: refuse to answer.
+        unavailable: fail every call.
     """
 
     emotions = clip_models.EMOTIONS

@@ -1,4 +1,4 @@
-"""Hand-written stand-ins for the media ports: films from arrays, an archive in memory."""
+"""Hand-written fakes of the media ports: videos from arrays, an archive in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fakes.results import steady
+from fakes.results import constant_rate
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.errors import (
     DomainError,
@@ -25,46 +25,46 @@ from framecloak.domain.ports.archives import ForeignContent
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 from framecloak.domain.ports.video import ProbedVideo
 
-FILM_SHA256 = "5" * 64
-"""Of the file that a fake film would have been read from."""
+VIDEO_SHA256 = "5" * 64
+"""Hash of the file of every fake video."""
 
 
-def a_face(_: int) -> Image:
-    """A grey picture (64, 64, 3) BGR with a face for ``FakeFaceDetector`` in it."""
-    picture = np.full((64, 64, 3), 128, np.uint8)
-    picture[16:32, 16:32] = (255, 0, 255)
-    return picture
+def face_image(_: int) -> Image:
+    """Return a grey image (64, 64, 3) BGR with a face for ``FakeFaceDetector``."""
+    image = np.full((64, 64, 3), 128, np.uint8)
+    image[16:32, 16:32] = (255, 0, 255)
+    return image
 
 
 class FakeFrame:
     """A frame made of an array."""
 
-    def __init__(self, index: int, picture: Image) -> None:
+    def __init__(self, index: int, image: Image) -> None:
         self.index = index
-        self.height, self.width = picture.shape[:2]
-        self.nbytes = picture.nbytes
-        self._picture = picture
+        self.height, self.width = image.shape[:2]
+        self.nbytes = image.nbytes
+        self._image = image
 
     def bgr(self) -> Image:
-        return self._picture.copy()
+        return self._image.copy()
 
     def rgb(self, width: int, height: int) -> Image:
-        stretched = cv2.resize(self._picture, (width, height), interpolation=cv2.INTER_NEAREST)
+        stretched = cv2.resize(self._image, (width, height), interpolation=cv2.INTER_NEAREST)
         return np.ascontiguousarray(stretched[:, :, ::-1], np.uint8)
 
 
 @dataclass
 class FakeSource:
-    """A film at 25 frames a second, or a picture when it has one frame.
+    """A video at 25 frames a second, or a still image when it has one frame.
 
     Attributes:
-        paint: the picture (h, w, 3) BGR of a frame by its number; all of one size.
-        closed: how often somebody was done with its frames.
+        paint: returns a frame (h, w, 3) BGR by its number; all of one size.
+        closed: how often an iteration over its frames was closed.
     """
 
     name: str
     count: int = 1
-    paint: Callable[[int], Image] = a_face
+    paint: Callable[[int], Image] = face_image
     closed: int = 0
     sound: Sound | None = None
 
@@ -77,10 +77,10 @@ class FakeSource:
         )
 
     def timing(self, start: int, stop: int) -> Timing:
-        return steady(start, stop)
+        return constant_rate(start, stop)
 
     def sha256(self) -> str:
-        return FILM_SHA256
+        return VIDEO_SHA256
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
         if not 0 <= start <= stop <= self.count:
@@ -96,7 +96,7 @@ class FakeSource:
 
 
 class FakeRedactor:
-    """Blackens boxes."""
+    """Fills boxes with black."""
 
     def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
         for x1, y1, x2, y2 in boxes.astype(int):
@@ -104,7 +104,7 @@ class FakeRedactor:
 
 
 class FakeEncoder:
-    """Writes pixels as they are."""
+    """Encodes pixels as they are."""
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
         return image.tobytes()
@@ -112,17 +112,17 @@ class FakeEncoder:
 
 @dataclass
 class FakeArchive:
-    """Keeps entries in memory; the disk is full after so many, and what is strange about it is given."""
+    """Keeps entries in memory, at most ``max_entries``; its foreign content can be set."""
 
-    room: int = 1_000_000
+    max_entries: int = 1_000_000
     entries: dict[str, bytes] = field(default_factory=dict)
     committed: bool = False
-    strange: list[ForeignContent] = field(default_factory=list)
+    foreign: list[ForeignContent] = field(default_factory=list)
 
     def add(self, name: str, data: bytes) -> None:
         if name in self.entries:
             raise ValueError(f"the archive already holds {name}")
-        if len(self.entries) == self.room:
+        if len(self.entries) == self.max_entries:
             raise StorageFullError("no space left")
         self.entries[name] = data
 
@@ -142,7 +142,7 @@ class FakeArchive:
         yield self.read(name)
 
     def foreign_content(self) -> list[ForeignContent]:
-        return self.strange
+        return self.foreign
 
     def commit(self) -> None:
         self.committed = True
@@ -152,7 +152,7 @@ class FakeArchive:
             self.entries.clear()
 
 
-FILM = ProbedVideo(
+PROBED_VIDEO = ProbedVideo(
     width=640, height=360, frame_rate=25.0, frame_count=100, duration=4.0, rotation=0, frame_index=b"index"
 )
 NOT_A_VIDEO = b"not a video"
@@ -160,15 +160,15 @@ NOT_A_VIDEO = b"not a video"
 
 @dataclass
 class FakeVideoProber:
-    """Finds the same video in every file, except in empty ones and those that say ``not a video``.
+    """Reports the same video for every file, except for empty ones and those that contain ``not a video``.
 
     Attributes:
-        video: what it finds.
+        video: the reported video.
         error: raised by every probe when set.
-        probed: how many files it looked at.
+        probed: number of probed files.
     """
 
-    video: ProbedVideo = FILM
+    video: ProbedVideo = PROBED_VIDEO
     error: DomainError | None = None
     probed: int = 0
 

@@ -1,4 +1,4 @@
-"""A meter that writes everything down."""
+"""A meter that records every call."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ from framecloak.domain.ports.queue import WorkerInfo
 
 @dataclass
 class FakeJobQueue:
-    """Remembers what it was asked for.
+    """Remembers the calls.
 
     Attributes:
-        written: every ticket in order.
+        written: every wake-up in order.
         cleanups: calls of `request_cleanup`.
-        known_workers: what `workers` answers.
+        known_workers: result of `workers`.
         unavailable: whether every call fails, as without Redis.
     """
 
@@ -58,7 +58,7 @@ class FakeJobQueue:
 
 
 class FakeListener:
-    """Hears what a `FakeProgressBoard` is told."""
+    """Receives the announcements of a `FakeProgressBoard`."""
 
     def __init__(self) -> None:
         self.news = asyncio.Event()
@@ -75,21 +75,21 @@ class FakeListener:
 
 @dataclass
 class FakeProgressBoard:
-    """Tells listeners in this process.
+    """Notifies listeners in this process.
 
     Attributes:
         announced: every call, in order.
-        deaf: whether announcements get lost.
+        drops_announcements: whether announcements get lost.
     """
 
     announced: list[UUID] = field(default_factory=list)
-    deaf: bool = False
+    drops_announcements: bool = False
     listeners: list[tuple[UUID, FakeListener]] = field(default_factory=list)
 
     async def announce(self, request_id: UUID) -> None:
         self.announced.append(request_id)
-        for wanted, listener in self.listeners:
-            if wanted == request_id and not self.deaf:
+        for listened_id, listener in self.listeners:
+            if listened_id == request_id and not self.drops_announcements:
                 listener.news.set()
 
     @contextmanager

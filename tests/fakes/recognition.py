@@ -1,4 +1,4 @@
-"""Recognition for tests: pictures, vectors and emotions that can be told beforehand."""
+"""Fakes of face recognition with predictable images, vectors and emotions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SHAPE = struct.Struct("<3I")
 
 
 class FakeFaceRecognizer:
-    """Takes the mean colours of 4 x 4 cells of a face for its vector. Safe in several threads.
+    """Uses the mean colours of a face's 4 x 4 cells as its vector. Thread-safe.
 
     Args:
-        max_batch: faces that one call may hold.
+        max_batch: maximum number of faces per call.
         broken: fail on every face.
     """
 
@@ -61,11 +61,11 @@ class FakeFaceRecognizer:
 
 
 class CannedEmotionReader:
-    """Says that everybody is happy.
+    """Returns ``happy`` for every face.
 
     Args:
-        answer: rows to give instead.
-        unavailable: refuse to answer.
+        answer: rows to return instead.
+        unavailable: fail every call.
     """
 
     emotions = ("happy", "sad")
@@ -114,7 +114,7 @@ class FakeImageFrame:
 
 
 class FakeImageReader:
-    """Reads what ``picture_bytes`` wrote."""
+    """Reads what ``image_bytes`` wrote."""
 
     def read(self, data: bytes) -> FakeImageFrame:
         if data == b"large":
@@ -126,8 +126,8 @@ class FakeImageReader:
             raise InvalidImageError("the bytes are not a picture") from error
 
 
-def picture_bytes(image: Image) -> bytes:
-    """A file that ``FakeImageReader`` reads.
+def image_bytes(image: Image) -> bytes:
+    """Return a file for ``FakeImageReader``.
 
     Not NumPy's own format: its header is parsed as Python source, and CPython
     before 3.11.8 sometimes fails when two threads parse at the same time.

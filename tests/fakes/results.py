@@ -1,4 +1,4 @@
-"""Hand-written stand-ins for what results are made with: a signer, a report, films of raw frames."""
+"""Hand-written fakes of what results are made with: signer, report, and videos of raw frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat,
 
 
 class FakeSigner:
-    """Signs by hashing; whoever knows the public key could do it too."""
+    """Signs by hashing with the public key, so signatures are not secret."""
 
     def __init__(self, name: str = "framecloak") -> None:
         self.public_key = hashlib.sha256(name.encode()).digest()
@@ -38,17 +38,17 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def fake_report(facts: ReportData) -> bytes:
-    """Says so much that two different runs would have different reports."""
+    """Return enough of the data that two different runs have different reports."""
     evidence, timeline = facts.report_evidence, facts.report_evidence.timeline
-    weakest = [(one.source, one.track, one.frames) for one in evidence.weakest_tracks()]
-    thumbnails = [one.thumbnail and one.thumbnail.hex() for one in evidence.weakest_tracks()]
-    proof = asdict(facts.residuals) if facts.residuals else None
-    said = [facts.key_id, facts.summary.frames, list(timeline.detected_faces), weakest, evidence.gap_count]
-    said += [thumbnails, proof]
-    return json.dumps(said).encode()
+    weakest = [(track.source, track.track, track.frames) for track in evidence.weakest_tracks()]
+    thumbnails = [track.thumbnail and track.thumbnail.hex() for track in evidence.weakest_tracks()]
+    residuals = asdict(facts.residuals) if facts.residuals else None
+    values = [facts.key_id, facts.summary.frames, list(timeline.detected_faces), weakest, evidence.gap_count]
+    values += [thumbnails, residuals]
+    return json.dumps(values).encode()
 
 
-IMPRINT = Issuer("framecloak test", FakeSigner(), fake_report)
+ISSUER = Issuer("framecloak test", FakeSigner(), fake_report)
 
 
 _SALT = hashlib.sha256().digest_size + 1
@@ -56,7 +56,7 @@ _SALT = hashlib.sha256().digest_size + 1
 
 @dataclass(frozen=True, eq=False)
 class EncodedFrame:
-    """A frame that was written and read again."""
+    """A frame that was encoded and decoded again."""
 
     index: int
     image: Image
@@ -82,18 +82,18 @@ class EncodedFrame:
         return np.ascontiguousarray(self.image[rows[:, None], columns, ::-1])
 
 
-class _Raw:
-    def __init__(self, film: VideoFormat) -> None:
-        self._film = film
+class _PlaneEncoder:
+    def __init__(self, video_format: VideoFormat) -> None:
+        self._format = video_format
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
-        if image.shape[:2] != (self._film.height, self._film.width):
-            raise ValueError(f"the film is {self._film.width}x{self._film.height}")
+        if image.shape[:2] != (self._format.height, self._format.width):
+            raise ValueError(f"the film is {self._format.width}x{self._format.height}")
         return zlib.compress(image.tobytes(), 1)
 
 
-class _Groups:
-    """The samples of a group depend on all its frames, as they do in a real one."""
+class _GroupEncoder:
+    """Groups whose samples depend on all their frames, as in a real encoder."""
 
     def __init__(self) -> None:
         self._frames: list[bytes] = []
@@ -107,10 +107,16 @@ class _Groups:
 
 
 class FakeVideoWriter:
-    """A file that lists when each sample is shown."""
+    """A video file that lists the time of each sample."""
 
-    def __init__(self, film: VideoFormat, timing: Timing, sound: Sound | None) -> None:
-        self._head = [film.width, film.height, str(film.rate), film.quality, sound and sound.codec]
+    def __init__(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> None:
+        self._head = [
+            video_format.width,
+            video_format.height,
+            str(video_format.rate),
+            video_format.quality,
+            sound and sound.codec,
+        ]
         self._scale, self._ticks = timing.mp4_ticks()
         self._samples: list[bytes] = []
         self.discarded = False
@@ -129,20 +135,20 @@ class FakeVideoWriter:
 
 
 class FakeVideoEncoder:
-    """Makes films of any size; knows no sound but aac."""
+    """Writes videos of any size, and no sound but AAC."""
 
     def __init__(self) -> None:
-        self.films: list[FakeVideoWriter] = []
+        self.writers: list[FakeVideoWriter] = []
 
     def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:
         if sound is not None and sound.codec != "aac":
             raise InvalidFormatError(f"the sound is {sound.codec}", "leave it out")
 
     def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:
-        return _Raw(video_format)
+        return _PlaneEncoder(video_format)
 
     def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
-        return _Groups()
+        return _GroupEncoder()
 
     def decode_group(self, video_format: VideoFormat, group: FrameGroup, first: int) -> Iterator[Frame]:
         for number, sample in enumerate(group.samples):
@@ -154,12 +160,12 @@ class FakeVideoEncoder:
             yield EncodedFrame(first + number, image)
 
     def writer(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> VideoWriter:
-        self.films.append(FakeVideoWriter(video_format, timing, sound))
-        return self.films[-1]
+        self.writers.append(FakeVideoWriter(video_format, timing, sound))
+        return self.writers[-1]
 
 
-class FakeFilmReader:
-    """Takes the films of ``FakeVideoEncoder`` apart."""
+class FakeMp4Reader:
+    """Reads the samples of ``FakeVideoEncoder``'s videos."""
 
     def sample_digests(self, chunks: Iterable[bytes]) -> Sequence[str] | None:
         try:
@@ -170,7 +176,7 @@ class FakeFilmReader:
 
 
 class FakeVideoFrameExtractor:
-    """Shows the samples of ``FakeVideoEncoder``'s films in place of pictures."""
+    """Returns the samples of ``FakeVideoEncoder``'s videos in place of images."""
 
     def __call__(self, archive: Path, name: str, position: int) -> bytes:
         try:
@@ -182,9 +188,9 @@ class FakeVideoFrameExtractor:
 
 
 def fake_preview(data: bytes, width: int) -> bytes:
-    """Names the width in front of a picture that it leaves as it is."""
+    """Put the width in front of the unchanged image."""
     return f"{width} pixels of ".encode() + data
 
 
-def steady(start: int, stop: int) -> Timing:
+def constant_rate(start: int, stop: int) -> Timing:
     return Timing.constant_rate(Fraction(25), start, stop)

@@ -1,4 +1,4 @@
-"""Passwords and tokens that can be read."""
+"""Readable password hashes and tokens."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class FakePasswordHasher:
     """Marks passwords instead of hashing them.
 
     Attributes:
-        wasted: calls of `verify_dummy`.
+        dummy_verifications: calls of `verify_dummy`.
     """
 
-    wasted: int = 0
+    dummy_verifications: int = 0
 
     async def hash(self, password: str) -> str:
         return f"$fake${password}"
@@ -27,16 +27,16 @@ class FakePasswordHasher:
         return password_hash == f"$fake${password}"
 
     async def verify_dummy(self) -> None:
-        self.wasted += 1
+        self.dummy_verifications += 1
 
 
 @dataclass
 class FakeTokenIssuer:
-    """Hands out readable tokens, ``access.7.0.1`` for the first of user 7 in generation 0.
+    """Issues readable tokens, ``access.7.0.1`` for the first of user 7 in generation 0.
 
     Attributes:
-        issued: how many pairs.
-        expired: tokens that are over.
+        issued: number of token pairs.
+        expired: expired tokens.
     """
 
     issued: int = 0

@@ -24,10 +24,10 @@ class FakeObjectStore:
 
     Attributes:
         objects: bytes by key.
-        room: bytes that fit, over all objects.
+        room: capacity in bytes, over all objects.
         unavailable: whether every call fails, as with a store that is down.
         fetched: files that `local_file` has open at this moment.
-        partial: when objects were begun whose process was killed.
+        partial: start times of uploads whose process was killed.
     """
 
     clock: FakeClock = field(default_factory=FakeClock)
@@ -42,8 +42,8 @@ class FakeObjectStore:
         require_key(key)
         self._check()
         data = b"".join([chunk async for chunk in chunks])
-        others = sum(len(other) for name, other in self.objects.items() if name != key)
-        if others + len(data) > self.room:
+        other_bytes = sum(len(other) for name, other in self.objects.items() if name != key)
+        if other_bytes + len(data) > self.room:
             raise StorageFullError("the fake store is full")
         self.objects[key] = data
         self._modified[key] = self.clock.now()
@@ -71,8 +71,8 @@ class FakeObjectStore:
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         data = self._bytes(key)[start:stop]
-        for at in range(0, len(data), CHUNK):
-            yield data[at : at + CHUNK]
+        for start_index in range(0, len(data), CHUNK):
+            yield data[start_index : start_index + CHUNK]
 
     async def stat(self, key: str) -> StoredObject:
         self._bytes(key)
@@ -84,16 +84,16 @@ class FakeObjectStore:
         self.objects.pop(key, None)
 
     async def remove_prefix(self, prefix: str) -> int:
-        doomed = [stored.key async for stored in self.list(prefix)]
-        for key in doomed:
+        keys = [stored.key async for stored in self.list(prefix)]
+        for key in keys:
             del self.objects[key]
-        return len(doomed)
+        return len(keys)
 
     async def remove_partial(self, before: datetime) -> int:
         self._check()
-        young = [begun for begun in self.partial if begun >= before]
-        removed = len(self.partial) - len(young)
-        self.partial[:] = young
+        remaining = [begun for begun in self.partial if begun >= before]
+        removed = len(self.partial) - len(remaining)
+        self.partial[:] = remaining
         return removed
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
@@ -127,8 +127,8 @@ class FakeObjectStore:
         modified = self._modified.get(key, self.clock.now())
         return StoredObject(key, len(self.objects[key]), modified)
 
-    def _address(self, key: str, lasts: timedelta, **query: str) -> str:
+    def _address(self, key: str, ttl: timedelta, **query: str) -> str:
         require_key(key)
         self._check()
-        expires = int((self.clock.now() + lasts).timestamp())
+        expires = int((self.clock.now() + ttl).timestamp())
         return f"https://objects.test/{key}?{urlencode({**query, 'expires': expires})}"

@@ -1,4 +1,4 @@
-"""Detectors for tests, and what they find."""
+"""Fake detectors, and functions that paint what they detect."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import BoxDetections, Detections, Image, ModelCard
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
-"""Where the fake's landmarks lie in a box, in box sizes."""
+"""Positions of the fake's landmarks in a box, relative to its size."""
 
 
 class FakeFaceDetector:
-    """Finds the magenta rectangles that ``plant_face`` paints. Safe to call from several threads.
+    """Detects the magenta rectangles that ``paint_face`` paints. Thread-safe.
 
     Args:
-        stride: what widths and heights must be multiples of.
-        max_batch: pictures that one call may hold.
-        broken: fail on every picture.
+        stride: widths and heights must be multiples of it.
+        max_batch: maximum number of images per call.
+        broken: fail on every image.
     """
 
     def __init__(self, stride: int = 32, max_batch: int = 4, *, broken: bool = False) -> None:
@@ -41,11 +41,11 @@ class FakeFaceDetector:
         self.calls.append((len(images), *shape[:2]))
         if self.broken:
             raise FrameAnalysisError("the fake detector is broken")
-        return [_find(image, threshold) for image in images]
+        return [_detect(image, threshold) for image in images]
 
 
-def plant_face(image: Image, box: tuple[int, int, int, int], score: float = 0.9) -> None:
-    """Paint a face that the fake finds into an RGB picture, in place.
+def paint_face(image: Image, box: tuple[int, int, int, int], score: float = 0.9) -> None:
+    """Paint a face for the fake detector into an RGB image, in place.
 
     Args:
         image: (h, w, 3) uint8 RGB.
@@ -56,7 +56,7 @@ def plant_face(image: Image, box: tuple[int, int, int, int], score: float = 0.9)
     image[y1:y2, x1:x2] = (255, round(255 * (1 - score)), 255)
 
 
-def _find(image: Image, threshold: float) -> Detections:
+def _detect(image: Image, threshold: float) -> Detections:
     red, green, blue = np.moveaxis(image, 2, 0)
     mask = ((red > 200) & (blue > 200) & (green < 140)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
@@ -75,12 +75,12 @@ def _find(image: Image, threshold: float) -> Detections:
     return found.select(order[scores[order] >= threshold])
 
 
-class FakeAreaDetector:
-    """Finds the yellow rectangles that ``plant_area`` paints. Safe to call from several threads.
+class FakeBoxDetector:
+    """Detects the yellow rectangles that ``paint_text`` paints. Thread-safe.
 
     Args:
-        stride: what widths and heights must be multiples of.
-        broken: fail on every picture.
+        stride: widths and heights must be multiples of it.
+        broken: fail on every image.
     """
 
     def __init__(self, stride: int = 32, *, broken: bool = False) -> None:
@@ -104,7 +104,7 @@ class FakeAreaDetector:
         return BoxDetections(boxes[order], scores[order])
 
 
-def plant_area(image: Image, box: tuple[int, int, int, int], score: float = 0.9) -> None:
-    """Paint what the fake takes for text into an RGB picture, in place; score as for ``plant_face``."""
+def paint_text(image: Image, box: tuple[int, int, int, int], score: float = 0.9) -> None:
+    """Paint text for the fake detector into an RGB image, in place; score as for ``paint_face``."""
     x1, y1, x2, y2 = box
     image[y1:y2, x1:x2] = (255, 255, round(255 * (1 - score)))

@@ -1,4 +1,4 @@
-"""Receivers of webhooks that do as they are told."""
+"""A webhook sender with configurable failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framecloak.domain.errors import WebhookFailedError
 
 @dataclass(frozen=True)
 class Call:
-    """What a receiver got."""
+    """A recorded webhook call."""
 
     url: str
     body: bytes
@@ -22,8 +22,8 @@ class FakeWebhookSender:
     """Remembers calls.
 
     Attributes:
-        calls: all of them, failed ones too.
-        failures: by address, what a call of it ends with.
+        calls: all calls, including failed ones.
+        failures: the error of calls to an address.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -35,5 +35,5 @@ class FakeWebhookSender:
             raise failure
 
 
-def failed(message: str = "the receiver answered 503", *, retry: bool = True) -> WebhookFailedError:
+def webhook_failure(message: str = "the receiver answered 503", *, retry: bool = True) -> WebhookFailedError:
     return WebhookFailedError(message, retry=retry)

@@ -24,7 +24,7 @@ from framecloak.entrypoints.schemas.health import LivenessView
 from framecloak.entrypoints.settings import Settings
 from support.processes import command
 from support.samples import onnx_models
-from support.samples.images import group_photograph, overlaps
+from support.samples.images import group_photo, iou
 from support.samples.media import write_video
 
 FRAMES = 20
@@ -55,14 +55,14 @@ def on_cpu(models: Path) -> CenterFace:
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a video of six people who move to the left by two pixels a frame."""
-    group = np.asarray(cv2.cvtColor(group_photograph(), cv2.COLOR_RGB2BGR), np.uint8)
+    group = np.asarray(cv2.cvtColor(group_photo(), cv2.COLOR_RGB2BGR), np.uint8)
     frames = (np.roll(group, -2 * number, axis=1) for number in range(FRAMES))
-    return write_video(tmp_path_factory.mktemp("video") / "video.mp4", size=(1280, 864), pictures=frames)
+    return write_video(tmp_path_factory.mktemp("video") / "video.mp4", size=(1280, 864), images=frames)
 
 
 def batch(count: int) -> list[Image]:
     """Return shifted copies of the group photograph; every third image is empty."""
-    group = group_photograph()
+    group = group_photo()
     return [
         np.full_like(group, 90) if number % 3 == 2 else np.roll(group, -16 * number, axis=1)
         for number in range(count)
@@ -75,7 +75,7 @@ def require_same_faces(actual: Detections, expected: Detections, overlap: float,
         clear = source.select(source.scores >= 0.2)
         if not len(clear):
             continue
-        matches = overlaps(clear.boxes, target.boxes)
+        matches = iou(clear.boxes, target.boxes)
         assert matches.max(axis=1).min() >= overlap
         np.testing.assert_allclose(target.scores[matches.argmax(axis=1)], clear.scores, atol=score)
 
@@ -120,7 +120,7 @@ def test_threads_can_share_a_detector(models: Path, on_cpu: CenterFace) -> None:
 
 def test_images_of_many_sizes_give_the_results_of_the_cpu(models: Path, on_cpu: CenterFace) -> None:
     detector = CenterFace.load(models, Provider.CUDA)
-    group = group_photograph()
+    group = group_photo()
     for width, height in ((320, 224), (640, 448), (1280, 864), (352, 640)):
         image = np.asarray(cv2.resize(group, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         require_same_faces(detector.detect([image], 0.1)[0], on_cpu.detect([image], 0.1)[0], 0.99, 0.003)
@@ -134,7 +134,7 @@ def test_int8_is_refused(models: Path) -> None:
 def test_face_vectors_equal_those_of_the_cpu(models: Path, on_cpu: CenterFace) -> None:
     on_gpu, reference = (DlibResNet.load(models, provider) for provider in (Provider.CUDA, Provider.CPU))
     assert on_gpu.space == reference.space
-    group = group_photograph()
+    group = group_photo()
     (detections,) = on_cpu.detect([group], 0.5)
     chips = reference.align(group, detections.landmarks)
     cosines = (on_gpu.embed(chips) * reference.embed(chips)).sum(axis=1)
@@ -149,7 +149,7 @@ def test_text_is_detected_as_on_the_cpu() -> None:
         PpOcrText.load(provider).detect(image, 0.5) for provider in (Provider.CUDA, Provider.CPU)
     )
     assert len(on_gpu) == len(reference) >= 1
-    assert overlaps(on_gpu.boxes, reference.boxes).max(axis=1).min() > 0.97
+    assert iou(on_gpu.boxes, reference.boxes).max(axis=1).min() > 0.97
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -167,8 +167,8 @@ def test_a_video_is_redacted_as_on_the_cpu(video: Path, tmp_path: Path, precisio
     for expected, actual in zip(reference, on_gpu, strict=True):
         assert not actual["blanked"]
         boxes = [np.array([box["xyxy"] for box in frame["boxes"]], float) for frame in (expected, actual)]
-        assert overlaps(*boxes).max(axis=1).min() > 0.9
-        assert overlaps(*reversed(boxes)).max(axis=1).min() > 0.9
+        assert iou(*boxes).max(axis=1).min() > 0.9
+        assert iou(*reversed(boxes)).max(axis=1).min() > 0.9
     model = outputs["cuda"]["models"][0]
     assert (model["name"], model["provider"], model["precision"]) == ("centerface", "CUDA", precision)
 

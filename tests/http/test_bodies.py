@@ -57,5 +57,5 @@ async def test_a_too_large_body_is_not_collected(headers: dict[str, str]) -> Non
 
 async def test_a_body_interrupted_by_a_disconnect_is_refused() -> None:
     headers = {"Content-Length": str(4 * MEBI)}
-    answer = await call(APP, "POST", "/", headers, in_chunks(CONTENT, 100_000), hang_up=True)
+    answer = await call(APP, "POST", "/", headers, in_chunks(CONTENT, 100_000), disconnect=True)
     assert answer.status == 400

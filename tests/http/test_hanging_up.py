@@ -27,7 +27,7 @@ from framecloak.entrypoints.clip.config import ClipServiceConfig
 from framecloak.entrypoints.http.app import create_app
 from framecloak.entrypoints.http.middleware.metrics import with_metrics
 from support.http.api import CONFIG, Api
-from support.http.faces import ONE, text
+from support.http.faces import ONE_FACE_PNG, text
 from support.http.server import Address, posted, served
 
 TIMEOUT_SECONDS = 20
@@ -90,7 +90,7 @@ async def busy(api: Api) -> AsyncIterator[Busy]:
         httpx.AsyncClient(base_url=address.url, headers=client.headers, timeout=TIMEOUT_SECONDS) as ada,
     ):
         try:
-            occupant = asyncio.create_task(ada.post("/analyze", json={"image_data": text(ONE)}))
+            occupant = asyncio.create_task(ada.post("/analyze", json={"image_data": text(ONE_FACE_PNG)}))
             await until(lambda: detector.begun == 1)
             yield Busy(api, address, detector, analysis, ada, principal, occupant)
             detector.gate.set()
@@ -106,14 +106,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-IMAGE_BODY = {"image_data": text(ONE)}
+IMAGE_BODY = {"image_data": text(ONE_FACE_PNG)}
 
 
 @pytest.mark.parametrize(
     ("path", "body", "images"),
     [
         ("/analyze", IMAGE_BODY, 1),
-        ("/analyze/batch", {"images": [text(ONE)] * 3}, 3),
+        ("/analyze/batch", {"images": [text(ONE_FACE_PNG)] * 3}, 3),
         ("/galleries/{gallery}/faces", IMAGE_BODY | {"label": "Grace"}, 1),
         ("/galleries/{gallery}/search", IMAGE_BODY, 1),
     ],

@@ -19,7 +19,7 @@ from framecloak.domain.ports.queue import WorkerInfo
 from framecloak.entrypoints.asgi.access_log import with_access_log
 from framecloak.entrypoints.http.middleware.metrics import with_metrics
 from support.http.api import CONFIG, HOST, Api, Client, Scene, make_api
-from support.http.faces import picture, text
+from support.http.faces import face_png, text
 
 TOKEN = "token of Prometheus"
 
@@ -101,7 +101,7 @@ async def test_requests_are_counted_by_operation(scene: Scene) -> None:
 
 
 async def test_model_calls_are_measured(scene: Scene) -> None:
-    sent = text(picture((10, 10, 50, 50), (100, 40, 200, 180)))
+    sent = text(face_png((10, 10, 50, 50), (100, 40, 200, 180)))
     (await scene.ada.post("/analyze/batch", json={"images": [sent]})).raise_for_status()
     answer = await scene.admin.get("/metrics")
     for model, items in (("detector", 1), ("recognizer", 2)):

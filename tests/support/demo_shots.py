@@ -1,4 +1,4 @@
-"""The beginning of the demo's film, in any size: what a test needs of it, without shooting all of it."""
+"""First frames of the demo video in any size, without rendering all of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framecloak.entrypoints.processes.demo import video
 
 
 def demo_shots(count: int, size: tuple[int, int] = video.SIZE) -> Iterator[Image]:
-    """Yield the first pictures (h, w, 3) BGR of a camera that moves over six people."""
+    """Yield the first frames (h, w, 3) BGR of a camera that pans over six people."""
     photograph = video._read_photograph()
     for number in range(count):
         shot = video._camera_view(photograph, number / (video.FRAMES - 1))

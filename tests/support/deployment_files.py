@@ -1,4 +1,4 @@
-"""What is deployed, read from the files that deploy it."""
+"""Parsed deployment files: Dockerfile, compose files and Kubernetes manifests."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Stage:
     """One stage of the Dockerfile.
 
     Attributes:
-        name: what it is called.
+        name: stage name.
         base: an image or an earlier stage.
-        steps: instructions with their arguments, in order; lines that go on are joined.
+        steps: instructions with their arguments, in order; continuation lines are joined.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Stage:
     steps: list[tuple[str, str]] = field(default_factory=list)
 
     def all(self, instruction: str) -> list[str]:
-        """The arguments of every instruction of a kind."""
+        """Return the arguments of every instruction of a kind."""
         return [arguments for found, arguments in self.steps if found == instruction]
 
 
@@ -45,17 +45,17 @@ class Dockerfile:
     stages: dict[str, Stage]
 
     def lineage(self, name: str) -> Iterator[Stage]:
-        """A stage and those that it is made from."""
+        """Yield a stage and the stages that it is built from."""
         while name in self.stages:
             yield self.stages[name]
             name = self.stages[name].base
 
     def steps(self, name: str) -> list[tuple[str, str]]:
-        """All that happens in a stage and in those that it is made from, in order."""
+        """Return all instructions of a stage and of the stages that it is built from, in order."""
         return [step for stage in reversed(list(self.lineage(name))) for step in stage.steps]
 
     def environment(self, name: str) -> dict[str, str]:
-        """The variables of an image."""
+        """Return the environment variables of an image."""
         found: dict[str, str] = {}
         for instruction, arguments in self.steps(name):
             if instruction == "ENV":
@@ -63,7 +63,7 @@ class Dockerfile:
         return found
 
     def words(self, name: str, instruction: str) -> list[str]:
-        """The last instruction of a kind in an image, which must be in exec form."""
+        """Return the words of the last instruction of a kind, which must be in exec form."""
         arguments = [words for found, words in self.steps(name) if found == instruction][-1]
         return _WORDS.findall(arguments)
 
@@ -89,27 +89,27 @@ def read_dockerfile() -> Dockerfile:
 
 
 def known_variables() -> dict[str, Variable]:
-    """Every variable that the program reads, by its name; secrets also as the file that holds them."""
-    found = {described.name: described for _, described in variables()}
-    return found | {f"{name}_FILE": one for name, one in found.items() if one.secret}
+    """Return every variable that the program reads, by name; secrets also by their ``_FILE`` name."""
+    by_name = {described.name: described for _, described in variables()}
+    return by_name | {f"{name}_FILE": variable for name, variable in by_name.items() if variable.secret}
 
 
 def read_compose(*names: str) -> dict[str, Any]:
-    """Compose files, merged as Compose does it: mappings deeply, the rest replaced."""
+    """Read compose files and merge them as Compose does: mappings deeply, everything else replaced."""
     merged: dict[str, Any] = {}
     for name in names:
         merged = _merge(merged, yaml.safe_load((DOCKER / name).read_text("utf-8")))
     return merged
 
 
-def _merge(below: Any, above: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _merge(below: Any, above: Any) -> Any:  # noqa: ANN401 - any YAML value
     if isinstance(below, dict) and isinstance(above, dict):
         return {key: _merge(below.get(key), above.get(key, below.get(key))) for key in below | above}
     return above
 
 
 def read_kubernetes() -> list[dict[str, Any]]:
-    """Every object of the example but Kustomize's own."""
+    """Read every object of the example except Kustomize's own."""
     return [
         found
         for path in sorted((DOCKER / "kubernetes").glob("*.yaml"))

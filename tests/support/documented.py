@@ -1,4 +1,4 @@
-"""The documentation as programs: its blocks, and the shell script that a page is."""
+"""The documentation as programs: its code blocks, and the shell script of a page."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ PAGES = (
     "docker/README.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 )
-"""Every document that people read, as paths in the repository."""
+"""Every document for readers, as paths in the repository."""
 
 LANGUAGES = frozenset({"console", "python", "typescript", "json", "ini", "http", "text"})
-"""Of blocks: commands are in `console`, and nowhere else."""
+"""Allowed languages of blocks; commands are in `console` blocks only."""
 
-STAND_INS = ("docker", "kubectl", "make", "pip", "pre-commit")
-"""Programs that need an engine, a package index, or the checkout as it is; see ``fake_commands.py``."""
+FAKED_PROGRAMS = ("docker", "kubectl", "make", "pip", "pre-commit")
+"""Programs that need an engine, a package index or an unmodified checkout; see ``fake_commands.py``."""
 
 CANNOT_RUN = frozenset(
     {
-        # torch is not there; `make test-clip` exports one.
+        # torch is not installed; `make test-clip` exports one.
         "framecloak models export-clip --model ViT-B-32 --pretrained weights.pt",
     }
 )
-"""Commands of ours that cannot run here; that they are understood is checked."""
+"""Commands of ours that cannot run here; only their arguments are checked."""
 
 ADDRESS = "http://127.0.0.1:8000"
-"""What pages call the service; in a test it listens on another port."""
+"""Address of the service on pages; in a test it listens on another port."""
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_STAYS = re.compile(r"(?:\w+=(?:'[^']*'|\S+) )*framecloak (serve|api|worker|clip-service)\b")
+_SERVICE_COMMAND = re.compile(r"(?:\w+=(?:'[^']*'|\S+) )*framecloak (serve|api|worker|clip-service)\b")
 
 PROLOGUE = """\
 set -euo pipefail
@@ -68,10 +68,10 @@ class Block:
     """A fenced block of a page.
 
     Attributes:
-        language: what it says it is.
-        text: what is in it.
-        line: where it begins, from 1.
-        heading: of the second level that it stands under; empty before the first.
+        language: its info string.
+        text: its content.
+        line: its first line, from 1.
+        heading: the second-level heading above it; empty before the first.
     """
 
     language: str
@@ -81,25 +81,25 @@ class Block:
 
 
 def read(page: str) -> str:
-    """The text of a page."""
+    """Return the text of a page."""
     return (ROOT / page).read_text("utf-8")
 
 
 def blocks(page: str) -> list[Block]:
-    """Every fenced block of a page, in order."""
+    """Return every fenced block of a page, in order."""
     text, found = read(page), []
     prose = _FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), text)
-    headings = [(one.start(), one[1]) for one in re.finditer(r"^## (.*)$", text, re.MULTILINE)]
+    headings = [(match.start(), match[1]) for match in re.finditer(r"^## (.*)$", text, re.MULTILINE)]
     titles = set(re.findall(r"^## (.*)$", prose, re.MULTILINE))
     for fence in _FENCE.finditer(text):
-        above = [title for at, title in headings if at < fence.start() and title in titles]
+        above = [title for start, title in headings if start < fence.start() and title in titles]
         line = text.count("\n", 0, fence.start()) + 1
         found.append(Block(fence[1], fence[2], line, above[-1] if above else ""))
     return found
 
 
 def commands(text: str) -> Iterator[str]:
-    """The lines of a block, those that go on joined; comments and here-documents left out."""
+    """Yield the commands of a block, continuation lines joined, without comments and here-documents."""
     text = re.sub(r"<<'(\w+)'(.*?)\n.*?^\1$", r"\2", text, flags=re.MULTILINE | re.DOTALL)
     for line in text.replace("\\\n", " ").splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
@@ -107,18 +107,18 @@ def commands(text: str) -> Iterator[str]:
 
 
 def program(page: str, language: str) -> str:
-    """All blocks of a language on a page, which are one program."""
+    """Return all blocks of a language on a page, which form one program."""
     return "\n".join(block.text for block in blocks(page) if block.language == language)
 
 
 def script(page: str, servers: Mapping[str, str], on_servers: str | None, before: str) -> str:
-    """The shell script that a page is.
+    """Return the shell script of a page.
 
     Args:
-        page: its blocks are run from the top to the end, in one shell.
+        page: its blocks run from top to bottom in one shell.
         servers: variables with the addresses of servers.
-        on_servers: heading below which they are set; None where they never are.
-        before: what the reader has done before.
+        on_servers: heading below which they are set; None if they never are.
+        before: commands that the reader has run before.
     """
     lines = [PROLOGUE, before]
     for block in blocks(page):
@@ -126,18 +126,18 @@ def script(page: str, servers: Mapping[str, str], on_servers: str | None, before
             continue
         lines.append(f"echo '--- {page}:{block.line}' >&2")
         for name, value in servers.items():
-            given = on_servers is not None and block.heading == on_servers
-            lines.append(f"export {name}={shlex.quote(value)}" if given else f"unset {name}")
-        lines.append("\n".join(_line(one) for one in block.text.splitlines()))
+            is_set = on_servers is not None and block.heading == on_servers
+            lines.append(f"export {name}={shlex.quote(value)}" if is_set else f"unset {name}")
+        lines.append("\n".join(_line(line) for line in block.text.splitlines()))
     return "\n".join(lines)
 
 
 def _line(line: str) -> str:
-    stays = _STAYS.match(line)
+    stays = _SERVICE_COMMAND.match(line)
     if line in CANNOT_RUN:
         return f"stand-in {line}"
     if stays is None:
         return line
-    # Two cannot listen on one port; whoever starts another one has stopped the first.
+    # Two services cannot listen on one port; a reader who starts another one has stopped the first.
     first = "stop; " if stays[1] in {"serve", "api"} else ""
     return f'{first}SAID=$(mktemp); {line} > "$SAID" & running+=($!); await {stays[1]}'

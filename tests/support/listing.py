@@ -1,4 +1,4 @@
-"""What is in folders that other processes change meanwhile, which ``Path.rglob`` and ``glob`` fail on."""
+"""Folder listings that tolerate concurrent changes, on which ``Path.rglob`` and ``glob`` fail."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def files_below(folder: Path) -> list[str]:
-    """Paths below a folder of all files in it, with ``/`` between folders, in order."""
-    # Folders that are gone when they are to be opened are passed over.
+    """Return the sorted relative paths of all files below a folder, with ``/`` as separator."""
+    # Folders that disappear before they are opened are skipped.
     found = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
     return sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
 
 
 def folders_below(folder: Path, outer: str, inner: str) -> list[Path]:
-    """Folders two levels below one, whose names match."""
+    """Return the folders two levels below one whose names match."""
     return [
         path
         for parent in names_in(folder)
@@ -26,7 +26,7 @@ def folders_below(folder: Path, outer: str, inner: str) -> list[Path]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What is in a folder; nothing if it is gone."""
+    """Return the names in a folder; empty if the folder is gone."""
     try:
         return sorted(path.name for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

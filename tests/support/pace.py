@@ -1,4 +1,4 @@
-"""How fast this machine is just now: measured once for each session, for time-outs to be multiples of."""
+"""Speed of this machine, measured once per session, from which time-outs are derived."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from dataclasses import dataclass
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from support.patience import patience
 
-_LEAST = 30.0
-"""Seconds that nothing is a hang before: servers pause for as long between two tries, and so do workers."""
+_MIN_HANG_SECONDS = 30.0
+"""Lower limit of the hang time-out in seconds: servers and workers pause this long between two attempts."""
 
-_TIMES = 15
-"""How often what was measured has to fit into a wait, before that counts as a hang."""
+_HANG_FACTOR = 15
+"""Multiple of the measured time after which a wait counts as a hang."""
 
-_USUAL = 8.0
-"""Seconds that an API and two workers take to start on two plain cores with little else to do."""
+_USUAL_START_SECONDS = 8.0
+"""Seconds that an API and two workers need to start on two otherwise idle cores."""
 
 
 @dataclass
 class Pace:
-    """What was measured; before that, what two plain cores need that have much else to do.
+    """Measured times; until they are measured, typical values for two busy cores.
 
     Attributes:
-        start: seconds until an API and two workers run, and have announced themselves.
-        order: seconds that the film takes when nothing happens to it.
+        start: seconds until an API and two workers run and have announced themselves.
+        request: seconds to anonymise the sample video without disturbance.
     """
 
-    start: float = _USUAL
-    order: float = 20.0
+    start: float = _USUAL_START_SECONDS
+    request: float = 20.0
 
     @property
-    def hang(self) -> float:
-        """Seconds without any change after which something hangs."""
-        return patience(_LEAST + _TIMES * (self.start + self.order))
+    def hang_seconds(self) -> float:
+        """Seconds without any change after which a process counts as hung."""
+        return patience(_MIN_HANG_SECONDS + _HANG_FACTOR * (self.start + self.request))
 
-    def slowed(self, seconds: float) -> float:
-        """What takes so long where processes start as usual, on this machine."""
-        return patience(seconds * max(1.0, self.start / _USUAL))
+    def scaled(self, seconds: float) -> float:
+        """Scale a duration from a machine with the usual start time to this one."""
+        return patience(seconds * max(1.0, self.start / _USUAL_START_SECONDS))
 
     def lease(self, seconds: int) -> str:
-        """A lease that no worker loses here which is alive, where one of so many seconds does elsewhere.
+        """Return a lease duration long enough that a live worker does not lose it on this machine.
 
-        Never longer than what operators are given.
+        Never longer than the default for operators.
         """
-        return str(max(seconds, min(round(self.slowed(seconds)), round(LEASE_DURATION.total_seconds()))))
+        return str(max(seconds, min(round(self.scaled(seconds)), round(LEASE_DURATION.total_seconds()))))
 
 
 PACE = Pace()
-"""Of this machine."""
+"""Measurements of this machine."""

@@ -1,7 +1,7 @@
-"""How long tests wait for what must happen, before they call it a hang.
+"""Time-outs of tests for events that must happen.
 
-Nothing is tested by these times: what is waited for may come at any moment before. ``TEST_PATIENCE=4`` in the
-environment multiplies all of them, for a machine that is slow or has much else to do.
+No test depends on these times: the event may happen at any earlier moment. ``TEST_PATIENCE=4`` in the
+environment multiplies all of them, for a slow or busy machine.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 
 FACTOR = float(os.environ.get("TEST_PATIENCE", "1"))
-"""What every time is multiplied by."""
+"""Factor for every time-out."""
 
 
 def patience(seconds: float) -> float:
-    """A time after which something hangs, for this machine.
+    """Return the time after which an operation counts as hung on this machine.
 
     Args:
-        seconds: the same for two plain cores with nothing else to do, many times what it should take.
+        seconds: the time-out on two idle cores, many times the expected duration.
     """
     return seconds * FACTOR

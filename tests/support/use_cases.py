@@ -1,4 +1,4 @@
-"""The service's use cases on fakes, with a few people and videos in it."""
+"""The service's use cases on fakes, with helpers for users, videos and requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fakes.recognition import FakeFaceRecognizer
 from fakes.results import FakeSigner, FakeVideoFrameExtractor, fake_preview, is_signed
 from fakes.security import FakePasswordHasher, FakeTokenIssuer
 from fakes.storage import FakeObjectStore
-from fakes.vision import FakeAreaDetector
+from fakes.vision import FakeBoxDetector
 from fakes.webhooks import FakeWebhookSender
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.domain.accounts.service import SecretFactory
@@ -50,7 +50,7 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 @dataclass
-class World:
+class FakeService:
     scratch: Path
     clock: FakeClock = field(default_factory=FakeClock)
     queue: FakeJobQueue = field(default_factory=FakeJobQueue)
@@ -73,9 +73,9 @@ class World:
         numbers = count()
         secrets = SecretFactory(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
         self.available_levels = set(Level)
-        self.films = FakeVideoFrameExtractor()
-        self.film: FrameSource = FakeSource("film.mp4", 100)
-        self.text_detector: BoxDetector = FakeAreaDetector()
+        self.frame_extractor = FakeVideoFrameExtractor()
+        self.video_source: FrameSource = FakeSource("film.mp4", 100)
+        self.text_detector: BoxDetector = FakeBoxDetector()
         adapters = Adapters(
             clock=self.clock,
             scratch=self.scratch,
@@ -88,10 +88,10 @@ class World:
             tokens=self.tokens,
             secrets=secrets,
             video_prober=self.prober,
-            open_video=lambda _: self.film,
+            open_video=lambda _: self.video_source,
             keyframes=lambda _: [],
             archives=StoredZips(self.store),
-            frame_extractor=self.films,
+            frame_extractor=self.frame_extractor,
             preview_maker=fake_preview,
             public_key=lambda: FakeSigner().public_key,
             verify_signature=is_signed,
@@ -103,7 +103,7 @@ class World:
             gallery_indexes=FakeGalleryIndexes(),
             webhook_sender=FakeWebhookSender(),
             webhook_secret="webhook secret",
-            remove_stale_folders=nothing_to_sweep,
+            remove_stale_folders=no_stale_folders,
         )
         limits = Limits(
             session_ttl=timedelta(hours=12),
@@ -135,10 +135,10 @@ class World:
         return Principal(user.id, user.username, user.role, Means.SESSION)
 
     async def video(self, owner: Principal) -> Video:
-        """A video of 100 frames."""
+        """Create a video of 100 frames."""
         return await self.collection.upload(owner, "film.mp4", chunks(b"film"))
 
-    async def order(self, owner: Principal, *segments: tuple[int, int]) -> RequestSpec:
+    async def request_spec(self, owner: Principal, *segments: tuple[int, int]) -> RequestSpec:
         video = await self.video(owner)
         ids = [
             (await self.marking.add_segment(owner, video.id, Segment(start, end), None)).id
@@ -147,7 +147,7 @@ class World:
         return RequestSpec(video.id, tuple(ids), Level.FACES, Appearance(), verify=Verify.NONE)
 
     async def complete(self, request_id: UUID) -> None:
-        """Have a request completed within ten seconds, with a ZIP of three bytes."""
+        """Complete a request within ten seconds, with a ZIP of three bytes."""
         key = f"requests/{request_id}/frames.zip"
         await self.store.put(key, chunks(b"zip"))
         async with self.database.unit_of_work() as work:
@@ -157,8 +157,8 @@ class World:
             await work.commit()
 
 
-async def nothing_to_sweep() -> int:
-    """No process was killed."""
+async def no_stale_folders() -> int:
+    """Stand in for removing the folders of killed processes: there are none."""
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A worker on fakes, with one request waiting for it."""
+"""A worker on fakes, with one request for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.metrics import FakeMeter
-from fakes.results import IMPRINT, FakeVideoEncoder
+from fakes.results import ISSUER, FakeVideoEncoder
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.zip.archive import ZipReader
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
@@ -29,11 +29,11 @@ from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import BoxDetector
 from framecloak.domain.support.resilience import Backoff
-from support.use_cases import World
+from support.use_cases import FakeService
 
 
-class FiledArchive(FakeArchive):
-    """Leaves a ZIP behind, for the store to take."""
+class FakeZipArchive(FakeArchive):
+    """An archive that writes a ZIP file for the store."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -46,10 +46,10 @@ class FiledArchive(FakeArchive):
                 zipped.writestr(name, data)
 
 
-class Desk:
-    """A worker with one request waiting for it."""
+class WorkerHarness:
+    """A worker on fakes, with one request for it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: FakeService) -> None:
         self.world = world
         self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
         self.detector: FakeFaceDetector | None = FakeFaceDetector()
@@ -58,32 +58,32 @@ class Desk:
         self.appearance = Appearance()
         self.levels: list[Level] = []
         self.backoff = Backoff(total_seconds=0)
-        self.room = 1_000_000
-        self.archives: list[FiledArchive] = []
+        self.max_entries = 1_000_000
+        self.archives: list[FakeZipArchive] = []
         self.time_limit = 60.0
         self.meter = FakeMeter()
         self.stored_parts: set[str] = set()
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
         self.anna: Principal = await self.world.person("anna")
-        self.order: RequestSpec = replace(
-            await self.world.order(self.anna, *segments),
+        self.request_spec: RequestSpec = replace(
+            await self.world.request_spec(self.anna, *segments),
             level=self.level,
             appearance=self.appearance,
             verify=Verify.NONE,
         )
         for region in regions:
-            await self.world.marking.add_region(self.anna, self.order.video_id, region, None)
-        return (await self.world.submissions.submit(self.anna, self.order)).request.id
+            await self.world.marking.add_region(self.anna, self.request_spec.video_id, region, None)
+        return (await self.world.submissions.submit(self.anna, self.request_spec)).request.id
 
     def worker(self, name: str = "worker-1") -> SliceWorker:
-        workshop = WorkerResources(
-            issuer=IMPRINT,
+        resources = WorkerResources(
+            issuer=ISSUER,
             scratch=self.world.scratch,
             open_video=self.open_video,
             create_archive=self.create_archive,
             read_archive=ZipReader,
-            pipeline_tools=self.instruments,
+            pipeline_tools=self.pipeline_tools,
             time_limit=self.time_limit,
             meter=self.meter,
             video_encoder=FakeVideoEncoder(),
@@ -91,11 +91,11 @@ class Desk:
         )
         world = self.world
         return SliceWorker(
-            world.database, world.store, world.clock, world.board, workshop, name, self.backoff
+            world.database, world.store, world.clock, world.board, resources, name, self.backoff
         )
 
     async def process(self, request_id: UUID, worker: SliceWorker | None = None) -> None:
-        """Do slices of a request until it is over; pauses pass at once."""
+        """Process slices of a request until it ends, without waiting for pauses."""
         worker = worker or self.worker()
         await self.world.dispatcher.run()
         for _ in range(10):
@@ -106,14 +106,14 @@ class Desk:
                 return
             self.world.clock.advance(timedelta(seconds=10))
 
-    def instruments(self, level: Level) -> PipelineTools:
+    def pipeline_tools(self, level: Level) -> PipelineTools:
         self.levels.append(level)
         areas = {TargetKind.TEXT: self.text} if self.text else {}
         return PipelineTools(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter, box_detectors=areas)
 
-    def create_archive(self, path: Path) -> FiledArchive:
-        self.archives.append(FiledArchive(path))
-        self.archives[-1].room = self.room
+    def create_archive(self, path: Path) -> FakeZipArchive:
+        self.archives.append(FakeZipArchive(path))
+        self.archives[-1].max_entries = self.max_entries
         return self.archives[-1]
 
     async def request(self, request_id: UUID) -> AnonymizationRequest:
@@ -122,13 +122,13 @@ class Desk:
     def results(self) -> dict[str, bytes]:
         return {key: data for key, data in self._made().items() if "/slices/" not in key}
 
-    async def can_be_begun(self, request_id: UUID) -> bool:
-        """Whether some worker could take a slice of it now."""
+    async def has_ready_slice(self, request_id: UUID) -> bool:
+        """Return whether a worker could lease a slice now."""
         async with self.world.database.unit_of_work() as work:
             return bool(await work.slices.ready_numbers(request_id))
 
     async def finished_parts(self, request_id: UUID) -> list[str]:
-        """Keys of the parts that count."""
+        """Return the keys of the parts that count."""
         async with self.world.database.unit_of_work() as work:
             return [part.key for part in await work.slices.parts(request_id)]
 
@@ -147,9 +147,9 @@ def unzipped(data: bytes) -> dict[str, bytes]:
 
 
 def frames(data: bytes) -> dict[str, NDArray[np.uint8]]:
-    """Frames of 64 x 64 x 3 by their names, as the fake encoder left them."""
+    """Return the frames (64, 64, 3) by name, as the fake encoder wrote them."""
     return {
-        name: np.frombuffer(picture, np.uint8).reshape(64, 64, 3)
-        for name, picture in unzipped(data).items()
+        name: np.frombuffer(pixels, np.uint8).reshape(64, 64, 3)
+        for name, pixels in unzipped(data).items()
         if name.startswith("frames/")
     }

@@ -8,19 +8,19 @@ import pytest
 
 from framecloak.domain.anonymization.model.request import RequestSpec
 from framecloak.domain.model.accounts import Principal
-from support.use_cases import World
+from support.use_cases import FakeService
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> FakeService:
+    return FakeService(tmp_path)
 
 
 @pytest.fixture
-async def anna(world: World) -> Principal:
+async def anna(world: FakeService) -> Principal:
     return await world.person("anna")
 
 
 @pytest.fixture
-async def spec(world: World, anna: Principal) -> RequestSpec:
-    return await world.order(anna, (0, 10))
+async def spec(world: FakeService, anna: Principal) -> RequestSpec:
+    return await world.request_spec(anna, (0, 10))

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import framecloak.entrypoints.composition.reid
-from fakes.recognition import FakeFaceRecognizer, FakeImageReader, picture_bytes
-from fakes.vision import FakeFaceDetector, plant_face
+from fakes.recognition import FakeFaceRecognizer, FakeImageReader, image_bytes
+from fakes.vision import FakeFaceDetector, paint_face
 from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
 from framecloak.entrypoints.settings import Settings
 
@@ -63,8 +63,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, scores in shown.items():
         image = np.full((120, 240, 3), 90, np.uint8)
         for number, score in enumerate(scores):
-            plant_face(image, (20 + 100 * number, 20, 80 + 100 * number, 90), score)
-        (tmp_path / f"{name}.png").write_bytes(picture_bytes(image))
+            paint_face(image, (20 + 100 * number, 20, 80 + 100 * number, 90), score)
+        (tmp_path / f"{name}.png").write_bytes(image_bytes(image))
     return tmp_path
 
 

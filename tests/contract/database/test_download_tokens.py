@@ -15,12 +15,12 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.ports.database import Database
 from support.samples.persistence import (
-    CALLERS,
+    CONCURRENT_CALLERS,
     NOW,
     add_request,
     add_user,
     add_video,
-    at_once,
+    concurrently,
     digest,
 )
 
@@ -38,9 +38,11 @@ async def _with_token(database: Database) -> AnonymizationRequest:
 
 async def test_only_one_of_many_concurrent_redemptions_succeeds(database: Database) -> None:
     request = await _with_token(database)
-    answers = await at_once(database, lambda work: work.download_tokens.redeem(digest("t"), request.id, NOW))
+    answers = await concurrently(
+        database, lambda work: work.download_tokens.redeem(digest("t"), request.id, NOW)
+    )
     assert [answer for answer in answers if isinstance(answer, AnonymizationRequest)] == [request]
-    assert sum(isinstance(answer, TokenUsedError) for answer in answers) == CALLERS - 1
+    assert sum(isinstance(answer, TokenUsedError) for answer in answers) == CONCURRENT_CALLERS - 1
 
 
 async def test_a_token_is_valid_for_its_request_until_it_expires(database: Database) -> None:

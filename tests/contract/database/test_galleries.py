@@ -15,8 +15,8 @@ from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundEr
 from framecloak.domain.model.accounts import Role
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.repositories.galleries import EncryptedGallery, RotatedQuery
-from support.samples.galleries import SPACE, add_face, add_gallery, sealed_face, unit
-from support.samples.persistence import CALLERS, NOW, add_user, at_once, principal_of
+from support.samples.galleries import SPACE, add_face, add_gallery, encrypted_face, unit_vector
+from support.samples.persistence import CONCURRENT_CALLERS, NOW, add_user, concurrently, principal_of
 
 SECOND = timedelta(seconds=1)
 
@@ -66,7 +66,7 @@ async def test_an_expired_gallery_does_not_exist(database: Database) -> None:
     principal = principal_of(owner)
     gallery = await add_gallery(database, owner, expires_at=NOW + SECOND)
     lasting = await add_gallery(database, owner)
-    await add_face(database, gallery, "ada", unit(1))
+    await add_face(database, gallery, "ada", unit_vector(1))
     async with database.unit_of_work() as work:
         assert await work.galleries.remove_expired(NOW) == []
         assert await work.galleries.get(gallery.id, principal, NOW) == replace(gallery, face_count=1)
@@ -78,31 +78,31 @@ async def test_an_expired_gallery_does_not_exist(database: Database) -> None:
         assert await work.galleries.remove_expired(NOW + SECOND) == []
         with pytest.raises(GalleryNotFoundError):
             await work.galleries.get(gallery.id, principal, NOW)
-        assert await _search(work, gallery, unit(1)) == []
+        assert await _search(work, gallery, unit_vector(1)) == []
 
 
 async def test_removing_a_gallery_removes_its_faces(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
     for each in (gallery, other):
-        await add_face(database, each, "ada", unit(1))
+        await add_face(database, each, "ada", unit_vector(1))
     async with database.unit_of_work() as work:
         await work.galleries.remove(gallery.id)
         await work.commit()
     async with database.unit_of_work() as work:
         assert (await work.gallery_faces.list(gallery.id, 10, 0)).total == 0
-        assert await _search(work, gallery, unit(1)) == []
-        assert len(await _search(work, other, unit(1))) == 1
+        assert await _search(work, gallery, unit_vector(1)) == []
+        assert len(await _search(work, other, unit_vector(1))) == 1
         with pytest.raises(GalleryNotFoundError):
-            await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
+            await work.gallery_faces.add([encrypted_face(gallery.id, "ada")], unit_vector(1)[np.newaxis])
 
 
 async def test_faces_are_counted_listed_and_removed(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
-    faces = [sealed_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(3)]
+    faces = [encrypted_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(3)]
     async with database.unit_of_work() as work:
-        await work.gallery_faces.add(faces, np.stack([unit(1)] * 3))
+        await work.gallery_faces.add(faces, np.stack([unit_vector(1)] * 3))
         page = await work.gallery_faces.list(gallery.id, 2, 1)
         assert ([*page.items], page.total) == (faces[1:], 3)
         with pytest.raises(GalleryFaceNotFoundError):
@@ -116,8 +116,8 @@ async def test_faces_are_counted_listed_and_removed(database: Database) -> None:
 
 async def test_the_first_faces_come_with_their_vectors(database: Database) -> None:
     gallery = await add_gallery(database, await add_user(database, "ada"))
-    faces = [sealed_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(3)]
-    vectors = np.stack([unit(1), unit(0, 1), unit(0, 0, 1)])
+    faces = [encrypted_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(3)]
+    vectors = np.stack([unit_vector(1), unit_vector(0, 1), unit_vector(0, 0, 1)])
     async with database.unit_of_work() as work:
         await work.gallery_faces.add(faces[::-1], vectors[::-1])
         found, their_vectors = await work.gallery_faces.first_with_vectors(gallery.id, 2)
@@ -133,12 +133,14 @@ async def test_concurrent_enrolments_are_all_counted(database: Database) -> None
 
     async def enrol(work: UnitOfWork) -> int:
         locked = await work.galleries.lock(gallery.id, principal_of(owner), NOW)
-        await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
+        await work.gallery_faces.add([encrypted_face(gallery.id, "ada")], unit_vector(1)[np.newaxis])
         return locked.face_count
 
     # Each one counts those before it; otherwise a capacity could be exceeded.
-    assert sorted(map(str, await at_once(database, enrol))) == sorted(map(str, range(CALLERS)))
-    assert await _count(database, gallery) == CALLERS
+    assert sorted(map(str, await concurrently(database, enrol))) == sorted(
+        map(str, range(CONCURRENT_CALLERS))
+    )
+    assert await _count(database, gallery) == CONCURRENT_CALLERS
 
 
 async def _search(
@@ -151,20 +153,20 @@ async def _search(
 async def test_a_search_returns_the_best_face_of_each_person_best_first(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
-    await add_face(database, gallery, "ada", unit(1, 1))
-    ada = await add_face(database, gallery, "ada", unit(1, 0.1))
-    bob = await add_face(database, gallery, "bob", unit(1, 0.5))
-    eve = await add_face(database, gallery, "eve", unit(-1))
-    await add_face(database, gallery, "ada", unit(1), key_id="second")
-    await add_face(database, other, "ada", unit(1))
+    await add_face(database, gallery, "ada", unit_vector(1, 1))
+    ada = await add_face(database, gallery, "ada", unit_vector(1, 0.1))
+    bob = await add_face(database, gallery, "bob", unit_vector(1, 0.5))
+    eve = await add_face(database, gallery, "eve", unit_vector(-1))
+    await add_face(database, gallery, "ada", unit_vector(1), key_id="second")
+    await add_face(database, other, "ada", unit_vector(1))
     async with database.unit_of_work() as work:
-        found = await _search(work, gallery, unit(1))
+        found = await _search(work, gallery, unit_vector(1))
         assert [face for face, _ in found] == [ada, bob, eve]
         cosines = [similarity for _, similarity in found]
         assert cosines == pytest.approx([1 / 1.01**0.5, 1 / 1.25**0.5, -1], abs=1e-6)
-        assert [face for face, _ in await _search(work, gallery, unit(1), top_k=1)] == [ada]
-        assert [face for face, _ in await _search(work, gallery, unit(1), threshold=0.9)] == [ada]
-        assert await _search(work, gallery, unit(0, 0, 1), threshold=0.5) == []
+        assert [face for face, _ in await _search(work, gallery, unit_vector(1), top_k=1)] == [ada]
+        assert [face for face, _ in await _search(work, gallery, unit_vector(1), threshold=0.9)] == [ada]
+        assert await _search(work, gallery, unit_vector(0, 0, 1), threshold=0.5) == []
 
 
 @settings(
@@ -180,7 +182,7 @@ async def test_a_search_agrees_with_numpy(database: Database, seed: int, people:
     owner = await add_user(database, f"owner {uuid4()}")
     gallery = await add_gallery(database, owner)
     async with database.unit_of_work() as work:
-        await work.gallery_faces.add([sealed_face(gallery.id, f"{person}") for person in owners], vectors)
+        await work.gallery_faces.add([encrypted_face(gallery.id, f"{person}") for person in owners], vectors)
         found = await _search(work, gallery, vectors[0], threshold=0.0, top_k=top_k)
     products = vectors @ vectors[0]
     best = sorted((products[owners == person].max() for person in set(owners)), reverse=True)
@@ -192,8 +194,8 @@ async def test_large_galleries_are_listed_without_small_ones(database: Database)
     owner = await add_user(database, "owner")
     small, large = await add_gallery(database, owner), await add_gallery(database, owner)
     for _ in range(2):
-        await add_face(database, large, "ada", unit(1))
-    await add_face(database, small, "ada", unit(1))
+        await add_face(database, large, "ada", unit_vector(1))
+    await add_face(database, small, "ada", unit_vector(1))
     async with database.unit_of_work() as work:
         assert [gallery.id for gallery in await work.galleries.larger_than(1)] == [large.id]
         await work.galleries.set_indexed(large.id, indexed=True)
@@ -205,7 +207,7 @@ async def test_a_gallery_changes_its_key_in_batches(database: Database) -> None:
     gallery = await add_gallery(database, owner)
     done = await add_gallery(database, owner, key_id="second")
     for _ in range(3):
-        await add_face(database, gallery, "ada", unit(1))
+        await add_face(database, gallery, "ada", unit_vector(1))
     async with database.unit_of_work() as work:
         assert [outdated.id for outdated in await work.galleries.with_outdated_keys("second", 10)] == [
             gallery.id
@@ -224,20 +226,20 @@ async def test_a_gallery_changes_its_key_in_batches(database: Database) -> None:
             if not faces:
                 break
             sizes.append(len(faces))
-            assert vectors == pytest.approx(np.stack([unit(1)] * len(faces)))
+            assert vectors == pytest.approx(np.stack([unit_vector(1)] * len(faces)))
             assert not await work.galleries.finish_rekey(gallery.id)
             renewed = [
                 replace(face, key_id="second", person=b"P" * 16, label=b"l", metadata=b"m") for face in faces
             ]
-            await work.gallery_faces.replace(renewed, np.stack([unit(0, 1)] * len(faces)))
+            await work.gallery_faces.replace(renewed, np.stack([unit_vector(0, 1)] * len(faces)))
             await work.commit()
     assert sizes == [2, 1]
     async with database.unit_of_work() as work:
         moved = await work.galleries.get(gallery.id, principal_of(owner), NOW)
         assert (moved.key_ids, moved.name, moved.face_count) == (("second", "first"), b"new name", 3)
-        found = await work.gallery_faces.search(moved, RotatedQuery("second", unit(0, 1)), 0.9, 10)
+        found = await work.gallery_faces.search(moved, RotatedQuery("second", unit_vector(0, 1)), 0.9, 10)
         assert [(face.person, face.label, face.metadata) for face, _ in found] == [(b"P" * 16, b"l", b"m")]
-        assert await _search(work, gallery, unit(1)) == []
+        assert await _search(work, gallery, unit_vector(1)) == []
         assert await work.galleries.finish_rekey(gallery.id)
         assert await work.galleries.with_outdated_keys("second", 10) == []
 
@@ -246,5 +248,5 @@ async def test_uncommitted_faces_are_discarded(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery = await add_gallery(database, owner)
     async with database.unit_of_work() as work:
-        await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
+        await work.gallery_faces.add([encrypted_face(gallery.id, "ada")], unit_vector(1)[np.newaxis])
     assert await _count(database, gallery) == 0

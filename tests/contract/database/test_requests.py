@@ -30,16 +30,16 @@ from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database, RequestFilter
 from support.samples.persistence import (
-    CALLERS,
+    CONCURRENT_CALLERS,
     NOW,
     add_request,
     add_user,
     add_video,
-    at_once,
+    concurrently,
     digest,
-    order_for,
     principal_of,
-    snapshot_for,
+    request_spec_for,
+    work_spec_for,
 )
 
 SECOND = timedelta(seconds=1)
@@ -48,9 +48,9 @@ SECOND = timedelta(seconds=1)
 async def test_a_request_is_stored_with_its_spec(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    spec = order_for(video, 9, 7, 8)
+    spec = request_spec_for(video, 9, 7, 8)
     async with database.unit_of_work() as work:
-        added, is_new = await work.requests.add(user.id, spec, snapshot_for(spec, 42), None)
+        added, is_new = await work.requests.add(user.id, spec, work_spec_for(spec, 42), None)
         await work.commit()
     async with database.unit_of_work() as work:
         found = await work.requests.get(added.id, principal_of(user))
@@ -67,8 +67,8 @@ async def test_the_identity_options_of_a_request_are_stored(
     user = await add_user(database, "ada")
     video = await add_video(database, user)
     identities = IdentityOptions(IdentityMode.ONLY, uuid4(), threshold, Unknown.KEEP)
-    spec = replace(order_for(video, 7), identities=identities)
-    snapshot = replace(snapshot_for(spec, 42), people=PinnedPeople(0.93, 12, b"d" * 32))
+    spec = replace(request_spec_for(video, 7), identities=identities)
+    snapshot = replace(work_spec_for(spec, 42), people=PinnedPeople(0.93, 12, b"d" * 32))
     async with database.unit_of_work() as work:
         request, _ = await work.requests.add(user.id, spec, snapshot, None)
         await work.commit()
@@ -88,7 +88,7 @@ async def test_the_segments_and_regions_of_a_request_are_kept_as_submitted(datab
     regions = (region.region, Region(0, 0, 9, 9, Segment(2, 3)))
     snapshot = WorkSpec({late.id: late.segment, early.id: early.segment}, regions)
     async with database.unit_of_work() as work:
-        spec = order_for(video, late.id, early.id, late.id)
+        spec = request_spec_for(video, late.id, early.id, late.id)
         request, _ = await work.requests.add(user.id, spec, snapshot, None)
         await work.marks.remove_segment(video.id, late.id)
         await work.marks.update_segment(replace(early, segment=Segment(0, 900)))
@@ -108,8 +108,8 @@ async def test_a_rerender_request_keeps_its_boxes_until_it_ends(database: Databa
     base = await add_request(database, user, video)
     based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id, edited_here=True)
     kept = Region(1, 2, 3, 4), Region(0, 0, 9, 9, Segment(2, 3))
-    spec = replace(order_for(video), based_on=based_on, keep_text=kept)
-    snapshot = replace(snapshot_for(spec, 5), boxes=b"\x00boxes", earlier=b"\x00people")
+    spec = replace(request_spec_for(video), based_on=based_on, keep_text=kept)
+    snapshot = replace(work_spec_for(spec, 5), boxes=b"\x00boxes", earlier=b"\x00people")
     async with database.unit_of_work() as work:
         request, _ = await work.requests.add(user.id, spec, snapshot, None)
         other, _ = await work.requests.add(user.id, spec, snapshot, None)
@@ -126,10 +126,10 @@ async def test_a_rerender_request_keeps_its_boxes_until_it_ends(database: Databa
 
 async def test_a_request_is_found_by_the_key_of_its_submitter(database: Database) -> None:
     user, other = await add_user(database, "ada"), await add_user(database, "bob")
-    spec, key = order_for(await add_video(database, user)), ("key", digest("order"))
+    spec, key = request_spec_for(await add_video(database, user)), ("key", digest("order"))
     async with database.unit_of_work() as work:
         assert await work.requests.find_by_idempotency_key(user.id, key) is None
-        request, _ = await work.requests.add(user.id, spec, snapshot_for(spec, 5), key)
+        request, _ = await work.requests.add(user.id, spec, work_spec_for(spec, 5), key)
         assert await work.requests.find_by_idempotency_key(user.id, key) == request
         assert await work.requests.find_by_idempotency_key(other.id, key) is None
         with pytest.raises(IdempotencyConflictError):
@@ -184,11 +184,11 @@ async def test_a_request_is_visible_to_its_submitter_and_to_administrators(datab
 async def test_a_request_for_a_removed_video_is_refused(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    spec = order_for(video)
+    spec = request_spec_for(video)
     async with database.unit_of_work() as work:
         await work.videos.remove(video.id)
         with pytest.raises(VideoNotFoundError):
-            await work.requests.add(user.id, spec, snapshot_for(spec, 1), None)
+            await work.requests.add(user.id, spec, work_spec_for(spec, 1), None)
 
 
 async def test_requests_are_listed_newest_first(database: Database) -> None:
@@ -220,11 +220,11 @@ async def test_requests_are_listed_newest_first(database: Database) -> None:
 async def test_an_idempotency_key_gives_the_same_request_again(database: Database) -> None:
     user, other = await add_user(database, "ada"), await add_user(database, "bob")
     video = await add_video(database, user)
-    spec = order_for(video)
+    spec = request_spec_for(video)
 
     async def submit(user_id: int, content: str) -> tuple[AnonymizationRequest, bool]:
         async with database.unit_of_work() as work:
-            snapshot = snapshot_for(spec, 5)
+            snapshot = work_spec_for(spec, 5)
             answer = await work.requests.add(user_id, spec, snapshot, ("key", digest(content)))
             await work.commit()
             return answer
@@ -240,9 +240,9 @@ async def test_an_idempotency_key_gives_the_same_request_again(database: Databas
 async def test_only_one_of_many_submissions_with_the_same_key_is_stored(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    key, spec = ("key", digest("order")), order_for(video)
-    snapshot = snapshot_for(spec, 5)
-    answers = await at_once(database, lambda work: work.requests.add(user.id, spec, snapshot, key))
+    key, spec = ("key", digest("order")), request_spec_for(video)
+    snapshot = work_spec_for(spec, 5)
+    answers = await concurrently(database, lambda work: work.requests.add(user.id, spec, snapshot, key))
     assert len({answer[0].id for answer in answers if isinstance(answer, tuple)}) == 1
     assert sum(answer[1] for answer in answers if isinstance(answer, tuple)) == 1
     assert all(isinstance(answer, tuple) for answer in answers)
@@ -251,10 +251,10 @@ async def test_only_one_of_many_submissions_with_the_same_key_is_stored(database
 async def test_only_one_of_many_workers_claims_a_request(database: Database) -> None:
     user = await add_user(database, "ada")
     request = await add_request(database, user, await add_video(database, user))
-    answers = await at_once(database, lambda work: work.requests.claim(request.id, NOW))
+    answers = await concurrently(database, lambda work: work.requests.claim(request.id, NOW))
     claimed = replace(request, status=Status.PROCESSING, started_at=NOW)
     assert [answer for answer in answers if answer is not None] == [claimed]
-    assert len(answers) == CALLERS
+    assert len(answers) == CONCURRENT_CALLERS
 
 
 async def test_a_completed_request_has_a_result_until_it_is_deleted(database: Database) -> None:
@@ -306,8 +306,10 @@ async def test_a_failed_request_has_an_error_and_its_code(database: Database) ->
 async def test_a_request_can_be_finished_only_once(database: Database) -> None:
     user = await add_user(database, "ada")
     request = await add_request(database, user, await add_video(database, user))
-    answers = await at_once(database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW))
-    assert sorted(answers) == [False] * (CALLERS - 1) + [True]
+    answers = await concurrently(
+        database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW)
+    )
+    assert sorted(answers) == [False] * (CONCURRENT_CALLERS - 1) + [True]
 
 
 async def test_pending_and_finished_work_is_measured(database: Database) -> None:
@@ -341,7 +343,7 @@ async def test_pending_and_finished_work_is_measured(database: Database) -> None
 
 async def test_pending_frames_are_grouped_by_workload(database: Database) -> None:
     user = await add_user(database, "ada")
-    usual = order_for(await add_video(database, user))
+    usual = request_spec_for(await add_video(database, user))
     base = BasedOn("ab" * 32, SignatureState.GENUINE, uuid4())
     specs = [
         usual,
@@ -353,7 +355,7 @@ async def test_pending_frames_are_grouped_by_workload(database: Database) -> Non
     async with database.unit_of_work() as work:
         for number, spec in enumerate(specs):
             boxes = b"boxes" if spec.based_on else None
-            snapshot = replace(snapshot_for(spec, 10**number), boxes=boxes)
+            snapshot = replace(work_spec_for(spec, 10**number), boxes=boxes)
             await work.requests.add(user.id, spec, snapshot, None)
         kind = Workload.of(usual)
         assert await work.requests.pending_frames() == {

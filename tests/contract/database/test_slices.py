@@ -21,9 +21,9 @@ from support.samples.persistence import (
     NOW,
     add_user,
     add_video,
-    at_once,
-    order_for,
-    snapshot_for,
+    concurrently,
+    request_spec_for,
+    work_spec_for,
 )
 
 LONG, SHORT = timedelta(minutes=5), timedelta(milliseconds=150)
@@ -64,8 +64,8 @@ async def another(
 ) -> AnonymizationRequest:
     segments = [Segment(*bounds) for bounds in slices or ((0, 10),)]
     async with database.unit_of_work() as work:
-        spec = order_for(video, priority=priority)
-        snapshot = snapshot_for(spec, segments[-1].end_frame)
+        spec = request_spec_for(video, priority=priority)
+        snapshot = work_spec_for(spec, segments[-1].end_frame)
         request, _ = await work.requests.add(user_id, spec, snapshot, None)
         await work.slices.add(request.id, segments)
         await work.commit()
@@ -132,7 +132,7 @@ async def test_a_lease_describes_its_slice_and_starts_the_request(database: Data
 async def test_only_one_of_many_workers_gets_a_slice(database: Database) -> None:
     request = await submitted(database)
     await admit(database)
-    leases = await at_once(database, lambda work: work.slices.lease(request.id, 0, "worker", LONG))
+    leases = await concurrently(database, lambda work: work.slices.lease(request.id, 0, "worker", LONG))
     assert sum(lease is not None for lease in leases) == 1
 
 

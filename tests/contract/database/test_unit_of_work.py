@@ -22,7 +22,15 @@ from framecloak.domain.model.accounts import Role, Session, User
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database, RequestFilter
-from support.samples.persistence import CALLERS, NOW, add_user, add_video, at_once, digest, principal_of
+from support.samples.persistence import (
+    CONCURRENT_CALLERS,
+    NOW,
+    add_user,
+    add_video,
+    concurrently,
+    digest,
+    principal_of,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -171,10 +179,10 @@ async def test_sessions_expire_and_can_be_removed(database: Database) -> None:
 
 async def test_only_one_of_many_uses_of_a_refresh_token_succeeds(database: Database) -> None:
     user = await add_user(database, "ada")
-    answers = await at_once(
+    answers = await concurrently(
         database, lambda work: work.refresh_tokens.mark_used(digest("a"), user.id, NOW + 10 * SECOND)
     )
-    assert sorted(map(str, answers)) == ["False"] * (CALLERS - 1) + ["True"]
+    assert sorted(map(str, answers)) == ["False"] * (CONCURRENT_CALLERS - 1) + ["True"]
 
 
 async def test_used_refresh_tokens_are_remembered_until_they_expire(database: Database) -> None:

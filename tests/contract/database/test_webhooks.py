@@ -14,15 +14,15 @@ from framecloak.domain.model.videos import Video
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.repositories.webhooks import Notice
 from support.samples.persistence import (
-    CALLERS,
+    CONCURRENT_CALLERS,
     NOW,
     add_request,
     add_user,
     add_video,
-    at_once,
-    order_for,
+    concurrently,
     principal_of,
-    snapshot_for,
+    request_spec_for,
+    work_spec_for,
 )
 
 SECOND = timedelta(seconds=1)
@@ -64,9 +64,9 @@ async def test_a_finished_request_has_a_notice_for_its_webhook(database: Databas
 
 async def test_a_request_without_a_webhook_has_no_notice(database: Database) -> None:
     user, video = await _user_and_video(database)
-    spec = replace(order_for(video), webhook_url=None)
+    spec = replace(request_spec_for(video), webhook_url=None)
     async with database.unit_of_work() as work:
-        request, _ = await work.requests.add(user.id, spec, snapshot_for(spec, 10), None)
+        request, _ = await work.requests.add(user.id, spec, work_spec_for(spec, 10), None)
         await work.requests.finish(request.id, Status.CANCELLED, NOW)
         await work.commit()
     assert await _take(database) == []
@@ -83,7 +83,9 @@ async def test_an_uncommitted_end_has_no_notice(database: Database) -> None:
 async def test_a_request_finished_concurrently_has_one_notice(database: Database) -> None:
     user, video = await _user_and_video(database)
     request = await add_request(database, user, video)
-    answers = await at_once(database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW))
+    answers = await concurrently(
+        database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW)
+    )
     assert answers.count(True) == 1
     assert len(await _take(database)) == 1
 
@@ -96,8 +98,8 @@ async def test_the_longest_due_notices_are_taken_first(database: Database) -> No
 
 async def test_no_notice_is_taken_twice(database: Database) -> None:
     ended = await _ended(database, 7)
-    answers = await at_once(database, lambda work: work.notices.take_due(NOW, NOW + LEASE, 2))
-    assert len(answers) == CALLERS
+    answers = await concurrently(database, lambda work: work.notices.take_due(NOW, NOW + LEASE, 2))
+    assert len(answers) == CONCURRENT_CALLERS
     taken = [notice.request.id for answer in answers if isinstance(answer, list) for notice in answer]
     # Concurrent callers may skip notices that others have locked, but none is handed out twice.
     assert len(set(taken)) == len(taken)

@@ -19,7 +19,7 @@ from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
-from support.samples.scripted_video import HEIGHT, WIDTH, RawBytes, RawReader
+from support.samples.scripted_video import HEIGHT, WIDTH, RawEncoder, RawReader
 
 CORNERS = ((20, 40, 200), (220, 60, 30), (50, 200, 90), (240, 230, 210))
 """Colours (BGR) of the quarters of the image: top left, top right, bottom left, bottom right."""
@@ -42,7 +42,7 @@ def _real(form: OutputFormat) -> Callable[[], Pair]:
 
 
 PAIRS: dict[str, Callable[[], Pair]] = {
-    "fake": lambda: Pair(RawReader(), RawBytes(), Appearance()),
+    "fake": lambda: Pair(RawReader(), RawEncoder(), Appearance()),
     **{form.value: _real(form) for form in OutputFormat if not form.is_video},
 }
 

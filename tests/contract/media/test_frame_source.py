@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.media import FILM_SHA256, FakeSource
+from fakes.media import VIDEO_SHA256, FakeSource
 from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.errors import InvalidSegmentError
 from framecloak.domain.ports.frames import FrameSource
-from support.samples.media import numbered_picture, read_number, write_picture, write_video
+from support.samples.media import numbered_frame, read_number, write_image, write_video
 
 COUNT = 30
 
@@ -27,7 +27,7 @@ class Sample:
 
 
 def _fake(_: Path) -> Sample:
-    return Sample(FakeSource("film.mp4", COUNT, numbered_picture), FILM_SHA256)
+    return Sample(FakeSource("film.mp4", COUNT, numbered_frame), VIDEO_SHA256)
 
 
 def _video(suffix: str, codec: str = "libx264") -> Callable[[Path], Sample]:
@@ -39,7 +39,7 @@ def _video(suffix: str, codec: str = "libx264") -> Callable[[Path], Sample]:
 
 
 def _image(folder: Path) -> Sample:
-    path = write_picture(folder / "sample.png", numbered_picture(0))
+    path = write_image(folder / "sample.png", numbered_frame(0))
     return Sample(open_image(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
 

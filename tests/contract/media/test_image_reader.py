@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fakes.recognition import FakeImageReader, picture_bytes
+from fakes.recognition import FakeImageReader, image_bytes
 from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.domain.errors import DomainError, ImageTooLargeError
 from framecloak.domain.errors.files import InvalidImageError
@@ -31,7 +31,7 @@ def png(rgb: Image) -> bytes:
 
 
 CASES = {
-    "fake": Case(FakeImageReader(), picture_bytes, b"large"),
+    "fake": Case(FakeImageReader(), image_bytes, b"large"),
     "real": Case(UntrustedImageReader(200), png, png(np.zeros((1, 201, 3), np.uint8))),
 }
 each = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

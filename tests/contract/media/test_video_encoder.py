@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.results import FakeFilmReader, FakeVideoEncoder, FakeVideoFrameExtractor
+from fakes.results import FakeMp4Reader, FakeVideoEncoder, FakeVideoFrameExtractor
 from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
@@ -52,7 +52,7 @@ class Codec:
 
 
 CODECS: dict[str, Callable[[Path], Codec]] = {
-    "fake": lambda folder: Codec(FakeVideoEncoder(), FakeFilmReader(), FakeVideoFrameExtractor(), folder),
+    "fake": lambda folder: Codec(FakeVideoEncoder(), FakeMp4Reader(), FakeVideoFrameExtractor(), folder),
     "x264": lambda folder: Codec(X264VideoEncoder(folder), Mp4Reader(), extract_frame, folder),
 }
 

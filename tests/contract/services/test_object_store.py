@@ -26,7 +26,7 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.ports.object_store import ObjectStore
 from support.servers.object_stores import (
-    Sample,
+    StoreSample,
     content,
     fake_sample,
     folder_sample,
@@ -70,7 +70,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture(params=["fake", "folder", "minio", "minio with a cache"])
-async def sample(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sample]:
+async def sample(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreSample]:
     match request.param:
         case "fake":
             yield fake_sample()
@@ -86,7 +86,7 @@ async def sample(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 @pytest.fixture
-def store(sample: Sample) -> ObjectStore:
+def store(sample: StoreSample) -> ObjectStore:
     return sample.store
 
 
@@ -224,7 +224,7 @@ async def test_removing_a_prefix_removes_exactly_its_objects(store: ObjectStore)
 @pytest.mark.parametrize("error", [UploadTooLargeError("too much"), OSError("the client is gone")])
 @pytest.mark.parametrize("size", [10, TWO_PARTS])
 async def test_an_error_of_the_stream_is_raised_and_nothing_is_stored(
-    sample: Sample, error: Exception, size: int
+    sample: StoreSample, error: Exception, size: int
 ) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x" * size
@@ -240,7 +240,7 @@ async def test_an_error_of_the_stream_is_raised_and_nothing_is_stored(
     assert sample.leftovers() == []
 
 
-async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
+async def test_a_cancelled_put_leaves_nothing(sample: StoreSample) -> None:
     waiting = asyncio.Event()
 
     async def stalled() -> AsyncIterator[bytes]:
@@ -257,9 +257,9 @@ async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
     assert sample.leftovers() == []
 
 
-async def test_old_leftovers_of_a_killed_process_are_removed(sample: Sample) -> None:
+async def test_old_leftovers_of_a_killed_process_are_removed(sample: StoreSample) -> None:
     await sample.store.put("kept", stream(b"as it was"))
-    sample.be_killed()
+    sample.simulate_kill()
     now = datetime.now(UTC)
     assert await sample.store.remove_partial(now - MINUTE) == 0
     assert len(sample.leftovers()) == 1
@@ -344,20 +344,20 @@ async def test_a_cached_object_is_fetched_once(
     assert fetched == ["film"]
 
 
-async def test_an_object_is_downloaded_from_a_presigned_address(sample: Sample) -> None:
+async def test_an_object_is_downloaded_from_a_presigned_address(sample: StoreSample) -> None:
     await sample.store.put("results/1.zip", stream(b"frames"))
     address = await sample.store.presigned_get("results/1.zip", "frames.zip", MINUTE)
     answer = await sample.send("GET", address, b"")
     assert (answer.status, answer.body) == (200, b"frames")
 
 
-async def test_an_object_is_uploaded_to_a_presigned_address(sample: Sample) -> None:
+async def test_an_object_is_uploaded_to_a_presigned_address(sample: StoreSample) -> None:
     address = await sample.store.presigned_put("uploads/7", MINUTE)
     assert (await sample.send("PUT", address, b"a video")).status == 200
     assert await content(sample.store, "uploads/7") == b"a video"
 
 
-async def test_a_presigned_address_expires(sample: Sample) -> None:
+async def test_a_presigned_address_expires(sample: StoreSample) -> None:
     await sample.store.put("a", stream(b"x"))
     second = timedelta(seconds=1)
     get = await sample.store.presigned_get("a", "a", second)
@@ -369,7 +369,7 @@ async def test_a_presigned_address_expires(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", ["folder", "minio"], indirect=True)
-async def test_an_altered_address_is_refused(sample: Sample) -> None:
+async def test_an_altered_address_is_refused(sample: StoreSample) -> None:
     await sample.store.put("mine", stream(b"mine"))
     await sample.store.put("else", stream(b"another object"))
     get = await sample.store.presigned_get("mine", "mine.zip", MINUTE)
@@ -405,7 +405,7 @@ async def test_an_altered_address_is_refused(sample: Sample) -> None:
     ],
 )
 async def test_odd_filenames_are_sanitized_in_the_header(
-    sample: Sample, name: str, plain: str, encoded: str
+    sample: StoreSample, name: str, plain: str, encoded: str
 ) -> None:
     await sample.store.put("a", stream(b"x"))
     address = await sample.store.presigned_get("a", name, MINUTE)

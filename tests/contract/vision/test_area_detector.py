@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fakes.vision import FakeAreaDetector, plant_area
+from fakes.vision import FakeBoxDetector, paint_text
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
 from framecloak.adapters.vision.detection.yolo_plates import YoloPlates
 from framecloak.adapters.vision.runtime.onnx import Provider
@@ -32,8 +32,8 @@ def fake(_: Path) -> Case:
     image = np.full((256, 320, 3), 90, np.uint8)
     boxes = [(20, 30, 60, 80), (200, 100, 250, 170)]
     for box, score in zip(boxes, (0.7, 0.95), strict=True):
-        plant_area(image, box, score)
-    return Case(FakeAreaDetector(), image, np.array(boxes, float))
+        paint_text(image, box, score)
+    return Case(FakeBoxDetector(), image, np.array(boxes, float))
 
 
 def text(_: Path) -> Case:
@@ -76,7 +76,7 @@ def test_an_empty_image_has_no_areas(case: Case) -> None:
 def test_every_area_is_detected_once_in_pixel_coordinates(case: Case) -> None:
     detections = detect(case)
     assert len(detections) == len(case.boxes)
-    overlaps = images.overlaps(case.boxes, detections.boxes)
+    overlaps = images.iou(case.boxes, detections.boxes)
     assert overlaps.max(axis=1).min() > 0.5
     assert sorted(overlaps.argmax(axis=1)) == list(range(len(case.boxes)))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.vision import FakeFaceDetector, plant_face
+from fakes.vision import FakeFaceDetector, paint_face
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
 from framecloak.adapters.vision.detection.scrfd import Scrfd
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
@@ -34,14 +34,14 @@ def fake(_: Path) -> Case:
     image = np.full((256, 320, 3), 90, np.uint8)
     boxes = [(20, 30, 60, 80), (200, 100, 250, 170), (100, 180, 120, 210)]
     for box, score in zip(boxes, (0.7, 0.95, 0.6), strict=True):
-        plant_face(image, box, score)
+        paint_face(image, box, score)
     return Case(FakeFaceDetector(), image, np.array(boxes, float))
 
 
 def centerface(precision: Precision) -> Callable[[Path], Case]:
     def make(models: Path) -> Case:
         detector = CenterFace.load(models, Provider.CPU, precision)
-        return Case(detector, images.group_photograph(), images.GROUP_BOXES)
+        return Case(detector, images.group_photo(), images.GROUP_BOXES)
 
     return make
 
@@ -52,7 +52,7 @@ def centerface_in_fp16(models: Path) -> Case:
     session = open_session(graph.content, Provider.CPU)
     session.uses_io_binding = True
     card = ModelCard(CENTERFACE.name, graph.sha256, CENTERFACE.licence, "CPU", "fp16")
-    return Case(CenterFace(session, card), images.group_photograph(), images.GROUP_BOXES)
+    return Case(CenterFace(session, card), images.group_photo(), images.GROUP_BOXES)
 
 
 def scrfd(models: Path) -> Case:
@@ -96,7 +96,7 @@ def test_an_empty_image_has_no_faces(case: Case) -> None:
 def test_every_face_is_detected_once_in_pixel_coordinates(case: Case) -> None:
     detections = detect(case, case.image)
     assert len(detections) == len(case.boxes)
-    overlaps = images.overlaps(case.boxes, detections.boxes)
+    overlaps = images.iou(case.boxes, detections.boxes)
     assert overlaps.max(axis=1).min() > 0.7
     assert sorted(overlaps.argmax(axis=1)) == list(range(len(case.boxes)))
 

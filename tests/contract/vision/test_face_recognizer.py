@@ -37,7 +37,7 @@ def recognizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def photograph() -> Image:
-    return images.group_photograph()
+    return images.group_photo()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.model.request import Status
 from framecloak.entrypoints.schemas.orders import SubmitBody
 from support.patience import patience
 from support.processes import command, service_process
-from support.processes.installation import SHORT, Installation, error_line
+from support.processes.installation import SHORT_VIDEO, Installation, error_line
 
 pytest_plugins = ("support.processes.shared_installation",)
 
@@ -26,33 +26,35 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "frame_anonymization_batch.js
 
 
 def short_order(installation: Installation, **more: object) -> dict[str, object]:
-    return {"video_id": SHORT, "segment_ids": [installation.segments[SHORT]], **more}
+    return {"video_id": SHORT_VIDEO, "segment_ids": [installation.segments[SHORT_VIDEO]], **more}
 
 
 def lines_of_json(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_request_is_done_in_the_foreground(installation: Installation, tmp_path: Path) -> None:
+def test_request_in_the_foreground(installation: Installation, tmp_path: Path) -> None:
     output = tmp_path / "frames.zip"
     done = installation.run(
         "anonymize-frames",
-        *("--video-id", "1", "--segment-ids", str(installation.segments[SHORT]), "-o", output),
+        *("--video-id", "1", "--segment-ids", str(installation.segments[SHORT_VIDEO]), "-o", output),
         *("--output-format", "png", "--redaction", "pixelate", "--priority", "high"),
         installed=True,
     )
     request = installation.newest_request()
     assert (done.code, done.err) == (0, "")
     assert done.out == f"request {request.id} is completed: 6 frames, {output}\n"
-    names = [f"frames/segment_{installation.segments[SHORT]}/frame_{index:07d}.png" for index in range(2, 8)]
+    names = [
+        f"frames/segment_{installation.segments[SHORT_VIDEO]}/frame_{index:07d}.png" for index in range(2, 8)
+    ]
     assert command.Output(output).names == [*names, "report.html", "manifest.json", "manifest.sig"]
     assert [path.name for path in tmp_path.iterdir()] == ["frames.zip"]
     assert (request.status, request.spec.priority) == (Status.COMPLETED, "high")
     assert request.spec.appearance.style == "pixelate"
 
 
-def test_a_request_is_left_to_the_workers_and_followed(installation: Installation, tmp_path: Path) -> None:
-    segment = str(installation.segments[SHORT])
+def test_request_is_left_to_the_workers_and_followed(installation: Installation, tmp_path: Path) -> None:
+    segment = str(installation.segments[SHORT_VIDEO])
     submitted = installation.run(
         "anonymize-frames",
         "--video-id",
@@ -68,9 +70,9 @@ def test_a_request_is_left_to_the_workers_and_followed(installation: Installatio
     assert (submitted.code, submitted.err) == (0, "")
     assert (view["status"], view["total_frames"]) == ("pending", 6)
 
-    asked = installation.run("anonymize-frames", "--status", view["request_id"], "--json")
-    (status,) = lines_of_json(asked.out)
-    assert (asked.code, status["status"], status["processed_frames"]) == (0, "pending", 0)
+    reported = installation.run("anonymize-frames", "--status", view["request_id"], "--json")
+    (status,) = lines_of_json(reported.out)
+    assert (reported.code, status["status"], status["processed_frames"]) == (0, "pending", 0)
     early = installation.run(
         "anonymize-frames", "--status", view["request_id"], "-o", tmp_path / "frames.zip"
     )
@@ -96,10 +98,10 @@ def addressed(installation: Installation) -> dict[str, str]:
     }
 
 
-def test_the_result_in_the_foreground_may_be_fetched_later(
+def test_result_of_a_foreground_request_can_be_downloaded_later(
     installation: Installation, tmp_path: Path
 ) -> None:
-    segment = str(installation.segments[SHORT])
+    segment = str(installation.segments[SHORT_VIDEO])
     done = installation.run("anonymize-frames", "--video-id", "1", "--segment-ids", segment, "--json")
     (view,) = lines_of_json(done.out)
     assert (done.code, done.err, view["status"]) == (0, "", "completed")
@@ -111,7 +113,7 @@ def test_the_result_in_the_foreground_may_be_fetched_later(
 
 
 def test_requests_are_listed_newest_first(installation: Installation) -> None:
-    order = ("--video-id", "1", "--segment-ids", str(installation.segments[SHORT]), "--async", "--json")
+    order = ("--video-id", "1", "--segment-ids", str(installation.segments[SHORT_VIDEO]), "--async", "--json")
     ids = [
         lines_of_json((installation.run("anonymize-frames", *order)).out)[0]["request_id"] for _ in range(2)
     ]
@@ -126,7 +128,7 @@ def test_requests_are_listed_newest_first(installation: Installation) -> None:
     assert lines[-1] == f"{len(views)} of {len(views)}"
 
 
-def test_statistics_and_cleaning_can_be_read_by_people_and_programs(installation: Installation) -> None:
+def test_statistics_and_cleanup_as_text_and_json(installation: Installation) -> None:
     (numbers,) = lines_of_json((installation.run("anonymize-frames", "--statistics", "--json")).out)
     assert set(numbers["requests"]) == {"pending", "processing", "completed", "failed", "cancelled"}
     table = installation.run("anonymize-frames", "--statistics")
@@ -137,9 +139,9 @@ def test_statistics_and_cleaning_can_be_read_by_people_and_programs(installation
     swept = {"results", "uploads", "leftovers", "parts", "folders"}
     assert set(removed) == swept | {"tokens", "sessions", "galleries", "unfinished", "orphans", "failures"}
     assert removed.pop("failures") == {}
-    told = installation.run("anonymize-frames", "--cleanup-expired")
-    assert (told.code, told.err) == (0, "")
-    assert told.out == f"removed {', '.join(f'0 {what}' for what in removed)}\n"
+    cleaned = installation.run("anonymize-frames", "--cleanup-expired")
+    assert (cleaned.code, cleaned.err) == (0, "")
+    assert cleaned.out == f"removed {', '.join(f'0 {what}' for what in removed)}\n"
 
 
 def test_a_bad_item_does_not_stop_the_batch(installation: Installation, tmp_path: Path) -> None:
@@ -149,15 +151,15 @@ def test_a_bad_item_does_not_stop_the_batch(installation: Installation, tmp_path
         short_order(installation, video_id=99),
         "no order at all",
         short_order(installation, anonymization_level="most"),
-        short_order(installation, segment_ids=str(installation.segments[SHORT]), output_format="PNG"),
+        short_order(installation, segment_ids=str(installation.segments[SHORT_VIDEO]), output_format="PNG"),
     ]
     batch = tmp_path / "batch.json"
     batch.write_text(json.dumps(items))
     done = installation.run("anonymize-frames", "--batch-file", batch, "--async", "--json")
     assert (done.code, done.err) == (4, "")
-    told = lines_of_json(done.out)
-    assert [one["index"] for one in told] == list(range(6))
-    assert [one.get("code", one["status"]) for one in told] == [
+    results = lines_of_json(done.out)
+    assert [result["index"] for result in results] == list(range(6))
+    assert [result.get("code", result["status"]) for result in results] == [
         "accepted",
         "invalid_option",
         "video_not_found",
@@ -165,11 +167,11 @@ def test_a_bad_item_does_not_stop_the_batch(installation: Installation, tmp_path
         "invalid_level",
         "accepted",
     ]
-    assert (installation.newest_request()).id == UUID(told[5]["request_id"])
-    assert installation.status(told[0]["request_id"]) is Status.PENDING
+    assert (installation.newest_request()).id == UUID(results[5]["request_id"])
+    assert installation.status(results[0]["request_id"]) is Status.PENDING
 
 
-def test_a_batch_is_done_in_the_foreground(installation: Installation, tmp_path: Path) -> None:
+def test_batch_in_the_foreground(installation: Installation, tmp_path: Path) -> None:
     batch = tmp_path / "batch.json"
     batch.write_text(json.dumps([short_order(installation), short_order(installation, segment_ids=[999])]))
     done = installation.run("anonymize-frames", "--batch-file", batch)
@@ -182,15 +184,19 @@ def test_a_batch_is_done_in_the_foreground(installation: Installation, tmp_path:
     assert request.status is Status.COMPLETED
 
 
-def test_an_order_of_a_batch_may_be_left_to_the_workers(installation: Installation, tmp_path: Path) -> None:
+def test_batch_item_may_be_left_to_the_workers(installation: Installation, tmp_path: Path) -> None:
     batch = tmp_path / "batch.json"
     items = [{**short_order(installation), "async": one} for one in (True, False, "true")]
     batch.write_text(json.dumps(items))
     done = installation.run("anonymize-frames", "--batch-file", batch, "--json")
-    told = [one for one in lines_of_json(done.out) if "index" in one]
+    results = [line for line in lines_of_json(done.out) if "index" in line]
     assert done.code == 4
-    assert [one.get("code", one["status"]) for one in told] == ["accepted", "accepted", "invalid_option"]
-    states = [installation.status(one["request_id"]) for one in told[:2]]
+    assert [result.get("code", result["status"]) for result in results] == [
+        "accepted",
+        "accepted",
+        "invalid_option",
+    ]
+    states = [installation.status(result["request_id"]) for result in results[:2]]
     assert states == [Status.PENDING, Status.COMPLETED]
 
 
@@ -204,7 +210,7 @@ def test_an_order_of_a_batch_may_be_left_to_the_workers(installation: Installati
         ('{"video_id": 1}', 25, "does not contain a list of requests"),
     ],
 )
-def test_a_file_that_is_no_batch_is_refused(
+def test_invalid_batch_file_is_refused(
     installation: Installation, tmp_path: Path, content: str | bytes | None, code: int, says: str
 ) -> None:
     batch = tmp_path / "batch.json"
@@ -215,7 +221,7 @@ def test_a_file_that_is_no_batch_is_refused(
     assert says in line
 
 
-def test_every_item_of_the_example_is_an_order() -> None:
+def test_every_item_of_the_example_is_a_valid_request() -> None:
     items = json.loads(EXAMPLE.read_text())
     orders = [msgspec.convert(item, SubmitBody).to_domain(Level.FACES, OutputFormat.JPG) for item in items]
     assert [order.video_id for order in orders] == [1, 2]
@@ -244,7 +250,7 @@ def test_every_item_of_the_example_is_an_order() -> None:
         (["--video-id", "1", "--segment-ids", "1", "--quality", "0"], "0 is not in the range"),
     ],
 )
-def test_modes_and_options_that_do_not_go_together_are_refused(arguments: list[str], says: str) -> None:
+def test_contradictory_modes_and_options_are_refused(arguments: list[str], says: str) -> None:
     line = error_line(command.run("anonymize-frames", *arguments), 2)
     assert says in line
     assert line.endswith("see `framecloak anonymize-frames --help`")
@@ -262,7 +268,7 @@ def test_modes_and_options_that_do_not_go_together_are_refused(arguments: list[s
         (["--status", "12345678-1234-5678-1234-567812345678"], 92, "request"),
     ],
 )
-def test_an_order_that_makes_no_sense_ends_with_one_line(
+def test_invalid_request_ends_with_one_line(
     installation: Installation, arguments: list[str], code: int, says: str
 ) -> None:
     assert says in error_line(installation.run("anonymize-frames", *arguments), code)
@@ -271,7 +277,7 @@ def test_an_order_that_makes_no_sense_ends_with_one_line(
 def test_ctrl_c_in_the_foreground_cancels_the_request_and_leaves_nothing(
     installation: Installation, tmp_path: Path
 ) -> None:
-    with installation.working_on_the_long_video(tmp_path / "frames.zip") as (process, request_id):
+    with installation.processing_long_video(tmp_path / "frames.zip") as (process, request_id):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=patience(60))
     assert len(err.splitlines()) == 2, err
@@ -281,7 +287,7 @@ def test_ctrl_c_in_the_foreground_cancels_the_request_and_leaves_nothing(
     assert interrupted.startswith("framecloak: interrupted: ")
     assert installation.status(str(request_id)) is Status.CANCELLED
     assert list(tmp_path.iterdir()) == []
-    # The folder that is left is that of the service in this very process.
+    # The remaining folder is that of the service in this process.
     assert list(installation.settings.temp_storage_path.iterdir()) == [installation.service.scratch]
     assert list(installation.service.scratch.iterdir()) == []
     assert not any(str(request_id) in key for key in installation.objects)

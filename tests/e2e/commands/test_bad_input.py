@@ -1,4 +1,4 @@
-"""Whatever is wrong: one line, an exit code of its own, no traceback, and nothing left behind."""
+"""Bad input of any kind: one line, a specific exit code, no traceback, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ import pytest
 from av.video.stream import VideoStream
 
 from support.processes import command
-from support.samples.media import cut, numbered_picture, overwrite, write_picture, write_sound, write_video
+from support.samples.media import numbered_frame, overwrite, truncate, write_image, write_sound, write_video
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """Something that a person may do wrong.
+    """A possible mistake of a user.
 
     Attributes:
         make: writes the input into a folder.
-        code: the exit code expected.
+        code: the expected exit code.
         says: a part of the message.
         options: further arguments.
         output: path of the ZIP in the test's folder.
@@ -65,13 +65,13 @@ def video(folder: Path) -> Path:
 
 def video_with_its_index_cut_off(folder: Path) -> Path:
     path = write_video(folder / "truncated.mp4", 40)
-    cut(path, 0.6)
+    truncate(path, 0.6)
     return path
 
 
 def video_with_its_pictures_cut_off(folder: Path) -> Path:
     path = write_video(folder / "truncated.mp4", 40, container_options={"movflags": "faststart"})
-    cut(path, 0.6)
+    truncate(path, 0.6)
     return path
 
 
@@ -96,7 +96,7 @@ def empty_folder(folder: Path) -> Path:
 
 
 def huge_picture(folder: Path) -> Path:
-    """16384 x 16384 pixels, all there, in 33 kB."""
+    """Write 16384 x 16384 pixels, all present, in 33 kB."""
     side = 16384
     row = bytes(1 + side // 8)
     chunks = (
@@ -114,8 +114,8 @@ def huge_picture(folder: Path) -> Path:
 
 
 def damaged_picture(folder: Path) -> Path:
-    path = write_picture(folder / "damaged.jpg", numbered_picture(5, (640, 480)))
-    cut(path, 0.5)
+    path = write_image(folder / "damaged.jpg", numbered_frame(5, (640, 480)))
+    truncate(path, 0.5)
     return path
 
 
@@ -175,7 +175,7 @@ def assert_one_clear_line(result: command.Result, says: str) -> None:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_ends_with_one_line_and_its_own_exit_code(folders: Path, mistake: Mistake) -> None:
+def test_each_mistake_has_one_line_and_a_specific_exit_code(folders: Path, mistake: Mistake) -> None:
     source = mistake.make(folders / "in")
     before = files_in(folders)
     result = command.run("redact", source, "-o", folders / mistake.output, *mistake.options)
@@ -184,7 +184,7 @@ def test_a_mistake_ends_with_one_line_and_its_own_exit_code(folders: Path, mista
     assert files_in(folders) == before
 
 
-def test_an_output_that_is_there_is_replaced_only_by_force(folders: Path) -> None:
+def test_existing_output_is_replaced_only_with_force(folders: Path) -> None:
     source, output = video(folders / "in"), folders / "out" / "redacted.zip"
     output.write_bytes(b"precious")
     refused = command.run("redact", source, "-o", output)
@@ -204,7 +204,7 @@ def test_an_input_is_never_replaced_by_the_output(folders: Path) -> None:
     assert source.read_bytes() == before
 
 
-def test_damaged_frames_are_black_and_counted_and_the_rest_is_there(folders: Path) -> None:
+def test_damaged_frames_are_black_and_counted(folders: Path) -> None:
     options = {"g": "10", "bf": "0", "sc_threshold": "0"}
     source = write_video(folders / "in" / "damaged.mp4", 40, size=(320, 240), options=options)
     overwrite(source, source.stat().st_size // 2, 400)
@@ -222,10 +222,10 @@ def test_damaged_frames_are_black_and_counted_and_the_rest_is_there(folders: Pat
         assert (image.max() == 0) == entry["blanked"]
 
 
-def test_a_damaged_picture_among_others_is_black_and_counted(folders: Path) -> None:
+def test_damaged_image_among_others_is_black_and_counted(folders: Path) -> None:
     album = folders / "in"
     damaged_picture(album)
-    write_picture(album / "whole.jpg", numbered_picture(3))
+    write_image(album / "whole.jpg", numbered_frame(3))
     output = folders / "out" / "redacted.zip"
     result = command.run("redact", album, "-o", output)
     assert result.code == 3
@@ -233,7 +233,7 @@ def test_a_damaged_picture_among_others_is_black_and_counted(folders: Path) -> N
     assert [entry["blanked"] for entry in command.Output(output).manifest["frames"]] == [True, False]
 
 
-def test_a_truncated_video_gives_what_is_there_when_asked_for_that(folders: Path) -> None:
+def test_truncated_video_is_processed_on_request(folders: Path) -> None:
     source = video_with_its_pictures_cut_off(folders / "in")
     output = folders / "out" / "redacted.zip"
     refused = command.run("redact", source, "-o", output)
@@ -262,14 +262,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_leaves_nothing_behind(folders: Path, small_disk: Path) -> None:
     rng = np.random.default_rng(1)
     noise = (rng.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(12))
-    source = write_video(folders / "in" / "noise.mp4", size=(320, 240), pictures=noise)
+    source = write_video(folders / "in" / "noise.mp4", size=(320, 240), images=noise)
     result = command.run("redact", source, "-o", small_disk / "redacted.zip", "--format", "png")
     assert result.code == 41
     assert_one_clear_line(result, "no space left")
     assert files_in(small_disk) == []
 
 
-def test_errors_are_json_where_json_is_asked_for(folders: Path) -> None:
+def test_errors_are_json_on_request(folders: Path) -> None:
     result = command.run("redact", missing(folders), "-o", folders / "out" / "redacted.zip", "--json")
     error = json.loads(result.err)
     assert (result.code, result.out) == (10, "")
@@ -285,7 +285,7 @@ def test_a_bad_variable_is_named(folders: Path) -> None:
     assert_one_clear_line(result, "FRAMECLOAK_THREADS is 'many'")
 
 
-def test_debugging_shows_where_an_error_comes_from(folders: Path) -> None:
+def test_debug_option_shows_the_origin_of_an_error(folders: Path) -> None:
     result = command.run(
         *("redact", missing(folders), "-o", folders / "out" / "redacted.zip"),
         environment={"FRAMECLOAK_DEBUG": "1"},

@@ -1,4 +1,4 @@
-"""``framecloak demo``: what a newcomer runs first."""
+"""``framecloak demo``, the first command of a new user."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def picture(path: Path) -> np.ndarray:
 
 
 def assert_private_and_at_rest(data: Path) -> None:
-    """Originals lie there, so nobody else may look; and no server runs on it any more."""
+    """The folder holds originals, so it is private; and no server runs on it any more."""
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert list((data / "scratch").iterdir()) == []
     assert not (data / "servers.json").exists()
     assert not (data / "postgres" / "cluster" / "postmaster.pid").exists()
 
 
-def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_path: Path) -> None:
+def test_demo_anonymises_its_own_video_and_shows_the_result(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     result = command.run("demo", "--once", "--output", folder, installed=True)
     assert result.code == 0
     assert "Traceback" not in result.err
-    told = [line.split()[0] for line in result.out.splitlines() if line and line[0] != " "]
-    assert told == [
+    steps = [line.split()[0] for line in result.out.splitlines() if line and line[0] != " "]
+    assert steps == [
         *("Generating", "Starting", "administrator", "ready"),
         *("Uploaded", "Marked", "Marked", "Submitted", "Downloaded"),
         *("Analysed", "Enrolled", "Searched"),
@@ -57,9 +57,9 @@ def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_p
     assert "6 faces" in result.out
     similarities = re.search(r"the most similar face has similarity (\S+), the others (.+)", result.out)
     assert similarities is not None
-    # The one who was enrolled stands out from the five others.
+    # The enrolled person differs from the five others.
     assert float(similarities[1]) > max(map(float, similarities[2].split(", "))) + 0.05
-    # Whoever stops at once needs no password.
+    # A user who stops at once needs no password.
     assert "Password" not in result.out
     assert "password" not in result.out
     assert sorted(path.name for path in folder.iterdir()) == RESULTS
@@ -73,7 +73,7 @@ def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_p
         "manifest.sig",
     ]
     assert output.manifest["summary"]["blanked"] == 0
-    # The film opens and ends on all six people, and no moment of it is without a face.
+    # The video starts and ends with all six people, and every frame shows a face.
     faces = [sum(box["kind"] == "face" for box in entry["boxes"]) for entry in output.manifest["frames"]]
     assert faces[0] >= 6
     assert min(faces) >= 1
@@ -83,12 +83,12 @@ def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_p
         for box in entry["boxes"]:
             x1, y1, x2, y2 = box["xyxy"]
             assert image[(y1 + y2) // 2, (x1 + x2) // 2].max() <= 24
-    # Four moments, side by side: before and after, and the redacted half of that in a square.
+    # Four frames side by side: before and after, and the redacted half of that in a square.
     assert picture(folder / "contact-sheet.jpg").shape[1] > 4 * 480
     assert picture(folder / "redacted.jpg").shape[1] > 2 * 480
 
 
-def test_the_moments_shown_count_faces_and_not_regions(tmp_path: Path) -> None:
+def test_shown_frames_are_chosen_by_faces_and_not_by_regions(tmp_path: Path) -> None:
     video = write_video(tmp_path / "video.mp4", 2)
     boxes = [
         [{"kind": "face"}, {"kind": "face"}, {"kind": "region"}],
@@ -106,7 +106,7 @@ def test_the_moments_shown_count_faces_and_not_regions(tmp_path: Path) -> None:
     assert [one.redacted for one in both] == ["2 faces redacted", "1 face redacted"]
 
 
-def test_the_picture_for_everybody_holds_redacted_pixels_only(tmp_path: Path) -> None:
+def test_public_image_holds_redacted_pixels_only(tmp_path: Path) -> None:
     bright = np.full((96, 128, 3), 230, np.uint8)
     white = np.full((96, 128, 3), 255, np.uint8)
     shown = [FramePair("0.0 s", "1 face redacted", np.zeros_like(bright), white)] * 3
@@ -114,7 +114,7 @@ def test_the_picture_for_everybody_holds_redacted_pixels_only(tmp_path: Path) ->
     assert draw_contact_sheet(shown).min() == 0
 
 
-def test_the_demo_takes_a_video_of_ones_own(tmp_path: Path) -> None:
+def test_demo_with_the_users_video(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     # A second run replaces the first.
     for size, frames in (((128, 96), 3), ((96, 128), 2)):
@@ -128,7 +128,7 @@ def test_the_demo_takes_a_video_of_ones_own(tmp_path: Path) -> None:
         assert_private_and_at_rest(folder / "service")
 
 
-def test_the_service_goes_on_until_ctrl_c(tmp_path: Path) -> None:
+def test_service_continues_until_ctrl_c(tmp_path: Path) -> None:
     video = write_video(tmp_path / "mine.mp4", 3)
     with service_process.started("demo", video, "--output", tmp_path / "demo") as demo:
         address = demo.wait_for("ready ")
@@ -139,7 +139,7 @@ def test_the_service_goes_on_until_ctrl_c(tmp_path: Path) -> None:
         with service_process.signed_in(address, password=password) as http:
             assert http.get("/api/videos/").json()["items"][0]["filename"] == "mine.mp4"
 
-        # Another demo must not pull the data away from under it.
+        # Another demo must not take away the data in use.
         second = command.run("demo", video, "--once", "--output", tmp_path / "demo")
         assert second.code == 51
         assert second.err.startswith("framecloak: another Framecloak runs on ")
@@ -155,12 +155,12 @@ def test_the_service_goes_on_until_ctrl_c(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("moment", "installed"),
     [
-        # It goes on to import what it needs, and Ctrl-C may come then too.
+        # It still imports modules, and Ctrl-C may arrive then too.
         ("Starting ", True),
         ("Submitted ", False),
     ],
 )
-def test_ctrl_c_while_it_works_ends_everything(tmp_path: Path, moment: str, installed: bool) -> None:
+def test_ctrl_c_during_the_run_ends_everything(tmp_path: Path, moment: str, installed: bool) -> None:
     video = write_video(tmp_path / "mine.mp4", 600)
     arguments = ("demo", video, "--output", tmp_path / "demo")
     with service_process.started(*arguments, installed=installed) as demo:
@@ -179,7 +179,7 @@ def test_ctrl_c_while_it_works_ends_everything(tmp_path: Path, moment: str, inst
         ("notes.mp4", "no video", 12, "notes.mp4 is not a video that can be read"),
     ],
 )
-def test_the_demo_says_what_is_wrong_with_a_video(
+def test_demo_explains_an_unusable_video(
     tmp_path: Path, name: str, content: str | None, code: int, says: str
 ) -> None:
     video = tmp_path / name
@@ -192,7 +192,7 @@ def test_the_demo_says_what_is_wrong_with_a_video(
     assert "Traceback" not in result.err
 
 
-def test_the_demo_does_not_touch_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+def test_demo_leaves_foreign_folders_alone(tmp_path: Path) -> None:
     thesis = tmp_path / "service" / "thesis.txt"
     thesis.parent.mkdir()
     thesis.write_text("years of work")
@@ -202,7 +202,7 @@ def test_the_demo_does_not_touch_a_folder_that_is_not_its_own(tmp_path: Path) ->
     assert thesis.read_text() == "years of work"
 
 
-def test_the_demo_says_where_it_cannot_write(tmp_path: Path) -> None:
+def test_demo_names_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = command.run("demo", "--once", "--output", tmp_path / "file")
     assert result.code == 40

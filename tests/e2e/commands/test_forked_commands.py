@@ -1,4 +1,4 @@
-"""Commands that are forked are like those that a shell starts, and are gone when who runs the tests is."""
+"""Forked commands behave like those started by a shell, and end with the test run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.processes import command
 from support.processes.forked import PIPE
 
 WAITS = ("users", "create", "eve", "--password-stdin")
-"""Reads what nobody writes."""
+"""Waits for standard input."""
 NOWHERE = {"DATABASE_URL": "postgresql://127.0.0.1:1/nothing", "REDIS_URL": "redis://127.0.0.1:1"}
 TESTS = Path(command.__file__).parents[2]
 RUNNER = f"""
@@ -39,7 +39,7 @@ time.sleep({patience(300)})
         (["no-such-command"], {}),
     ],
 )
-def test_it_says_and_ends_as_the_installed_one(
+def test_output_and_exit_code_equal_the_installed_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: dict[str, str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -49,7 +49,7 @@ def test_it_says_and_ends_as_the_installed_one(
     assert forked == started
 
 
-def test_an_exception_is_told_by_python(tmp_path: Path) -> None:
+def test_python_prints_the_traceback_of_an_exception(tmp_path: Path) -> None:
     done = command.run("redact", tmp_path / "x.mp4", "-o", "y", environment={"FRAMECLOAK_DEBUG": "1"})
     assert (done.code, done.err.startswith("Traceback (most recent call last):\n")) == (1, True)
 
@@ -63,7 +63,7 @@ def test_a_signal_ends_it() -> None:
         assert process.wait(patience(30)) == -signal.SIGKILL
 
 
-def test_it_is_killed_where_a_test_fails() -> None:
+def test_it_is_killed_when_the_test_fails() -> None:
     with (
         pytest.raises(ZeroDivisionError),
         command.start_forked(*WAITS, environment=NOWHERE, stdin=PIPE) as process,
@@ -72,7 +72,7 @@ def test_it_is_killed_where_a_test_fails() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_nothing_outlives_who_runs_the_tests() -> None:
+def test_nothing_outlives_the_test_run() -> None:
     environment = {**os.environ, **NOWHERE, "PYTHONPATH": f"{TESTS}:{TESTS.parent / 'namespace'}"}
     with command.StartedProcess(
         [sys.executable, "-c", RUNNER], env=environment, stdout=subprocess.PIPE, text=True

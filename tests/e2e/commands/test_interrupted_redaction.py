@@ -1,4 +1,4 @@
-"""``framecloak redact`` that is told to end while it works."""
+"""``framecloak redact`` interrupted by a signal."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from support.samples.media import write_video
 
 
 @pytest.fixture(scope="module")
-def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def long_video_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """More frames than can be redacted before a signal arrives."""
     path = tmp_path_factory.mktemp("film") / "long.mp4"
     return write_video(path, 500, size=(640, 480), options={"preset": "ultrafast"})
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_nothing_half_done(
-    long_film: Path, tmp_path: Path, number: signal.Signals, code: int
+def test_signal_leaves_no_unfinished_output(
+    long_video_file: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     output = tmp_path / "out.zip"
     output.write_bytes(b"what was there before")
-    arguments = ["redact", long_film, "-o", output, "--force", "--threads", "1"]
+    arguments = ["redact", long_video_file, "-o", output, "--force", "--threads", "1"]
     with command.start_installed(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         wait_for_frames(tmp_path, process)
@@ -39,7 +39,7 @@ def test_a_signal_leaves_nothing_half_done(
 
 
 def wait_for_frames(folder: Path, process: subprocess.Popen[str]) -> None:
-    """Until the first frames are in the file that is being written."""
+    """Wait until the first frames are in the unfinished file."""
     while not any(path.stat().st_size > 10_000 for path in folder.glob(".out.zip*")):
         assert process.poll() is None
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What operators do without the HTTP API: accounts, videos, and the schema of the database."""
+"""Administration without the HTTP API: accounts, videos, and the schema of the database."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from support.samples.media import write_video
 pytest_plugins = ("support.processes.shared_installation",)
 
 
-def test_accounts_are_opened_listed_and_locked(installation: Installation) -> None:
-    made = installation.run("users", "create", "Ada", "--password-stdin", stdin=f"{PASSWORD}\n")
-    number = made.out.removeprefix("account ").partition(":")[0]
-    assert (made.code, made.out, made.err) == (0, f"account {number}: Ada (user)\n", "")
+def test_accounts_are_created_listed_and_locked(installation: Installation) -> None:
+    created = installation.run("users", "create", "Ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+    number = created.out.removeprefix("account ").partition(":")[0]
+    assert (created.code, created.out, created.err) == (0, f"account {number}: Ada (user)\n", "")
 
     again = installation.run("users", "create", "ada", "--password-stdin", stdin=f"{PASSWORD}\n")
     assert "ada" in error_line(again, 101).lower()
@@ -47,7 +47,7 @@ def test_accounts_are_opened_listed_and_locked(installation: Installation) -> No
     assert "'nobody'" in error_line(unknown, 100)
 
 
-def test_a_password_is_replaced_and_never_on_a_command_line(installation: Installation) -> None:
+def test_password_is_replaced_and_never_on_a_command_line(installation: Installation) -> None:
     installation.run("users", "create", "bob", "--password-stdin", stdin=f"{PASSWORD}\n")
     other = "a better horse battery"
     changed = installation.run("users", "password", "bob", "--password-stdin", stdin=f"{other}\n")
@@ -74,7 +74,7 @@ def test_the_last_administrator_cannot_be_locked_out(installation: Installation)
     assert "root is the last administrator" in error_line(refused, 25)
 
 
-def test_a_file_that_is_no_video_does_not_stop_the_rest(installation: Installation, tmp_path: Path) -> None:
+def test_invalid_video_file_does_not_stop_the_rest(installation: Installation, tmp_path: Path) -> None:
     good = write_video(tmp_path / "good.mp4", 3)
     text = tmp_path / "notes.mp4"
     text.write_text("no video\n")
@@ -100,17 +100,19 @@ def test_a_file_that_is_no_video_does_not_stop_the_rest(installation: Installati
     assert " good.mp4 " in table.out
 
 
-def test_a_video_may_be_imported_for_somebody_else(installation: Installation, tmp_path: Path) -> None:
+def test_video_may_be_imported_for_another_user(installation: Installation, tmp_path: Path) -> None:
     installation.run("users", "create", "owner", "--password-stdin", stdin=f"{PASSWORD}\n")
-    film = write_video(tmp_path / "owned.mp4", 3)
-    assert (installation.run("videos", "import", film, "--owner", "OWNER")).code == 0
+    video_file = write_video(tmp_path / "owned.mp4", 3)
+    assert (installation.run("videos", "import", video_file, "--owner", "OWNER")).code == 0
     users = installation.rows("users", "list")
     videos = installation.rows("videos", "list")
     assert [one["id"] for one in users if one["username"] == "owner"] == [videos[0]["owner_id"]]
-    assert "'nobody'" in error_line(installation.run("videos", "import", film, "--owner", "nobody"), 100)
+    assert "'nobody'" in error_line(
+        installation.run("videos", "import", video_file, "--owner", "nobody"), 100
+    )
 
 
-def test_operators_see_who_did_what(installation: Installation) -> None:
+def test_audit_log_shows_users_and_actions(installation: Installation) -> None:
     installation.run("users", "create", "Zoe", "--password-stdin", stdin=f"{PASSWORD}\n")
     service, portal = installation.service, installation.portal
     portal.call(service.use_cases.accounts.sign_in, "zoe", PASSWORD, "192.0.2.7")
@@ -132,7 +134,7 @@ def test_operators_see_who_did_what(installation: Installation) -> None:
     assert error_line(installation.run("audit", "--limit", "0"), 2)
 
 
-def test_a_database_with_an_address_is_upgraded_only_when_told(
+def test_external_database_is_upgraded_only_on_request(
     empty_database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     environment = {
@@ -140,30 +142,30 @@ def test_a_database_with_an_address_is_upgraded_only_when_told(
         "REDIS_URL": redis_url,
         "DATA_DIR": str(tmp_path / "data"),
     }
-    wanted = Schema(empty_database_url).required_revision
+    required = Schema(empty_database_url).required_revision
     for arguments in (["users", "list"], ["api", "--port", "0"], ["worker"]):
         refused = command.run(*arguments, environment=environment)
         assert refused.code == 50
         assert refused.err.splitlines()[-1].endswith("the database is empty: run: framecloak db upgrade")
 
     def db(*arguments: str) -> str:
-        # Without Redis: nobody asks it.
+        # Without Redis, which it does not use.
         bare = {**environment, "REDIS_URL": ""}
         done = command.run("db", *arguments, environment=bare, installed="downgrade" in arguments)
         assert (done.code, done.err) == (0, "")
         return done.out
 
-    advice = f"(this version requires {wanted}: run `framecloak db upgrade`)"
+    advice = f"(this version requires {required}: run `framecloak db upgrade`)"
     assert db("current") == f"none {advice}\n"
     for _ in range(2):
-        assert db("upgrade") == f"the database has schema {wanted}\n"
-    assert db("current") == f"{wanted} (this version requires {wanted}: up to date)\n"
+        assert db("upgrade") == f"the database has schema {required}\n"
+    assert db("current") == f"{required} (this version requires {required}: up to date)\n"
     assert command.run("users", "list", "--json", environment=environment).out == "[]\n"
 
     unknown = command.run("db", "downgrade", "unheard-of", environment=environment)
     assert "cannot downgrade to 'unheard-of'" in error_line(unknown, 25)
     earlier = db("downgrade", "--", "-1").removeprefix("the database has schema ").strip()
-    assert earlier != wanted
+    assert earlier != required
     refused = command.run("api", "--port", "0", environment=environment)
     assert refused.code == 50
     assert refused.err.splitlines()[-1].endswith("run: framecloak db upgrade")
@@ -171,14 +173,14 @@ def test_a_database_with_an_address_is_upgraded_only_when_told(
     assert not (tmp_path / "data" / "redis").exists()
 
 
-def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
+def test_unreachable_database_ends_with_one_line(tmp_path: Path) -> None:
     environment = {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/db", "DATA_DIR": str(tmp_path)}
     result = command.run("db", "current", environment=environment)
     error_line(result, 51)
     assert "hunter2" not in result.err
 
 
-def test_two_commands_at_the_same_time_share_one_embedded_stack(tmp_path: Path) -> None:
+def test_concurrent_commands_share_the_embedded_servers(tmp_path: Path) -> None:
     environment = {"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
     with ExitStack() as running:
         processes = [
@@ -206,7 +208,7 @@ def test_two_commands_at_the_same_time_share_one_embedded_stack(tmp_path: Path) 
     assert not (tmp_path / "data" / "servers.json").exists()
 
 
-def test_galleries_are_sealed_with_another_key(installation: Installation) -> None:
+def test_galleries_are_reencrypted_with_another_key(installation: Installation) -> None:
     call, service = installation.portal.call, installation.service
     (root,) = call(service.use_cases.accounts.list_users, OPERATOR, 1, 0).items
     owner = Principal(root.id, root.username, root.role, Means.COMMAND)
@@ -218,7 +220,7 @@ def test_galleries_are_sealed_with_another_key(installation: Installation) -> No
         environment = {**installation.environment, **keys}
         done = command.run("galleries", "rotate-key", environment=environment, installed=count > 0)
         assert (done.code, done.out, done.err) == (0, f"re-encrypted galleries: {count}\n", "")
-    # This process does not know the new key, as one that was not started anew.
+    # This process does not have the new key, like one that was not restarted.
     with pytest.raises(GalleryKeyMissingError, match="GALLERY_OLD_KEYS"):
         call(service.use_cases.galleries.get, owner, gallery.id)
     missing = installation.run("galleries", "rotate-key")

@@ -1,4 +1,4 @@
-"""``framecloak overlays``: what a device writes over its picture is proposed, accepted and stored."""
+"""``framecloak overlays``: static text in the frame is proposed, accepted and stored as regions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from support.samples.scan import SIZE, scan
 pytest_plugins = ("support.processes.shared_installation",)
 
 FRAMES = 8
-"""All of them are looked at, each time."""
+"""All of them are analysed each time."""
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scans") / "scan.mp4"
-    return write_video(path, FRAMES, size=SIZE, pictures=map(scan, range(FRAMES)))
+    return write_video(path, FRAMES, size=SIZE, images=map(scan, range(FRAMES)))
 
 
 def corners(region: str) -> tuple[int, int, int, int]:
@@ -31,25 +31,27 @@ def corners(region: str) -> tuple[int, int, int, int]:
     return x, y, x + width, y + height
 
 
-def test_what_is_accepted_is_kept_in_a_file_that_redact_reads(film: Path, tmp_path: Path) -> None:
-    proposed = json.loads(command.run("overlays", film, "--json", installed=True).out)
+def test_accepted_regions_are_written_to_a_file_for_redact(video_file: Path, tmp_path: Path) -> None:
+    proposed = json.loads(command.run("overlays", video_file, "--json", installed=True).out)
     assert len(proposed) == 2
     assert all(row["text"] and not row["accepted"] for row in proposed)
     kept = tmp_path / "regions.json"
-    shown = command.run("overlays", film, "--accept", "2", "-o", kept)
+    shown = command.run("overlays", video_file, "--accept", "2", "-o", kept)
     assert (shown.code, shown.err) == (0, "")
     assert f"accepted 1 of 2 regions and wrote them to {kept}, for" in shown.out
     assert json.loads(kept.read_text()) == [proposed[1]["region"]]
-    accepted = command.run("overlays", film, "--accept", "all", "-o", kept, "--json")
+    accepted = command.run("overlays", video_file, "--accept", "all", "-o", kept, "--json")
     assert json.loads(accepted.out) == [row | {"accepted": True} for row in proposed]
     output = tmp_path / "out.zip"
-    done = command.run("redact", film, "-o", output, "--level", "minimal", "--regions-from", kept, "--quiet")
+    done = command.run(
+        "redact", video_file, "-o", output, "--level", "minimal", "--regions-from", kept, "--quiet"
+    )
     assert done == command.Result(0, "", "")
     for entry, picture in command.Output(output).frames():
         assert len(entry["boxes"]) == 2
         for row in proposed:
             x1, y1, x2, y2 = corners(row["region"])
-            # A little of what moves beside it is left at its border by JPEG.
+            # JPEG leaves traces of the moving surroundings at its border.
             assert picture[y1 + 8 : y2 - 8, x1 + 8 : x2 - 8].max(initial=0) < 8
 
 
@@ -66,13 +68,13 @@ def test_what_is_accepted_is_kept_in_a_file_that_redact_reads(film: Path, tmp_pa
         ('["1,2,3,4@x"]', 20, "is malformed"),
     ],
 )
-def test_a_file_of_regions_that_cannot_be_used_is_refused(
-    film: Path, tmp_path: Path, content: str | None, code: int, said: str
+def test_unusable_region_file_is_refused(
+    video_file: Path, tmp_path: Path, content: str | None, code: int, said: str
 ) -> None:
     regions = tmp_path / "regions.json"
     if content is not None:
         regions.write_text(content)
-    result = command.run("redact", film, "-o", tmp_path / "out.zip", "--regions-from", regions)
+    result = command.run("redact", video_file, "-o", tmp_path / "out.zip", "--regions-from", regions)
     assert said in error_line(result, code)
     assert not (tmp_path / "out.zip").exists()
 
@@ -98,8 +100,8 @@ def test_a_file_of_regions_that_cannot_be_used_is_refused(
         (("FILM", "--accept", "all", "-o", "missing/regions.json"), 40, "cannot write missing/regions.json"),
     ],
 )
-def test_what_does_not_go_together_is_refused(
-    film: Path,
+def test_contradictory_options_are_refused(
+    video_file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: tuple[str, ...],
@@ -107,17 +109,17 @@ def test_what_does_not_go_together_is_refused(
     said: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = film.read_bytes()
-    result = command.run("overlays", *(film if one == "FILM" else one for one in arguments))
+    before = video_file.read_bytes()
+    result = command.run("overlays", *(video_file if one == "FILM" else one for one in arguments))
     assert said in error_line(result, code)
     assert list(tmp_path.iterdir()) == []
-    assert film.read_bytes() == before
+    assert video_file.read_bytes() == before
 
 
-def test_what_is_accepted_for_a_stored_video_is_marked_on_it(
-    installation: Installation, film: Path, tmp_path: Path
+def test_accepted_regions_of_a_stored_video_are_marked_on_it(
+    installation: Installation, video_file: Path, tmp_path: Path
 ) -> None:
-    imported = installation.run("videos", "import", film).out
+    imported = installation.run("videos", "import", video_file).out
     number = imported.removeprefix("video ").partition(":")[0]
 
     def marked() -> list[MarkedRegion]:

@@ -1,4 +1,4 @@
-"""``framecloak redact`` on real pictures: what is in the ZIP, and what is not."""
+"""``framecloak redact`` on real images: what the ZIP contains, and what it does not."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import framecloak.domain.anonymization.results.manifest
 from framecloak.domain.imaging.detections import Image
 from framecloak.entrypoints.cli.main import main
 from support.processes import command
-from support.samples.images import GROUP_BOXES, group_photograph
-from support.samples.media import numbered_picture, read_number, write_picture, write_video
+from support.samples.images import GROUP_BOXES, group_photo
+from support.samples.media import numbered_frame, read_number, write_image, write_video
 
 SCHEMA = json.loads(
     Path(framecloak.domain.anonymization.results.manifest.__file__)
@@ -32,15 +32,15 @@ SCHEMA = json.loads(
 @pytest.fixture(scope="session")
 def group() -> Image:
     """Six people, (864, 1280, 3) BGR."""
-    return np.asarray(cv2.cvtColor(group_photograph(), cv2.COLOR_RGB2BGR), np.uint8)
+    return np.asarray(cv2.cvtColor(group_photo(), cv2.COLOR_RGB2BGR), np.uint8)
 
 
 @pytest.fixture(scope="session")
-def group_film(group: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def group_video(group: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The six people, drifting to the left by two pixels a frame for 30 frames."""
     shots = (np.roll(group, -2 * number, axis=1) for number in range(30))
     path = tmp_path_factory.mktemp("film") / "Jane Doe 1970-01-01.mp4"
-    return write_video(path, size=(1280, 864), pictures=shots)
+    return write_video(path, size=(1280, 864), images=shots)
 
 
 def validated(output: Path) -> command.Output:
@@ -53,8 +53,8 @@ def redact(*arguments: str | Path) -> int:
     return main(["redact", *(str(argument) for argument in arguments)])
 
 
-def test_every_face_is_black_in_every_frame(group_film: Path, tmp_path: Path) -> None:
-    result = command.run("redact", group_film, "-o", tmp_path / "out.zip", installed=True)
+def test_every_face_is_black_in_every_frame(group_video: Path, tmp_path: Path) -> None:
+    result = command.run("redact", group_video, "-o", tmp_path / "out.zip", installed=True)
     assert (result.code, result.err) == (0, "")
     assert "Detecting faces with CenterFace on CPU" in result.out
     output = validated(tmp_path / "out.zip")
@@ -67,14 +67,14 @@ def test_every_face_is_black_in_every_frame(group_film: Path, tmp_path: Path) ->
     for entry, image in output.frames():
         assert image.shape == (864, 1280, 3)
         boxes = np.array([box["xyxy"] for box in entry["boxes"]])
-        # All six stay inside the picture for the whole film, but for the first on the left.
+        # All six stay inside the frame for the whole video, except the first on the left.
         for x1, y1, x2, y2 in GROUP_BOXES[1:] - np.array([2, 0, 2, 0]) * entry["index"]:
             around = (boxes[:, :2] <= (x1 + 8, y1 + 8)).all(1) & (boxes[:, 2:] >= (x2 - 8, y2 - 8)).all(1)
             assert around.any()
             middle = image[round(y1 + 20) : round(y2 - 20), round(x1 + 20) : round(x2 - 20)]
             assert middle.max() <= 8
     (source,) = output.manifest["sources"]
-    assert source["sha256"] == sha256(group_film.read_bytes()).hexdigest()
+    assert source["sha256"] == sha256(group_video.read_bytes()).hexdigest()
     assert (source["width"], source["height"], source["frame_rate"]) == (1280, 864, 25.0)
     assert output.manifest["models"][0]["name"] == "centerface"
     assert output.manifest["summary"]["tracks"] >= 6
@@ -82,10 +82,10 @@ def test_every_face_is_black_in_every_frame(group_film: Path, tmp_path: Path) ->
 
 @pytest.fixture(scope="session")
 def people(group: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a picture of the fourth person from the left."""
+    """A folder with an image of the fourth person from the left."""
     folder = tmp_path_factory.mktemp("people")
     x1, y1, x2, y2 = GROUP_BOXES[3].astype(int)
-    write_picture(folder / "Jane Doe.png", np.ascontiguousarray(group[y1 - 60 : y2 + 60, x1 - 60 : x2 + 60]))
+    write_image(folder / "Jane Doe.png", np.ascontiguousarray(group[y1 - 60 : y2 + 60, x1 - 60 : x2 + 60]))
     (folder / "consent.txt").write_text("yes")
     return folder
 
@@ -94,10 +94,10 @@ def people(group: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("options", "kept"),
     [(("--keep-faces",), {3}), (("--unknown-faces", "keep", "--only-faces"), {1, 2, 4, 5})],
 )
-def test_people_are_kept_or_redacted_by_who_they_are(
-    group_film: Path, people: Path, tmp_path: Path, options: tuple[str, ...], kept: set[int]
+def test_people_are_kept_or_redacted_by_identity(
+    group_video: Path, people: Path, tmp_path: Path, options: tuple[str, ...], kept: set[int]
 ) -> None:
-    arguments = ("redact", group_film, "-o", tmp_path / "out.zip", "--segments", "0:15")
+    arguments = ("redact", group_video, "-o", tmp_path / "out.zip", "--segments", "0:15")
     result = command.run(*arguments, *options, people)
     assert (result.code, result.err) == (0, "")
     assert "Recognising people with dlib-resnet" in result.out
@@ -112,8 +112,8 @@ def test_people_are_kept_or_redacted_by_who_they_are(
     assert checked.code == 0
 
 
-def test_a_picture_is_decided_by_what_it_shows(group: Image, people: Path, tmp_path: Path) -> None:
-    photograph = write_picture(tmp_path / "group.png", np.ascontiguousarray(group))
+def test_identity_in_a_single_image(group: Image, people: Path, tmp_path: Path) -> None:
+    photograph = write_image(tmp_path / "group.png", np.ascontiguousarray(group))
     assert redact(photograph, photograph, "-o", tmp_path / "out.zip", "--keep-faces", people, "--quiet") == 0
     output = validated(tmp_path / "out.zip")
     for _, image in output.frames():
@@ -125,11 +125,9 @@ def test_a_picture_is_decided_by_what_it_shows(group: Image, people: Path, tmp_p
     assert {tuple(view[0] for view in one["views"]) for one in known} == {(0,)}
 
 
-def test_what_is_rendered_again_says_whose_faces_were_kept(
-    group: Image, people: Path, tmp_path: Path
-) -> None:
-    photograph = write_picture(tmp_path / "group.png", np.ascontiguousarray(group))
-    other = write_picture(tmp_path / "other.png", numbered_picture(1))
+def test_rerendered_result_lists_kept_identities(group: Image, people: Path, tmp_path: Path) -> None:
+    photograph = write_image(tmp_path / "group.png", np.ascontiguousarray(group))
+    other = write_image(tmp_path / "other.png", numbered_frame(1))
     assert redact(other, photograph, "-o", tmp_path / "out.zip", "--keep-faces", people, "--quiet") == 0
     again = tmp_path / "again.zip"
     done = command.run("render", photograph, "--manifest", tmp_path / "out.zip", "-o", again, "--quiet")
@@ -158,28 +156,28 @@ def test_what_is_rendered_again_says_whose_faces_were_kept(
         (("--keep-faces", "{people}", "--level", "minimal", "--region", "0,0,9,9"), 25),
     ],
 )
-def test_people_who_cannot_be_told_apart(
-    group_film: Path, people: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
+def test_unusable_reference_photos_are_refused(
+    group_video: Path, people: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
     folders = {"people": people, "empty": tmp_path / "empty", "faceless": tmp_path / "faceless"}
     for name in ("empty", "faceless"):
         folders[name].mkdir()
-    write_picture(folders["faceless"] / "wall.png", numbered_picture(1))
-    given = [one.format(**folders) for one in arguments]
-    assert redact(group_film, "-o", tmp_path / "out.zip", "--quiet", *given) == code
+    write_image(folders["faceless"] / "wall.png", numbered_frame(1))
+    options = [argument.format(**folders) for argument in arguments]
+    assert redact(group_video, "-o", tmp_path / "out.zip", "--quiet", *options) == code
     assert not (tmp_path / "out.zip").exists()
 
 
-def test_the_same_input_gives_the_same_bytes(group_film: Path, tmp_path: Path) -> None:
+def test_the_same_input_gives_the_same_bytes(group_video: Path, tmp_path: Path) -> None:
     for name, threads in (("one.zip", "1"), ("four.zip", "4")):
-        assert redact(group_film, "-o", tmp_path / name, "--threads", threads, "--quiet") == 0
+        assert redact(group_video, "-o", tmp_path / name, "--threads", threads, "--quiet") == 0
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "four.zip").read_bytes()
 
 
-def test_names_of_files_stay_out_unless_they_are_asked_for(group_film: Path, tmp_path: Path) -> None:
+def test_file_names_are_included_only_on_request(group_video: Path, tmp_path: Path) -> None:
     without, kept = tmp_path / "without.zip", tmp_path / "kept.zip"
-    assert redact(group_film, "-o", without, "--segments", "0:2", "--quiet") == 0
-    assert redact(group_film, "-o", kept, "--segments", "0:2", "--quiet", "--keep-names") == 0
+    assert redact(group_video, "-o", without, "--segments", "0:2", "--quiet") == 0
+    assert redact(group_video, "-o", kept, "--segments", "0:2", "--quiet", "--keep-names") == 0
     assert b"Jane" not in without.read_bytes()
     output = validated(kept)
     assert output.names[0] == "frames/Jane_Doe_1970-01-01/frame_0000000.jpg"
@@ -189,7 +187,7 @@ def test_names_of_files_stay_out_unless_they_are_asked_for(group_film: Path, tmp
 def test_several_inputs_each_have_a_folder(tmp_path: Path) -> None:
     first = write_video(tmp_path / "first.mp4", 3)
     second = write_video(tmp_path / "second.mkv", 2)
-    picture = write_picture(tmp_path / "third.png", numbered_picture(7))
+    picture = write_image(tmp_path / "third.png", numbered_frame(7))
     assert redact(first, second, picture, "-o", tmp_path / "out.zip", "--quiet") == 0
     output = validated(tmp_path / "out.zip")
     assert output.names == [
@@ -207,15 +205,15 @@ def test_several_inputs_each_have_a_folder(tmp_path: Path) -> None:
     assert [source["id"] for source in output.manifest["sources"]] == [0, 1, 2]
 
 
-def test_a_folder_is_its_pictures_and_videos_by_name(
+def test_folder_contains_images_and_videos_in_name_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], group: Image
 ) -> None:
     album = tmp_path / "album"
     album.mkdir()
     sizes = {"a.png": (128, 96), "b.jpg": (96, 128), "c.webp": (200, 100)}
     for number, (name, size) in enumerate(sizes.items()):
-        write_picture(album / name, numbered_picture(number, size))
-    write_picture(album / "d.jpg", group)
+        write_image(album / name, numbered_frame(number, size))
+    write_image(album / "d.jpg", group)
     (album / "notes.txt").write_text("not a picture")
     (album / ".hidden.jpg").write_text("not to be looked at")
     assert redact(album, "-o", tmp_path / "out.zip", "--format", "png") == 0
@@ -269,7 +267,7 @@ def test_a_region_is_black_where_and_when_it_was_marked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "magic"), [("jpeg", b"\xff\xd8\xff"), ("webp", b"RIFF"), ("PNG", b"\x89PNG")]
 )
-def test_frames_come_in_the_format_asked_for(tmp_path: Path, name: str, magic: bytes) -> None:
+def test_frames_have_the_requested_format(tmp_path: Path, name: str, magic: bytes) -> None:
     source = write_video(tmp_path / "film.mp4", 2)
     assert redact(source, "-o", tmp_path / "out.zip", "--format", name, "--quiet") == 0
     validated(tmp_path / "out.zip")
@@ -277,10 +275,10 @@ def test_frames_come_in_the_format_asked_for(tmp_path: Path, name: str, magic: b
         assert file.read(f"frames/frame_0000000.{name.lower()}").startswith(magic)
 
 
-def test_scripts_get_one_json_object(
-    group_film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_json_option_prints_one_object(
+    group_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert redact(group_film, "-o", tmp_path / "out.zip", "--json", "--segments", "0:4") == 0
+    assert redact(group_video, "-o", tmp_path / "out.zip", "--json", "--segments", "0:4") == 0
     captured = capsys.readouterr()
     report = json.loads(captured.out)
     assert captured.err == ""
@@ -291,21 +289,21 @@ def test_scripts_get_one_json_object(
     assert report["model"]["name"] == "centerface"
 
 
-def test_quiet_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_option_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_video(tmp_path / "film.mp4", 2)
     assert redact(source, "-o", tmp_path / "out.zip", "--quiet") == 0
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_sees_the_rate_and_the_time_left(group_film: Path, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+def test_terminal_shows_rate_and_remaining_time(group_video: Path, tmp_path: Path) -> None:
+    own_end, terminal = pty.openpty()
     environment = {"TERM": "xterm", "COLUMNS": "120"}
-    arguments = ("redact", group_film, "-o", tmp_path / "out.zip", "--segments", "0:15")
+    arguments = ("redact", group_video, "-o", tmp_path / "out.zip", "--segments", "0:15")
     with command.start_installed(
-        *arguments, environment=environment, stdout=subprocess.DEVNULL, stderr=theirs
+        *arguments, environment=environment, stdout=subprocess.DEVNULL, stderr=terminal
     ) as process:
-        os.close(theirs)
-        shown = read_all(ours)
+        os.close(terminal)
+        shown = read_all(own_end)
         assert process.wait() == 0
     assert "Redacting" in shown
     assert "/15" in shown
@@ -318,7 +316,7 @@ def read_all(terminal: int) -> str:
         while piece := os.read(terminal, 65536):
             pieces.append(piece)
     except OSError:
-        pass  # how a pseudo-terminal says that the other side has closed it
+        pass  # a pseudo-terminal reports this when the other side has closed it
     finally:
         os.close(terminal)
     return b"".join(pieces).decode()
@@ -333,14 +331,14 @@ def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"{code}  {name.replace('_', ' ')}" in shown
 
 
-def test_without_a_command_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("redact", "demo", "models"))
 
 
-def test_pictures_make_no_film(tmp_path: Path) -> None:
-    picture = write_picture(tmp_path / "a.png", numbered_picture(1))
+def test_images_cannot_be_written_as_a_video(tmp_path: Path) -> None:
+    picture = write_image(tmp_path / "a.png", numbered_frame(1))
     result = command.run("redact", picture, "-o", tmp_path / "out.zip", "--format", "mp4")
     assert result.code == 24
     assert "cannot become a video" in result.err

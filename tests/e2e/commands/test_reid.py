@@ -17,9 +17,9 @@ from support.samples import clip_models, images
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A picture of six people, and one of one of them, larger."""
+    """An image of six people, and a larger one of one of them."""
     folder = tmp_path_factory.mktemp("pictures")
-    group = images.group_photograph()[:, :, ::-1]
+    group = images.group_photo()[:, :, ::-1]
     x1, y1, x2, y2 = images.GROUP_BOXES[4].astype(int)
     one = cv2.resize(np.ascontiguousarray(group[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40]), None, fx=2, fy=2)
     paths = folder / "group.jpg", folder / "one.png"
@@ -28,7 +28,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return paths
 
 
-def test_analyze_shows_and_draws_every_face(
+def test_analyze_prints_and_draws_every_face(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "drawn.png"
@@ -43,7 +43,7 @@ def test_analyze_shows_and_draws_every_face(
     assert 0 < (cv2.absdiff(drawn, plain) > 40).any(axis=2).mean() < 0.1
 
 
-def test_analyze_gives_programs_everything(
+def test_analyze_prints_everything_as_json(
     files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reid", "analyze", str(files[1]), "--json"]) == 0
@@ -55,7 +55,7 @@ def test_analyze_gives_programs_everything(
     assert face["emotions"] is None
 
 
-def test_analyze_says_what_a_face_expresses_where_there_is_a_clip(
+def test_analyze_reports_emotions_with_a_clip_export(
     files: tuple[Path, Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -73,7 +73,7 @@ def test_analyze_says_what_a_face_expresses_where_there_is_a_clip(
     assert line.endswith(f"degrees, {max(face['emotions'], key=face['emotions'].get)}")
 
 
-def test_compare_puts_the_most_alike_first(
+def test_compare_lists_the_most_similar_first(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "pair.jpg"
@@ -92,7 +92,7 @@ def test_compare_puts_the_most_alike_first(
     ("name", "data", "code", "number"),
     [("absent.jpg", None, "input_not_found", 10), ("text.jpg", b"text", "invalid_image", 116)],
 )
-def test_a_file_that_cannot_be_used_has_a_code(
+def test_unusable_file_has_an_error_code(
     name: str, data: bytes | None, code: str, number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if data is not None:
@@ -103,9 +103,7 @@ def test_a_file_that_cannot_be_used_has_a_code(
     assert name in error["message"]
 
 
-def test_a_picture_without_a_face_and_an_output_that_cannot_be_written(
-    files: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_image_without_a_face_and_unwritable_output(files: tuple[Path, Path], tmp_path: Path) -> None:
     empty = tmp_path / "empty.png"
     assert cv2.imwrite(str(empty), np.full((200, 300, 3), 90, np.uint8))
     assert main(["reid", "analyze", str(empty)]) == 117
@@ -113,7 +111,7 @@ def test_a_picture_without_a_face_and_an_output_that_cannot_be_written(
     assert main(["reid", "analyze", str(files[1]), "--draw", str(tmp_path / "out.odd")]) == 40
 
 
-def test_a_drawing_of_many_pictures_has_rows_and_can_be_written(tmp_path: Path) -> None:
+def test_drawing_of_many_images_has_rows_and_can_be_written(tmp_path: Path) -> None:
     def drawn(count: int) -> Image:
         out = tmp_path / f"{count}.jpg"
         write_sheet(out, (np.full((300, 400 + index % 2, 3), 200, np.uint8) for index in range(count)), count)
@@ -122,7 +120,7 @@ def test_a_drawing_of_many_pictures_has_rows_and_can_be_written(tmp_path: Path) 
         return np.asarray(sheet, np.uint8)
 
     assert [drawn(count).shape[:2] for count in (1, 2, 4)] == [(300, 400), (720, 1922), (720, 3844)]
-    # Five of them are in two rows of three and two, the place of the sixth is black.
+    # Five images are in rows of three and two; the sixth cell is black.
     five = drawn(5)
     assert five.shape[:2] == (1440, 2882)
     assert five[:720].min() > 150

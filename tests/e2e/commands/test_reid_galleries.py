@@ -1,4 +1,4 @@
-"""``framecloak reid enroll`` and ``search``: whose galleries they use, and whom they find."""
+"""``framecloak reid enroll`` and ``search``: choice of gallery, and search results."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ pytest_plugins = ("support.processes.shared_installation",)
 @pytest.fixture(scope="module", autouse=True)
 def accounts(installation: Installation) -> None:
     for name in ("mary", "joan"):
-        made = installation.run("users", "create", name, "--password-stdin", stdin=f"{PASSWORD}\n")
-        assert made.code == 0
+        created = installation.run("users", "create", name, "--password-stdin", stdin=f"{PASSWORD}\n")
+        assert created.code == 0
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A picture each of two people; others of the group are nearly as alike as the threshold allows."""
-    folder, group = tmp_path_factory.mktemp("faces"), images.group_photograph()[:, :, ::-1]
+    """An image each of two people; others in the group have nearly the threshold's similarity."""
+    folder, group = tmp_path_factory.mktemp("faces"), images.group_photo()[:, :, ::-1]
     paths = folder / "person0.png", folder / "person1.png"
     for path, (x1, y1, x2, y2) in zip(paths, images.GROUP_BOXES[2:4].astype(int), strict=True):
         assert cv2.imwrite(str(path), np.ascontiguousarray(group[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40]))
@@ -39,7 +39,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def space(installation: Installation, faces: tuple[Path, Path]) -> EmbeddingSpace:
-    """Of the embedded recogniser."""
+    """Embedding space of the embedded recogniser."""
     assert installation.run("reid", "enroll", "sample", faces[0], installed=True).code == 0
     newest: Gallery = installation.portal.call(
         installation.service.use_cases.galleries.list, OPERATOR, 1, 0
@@ -48,57 +48,59 @@ def space(installation: Installation, faces: tuple[Path, Path]) -> EmbeddingSpac
 
 
 def make(installation: Installation, owner: str, name: str, space: EmbeddingSpace) -> Gallery:
-    """A gallery of somebody, as that somebody makes it over HTTP."""
+    """Create a gallery of a user, as that user does over HTTP."""
     call, service = installation.portal.call, installation.service
     users = call(service.use_cases.accounts.list_users, OPERATOR, 100, 0).items
     (user,) = (user for user in users if user.username == owner)
-    made: Gallery = call(
+    gallery: Gallery = call(
         service.use_cases.galleries.create,
         Principal(user.id, user.username, user.role, Means.SESSION),
         name,
         space,
     )
-    return made
+    return gallery
 
 
 def labels(installation: Installation, gallery: Gallery) -> list[str]:
-    """Who is enrolled in a gallery."""
+    """Return the labels of the people enrolled in a gallery."""
     page = installation.portal.call(
         installation.service.use_cases.galleries.faces, OPERATOR, gallery.id, 100, 0
     )
     return [face.label for face in page.items]
 
 
-def test_people_are_enrolled_from_files_and_found_again(
+def test_people_are_enrolled_from_files_and_identified(
     installation: Installation, faces: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    nobody = tmp_path / "nobody.png"
-    assert cv2.imwrite(str(nobody), np.zeros((64, 64, 3), np.uint8))
-    enrolled = installation.run("reid", "enroll", "colleagues", faces[0], nobody, faces[1])
-    assert f"{nobody}: no face was found" in enrolled.err
+    faceless = tmp_path / "nobody.png"
+    assert cv2.imwrite(str(faceless), np.zeros((64, 64, 3), np.uint8))
+    enrolled = installation.run("reid", "enroll", "colleagues", faces[0], faceless, faces[1])
+    assert f"{faceless}: no face was found" in enrolled.err
     assert enrolled.code == 117
-    made, first, second = enrolled.out.splitlines()
-    assert made.startswith("created gallery ")
-    assert made.endswith("for embeddings of dlib-resnet")
+    created, first, second = enrolled.out.splitlines()
+    assert created.startswith("created gallery ")
+    assert created.endswith("for embeddings of dlib-resnet")
     assert first.startswith(f"{faces[0]}: enrolled as 'person0'")
     assert second.startswith(f"{faces[1]}: enrolled as 'person1'")
     more = installation.run("reid", "enroll", "colleagues", faces[1], "--label", "Grace")
     assert (more.code, more.out.count("\n")) == (0, 1)
     found = installation.run("reid", "search", "colleagues", faces[1], "--json", "--threshold", "0.99")
     assert {row["label"] for row in json.loads(found.out)} == {"person1", "Grace"}
-    everybody = installation.run("reid", "search", made.split()[2].rstrip(","), faces[0], "--threshold", "-1")
-    assert everybody.out.splitlines()[0] == " 1.000  person0"
+    all_people = installation.run(
+        "reid", "search", created.split()[2].rstrip(","), faces[0], "--threshold", "-1"
+    )
+    assert all_people.out.splitlines()[0] == " 1.000  person0"
     missing = installation.run("reid", "search", "strangers", faces[0])
     assert "the first administrator has no gallery named 'strangers'" in error_line(missing, 110)
 
 
-def test_a_name_is_that_of_a_gallery_of_the_owner(
+def test_name_refers_to_a_gallery_of_the_owner(
     installation: Installation, faces: tuple[Path, Path], space: EmbeddingSpace
 ) -> None:
     own = make(installation, "root", "staff", space)
-    theirs = [make(installation, name, "staff", space) for name in ("mary", "joan")]
+    foreign = [make(installation, name, "staff", space) for name in ("mary", "joan")]
     assert installation.run("reid", "enroll", "staff", faces[0], "--label", "Grace").code == 0
-    assert [labels(installation, gallery) for gallery in (own, *theirs)] == [["Grace"], [], []]
+    assert [labels(installation, gallery) for gallery in (own, *foreign)] == [["Grace"], [], []]
 
     words = ("reid", "search", "staff", faces[0], "--json")
     assert [row["label"] for row in json.loads(installation.run(*words).out)] == ["Grace"]
@@ -106,24 +108,24 @@ def test_a_name_is_that_of_a_gallery_of_the_owner(
 
     done = installation.run("reid", "enroll", "staff", faces[0], "--label", "Alan", "--owner", "MARY")
     assert (done.code, done.out.count("\n")) == (0, 1)
-    assert [labels(installation, gallery) for gallery in (own, *theirs)] == [["Grace"], ["Alan"], []]
+    assert [labels(installation, gallery) for gallery in (own, *foreign)] == [["Grace"], ["Alan"], []]
     for command in ("enroll", "search"):
         unknown = installation.run("reid", command, "staff", faces[0], "--owner", "nobody")
         assert "'nobody'" in error_line(unknown, 100)
 
 
-def test_a_name_that_only_others_use_is_nobodys(
+def test_name_of_another_users_gallery_is_not_found(
     installation: Installation, faces: tuple[Path, Path], space: EmbeddingSpace
 ) -> None:
-    theirs = make(installation, "joan", "visitors", space)
+    foreign = make(installation, "joan", "visitors", space)
     refused = installation.run("reid", "search", "visitors", faces[0])
     assert "the first administrator has no gallery named 'visitors'" in error_line(refused, 110)
-    made = installation.run("reid", "enroll", "visitors", faces[0])
-    assert (made.code, made.out.startswith("created gallery ")) == (0, True)
-    assert labels(installation, theirs) == []
+    created = installation.run("reid", "enroll", "visitors", faces[0])
+    assert (created.code, created.out.startswith("created gallery ")) == (0, True)
+    assert labels(installation, foreign) == []
 
 
-def test_an_id_is_never_taken_for_a_name(
+def test_id_is_never_taken_for_a_name(
     installation: Installation, faces: tuple[Path, Path], space: EmbeddingSpace
 ) -> None:
     meant = make(installation, "mary", "meant", space)
@@ -137,11 +139,11 @@ def test_an_id_is_never_taken_for_a_name(
     make(installation, "root", absent, space)
     for command in ("enroll", "search"):
         assert absent in error_line(installation.run("reid", command, absent, faces[0]), 110)
-        others = installation.run("reid", command, str(meant.id), faces[0], "--owner", "joan")
-        assert str(meant.id) in error_line(others, 110)
+        refused = installation.run("reid", command, str(meant.id), faces[0], "--owner", "joan")
+        assert str(meant.id) in error_line(refused, 110)
 
 
-def test_a_name_that_means_several_galleries_is_refused(
+def test_ambiguous_name_is_refused(
     installation: Installation, faces: tuple[Path, Path], space: EmbeddingSpace
 ) -> None:
     two = [make(installation, "root", "twice", space) for _ in range(2)]
@@ -152,28 +154,30 @@ def test_a_name_that_means_several_galleries_is_refused(
     assert [labels(installation, gallery) for gallery in two] == [[], []]
 
 
-def test_what_was_enrolled_and_what_was_looked_for_are_drawn(
+def test_enrolled_and_searched_faces_are_drawn(
     installation: Installation, faces: tuple[Path, Path], tmp_path: Path
 ) -> None:
     def changed(drawn: Path, plain: Path) -> float:
-        """Share of the pixels that are not those of the file."""
+        """Return the share of pixels that differ from the file."""
         pair = [cv2.imread(str(path)) for path in (drawn, plain)]
         assert pair[0] is not None
         assert pair[1] is not None
         assert pair[0].shape == pair[1].shape
         return float((cv2.absdiff(*pair) > 40).any(axis=2).mean())
 
-    nobody, both, one, found = (tmp_path / name for name in ("0.png", "both.png", "one.png", "found.png"))
-    assert cv2.imwrite(str(nobody), np.zeros((64, 64, 3), np.uint8))
+    faceless, both, single, found = (
+        tmp_path / name for name in ("0.png", "both.png", "one.png", "found.png")
+    )
+    assert cv2.imwrite(str(faceless), np.zeros((64, 64, 3), np.uint8))
     enrol = ("reid", "enroll", "drawn")
-    assert installation.run(*enrol, nobody, "--draw", tmp_path / "none.png").code == 117
+    assert installation.run(*enrol, faceless, "--draw", tmp_path / "none.png").code == 117
     assert not (tmp_path / "none.png").exists()
-    assert installation.run(*enrol, nobody, *faces, "--draw", both).code == 117
+    assert installation.run(*enrol, faceless, *faces, "--draw", both).code == 117
     sheet = cv2.imread(str(both))
     assert sheet is not None
     assert (sheet.shape[0], sheet.shape[1] > 2 * 400) == (720, True)
-    assert installation.run(*enrol, faces[0], "--label", "Grace", "--draw", one).code == 0
-    assert 0 < changed(one, faces[0]) < 0.2
+    assert installation.run(*enrol, faces[0], "--label", "Grace", "--draw", single).code == 0
+    assert 0 < changed(single, faces[0]) < 0.2
     done = installation.run("reid", "search", "drawn", faces[0], "--json", "--draw", found)
     assert (done.code, len(json.loads(done.out))) == (0, 2)
     assert 0 < changed(found, faces[0]) < 0.2

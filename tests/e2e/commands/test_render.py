@@ -1,4 +1,4 @@
-"""``framecloak render``: what was redacted, edited and redacted again without any detector."""
+"""``framecloak render``: edited results, redacted again without a detector."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SCHEMA = json.loads(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film, what was made of it, its manifest and the signature."""
+    """A video, its result, the manifest and the signature."""
     folder = tmp_path_factory.mktemp("render")
-    film = write_video(folder / "film.mp4", 30)
+    video_file = write_video(folder / "film.mp4", 30)
     options = ("--level", "minimal", "--region", "0,0,20,20", "--format", "png", "--segments", "3:20")
-    done = command.run("redact", film, "-o", folder / "out.zip", *options, environment=home(folder))
+    done = command.run("redact", video_file, "-o", folder / "out.zip", *options, environment=home(folder))
     assert done.code == 0
     with zipfile.ZipFile(folder / "out.zip") as archive:
         archive.extract("manifest.json", folder)
@@ -66,7 +66,7 @@ def manifest_of(path: Path) -> dict[str, Any]:
     return document
 
 
-def test_what_was_not_edited_gives_the_same_frames(folder: Path, tmp_path: Path) -> None:
+def test_unedited_manifest_gives_the_same_frames(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "again.zip"
     assert render(folder, folder / "out.zip", output, "--quiet") == command.Result(0, "", "")
     before, after = entries(folder / "out.zip"), entries(output)
@@ -77,12 +77,12 @@ def test_what_was_not_edited_gives_the_same_frames(folder: Path, tmp_path: Path)
     report = after["report.html"].decode()
     assert ("taken unchanged from another result" in report, "looked over" in report) == (True, False)
     assert command.run("verify", output, environment=home(folder)).code == 0
-    # Started, so that its hashes of strings are others.
+    # Started, not forked, so that its hashes of strings differ.
     assert render(folder, folder / "manifest.json", tmp_path / "c.zip", installed=True).code == 0
     assert entries(tmp_path / "c.zip") == after
 
 
-def test_boxes_that_were_added_moved_and_removed(folder: Path, tmp_path: Path) -> None:
+def test_added_moved_and_removed_boxes(folder: Path, tmp_path: Path) -> None:
     def edit(document: dict[str, Any]) -> None:
         first, second = document["frames"][:2]
         first["boxes"] = [{"xyxy": [30, 30, 9999, 50]}]
@@ -108,7 +108,7 @@ def test_boxes_that_were_added_moved_and_removed(folder: Path, tmp_path: Path) -
     assert frame[:20, :20].any()
 
 
-def test_a_region_that_was_added_is_covered(folder: Path, tmp_path: Path) -> None:
+def test_added_region_is_covered(folder: Path, tmp_path: Path) -> None:
     area = {"xyxy": [40, 40, 60, 70], "segment": [5, 9]}
     manifest = edited(folder, tmp_path, lambda it: it["sources"][0]["regions"].append(area))
     output = tmp_path / "out.zip"
@@ -121,7 +121,7 @@ def test_a_region_that_was_added_is_covered(folder: Path, tmp_path: Path) -> Non
         assert not frame[:20, :20].any()
 
 
-def test_a_region_whose_boxes_were_removed_is_covered_still(folder: Path, tmp_path: Path) -> None:
+def test_region_whose_boxes_were_removed_is_still_covered(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.zip"
     manifest = edited(folder, tmp_path, lambda it: it["frames"][2].update(boxes=[]))
     assert render(folder, manifest, output).code == 0
@@ -130,17 +130,17 @@ def test_a_region_whose_boxes_were_removed_is_covered_still(folder: Path, tmp_pa
     assert manifest_of(output)["sources"] == json.loads(before["manifest.json"])["sources"]
 
 
-def test_another_look(folder: Path, tmp_path: Path) -> None:
+def test_another_redaction_style(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "film.zip"
     options = ("--format", "mp4", "--redaction", "pixelate", "--language", "de", "--quality", "50")
     assert render(folder, folder / "out.zip", output, *options).code == 0
     contents = entries(output)
-    assert list(contents) == ["films/film_0000003.mp4", *command.RECORDS]
+    assert list(contents) == ["films/film_0000003.mp4", *command.RECORD_FILES]
     assert b"Es fand keine Suche statt" in contents["report.html"]
     assert manifest_of(output)["settings"]["format"] == "mp4"
 
 
-def test_a_signature_of_strangers_and_none(folder: Path, tmp_path: Path) -> None:
+def test_foreign_signature_and_missing_signature(folder: Path, tmp_path: Path) -> None:
     elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere")}
     for manifest, expected, is_edited in (
         (folder / "out.zip", "foreign", False),
@@ -157,7 +157,7 @@ def test_a_signature_of_strangers_and_none(folder: Path, tmp_path: Path) -> None
     assert manifest_of(tmp_path / "bad.zip")["settings"]["based_on"]["signature"] == "bad"
 
 
-def test_a_frame_that_is_to_be_black(folder: Path, tmp_path: Path) -> None:
+def test_frame_edited_to_be_black(folder: Path, tmp_path: Path) -> None:
     manifest = edited(folder, tmp_path, lambda it: it["frames"][4].update(blanked=True, boxes=[]))
     result = render(folder, manifest, tmp_path / "out.zip")
     assert result.code == 3
@@ -171,7 +171,7 @@ def test_a_frame_that_is_to_be_black(folder: Path, tmp_path: Path) -> None:
         (
             lambda it: it["sources"][0].update(sha256="a" * 64),
             28,
-            "SHA-256 aaaaaaaaaaaa..., and film.mp4 has",
+            "SHA-256 aaaaaaaaaaaa..., but film.mp4 has",
         ),
         (lambda it: it["frames"].pop(5), 27, "frame 8 has no entry"),
         (lambda it: it["frames"].append(it["frames"][0]), 27, "frame 3 has two entries"),
@@ -186,7 +186,7 @@ def test_a_frame_that_is_to_be_black(folder: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_rendered_leaves_nothing(
+def test_invalid_manifest_leaves_no_output(
     folder: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], object], code: int, said: str
 ) -> None:
     result = render(folder, edited(folder, tmp_path, edit), tmp_path / "out.zip")
@@ -210,7 +210,7 @@ def test_a_small_archive_with_a_huge_manifest_is_not_unpacked(folder: Path, tmp_
     assert not (tmp_path / "out.zip").exists()
 
 
-def test_files_that_are_not_there_or_must_stay(folder: Path, tmp_path: Path) -> None:
+def test_missing_inputs_and_protected_outputs(folder: Path, tmp_path: Path) -> None:
     assert render(folder, tmp_path / "none.json", tmp_path / "out.zip").code == 10
     assert render(folder, folder / "film.mp4", tmp_path / "out.zip").code == 27
     assert render(folder, folder / "out.zip", folder / "out.zip").code == 40

@@ -1,4 +1,4 @@
-"""``framecloak verify``: what was signed, what is not as it was signed, and whose key says so."""
+"""``framecloak verify``: signatures, changes since signing, and the keys that signed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import zipfile
 from pathlib import Path
 
 from support.processes import command
-from support.samples.media import numbered_picture, write_picture, write_video
+from support.samples.media import numbered_frame, write_image, write_video
 
 
-def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
-    film, output, key = write_video(tmp_path / "a.mp4", 60), tmp_path / "out.zip", tmp_path / "key.pem"
+def test_video_is_verified_with_its_key(tmp_path: Path) -> None:
+    video_file, output, key = write_video(tmp_path / "a.mp4", 60), tmp_path / "out.zip", tmp_path / "key.pem"
     environment = {"DATA_DIR": str(tmp_path / "data")}
     options = ("--level", "minimal", "--region", "0,0,20,20", "--format", "mp4", "--language", "de")
-    assert command.run("redact", film, "-o", output, *options, environment=environment).code == 0
+    assert command.run("redact", video_file, "-o", output, *options, environment=environment).code == 0
     with zipfile.ZipFile(output) as archive:
         names = archive.namelist()
-        assert names == ["films/film_0000000.mp4", *command.RECORDS]
+        assert names == ["films/film_0000000.mp4", *command.RECORD_FILES]
         assert b'<html lang="de">' in archive.read("report.html")
     key.write_text(command.run("signing-key", environment=environment, installed=True).out)
     assert command.run("verify", output, environment=environment, installed=True).code == 0
@@ -40,12 +40,12 @@ def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
         archive.writestr("films/x\n  out.zip is genuine", b"x")
     pretending = command.run("verify", output, "--key", key, environment=elsewhere)
     assert "  films/x\N{REPLACEMENT CHARACTER}  out.zip is genuine: " in pretending.out
-    assert command.run("verify", film, environment=elsewhere).code == 17
-    assert command.run("verify", output, "--key", film, environment=elsewhere).code == 25
+    assert command.run("verify", video_file, environment=elsewhere).code == 17
+    assert command.run("verify", output, "--key", video_file, environment=elsewhere).code == 25
 
 
-def test_a_key_that_is_missing_or_another_s_is_said_to_be(tmp_path: Path) -> None:
-    picture = write_picture(tmp_path / "a.png", numbered_picture(3))
+def test_missing_and_foreign_keys_are_reported(tmp_path: Path) -> None:
+    picture = write_image(tmp_path / "a.png", numbered_frame(3))
     output, own = tmp_path / "out.zip", {"DATA_DIR": str(tmp_path / "data")}
     options = ("--level", "minimal", "--region", "0,0,20,20")
     assert command.run("redact", picture, "-o", output, *options, environment=own).code == 0

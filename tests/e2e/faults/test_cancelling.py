@@ -1,4 +1,4 @@
-"""Requests that nobody wants any more: their work stops on every worker, and nothing of them stays."""
+"""Cancelled requests: their work stops on every worker, and nothing of them remains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from framecloak.domain.anonymization.work.lease_renewal import RENEWAL_INTERVAL
-from support.http.client import SLICE_FRAMES, Request, until
+from support.http.client import SLICE_FRAMES, Request, wait_until
 from support.listing import folders_below
 from support.pace import PACE
 from support.servers import cluster as clusters
@@ -24,28 +24,28 @@ from support.servers.s3_server import running_s3
 pytestmark = pytest.mark.faults
 
 PAUSES = 8.5
-"""Seconds after which a worker pauses for eight seconds between two tries: from 7.75 to 15.75."""
+"""Seconds after which a worker pauses for eight seconds between two attempts: from 7.75 to 15.75."""
 
 UNINTERRUPTED = 5.0
-"""Seconds: more than twice what the API promises, and less than such a pause still lasts."""
+"""Seconds: more than twice the API's guarantee, and less than the remaining part of such a pause."""
 
 
 def cancel(request: Request) -> httpx.Response:
     return request.cluster.http.delete(f"/api/frames/anonymize/{request.id}/")
 
 
-def test_work_stops_on_every_worker_and_nothing_stays(cluster: Cluster, film: Path) -> None:
-    order = cluster.order(film)
+def test_cancelling_stops_every_worker_and_leaves_nothing(cluster: Cluster, video_file: Path) -> None:
+    order = cluster.repeatable_request(video_file)
     request = order.submit()
     # One slice is done, and two are in work.
     with request.held(2, passing=1):
-        until(lambda: any(one.state == "completed" for one in request.slices()), "a part is made")
+        wait_until(lambda: any(one.state == "completed" for one in request.slices()), "a part is made")
         waiting = order.submit()
         assert cancel(waiting).json() == {"success": True, "message": "Request cancelled"}
         assert cancel(request).json() == {"success": True, "message": "Request cancelled"}
-        # Whoever is woken is due to ask whether the request is wanted, and is told before its slice is done.
+        # Each resumed worker is due to check the request, and is notified before its slice is done.
         assert not Event().wait(2 * RENEWAL_INTERVAL)
-    until(lambda: parts_made(cluster) or not cluster.scratch(), "both workers have stopped", pause=0.001)
+    wait_until(lambda: parts_made(cluster) or not cluster.scratch(), "both workers have stopped", pause=0.001)
     assert parts_made(cluster) == []
     assert cluster.scratch() == []
     state = request.status()
@@ -53,8 +53,8 @@ def test_work_stops_on_every_worker_and_nothing_stays(cluster: Cluster, film: Pa
     assert state["completed_at"]
     assert 0 < state["processed_frames"] < state["total_frames"]
     assert cancel(request).json()["code"] == "already_finished"
-    # Both are free for others, and what they do then changes nothing.
-    cluster.order(film, 0, 100).submit().wait()
+    # Both are free for other work, which then changes nothing.
+    cluster.repeatable_request(video_file, 0, 100).submit().wait()
     assert [request.status(), request.slices(), request.objects()] == [state, [], []]
     assert (waiting.status()["status"], waiting.objects()) == ("cancelled", [])
     answer = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/")
@@ -62,8 +62,8 @@ def test_work_stops_on_every_worker_and_nothing_stays(cluster: Cluster, film: Pa
 
 
 @pytest.mark.parametrize("trouble", ["it has ended", "it hangs"])
-def test_work_stops_while_it_waits_for_the_object_store(
-    database_url: str, redis_url: str, tmp_path: Path, film: Path, trouble: str
+def test_cancelling_stops_work_that_waits_for_the_object_store(
+    database_url: str, redis_url: str, tmp_path: Path, video_file: Path, trouble: str
 ) -> None:
     folder = tmp_path / "s3"
     folder.mkdir()
@@ -71,28 +71,30 @@ def test_work_stops_while_it_waits_for_the_object_store(
         server = first.enter_context(running_s3(folder))
         more = server.environment
         cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
-        request = cluster.order(film, 0, 2 * SLICE_FRAMES).submit()
+        request = cluster.repeatable_request(video_file, 0, 2 * SLICE_FRAMES).submit()
         with request.held(2):
             if trouble == "it hangs":
                 os.kill(server.pid, signal.SIGSTOP)
                 first.callback(os.kill, server.pid, signal.SIGCONT)
             else:
                 first.close()
-        until(lambda: all(one.done == one.frames for one in request.slices()[:2]), "all is redacted")
+        wait_until(
+            lambda: all(one.processed_frames == one.frames for one in request.slices()[:2]), "all is redacted"
+        )
         assert not Event().wait(PAUSES)
         with ThreadPoolExecutor(1) as other:
             answer = other.submit(cancel, request)
-            until(lambda: request.status()["status"] == "cancelled", "the request is cancelled")
+            wait_until(lambda: request.status()["status"] == "cancelled", "the request is cancelled")
             began = time.monotonic()
-            until(lambda: not cluster.scratch(), "both workers have stopped")
-            assert time.monotonic() - began < PACE.slowed(UNINTERRUPTED)
+            wait_until(lambda: not cluster.scratch(), "both workers have stopped")
+            assert time.monotonic() - began < PACE.scaled(UNINTERRUPTED)
             assert answer.result().json()["code"] == "storage_unavailable"
         first.close()
         first.enter_context(running_s3(folder, int(server.endpoint.rpartition(":")[2])))
-        cluster.order(film, 0, 100).submit().wait()
+        cluster.repeatable_request(video_file, 0, 100).submit().wait()
 
 
 def parts_made(cluster: Cluster) -> list[Path]:
-    """Parts whose last frame is redacted, which workers are about to store."""
+    """Return parts whose last frame is redacted, and which workers are about to store."""
     folders = folders_below(cluster.folder / "scratch", "process-*", "slice-*")
     return [folder / "part.zip" for folder in folders if (folder / "part.zip").exists()]

@@ -1,4 +1,4 @@
-"""Two workers that were handed the same slice: one of them does it, and only what that one did counts."""
+"""Two workers that were given the same slice: one processes it, and only its result counts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 from framecloak.adapters.redis.job_queue import ArqJobQueue
 from framecloak.domain.anonymization.model.request import Priority
-from support.http.client import SLICE_FRAMES, until
+from support.http.client import SLICE_FRAMES, wait_until
 from support.servers.cluster import Cluster
 
 pytestmark = pytest.mark.faults
 
 
-def test_many_tickets_for_the_same_slice(cluster: Cluster, film: Path) -> None:
-    request = cluster.order(film, 0, SLICE_FRAMES).submit()
+def test_many_wakeups_for_the_same_slice(cluster: Cluster, video_file: Path) -> None:
+    request = cluster.repeatable_request(video_file, 0, SLICE_FRAMES).submit()
     asyncio.run(call(cluster.environment["REDIS_URL"], request.id, times=20))
-    request.require_whole()
+    request.require_complete_result()
     assert [request.finished(number).attempts for number in range(2)] == [1, 1]
 
 
@@ -30,28 +30,28 @@ async def call(redis_url: str, request_id: str, times: int) -> None:
             await queue.wake_workers(UUID(request_id), Priority.HIGH)
 
 
-def test_one_that_works_on_while_another_has_taken_over(cluster: Cluster, film: Path) -> None:
-    request = cluster.order(film, 0, SLICE_FRAMES).submit()
+def test_worker_that_continues_after_another_has_taken_over(cluster: Cluster, video_file: Path) -> None:
+    request = cluster.repeatable_request(video_file, 0, SLICE_FRAMES).submit()
     with request.held() as (victim,):
         cluster.pause(victim.worker)
     with request.held() as (successor,):
         assert (successor.attempts, successor.worker != victim.worker) == (2, True)
         assert len(cluster.scratch()) == 2
         cluster.resume(victim.worker)
-        until(lambda: len(cluster.scratch()) < 2, "one of them lets go")
+        wait_until(lambda: len(cluster.scratch()) < 2, "one of them lets go")
         assert request.history(0)[-1].worker == successor.worker
-    request.require_whole()
+    request.require_complete_result()
     done = request.finished(0)
     assert (done.attempts, done.key) == (2, f"requests/{request.id}/slices/00000-2.zip")
     assert request.objects() == ["frames.zip"]
 
 
-def test_one_whose_lease_is_given_to_another_as_it_works(cluster: Cluster, film: Path) -> None:
-    request = cluster.order(film, 0, SLICE_FRAMES).submit()
+def test_worker_whose_lease_is_given_to_another(cluster: Cluster, video_file: Path) -> None:
+    request = cluster.repeatable_request(video_file, 0, SLICE_FRAMES).submit()
     taken = "UPDATE slices SET lease_until = clock_timestamp() WHERE request_id = $1 AND number = 0"
     with request.halted() as (victim,):
-        cluster.ask(taken, request.id)
-    request.require_whole()
+        cluster.query(taken, request.id)
+    request.require_complete_result()
     done = request.finished(0)
     assert (done.attempts, done.failures) == (2, 0)
     assert [one.state for one in request.history(0) if one.attempts == victim.attempts][-1] == "leased"

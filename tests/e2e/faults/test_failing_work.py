@@ -1,4 +1,4 @@
-"""Work that cannot be done: tried again for as long as that makes sense, then given up in words."""
+"""Work that cannot be done: retried while that makes sense, then failed with an explanation."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from pathlib import Path
 import pytest
 
 from framecloak.domain.anonymization.model.slices import MAX_FAILURES
-from support.http.client import SLICE_FRAMES, Request, Slice, until
+from support.http.client import SLICE_FRAMES, Request, Slice, wait_until
 from support.servers.cluster import Cluster
 
 pytestmark = pytest.mark.faults
 
 SMALL_DISK = 256 * 1024
-"""Bytes; no part is as small."""
+"""Bytes; every part is larger."""
 
 
 def test_a_slice_that_fails_three_times_fails_its_request(
-    cluster: Cluster, film: Path, tmp_path: Path
+    cluster: Cluster, video_file: Path, tmp_path: Path
 ) -> None:
     before = set(cluster.objects())
-    order = cluster.order(shutil.copy(film, tmp_path / "another.mp4"))
+    order = cluster.repeatable_request(shutil.copy(video_file, tmp_path / "another.mp4"))
     (video,) = set(cluster.objects()) - before
-    with cluster.standing_still(cluster.workers[1].process.pid):
+    with cluster.suspended(cluster.workers[1].process.pid):
         request = order.submit()
         with request.held() as (first,):
             (cluster.folder / "objects" / video).unlink()
-        # What is open already is read to its end.
-        until(lambda: request.slices()[first.number].state == "completed", "a part is made")
+        # Files that are open already are read to the end.
+        wait_until(lambda: request.slices()[first.number].state == "completed", "a part is made")
         state = request.wait("failed")
         assert state["error"] == "the video's file is gone: upload the video again"
         assert (state["estimated_remaining_time"], state["progress"]) == (None, state["progress"] % 100)
         require_nothing_to_download(request)
         (failed,) = tried(request)
         require_pauses(request.history(failed))
-        # The next one is served by the same worker.
-        cluster.order(film, 0, 50).submit().wait()
+        # The next request is processed by the same worker.
+        cluster.repeatable_request(video_file, 0, 50).submit().wait()
 
 
-def test_a_slice_that_takes_too_long_is_a_processing_timeout(cluster: Cluster, film: Path) -> None:
-    with cluster.replaced(2, SLICE_TIMEOUT_SECONDS="0.01"):
-        request = cluster.order(film, 0, SLICE_FRAMES).submit()
+def test_a_slice_that_takes_too_long_is_a_processing_timeout(cluster: Cluster, video_file: Path) -> None:
+    with cluster.replacement_workers(2, SLICE_TIMEOUT_SECONDS="0.01"):
+        request = cluster.repeatable_request(video_file, 0, SLICE_FRAMES).submit()
         state = request.wait("failed")
         assert state["error"].startswith("Processing timeout: a slice took longer than 0.01 s")
         require_nothing_to_download(request)
@@ -53,29 +53,27 @@ def test_a_slice_that_takes_too_long_is_a_processing_timeout(cluster: Cluster, f
         require_pauses(request.history(0))
 
 
-def test_a_full_disk_is_nobodys_fault_and_work_goes_on_when_there_is_room(
-    cluster: Cluster, film: Path
-) -> None:
+def test_full_disk_is_not_a_failure_and_work_resumes_with_space(cluster: Cluster, video_file: Path) -> None:
     with ExitStack() as limited:
         for worker in cluster.workers:
             limited.enter_context(limited_files(worker.process.pid, SMALL_DISK))
-        request = cluster.order(film).submit()
-        until(lambda: given_back(request) >= 2 * MAX_FAILURES, "slices are given back again and again")
+        request = cluster.repeatable_request(video_file).submit()
+        wait_until(lambda: given_back(request) >= 2 * MAX_FAILURES, "slices are given back again and again")
         state = request.status()
         assert (state["status"], state["error"]) == ("processing", None)
         assert [line for line in cluster.log() if "no space left" in line["event"]]
-    request.require_whole()
+    request.require_complete_result()
     assert {request.finished(number).failures for number in range(4)} == {0}
 
 
-def test_a_worker_without_memory_leaves_the_work_to_others(cluster: Cluster, film: Path) -> None:
+def test_worker_out_of_memory_leaves_work_to_others(cluster: Cluster, video_file: Path) -> None:
     roomy = cluster.workers[0].process.pid
-    with cluster.replaced(1, WORKER_MEMORY_MB="1") as (full,):
-        request = cluster.order(film).submit()
-        until(lambda: said(cluster, "takes no more work"), "it turns work away")
+    with cluster.replacement_workers(1, WORKER_MEMORY_MB="1") as (full,):
+        request = cluster.repeatable_request(video_file).submit()
+        wait_until(lambda: said(cluster, "takes no more work"), "it turns work away")
         assert request.status()["status"] == "pending"
         cluster.resume(roomy)
-        request.require_whole()
+        request.require_complete_result()
         workers = {one.worker for number in range(4) for one in request.history(number)} - {None}
         assert workers == {roomy}
         assert full.process.poll() is None
@@ -84,12 +82,12 @@ def test_a_worker_without_memory_leaves_the_work_to_others(cluster: Cluster, fil
 def require_nothing_to_download(request: Request) -> None:
     answer = request.cluster.http.get(f"/api/frames/anonymize/download/{request.id}/")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
-    until(lambda: request.objects() == [], "what was made of it is removed")
+    wait_until(lambda: request.objects() == [], "what was made of it is removed")
 
 
 def tried(request: Request) -> list[int]:
-    """Numbers of slices that failed as often as they may."""
-    rows = request.cluster.ask(
+    """Return the numbers of slices that failed as often as allowed."""
+    rows = request.cluster.query(
         "SELECT number FROM history WHERE request_id = $1 AND failures = $2 AND state = 'waiting'",
         request.id,
         MAX_FAILURES,
@@ -98,7 +96,7 @@ def tried(request: Request) -> list[int]:
 
 
 def require_pauses(history: list[Slice]) -> None:
-    """Each try but the last was followed by a rest, each longer than the one before."""
+    """Check that each attempt but the last was followed by a pause longer than the one before."""
     rests = []
     for before, after in pairwise(history):
         if before.state == "waiting" and after.state == "leased":
@@ -114,7 +112,7 @@ def require_pauses(history: list[Slice]) -> None:
 
 @contextmanager
 def limited_files(pid: int, size: int) -> Iterator[None]:
-    """No file of a process may grow beyond some bytes: to the process, a disk without room."""
+    """Limit the file size of a process, which it sees as a full disk."""
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -124,9 +122,9 @@ def limited_files(pid: int, size: int) -> Iterator[None]:
 
 
 def given_back(request: Request) -> int:
-    """How often slices were given back."""
+    """Return how often slices were released."""
     statement = "SELECT count(*) FROM history WHERE request_id = $1 AND state = 'waiting'"
-    ((times,),) = request.cluster.ask(statement, request.id)
+    ((times,),) = request.cluster.query(statement, request.id)
     return int(times)
 
 

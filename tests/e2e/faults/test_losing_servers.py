@@ -1,4 +1,4 @@
-"""Servers that go away while they are needed, and come back: with what they had, or with nothing."""
+"""Servers that fail while they are needed, and come back with or without their data."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from framecloak.adapters.embedded.processes import available_port
 from framecloak.adapters.embedded.redis import EmbeddedRedis
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.redis.job_queue import ArqJobQueue
-from support.http.client import LEASE_SECONDS, Request, until
+from support.http.client import LEASE_SECONDS, Request, wait_until
 from support.pace import PACE
 from support.servers import cluster as clusters
 from support.servers.cluster import Cluster
 from support.servers.s3_server import running_s3
 
 DOWN_LEASES = 3
-"""How long the object store is away: leases, which have to be kept all the while."""
+"""Duration of the object store's outage in leases, all of which have to be renewed."""
 
 _DISPATCHING = 7_203_518_264
-"""The advisory lock that one dispatcher at a time holds."""
+"""The advisory lock of the dispatcher."""
 
 
 pytestmark = pytest.mark.faults
@@ -44,7 +44,7 @@ HEALTH = "/api/frames/anonymize/health/"
 
 @dataclass
 class OwnPostgres:
-    """A Postgres that a test may stop, on a port that stays the same."""
+    """A Postgres that a test may stop, on a fixed port."""
 
     folder: Path
     port: int = field(default_factory=lambda: available_port(None))
@@ -54,7 +54,7 @@ class OwnPostgres:
         return asyncio.run(self.server.start())
 
     def crash(self) -> None:
-        """What ``pg_ctl stop -m immediate`` does."""
+        """Stop it as ``pg_ctl stop -m immediate`` does."""
         pid = int((self.folder / "cluster" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
         self.stop()
@@ -65,7 +65,7 @@ class OwnPostgres:
 
 @dataclass
 class OwnRedis:
-    """A Redis that a test may kill, on a port that stays the same."""
+    """A Redis that a test may kill, on a fixed port."""
 
     folder: Path
     port: int = field(default_factory=lambda: available_port(None))
@@ -76,10 +76,10 @@ class OwnRedis:
         return self.url
 
     def kill(self) -> None:
-        """At once, with everything that it knew."""
+        """Kill it at once, and delete its data."""
         os.kill(int(asyncio.run(self._info())["process_id"]), signal.SIGKILL)
         self.stop()
-        # One file or, from version 7 on, a folder.
+        # A file or, from version 7 on, a folder.
         (kept,) = self.folder.glob("appendonly*")
         shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
 
@@ -109,28 +109,28 @@ def own_postgres(tmp_path: Path) -> Iterator[OwnPostgres]:
 
 
 def test_redis_is_killed_and_comes_back_empty(
-    database_url: str, own_redis: OwnRedis, tmp_path: Path, film: Path
+    database_url: str, own_redis: OwnRedis, tmp_path: Path, video_file: Path
 ) -> None:
     more = {"LEASE_SECONDS": PACE.lease(LEASE_SECONDS)}
     with clusters.running(database_url, own_redis.url, tmp_path / "data", **more) as cluster:
-        order = cluster.order(film)
+        order = cluster.repeatable_request(video_file)
         requests = [order.submit(), order.submit()]
         with requests[0].held(2):
             own_redis.kill()
-        until(lambda: unhealthy(cluster), "the API has noticed")
+        wait_until(lambda: unhealthy(cluster), "the API has noticed")
         own_redis.start()
         for request in requests:
-            request.require_whole()
+            request.require_complete_result()
             assert {request.finished(one).attempts for one in range(4)} == {1}
-        until(lambda: cluster.health()["workers"] == 2, "workers have announced themselves again")
+        wait_until(lambda: cluster.health()["workers"] == 2, "workers have announced themselves again")
 
 
 def test_postgres_crashes_and_comes_back(
-    own_postgres: OwnPostgres, redis_url: str, tmp_path: Path, film: Path
+    own_postgres: OwnPostgres, redis_url: str, tmp_path: Path, video_file: Path
 ) -> None:
     url = own_postgres.server.url
     with clusters.running(url, redis_url, tmp_path / "data") as cluster:
-        request = cluster.order(film).submit()
+        request = cluster.repeatable_request(video_file).submit()
         with request.held(2):
             pass
         over, paths = Event(), [f"/api/frames/anonymize/status/{request.id}/", HEALTH, "/api/videos/"]
@@ -139,25 +139,25 @@ def test_postgres_crashes_and_comes_back(
             asking = [threads.submit(ask, cluster, path, answered[path], over) for path in paths]
             try:
                 own_postgres.crash()
-                until(lambda: all(503 in one for one in answered.values()), "all of the API has noticed")
+                wait_until(lambda: all(503 in one for one in answered.values()), "all of the API has noticed")
                 own_postgres.start()
-                until(lambda: not unhealthy(cluster), "the API has noticed that it is back")
+                wait_until(lambda: not unhealthy(cluster), "the API has noticed that it is back")
                 request.wait()
             finally:
                 over.set()
             for one in asking:
                 one.result()
         assert all(one <= {200, 503} for one in answered.values()), answered
-        request.require_whole()
+        request.require_complete_result()
 
 
 def unhealthy(cluster: Cluster) -> bool:
-    """Whether the API says that something is wrong."""
+    """Return whether the API reports a problem."""
     return cluster.http.get(HEALTH).status_code == 503
 
 
 def ask(cluster: Cluster, path: str, answered: set[int], over: Event) -> None:
-    """Note what a path answers until something is over."""
+    """Record the status codes of a path until an event is set."""
     with httpx.Client(base_url=cluster.http.base_url, headers=cluster.http.headers, timeout=60) as http:
         while not over.wait(0.1):
             answered.add(http.get(path).status_code)
@@ -170,69 +170,69 @@ def s3_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_object_store_is_down_for_a_while(
-    database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, film: Path
+def test_object_store_outage(
+    database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, video_file: Path
 ) -> None:
     with ExitStack() as first, ExitStack() as second:
         server = first.enter_context(running_s3(s3_folder))
         more = {**server.environment, "LEASE_SECONDS": PACE.lease(LEASE_SECONDS)}
         cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
-        request = cluster.order(film).submit()
+        request = cluster.repeatable_request(video_file).submit()
         with request.held(2):
             first.close()
-        until(lambda: all_redacted(request), "nothing is left to do without the store")
-        until(lambda: unhealthy(cluster), "the API has noticed")
+        wait_until(lambda: all_redacted(request), "nothing is left to do without the store")
+        wait_until(lambda: unhealthy(cluster), "the API has noticed")
         assert not Event().wait(DOWN_LEASES * int(more["LEASE_SECONDS"]))
         assert all_redacted(request)
         first.enter_context(running_s3(s3_folder, int(server.endpoint.rpartition(":")[2])))
-        request.require_whole()
-        # What was redacted was not lost.
+        request.require_complete_result()
+        # What was redacted is not lost.
         assert {request.finished(one).attempts for one in range(4)} == {1}
 
 
-def test_a_worker_is_killed_while_it_stores_a_part(
-    database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, film: Path
+def test_worker_killed_while_storing_a_part(
+    database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, video_file: Path
 ) -> None:
     with running_s3(s3_folder) as server:
         more = {**server.environment, "LEASE_SECONDS": PACE.lease(LEASE_SECONDS)}
         with clusters.running(database_url, redis_url, tmp_path / "data", **more) as cluster:
-            request = cluster.order(film).submit()
+            request = cluster.repeatable_request(video_file).submit()
             with request.held(2) as (victim, _):
                 os.kill(server.pid, signal.SIGSTOP)
             try:
-                until(lambda: all_redacted(request), "both workers store what they have")
+                wait_until(lambda: all_redacted(request), "both workers store what they have")
                 cluster.kill(victim.worker)
             finally:
                 os.kill(server.pid, signal.SIGCONT)
-            request.require_whole()
+            request.require_complete_result()
             assert request.finished(victim.number).attempts == 2
 
 
 def all_redacted(request: Request) -> bool:
-    """Whether two workers have come to the end of their slices, and could not deliver them."""
+    """Return whether two workers have redacted their slices and cannot store them."""
     held = [one for one in request.slices() if one.state == "leased"]
-    return len(held) == 2 and all(one.done == one.frames and one.attempts == 1 for one in held)
+    return len(held) == 2 and all(one.processed_frames == one.frames and one.attempts == 1 for one in held)
 
 
-def test_the_api_is_killed_between_commit_and_enqueue(cluster: Cluster, film: Path) -> None:
-    order = cluster.order(film)
+def test_api_killed_between_commit_and_enqueue(cluster: Cluster, video_file: Path) -> None:
+    order = cluster.repeatable_request(video_file)
     submitted = "SELECT id::text FROM requests WHERE admitted_at IS NULL AND completed_at IS NULL"
     with ThreadPoolExecutor(1) as threads:
-        # Whoever calls workers waits for this lock.
-        cluster.ask("SELECT pg_advisory_lock($1)", _DISPATCHING)
+        # The API needs this lock to wake workers.
+        cluster.query("SELECT pg_advisory_lock($1)", _DISPATCHING)
         answer = threads.submit(order.submit)
-        until(lambda: cluster.ask(submitted), "the request is stored")
+        wait_until(lambda: cluster.query(submitted), "the request is stored")
         cluster.api.process.kill()
         cluster.api.process.wait()
         assert isinstance(answer.exception(), httpx.HTTPError)
-    ((request_id,),) = cluster.ask(submitted)
+    ((request_id,),) = cluster.query(submitted)
     assert UUID(request_id) not in asyncio.run(tickets(cluster.environment["REDIS_URL"]))
-    cluster.ask("SELECT pg_advisory_unlock($1)", _DISPATCHING)
+    cluster.query("SELECT pg_advisory_unlock($1)", _DISPATCHING)
     cluster.start_api()
-    Request(order, request_id).require_whole()
+    Request(order, request_id).require_complete_result()
 
 
 async def tickets(redis_url: str) -> Mapping[UUID, int]:
-    """How many calls wait for workers, by request."""
+    """Return the number of queued wake-ups by request."""
     async with ArqJobQueue(redis_url) as queue:
         return await queue.wakeups()

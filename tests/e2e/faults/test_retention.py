@@ -1,4 +1,4 @@
-"""What has had its time goes by itself, with everything that processes left behind that were killed."""
+"""Expired data is deleted automatically, as is everything that killed processes left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from framecloak.domain.anonymization.requests.cleanup import MIN_ORPHAN_AGE, UPLOAD_RETENTION
-from support.http.client import Request, until
+from support.http.client import Request, wait_until
 from support.listing import folders_below
 from support.servers import cluster as clusters
 from support.servers.cluster import Cluster
@@ -24,55 +24,55 @@ OFTEN = {"CLEANUP_INTERVAL_HOURS": "0.0005", "RESULT_RETENTION_HOURS": "1"}
 """Every two seconds, what is older than an hour."""
 
 
-def test_what_has_had_its_time_goes_and_is_counted(
-    database_url: str, redis_url: str, tmp_path: Path, film: Path
+def test_expired_data_is_deleted_and_counted(
+    database_url: str, redis_url: str, tmp_path: Path, video_file: Path
 ) -> None:
     folder = tmp_path / "data"
     with clusters.running(database_url, redis_url, folder, workers=0, **OFTEN) as cluster:
-        order = cluster.order(film, 0, 100)
-        begun_upload(cluster, film)
+        order = cluster.repeatable_request(video_file, 0, 100)
+        begun_upload(cluster, video_file)
         cluster.start_workers(2)
         request = order.submit()
         request.wait()
         link = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/").headers["location"]
         leave_parts(cluster, request)
         orphan = leave_orphan(cluster)
-        left_by_the_dead = kill_one_at_work(cluster, film)
+        left_by_the_dead = kill_one_at_work(cluster, video_file)
         assert f"requests/{request.id}/frames.zip" in cluster.objects()
         age_requests(cluster)
         (kept,) = [key for key in cluster.objects() if key.startswith("videos/") and key != orphan][:1]
 
         waste = ("requests/", "uploads/")
-        until(lambda: not any(key.startswith(waste) for key in cluster.objects()), "gone")
-        until(lambda: orphan not in cluster.objects(), "the video that was never recorded is gone")
-        until(lambda: not left_by_the_dead.exists(), "the folder of the killed worker is gone")
-        until(lambda: cluster.ask("SELECT count(*) FROM download_tokens") == [(0,)], "tokens are gone")
-        assert cluster.ask("SELECT count(*) FROM uploads") == [(0,)]
+        wait_until(lambda: not any(key.startswith(waste) for key in cluster.objects()), "gone")
+        wait_until(lambda: orphan not in cluster.objects(), "the video that was never recorded is gone")
+        wait_until(lambda: not left_by_the_dead.exists(), "the folder of the killed worker is gone")
+        wait_until(lambda: cluster.query("SELECT count(*) FROM download_tokens") == [(0,)], "tokens are gone")
+        assert cluster.query("SELECT count(*) FROM uploads") == [(0,)]
         assert kept in cluster.objects()
 
         assert httpx.get(cluster.http.base_url.join(link)).json()["code"] == "token_not_found"
         again = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/")
         assert (again.status_code, again.json()["code"]) == (409, "not_ready")
-        until(lambda: removed(cluster) >= EXPECTED, f"the log says so, and not {removed(cluster)}")
+        wait_until(lambda: removed(cluster) >= EXPECTED, f"the log says so, and not {removed(cluster)}")
 
 
 EXPECTED = Counter(download_rights=1, results=1, uploads=1, leftovers=1, parts=1, folders=1, orphans=1)
 
 
-def begun_upload(cluster: Cluster, film: Path) -> None:
-    """Begin an upload that nobody completes, long ago."""
+def begun_upload(cluster: Cluster, video_file: Path) -> None:
+    """Begin an upload long ago and never complete it."""
     before = set(cluster.objects())
     begun = cluster.http.post("/api/videos/uploads/", json={"filename": "film.mp4"}).raise_for_status().json()
-    httpx.put(cluster.http.base_url.join(begun["url"]), content=film.read_bytes()).raise_for_status()
+    httpx.put(cluster.http.base_url.join(begun["url"]), content=video_file.read_bytes()).raise_for_status()
     keys = set(cluster.objects()) - before
     long_ago = time.time() - UPLOAD_RETENTION.total_seconds() - 60
     for key in keys:
         os.utime(cluster.folder / "objects" / key, (long_ago, long_ago))
-    cluster.ask("UPDATE uploads SET expires_at = expires_at - $1::interval", UPLOAD_RETENTION)
+    cluster.query("UPDATE uploads SET expires_at = expires_at - $1::interval", UPLOAD_RETENTION)
 
 
 def leave_parts(cluster: Cluster, request: Request) -> None:
-    """As a worker does that is too late, and one whose request was forgotten."""
+    """Leave parts as a late worker does, and a worker whose request was deleted."""
     for request_id in (request.id, str(uuid4())):
         part = cluster.folder / "objects" / "requests" / request_id / "slices" / "00000-9.zip"
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +80,8 @@ def leave_parts(cluster: Cluster, request: Request) -> None:
 
 
 def leave_orphan(cluster: Cluster) -> str:
-    """As an API that was killed between storing a video and recording it; returns its key."""
-    cluster.ask("UPDATE users SET created_at = created_at - interval '3 days'")
+    """Store a video as an API does that is killed before recording it; return its key."""
+    cluster.query("UPDATE users SET created_at = created_at - interval '3 days'")
     key = f"videos/{uuid4().hex}"
     path = cluster.folder / "objects" / key
     path.write_bytes(b"an unredacted film")
@@ -90,9 +90,9 @@ def leave_orphan(cluster: Cluster) -> str:
     return key
 
 
-def kill_one_at_work(cluster: Cluster, film: Path) -> Path:
-    """Have a worker leave its folder behind, while another one goes on."""
-    request = cluster.order(film).submit()
+def kill_one_at_work(cluster: Cluster, video_file: Path) -> Path:
+    """Kill a worker so that it leaves its folder behind, while another one continues."""
+    request = cluster.repeatable_request(video_file).submit()
     with request.held() as (victim,):
         name = f"slice-{request.id}-{victim.number}-*"
         (folder,) = folders_below(cluster.folder / "scratch", "process-*", name)
@@ -102,8 +102,8 @@ def kill_one_at_work(cluster: Cluster, film: Path) -> Path:
 
 
 def age_requests(cluster: Cluster) -> None:
-    """Have two hours pass for what was requested."""
-    cluster.ask(
+    """Make requests two hours older."""
+    cluster.query(
         "UPDATE requests SET created_at = created_at - $1::interval, started_at = started_at - $1::interval, "
         "completed_at = completed_at - $1::interval",
         timedelta(hours=2),
@@ -111,7 +111,7 @@ def age_requests(cluster: Cluster) -> None:
 
 
 def removed(cluster: Cluster) -> Counter[str]:
-    """Sums of what the log says was removed."""
+    """Return the deletion counts in the log."""
     total = Counter[str]()
     for line in cluster.log():
         if line["event"] == "cleaned up":

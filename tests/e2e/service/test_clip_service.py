@@ -1,4 +1,4 @@
-"""``framecloak clip-service`` as a process, and readers that ask it."""
+"""``framecloak clip-service`` as a process, and its clients."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def service(environment: dict[str, str], tmp_path: Path) -> Iterator[ServiceProc
         yield process
 
 
-async def test_readers_of_several_processes_ask_it(
+async def test_several_client_processes_use_it(
     service: ServiceProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:
     address = service.wait_for("listening on ")
@@ -73,15 +73,13 @@ async def test_readers_of_several_processes_ask_it(
     assert "Traceback" not in log
 
 
-def test_pictures_that_are_analysed_by_command_are_read_by_it(
-    service: ServiceProcess, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_reid_command_uses_it(service: ServiceProcess, environment: dict[str, str], tmp_path: Path) -> None:
     address = service.wait_for("listening on ")
     x1, y1, x2, y2 = images.GROUP_BOXES[4].astype(int)
-    face = np.ascontiguousarray(images.group_photograph()[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40, ::-1])
+    face = np.ascontiguousarray(images.group_photo()[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40, ::-1])
     file = tmp_path / "face.png"
     assert cv2.imwrite(str(file), face)
-    # Models of its own, with no export in them: only the service can tell.
+    # Models without an export: only the service can classify emotions.
     variables = {**environment, "MODEL_PATH": str(tmp_path / "others"), "CLIP_SERVICE_URL": address}
     done = run("reid", "analyze", file, "--json", environment=variables)
     (found,) = json.loads(done.out)["faces"]
@@ -92,7 +90,7 @@ def test_pictures_that_are_analysed_by_command_are_read_by_it(
     assert (done.code, found["emotions"]) == (0, None)
 
 
-def test_without_an_export_it_says_how_to_get_one(tmp_path: Path) -> None:
+def test_error_without_an_export_explains_how_to_get_one(tmp_path: Path) -> None:
     done = run("clip-service", "--port", "0", environment={"MODEL_PATH": str(tmp_path)})
     assert done.code == 31
     assert "framecloak models export-clip" in done.err

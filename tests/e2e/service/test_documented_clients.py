@@ -1,6 +1,6 @@
-"""The two clients of the documentation work as they stand; nothing is added but host, credentials and haste.
+"""The documentation's two clients work unchanged except for host, credentials and polling interval.
 
-They name video 123 and segments 1, 2 and 3, so those are what the test makes.
+They use video 123 and segments 1, 2 and 3, so the test creates those.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PATIENCE = patience(90)
 
 @dataclass(frozen=True)
 class Served:
-    """A service that knows video 123 and its segments 1, 2 and 3."""
+    """A service with video 123 and its segments 1, 2 and 3."""
 
     address: str
     key: str
@@ -95,7 +95,7 @@ def test_the_browser_client(served: Served, tmp_path: Path) -> None:
     ("heading", "file"),
     [("### Python-Client", "polling.py.txt"), ("### JavaScript-Client", "browser.js.txt")],
 )
-def test_they_are_the_documented_ones(heading: str, file: str) -> None:
+def test_clients_equal_the_documented_ones(heading: str, file: str) -> None:
     section = DOCUMENT.read_text("utf-8").split(heading)[1]
     documented = re.search(r"```\w+\n(.*?)```", section, re.DOTALL)
     assert documented

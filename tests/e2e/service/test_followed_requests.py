@@ -1,4 +1,4 @@
-"""Whoever follows a request hears of its end, whatever becomes of the API meanwhile."""
+"""Clients that follow a request receive its end, even when the API is restarted meanwhile."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 import httpx
 import pytest
 
-from support.http.client import Request, until
+from support.http.client import Request, wait_until
 from support.servers.cluster import Cluster
 
 pytestmark = pytest.mark.faults
 
 
 class Listener:
-    """Follows a request as a browser does: connects again, where the API is now, until there is no more.
+    """Follows a request as a browser does: reconnects to the present API until the stream ends.
 
     Attributes:
-        streams: the states that each connection was told.
+        streams: the states received on each connection.
     """
 
     def __init__(self, request: Request) -> None:
@@ -56,25 +56,27 @@ class Listener:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_missed_when_the_api_is_started_again(
-    cluster: Cluster, film: Path, how: signal.Signals
+def test_no_status_is_missed_when_the_api_restarts(
+    cluster: Cluster, video_file: Path, how: signal.Signals
 ) -> None:
-    request = cluster.order(film).submit()
+    request = cluster.repeatable_request(video_file).submit()
     listener, over = Listener(request), False
     with ThreadPoolExecutor(1) as threads:
         following = threads.submit(listener.run, lambda: over)
         try:
-            # Some of it is done before the API goes, and some after it has come back.
+            # Some of the work is done before the API stops, and some after it has come back.
             with request.held():
-                until(lambda: any(state["processed_frames"] for state in listener.told), "progress is told")
+                wait_until(
+                    lambda: any(state["processed_frames"] for state in listener.told), "progress is told"
+                )
                 cluster.api.stop(how)
                 cluster.start_api()
             request.wait()
-            until(following.done, "the stream has ended")
+            wait_until(following.done, "the stream has ended")
         finally:
             over = True
         following.result()
-    # One that is told to stop sees to it that streams end well, as long as that does not take too long.
+    # A stopping API ends its streams properly, as long as that does not take too long.
     assert len([stream for stream in listener.streams if stream]) >= (2 if how is signal.SIGKILL else 1)
     assert listener.streams[-1][-1] == request.status()
     done = [state["processed_frames"] for state in listener.told]

@@ -1,4 +1,4 @@
-"""A whole run of the service: its log can be followed, and holds nothing that must not be in it."""
+"""The log of a complete run of the service: requests can be traced, and it holds no secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.processes import command, service_process
 from support.processes.service_process import PASSWORD
 from support.samples import images
 from support.samples.media import write_video
-from support.servers.webhook_receiver import Receiver, answer, listening
+from support.servers.webhook_receiver import Receiver, answer, running_receiver
 
 WRONG = "a wrong horse battery"
 LABEL = "Augusta Ada King, Countess of Lovelace"
@@ -36,7 +36,7 @@ OWN_SECRETS = {
 GONE = answer("410 Gone")
 RECEIVER_SECONDS = patience(60)
 SAID_FOR_PEOPLE = {"stopping"}
-"""Lines on standard error that are no log."""
+"""Lines on standard error that are not part of the log."""
 
 
 @dataclass
@@ -44,15 +44,15 @@ class Run:
     """What a run used, received and wrote.
 
     Attributes:
-        secrets: by what they are.
+        secrets: secrets by their description.
         embeddings: numbers of faces.
         output: all of standard output and standard error.
-        lines: of the log.
-        audit: rows of the table, as text.
-        entries: what ``framecloak audit`` shows.
+        lines: lines of the log.
+        audit: rows of the audit table, as text.
+        entries: output of ``framecloak audit``.
         request: id of the anonymisation request.
         submitted_by: id of the HTTP request that submitted it.
-        kept: what lies in the object store for the anonymisation request at the end.
+        kept: the anonymisation request's objects in the store at the end.
     """
 
     secrets: dict[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Run:
     kept: list[str] = field(default_factory=list)
 
     def of(self, **facts: object) -> list[dict[str, Any]]:
-        """Lines with these fields."""
+        """Return the lines with these fields."""
         return [line for line in self.lines if line | facts == line]
 
 
@@ -75,7 +75,7 @@ def sign_in(address: str, run: Run) -> None:
         for password, status in ((WRONG, 401), (PASSWORD, 200)):
             answer = browser.post("/api/auth/login", json={"username": "admin", "password": password})
             assert answer.status_code == status
-        # People type passwords into the wrong field.
+        # Users sometimes type their password into the wrong field.
         answer = browser.post("/api/auth/login", json={"username": WRONG, "password": WRONG})
         assert answer.status_code == 401
         run.secrets["session"] = browser.cookies["framecloak_session"]
@@ -89,11 +89,11 @@ def sign_in(address: str, run: Run) -> None:
         assert browser.post("/api/auth/logout").status_code == 204
 
 
-def use(http: httpx.Client, address: str, film: Path, receiver: Receiver, run: Run) -> None:
-    video = service_process.upload(http, film)["id"]
+def use(http: httpx.Client, address: str, video_file: Path, receiver: Receiver, run: Run) -> None:
+    video = service_process.upload(http, video_file)["id"]
     begun = http.post("/api/videos/uploads", json={"filename": "film.mp4"}).raise_for_status().json()
     run.secrets["signature of an upload"] = parse_qs(urlsplit(begun["url"]).query)["signature"][0]
-    assert httpx.put(f"{address}{begun['url']}", content=film.read_bytes()).status_code == 204
+    assert httpx.put(f"{address}{begun['url']}", content=video_file.read_bytes()).status_code == 204
     assert http.get(f"/api/videos/{video}/frames/0.jpg").status_code == 200
     segment = service_process.mark(http, video, 0, 12)
     token = run.secrets["token of a webhook"] = "what only this receiver is to see"
@@ -115,10 +115,10 @@ def use(http: httpx.Client, address: str, film: Path, receiver: Receiver, run: R
 
 def recognise(http: httpx.Client, run: Run) -> None:
     x1, y1, x2, y2 = images.GROUP_BOXES[4].astype(int)
-    face = np.ascontiguousarray(images.group_photograph()[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40, ::-1])
+    face = np.ascontiguousarray(images.group_photo()[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40, ::-1])
     file = cv2.imencode(".jpg", face)[1].tobytes()
     picture = base64.b64encode(file).decode()
-    # Further on than the header, which all pictures have.
+    # After the header, which all images have in common.
     run.secrets["pixels of a face"] = picture[2000:2040]
     body = {"image_data": picture, "embedding_format": "base64"}
     packed = http.post("/analyze", json=body).raise_for_status().json()["embedding"]
@@ -136,8 +136,8 @@ def recognise(http: httpx.Client, run: Run) -> None:
         "label": LABEL,
         "metadata": "born in 1815",
     }
-    made = http.post("/galleries", json={"name": run.secrets["name of a gallery"]}).raise_for_status()
-    gallery = f"/galleries/{made.json()['id']}"
+    created = http.post("/galleries", json={"name": run.secrets["name of a gallery"]}).raise_for_status()
+    gallery = f"/galleries/{created.json()['id']}"
     known = {"label": LABEL, "metadata": {"about": run.secrets["metadata"]}}
     for source in ({"image_data": picture}, {"embedding": vector}, {"embedding": packed}):
         http.post(f"{gallery}/faces", json={**known, **source}).raise_for_status()
@@ -151,14 +151,14 @@ def recognise(http: httpx.Client, run: Run) -> None:
 
 @contextmanager
 def refusing_receiver() -> Iterator[Receiver]:
-    """A receiver that wants no webhook, which is written down."""
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(listening()) as receiver:
+    """Run a receiver that refuses webhooks, which is logged."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running_receiver()) as receiver:
         receiver.answer = GONE
         yield receiver
 
 
 def given_up(receiver: Receiver, log: Path, run: Run) -> bool:
-    """Wait for the webhook to be called, and for that to be written down; whether that happens in time."""
+    """Wait until the webhook was called and the failure logged; return whether that happens in time."""
     deadline = time.monotonic() + RECEIVER_SECONDS
     while not (written := "was given up" in log.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -169,7 +169,7 @@ def given_up(receiver: Receiver, log: Path, run: Run) -> bool:
 
 
 def kept_secrets(data_dir: Path) -> Mapping[str, str]:
-    """What the installation itself keeps secret, while it runs."""
+    """Return the installation's own secrets, while it runs."""
     addresses = json.loads((data_dir / "servers.json").read_text())
     return {
         "SECRET_KEY": (data_dir / "secret-key").read_text().strip(),
@@ -227,7 +227,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_no_secret_is_in_the_log_or_in_the_audit_log(run: Run) -> None:
     assert len(run.secrets) == 21
-    # Long enough not to turn up by chance.
+    # Long enough not to occur by chance.
     assert all(len(secret) >= 12 for secret in run.secrets.values())
     for what, secret in run.secrets.items():
         for text in {secret, quote(secret), quote_plus(secret)}:
@@ -240,26 +240,26 @@ def test_no_embedding_is_in_the_log_or_in_the_audit_log(run: Run) -> None:
     assert [len(vector) for vector in run.embeddings] == [128]
     written = [*run.output.splitlines(), *run.audit.splitlines(), *map(json.dumps, run.entries)]
     for vector in run.embeddings:
-        # As any way of printing them begins. One may be a time or a size by chance, and two may not.
+        # As every number format starts. One may be a time or a size by chance, two may not.
         numbers = {str(number)[:7] for number in map(abs, vector) if number > 0.001}
         assert len(numbers) > 100
         for line in written:
             assert sum(number in line for number in numbers) < 2, line
 
 
-def test_no_picture_is_in_the_log(run: Run) -> None:
+def test_no_image_is_in_the_log(run: Run) -> None:
     assert "\\xff\\xd8" not in run.output
     assert max(len(json.dumps(line)) for line in run.lines) < 10_000
 
 
-def test_every_line_says_when_where_and_what(run: Run) -> None:
+def test_every_line_has_time_origin_and_event(run: Run) -> None:
     assert len(run.lines) > 30
     for line in run.lines:
         assert {"timestamp", "level", "logger", "event", "pathname", "lineno", "process"} <= set(line)
     assert not run.of(level="error")
 
 
-def test_the_id_of_a_request_leads_all_the_way(run: Run) -> None:
+def test_request_id_is_in_the_lines_of_all_processes(run: Run) -> None:
     (submitted,) = run.of(event="submitted")
     assert (submitted["request_id"], submitted["http_request_id"]) == (run.request, run.submitted_by)
     answered = run.of(event="request", http_request_id=run.submitted_by)
@@ -280,21 +280,21 @@ def test_the_id_of_a_request_leads_all_the_way(run: Run) -> None:
     assert recorded[0]["http_request_id"] == run.submitted_by
 
 
-def test_a_worker_says_what_its_models_run_on(run: Run) -> None:
-    (told,) = run.of(event="face detector loaded")
-    assert told["level"] == "info"
-    assert told["model"].startswith("CenterFace on ")
+def test_worker_logs_the_devices_of_its_models(run: Run) -> None:
+    (line,) = run.of(event="face detector loaded")
+    assert line["level"] == "info"
+    assert line["model"].startswith("CenterFace on ")
 
 
-def test_what_the_result_was_made_of_is_kept_for_debugging(run: Run) -> None:
+def test_debug_setting_keeps_the_parts_of_the_result(run: Run) -> None:
     assert run.kept == ["frames.zip", "slices/00000-1.zip"]
 
 
-def test_every_row_of_the_audit_log_is_a_line_too(run: Run) -> None:
-    # Processes take turns, so the order is not that of the table.
-    told = [(line["username"], line["action"], line["subject"]) for line in run.of(event="audit")]
+def test_every_audit_entry_is_logged(run: Run) -> None:
+    # Processes alternate, so the order differs from that of the table.
+    logged = [(line["username"], line["action"], line["subject"]) for line in run.of(event="audit")]
     kept = [(one["username"], one["action"], one["subject"]) for one in run.entries]
-    assert sorted(told, key=str) == sorted(kept, key=str)
+    assert sorted(logged, key=str) == sorted(kept, key=str)
     actions = {one["action"] for one in run.entries}
     assert actions >= {
         "user.create",
@@ -313,11 +313,11 @@ def test_every_row_of_the_audit_log_is_a_line_too(run: Run) -> None:
     }
 
 
-def test_a_webhook_that_is_given_up_is_told_without_its_address(run: Run) -> None:
-    (told,) = run.of(logger="framecloak.domain.anonymization.requests.webhooks")
-    assert told["event"] == f"the webhook of request {run.request} was given up: the receiver answered 410"
+def test_abandoned_webhook_is_logged_without_its_address(run: Run) -> None:
+    (line,) = run.of(logger="framecloak.domain.anonymization.requests.webhooks")
+    assert line["event"] == f"the webhook of request {run.request} was given up: the receiver answered 410"
 
 
-def test_what_is_asked_for_all_day_is_for_debugging(run: Run) -> None:
+def test_frequent_requests_are_logged_at_debug_level(run: Run) -> None:
     (level,) = {line["level"] for line in run.of(event="request", path="/health")}
     assert level == "debug"

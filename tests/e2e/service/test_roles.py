@@ -1,4 +1,4 @@
-"""API and worker in processes of their own, on servers that the environment names, as in production."""
+"""API and worker as separate processes, on servers set in the environment, as in production."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.servers.s3_server import running_s3
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
-def test_a_request_goes_all_the_way_over_servers_of_the_environment(
+def test_request_completes_on_servers_from_the_environment(
     database_url: str, redis_url: str, tmp_path: Path, kind: str
 ) -> None:
     environment = {
@@ -81,34 +81,34 @@ def go_all_the_way(environment: dict[str, str], tmp_path: Path) -> None:
 
         assert_is_well("worker", environment)
         assert [one.stop(signal.SIGTERM) for one in (first, second)] == [0, 0]
-        asked = command.run("healthcheck", "worker", environment=environment, installed=store is None)
-        assert (asked.code, "no worker on" in asked.err) == (1, True)
+        checked = command.run("healthcheck", "worker", environment=environment, installed=store is None)
+        assert (checked.code, "no worker on" in checked.err) == (1, True)
         assert http.get("/api/frames/anonymize/health/").json()["status"] == "degraded"
         assert api.stop(signal.SIGTERM) == 0
 
 
 def assert_is_well(part: str, environment: dict[str, str]) -> None:
-    asked = command.run("healthcheck", part, environment=environment)
-    assert (asked.code, asked.out, asked.err) == (0, f"the {part} is healthy\n", "")
+    checked = command.run("healthcheck", part, environment=environment)
+    assert (checked.code, checked.out, checked.err) == (0, f"the {part} is healthy\n", "")
 
 
-def test_a_process_that_is_not_there_is_not_well_and_a_redis_that_is_away_is_not_held_against_a_worker(
+def test_missing_process_is_unhealthy_but_a_worker_without_redis_is_not(
     tmp_path: Path,
 ) -> None:
-    nobody = {
+    unreachable = {
         "DATABASE_URL": "postgresql://127.0.0.1:1/nothing",
         "REDIS_URL": "redis://127.0.0.1:1",
         "DATA_DIR": str(tmp_path),
     }
     for part, port in (("api", "PORT"), ("clip-service", "CLIP_SERVICE_PORT")):
-        asked = command.run("healthcheck", part, environment=nobody | {port: "1", "HOST": "127.0.0.1"})
-        assert (asked.code, asked.out) == (1, "")
-        assert asked.err.startswith(f"the {part} is unhealthy: ")
-    asked = command.run("healthcheck", "worker", environment=nobody)
-    assert (asked.code, asked.err.startswith("the worker cannot be checked: ")) == (0, True)
+        checked = command.run("healthcheck", part, environment=unreachable | {port: "1", "HOST": "127.0.0.1"})
+        assert (checked.code, checked.out) == (1, "")
+        assert checked.err.startswith(f"the {part} is unhealthy: ")
+    checked = command.run("healthcheck", "worker", environment=unreachable)
+    assert (checked.code, checked.err.startswith("the worker cannot be checked: ")) == (0, True)
 
 
-def test_upkeep_alone_is_well_and_counts_as_no_worker(
+def test_maintenance_alone_is_healthy_and_no_worker(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     environment = {

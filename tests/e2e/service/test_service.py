@@ -1,4 +1,4 @@
-"""The whole service as one command: started, used over HTTP, stopped, started again."""
+"""The whole service as one command: started, used over HTTP, stopped and started again."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_a_video_goes_in_and_a_zip_of_redacted_frames_comes_out(
-    http: httpx.Client, address: str, tmp_path: Path
-) -> None:
+def test_video_becomes_a_zip_of_redacted_frames(http: httpx.Client, address: str, tmp_path: Path) -> None:
     facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 40))
     assert (facts["filename"], facts["frame_count"], facts["width"]) == ("film.mp4", 40, 128)
     first = service_process.mark(http, facts["id"], 5, 12)
@@ -93,7 +91,7 @@ def test_a_video_goes_in_and_a_zip_of_redacted_frames_comes_out(
     assert manifest["summary"]["frames"] == 15
 
 
-def test_several_requests_are_worked_on_and_one_is_cancelled(http: httpx.Client, tmp_path: Path) -> None:
+def test_several_requests_are_processed_and_one_is_cancelled(http: httpx.Client, tmp_path: Path) -> None:
     facts = service_process.upload(http, write_video(tmp_path / "long.mp4", 300, size=(640, 360)))
     whole = service_process.mark(http, facts["id"], 0, 300)
     requests = [
@@ -110,13 +108,13 @@ def test_several_requests_are_worked_on_and_one_is_cancelled(http: httpx.Client,
     assert http.delete(f"/api/videos/{facts['id']}/").status_code == 204
 
 
-def test_health_tells_a_stranger_one_word_and_its_users_the_rest(http: httpx.Client, address: str) -> None:
+def test_health_details_are_for_signed_in_users_only(http: httpx.Client, address: str) -> None:
     assert httpx.get(f"{address}/health").json()["status"] == "healthy"
     assert httpx.get(f"{address}/api/frames/anonymize/health/").json() == {"status": "healthy"}
     report = http.get("/api/frames/anonymize/health/").json()
     assert report["checks"] == {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
     assert (report["status"], report["workers"]) == ("healthy", 1)
-    # It is added up beside all else, so whoever comes early is told that it is not known yet.
+    # The report is computed in the background, so an early request does not get the values yet.
     deadline = time.monotonic() + patience(60)
     while report["storage_bytes"] is None:
         assert time.monotonic() < deadline
@@ -125,24 +123,24 @@ def test_health_tells_a_stranger_one_word_and_its_users_the_rest(http: httpx.Cli
     assert report["storage_bytes"] >= 0
 
 
-def test_a_face_is_analysed_and_that_is_told_to_prometheus(http: httpx.Client) -> None:
-    picture = cv2.imencode(".jpg", images.group_photograph()[:, :, ::-1])[1].tobytes()
+def test_face_analysis_is_counted_in_metrics(http: httpx.Client) -> None:
+    picture = cv2.imencode(".jpg", images.group_photo()[:, :, ::-1])[1].tobytes()
     answer = http.post("/analyze", content=picture, headers={"Content-Type": "image/jpeg"})
     assert answer.raise_for_status().json()["faces_detected"] == 6
-    told = http.get("/metrics").raise_for_status().text
+    metrics = http.get("/metrics").raise_for_status().text
     for model in ("detector", "recognizer"):
-        assert f'framecloak_analysis_batch_size_sum{{model="{model}"}} 1.0' in told
+        assert f'framecloak_analysis_batch_size_sum{{model="{model}"}} 1.0' in metrics
 
 
 @pytest.mark.parametrize("role", ["worker", "api"])
-def test_a_role_that_dies_is_started_again(
+def test_killed_role_is_restarted(
     service: ServiceProcess, http: httpx.Client, tmp_path: Path, role: str
 ) -> None:
     killed = service.role(role)
     os.kill(killed, signal.SIGKILL)
-    # Until it is dead its connections are not, and what is sent over one of them is lost with it.
-    assert service.outlives(killed)
-    # The socket stays open meanwhile, so this is answered by the new process.
+    # Its connections stay open until it is dead, and a request on one of them is lost with it.
+    assert service.survives(killed)
+    # The socket stays open meanwhile, so the new process answers this.
     facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 6))
     segment = service_process.mark(http, facts["id"], 0, 6)
     request = service_process.submit(http, facts["id"], [segment])
@@ -150,13 +148,13 @@ def test_a_role_that_dies_is_started_again(
     assert service.role(role) != killed
 
 
-def test_a_second_service_on_the_same_folder_is_told_so(service: ServiceProcess, data_dir: Path) -> None:
+def test_second_service_on_the_same_folder_is_refused(service: ServiceProcess, data_dir: Path) -> None:
     service.wait_for("ready ")
     with service_process.started("serve", "--port", "0", "--data-dir", data_dir) as other:
         assert other.process.wait(service_process.STOP_SECONDS) == 51
 
 
-def test_a_port_that_is_taken_is_named(address: str, tmp_path: Path) -> None:
+def test_error_names_a_port_in_use(address: str, tmp_path: Path) -> None:
     port = address.rpartition(":")[2]
     with service_process.started("serve", "--port", port, "--data-dir", tmp_path) as other:
         assert other.process.wait(service_process.STOP_SECONDS) == 26
@@ -170,7 +168,7 @@ def test_a_port_that_is_taken_is_named(address: str, tmp_path: Path) -> None:
         ("FRAMECLOAK_PROVIDER", "tensorrt", 30, "TensorRT"),
     ],
 )
-def test_a_model_or_device_that_is_not_there_stops_the_start(
+def test_missing_model_or_device_prevents_the_start(
     tmp_path: Path, variable: str, value: str, code: int, says: str
 ) -> None:
     for role in (["serve", "--port", "0"], ["worker"]):
@@ -181,7 +179,7 @@ def test_a_model_or_device_that_is_not_there_stops_the_start(
         assert not (tmp_path / "data").exists()
 
 
-def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) -> None:
+def test_nothing_is_lost_by_a_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     arguments = ("serve", "--port", "0", "--data-dir", data)
     with service_process.started(*arguments) as first:
@@ -199,7 +197,7 @@ def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) ->
         assert first.stop(signal.SIGINT) == 0
         assert [pid for pid in started if alive(pid)] == []
     for path in data.iterdir():
-        # Postgres runs as somebody else when we are root, and has to get through.
+        # As root, Postgres runs as another user, who needs access.
         assert not stat.S_IMODE(path.stat().st_mode) & 0o066, path
 
     with service_process.started(*arguments) as second:
@@ -211,9 +209,9 @@ def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) ->
         assert second.stop(signal.SIGTERM) == 0
 
 
-def test_what_is_started_ends_when_the_command_is_killed(tmp_path: Path) -> None:
+def test_child_processes_end_when_the_command_is_killed(tmp_path: Path) -> None:
     arguments = ("serve", "--port", "0", "--data-dir", tmp_path / "data")
-    # Started: who is told of its death depends on who has started whom.
+    # Started, not forked: its parent matters for the death signal.
     with service_process.started(*arguments, installed=True) as service:
         service.wait_for("ready ")
         started = service.descendants()
@@ -227,28 +225,28 @@ def test_what_is_started_ends_when_the_command_is_killed(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test here runs as a user already")
-def test_it_runs_as_a_user_too(tmp_path_factory: pytest.TempPathFactory) -> None:
-    nobody = 65534
+def test_it_runs_as_an_unprivileged_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    user_id = 65534
     try:
-        subprocess.run([FRAMECLOAK, "--version"], user=nobody, extra_groups=[], check=True)
+        subprocess.run([FRAMECLOAK, "--version"], user=user_id, extra_groups=[], check=True)
     except (PermissionError, subprocess.CalledProcessError):
         pytest.skip("other users cannot read this checkout")
     home = tmp_path_factory.mktemp("home")
     for folder in (home, *home.parents[:2]):
         folder.chmod(0o755)
-    os.chown(home, nobody, nobody)
+    os.chown(home, user_id, user_id)
     environment = {**ENVIRONMENT, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
     arguments = ("serve", "--port", "0", "--data-dir", home / "data")
-    with service_process.started(*arguments, environment=environment, user=nobody, installed=True) as service:
+    with service_process.started(
+        *arguments, environment=environment, user=user_id, installed=True
+    ) as service:
         address = service.wait_for("ready ")
         assert httpx.get(f"{address}/api/frames/anonymize/health/").json() == {"status": "healthy"}
-        assert (home / "data").stat().st_uid == nobody
+        assert (home / "data").stat().st_uid == user_id
         assert service.stop() == 0
 
 
-async def test_it_refuses_an_older_schema_and_says_what_to_do(
-    database_url: str, redis_url: str, tmp_path: Path
-) -> None:
+async def test_older_schema_is_refused_with_a_hint(database_url: str, redis_url: str, tmp_path: Path) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("update alembic_version set version_num = '0001'")
     await connection.close()

@@ -1,1 +1,1 @@
-"""A database in memory that keeps the promises of ``domain.ports.persistence``, one file per repository."""
+"""An in-memory database with the guarantees of ``domain.ports.database``, one module per repository group."""

@@ -1,4 +1,4 @@
-"""A database in memory that keeps the promises of ``framecloak.domain.ports.database``."""
+"""An in-memory database with the guarantees of ``framecloak.domain.ports.database``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fakes.persistence.accounts import (
     FakeUserRepository,
 )
 from fakes.persistence.galleries import FakeGalleryFaceRepository, FakeGalleryRepository
-from fakes.persistence.library import (
+from fakes.persistence.requests import FakeDownloadTokenRepository, FakeRequestRepository
+from fakes.persistence.slices import FakeSliceRepository
+from fakes.persistence.tables import Store, Tables, Transaction
+from fakes.persistence.videos import (
     FakeGrantRepository,
     FakeMarkRepository,
     FakeUploadRepository,
     FakeVideoRepository,
 )
-from fakes.persistence.requests import FakeDownloadTokenRepository, FakeRequestRepository
-from fakes.persistence.slices import FakeSliceRepository
-from fakes.persistence.tables import Store, Tables, Transaction
 from fakes.persistence.webhooks import FakeNoticeRepository
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.database import (
@@ -46,7 +46,7 @@ from framecloak.domain.ports.database import (
 
 
 class FakeUnitOfWork:
-    """Its writes are seen by others after ``commit``, and never without."""
+    """A unit of work whose writes are visible to others after ``commit`` only."""
 
     def __init__(self, database: FakeDatabase) -> None:
         self._database = database
@@ -91,12 +91,12 @@ class FakeDatabase:
     """Keeps rows in memory.
 
     Args:
-        now: tells the time that ``created_at`` is taken from.
+        now: current time, used for ``created_at``.
 
     Attributes:
-        reachable: set it to False to have every unit of work fail.
-        commits: how often something was committed.
-        open: units of work that somebody is in.
+        reachable: set it to False to make every unit of work fail.
+        commits: number of commits.
+        open: number of open units of work.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -107,7 +107,7 @@ class FakeDatabase:
 
     @property
     def tables(self) -> Tables:
-        """What is committed, for tests to look at."""
+        """The committed rows, for tests."""
         return self.store.tables
 
     def unit_of_work(self) -> FakeUnitOfWork:

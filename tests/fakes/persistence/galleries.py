@@ -1,4 +1,4 @@
-"""Galleries in memory, what makes them quick to search, and what keeps them secret."""
+"""Galleries, their search indexes and their encryption, in memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FakeGalleryRepository:
 
     async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> EncryptedGallery:
         gallery = self._tx.rows.galleries.get(gallery_id)
-        if gallery is None or not _is_there_for(gallery, principal, now):
+        if gallery is None or not _is_visible_to(gallery, principal, now):
             raise GalleryNotFoundError(f"there is no gallery {gallery_id}")
         return gallery
 
@@ -44,8 +44,10 @@ class FakeGalleryRepository:
     async def list(
         self, principal: Principal, now: datetime, limit: int, offset: int
     ) -> Page[EncryptedGallery]:
-        found = [one for one in self._tx.rows.galleries.values() if _is_there_for(one, principal, now)]
-        found.sort(key=lambda one: one.created_at, reverse=True)
+        found = [
+            gallery for gallery in self._tx.rows.galleries.values() if _is_visible_to(gallery, principal, now)
+        ]
+        found.sort(key=lambda gallery: gallery.created_at, reverse=True)
         return Page(found[offset : offset + limit], len(found))
 
     async def remove(self, gallery_id: UUID) -> None:
@@ -57,13 +59,17 @@ class FakeGalleryRepository:
 
     async def remove_expired(self, now: datetime) -> Sequence[UUID]:
         rows = await self._tx.write()
-        expired = [one.id for one in rows.galleries.values() if one.expires_at and one.expires_at <= now]
+        expired = [
+            gallery.id
+            for gallery in rows.galleries.values()
+            if gallery.expires_at and gallery.expires_at <= now
+        ]
         for gallery_id in expired:
             await self.remove(gallery_id)
         return expired
 
     async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
-        return [one for one in self._oldest_first() if one.face_count > faces]
+        return [gallery for gallery in self._oldest_first() if gallery.face_count > faces]
 
     async def set_indexed(self, gallery_id: UUID, *, indexed: bool) -> None:
         rows = await self._tx.write()
@@ -71,7 +77,7 @@ class FakeGalleryRepository:
             rows.galleries[gallery_id] = replace(rows.galleries[gallery_id], indexed=indexed)
 
     async def with_outdated_keys(self, key_id: str, limit: int) -> Sequence[EncryptedGallery]:
-        return [one for one in self._oldest_first() if one.key_ids != (key_id,)][:limit]
+        return [gallery for gallery in self._oldest_first() if gallery.key_ids != (key_id,)][:limit]
 
     async def begin_rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
         rows = await self._tx.write()
@@ -93,7 +99,7 @@ class FakeGalleryRepository:
         return True
 
     def _oldest_first(self) -> list[EncryptedGallery]:
-        return sorted(self._tx.rows.galleries.values(), key=lambda one: (one.created_at, one.id))
+        return sorted(self._tx.rows.galleries.values(), key=lambda gallery: (gallery.created_at, gallery.id))
 
 
 class FakeGalleryFaceRepository:
@@ -111,7 +117,9 @@ class FakeGalleryFaceRepository:
         rows.galleries[gallery.id] = replace(gallery, face_count=gallery.face_count + len(faces))
 
     async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[EncryptedFace]:
-        faces = sorted((face for face, _ in self._of(gallery_id)), key=lambda one: (one.created_at, one.id))
+        faces = sorted(
+            (face for face, _ in self._of(gallery_id)), key=lambda face: (face.created_at, face.id)
+        )
         return Page(faces[offset : offset + limit], len(faces))
 
     async def first_with_vectors(
@@ -163,17 +171,17 @@ class FakeGalleryFaceRepository:
         return [entry for entry in self._tx.rows.gallery_faces.values() if entry[0].gallery_id == gallery_id]
 
 
-def _is_there_for(gallery: EncryptedGallery, principal: Principal, now: datetime) -> bool:
+def _is_visible_to(gallery: EncryptedGallery, principal: Principal, now: datetime) -> bool:
     is_alive = gallery.expires_at is None or gallery.expires_at > now
     return is_alive and (principal.is_admin or gallery.owner_id == principal.user_id)
 
 
 @dataclass
 class FakeGalleryIndexes:
-    """Remembers what was made.
+    """Remembers the indexes that were built.
 
     Attributes:
-        busy: set it to have somebody else be building.
+        busy: set it to simulate another process that is building.
     """
 
     made: set[UUID] = field(default_factory=set)
@@ -193,10 +201,10 @@ class FakeGalleryIndexes:
 
 @dataclass(frozen=True)
 class FakeGalleryCipher:
-    """Seals so that tests notice what is opened in a wrong place; turns by rolling the numbers around.
+    """Marks plaintext with its key and context, so that tests notice a wrong one; rotates by rolling vectors.
 
     Attributes:
-        keys: how many numbers each key rolls by, the current one last.
+        keys: offset by which each key rolls, the current one last.
     """
 
     keys: dict[str, int] = field(default_factory=lambda: {"first": 1})

@@ -152,10 +152,10 @@ class FakeRequestRepository:
             for each in self._tx.rows.requests.values()
             if each.status is Status.COMPLETED and each.started_at and each.completed_at
         ]
-        done.sort(key=lambda one: one[0], reverse=True)
+        done.sort(key=lambda entry: entry[0], reverse=True)
         return [
-            RequestDuration(Workload.of(one.spec), one.total_frames, seconds)
-            for _, one, seconds in done[:limit]
+            RequestDuration(Workload.of(request.spec), request.total_frames, seconds)
+            for _, request, seconds in done[:limit]
         ]
 
     async def processed_frames(self) -> int:

@@ -33,15 +33,17 @@ class FakeSliceRepository:
 
     async def start_requests(self, limit: int) -> None:
         rows = await self._tx.write()
-        live = [one for one in rows.requests.values() if not one.status.is_final]
-        busy = Counter(one.user_id for one in live if one.id in rows.admitted)
-        waiting = [one for one in live if one.id not in rows.admitted]
-        waiting.sort(key=lambda one: (one.spec.priority is not Priority.HIGH, one.created_at))
+        live = [request for request in rows.requests.values() if not request.status.is_final]
+        busy = Counter(request.user_id for request in live if request.id in rows.admitted)
+        waiting = [request for request in live if request.id not in rows.admitted]
+        waiting.sort(key=lambda request: (request.spec.priority is not Priority.HIGH, request.created_at))
         taken, turns = busy.copy(), []
-        for place, one in enumerate(waiting):
-            taken[one.user_id] += 1
-            if taken[one.user_id] <= max(1, limit - 1):
-                turns.append((one.spec.priority is not Priority.HIGH, taken[one.user_id], place, one.id))
+        for position, request in enumerate(waiting):
+            taken[request.user_id] += 1
+            if taken[request.user_id] <= max(1, limit - 1):
+                turns.append(
+                    (request.spec.priority is not Priority.HIGH, taken[request.user_id], position, request.id)
+                )
         for turn in sorted(turns)[: max(0, limit - busy.total())]:
             rows.admitted[turn[3]] = self._tx.store.now()
 
@@ -126,18 +128,18 @@ class FakeSliceRepository:
             return []
         now = self._tx.store.now()
         entries = {
-            number: one for (owner, number), one in self._tx.rows.slices.items() if owner == request_id
+            number: entry for (owner, number), entry in self._tx.rows.slices.items() if owner == request_id
         }
         frames_done = all(
-            one.state == "completed" for one in entries.values() if one.kind is SliceKind.FRAMES
+            entry.state == "completed" for entry in entries.values() if entry.kind is SliceKind.FRAMES
         )
         return [
             number
-            for number, one in sorted(entries.items())
-            if (frames_done or one.kind is SliceKind.FRAMES)
+            for number, entry in sorted(entries.items())
+            if (frames_done or entry.kind is SliceKind.FRAMES)
             and (
-                (one.state == "waiting" and (one.not_before is None or one.not_before <= now))
-                or (one.lease_until is not None and one.lease_until <= now)
+                (entry.state == "waiting" and (entry.not_before is None or entry.not_before <= now))
+                or (entry.lease_until is not None and entry.lease_until <= now)
             )
         ]
 
@@ -158,7 +160,7 @@ class FakeSliceRepository:
             finished = changes.get("part_key")
             return LeaseState.HELD if finished and known.part_key == finished else LeaseState.LOST
         rows.slices[lease.request_id, lease.number] = replace(entry, **changes)  # type: ignore[arg-type]
-        done = sum(one.processed_frames for (owner, _), one in rows.slices.items() if owner == request.id)
+        done = sum(entry.processed_frames for (owner, _), entry in rows.slices.items() if owner == request.id)
         rows.requests[request.id] = replace(request, processed_frames=max(request.processed_frames, done))
         return LeaseState.HELD
 

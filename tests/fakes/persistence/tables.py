@@ -22,7 +22,7 @@ from framecloak.domain.ports.repositories.webhooks import NoticeState
 
 @dataclass(frozen=True)
 class SliceEntry:
-    """A row of slices; ``lease_until`` counts while it is leased, ``not_before`` while it waits."""
+    """A row of slices; ``lease_until`` applies while it is leased, ``not_before`` while it waits."""
 
     kind: SliceKind
     segment: Segment
@@ -39,7 +39,7 @@ class SliceEntry:
 
 @dataclass(frozen=True)
 class NoticeEntry:
-    """A row of the notices."""
+    """A row of the webhook notices."""
 
     request_id: UUID
     url: str
@@ -52,7 +52,7 @@ class NoticeEntry:
 
 @dataclass
 class Tables:
-    """Rows by primary key, in the order in which they were added."""
+    """Rows by primary key, in insertion order."""
 
     users: dict[int, User] = field(default_factory=dict)
     sessions: dict[bytes, Session] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Tables:
 
 @dataclass
 class Store:
-    """What was committed, and the one lock that writers take, as row locks do in Postgres."""
+    """The committed rows, and the single lock of writers, like row locks in Postgres."""
 
     tables: Tables = field(default_factory=Tables)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -90,12 +90,12 @@ class Store:
     _ids: count[int] = field(default_factory=lambda: count(1))
 
     def new_id(self) -> int:
-        """Never given out twice, not even after a rollback."""
+        """Return an id that is never reused, not even after a rollback."""
         return next(self._ids)
 
 
 class Transaction:
-    """Reads what is committed, until the first write; then a copy that nobody else sees until ``commit``."""
+    """Reads committed rows until the first write, then a private copy until ``commit``."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -103,11 +103,11 @@ class Transaction:
 
     @property
     def rows(self) -> Tables:
-        """To be read only."""
+        """Rows for reading only."""
         return self.store.tables if self._working is None else self._working
 
     async def write(self) -> Tables:
-        """To be changed; waits for whoever is writing."""
+        """Return rows for writing, after any other writer has finished."""
         if self._working is None:
             task = asyncio.current_task()
             if self.store.writing.locked() and self.store.writer is task:

@@ -1,4 +1,4 @@
-"""Receivers to be told about the end of requests, in memory."""
+"""Webhook notices about the end of requests, in memory."""
 
 from __future__ import annotations
 

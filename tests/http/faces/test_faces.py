@@ -18,13 +18,13 @@ from framecloak.domain.reid.analysis import FaceAnalyzer
 from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.http.app import create_app
 from support.http.api import CONFIG, HOST, Api, Client, Scene
-from support.http.faces import ONE, picture, problem, text
+from support.http.faces import ONE_FACE_PNG, face_png, problem, text
 
 MSGPACK = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
 
 
 async def test_a_face_is_described_as_documented(scene: Scene) -> None:
-    answer = await scene.ada.post("/analyze", json={"image_data": text(ONE)})
+    answer = await scene.ada.post("/analyze", json={"image_data": text(ONE_FACE_PNG)})
     assert answer.status_code == 200
     face = answer.json()
     assert set(face) == {
@@ -49,7 +49,7 @@ async def test_a_face_is_described_as_documented(scene: Scene) -> None:
 
 
 async def test_the_largest_face_is_analysed_and_the_others_are_counted(scene: Scene) -> None:
-    sent = picture((10, 10, 50, 50), (100, 40, 200, 180), (230, 10, 300, 80))
+    sent = face_png((10, 10, 50, 50), (100, 40, 200, 180), (230, 10, 300, 80))
     face = (await scene.ada.post("/analyze", json={"image_data": text(sent)})).json()
     assert face["bbox"] == pytest.approx([100, 40, 100, 140], abs=4)
     assert face["faces_detected"] == 3
@@ -57,22 +57,26 @@ async def test_the_largest_face_is_analysed_and_the_others_are_counted(scene: Sc
 
 async def test_every_way_to_send_an_image_gives_the_same_face(scene: Scene) -> None:
     ada = scene.ada
-    lines = base64.encodebytes(ONE).decode()
+    lines = base64.encodebytes(ONE_FACE_PNG).decode()
     answers = [
-        await ada.post("/analyze", json={"image_data": text(ONE)}),
+        await ada.post("/analyze", json={"image_data": text(ONE_FACE_PNG)}),
         await ada.post("/analyze/", json={"image_data": lines}),
-        await ada.post("/analyze", json={"image_data": f"data:image/png;base64,{text(ONE)}"}),
+        await ada.post("/analyze", json={"image_data": f"data:image/png;base64,{text(ONE_FACE_PNG)}"}),
         await ada.post(
             "/analyze",
-            content=json.dumps({"image_data": text(ONE)}).replace("/", "\\/"),
+            content=json.dumps({"image_data": text(ONE_FACE_PNG)}).replace("/", "\\/"),
             headers={"Content-Type": "application/json"},
         ),
-        await ada.post("/analyze", files={"image": ("ada.png", ONE, "image/png")}),
-        await ada.post("/analyze", content=ONE, headers={"Content-Type": "image/png"}),
-        await ada.post("/analyze", content=ONE, headers={"Content-Type": "application/octet-stream"}),
+        await ada.post("/analyze", files={"image": ("ada.png", ONE_FACE_PNG, "image/png")}),
+        await ada.post("/analyze", content=ONE_FACE_PNG, headers={"Content-Type": "image/png"}),
+        await ada.post(
+            "/analyze", content=ONE_FACE_PNG, headers={"Content-Type": "application/octet-stream"}
+        ),
     ]
     faces = [answer.raise_for_status().json() for answer in answers]
-    packed = await ada.post("/analyze", content=msgspec.msgpack.encode({"image_data": ONE}), headers=MSGPACK)
+    packed = await ada.post(
+        "/analyze", content=msgspec.msgpack.encode({"image_data": ONE_FACE_PNG}), headers=MSGPACK
+    )
     assert packed.headers["content-type"] == "application/msgpack"
     faces.append(msgspec.msgpack.decode(packed.content))
     for face in faces:
@@ -82,15 +86,15 @@ async def test_every_way_to_send_an_image_gives_the_same_face(scene: Scene) -> N
 
 async def test_embeddings_are_returned_in_the_requested_format(scene: Scene) -> None:
     ada = scene.ada
-    body = {"image_data": text(ONE)}
+    body = {"image_data": text(ONE_FACE_PNG)}
     numbers = (await ada.post("/analyze", json=body)).json()["embedding"]
     in_base64 = (await ada.post("/analyze", json=body | {"embedding_format": "base64"})).json()["embedding"]
     assert np.frombuffer(base64.b64decode(in_base64), "<f4") == pytest.approx(numbers)
     raw = await ada.post(
-        "/analyze?embedding_format=base64", content=ONE, headers={"Content-Type": "image/png"}
+        "/analyze?embedding_format=base64", content=ONE_FACE_PNG, headers={"Content-Type": "image/png"}
     )
     assert raw.json()["embedding"] == in_base64
-    request = {"image_data": ONE, "embedding_format": "base64"}
+    request = {"image_data": ONE_FACE_PNG, "embedding_format": "base64"}
     packed = await ada.post("/analyze", content=msgspec.msgpack.encode(request), headers=MSGPACK)
     assert msgspec.msgpack.decode(packed.content)["embedding"] == base64.b64decode(in_base64)
     assert await problem(await ada.post("/analyze", json=body | {"embedding_format": "hex"})) == (
@@ -102,15 +106,15 @@ async def test_embeddings_are_returned_in_the_requested_format(scene: Scene) -> 
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
-        (text(picture()), (422, "face_not_found")),
-        (text(picture((10, 10, 26, 26))), (422, "face_too_small")),
+        (text(face_png()), (422, "face_not_found")),
+        (text(face_png((10, 10, 26, 26))), (422, "face_too_small")),
         (text(b"no image at all"), (422, "invalid_image")),
-        (text(ONE[: len(ONE) // 2]), (422, "invalid_image")),
+        (text(ONE_FACE_PNG[: len(ONE_FACE_PNG) // 2]), (422, "invalid_image")),
         (text(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), (422, "invalid_image")),
         ("", (422, "invalid_image")),
         ("*" * 40, (422, "invalid_image")),
-        (text(ONE) + "junk!", (422, "invalid_image")),
-        (text(ONE)[:-3], (422, "invalid_image")),
+        (text(ONE_FACE_PNG) + "junk!", (422, "invalid_image")),
+        (text(ONE_FACE_PNG)[:-3], (422, "invalid_image")),
         ("data:image/png;base64", (422, "invalid_image")),
         (7, (422, "invalid_image")),
         (None, (422, "invalid_image")),
@@ -129,7 +133,7 @@ async def test_image_dimensions_are_checked_before_decoding(scene: Scene) -> Non
     answer = await scene.ada.post("/analyze", json={"image_data": text(sent)})
     assert await problem(answer) == (413, "image_too_large")
     # A header that declares 60000 x 60000 pixels, without pixel data.
-    bomb = bytearray(picture())
+    bomb = bytearray(face_png())
     bomb[16:24] = (60000).to_bytes(4, "big") * 2
     answer = await scene.ada.post("/analyze", content=bytes(bomb), headers={"Content-Type": "image/png"})
     assert await problem(answer) in {(413, "image_too_large"), (422, "invalid_image")}
@@ -161,8 +165,8 @@ async def test_an_invalid_body_is_refused(
 
 
 async def test_every_image_of_a_batch_has_its_own_result(scene: Scene) -> None:
-    two = picture((10, 10, 60, 60), (100, 40, 200, 180))
-    images = [text(two), text(b"none"), "*", text(picture()), text(ONE)]
+    two = face_png((10, 10, 60, 60), (100, 40, 200, 180))
+    images = [text(two), text(b"none"), "*", text(face_png()), text(ONE_FACE_PNG)]
     answer = await scene.ada.post("/analyze/batch", json={"images": images})
     response = answer.raise_for_status().json()
     assert [item["index"] for item in response["results"]] == [0, 1, 2, 3, 4]
@@ -175,15 +179,15 @@ async def test_every_image_of_a_batch_has_its_own_result(scene: Scene) -> None:
         None,
     ]
     assert (response["model"], response["likeness"]) == ("fake", None)
-    packed = {"images": [two, ONE], "embedding_format": "base64"}
+    packed = {"images": [two, ONE_FACE_PNG], "embedding_format": "base64"}
     answer = await scene.ada.post("/analyze/batch", content=msgspec.msgpack.encode(packed), headers=MSGPACK)
     faces = msgspec.msgpack.decode(answer.content)["results"][0]["faces"]
     assert [len(face["embedding"]) for face in faces] == [48 * 4] * 2
 
 
 async def test_a_batch_is_limited_in_images_and_faces(scene: Scene) -> None:
-    crowd = picture(*[(x, y, x + 24, y + 24) for x in range(8, 300, 40) for y in range(8, 220, 50)])
-    for images in ([text(ONE)] * 33, ["*"] * 33, [text(crowd)]):
+    crowd = face_png(*[(x, y, x + 24, y + 24) for x in range(8, 300, 40) for y in range(8, 220, 50)])
+    for images in ([text(ONE_FACE_PNG)] * 33, ["*"] * 33, [text(crowd)]):
         answer = await scene.ada.post("/analyze/batch", json={"images": images})
         assert await problem(answer) == (422, "batch_too_large")
     answer = await scene.ada.post("/analyze/batch", json={"images": []})
@@ -317,7 +321,7 @@ async def test_a_missing_model_is_reported(scene: Scene) -> None:
         raise ModelMissingError("there is no recogniser", "run `framecloak models build`")
 
     async with with_faces(scene, LazyFaceAnalyzer(missing)) as ada:
-        answer = await ada.post("/analyze", json={"image_data": text(ONE)})
+        answer = await ada.post("/analyze", json={"image_data": text(ONE_FACE_PNG)})
         assert await problem(answer) == (503, "model_missing")
         health = (await ada.get("/health")).json()
     assert health["models"] == {"detector": None, "recognizer": None}
@@ -331,7 +335,7 @@ async def test_an_overloaded_service_answers_with_retry_after(scene: Scene) -> N
 
     faces = LazyFaceAnalyzer(Busy)  # type: ignore[arg-type,return-value]
     async with with_faces(scene, faces) as ada:
-        answer = await ada.post("/analyze", json={"image_data": text(ONE)})
+        answer = await ada.post("/analyze", json={"image_data": text(ONE_FACE_PNG)})
     assert await problem(answer) == (503, "overloaded")
     assert answer.headers["retry-after"] == "3"
 
@@ -339,7 +343,7 @@ async def test_an_overloaded_service_answers_with_retry_after(scene: Scene) -> N
 async def test_health_names_the_models_once_they_are_used(scene: Scene) -> None:
     async with scene.api.client() as anonymous:
         before = (await anonymous.get("/health")).json()
-        await scene.ada.post("/analyze", json={"image_data": text(ONE)})
+        await scene.ada.post("/analyze", json={"image_data": text(ONE_FACE_PNG)})
         after = (await anonymous.get("/health")).json()
     assert before["models"] == {"detector": None, "recognizer": None}
     assert (after["status"], after["clip_service"], after["provider"]) == ("healthy", "available", "CPU")

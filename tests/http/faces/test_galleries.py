@@ -14,7 +14,7 @@ from fakes.clock import NOON
 from fakes.recognition import FakeFaceRecognizer
 from framecloak.domain.reid.matching import DEFAULT_THRESHOLD
 from support.http.api import Scene
-from support.http.faces import ONE, picture, problem, text
+from support.http.faces import ONE_FACE_PNG, face_png, problem, text
 from support.use_cases import GALLERY_CAPACITY
 
 DIMENSION = FakeFaceRecognizer().space.dimension
@@ -42,12 +42,12 @@ async def enrol(client: httpx.AsyncClient, gallery: str, label: str, *numbers: f
 async def test_an_enrolled_face_is_found_by_search(scene: Scene) -> None:
     ada = scene.ada
     gallery = await gallery_of(ada)
-    body = {"label": "Grace", "metadata": {"ward": "3b"}, "image_data": text(ONE)}
+    body = {"label": "Grace", "metadata": {"ward": "3b"}, "image_data": text(ONE_FACE_PNG)}
     face = (await ada.post(f"/galleries/{gallery}/faces/", json=body)).json()
     assert (face["label"], face["metadata"], face["faces_detected"]) == ("Grace", {"ward": "3b"}, 1)
     assert face["quality"]["size"] == pytest.approx(64, abs=4)
     assert "embedding" not in face
-    matches = (await ada.post(f"/galleries/{gallery}/search", json={"image_data": text(ONE)})).json()
+    matches = (await ada.post(f"/galleries/{gallery}/search", json={"image_data": text(ONE_FACE_PNG)})).json()
     assert matches == [
         {"face_id": face["id"], "label": "Grace", "metadata": {"ward": "3b"}, "similarity": pytest.approx(1)}
     ]
@@ -64,13 +64,13 @@ async def test_every_way_to_send_an_image_enrols_and_finds_the_same_face(scene: 
     plain = {"Content-Type": "application/octet-stream"}
     fields = {"label": "Grace", "metadata": '{"ward": "3b"}'}
     body = {"label": "Grace", "metadata": {"ward": "3b"}}
-    image = {"image": ("grace.png", ONE, "image/png")}
+    image = {"image": ("grace.png", ONE_FACE_PNG, "image/png")}
     encodings: list[dict[str, Any]] = [
-        {"json": {**body, "image_data": text(ONE)}},
-        {"content": msgspec.msgpack.encode({**body, "image_data": ONE}), "headers": packed},
+        {"json": {**body, "image_data": text(ONE_FACE_PNG)}},
+        {"content": msgspec.msgpack.encode({**body, "image_data": ONE_FACE_PNG}), "headers": packed},
         {"files": image, "data": fields},
-        {"content": ONE, "headers": png, "params": fields},
-        {"content": ONE, "headers": plain, "params": fields},
+        {"content": ONE_FACE_PNG, "headers": png, "params": fields},
+        {"content": ONE_FACE_PNG, "headers": plain, "params": fields},
     ]
     for encoding in encodings:
         gallery = await gallery_of(ada)
@@ -90,12 +90,14 @@ async def test_every_way_to_send_an_image_enrols_and_finds_the_same_face(scene: 
     ):
         form = {name: str(value) for name, value in options.items()}
         for answer in (
-            await ada.post(search_url, json={**options, "image_data": text(ONE)}),
+            await ada.post(search_url, json={**options, "image_data": text(ONE_FACE_PNG)}),
             await ada.post(
-                search_url, content=msgspec.msgpack.encode({**options, "image_data": ONE}), headers=packed
+                search_url,
+                content=msgspec.msgpack.encode({**options, "image_data": ONE_FACE_PNG}),
+                headers=packed,
             ),
             await ada.post(search_url, files=image, data=form),
-            await ada.post(search_url, content=ONE, headers=png, params=form),
+            await ada.post(search_url, content=ONE_FACE_PNG, headers=png, params=form),
         ):
             matches = answer.raise_for_status().json()
             assert len(matches) == people
@@ -105,42 +107,58 @@ async def test_every_way_to_send_an_image_enrols_and_finds_the_same_face(scene: 
 @pytest.mark.parametrize(
     ("path", "sent", "expected"),
     [
-        ("faces", {"files": {"image": ONE}}, (422, "validation_failed")),
-        ("faces", {"files": {"image": ONE}, "data": {"label": ""}}, (422, "validation_failed")),
-        ("faces", {"files": {"image": ONE}, "data": {"label": "a", "more": "1"}}, (422, "validation_failed")),
+        ("faces", {"files": {"image": ONE_FACE_PNG}}, (422, "validation_failed")),
+        ("faces", {"files": {"image": ONE_FACE_PNG}, "data": {"label": ""}}, (422, "validation_failed")),
         (
             "faces",
-            {"files": {"image": ONE}, "data": {"label": "a", "metadata": "{"}},
+            {"files": {"image": ONE_FACE_PNG}, "data": {"label": "a", "more": "1"}},
             (422, "validation_failed"),
         ),
         (
             "faces",
-            {"files": {"image": ONE}, "data": {"label": "a", "metadata": "[]"}},
+            {"files": {"image": ONE_FACE_PNG}, "data": {"label": "a", "metadata": "{"}},
             (422, "validation_failed"),
         ),
         (
             "faces",
-            {"files": {"image": ONE}, "data": {"label": "a", "embedding": "AAAA"}},
+            {"files": {"image": ONE_FACE_PNG}, "data": {"label": "a", "metadata": "[]"}},
+            (422, "validation_failed"),
+        ),
+        (
+            "faces",
+            {"files": {"image": ONE_FACE_PNG}, "data": {"label": "a", "embedding": "AAAA"}},
             (422, "invalid_option"),
         ),
-        ("faces", {"files": {"image": ONE}, "data": {"label": ["a", "b"]}}, (422, "invalid_option")),
-        ("faces", {"files": {"image": ONE, "label": b"\xff"}}, (400, "bad_request")),
-        ("faces", {"files": {"picture": ONE}, "data": {"label": "a"}}, (422, "invalid_option")),
-        ("faces", {"files": {"image": picture()}, "data": {"label": "a"}}, (422, "face_not_found")),
-        ("faces", {"content": ONE, "params": {}}, (422, "validation_failed")),
-        ("faces", {"content": ONE, "params": {"label": "a", "metadata": "{"}}, (422, "validation_failed")),
-        ("faces", {"content": ONE, "params": {"label": "a" * 201}}, (422, "validation_failed")),
+        ("faces", {"files": {"image": ONE_FACE_PNG}, "data": {"label": ["a", "b"]}}, (422, "invalid_option")),
+        ("faces", {"files": {"image": ONE_FACE_PNG, "label": b"\xff"}}, (400, "bad_request")),
+        ("faces", {"files": {"picture": ONE_FACE_PNG}, "data": {"label": "a"}}, (422, "invalid_option")),
+        ("faces", {"files": {"image": face_png()}, "data": {"label": "a"}}, (422, "face_not_found")),
+        ("faces", {"content": ONE_FACE_PNG, "params": {}}, (422, "validation_failed")),
+        (
+            "faces",
+            {"content": ONE_FACE_PNG, "params": {"label": "a", "metadata": "{"}},
+            (422, "validation_failed"),
+        ),
+        ("faces", {"content": ONE_FACE_PNG, "params": {"label": "a" * 201}}, (422, "validation_failed")),
         ("faces", {"content": b"none", "params": {"label": "a"}}, (422, "invalid_image")),
         ("faces", {"content": b"", "params": {"label": "a"}}, (422, "invalid_image")),
-        ("search", {"files": {"image": ONE}, "data": {"threshold": "high"}}, (422, "validation_failed")),
-        ("search", {"files": {"image": ONE}, "data": {"threshold": "nan"}}, (422, "validation_failed")),
-        ("search", {"files": {"image": ONE}, "data": {"top_k": "0"}}, (422, "validation_failed")),
-        ("search", {"files": {"image": ONE}, "data": {"label": "a"}}, (422, "validation_failed")),
-        ("search", {"content": ONE, "params": {"threshold": "2"}}, (422, "validation_failed")),
-        ("search", {"content": ONE, "params": {"top_k": "1001"}}, (422, "validation_failed")),
         (
             "search",
-            {"content": ONE, "headers": {"Content-Type": "text/plain"}},
+            {"files": {"image": ONE_FACE_PNG}, "data": {"threshold": "high"}},
+            (422, "validation_failed"),
+        ),
+        (
+            "search",
+            {"files": {"image": ONE_FACE_PNG}, "data": {"threshold": "nan"}},
+            (422, "validation_failed"),
+        ),
+        ("search", {"files": {"image": ONE_FACE_PNG}, "data": {"top_k": "0"}}, (422, "validation_failed")),
+        ("search", {"files": {"image": ONE_FACE_PNG}, "data": {"label": "a"}}, (422, "validation_failed")),
+        ("search", {"content": ONE_FACE_PNG, "params": {"threshold": "2"}}, (422, "validation_failed")),
+        ("search", {"content": ONE_FACE_PNG, "params": {"top_k": "1001"}}, (422, "validation_failed")),
+        (
+            "search",
+            {"content": ONE_FACE_PNG, "headers": {"Content-Type": "text/plain"}},
             (415, "unsupported_media_type"),
         ),
     ],
@@ -238,15 +256,15 @@ async def test_a_full_gallery_accepts_no_more_faces(scene: Scene) -> None:
     ("body", "expected"),
     [
         ({"label": "a"}, (422, "invalid_option")),
-        ({"label": "a", "embedding": vector(1), "image_data": text(ONE)}, (422, "invalid_option")),
+        ({"label": "a", "embedding": vector(1), "image_data": text(ONE_FACE_PNG)}, (422, "invalid_option")),
         ({"embedding": vector(1)}, (422, "validation_failed")),
         ({"label": "", "embedding": vector(1)}, (422, "validation_failed")),
         ({"label": " ", "embedding": vector(1)}, (422, "invalid_option")),
         ({"label": "a", "embedding": vector(0)}, (422, "invalid_embedding")),
         ({"label": "a", "embedding": vector(1), "metadata": {"x": "y" * 5000}}, (422, "invalid_option")),
-        ({"label": "a", "image_data": text(picture())}, (422, "face_not_found")),
+        ({"label": "a", "image_data": text(face_png())}, (422, "face_not_found")),
         ({"label": "a", "image_data": "?"}, (422, "invalid_image")),
-        ({"label": "a", "image_data": text(picture((5, 5, 20, 20)))}, (422, "face_too_small")),
+        ({"label": "a", "image_data": text(face_png((5, 5, 20, 20)))}, (422, "face_too_small")),
     ],
 )
 async def test_an_invalid_enrolment_is_refused(

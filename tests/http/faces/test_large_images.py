@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.vision import plant_face
+from fakes.vision import paint_face
 from framecloak.domain.errors import InvalidImageError
 from framecloak.entrypoints.http.transport import images
 from framecloak.entrypoints.http.transport.images import image_bytes
 from support.http.api import Scene
-from support.http.faces import ONE, problem, text
+from support.http.faces import ONE_FACE_PNG, problem, text
 
 JSON = "application/json"
 MIB = 1024**2
@@ -30,7 +30,7 @@ MIB = 1024**2
 def large() -> bytes:
     """A PNG of several MiB with a face in it."""
     image = np.random.default_rng(5).integers(0, 90, (1200, 1200, 3), np.uint8)
-    plant_face(image, (300, 300, 700, 800))
+    paint_face(image, (300, 300, 700, 800))
     done, file = cv2.imencode(".png", image[:, :, ::-1])
     assert done
     assert file.nbytes > 2 * MIB
@@ -80,7 +80,7 @@ async def test_large_images_are_decoded_off_the_event_loop(
 async def test_small_images_are_decoded_on_the_event_loop(
     scene: Scene, on_event_loop_of_chunks: list[bool]
 ) -> None:
-    await send_to_all(scene.ada, text(ONE))
+    await send_to_all(scene.ada, text(ONE_FACE_PNG))
     assert on_event_loop_of_chunks
     assert all(on_event_loop_of_chunks)
 
@@ -88,7 +88,7 @@ async def test_small_images_are_decoded_on_the_event_loop(
 async def test_too_many_images_are_refused_before_decoding(
     scene: Scene, on_event_loop_of_chunks: list[bool]
 ) -> None:
-    answer = await scene.ada.post("/analyze/batch", json={"images": [text(ONE)] * 33})
+    answer = await scene.ada.post("/analyze/batch", json={"images": [text(ONE_FACE_PNG)] * 33})
     assert await problem(answer) == (422, "batch_too_large")
     assert not on_event_loop_of_chunks
 

@@ -53,7 +53,7 @@ async def test_events_report_the_state_then_every_change_and_end(scene: Scene) -
 async def test_heartbeats_are_sent_and_unannounced_changes_are_reported(tmp_path: Path) -> None:
     config = replace(CONFIG, heartbeat=timedelta(milliseconds=5))
     api = make_api(tmp_path, config)
-    api.world.board.deaf = True
+    api.world.board.drops_announcements = True
     _, ada = await api.person("ada")
     video = (await ada.post("/api/videos/", content=b"film", headers=VIDEO)).json()["id"]
     limits = {"start_frame": 0, "end_frame": 10}

@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from support.http.api import Scene
-from support.http.faces import ONE, problem, text
+from support.http.faces import ONE_FACE_PNG, problem, text
 
 
 async def gallery_with_a_face(client: httpx.AsyncClient) -> str:
     gallery: str = (await client.post("/galleries", json={"name": "staff"})).json()["id"]
-    body = {"label": "Grace", "image_data": text(ONE)}
+    body = {"label": "Grace", "image_data": text(ONE_FACE_PNG)}
     assert (await client.post(f"/galleries/{gallery}/faces", json=body)).status_code == 201
     return gallery
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from fakes.vision import FakeAreaDetector
+from fakes.vision import FakeBoxDetector
 from framecloak.domain.anonymization.model.request import Priority
 from support.http.api import Scene
-from support.worker_harness import Desk
+from support.worker_harness import WorkerHarness
 
 REQUESTS = "/api/frames/anonymize"
 
@@ -78,8 +78,8 @@ async def test_a_request_reports_its_number_of_blanked_frames(
         return [view["blanked_frames"] for view in (listed, *answers)]
 
     assert await blanked_frames() == [None] * 3
-    harness = Desk(scene.api.world)
-    harness.anna, harness.text = scene.owner, FakeAreaDetector(broken=broken)
+    harness = WorkerHarness(scene.api.world)
+    harness.anna, harness.text = scene.owner, FakeBoxDetector(broken=broken)
     await harness.process(request)
     assert await blanked_frames() == [blanked] * 3
     events = (await scene.ada.get(f"{REQUESTS}/events/{request}/")).text

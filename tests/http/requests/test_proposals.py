@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fakes.media import FakeSource
-from fakes.vision import FakeAreaDetector, plant_area
+from fakes.vision import FakeBoxDetector, paint_text
 from framecloak.domain.errors import FrameAnalysisError, LevelUnavailableError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.frames import Frame, SourceInfo
@@ -33,7 +33,7 @@ class Scan:
         image = np.zeros((384, 640, 3), np.uint8)
         noise = np.random.default_rng(self.index).integers(0, 120, (220, 400, 3), np.uint8)
         image[100:320, 120:520] = noise
-        plant_area(image, NAME_BOX)
+        paint_text(image, NAME_BOX)
         return np.ascontiguousarray(image[:, :, ::-1])
 
     def rgb(self, width: int, height: int) -> Image:
@@ -54,7 +54,7 @@ class Scans(FakeSource):
 
 @pytest.fixture
 def path(scene: Scene) -> str:
-    scene.api.world.film = Scans("scan.mp4", 50)
+    scene.api.world.video_source = Scans("scan.mp4", 50)
     return f"/api/videos/{scene.video}/regions"
 
 
@@ -86,12 +86,12 @@ async def test_proposals_require_edit_access(scene: Scene, path: str) -> None:
 
 
 async def test_a_static_video_has_no_proposals(scene: Scene, path: str) -> None:
-    scene.api.world.film = FakeSource("still.mp4", 20)
+    scene.api.world.video_source = FakeSource("still.mp4", 20)
     assert (await scene.ada.post(f"{path}/proposals/")).json() == []
 
 
 async def test_a_detector_that_fails_on_every_frame_proposes_nothing(scene: Scene, path: str) -> None:
-    scene.api.world.text_detector = FakeAreaDetector(broken=True)
+    scene.api.world.text_detector = FakeBoxDetector(broken=True)
     assert (await scene.ada.post(f"{path}/proposals/")).json() == []
 
 

@@ -13,12 +13,12 @@ import httpx
 import msgspec
 import pytest
 
-from fakes.media import FILM
+from fakes.media import PROBED_VIDEO
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.model.segments import Segment
 from support.http.api import Scene
-from support.worker_harness import Desk
+from support.worker_harness import WorkerHarness
 
 BASE = "/api/frames/anonymize"
 BOX = {"xyxy": [1, 1, 9, 9]}
@@ -29,7 +29,7 @@ class Result:
     """A result of Ada: frames 0 to 9 of her video, with a face in each."""
 
     scene: Scene
-    harness: Desk
+    harness: WorkerHarness
     id: UUID
 
     def path(self, part: str) -> str:
@@ -50,11 +50,13 @@ async def result(scene: Scene) -> Result:
 
 async def make_result(scene: Scene, appearance: Appearance | None = None) -> Result:
     world = scene.api.world
-    world.prober.video = replace(FILM, width=64, height=64)
-    harness = Desk(world)
+    world.prober.video = replace(PROBED_VIDEO, width=64, height=64)
+    harness = WorkerHarness(world)
     harness.anna, harness.appearance = scene.owner, appearance or harness.appearance
-    harness.order = replace(await world.order(scene.owner, (0, 10)), appearance=harness.appearance)
-    request_id = (await world.submissions.submit(scene.owner, harness.order)).request.id
+    harness.request_spec = replace(
+        await world.request_spec(scene.owner, (0, 10)), appearance=harness.appearance
+    )
+    request_id = (await world.submissions.submit(scene.owner, harness.request_spec)).request.id
     await harness.process(request_id)
     return Result(scene, harness, request_id)
 

@@ -168,7 +168,7 @@ async def test_an_interrupted_upload_leaves_nothing(
     body = form(('name="file"; filename="a.mp4"', b"film" * 50), end=False)
     all_headers = {**credential, **headers, "content-length": "900"}
     answer = await asgi.call(
-        api.app, "POST", "/api/videos/", all_headers, [body[:120], body[120:]], hang_up=True
+        api.app, "POST", "/api/videos/", all_headers, [body[:120], body[120:]], disconnect=True
     )
     assert answer.status in {0, 400}
     assert api.stored() == []
@@ -179,7 +179,7 @@ async def test_an_interrupted_presigned_upload_leaves_nothing(api: Api) -> None:
     _, ada = await api.person("ada")
     started = (await ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})).json()
     length = {"content-length": "100"}
-    cut = await asgi.call(api.app, "PUT", started["url"], length, [b"x" * 50], hang_up=True)
+    cut = await asgi.call(api.app, "PUT", started["url"], length, [b"x" * 50], disconnect=True)
     short = await asgi.call(api.app, "PUT", started["url"], length, [b"x" * 50])
     large = await asgi.call(api.app, "PUT", started["url"], {"content-length": "5000"}, [b"x" * 50])
     assert (cut.status in {0, 400}, short.status, large.status) == (True, 400, 413)

@@ -22,7 +22,7 @@ from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
 from framecloak.domain.reid.galleries.service import GalleryService
-from support.use_cases import World
+from support.use_cases import FakeService
 
 SPACE = EmbeddingSpace("synthetic", "ab" * 32, 32)
 PEOPLE = 300
@@ -40,7 +40,7 @@ async def fetch(url: str, query: str, *values: object) -> list[asyncpg.Record]:
 class GalleryFixture:
     """Galleries of random people with two faces each, and the services that use them."""
 
-    def __init__(self, world: World, url: str) -> None:
+    def __init__(self, world: FakeService, url: str) -> None:
         self.world, self.url = world, url
         random = np.random.default_rng(3)
         samples = random.standard_normal((2 * PEOPLE, SPACE.dimension)).astype(np.float32)
@@ -76,7 +76,7 @@ class GalleryFixture:
 
 @pytest.fixture
 async def fixture(tmp_path: Path, postgres_database: PostgresDatabase, database_url: str) -> GalleryFixture:
-    return GalleryFixture(World(tmp_path, real_database=postgres_database), database_url)
+    return GalleryFixture(FakeService(tmp_path, real_database=postgres_database), database_url)
 
 
 @pytest.fixture

@@ -44,22 +44,22 @@ from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.domain.ports.security import TokenPair
-from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
+from support.use_cases import PASSWORD, FakeService, chunks, no_stale_folders
 
 
 @pytest.fixture
-def world(tmp_path: Path, postgres_database: PostgresDatabase) -> World:
-    return World(tmp_path, real_database=postgres_database)
+def world(tmp_path: Path, postgres_database: PostgresDatabase) -> FakeService:
+    return FakeService(tmp_path, real_database=postgres_database)
 
 
-async def test_uncommitted_changes_are_rolled_back(world: World) -> None:
+async def test_uncommitted_changes_are_rolled_back(world: FakeService) -> None:
     async with world.database.unit_of_work() as work:
         await work.users.add("anna", "hash", Role.USER)
     async with world.database.unit_of_work() as work:
         assert await work.users.find_by_name("anna") is None
 
 
-async def test_accounts_sessions_and_keys_work_together(world: World) -> None:
+async def test_accounts_sessions_and_keys_work_together(world: FakeService) -> None:
     admin, anna = await world.person("admin", Role.ADMIN), await world.person("Anna")
     with pytest.raises(UsernameTakenError):
         await world.person("aNNa")
@@ -89,7 +89,7 @@ async def test_accounts_sessions_and_keys_work_together(world: World) -> None:
     assert ([user.username for user in page.items], page.total) == (["Anna"], 2)
 
 
-async def test_concurrent_removals_leave_one_administrator(world: World) -> None:
+async def test_concurrent_removals_leave_one_administrator(world: FakeService) -> None:
     admin, other_admin = [await world.person(name, Role.ADMIN) for name in ("admin", "other admin")]
     results = await asyncio.gather(
         world.identity.change_user(admin, other_admin.user_id, role=Role.USER),
@@ -101,7 +101,7 @@ async def test_concurrent_removals_leave_one_administrator(world: World) -> None
         assert await work.users.lock_administrators() == 1
 
 
-async def test_sign_ins_during_a_password_change_leave_no_session(world: World) -> None:
+async def test_sign_ins_during_a_password_change_leave_no_session(world: FakeService) -> None:
     admin, anna = await world.person("admin", Role.ADMIN), await world.person("anna")
     attempts = [world.identity.sign_in("anna", PASSWORD, f"10.0.0.{number}") for number in range(8)]
     change = world.identity.change_user(admin, anna.user_id, password="another long password")
@@ -113,7 +113,7 @@ async def test_sign_ins_during_a_password_change_leave_no_session(world: World) 
                 await world.identity.authenticate_session(result.secret)
 
 
-async def test_only_one_concurrent_refresh_succeeds_and_reuse_revokes_the_tokens(world: World) -> None:
+async def test_only_one_concurrent_refresh_succeeds_and_reuse_revokes_the_tokens(world: FakeService) -> None:
     await world.person("anna")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
     attempts = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
@@ -124,9 +124,9 @@ async def test_only_one_concurrent_refresh_succeeds_and_reuse_revokes_the_tokens
         await world.identity.authenticate_access_token(refreshed.access)
 
 
-async def test_concurrent_submissions_with_one_key_create_one_request(world: World) -> None:
+async def test_concurrent_submissions_with_one_key_create_one_request(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     submitted = await asyncio.gather(*(world.submissions.submit(anna, spec, "key") for _ in range(20)))
     assert {submission.request.id for submission in submitted} == {
         request_id for request_id, _ in world.queue.written
@@ -141,7 +141,7 @@ async def test_concurrent_submissions_with_one_key_create_one_request(world: Wor
     assert (again.request.id, again.request.status) == (request.id, Status.CANCELLED)
 
 
-async def test_videos_marks_and_grants_are_scoped_to_the_caller(world: World) -> None:
+async def test_videos_marks_and_grants_are_scoped_to_the_caller(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     admin = await world.person("admin", Role.ADMIN)
     video, other = await world.video(anna), await world.video(anna)
@@ -176,7 +176,7 @@ async def test_videos_marks_and_grants_are_scoped_to_the_caller(world: World) ->
         await world.sharing.unshare(anna, video.id, ben.user_id)
 
 
-async def test_only_one_of_many_completions_of_an_upload_succeeds(world: World) -> None:
+async def test_only_one_of_many_completions_of_an_upload_succeeds(world: FakeService) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "film.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
@@ -185,9 +185,9 @@ async def test_only_one_of_many_completions_of_an_upload_succeeds(world: World) 
     assert sum(isinstance(result, UploadNotFoundError) for result in results) == 7
 
 
-async def test_a_request_passes_through_its_life_cycle(world: World) -> None:
+async def test_a_request_passes_through_its_life_cycle(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    spec = await world.order(anna, (0, 10), (5, 20))
+    spec = await world.request_spec(anna, (0, 10), (5, 20))
     submitted = await world.submissions.submit(anna, spec, "key")
     request = submitted.request
     assert (request.spec, request.total_frames, submitted.estimated_seconds) == (spec, 20, 1)
@@ -217,9 +217,9 @@ async def test_a_request_passes_through_its_life_cycle(world: World) -> None:
     assert (await world.anonymization.status(anna, request.id)).request.spec == spec
 
 
-async def test_only_one_of_many_workers_claims_a_request(world: World) -> None:
+async def test_only_one_of_many_workers_claims_a_request(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
 
     async def claim() -> bool:
         async with world.database.unit_of_work() as work:
@@ -230,9 +230,9 @@ async def test_only_one_of_many_workers_claims_a_request(world: World) -> None:
     assert sum(await asyncio.gather(*(claim() for _ in range(50)))) == 1
 
 
-async def test_an_idempotency_key_stays_unused_when_the_queue_is_unavailable(world: World) -> None:
+async def test_an_idempotency_key_stays_unused_when_the_queue_is_unavailable(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
         await world.submissions.submit(anna, spec, "key")
@@ -241,9 +241,9 @@ async def test_an_idempotency_key_stays_unused_when_the_queue_is_unavailable(wor
     assert await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")
 
 
-async def test_only_one_of_many_redemptions_of_a_token_succeeds(world: World) -> None:
+async def test_only_one_of_many_redemptions_of_a_token_succeeds(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
         await world.anonymization.issue_download_token(anna, request_id)
     await world.complete(request_id)
@@ -260,9 +260,9 @@ async def test_only_one_of_many_redemptions_of_a_token_succeeds(world: World) ->
         await world.anonymization.redeem_download_token(request_id, late)
 
 
-async def test_statistics_and_cleanup_see_the_stored_state(world: World) -> None:
+async def test_statistics_and_cleanup_see_the_stored_state(world: FakeService) -> None:
     anna, admin = await world.person("anna"), await world.person("admin", Role.ADMIN)
-    spec = await world.order(anna, (0, 50))
+    spec = await world.request_spec(anna, (0, 50))
     done, waiting = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
     await world.complete(done)
     statistics = await world.anonymization.statistics(admin)
@@ -275,7 +275,7 @@ async def test_statistics_and_cleanup_see_the_stored_state(world: World) -> None
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(hours=13))
     report = await CleanupService(
-        world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep
+        world.database, world.store, world.clock, timedelta(hours=2), no_stale_folders
     ).run()
     assert (report.tokens, report.sessions, report.results, report.uploads) == (1, 1, 1, 1)
     with pytest.raises(NotReadyError):

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fakes.results import IMPRINT
-from fakes.vision import FakeAreaDetector, FakeFaceDetector, plant_area, plant_face
+from fakes.results import ISSUER
+from fakes.vision import FakeBoxDetector, FakeFaceDetector, paint_face, paint_text
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
@@ -37,7 +37,7 @@ from framecloak.domain.errors import FrameAnalysisError, UnreadableVideoError
 from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import FrameSource
-from support.samples.media import numbered_picture, read_number, write_changing_size, write_picture
+from support.samples.media import numbered_frame, read_number, write_changing_size, write_image
 
 FULL, SMALL, LARGE, TURNED = (640, 384), (320, 192), (960, 576), (384, 640)
 NAME_BOX = (480, 32, 600, 72)
@@ -60,7 +60,7 @@ def frame_image(number: int, *, missed: bool = False) -> Image:
     image = np.full((FULL[1], FULL[0], 3), 90, np.uint8)
     image[NAME_BOX[1] : NAME_BOX[3], NAME_BOX[0] : NAME_BOX[2]] = 255
     if not missed:
-        plant_face(image, face(number), 1.0)
+        paint_face(image, face(number), 1.0)
     return image
 
 
@@ -83,7 +83,7 @@ def pipeline_tools(folder: Path, level: Level = Level.FACES) -> PipelineTools:
         OpenCvEncoder(),
         2,
         video_encoder=X264VideoEncoder(folder),
-        box_detectors={TargetKind.TEXT: FakeAreaDetector()} if level is Level.FULL else {},
+        box_detectors={TargetKind.TEXT: FakeBoxDetector()} if level is Level.FULL else {},
         residual_tools=ResidualTools(OpenCvReader(), OpenCvEncoder(), None),
     )
 
@@ -111,7 +111,7 @@ def redact(
         keep_text=keep_text,
         boxes=boxes,
     )
-    job = ExportJob(IMPRINT, level, Appearance(output), group_sources([export_source]), verify=verify)
+    job = ExportJob(ISSUER, level, Appearance(output), group_sources([export_source]), verify=verify)
     path = folder / "out.zip"
     with ZipArchive(path) as archive:
         job.run(pipeline_tools(folder, level), archive, lambda: None)
@@ -143,7 +143,7 @@ def test_all_frames_have_the_size_of_the_first(
     sizes: Sequence[tuple[int, int]], suffix: str, tmp_path: Path
 ) -> None:
     count = LENGTH * len(sizes)
-    images = [numbered_picture(number, FULL) for number in range(count)]
+    images = [numbered_frame(number, FULL) for number in range(count)]
     parts = [
         (size, images[LENGTH * position : LENGTH * (position + 1)]) for position, size in enumerate(sizes)
     ]
@@ -205,7 +205,7 @@ class LightTextDetector:
     """Detector that reports the lightest pixels as one text box."""
 
     stride = 32
-    card = FakeAreaDetector().card
+    card = FakeBoxDetector().card
 
     def detect(self, image: Image, threshold: float) -> BoxDetections:
         rows, columns = np.nonzero((image > 230).all(axis=2))
@@ -223,7 +223,7 @@ def test_kept_text_stays_and_other_text_is_redacted(tmp_path: Path) -> None:
     for number in range(2 * LENGTH):
         image = frame_image(number)[:, :, ::-1].copy()
         for box in (kept, other):
-            plant_area(image, box, 1.0)
+            paint_text(image, box, 1.0)
         images.append(np.ascontiguousarray(image[:, :, ::-1]))
     path = write_changing_size(tmp_path / "call.mkv", [(FULL, images[:LENGTH]), (SMALL, images[LENGTH:])])
     region = Region(40, 16, 216, 72)
@@ -281,7 +281,7 @@ def test_the_aspect_ratio_may_differ_up_to_the_limit(
     factor: float, *, readable: bool, across: bool, tmp_path: Path
 ) -> None:
     width, height = (240, round(240 / factor / 2) * 2) if across else (round(240 / factor / 2) * 2, 240)
-    images = [numbered_picture(number, (240, 240)) for number in range(6)]
+    images = [numbered_frame(number, (240, 240)) for number in range(6)]
     path = write_changing_size(
         tmp_path / "call.mkv", [((240, 240), images[:3]), ((width, height), images[3:])]
     )
@@ -298,8 +298,8 @@ def test_the_aspect_ratio_may_differ_up_to_the_limit(
 
 def test_an_image_of_another_size_than_its_header_is_refused(tmp_path: Path) -> None:
     """Regions are checked against the header; they might be outside of the decoded image."""
-    path = write_picture(tmp_path / "scan.jpg", numbered_picture(0, FULL))
+    path = write_image(tmp_path / "scan.jpg", numbered_frame(0, FULL))
     source = open_image(path)
-    write_picture(path, numbered_picture(0, SMALL))
+    write_image(path, numbered_frame(0, SMALL))
     with pytest.raises(UnreadableVideoError, match="not have the size"):
         source.frames(0, 1)

@@ -25,9 +25,9 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.ports.frames import Frame
 from support.samples.media import (
-    cut,
     overwrite,
     read_number,
+    truncate,
     write_cover_art,
     write_empty_mp4,
     write_sound,
@@ -104,7 +104,7 @@ def test_a_truncated_video_reports_its_readable_frames(
     name: str, options: dict[str, Any], share: float, tmp_path: Path
 ) -> None:
     path = write_video(tmp_path / name, size=(320, 240), **options)
-    cut(path, share)
+    truncate(path, share)
     source = open_video(path)
     with pytest.raises(TruncatedVideoError, match=r"is cut off: \d+ of") as caught:
         source.frames(0, source.info.frame_count)
@@ -119,14 +119,14 @@ def test_a_truncated_video_reports_its_readable_frames(
 
 def test_an_mp4_cut_before_its_index_is_truncated(tmp_path: Path) -> None:
     path = write_video(tmp_path / "cut.mp4")
-    cut(path, 0.6)
+    truncate(path, 0.6)
     with pytest.raises(TruncatedVideoError, match="before its list of frames"):
         open_video(path)
 
 
 def test_an_mp4_cut_inside_its_index_is_truncated(tmp_path: Path) -> None:
     path = write_video(tmp_path / "cut.mp4", container_options={"movflags": "faststart"})
-    cut(path, 0.05)
+    truncate(path, 0.05)
     with pytest.raises(TruncatedVideoError, match="cut off"):
         open_video(path)
 

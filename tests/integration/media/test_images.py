@@ -22,10 +22,10 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.imaging.detections import Image
 from framecloak.entrypoints.cli.redact.people import reference_photos
-from support.samples.media import cut, numbered_picture, read_number, write_picture
+from support.samples.media import numbered_frame, read_number, truncate, write_image
 
 NUMBER = 37
-STORED = numbered_picture(NUMBER, (96, 64))
+STORED = numbered_frame(NUMBER, (96, 64))
 ORIENTATION = 0x0112
 
 
@@ -40,7 +40,7 @@ def pixels(path: Path) -> Image:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"])
 def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
-    path = write_picture(tmp_path / f"photo{suffix}", STORED)
+    path = write_image(tmp_path / f"photo{suffix}", STORED)
     info = open_image(path).info
     assert (info.width, info.height, info.frame_count) == (96, 64, 1)
     assert (info.name, info.continuous, info.rotation) == (path.name, False, 0)
@@ -138,8 +138,8 @@ def test_the_limit_holds_for_every_format(suffix: str, tmp_path: Path) -> None:
 def test_a_truncated_image_is_refused(
     suffix: str, share: float, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_picture(tmp_path / f"cut{suffix}", numbered_picture(5, (640, 480)))
-    cut(path, share)
+    path = write_image(tmp_path / f"cut{suffix}", numbered_frame(5, (640, 480)))
+    truncate(path, share)
     with pytest.raises(UnreadableVideoError, match="image"):
         open_image(path).frames(0, 1)
     assert capfd.readouterr() == ("", "")
@@ -164,7 +164,7 @@ def test_a_tiff_that_wraps_a_jpeg_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_format_is_detected_from_the_bytes(tmp_path: Path) -> None:
-    path = write_picture(tmp_path / "photo.png", STORED).rename(tmp_path / "photo.jpg")
+    path = write_image(tmp_path / "photo.png", STORED).rename(tmp_path / "photo.jpg")
     assert np.array_equal(pixels(path), STORED)
 
 

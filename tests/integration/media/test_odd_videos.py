@@ -142,7 +142,7 @@ def test_colours_are_decoded_correctly(
     image = np.full((96, 128, 3), colour, np.uint8)
     path = write_video(
         tmp_path / "colour.mp4",
-        pictures=[image],
+        images=[image],
         pix_fmt=pix_fmt,
         colorspace=colorspace,
         full_range=full_range,

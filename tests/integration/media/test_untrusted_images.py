@@ -13,9 +13,9 @@ from PIL import ImageOps
 
 from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.domain.errors import ImageTooLargeError, InvalidImageError
-from support.samples.media import numbered_picture
+from support.samples.media import numbered_frame
 
-RGB = numbered_picture(37, (96, 64))[:, :, ::-1]
+RGB = numbered_frame(37, (96, 64))[:, :, ::-1]
 ORIENTATION = 0x0112
 
 

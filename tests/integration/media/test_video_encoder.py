@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fakes.results import IMPRINT, is_signed
+from fakes.results import ISSUER, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
@@ -38,7 +38,7 @@ from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.errors import InvalidFormatError
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.video import VideoFormat
-from support.samples.media import cut, numbered_picture, overwrite, read_number, write_video
+from support.samples.media import numbered_frame, overwrite, read_number, truncate, write_video
 
 MP4 = Appearance(OutputFormat.MP4)
 REGION = Region(0, 80, 16, 16)
@@ -56,7 +56,7 @@ def export_job(
     export_source = ExportSource(
         0, source, None, lambda index: f"frames/{index:07d}", all_segments, (REGION,)
     )
-    return ExportJob(IMPRINT, Level.FACES, appearance, group_sources([export_source]))
+    return ExportJob(ISSUER, Level.FACES, appearance, group_sources([export_source]))
 
 
 def pipeline_tools(folder: Path) -> PipelineTools:
@@ -140,13 +140,13 @@ def test_odd_sizes_are_padded_by_one_row_or_column(tmp_path: Path, size: tuple[i
 
 def _raw(path: Path, size: tuple[int, int]) -> Path:
     image = np.full((size[1], size[0], 3), 90, np.uint8)
-    return write_video(path, 3, size=size, codec="ffv1", pix_fmt="bgr0", pictures=[image] * 3)
+    return write_video(path, 3, size=size, codec="ffv1", pix_fmt="bgr0", images=[image] * 3)
 
 
 def test_colours_and_redaction_survive_encoding(tmp_path: Path) -> None:
     image = np.zeros((96, 128, 3), np.uint8)
     image[:] = (40, 90, 200)
-    video = write_video(tmp_path / "a.mkv", 5, codec="ffv1", pix_fmt="bgr0", pictures=[image] * 5)
+    video = write_video(tmp_path / "a.mkv", 5, codec="ffv1", pix_fmt="bgr0", images=[image] * 5)
     for frame in decoded_frames(encode_video(tmp_path, open_video(video))):
         assert np.abs(frame[20:60, 20:100].astype(int) - image[0, 0]).max() <= 6
         assert frame[82:94, 2:14].max() <= 6
@@ -171,7 +171,7 @@ def test_damaged_frames_are_black_and_keep_their_time(tmp_path: Path) -> None:
 
 
 def test_slicing_does_not_change_the_bytes(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "a.mp4", 130, pictures=(numbered_picture(n % 64) for n in range(130)))
+    video = write_video(tmp_path / "a.mp4", 130, images=(numbered_frame(n % 64) for n in range(130)))
     source = open_video(video)
     segments = (Segment(5, 119),)
     job = export_job(source, segments)
@@ -182,7 +182,7 @@ def test_slicing_does_not_change_the_bytes(tmp_path: Path) -> None:
         result = tmp_path / "assembled.zip"
         video_assembly = VideoAssembly(X264VideoEncoder(tmp_path), source)
         assembly_spec = AssemblySpec(
-            IMPRINT, Level.FACES, MP4, source.sha256(), segments, (REGION,), video_assembly
+            ISSUER, Level.FACES, MP4, source.sha256(), segments, (REGION,), video_assembly
         )
         with (
             ZipArchive(result) as archive,
@@ -210,7 +210,7 @@ def write_video_with_sound(path: Path, codec: str) -> Path:
         audio = container.add_stream(codec, rate=48000, layout="stereo")
         audio.metadata["language"] = "deu"
         for number in range(50):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(numbered_picture(number), "bgr24")))
+            container.mux(video.encode(av.VideoFrame.from_ndarray(numbered_frame(number), "bgr24")))
         tone = (np.sin(np.arange(96000) / 20) * 8000).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None], format="s16", layout="stereo")
         frame.sample_rate = 48000
@@ -271,7 +271,7 @@ def test_unsupported_sound_is_refused_before_encoding(tmp_path: Path) -> None:
 def test_a_changed_frame_of_a_video_is_named(tmp_path: Path) -> None:
     encode_video(tmp_path, open_video(write_video(tmp_path / "a.mp4", 60)))
     with ZipReader(tmp_path / "out.zip") as reader:
-        genuine = verify_archive(reader, is_signed, Mp4Reader(), IMPRINT.signer.public_key)
+        genuine = verify_archive(reader, is_signed, Mp4Reader(), ISSUER.signer.public_key)
     assert genuine.problems == ()
     content = bytearray((tmp_path / "video.mp4").read_bytes())
     content[-40] ^= 0xFF
@@ -280,7 +280,7 @@ def test_a_changed_frame_of_a_video_is_named(tmp_path: Path) -> None:
             new.add(name, bytes(content) if name.endswith(".mp4") else old.read(name))
         new.commit()
     with ZipReader(tmp_path / "new.zip") as reader:
-        verification = verify_archive(reader, is_signed, Mp4Reader(), IMPRINT.signer.public_key)
+        verification = verify_archive(reader, is_signed, Mp4Reader(), ISSUER.signer.public_key)
     assert [problem.kind for problem in verification.problems] == [
         ProblemKind.FRAME_CHANGED,
         ProblemKind.FILE_CHANGED,
@@ -290,7 +290,7 @@ def test_a_changed_frame_of_a_video_is_named(tmp_path: Path) -> None:
 
 def test_a_truncated_video_is_encoded_as_far_as_it_is_readable(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mkv", 60)
-    cut(video, 0.6)
+    truncate(video, 0.6)
     source = open_video(video)
     readable = source.info.readable_frames
     encoded = encode_video(tmp_path, source, [Segment(0, readable)])

@@ -18,7 +18,7 @@ from framecloak.domain.imaging.detections import Image
 from framecloak.entrypoints.cli.main import main
 from support.processes import command
 from support.samples import images
-from support.samples.media import write_picture, write_video
+from support.samples.media import write_image, write_video
 
 LENGTH = 7
 """Frames of the video; text is detected in the first and in the last."""
@@ -38,7 +38,7 @@ LINES: dict[str, tuple[Box, bool]] = {
 
 def image_with_text() -> Image:
     """Return an image (864, 1280, 3) BGR of six people with lines of text on dark bars."""
-    image = np.asarray(cv2.cvtColor(images.group_photograph(), cv2.COLOR_RGB2BGR), np.uint8).copy()
+    image = np.asarray(cv2.cvtColor(images.group_photo(), cv2.COLOR_RGB2BGR), np.uint8).copy()
     for words, ((x1, y1, x2, y2), _) in LINES.items():
         image[y1:y2, x1:x2] = 30
         height = y2 - y1
@@ -50,9 +50,9 @@ def image_with_text() -> Image:
 
 def write_source(folder: Path, kind: str) -> Path:
     if kind == "image":
-        return write_picture(folder / "scan.png", image_with_text())
+        return write_image(folder / "scan.png", image_with_text())
     return write_video(
-        folder / "scan.mp4", size=(1280, 864), pictures=(image_with_text() for _ in range(LENGTH))
+        folder / "scan.mp4", size=(1280, 864), images=(image_with_text() for _ in range(LENGTH))
     )
 
 

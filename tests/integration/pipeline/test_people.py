@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import framecloak.domain.anonymization.results.manifest
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
@@ -38,10 +38,10 @@ from framecloak.domain.reid.galleries.service import GalleryService
 from framecloak.domain.reid.reference_people import ReferencePeople, reference_people
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
-from support.samples.images import GROUP_BOXES, group_photograph
+from support.samples.images import GROUP_BOXES, group_photo
 from support.samples.media import write_video
-from support.use_cases import World
-from support.worker_harness import Desk, unzipped
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness, unzipped
 
 SIZE = (960, 640)
 """Width and height of the video, a window on the photograph."""
@@ -76,7 +76,7 @@ class Pan:
 
     def images(self) -> Iterator[Image]:
         """Yield the content of the window in each frame, (h, w, 3) BGR."""
-        photograph = group_photograph()[:, :, ::-1]
+        photograph = group_photo()[:, :, ::-1]
         for x, y in map(self.offset, range(self.length)):
             yield np.ascontiguousarray(photograph[y : y + SIZE[1], x : x + SIZE[0]])
 
@@ -88,7 +88,7 @@ SHORT, LONG = Pan(20, 3), Pan(60, 1)
 def write_reference_photo(path: Path, person: int) -> Path:
     """Write a photo of one person, mirrored and brightened so that it differs from every frame."""
     x1, y1, x2, y2 = GROUP_BOXES[person].astype(int)
-    crop = group_photograph()[y1 - 50 : y2 + 50, x1 - 50 : x2 + 50, ::-1]
+    crop = group_photo()[y1 - 50 : y2 + 50, x1 - 50 : x2 + 50, ::-1]
     cv2.imwrite(str(path), cv2.convertScaleAbs(np.ascontiguousarray(crop[:, ::-1]), alpha=1.1, beta=5))
     return path
 
@@ -104,7 +104,7 @@ def pan(request: pytest.FixtureRequest) -> Pan:
 @pytest.fixture(scope="module")
 def video_path(pan: Pan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "video.mp4"
-    return write_video(path, size=SIZE, pictures=pan.images(), options={"crf": "18"})
+    return write_video(path, size=SIZE, images=pan.images(), options={"crf": "18"})
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def export_job(video_path: Path, pan: Pan) -> ExportJob:
     entry_name = lambda index: f"frames/{index:07d}"  # noqa: E731
     export_source = ExportSource(0, open_video(video_path), None, entry_name, (Segment(0, pan.length),))
     return ExportJob(
-        IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), group_sources([export_source]), verify=Verify.ALL
+        ISSUER, Level.FACES, Appearance(OutputFormat.PNG), group_sources([export_source]), verify=Verify.ALL
     )
 
 
@@ -200,7 +200,7 @@ def test_slices_agree_about_identities(
     segments = (Segment(0, pan.length),)
     source = job.groups[0].source
     sliced = tmp_path / "sliced.zip"
-    assembly_spec = AssemblySpec(IMPRINT, job.level, job.appearance, source.sha256(), segments, ())
+    assembly_spec = AssemblySpec(ISSUER, job.level, job.appearance, source.sha256(), segments, ())
     slices = plan_slices(segments, max_frames=pan.length // 4 + 2)
     assert len(slices) > 2
     with (
@@ -229,19 +229,19 @@ async def test_a_request_with_a_gallery_redacts_by_identity(
     mode: IdentityMode,
 ) -> None:
     recognizer, cipher = container.load_recognizer(), AesGalleryCipher(b"v" * 32)
-    world = World(tmp_path, real_database=postgres_database, vault=cipher, recognizer=recognizer)
+    world = FakeService(tmp_path, real_database=postgres_database, vault=cipher, recognizer=recognizer)
     anna = await world.person("anna")
     galleries = GalleryService(world.database, cipher, world.clock, 10)
     gallery = await galleries.create(anna, "staff", recognizer.space)
     (embeddings,) = people.embeddings
     enrolment = Enrolment("Grace", Embedding(recognizer.space, embeddings.vectors[0]))
     await galleries.enrol(anna, gallery.id, [enrolment])
-    harness = Desk(world)
+    harness = WorkerHarness(world)
     harness.anna = anna
     harness.open_video = lambda _: open_video(video_path)
     harness.detector = tools.detector
     options = IdentityOptions(mode, gallery.id)
-    spec = replace(await world.order(anna, (0, pan.length)), identities=options)
+    spec = replace(await world.request_spec(anna, (0, pan.length)), identities=options)
     request_id = (await world.submissions.submit(anna, spec)).request.id
     await harness.process(request_id)
     request = await harness.request(request_id)

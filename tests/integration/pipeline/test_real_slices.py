@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from framecloak.adapters.media.video.probing import PyAvProber, keyframe_numbers
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
@@ -124,7 +124,7 @@ def spec(request: pytest.FixtureRequest) -> VideoSpec:
 def video_path(spec: VideoSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "video.mp4"
     # Lossless: lossy x264 output differs from run to run on some processors.
-    return write_video(path, size=spec.size, pictures=spec.images(), options={"qp": "0"})
+    return write_video(path, size=spec.size, images=spec.images(), options={"qp": "0"})
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def job(video_path: Path) -> ExportJob:
     export_source = ExportSource(
         0, open_video(video_path), None, lambda index: f"frames/{index}", SEGMENTS, (REGION,)
     )
-    return ExportJob(IMPRINT, Level.FULL, Appearance(), group_sources([export_source]))
+    return ExportJob(ISSUER, Level.FULL, Appearance(), group_sources([export_source]))
 
 
 @pytest.fixture(scope="module")

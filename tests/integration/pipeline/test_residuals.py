@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.video.source import open_video
@@ -62,7 +62,7 @@ class FailingReader(OpenCvReader):
 @pytest.fixture(scope="module")
 def video_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "video.mp4"
-    return write_video(path, size=video.SIZE, pictures=demo_shots(LENGTH), options={})
+    return write_video(path, size=video.SIZE, images=demo_shots(LENGTH), options={})
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def manifest_of(
 ) -> dict[str, Any]:
     source = open_video(video_path)
     export_source = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, LENGTH),))
-    job = ExportJob(IMPRINT, Level.FACES, appearance, group_sources([export_source]), verify=verify)
+    job = ExportJob(ISSUER, Level.FACES, appearance, group_sources([export_source]), verify=verify)
     path = video_path.with_name("out.zip")
     with ZipArchive(path) as archive:
         job.run(replace(tools, video_encoder=X264VideoEncoder(video_path.parent)), archive, lambda: None)

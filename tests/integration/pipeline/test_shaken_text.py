@@ -21,7 +21,7 @@ from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.segments import Segment
-from support.samples.scripted_video import BlackBoxes, RawBytes, ScriptedDetector
+from support.samples.scripted_video import BlackBoxRedactor, RawEncoder, ScriptedDetector
 
 SIZE = (640, 360)
 FRAMES = 37
@@ -98,8 +98,8 @@ def test_no_stroke_of_moving_text_is_visible(motion: Motion, still: bool, detect
     )
     tools = PipelineTools(
         ScriptedDetector({}),
-        BlackBoxes(),
-        RawBytes(),
+        BlackBoxRedactor(),
+        RawEncoder(),
         2,
         box_detectors={TargetKind.TEXT: detector},
     )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.media import FakeEncoder, FakeRedactor, FakeSource
-from fakes.results import IMPRINT, FakeFilmReader, FakeVideoEncoder, is_signed
+from fakes.results import ISSUER, FakeMp4Reader, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.domain.anonymization.model.options import Appearance, Level
@@ -35,7 +35,7 @@ def result(folder: Path, output_format: OutputFormat) -> Path:
         FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2, video_encoder=FakeVideoEncoder()
     )
     with ZipArchive(path) as archive:
-        ExportJob(IMPRINT, Level.FACES, Appearance(output_format), group_sources([export_source])).run(
+        ExportJob(ISSUER, Level.FACES, Appearance(output_format), group_sources([export_source])).run(
             tools, archive, lambda: None
         )
     return path
@@ -57,7 +57,7 @@ def worst(path: Path) -> ProblemKind | None:
     except ObjectNotFoundError as error:
         raise UnreadableArchiveError("it is not a ZIP", "") from error
     with reader:
-        return verify_archive(reader, is_signed, FakeFilmReader(), IMPRINT.signer.public_key).worst
+        return verify_archive(reader, is_signed, FakeMp4Reader(), ISSUER.signer.public_key).worst
 
 
 def test_a_result_is_genuine(genuine: Path) -> None:

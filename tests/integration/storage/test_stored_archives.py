@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from fakes.storage import FakeObjectStore
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
@@ -101,7 +101,7 @@ def archive_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("videos")
     source = open_video(write_video(folder / "numbered.mp4", 140))
     export_source = ExportSource(0, source, None, str, (Segment(10, 130),))
-    job = ExportJob(IMPRINT, Level.MINIMAL, Appearance(OutputFormat.MP4), group_sources([export_source]))
+    job = ExportJob(ISSUER, Level.MINIMAL, Appearance(OutputFormat.MP4), group_sources([export_source]))
     tools = PipelineTools(None, OpenCvRedactor(), OpenCvEncoder(), 2, video_encoder=X264VideoEncoder(folder))
     with ZipArchive(folder / "out.zip") as archive:
         job.run(tools, archive, lambda: None)

@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_written_to_still_gives_a_detector(
     occupied = tmp_path / "models"
     occupied.write_text("a file where the folder should be")
     detector = CenterFace.load(occupied, Provider.CPU, Precision.FP32)
-    assert len(detector.detect([images.group_photograph()], 0.5)[0]) == 6
+    assert len(detector.detect([images.group_photo()], 0.5)[0]) == 6
     assert "cannot be stored" in caplog.text
 
 
@@ -190,7 +190,7 @@ def test_fp16_gives_the_boxes_of_fp32_in_any_light(models: Path, gain: float) ->
     )
     clear = exact.select(exact.scores >= 0.2)
     assert len(clear) >= 6
-    matches = images.overlaps(clear.boxes, halved.boxes)
+    matches = images.iou(clear.boxes, halved.boxes)
     assert matches.max(axis=1).min() > 0.97
     np.testing.assert_allclose(halved.scores[matches.argmax(axis=1)], clear.scores, atol=0.01)
     np.testing.assert_allclose(halved.landmarks[matches.argmax(axis=1)], clear.landmarks, atol=1)
@@ -206,7 +206,7 @@ def test_only_the_scores_of_an_image_without_faces_are_fetched(models: Path) -> 
     detector = CenterFace(session, ModelCard("counting", "", "", "CPU", "fp32"))
     (detections,) = detector.detect([np.full((96, 128, 3), 90, np.uint8)], 0.5)
     assert (len(detections), session.fetched) == (0, [0])
-    (detections,) = detector.detect([images.group_photograph()], 0.5)
+    (detections,) = detector.detect([images.group_photo()], 0.5)
     assert (len(detections), session.fetched) == (6, [0, 0, 1, 2, 3])
 
 
@@ -236,7 +236,7 @@ def test_int8_detects_the_faces_of_fp32_in_any_light(models: Path, gain: float) 
     clear = exact.select(exact.scores >= 0.2)
     assert len(clear) >= 6
     assert detected_share(clear, rounded) == 1
-    assert images.overlaps(images.GROUP_BOXES, rounded.boxes).max(axis=1).min() > 0.6
+    assert images.iou(images.GROUP_BOXES, rounded.boxes).max(axis=1).min() > 0.6
 
 
 def test_int8_misses_at_most_three_percent_of_the_street(models: Path) -> None:
@@ -259,12 +259,12 @@ def test_int8_misses_at_most_three_percent_of_the_street(models: Path) -> None:
 def darkened(gain: float) -> NDArray[np.uint8]:
     """Return the group photograph in less light, with sensor noise."""
     noise = np.random.default_rng(3).normal(0, 3, (864, 1280, 3))
-    return np.clip(images.group_photograph() * gain + noise, 0, 255).astype(np.uint8)
+    return np.clip(images.group_photo() * gain + noise, 0, 255).astype(np.uint8)
 
 
 def detected_share(expected: Detections, actual: Detections) -> float:
     """Return the share of the expected boxes that are detected with an overlap of at least one half."""
-    return float((images.overlaps(expected.boxes, actual.boxes).max(axis=1, initial=0) >= 0.5).mean())
+    return float((images.iou(expected.boxes, actual.boxes).max(axis=1, initial=0) >= 0.5).mean())
 
 
 def street_frames(step: int) -> list[NDArray[np.uint8]]:

@@ -19,7 +19,7 @@ from framecloak.domain.errors import EmotionsUnavailableError
 from framecloak.domain.support.circuit_breaker import CircuitBreaker
 from framecloak.domain.support.resilience import Backoff
 from support.samples import clip_models
-from support.servers.webhook_receiver import Receiver, listening
+from support.servers.webhook_receiver import Receiver, running_receiver
 
 FACE = clip_models.face("happy")
 TOKEN = "hunter2 hunter2 hunter2"
@@ -178,7 +178,7 @@ async def test_the_circuit_breaker_pauses_calls_after_several_failures(make_read
 @pytest.fixture
 async def silent_server() -> AsyncIterator[Receiver]:
     """A server that accepts requests and never answers."""
-    async with listening() as receiver:
+    async with running_receiver() as receiver:
         receiver.answer = None
         yield receiver
 
@@ -229,7 +229,7 @@ async def test_an_unreachable_service_is_reported_without_the_token(
 
 
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with listening() as proxy:
+    async with running_receiver() as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         async with HttpEmotionReader("http://127.0.0.1:9", backoff=NO_RETRIES) as reader:
             with pytest.raises(EmotionsUnavailableError):

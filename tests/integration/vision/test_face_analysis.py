@@ -31,7 +31,7 @@ async def test_concurrent_first_callers_share_one_loading(tmp_path: Path) -> Non
     async with build_faces(settings(tmp_path), meters) as faces:
         first, second = await asyncio.gather(faces.analyzer(), faces.analyzer())
         assert first is second
-        image = cv2.imencode(".jpg", images.group_photograph()[:, :, ::-1])[1].tobytes()
+        image = cv2.imencode(".jpg", images.group_photo()[:, :, ::-1])[1].tobytes()
         analysis = await first.analyze(image)
         health = await faces.health()
     assert analysis.detected == 6

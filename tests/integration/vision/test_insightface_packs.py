@@ -203,7 +203,7 @@ class TestChoice:
         assert choose_detector("own", tmp_path, Provider.CPU).card.name == "own/det_tiny"
         chosen = choose_detector("centerface", tmp_path, Provider.CPU)
         assert chosen.card.name == "centerface"
-        assert len(chosen.detect([images.group_photograph()], 0.5)[0]) == 6
+        assert len(chosen.detect([images.group_photo()], 0.5)[0]) == 6
 
     def test_an_unknown_name_lists_the_available_ones(self, tmp_path: Path) -> None:
         onnx_models.write_scrfd_pack(tmp_path / "own")

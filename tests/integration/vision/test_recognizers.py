@@ -47,7 +47,7 @@ def test_vectors_equal_those_of_insightface(tmp_path: Path) -> None:
     from insightface.utils.face_align import norm_crop
 
     ours = load(tmp_path / "tiny")
-    photograph = images.group_photograph()
+    photograph = images.group_photo()
     chips = ours.align(photograph, POINTS[np.newaxis])
     bgr = np.ascontiguousarray(photograph[:, :, ::-1])
     theirs = norm_crop(bgr, POINTS, 112)
@@ -172,7 +172,7 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceAnalyzer]
 
 
 async def test_a_face_is_recognised_in_a_tight_crop_and_mirrored(analysis: FaceAnalyzer) -> None:
-    photograph = np.ascontiguousarray(images.group_photograph()[:, :, ::-1])
+    photograph = np.ascontiguousarray(images.group_photo()[:, :, ::-1])
     x1, y1, x2, y2 = images.GROUP_BOXES[4].astype(int)
     crop = photograph[y1:y2, x1:x2]
     vectors = []

@@ -56,7 +56,7 @@ def test_text_is_detected_as_by_rapidocr(detector: PpOcrText) -> None:
     quads = engine(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False).boxes
     expected = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1).astype(float)
     detections = detector.detect(image, 0.5)
-    overlaps = images.overlaps(expected, detections.boxes)
+    overlaps = images.iou(expected, detections.boxes)
     assert len(expected) == len(detections) == 4
     assert overlaps.max(axis=1).min() > 0.85
 

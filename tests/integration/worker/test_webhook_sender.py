@@ -11,7 +11,7 @@ import pytest
 from framecloak.adapters.webhooks.addresses import FilteredNetworkBackend, is_permitted
 from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.errors import WebhookFailedError
-from support.servers.webhook_receiver import Receiver, answer, listening
+from support.servers.webhook_receiver import Receiver, answer, running_receiver
 
 BODY = b'{"status":"completed"}'
 HEADERS = {"Content-Type": "application/json", "Framecloak-Event-Id": "7"}
@@ -19,7 +19,7 @@ HEADERS = {"Content-Type": "application/json", "Framecloak-Event-Id": "7"}
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    async with listening() as opened:
+    async with running_receiver() as opened:
         yield opened
 
 
@@ -131,7 +131,7 @@ async def test_another_answer_means_not_delivered(
 
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
 async def test_redirects_are_not_followed(receiver: Receiver, sender: HttpWebhookSender, status: str) -> None:
-    async with listening() as elsewhere:
+    async with running_receiver() as elsewhere:
         receiver.answer = answer(status, f"Location: {elsewhere.url}")
         assert (await failure(sender, receiver.url)).retry
         assert elsewhere.requests == []
@@ -140,7 +140,7 @@ async def test_redirects_are_not_followed(receiver: Receiver, sender: HttpWebhoo
 async def test_proxies_of_the_environment_are_not_used(
     receiver: Receiver, sender: HttpWebhookSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with listening() as proxy:
+    async with running_receiver() as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         await sender.send(receiver.url, BODY, HEADERS)

@@ -21,8 +21,8 @@ from framecloak.entrypoints.composition.keys import webhook_secret
 from framecloak.entrypoints.settings import Settings
 from support.processes.command import run
 from support.processes.installation import error_line
-from support.samples.persistence import add_user, add_video, order_for, snapshot_for
-from support.servers.webhook_receiver import Receiver, listening
+from support.samples.persistence import add_user, add_video, request_spec_for, work_spec_for
+from support.servers.webhook_receiver import Receiver, running_receiver
 
 PAGE = Path(__file__).parents[3] / "docs" / "guides" / "webhooks.md"
 SECRET = "thirty-two characters and some more"
@@ -43,9 +43,9 @@ async def _ended(database: PostgresDatabase, receiver: Receiver, count: int) -> 
     video = await add_video(database, user)
     now = SystemClock().now()
     for _ in range(count):
-        spec = replace(order_for(video), webhook_url=receiver.url)
+        spec = replace(request_spec_for(video), webhook_url=receiver.url)
         async with database.unit_of_work() as work:
-            request, _ = await work.requests.add(user.id, spec, snapshot_for(spec, 10), None)
+            request, _ = await work.requests.add(user.id, spec, work_spec_for(spec, 10), None)
             await work.requests.finish(request.id, Status.FAILED, now, error="it rained — twice")
             await work.commit()
 
@@ -53,7 +53,7 @@ async def _ended(database: PostgresDatabase, receiver: Receiver, count: int) -> 
 async def test_a_receiver_can_verify_the_signature(
     postgres_database: PostgresDatabase, is_genuine: Callable[[str, dict[str, str], bytes], bool]
 ) -> None:
-    async with listening() as receiver:
+    async with running_receiver() as receiver:
         await _ended(postgres_database, receiver, 1)
         sender = HttpWebhookSender(allow_private=True)
         await Webhooks(postgres_database, sender, SystemClock(), SECRET).deliver_due()
@@ -79,7 +79,7 @@ def test_a_receiver_can_detect_an_old_message(
 
 
 async def test_concurrent_workers_deliver_each_notice_once(postgres_database: PostgresDatabase) -> None:
-    async with listening() as receiver:
+    async with running_receiver() as receiver:
         await _ended(postgres_database, receiver, 12)
         sender = HttpWebhookSender(allow_private=True)
         workers = [Webhooks(postgres_database, sender, SystemClock(), SECRET) for _ in range(6)]

@@ -27,8 +27,8 @@ from framecloak.entrypoints.worker import lifecycle
 from framecloak.entrypoints.worker.duty import Duty
 from framecloak.entrypoints.worker.lifecycle import SLICE_QUEUES, UPKEEP_QUEUES, WorkerParts, run_worker
 from support.patience import patience
-from support.use_cases import World
-from support.worker_harness import Desk
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness
 
 
 @dataclass
@@ -59,7 +59,7 @@ class FakeMaintenance:
 class FakeSliceWorker:
     """Stand-in for the slice worker that records its slices, and can wait or fail."""
 
-    harness: Desk
+    harness: WorkerHarness
     begun: list[UUID] = field(default_factory=list)
     interrupted: list[UUID] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,7 +93,7 @@ class RunningWorker:
 
     slice_worker: FakeSliceWorker
     maintenance: FakeMaintenance
-    world: World
+    world: FakeService
     queue: ArqJobQueue
     stop: asyncio.Event
     task: asyncio.Task[None]
@@ -101,7 +101,7 @@ class RunningWorker:
     async def submit(self, name: str, priority: Priority = Priority.NORMAL) -> UUID:
         """Submit a request of one slice as the named user."""
         user = await self.world.person(name)
-        spec = replace(await self.world.order(user, (0, 4)), priority=priority)
+        spec = replace(await self.world.request_spec(user, (0, 4)), priority=priority)
         return (await self.world.submissions.submit(user, spec)).request.id
 
     async def statuses(self) -> list[Status]:
@@ -127,14 +127,14 @@ async def running_worker(
     has_memory: Callable[[], bool] = lambda: True,
     exit_process: Callable[[], None] = lambda: None,
     duty: Duty = Duty.ALL,
-    world: World | None = None,
+    world: FakeService | None = None,
     maintenance: FakeMaintenance | None = None,
     meter: Meter = NULL_METER,
 ) -> AsyncIterator[RunningWorker]:
     maintenance, stop = maintenance or FakeMaintenance(), asyncio.Event()
     async with ArqJobQueue(url) as queue:
-        world = world or World(scratch, queue=queue)
-        slice_worker = FakeSliceWorker(Desk(world))
+        world = world or FakeService(scratch, queue=queue)
+        slice_worker = FakeSliceWorker(WorkerHarness(world))
         parts = WorkerParts(
             slices=slice_worker,  # type: ignore[arg-type] - a stand-in
             dispatcher=world.dispatcher,
@@ -206,7 +206,7 @@ async def test_the_worker_polls_without_wakeups(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "POLL_INTERVAL", 0.1)
-    async with running_worker(redis_url, tmp_path, world=World(tmp_path)) as worker:
+    async with running_worker(redis_url, tmp_path, world=FakeService(tmp_path)) as worker:
         worker.slice_worker.open.set()
         await worker.submit("anna")
         await until(lambda: len(worker.slice_worker.begun) == 2)  # the slice, and the assembly
@@ -226,7 +226,7 @@ async def test_urgent_requests_come_first(redis_url: str, tmp_path: Path) -> Non
 async def test_a_stopped_worker_finishes_what_it_can_and_releases_the_rest(
     redis_url: str, tmp_path: Path
 ) -> None:
-    world = World(tmp_path)
+    world = FakeService(tmp_path)
     async with running_worker(redis_url, tmp_path, grace=0.2, world=world) as worker:
         unfinished = await worker.submit("anna")
         await worker.queue.wake_workers(unfinished, Priority.NORMAL)

@@ -1,4 +1,4 @@
-"""The HTTP API on the use cases of `world`, with the real store, tokens and signatures behind them."""
+"""The HTTP API on top of `FakeService`, with the real store, tokens and signatures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from framecloak.entrypoints.http.app import create_app
 from framecloak.entrypoints.http.config import HttpConfig, RateLimits
 from framecloak.entrypoints.http.services import HttpServices, ObjectServer
 from support.listing import files_below
-from support.use_cases import PASSWORD, World
+from support.use_cases import PASSWORD, FakeService
 
 JWT_KEY = b"j" * 32
 HOST = "http://framecloak.test"
@@ -39,11 +39,11 @@ VIDEO = {"Content-Type": "video/mp4"}
 CONFIG = HttpConfig(
     csrf_secret=b"c" * 32, rate_limits=RateLimits(0, 0), event_interval=timedelta(milliseconds=5)
 )
-"""Nobody is turned away for calling often, and nothing is waited for."""
+"""Without rate limits and without waiting times."""
 
 
 class Client(httpx.AsyncClient):
-    """Speaks to an application in this process; nothing is open behind it."""
+    """A client of an application in this process; it has nothing to close."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,45 +54,45 @@ class Client(httpx.AsyncClient):
 
 @dataclass
 class Api:
-    """The API and everything behind it."""
+    """The API and the services behind it."""
 
-    world: World
+    world: FakeService
     app: Litestar
     store: FilesystemStore
     services: HttpServices
 
     def with_own_store(self) -> Litestar:
-        """The same behind a store that serves its objects itself."""
+        """Return the API with a store that serves its objects itself."""
         return create_app(replace(self.services, objects=None), CONFIG)
 
     def client(self, **headers: str) -> httpx.AsyncClient:
-        """A stranger, unless the headers say more."""
-        # What goes wrong inside must come out as an answer, as it does behind a real server.
+        """Return a client, anonymous unless the headers authenticate it."""
+        # Internal errors must become responses, as behind a real server.
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         return Client(transport=transport, base_url=HOST, headers=headers)
 
     async def person(self, name: str, role: Role = Role.USER) -> tuple[Principal, httpx.AsyncClient]:
-        """An account, and a client with one of its API keys."""
+        """Create an account and a client that uses one of its API keys."""
         principal = await self.world.person(name, role)
         _, key = await self.world.identity.create_api_key(principal, "tests")
         return principal, self.client(Authorization=f"Token {key}")
 
     async def browser(self, name: str) -> httpx.AsyncClient:
-        """A client that is signed in with a session, and sends its CSRF token."""
+        """Return a client with a session that sends its CSRF token."""
         client = self.client()
         answer = await client.post("/api/auth/login", json={"username": name, "password": PASSWORD})
         client.headers["X-CSRFToken"] = answer.raise_for_status().json()["csrf_token"]
         return client
 
     def stored(self) -> list[str]:
-        """Keys of everything in the store, partly written files among them."""
+        """Return the keys of everything in the store, including partly written files."""
         return files_below(self.store._root)
 
 
-def face_analysis(
+def face_analyzer(
     emotions: EmotionReader | None, meters: Mapping[ModelKind, ModelMeter] = NULL_MODEL_METERS
 ) -> FaceAnalyzer:
-    """Reads real picture files, and finds the faces that `fakes.vision.plant_face` paints."""
+    """Return an analyzer that reads real images and detects faces painted by `fakes.vision.paint_face`."""
     models = FakeFaceDetector(), FakeFaceRecognizer()
     return FaceAnalyzer(UntrustedImageReader(), *models, emotions, Capacity(threads=2), meters)
 
@@ -102,12 +102,12 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     urls = SignedUrls("", b"u" * 32, clock)
     store = FilesystemStore(folder / "objects", urls)
     vault = AesGalleryCipher(b"v" * 32)
-    world = World(folder, clock=clock, tokens=JwtIssuer(JWT_KEY, clock), real_store=store, vault=vault)
+    world = FakeService(folder, clock=clock, tokens=JwtIssuer(JWT_KEY, clock), real_store=store, vault=vault)
 
     emotions, metrics = CannedEmotionReader(), ApiMetrics("0")
     services = HttpServices(
         use_cases=world.use_cases,
-        faces=LazyFaceAnalyzer(lambda: face_analysis(emotions, metrics.models), emotions),
+        faces=LazyFaceAnalyzer(lambda: face_analyzer(emotions, metrics.models), emotions),
         progress_board=world.board,
         clock=clock,
         metrics=metrics,
@@ -124,7 +124,7 @@ def api(tmp_path: Path) -> Api:
 
 @dataclass
 class Scene:
-    """A video of Ada's with a segment, and clients of everybody who might want something of it."""
+    """A video of Ada's with a segment, and clients of the owner, another user and an administrator."""
 
     api: Api
     owner: Principal
@@ -136,7 +136,7 @@ class Scene:
     segment: int
 
     async def request(self) -> UUID:
-        """A completed request of Ada's."""
+        """Create a completed request of Ada's."""
         body = {"video_id": self.video, "segment_ids": [self.segment]}
         answer = await self.ada.post("/api/frames/anonymize/", json=body)
         request_id = UUID(answer.raise_for_status().json()["request_id"])

@@ -1,4 +1,4 @@
-"""Speaks ASGI to an application, to send what no honest client sends."""
+"""Direct ASGI calls, to send what no well-behaved client sends."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from litestar.types import Message
 
 @dataclass
 class Answer:
-    """What came back.
+    """The response.
 
     Attributes:
-        status: 0 when nothing came.
+        status: 0 without a response.
         headers: by lower-case name.
-        body: all of it.
-        read: pieces of the request's body that the application took.
+        body: the whole body.
+        read: chunks of the request's body that the application read.
     """
 
     status: int
@@ -39,19 +39,19 @@ async def call(
     method: str,
     url: str,
     headers: dict[str, str],
-    pieces: Iterable[bytes] = (),
+    chunks: Iterable[bytes] = (),
     *,
-    hang_up: bool = False,
+    disconnect: bool = False,
 ) -> Answer:
     """Make one request.
 
     Args:
-        app: to be called.
-        method: as in HTTP.
+        app: application to call.
+        method: HTTP method.
         url: path and query.
-        headers: as they are; nothing is added.
-        pieces: of the body.
-        hang_up: whether the client goes away after the last piece, instead of ending the body.
+        headers: sent unchanged; nothing is added.
+        chunks: chunks of the body.
+        disconnect: disconnect after the last chunk instead of ending the body.
     """
     parts = urlsplit(url)
     scope: Any = {
@@ -69,7 +69,7 @@ async def call(
         "server": ("framecloak.test", 80),
         "state": {},
     }
-    waiting = list(pieces)
+    waiting = list(chunks)
     answer = Answer(0, {}, b"", 0)
     answered, ended = asyncio.Event(), False
 
@@ -78,7 +78,7 @@ async def call(
         if waiting:
             answer.read += 1
             return {"type": "http.request", "body": waiting.pop(0), "more_body": True}
-        if hang_up:
+        if disconnect:
             return {"type": "http.disconnect"}
         if ended:
             await answered.wait()

@@ -1,4 +1,4 @@
-"""People who use the console in a real browser."""
+"""Users of the console in a real browser."""
 
 from __future__ import annotations
 
@@ -28,77 +28,77 @@ from support.processes.service_process import PASSWORD
 
 expect.set_options(timeout=1000 * patience(20))
 
-DESK: ViewportSize = {"width": 1280, "height": 800}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-"""Of the system; None where there is none."""
+"""Path of the system's browser; None without one."""
 
 FRAMES = 30
-"""Of the film that most tests upload."""
+"""Length of the video that most tests upload."""
 
 WORK_MS = 1000 * patience(60)
-"""Milliseconds for what a worker does, before it counts as a hang."""
+"""Milliseconds before unfinished work of a worker counts as a hang."""
 
 _numbers = count(1)
 
 
 def launched(playwright: Playwright) -> Browser:
-    """The system's Chromium, without a window."""
-    # It refuses to lock itself in when root runs it, as in a container.
+    """Launch the system's Chromium without a window."""
+    # Chromium refuses to use its sandbox when started by root, as in a container.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
 
 
 @dataclass
 class Console:
-    """The console as somebody sees it who is signed in."""
+    """The console of a signed-in user."""
 
     page: Page
     address: str
 
     def open(self, path: str) -> None:
-        """Go to a page by its address, and wait until it has what it shows."""
+        """Open a page by its address and wait until it has loaded its content."""
         self.page.goto(f"{self.address}/#{path}")
         expect(self.page.locator("main h1")).to_be_visible()
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
-    def upload(self, film: Path) -> None:
-        """Choose a film on the page of videos, and wait until it is listed."""
+    def upload(self, path: Path) -> None:
+        """Upload a video on the videos page and wait until it is listed."""
         self.open("/videos")
         before = self.page.locator(".upload").count()
-        self.page.set_input_files(".drop-zone input", film)
-        made = self.page.locator(".upload").nth(before).locator("a.primary")
-        # There may be others of that name, and administrators see those of everybody.
-        link = made.get_attribute("href")
+        self.page.set_input_files(".drop-zone input", path)
+        uploaded = self.page.locator(".upload").nth(before).locator("a.primary")
+        # Other videos may have the same name, and administrators see those of all users.
+        link = uploaded.get_attribute("href")
         expect(self.page.locator(f'.card.video h2 a[href="{link}"]')).to_be_visible()
 
     def card(self, name: str) -> Locator:
-        """What the list of videos shows of the newest one of a name."""
+        """Return the newest card with this name in the list of videos."""
         named = self.page.get_by_role("link", name=name, exact=True)
         return self.page.locator(".card.video", has=named).first
 
     @property
-    def token(self) -> str:
-        """What proves that a change is asked for by the console's own page."""
+    def csrf_token(self) -> str:
+        """The CSRF token of the console."""
         found: str = self.page.evaluate("document.cookie.match(/csrftoken=([^;]+)/)[1]")
         return found
 
-    def ask(self, method: str, path: str, body: object = None) -> APIResponse:
-        """Ask the service for something as its page would; what it answers, which is no error."""
-        url, headers = f"{self.address}{path}", {"X-CSRFToken": self.token}
+    def request(self, method: str, path: str, body: object = None) -> APIResponse:
+        """Send a request to the API as the page would; return its successful response."""
+        url, headers = f"{self.address}{path}", {"X-CSRFToken": self.csrf_token}
         answer = self.page.request.fetch(url, method=method, data=body, headers=headers)
         assert answer.ok, answer.text()
         return answer
 
-    def link_to(self, name: str) -> str:
-        """The address of the page on which an uploaded film is marked."""
+    def marking_page(self, name: str) -> str:
+        """Return the address of an uploaded video's marking page."""
         link = self.card(name).get_by_role("heading").get_by_role("link").get_attribute("href")
         assert link
         return link.removeprefix("#")
 
-    def run_of_everything(self, name: str) -> Locator:
-        """Order all frames of an uploaded film; what the list of runs shows of it."""
+    def submit_all_frames(self, name: str) -> Locator:
+        """Submit all frames of an uploaded video; return the card of the run."""
         self.open("/videos")
         self.card(name).get_by_role("link", name="Anonymise").click()
         self.page.get_by_role("button", name="Start").click()
@@ -109,13 +109,13 @@ class Console:
 
 @dataclass
 class Visitor:
-    """Somebody with an account, and a browser in which nobody is signed in.
+    """A user with an account, and a browser without a session.
 
     Attributes:
-        page: of the browser.
-        address: of the service.
-        username: of the account; its password is that of all tests.
-        errors: what the browser complained about, violations of the content policy among it.
+        page: page of the browser.
+        address: address of the service.
+        username: name of the account; its password is the common test password.
+        errors: errors on the browser's console, including violations of the content security policy.
     """
 
     page: Page
@@ -124,16 +124,16 @@ class Visitor:
     errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("console", self._said)
+        self.page.on("console", self._record_error)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    def _said(self, message: ConsoleMessage) -> None:
-        # Answers that are errors, and connections that are cut, are what some tests are about.
+    def _record_error(self, message: ConsoleMessage) -> None:
+        # Error responses and dropped connections are expected in some tests.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.errors.append(message.text)
 
     def sign_in(self, *, password: str = PASSWORD) -> Console:
-        """Fill in the form that strangers see."""
+        """Sign in with the form of the start page."""
         self.page.goto(self.address)
         self.fill_in(password)
         expect(self.page.locator(".account")).to_be_visible()
@@ -145,8 +145,8 @@ class Visitor:
         self.page.locator("button[type=submit]").click()
 
 
-def on_several_lines(nodes: Locator) -> list[str]:
-    """What is written in those of some elements that take more than one line."""
+def wrapped_texts(nodes: Locator) -> list[str]:
+    """Return the text of those elements that take more than one line."""
     found: list[str] = nodes.evaluate_all(
         """(nodes) => nodes.filter((node) => {
           const range = document.createRange();
@@ -165,26 +165,26 @@ def visit(
     address: str,
     *,
     role: str = "user",
-    size: ViewportSize = DESK,
+    size: ViewportSize = DESKTOP,
     locale: str = "en-GB",
     brightness: Literal["light", "dark"] = "light",
 ) -> Iterator[Visitor]:
-    """Give somebody a new account and a browser; nothing in it may have been complained about.
+    """Create an account and a browser context; check that the browser reported no errors.
 
     Args:
-        chromium: that the browser is a profile of.
-        address: of the service.
-        role: of the account.
-        size: of the window, in pixels.
-        locale: of the browser.
-        brightness: that the system prefers.
+        chromium: browser in which the context is created.
+        address: address of the service.
+        role: role of the account.
+        size: size of the window in pixels.
+        locale: locale of the browser.
+        brightness: colour scheme that the system prefers.
     """
     username = f"visitor-{next(_numbers)}"
     with service_process.signed_in(address) as http:
         body = {"username": username, "password": PASSWORD, "role": role}
         http.post("/api/users", json=body).raise_for_status()
     context = chromium.new_context(viewport=size, locale=locale, color_scheme=brightness)
-    somebody = Visitor(context.new_page(), address, username)
-    yield somebody
+    visitor = Visitor(context.new_page(), address, username)
+    yield visitor
     context.close()
-    assert somebody.errors == []
+    assert visitor.errors == []

@@ -1,4 +1,4 @@
-"""Requests that are followed slice by slice while their workers are hurt."""
+"""Requests that are observed slice by slice while their workers are paused or killed."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
     from support.servers.cluster import Cluster
 
 LEASE_SECONDS = 4
-"""Short, so that the tests need not wait for what operators wait for."""
+"""Short, so that tests do not wait as long as the default lease."""
 
 FRAMES = 600
-"""Of the film: a second of work or two."""
+"""Length of the sample video: one or two seconds of work."""
 
 SLICE_FRAMES = FRAMES // 3
-"""Long enough for a worker to be met in the middle of them, where it is then held: see `Request.held`."""
+"""Long enough to stop a worker in the middle of one: see `Request.held`."""
 
-_UNDISTURBED: dict[tuple[int, int, int], bytes] = {}
-"""Results of orders of the film that nothing happened to; every installation makes the same of them."""
+_REFERENCE_RESULTS: dict[tuple[int, int, int], bytes] = {}
+"""Results of undisturbed requests for the sample video; every installation produces the same bytes."""
 
 
-def until(true: Callable[[], object], what: str, pause: float = 0.02) -> None:
-    """Look again and again, and closely, until something is so, or has to be called a hang."""
-    deadline = time.monotonic() + PACE.hang
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {PACE.hang:.0f} s"
+def wait_until(condition: Callable[[], object], description: str, pause: float = 0.02) -> None:
+    """Poll until a condition holds; fail when it does not within the hang time-out."""
+    deadline = time.monotonic() + PACE.hang_seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{description}: not within {PACE.hang_seconds:.0f} s"
         time.sleep(pause)
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A row of the table.
+    """A row of the slices table.
 
     Attributes:
-        worker: id of the process that has the lease; None when nobody has.
-        done: frames, as far as the worker has told.
-        key: of the part that counts.
-        lease_until: when it is given to others unless its worker says something.
-        not_before: when it may be begun again, where it has to rest.
-        noted_at: when it became so; of its history only.
+        worker: process id of the lease holder; None without a lease.
+        processed_frames: frames that the worker has reported.
+        key: object key of the part that counts.
+        lease_until: when the lease expires unless its worker renews it.
+        not_before: earliest time of the next attempt, after a failure.
+        noted_at: time of the change; in the history only.
     """
 
     number: int
@@ -63,7 +63,7 @@ class Slice:
     worker: int | None
     attempts: int
     failures: int
-    done: int
+    processed_frames: int
     frames: int
     key: str | None
     lease_until: datetime | None
@@ -72,8 +72,8 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What can be submitted again and again, with the same result."""
+class RepeatableRequest:
+    """A request body that can be submitted repeatedly, with the same result."""
 
     cluster: Cluster
     video: int
@@ -82,85 +82,86 @@ class Order:
     end: int
 
     def submit(self, **more: object) -> Request:
-        """Submit it."""
+        """Submit it and return the new request."""
         return Request(self, service_process.submit(self.cluster.http, self.video, [self.segment], **more))
 
-    def undisturbed(self) -> bytes:
-        """Its result when nothing happens."""
+    def reference_result(self) -> bytes:
+        """Return the result of a request that nothing disturbed."""
         key = (self.segment, self.start, self.end)
-        if key not in _UNDISTURBED:
+        if key not in _REFERENCE_RESULTS:
             request = self.submit()
             request.wait()
-            _UNDISTURBED[key] = request.download()
-        return _UNDISTURBED[key]
+            _REFERENCE_RESULTS[key] = request.download()
+        return _REFERENCE_RESULTS[key]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A submitted order."""
+    """A submitted request."""
 
-    order: Order
+    template: RepeatableRequest
     id: str
 
     @property
     def cluster(self) -> Cluster:
-        """Where it was submitted."""
-        return self.order.cluster
+        """The cluster to which it was submitted."""
+        return self.template.cluster
 
     def status(self) -> dict[str, Any]:
-        """What the service says of it."""
+        """Return the status that the API reports."""
         answer = self.cluster.http.get(f"/api/frames/anonymize/status/{self.id}/")
         state: dict[str, Any] = answer.raise_for_status().json()
         return state
 
     def slices(self) -> list[Slice]:
-        """All of them; the assembly is the last."""
-        rows = self.cluster.ask("SELECT * FROM slices WHERE request_id = $1 ORDER BY number", self.id)
+        """Return all slices; the assembly is the last."""
+        rows = self.cluster.query("SELECT * FROM slices WHERE request_id = $1 ORDER BY number", self.id)
         return [_slice(row) for row in rows]
 
     def history(self, number: int) -> list[Slice]:
-        """Every change of a slice."""
+        """Return every recorded change of a slice."""
         statement = "SELECT * FROM history WHERE request_id = $1 AND number = $2 ORDER BY noted_at"
-        return [_slice(row) for row in self.cluster.ask(statement, self.id, number)]
+        return [_slice(row) for row in self.cluster.query(statement, self.id, number)]
 
     def finished(self, number: int) -> Slice:
-        """A slice as it was finished, which happens once."""
-        (finished,) = [one for one in self.history(number) if one.state == "completed"]
+        """Return a slice as it was completed, which happens once."""
+        (finished,) = [entry for entry in self.history(number) if entry.state == "completed"]
         return finished
 
     @contextmanager
     def halted(self, count: int = 1) -> Iterator[list[Slice]]:
-        """Meet workers in the middle of slices, which do not go on while the block lasts; all else does.
+        """Stop workers in the middle of slices while the block lasts; everything else continues.
 
         Args:
-            count: how many, beside those that are halted or held already.
+            count: how many, in addition to those halted or held already.
         """
         with ExitStack() as resumed:
-            yield self._met(count, resumed, lambda _one, _resumed: True)
+            yield self._catch(count, resumed, lambda _one, _resumed: True)
 
     @contextmanager
     def held(self, count: int = 1, passing: int = 0) -> Iterator[list[Slice]]:
-        """Meet workers in the middle of slices, and have them stand still there while the block lasts.
+        """Suspend worker processes in the middle of slices while the block lasts.
 
-        Their leases stand still with them, so that it makes no difference how long that is. A worker that is
-        paused for good meanwhile, with `Cluster.pause`, stays so, and its lease runs from then on.
+        Their leases are extended meanwhile, so the duration does not matter. A worker that is paused
+        permanently meanwhile, with `Cluster.pause`, stays paused, and its lease runs from then on.
 
         Args:
-            count: how many, beside those that are held already.
-            passing: how many go on, after the first is met and before the others are.
+            count: how many, in addition to those held already.
+            passing: how many slices may pass after the first is caught and before the others are.
         """
         with ExitStack() as resumed:
-            yield self._met(count, resumed, self._stop, passing)
+            yield self._catch(count, resumed, self._stop, passing)
 
-    def _met(
+    def _catch(
         self, count: int, resumed: ExitStack, stop: Callable[[Slice, ExitStack], bool], passing: int = 0
     ) -> list[Slice]:
-        """Slices that are halted, one for each token."""
+        """Return the halted slices, one for each token."""
 
         def leave(*, passing: bool = False) -> Token:
             return resumed.enter_context(token(self.cluster.halts, self.id, passing=passing))
 
-        # All at once: there may be no more slices than these, and nobody waits at a frame without a token.
+        # All tokens at once: there may be no more slices than these, and no worker stops at a frame
+        # # without a token.
         waiting = [leave()]
         for _ in range(passing):
             leave(passing=True)
@@ -168,37 +169,37 @@ class Request:
         found: list[Slice] = []
 
         def met() -> bool:
-            for one in waiting.copy():
-                if halted := one.taken():
-                    waiting.remove(one)
+            for waiting_token in waiting.copy():
+                if halted := waiting_token.taken():
+                    waiting.remove(waiting_token)
                     this = self.slices()[halted.number]
-                    # Whoever has lost its lease before it was met goes on, and another one is waited for.
+                    # A worker that lost its lease before this point continues, and another one is awaited.
                     if this.state == "leased" and this.worker == halted.worker and stop(this, resumed):
                         found.append(this)
                     else:
-                        one.remove()
+                        waiting_token.remove()
                         waiting.append(leave())
             return len(found) == count
 
-        until(met, f"{count} slices are in work", pause=0.005)
+        wait_until(met, f"{count} slices are in work", pause=0.005)
         return found
 
-    def _stop(self, one: Slice, resumed: ExitStack) -> bool:
-        """Stop the worker of a slice; whether it has its lease still."""
+    def _stop(self, held: Slice, resumed: ExitStack) -> bool:
+        """Suspend the worker of a slice; return whether it still has its lease."""
         with ExitStack() as this:
-            this.enter_context(self.cluster.standing_still(one.worker))
-            rows = self._set_lease(one, 3600)
+            this.enter_context(self.cluster.suspended(held.worker))
+            rows = self._set_lease(held, 3600)
             if not rows:
                 return False
             left = max(
                 float(self.cluster.environment["LEASE_SECONDS"]), rows[0]["left_of_it"].total_seconds()
             )
-            this.callback(self._set_lease, one, left)
+            this.callback(self._set_lease, held, left)
             resumed.enter_context(this.pop_all())
         return True
 
     def _set_lease(self, held: Slice, seconds: float) -> list[asyncpg.Record]:
-        """Have a lease end some time from now; how much was left of it, unless it is no more."""
+        """Set when a lease expires; return the time that was left, or nothing if the lease is gone."""
         statement = """
             UPDATE slices SET lease_until = clock_timestamp() + $4
             FROM (SELECT lease_until - clock_timestamp() AS left_of_it FROM slices
@@ -206,65 +207,65 @@ class Request:
             WHERE request_id = $1 AND number = $2 AND attempts = $3 AND state = 'leased'
             RETURNING before.left_of_it
         """
-        return self.cluster.ask(statement, self.id, held.number, held.attempts, timedelta(seconds=seconds))
+        return self.cluster.query(statement, self.id, held.number, held.attempts, timedelta(seconds=seconds))
 
     def objects(self) -> list[str]:
-        """What lies in the object store, which is a folder, for it."""
+        """Return the request's keys in the object store, which is a folder."""
         own = f"requests/{self.id}/"
         return [key.removeprefix(own) for key in self.cluster.objects() if key.startswith(own)]
 
     def wait(self, status: str = "completed") -> dict[str, Any]:
-        """Wait until it is over, for as long as it moves; returns its last state."""
-        state, seen = self.status(), self.slices()
-        deadline = time.monotonic() + PACE.hang
+        """Wait until the request ends, as long as it makes progress; return its last status."""
+        state, slices = self.status(), self.slices()
+        deadline = time.monotonic() + PACE.hang_seconds
         while state["status"] not in {"completed", "failed", "cancelled"}:
-            assert time.monotonic() < deadline, f"nothing moves: {seen}"
-            time.sleep(0.05)  # the status has other readers too
-            state, before, seen = self.status(), seen, self.slices()
-            if _marks(seen) != _marks(before):
-                deadline = time.monotonic() + PACE.hang
+            assert time.monotonic() < deadline, f"nothing moves: {slices}"
+            time.sleep(0.05)  # other clients read the status too
+            state, before, slices = self.status(), slices, self.slices()
+            if _progress(slices) != _progress(before):
+                deadline = time.monotonic() + PACE.hang_seconds
         assert state["status"] == status, state
         return state
 
     def download(self) -> bytes:
-        """The ZIP."""
+        """Download the ZIP."""
         http = self.cluster.http
         link = http.get(f"/api/frames/anonymize/download/{self.id}/").headers["location"]
-        # No redirect takes the credentials along: stores refuse what is signed twice.
+        # The redirect must not carry credentials: stores refuse requests with two signatures.
         return httpx.get(http.base_url.join(link), follow_redirects=True).raise_for_status().content
 
-    def require_whole(self) -> None:
-        """Wait for the result: every frame once, to the byte as when nothing happens."""
-        expected = self.order.end - self.order.start
+    def require_complete_result(self) -> None:
+        """Wait for the result: every frame once, byte for byte as without disturbance."""
+        expected = self.template.end - self.template.start
         state = self.wait()
         assert (state["processed_frames"], state["progress"], state["error"]) == (expected, 100, None)
         result = self.download()
         with zipfile.ZipFile(io.BytesIO(result)) as archive:
             names = archive.namelist()
             manifest = json.loads(archive.read("manifest.json"))
-        stem = f"frames/segment_{self.order.segment}/frame"
-        frames = [f"{stem}_{index:07d}.jpg" for index in range(self.order.start, self.order.end)]
+        stem = f"frames/segment_{self.template.segment}/frame"
+        frames = [f"{stem}_{index:07d}.jpg" for index in range(self.template.start, self.template.end)]
         assert names == [*frames, "report.html", "manifest.json", "manifest.sig"]
         assert manifest["summary"]["frames"] == expected
-        assert [one["file"] for one in manifest["frames"]] == frames
-        numbers = self.cluster.ask("SELECT DISTINCT number FROM history WHERE request_id = $1", self.id)
+        assert [entry["file"] for entry in manifest["frames"]] == frames
+        numbers = self.cluster.query("SELECT DISTINCT number FROM history WHERE request_id = $1", self.id)
         assert len([self.finished(row["number"]) for row in numbers]) > 1
         for row in numbers:
-            self._require_taken_over(row["number"])
-        assert result == self.order.undisturbed()
+            self._require_prompt_takeover(row["number"])
+        assert result == self.template.reference_result()
 
-    def _require_taken_over(self, number: int) -> None:
-        """Whatever lease of a slice ran out, the next one was not long in coming."""
+    def _require_prompt_takeover(self, number: int) -> None:
+        """Check that an expired lease was followed by the next one in time."""
         for before, after in pairwise(self.history(number)):
             if before.state == after.state == "leased" and before.attempts < after.attempts:
                 assert before.lease_until
                 assert after.noted_at
-                assert (after.noted_at - before.lease_until).total_seconds() < PACE.hang
+                assert (after.noted_at - before.lease_until).total_seconds() < PACE.hang_seconds
 
 
-def _marks(slices: list[Slice]) -> list[tuple[str, int, int]]:
-    """What changes when somebody works."""
-    return [(one.state, one.attempts, one.done) for one in slices]
+def _progress(slices: list[Slice]) -> list[tuple[str, int, int]]:
+    """Return the values that change while a worker makes progress."""
+    return [(entry.state, entry.attempts, entry.processed_frames) for entry in slices]
 
 
 def _slice(row: asyncpg.Record) -> Slice:
@@ -276,7 +277,7 @@ def _slice(row: asyncpg.Record) -> Slice:
         worker=int(owner.rpartition("-")[2]) if owner else None,
         attempts=row["attempts"],
         failures=row["failures"],
-        done=row["processed_frames"],
+        processed_frames=row["processed_frames"],
         frames=row["end_frame"] - row["start_frame"],
         key=row["part_key"],
         lease_until=row["lease_until"],

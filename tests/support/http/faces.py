@@ -1,4 +1,4 @@
-"""Pictures with faces, as the HTTP tests send them."""
+"""Images with faces for the HTTP tests."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import cv2
 import httpx
 import numpy as np
 
-from fakes.vision import plant_face
+from fakes.vision import paint_face
 
 
-def picture(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (240, 320)) -> bytes:
-    """A PNG with faces in it."""
+def face_png(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (240, 320)) -> bytes:
+    """Return a PNG with faces in it."""
     image = np.full((*size, 3), 90, np.uint8)
     for box in boxes:
-        plant_face(image, box)
+        paint_face(image, box)
     done, file = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     assert done
     return file.tobytes()
 
 
-ONE = picture((32, 64, 96, 160))
+ONE_FACE_PNG = face_png((32, 64, 96, 160))
 
 
 def text(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The OpenAPI document as the service serves it; run, it writes the committed copy anew: ``make openapi``."""
+"""The OpenAPI document as served; as a program, it rewrites the committed copy: ``make openapi``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ COMMITTED = Path(__file__).parents[3] / "openapi.json"
 
 
 async def served_document(folder: Path) -> dict[str, Any]:
-    """Ask an API for it.
+    """Request the document from an API.
 
     Args:
-        folder: for the files of that API.
+        folder: folder for the files of that API.
     """
     api = make_api(folder, replace(CONFIG, version=version("framecloak")))
     _, ada = await api.person("ada")
@@ -29,7 +29,7 @@ async def served_document(folder: Path) -> dict[str, Any]:
 
 
 def as_committed(document: dict[str, Any]) -> str:
-    """The document as the file has it: in an order that shows what a change changes."""
+    """Format the document as committed, in an order that keeps diffs readable."""
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""An application behind a real server and a real socket, in the process of the test."""
+"""An application behind a real server and socket, in the test's process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, serve_a
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens."""
+    """Host and port of a server."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ class Address:
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[Address]:
-    """Listens on a free port of this machine while the block lasts."""
+    """Serve the application on a free local port while the block lasts."""
     listener = listening_socket("127.0.0.1", 0)
     stop = asyncio.Event()
     serving = asyncio.create_task(serve_app(app, listener, stop))
@@ -40,11 +40,11 @@ async def served(app: ASGIApp) -> AsyncIterator[Address]:
     finally:
         stop.set()
         await serving
-        gc.unfreeze()  # a server lasts as long as its process, but not as long as that of the tests
+        gc.unfreeze()  # the server would have frozen objects for the rest of this process
 
 
 def posted(path: str, body: object, authorization: str) -> bytes:
-    """A request as it goes over the wire."""
+    """Return a POST request as bytes on the wire."""
     content = json.dumps(body).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: framecloak.test\r\nAuthorization: {authorization}\r\n"

@@ -1,7 +1,7 @@
-"""Runs the installed command ``framecloak``, as a shell would.
+"""Run the installed command ``framecloak`` as a shell would.
 
-It is forked from a process that has imported it, or started where the start is part of what a test is about:
-see ``fork_server.py``.
+It is forked from a process that has imported it, or started where the start is part of the test: see
+``fork_server.py``.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from framecloak.domain.imaging.detections import Image
 from support.patience import patience
 from support.processes.forked import PIPE, ForkedProcess
 
-RECORDS = ("report.html", "manifest.json", "manifest.sig")
-"""What comes last in every result."""
+RECORD_FILES = ("report.html", "manifest.json", "manifest.sig")
+"""Last entries of every result."""
 
 FRAMECLOAK = Path(sys.executable).with_name("framecloak")
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended.
+    """Outcome of a run.
 
     Attributes:
         code: exit code.
@@ -54,10 +54,10 @@ def run(
     """Run the command in a process of its own.
 
     Args:
-        *arguments: of the command.
-        environment: variables beside our own.
-        stdin: what it can read from standard input.
-        installed: whether to start it as a shell does, with everything to import.
+        *arguments: command-line arguments.
+        environment: variables in addition to our own.
+        stdin: content of standard input.
+        installed: start it as a shell does, including all imports.
     """
     start = start_installed if installed else start_forked
     given = None if stdin is None else PIPE
@@ -87,7 +87,7 @@ def start_installed(
     stderr: int | None = None,
     user: int | None = None,
 ) -> StartedProcess:
-    """Start the command as a shell does, or another user; the streams are as for ``subprocess.Popen``."""
+    """Start the command as a shell does, possibly as another user; streams as for ``subprocess.Popen``."""
     return StartedProcess(
         [FRAMECLOAK, *arguments],
         env={**os.environ, **(environment or {})},
@@ -101,7 +101,7 @@ def start_installed(
 
 
 class StartedProcess(subprocess.Popen[str]):
-    """A process that is killed when the block that uses it fails, as ``subprocess.run`` does."""
+    """A process that is killed when the block that uses it fails, as in ``subprocess.run``."""
 
     def __exit__(
         self,
@@ -109,7 +109,7 @@ class StartedProcess(subprocess.Popen[str]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Wait for its end; kill it if something went wrong."""
+        """Wait for the process; kill it after an error."""
         if kind is not None:
             self.kill()
         super().__exit__(kind, error, trace)
@@ -117,25 +117,25 @@ class StartedProcess(subprocess.Popen[str]):
 
 @dataclass(frozen=True)
 class Output:
-    """A ZIP that the command wrote."""
+    """A ZIP written by the command."""
 
     path: Path
 
     @property
     def names(self) -> list[str]:
-        """Its entries, in order."""
+        """Its entry names, in order."""
         with zipfile.ZipFile(self.path) as file:
             return file.namelist()
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """``manifest.json``."""
+        """Return the content of ``manifest.json``."""
         with zipfile.ZipFile(self.path) as file:
             manifest: dict[str, Any] = json.loads(file.read("manifest.json"))
         return manifest
 
     def frames(self) -> Iterator[tuple[dict[str, Any], Image]]:
-        """Every frame's entry in the manifest, with its pixels."""
+        """Yield every frame's entry in the manifest with its pixels."""
         with zipfile.ZipFile(self.path) as file:
             for entry in self.manifest["frames"]:
                 data = np.frombuffer(file.read(entry["file"]), np.uint8)

@@ -1,6 +1,6 @@
-"""Stands in for what cannot run in a test, and checks what it is told against the files of the repository.
+"""Fake versions of programs that cannot run in a test; they check their arguments against the repository.
 
-Usage: fake_commands.py PROGRAM ARGUMENT...; ends with 1 and a sentence when something is not so.
+Usage: fake_commands.py PROGRAM ARGUMENT...; exits with 1 and a message when an argument is wrong.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def require(condition: object, complaint: str) -> None:
 
 
 def our_command(words: Sequence[str]) -> None:
-    """Refuse what `framecloak` would not understand."""
+    """Check that `framecloak` accepts these arguments."""
     require(words[:1] == ["framecloak"], f"{words} is none of our commands")
     command: click.Command = framecloak
     context = click.Context(framecloak, info_name="framecloak")
@@ -94,7 +94,7 @@ def serve(given: argparse.Namespace) -> None:
 
 
 def copy_volume(volumes: Sequence[str], command: Sequence[str]) -> None:
-    """Some program that reads a volume of the compose file, as a copy of it is made."""
+    """Check a program that reads a volume of the compose file, to make a copy of it."""
     source, place, *_ = volumes[0].split(":")
     known = read_compose("compose.yaml")
     require(source in {f"{known['name']}_{one}" for one in known["volumes"]}, f"no volume {source}")
@@ -110,7 +110,7 @@ def compose(words: Sequence[str]) -> None:
         require((ROOT / file).is_file() and (ROOT / file).parent == DOCKER, f"there is no {file}")
     services = read_compose(*(file.name for file in given.file))["services"]
     if given.verb == "exec":
-        # What follows the service is for the container.
+        # Arguments after the service name are for the container.
         service, *command = (word for word in words[words.index("exec") + 1 :] if word != "-T")
         require(service in services, f"no service {service}")
         if "build" in services[service]:

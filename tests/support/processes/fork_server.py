@@ -1,14 +1,14 @@
-"""Forks the command ``framecloak`` out of a process that has imported all of it: a program for ``forked.py``.
+"""Fork the command ``framecloak`` from a process that has imported all of it: a program for ``forked.py``.
 
-What a forked command is given, and how it ends, is what a started one has: the installed script, arguments,
-variables, folder, standard streams, signals, and what Python does at its end. It only finds its modules
-imported, which is what takes a started one its time. That is why nothing but importing happens here before:
-no command has run, no model is loaded, there is no event loop and no thread of ours. OpenBLAS, which comes
-with NumPy and OpenCV, has threads, and sees to forks by itself.
+A forked command gets and does the same as a started one: the installed script, arguments, variables,
+folder, standard streams, signals, and Python's work at exit. Only its modules are imported already, which
+is what makes a started command slow. For that reason nothing but importing happens here before the fork:
+no command has run, no model is loaded, and there is no event loop and no thread of ours. OpenBLAS, which
+comes with NumPy and OpenCV, has threads, and handles forks itself.
 
-What depends on the start of an interpreter is for a command that is started: that every command imports what
-it needs, that a signal may come meanwhile, that hashes of strings differ from run to run, and what the system
-does when the process that started it dies.
+Start a command instead where the start of the interpreter matters: to test that every command imports what
+it needs, that signals are handled meanwhile, that hashes of strings differ from run to run, and what the
+system does when the parent process dies.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from importlib import import_module
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-"""Of prctl(2): the signal that a process gets when its parent dies."""
+"""Option of prctl(2): the signal that a process gets when its parent dies."""
 
 DESCRIPTORS = 5
-"""How many come with an order: the streams, where to tell what becomes of it, and the file that it is in."""
+"""Descriptors sent with a request: three streams, the answer pipe, and the file with the request."""
 
 HALTS = "TEST_HALTS"
-"""Names the folder of ``halting.py``, where a test wants slices of the command to stop."""
+"""Variable with the folder of ``halting.py``, where a test requests that slices stop."""
 
-_UNCALLED = ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "argon2", "rich.progress")
-"""What is imported where it is used, and heavy."""
+_LAZY_MODULES = ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "argon2", "rich.progress")
+"""Heavy modules that the program imports only where it uses them."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to run.
+class ForkRequest:
+    """A command to run.
 
     Attributes:
-        script: that is installed.
-        arguments: for it.
-        variables: all of its environment.
-        folder: that it runs in.
+        script: the installed script.
+        arguments: its arguments.
+        variables: its whole environment.
+        folder: its working directory.
         streams: descriptors of standard input, output and error.
-        answer: descriptor to tell the process id, and later the exit code, on.
+        answer: descriptor for the process id and later the exit code.
     """
 
     script: str
@@ -68,64 +68,64 @@ class Order:
 
 
 @dataclass
-class Forks:
-    """The children, from here to their end.
+class ForkServer:
+    """Manages forked children until they exit.
 
     Attributes:
-        orders: connection that orders come over.
+        connection: connection on which requests arrive.
     """
 
-    orders: socket.socket
+    connection: socket.socket
     _children: dict[int, tuple[int, int]] = field(default_factory=dict)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
-    def serve(self) -> Order | None:
-        """Fork a child for every order; returns it there, and None here once nobody has any more orders."""
-        self._selector.register(self.orders, selectors.EVENT_READ)
+    def serve(self) -> ForkRequest | None:
+        """Fork a child for every request; return the request there, and None here at the end."""
+        self._selector.register(self.connection, selectors.EVENT_READ)
         while True:
             for key, _ in self._selector.select():
-                if key.fileobj is not self.orders:
-                    self._tell_the_end(key.fd)
-                elif (order := _received(self.orders)) is None:
+                if key.fileobj is not self.connection:
+                    self._report_exit(key.fd)
+                elif (order := _receive(self.connection)) is None:
                     self._kill_all()
                     return None
                 elif self._fork(order):
                     return order
 
-    def _fork(self, order: Order) -> bool:
-        """Whether this is the child."""
+    def _fork(self, order: ForkRequest) -> bool:
+        """Fork; return True in the child."""
         parent = os.getpid()
         with warnings.catch_warnings():
-            # Of threads, which are those of OpenBLAS.
+            # Warnings about threads, which are those of OpenBLAS.
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
-            self._forget()
+            self._close_descriptors()
             os.close(order.answer)
-            _end_with(parent)
+            _end_with_parent(parent)
             return True
         for descriptor in order.streams:
             os.close(descriptor)
-        _tell(order.answer, child)
+        _report(order.answer, child)
         watched = os.pidfd_open(child)
         self._children[watched] = child, order.answer
         self._selector.register(watched, selectors.EVENT_READ)
         return False
 
-    def _forget(self) -> None:
-        """Close what is the parent's alone."""
+    def _close_descriptors(self) -> None:
+        """Close the descriptors that belong to the parent."""
         self._selector.close()
-        self.orders.close()
+        self.connection.close()
         for watched, (_, answer) in self._children.items():
             os.close(watched)
             os.close(answer)
 
-    def _tell_the_end(self, watched: int) -> None:
+    def _report_exit(self, watched: int) -> None:
         child, answer = self._children.pop(watched)
         self._selector.unregister(watched)
         os.close(watched)
         _, status = os.waitpid(child, 0)
-        _tell(answer, os.waitstatus_to_exitcode(status))
+        _report(answer, os.waitstatus_to_exitcode(status))
         os.close(answer)
 
     def _kill_all(self) -> None:
@@ -135,7 +135,7 @@ class Forks:
             os.waitpid(child, 0)
 
 
-def _received(orders: socket.socket) -> Order | None:
+def _receive(orders: socket.socket) -> ForkRequest | None:
     size = array.array("i").itemsize
     _, ancillary, _, _ = orders.recvmsg(1, socket.CMSG_SPACE(DESCRIPTORS * size))
     if not ancillary:
@@ -143,23 +143,23 @@ def _received(orders: socket.socket) -> Order | None:
     *streams, answer, written = array.array("i", ancillary[0][2])
     with os.fdopen(written, "rb") as file:
         file.seek(0)
-        return Order(**json.load(file), streams=streams, answer=answer)
+        return ForkRequest(**json.load(file), streams=streams, answer=answer)
 
 
-def _tell(answer: int, number: int) -> None:
-    with suppress(BrokenPipeError):  # nobody wants to know any more
+def _report(answer: int, number: int) -> None:
+    with suppress(BrokenPipeError):  # the reader is gone
         os.write(answer, f"{number}\n".encode())
 
 
-def _end_with(parent: int) -> None:
-    """Have this process killed when its parent dies."""
+def _end_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def _become(order: Order, imported: dict[str, str]) -> None:
-    """Look like a process that was started with this."""
+def _become(order: ForkRequest, imported: dict[str, str]) -> None:
+    """Take on the state of a newly started process."""
     os.setpgid(0, 0)
     for number, descriptor in enumerate(order.streams):
         os.dup2(descriptor, number)
@@ -169,21 +169,21 @@ def _become(order: Order, imported: dict[str, str]) -> None:
     time.tzset()
     os.chdir(order.folder)
     sys.argv[:] = [order.script, *order.arguments]
-    # Made anew, as Python does when it starts: they depend on what the descriptors are.
+    # Recreated, as Python does at startup: they depend on the descriptors.
     sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
 
 
 def _import_everything() -> dict[str, str]:
-    """Import what commands are made of; returns the variables that this has set."""
+    """Import the modules of all commands; return the variables that this has set."""
     before = dict(os.environ)
     import framecloak.entrypoints
 
     for module in pkgutil.walk_packages(framecloak.entrypoints.__path__, "framecloak.entrypoints."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    for name in _UNCALLED:
+    for name in _LAZY_MODULES:
         import_module(name)
     return {name: value for name, value in os.environ.items() if before.get(name) != value}
 
@@ -192,28 +192,28 @@ def main() -> None:
     """Import, and serve until the other end of the connection is closed."""
     with socket.socket(fileno=int(sys.argv[1])) as orders:
         imported = _import_everything()
-        # What is there now is shared with all children, and stays so if nobody touches it.
+        # Memory is shared with all children as long as it is not written.
         gc.freeze()
-        order = Forks(orders).serve()
+        order = ForkServer(orders).serve()
     if order is not None:
         _become(order, imported)
         if HALTS in os.environ:
-            _halt_as_told(Path(os.environ[HALTS]))
+            _install_halts(Path(os.environ[HALTS]))
         _run(order.script)
 
 
-def _halt_as_told(folder: Path) -> None:
-    """Have slices of this process stop in the middle, where a test wants to meet them: see ``halting.py``."""
+def _install_halts(folder: Path) -> None:
+    """Stop slices of this process in the middle where a test requests it: see ``halting.py``."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
     try:
         from support.processes import halting
     finally:
         sys.path.pop(0)
-    halting.obey(folder)
+    halting.install_halts(folder)
 
 
 def _run(script: str) -> None:
-    """Do what the script does, and end as Python does."""
+    """Run the script and exit as Python does."""
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
@@ -223,7 +223,7 @@ def _run(script: str) -> None:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        # What is left to Python is to take hundreds of modules apart, which takes longer than most commands.
+        # Python would now only tear down hundreds of modules, which takes longer than most commands.
         os._exit(end.code)
 
 

@@ -1,7 +1,7 @@
-"""Processes of the command ``framecloak`` that are forked, so that they need not import what it consists of.
+"""Processes of the command ``framecloak`` that are forked, so that they need not import its modules.
 
-See ``fork_server.py`` for what a forked command has in common with a started one. There is one such server
-for each process that runs tests. It ends with that one, however that ends, and so does all that it forked.
+See ``fork_server.py`` for what a forked command has in common with a started one. Each process that runs
+tests has one such server. The server ends with that process in any case, and so do all forked commands.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from support.processes.isolation import keep_process
 
 PIPE = subprocess.PIPE
 _PROGRAM = Path(__file__).with_name("fork_server.py")
-_PIECE = 65536
+_CHUNK_BYTES = 65536
 
 
 class _Server:
-    """The process that forks."""
+    """The fork server's process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._orders, theirs = socket.socketpair()
-        with theirs:
-            # In a session of its own: Ctrl-C is for whoever runs the tests, who ends what they have started.
+        self._orders, server_end = socket.socketpair()
+        with server_end:
+            # In a session of its own: Ctrl-C is for the test run, which ends what it has started.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", _PROGRAM, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-P", _PROGRAM, str(server_end.fileno())],
+                pass_fds=[server_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
         keep_process(self._process.pid)
         atexit.register(self.close)
 
-    def order(self, said: dict[str, object], descriptors: Sequence[int]) -> None:
+    def fork(self, request: dict[str, object], descriptors: Sequence[int]) -> None:
         """Have a command forked."""
         with self._lock, tempfile.TemporaryFile() as file:
-            file.write(json.dumps(said).encode())
+            file.write(json.dumps(request).encode())
             file.flush()
             socket.send_fds(self._orders, [b"!"], [*descriptors, file.fileno()])
 
     def close(self) -> None:
-        """End it, and all commands that still run."""
+        """Stop the server and all commands that still run."""
         self._orders.close()
         self._process.wait(patience(60))
 
@@ -68,22 +68,22 @@ def _server() -> _Server:
 
 
 class ForkedProcess:
-    """A command that runs; to be used as a ``subprocess.Popen`` with text.
+    """A running command, usable like a ``subprocess.Popen`` with text.
 
     Args:
         command: the installed script and its arguments.
-        env: all of its variables.
-        stdin: a descriptor, or PIPE; ours when left out.
-        stdout: the same.
-        stderr: the same.
+        env: its whole environment.
+        stdin: a descriptor, or PIPE; by default that of this process.
+        stdout: as ``stdin``.
+        stderr: as ``stdin``.
 
     Attributes:
         args: the command.
-        pid: of the process.
-        returncode: None while it runs; below zero, the signal that ended it.
-        stdin: to write to, if it is a pipe.
-        stdout: to read from, if it is a pipe.
-        stderr: the same.
+        pid: its process id.
+        returncode: None while it runs; negative for the signal that ended it.
+        stdin: writable end, if it is a pipe.
+        stdout: readable end, if it is a pipe.
+        stderr: readable end, if it is a pipe.
     """
 
     def __init__(
@@ -100,16 +100,21 @@ class ForkedProcess:
         self.stdin, its_input = _stream(stdin, 0, "w")
         self.stdout, its_output = _stream(stdout, 1, "r")
         self.stderr, its_errors = _stream(stderr, 2, "r")
-        answer, told = os.pipe()
+        answer, answer_end = os.pipe()
         self._answer = os.fdopen(answer, "rb", buffering=0)
-        said = {"script": script, "arguments": arguments, "variables": dict(env), "folder": str(Path.cwd())}
+        request = {
+            "script": script,
+            "arguments": arguments,
+            "variables": dict(env),
+            "folder": str(Path.cwd()),
+        }
         streams = (its_input, its_output, its_errors)
         try:
-            _server().order(said, [*streams, told])
+            _server().fork(request, [*streams, answer_end])
         finally:
-            os.close(told)
-            for descriptor, given in zip(streams, (stdin, stdout, stderr), strict=True):
-                if given == PIPE:
+            os.close(answer_end)
+            for descriptor, argument in zip(streams, (stdin, stdout, stderr), strict=True):
+                if argument == PIPE:
                     os.close(descriptor)
         first = self._answer.readline()
         if not first:
@@ -117,7 +122,7 @@ class ForkedProcess:
         self.pid = int(first)
 
     def __enter__(self) -> Self:
-        """Itself."""
+        """Return the process itself."""
         return self
 
     def __exit__(
@@ -126,7 +131,7 @@ class ForkedProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Wait for its end, and close what is left of its streams; kill it if something went wrong."""
+        """Wait for its end and close its streams; kill it after an error."""
         if kind is not None:
             self.kill()
         for stream in (self.stdin, self.stdout, self.stderr):
@@ -135,13 +140,13 @@ class ForkedProcess:
         self.wait()
 
     def poll(self) -> int | None:
-        """Its exit code, if it has ended."""
+        """Return its exit code if it has ended."""
         if self.returncode is None and self._has_ended(0):
             self._end()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; returns the exit code.
+        """Wait for its end; return the exit code.
 
         Raises:
             subprocess.TimeoutExpired: it runs for longer than that.
@@ -153,15 +158,15 @@ class ForkedProcess:
         assert self.returncode is not None
         return self.returncode
 
-    def communicate(self, given: str | None = None, timeout: float | None = None) -> tuple[str, str]:
-        """Write what it is given, read all that it says, and wait for its end.
+    def communicate(self, text: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        """Write its input, read all its output, and wait for its end.
 
         Raises:
             subprocess.TimeoutExpired: it takes longer than that.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         told: dict[IO[str] | None, bytearray] = {self.stdout: bytearray(), self.stderr: bytearray()}
-        rest = memoryview((given or "").encode())
+        rest = memoryview((text or "").encode())
         with selectors.DefaultSelector() as selector:
             for stream in told:
                 if stream is not None:
@@ -179,7 +184,7 @@ class ForkedProcess:
                         rest = rest[_written(key.fd, rest) :]
                         done = not rest
                     else:
-                        piece = os.read(key.fd, _PIECE)
+                        piece = os.read(key.fd, _CHUNK_BYTES)
                         told[stream] += piece
                         done = not piece
                     if done:
@@ -195,11 +200,11 @@ class ForkedProcess:
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Request it to end, with SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it."""
+        """Kill it."""
         self.send_signal(signal.SIGKILL)
 
     def _has_ended(self, timeout: float | None) -> bool:
@@ -209,24 +214,24 @@ class ForkedProcess:
 
     def _end(self) -> None:
         with self._answer:
-            # Nothing is said by a server that was killed, and then so were its children.
+            # A killed server sends nothing, and then its children were killed too.
             self.returncode = int(self._answer.readline() or -signal.SIGKILL)
 
 
-def _stream(given: int | None, own: int, mode: str) -> tuple[IO[str] | None, int]:
-    """Our end of a stream, if it is a pipe, and the descriptor that the command gets."""
-    if given != PIPE:
-        return None, own if given is None else given
+def _stream(argument: int | None, own: int, mode: str) -> tuple[IO[str] | None, int]:
+    """Return our end of a stream, if it is a pipe, and the command's descriptor."""
+    if argument != PIPE:
+        return None, own if argument is None else argument
     reading, writing = os.pipe()
-    ours, theirs = (writing, reading) if mode == "w" else (reading, writing)
-    return os.fdopen(ours, mode, encoding="utf-8"), theirs
+    own_end, its_end = (writing, reading) if mode == "w" else (reading, writing)
+    return os.fdopen(own_end, mode, encoding="utf-8"), its_end
 
 
 def _written(descriptor: int, data: memoryview) -> int:
-    """How much of it could be written; all of it where nobody reads it any more."""
+    """Return how many bytes could be written; all of them when the reader is gone."""
     if not data:
         return 0
     try:
-        return os.write(descriptor, data[:_PIECE])
+        return os.write(descriptor, data[:_CHUNK_BYTES])
     except BrokenPipeError:
         return len(data)

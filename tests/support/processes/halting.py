@@ -1,8 +1,8 @@
-"""Slices that stop at a frame in the middle, for as long as a test likes, however quick the worker is.
+"""Stop slices at a frame in the middle for as long as a test needs, however fast the worker is.
 
-A test leaves a token in a folder. The next worker that comes to that frame of a slice of the request takes
-it, and waits until the test takes it away. Workers are forked (see ``fork_server.py``), and are told of the
-folder in their environment.
+A test leaves a token in a folder. The next worker that reaches that frame of a slice of the request takes
+the token and waits until the test removes it. Workers are forked (see ``fork_server.py``) and get the
+folder through their environment.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from weakref import WeakKeyDictionary
 from framecloak.adapters.media.zip.archive import ZipArchive
 
 _FRAME = 10
-"""The frame that a slice stops at; all slices that tests stop are longer."""
+"""Frame at which a slice stops; all slices in question are longer."""
 
-_LOOK = 0.005
+_POLL_SECONDS = 0.005
 
 _STOPPING, _PASSING = "stopping", "passing"
 
 
 @dataclass(frozen=True)
-class Halted:
+class HaltedSlice:
     """A slice that has stopped.
 
     Attributes:
-        worker: id of the process that works on it; otherwise it goes on as always.
-        number: of the slice.
+        worker: process id of its worker, which otherwise runs as usual.
+        number: number of the slice.
     """
 
     worker: int
@@ -43,9 +43,9 @@ class Token:
     """Stops one slice of a request, or lets it pass.
 
     Args:
-        folder: where workers look for it.
-        request_id: of the request.
-        passing: whether the slice that takes it goes on, so that those behind it are for others.
+        folder: folder that workers check for tokens.
+        request_id: id of the request.
+        passing: let the slice that takes it continue, so that later slices take other tokens.
     """
 
     def __init__(self, folder: Path, request_id: str, *, passing: bool = False) -> None:
@@ -55,15 +55,15 @@ class Token:
         self._name = f"{request_id}_{time.monotonic_ns():020d}_{kind}_{uuid4().hex}"
         (folder / self._name).touch()
 
-    def taken(self) -> Halted | None:
-        """The slice that has taken it, if there is one."""
+    def taken(self) -> HaltedSlice | None:
+        """Return the slice that has taken it, if there is one."""
         for path in self._folder.glob(f"{self._name}.*"):
             _, worker, number = path.name.split(".")
-            return Halted(int(worker), int(number))
+            return HaltedSlice(int(worker), int(number))
         return None
 
     def remove(self) -> None:
-        """Have the slice go on, or none stop."""
+        """Let the slice continue, or no slice stop."""
         (self._folder / self._name).unlink(missing_ok=True)
         for path in self._folder.glob(f"{self._name}.*"):
             path.unlink()
@@ -71,7 +71,7 @@ class Token:
 
 @contextmanager
 def token(folder: Path, request_id: str, *, passing: bool = False) -> Iterator[Token]:
-    """Leave a token for a worker, and take it away afterwards."""
+    """Leave a token for a worker, and remove it afterwards."""
     left = Token(folder, request_id, passing=passing)
     try:
         yield left
@@ -79,8 +79,8 @@ def token(folder: Path, request_id: str, *, passing: bool = False) -> Iterator[T
         left.remove()
 
 
-def obey(folder: Path) -> None:
-    """Have slices of this process stop where there is a token for them."""
+def install_halts(folder: Path) -> None:
+    """Make slices of this process stop where there is a token for them."""
     add = ZipArchive.add
     added: WeakKeyDictionary[ZipArchive, int] = WeakKeyDictionary()
 
@@ -94,7 +94,7 @@ def obey(folder: Path) -> None:
 
 
 def _slice_of(archive: ZipArchive) -> tuple[str, int] | None:
-    """Request and number of the slice that an archive is a part of; None for a result."""
+    """Return request and number of the slice that an archive is a part of; None for a result."""
     kind, _, rest = archive._path.parent.name.partition("-")
     if kind != "slice" or archive._path.name != "part.zip":
         return None
@@ -103,15 +103,15 @@ def _slice_of(archive: ZipArchive) -> tuple[str, int] | None:
 
 
 def _stop(folder: Path, request_id: str, number: int) -> None:
-    """Take a token, if one is left, and wait for as long as it stays."""
+    """Take a token, if there is one, and wait until it is removed."""
     for free in sorted(folder.glob(f"{request_id}_*")):
         if free.suffix:
             continue  # taken: by which process, and for which slice
-        mine = free.with_name(f"{free.name}.{os.getpid()}.{number}")
+        taken = free.with_name(f"{free.name}.{os.getpid()}.{number}")
         try:
-            free.rename(mine)
+            free.rename(taken)
         except FileNotFoundError:
-            continue  # taken by another worker, or taken away
-        while f"_{_STOPPING}_" in mine.name and mine.exists():
-            time.sleep(_LOOK)
+            continue  # taken by another worker, or removed
+        while f"_{_STOPPING}_" in taken.name and taken.exists():
+            time.sleep(_POLL_SECONDS)
         return

@@ -1,4 +1,4 @@
-"""An installation with embedded servers, which the tests of commands share and look into."""
+"""An installation with embedded servers that the command tests share and inspect."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from support.processes.forked import PIPE
 from support.samples.media import write_video
 
 PASSWORD = "correct horse battery"
-SHORT, LONG = 1, 2
-"""Numbers of two videos: one of 12 frames, and one that takes a while."""
+SHORT_VIDEO, LONG_VIDEO = 1, 2
+"""Ids of two videos: one of 12 frames, and one that takes longer."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,10 @@ class Installation:
     """Embedded servers with an administrator and two videos.
 
     Attributes:
-        settings: with the addresses of the servers.
-        service: use cases, to look at what commands did.
-        segments: by video, the number of the segment that is marked on it: frames 2 to 8 of the short one,
-            all of the long one.
-        portal: where the use cases run.
+        settings: settings with the addresses of the servers.
+        service: use cases for inspecting the effects of commands.
+        segments: the id of each video's marked segment: frames 2 to 8 of the short one, all of the long one.
+        portal: runs the use cases.
     """
 
     settings: Settings
@@ -50,27 +49,27 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What commands need to know, which is not the addresses."""
+        """Environment for commands, without the addresses of the servers."""
         return {"DATA_DIR": str(self.settings.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
 
     @property
     def objects(self) -> set[str]:
-        """Keys of what is stored."""
+        """Return the keys of all stored objects."""
         return set(files_below(self.settings.data_dir / "objects"))
 
     def run(
         self, *arguments: str | Path, stdin: str | None = None, installed: bool = False
     ) -> command.Result:
-        """Run a command on it; ``installed`` as for `command.run`."""
+        """Run a command on the installation; ``installed`` as for `command.run`."""
         return command.run(*arguments, environment=self.environment, stdin=stdin, installed=installed)
 
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
-        """What a command lists."""
+        """Return the rows that a command lists."""
         rows: list[dict[str, Any]] = json.loads(self.run(*arguments, "--json").out)
         return rows
 
     def requests(self) -> list[AnonymizationRequest]:
-        """The newest one, if there is any."""
+        """Return the newest request, if there is one."""
         return list(
             self.portal.call(self.service.use_cases.requests.list, OPERATOR, RequestFilter(), 1, 0).items
         )
@@ -80,16 +79,23 @@ class Installation:
         return newest
 
     def status(self, request_id: str | UUID) -> Status:
-        """Where a request stands."""
+        """Return the status of a request."""
         return self.portal.call(
             self.service.use_cases.requests.status, OPERATOR, UUID(str(request_id))
         ).request.status
 
     @contextmanager
-    def working_on_the_long_video(self, output: Path) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
-        """A command in the foreground, and the request that it is working on."""
-        words = ["--video-id", str(LONG), "--segment-ids", str(self.segments[LONG]), "-o", str(output)]
-        # A signal may come at any moment of its life, the first included.
+    def processing_long_video(self, output: Path) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
+        """Run a command in the foreground; yield its process and the request it processes."""
+        words = [
+            "--video-id",
+            str(LONG_VIDEO),
+            "--segment-ids",
+            str(self.segments[LONG_VIDEO]),
+            "-o",
+            str(output),
+        ]
+        # A signal may arrive at any time, including right after the start.
         process = command.start_installed(
             "anonymize-frames", *words, environment=self.environment, stdout=PIPE, stderr=PIPE
         )
@@ -97,7 +103,7 @@ class Installation:
             while True:
                 assert process.poll() is None
                 for request in self.requests():
-                    if request.spec.video_id == LONG and request.status is Status.PROCESSING:
+                    if request.spec.video_id == LONG_VIDEO and request.status is Status.PROCESSING:
                         yield process, request.id
                         return
                 time.sleep(0.05)
@@ -109,7 +115,7 @@ class Installation:
 
 @contextmanager
 def installed(folder: Path) -> Iterator[Installation]:
-    """Start one and fill it."""
+    """Start an installation and fill it."""
     settings = Settings.from_environment({"DATA_DIR": str(folder / "data")})
     with (
         start_blocking_portal() as portal,
@@ -117,30 +123,30 @@ def installed(folder: Path) -> Iterator[Installation]:
         portal.wrap_async_context_manager(build_service(running)) as service,
     ):
         segments: dict[int, int] = {}
-        made = Installation(running, service, segments, portal)
-        films = [write_video(folder / "short.mp4", 12), write_video(folder / "long.mp4", 3000)]
-        for arguments, stdin, said in (
+        installation = Installation(running, service, segments, portal)
+        videos = [write_video(folder / "short.mp4", 12), write_video(folder / "long.mp4", 3000)]
+        for arguments, stdin, output in (
             (
                 ["users", "create", "root", "--admin", "--password-stdin"],
                 f"{PASSWORD}\n",
                 "account 1: root (admin)",
             ),
             (
-                ["videos", "import", *films],
+                ["videos", "import", *videos],
                 None,
                 "video 1: short.mp4, 128x96, 12 frames\nvideo 2: long.mp4, 128x96, 3000 frames",
             ),
         ):
-            done = made.run(*arguments, stdin=stdin, installed=True)
-            assert (done.code, done.out, done.err) == (0, f"{said}\n", ""), done
-        for video, segment in ((SHORT, Segment(2, 8)), (LONG, Segment(0, 3000))):
+            done = installation.run(*arguments, stdin=stdin, installed=True)
+            assert (done.code, done.out, done.err) == (0, f"{output}\n", ""), done
+        for video, segment in ((SHORT_VIDEO, Segment(2, 8)), (LONG_VIDEO, Segment(0, 3000))):
             marked = portal.call(service.use_cases.marks.add_segment, OPERATOR, video, segment, None)
             segments[video] = marked.id
-        yield made
+        yield installation
 
 
 def error_line(result: command.Result, code: int) -> str:
-    """The one line of an error."""
+    """Return the single line of an error message."""
     assert (result.code, result.out) == (code, "")
     (line,) = result.err.splitlines()
     assert line.startswith("framecloak: ")

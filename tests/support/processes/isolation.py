@@ -1,7 +1,7 @@
-"""Holds every test to leaving nothing behind: no process, no thread, no open file of its folders.
+"""Make every test fail that leaves behind a process, a thread or an open file of its folders.
 
-A test that passes and leaves something fails for it. One that failed or ran into its time-out is cleaned up
-after: its frames, which its traceback keeps alive, let go of what they hold, and what it started is ended.
+A passing test that leaves something fails for it. After a test that failed or timed out, the plugin cleans
+up: it releases what the frames of the traceback hold and ends the processes that the test started.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import pytest
 from support.patience import patience
 
 GRACE_SECONDS = 10
-"""How long what is on its way to its end may take."""
+"""Time for threads that are about to end."""
 
 _WAITING_IN_POOL = concurrent.futures.thread._worker.__code__
 
@@ -37,23 +37,23 @@ _kept_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def keep_process(pid: int) -> None:
-    """Let a child process live as long as this one, though a test happened to start it."""
+    """Let a child process live as long as this one, although a test started it."""
     _kept_processes.add(pid)
 
 
 def keep_thread(thread: threading.Thread) -> None:
-    """Let a thread run for as long as it likes, though a test happened to start it."""
+    """Let a thread outlive the test that started it."""
     _kept_threads.add(thread)
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What this process holds that outlives a function.
+    """Resources of this process that outlive a function.
 
     Attributes:
-        processes: ids of its children.
-        threads: those that do something.
-        files: descriptors of files in folders for temporary files, and their paths.
+        processes: ids of child processes.
+        threads: threads that are busy.
+        files: descriptors and paths of open files in temporary folders.
     """
 
     processes: frozenset[int]
@@ -62,11 +62,11 @@ class Footprint:
 
     @classmethod
     def now(cls) -> Footprint:
-        """Look at this process as it is."""
+        """Return the present resources of this process."""
         return cls(_children(), _busy_threads(), _temporary_files())
 
     def beyond(self, before: Footprint) -> Footprint:
-        """What has come since an earlier one."""
+        """Return the resources that were added since an earlier footprint."""
         return Footprint(
             self.processes - before.processes - _kept_processes,
             self.threads - before.threads - frozenset(_kept_threads),
@@ -74,7 +74,7 @@ class Footprint:
         )
 
     def with_all(self, more: Footprint) -> Footprint:
-        """Return both together."""
+        """Return the union of both."""
         return Footprint(
             self.processes | more.processes, self.threads | more.threads, self.files | more.files
         )
@@ -90,7 +90,7 @@ class Footprint:
 
 
 class Isolation:
-    """The plugin of pytest."""
+    """The pytest plugin."""
 
     def __init__(self) -> None:
         self._before = Footprint.now()
@@ -98,7 +98,7 @@ class Isolation:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, Any, Any]:
-        """Begin with a clean slate; what fixtures hold is theirs."""
+        """Record the footprint before the test; resources of fixtures are not the test's."""
         self._failed = False
         result = yield
         self._before = Footprint.now()
@@ -106,7 +106,7 @@ class Isolation:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        """Leave what outlives a test to fixtures that do, when a test asks for one of them on its way."""
+        """Attribute to the fixture what a longer-lived fixture creates while a test requests it."""
         before = Footprint.now()
         result = yield
         if fixturedef.scope != "function":
@@ -115,7 +115,7 @@ class Isolation:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-        """Free what the frames of a failure hold, once it is written down."""
+        """Release what the frames of a failure hold, once it is reported."""
         report: pytest.TestReport = yield
         if report.failed and call.excinfo is not None:
             self._failed = True
@@ -124,20 +124,20 @@ class Isolation:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, Any, Any]:
-        """Look at what is left when all fixtures have had their turn."""
+        """Check for leftovers after all fixtures were torn down."""
         result = yield
         left = _left_since(self._before)
         if not left:
             return result
-        story = str(left)
+        description = str(left)
         _end(left)
         if not self._failed:
-            pytest.fail(f"the test left behind:\n{story}", pytrace=False)
+            pytest.fail(f"the test left behind:\n{description}", pytrace=False)
         return result
 
 
 def _left_since(before: Footprint) -> Footprint:
-    """What is still there, after a while for what is about to go."""
+    """Return what is still there, after a grace period."""
     left = Footprint.now().beyond(before)
     if left.files:
         with _unclosed_files_ignored():
@@ -158,28 +158,28 @@ def _end(left: Footprint) -> None:
 
 
 def _clear_frames(error: BaseException | None) -> None:
-    """Empty the frames that an exception, and what led to it, keeps alive."""
+    """Clear the frames that an exception and its causes keep alive."""
     known: set[int] = set()
     with _unclosed_files_ignored():
         while error is not None and id(error) not in known:
             known.add(id(error))
             traceback.clear_frames(error.__traceback__)
             for frame, _ in traceback.walk_tb(error.__traceback__):
-                # Before Python 3.13 reading locals makes a copy, which only reading them again renews.
+                # Before Python 3.13 reading locals makes a copy, which only another read refreshes.
                 _ = frame.f_locals
             error = error.__cause__ or error.__context__
 
 
 @contextmanager
 def _unclosed_files_ignored() -> Iterator[None]:
-    """Let files be closed by being forgotten, which is an error elsewhere."""
+    """Let files be closed by garbage collection, which is an error elsewhere."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         yield
 
 
 def _children() -> frozenset[int]:
-    """Process ids; a child that was not waited for counts."""
+    """Return the ids of child processes, including zombies."""
     found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):  # a thread that has ended meanwhile
@@ -188,7 +188,7 @@ def _children() -> frozenset[int]:
 
 
 def _busy_threads() -> frozenset[threading.Thread]:
-    """Return all but those of pools that wait for work: they do nothing, and end with their pool."""
+    """Return all threads except idle pool threads, which end with their pool."""
     frames = sys._current_frames()
     waiting = {number for number, frame in frames.items() if frame.f_code is _WAITING_IN_POOL}
     return frozenset(thread for thread in threading.enumerate() if thread.ident not in waiting)
@@ -198,7 +198,7 @@ def _temporary_files() -> frozenset[tuple[int, str]]:
     root = tempfile.gettempdir() + os.sep
     found: set[tuple[int, str]] = set()
     for entry in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # that of the listing itself
+        with suppress(OSError):  # the descriptor of the listing itself
             path = str(entry.readlink())
             if path.startswith(root):
                 found.add((int(entry.name), path))

@@ -1,4 +1,4 @@
-"""Processes that stand still for as long as a test likes, at a moment when they keep nobody else waiting."""
+"""Pause processes for as long as a test needs, outside of database transactions."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from pathlib import Path
 
 from support.patience import patience
 
-_SETTLED = 0.3
-"""Seconds after which a transaction of a process that stands still is one that it does not end."""
+_SETTLE_SECONDS = 0.3
+"""Seconds after which a transaction of a stopped process counts as unfinished."""
 
-_HANG = 60.0
-"""Seconds in which a process that goes on now and then comes out of its transactions."""
+_TIMEOUT_SECONDS = 60.0
+"""Seconds within which a process must leave its transactions when it is resumed repeatedly."""
 
 
 def pause(pid: int, database: int, in_transaction: Callable[[], AbstractSet[int]]) -> None:
-    """Have a process stand still, outside of any transaction.
+    """Stop a process outside of any transaction.
 
-    One that is stopped in the middle of one keeps its locks until the database loses patience: that is a
-    fault of its own, and none that a test should meet by chance.
+    A process that is stopped within a transaction keeps its locks until the database times out: that is a
+    separate fault, which a test must not cause by chance.
 
     Args:
-        pid: of the process.
-        database: the port of the server.
-        in_transaction: ports of those clients of the database that are in a transaction.
+        pid: process to stop.
+        database: port of the database server.
+        in_transaction: returns the ports of database clients that are in a transaction.
     """
-    given_up = time.monotonic() + patience(_HANG)
+    given_up = time.monotonic() + patience(_TIMEOUT_SECONDS)
     while time.monotonic() < given_up:
         os.kill(pid, signal.SIGSTOP)
-        deadline = time.monotonic() + _SETTLED
+        deadline = time.monotonic() + _SETTLE_SECONDS
         while ports_to(database, pid) & in_transaction():
             if time.monotonic() > deadline:
                 break
@@ -45,14 +45,14 @@ def pause(pid: int, database: int, in_transaction: Callable[[], AbstractSet[int]
 
 
 def ports_to(server: int, pid: int) -> set[int]:
-    """Ports of a process's own ends of its connections to a server on this machine.
+    """Return the local ports of a process's connections to a server on this machine.
 
-    Only of those: a port that leads to another server may at the same time be one of another process that
-    leads to this one.
+    Only the process's own: the port number of a connection to another server may at the same time be in use
+    by another process connected to this one.
 
     Args:
-        server: the port that it listens on.
-        pid: of the process.
+        server: port on which the server listens.
+        pid: id of the process.
     """
     sockets = {link.removeprefix("socket:[").removesuffix("]") for link in open_files(pid)}
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -65,7 +65,7 @@ def _port(address: str) -> int:
 
 
 def open_files(pid: int) -> list[str]:
-    """What the descriptors of a process lead to."""
+    """Return the targets of a process's file descriptors."""
     found = []
     try:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():

@@ -1,4 +1,4 @@
-"""Runs the installed service, as an operator would."""
+"""The installed service as a process, as an operator runs it."""
 
 from __future__ import annotations
 
@@ -30,60 +30,60 @@ class ServiceProcess:
     """A process of ``framecloak serve``, ``api`` or ``worker``.
 
     Attributes:
-        process: of the command.
-        lines: what it has said on standard output.
+        process: the command's process.
+        lines: lines that it has printed to standard output.
     """
 
     process: subprocess.Popen[str] | ForkedProcess
     lines: list[str] = field(default_factory=list)
     _ended: bool = False
-    _said: threading.Condition = field(default_factory=threading.Condition)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
 
     def close(self) -> None:
-        """Read what is left; the process has ended."""
-        self._listener.join(STOP_SECONDS)
+        """Read the remaining output of the ended process."""
+        self._reader.join(STOP_SECONDS)
         assert self.process.stdout
         self.process.stdout.close()
 
     def keep(self) -> None:
-        """Let it live on when the test that started it is over."""
+        """Let it outlive the test that started it."""
         keep_process(self.process.pid)
-        keep_thread(self._listener)
+        keep_thread(self._reader)
 
-    def _listen(self) -> None:
+    def _read_output(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            with self._said:
+            with self._changed:
                 self.lines.append(line.rstrip("\n"))
-                self._said.notify_all()
-        with self._said:
+                self._changed.notify_all()
+        with self._changed:
             self._ended = True
-            self._said.notify_all()
+            self._changed.notify_all()
 
-    def wait_for(self, beginning: str) -> str:
-        """The rest of the first line that begins so."""
+    def wait_for(self, prefix: str) -> str:
+        """Wait for the first line with this prefix; return the rest of it."""
 
         def found() -> str | None:
-            return next((line for line in self.lines if line.startswith(beginning)), None)
+            return next((line for line in self.lines if line.startswith(prefix)), None)
 
-        with self._said:
-            in_time = self._said.wait_for(lambda: found() or self._ended, START_SECONDS)
+        with self._changed:
+            in_time = self._changed.wait_for(lambda: found() or self._ended, START_SECONDS)
             line = found()
-        assert in_time, f"{beginning!r} was not said in time, but {self.lines}"
-        assert line, f"{beginning!r} was never said, but {self.lines}"
-        return line.removeprefix(beginning).strip()
+        assert in_time, f"{prefix!r} was not said in time, but {self.lines}"
+        assert line, f"{prefix!r} was never said, but {self.lines}"
+        return line.removeprefix(prefix).strip()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Have it end; returns its exit code."""
+        """Stop it; return its exit code."""
         self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
     def descendants(self) -> list[int]:
-        """Process ids of everything it has started."""
+        """Return the process ids of all its descendants."""
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
@@ -99,15 +99,15 @@ class ServiceProcess:
             waiting += of_one
         return found
 
-    def outlives(self, pid: int) -> bool:
-        """Wait for a process that was killed to be gone; whether that happens in time."""
+    def survives(self, pid: int) -> bool:
+        """Wait until a killed process is gone; return whether it is, while the service still runs."""
         deadline = time.monotonic() + STOP_SECONDS
         while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         return self.process.poll() is None and not Path(f"/proc/{pid}").exists()
 
     def role(self, name: str) -> int:
-        """Process id of its API or its worker."""
+        """Return the process id of its API or its worker."""
         for pid in self.descendants():
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             if b"framecloak" in words and name.encode() in words:
@@ -123,16 +123,16 @@ def started(
     errors: Path | None = None,
     installed: bool = False,
 ) -> Iterator[ServiceProcess]:
-    """Start the command, and make sure that nothing of it outlives the test.
+    """Start the command, and make sure that none of its processes outlives the test.
 
     Args:
-        *arguments: of the command.
-        environment: variables beside our own.
-        user: to run it as, which goes with ``installed``.
-        errors: file for its standard error; that of the tests when left out.
-        installed: whether to start it as a shell does, with everything to import.
+        *arguments: command-line arguments.
+        environment: variables in addition to our own.
+        user: user to run it as, together with ``installed``.
+        errors: file for its standard error; by default that of the tests.
+        installed: start it as a shell does, including all imports.
     """
-    # An empty password is none.
+    # An empty password counts as not set.
     variables = {"FRAMECLOAK_ADMIN_PASSWORD": "", **(environment or {})}
     with ExitStack() as files:
         stderr = files.enter_context(errors.open("wb")).fileno() if errors else None
@@ -158,7 +158,7 @@ def started(
 
 @contextmanager
 def signed_in(address: str, username: str = "admin", password: str = PASSWORD) -> Iterator[httpx.Client]:
-    """A client with an API key."""
+    """Yield a client with an API key."""
     with httpx.Client(base_url=address, timeout=patience(60)) as http:
         tokens = http.post("/api/auth/token", json={"username": username, "password": password})
         http.headers["Authorization"] = f"Bearer {tokens.raise_for_status().json()['access_token']}"
@@ -168,7 +168,7 @@ def signed_in(address: str, username: str = "admin", password: str = PASSWORD) -
 
 
 def upload(http: httpx.Client, path: Path) -> dict[str, Any]:
-    """Upload a video; returns its facts."""
+    """Upload a video; return its metadata."""
     answer = http.post(
         f"/api/videos/?filename={path.name}", content=path.read_bytes(), headers={"Content-Type": "video/mp4"}
     )
@@ -177,19 +177,19 @@ def upload(http: httpx.Client, path: Path) -> dict[str, Any]:
 
 
 def mark(http: httpx.Client, video_id: int, start: int, end: int) -> int:
-    """Mark a segment; returns its number."""
+    """Mark a segment; return its id."""
     body = {"start_frame": start, "end_frame": end}
     return int(http.post(f"/api/videos/{video_id}/segments/", json=body).raise_for_status().json()["id"])
 
 
 def submit(http: httpx.Client, video_id: int, segments: list[int], **more: object) -> str:
-    """Submit an order; returns the request's id."""
+    """Submit a request; return its id."""
     body = {"video_id": video_id, "segment_ids": segments, **more}
     return str(http.post("/api/frames/anonymize/", json=body).raise_for_status().json()["request_id"])
 
 
 def follow(http: httpx.Client, request_id: str) -> list[dict[str, Any]]:
-    """Every state that the event stream tells, up to the last."""
+    """Return every status of the event stream, up to the last."""
     with http.stream("GET", f"/api/frames/anonymize/events/{request_id}/") as response:
         response.raise_for_status()
         lines = [line for line in response.iter_lines() if line.startswith("data: ")]

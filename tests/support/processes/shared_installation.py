@@ -1,6 +1,6 @@
-"""One installation for all tests of commands: a plugin, because every module is to have the same.
+"""One installation for all command tests: a plugin, so that every module gets the same one.
 
-Tests make accounts, videos and galleries with names of their own in it, and leave it able to serve the next.
+Tests create accounts, videos and galleries under their own names, and leave the installation usable.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ from support.processes.installation import Installation, installed
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Embedded servers with an administrator and two videos."""
-    with installed(tmp_path_factory.mktemp("installation")) as made:
-        yield made
+    with installed(tmp_path_factory.mktemp("installation")) as shared:
+        yield shared

@@ -1,4 +1,4 @@
-"""A CLIP that tells colours apart, as an export lays it out: red is happy, green is neutral, blue is sad."""
+"""A tiny CLIP export that classifies colours: red is happy, green is neutral, blue is sad."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ HALF = (0.5, 0.5, 0.5)
 
 
 def text() -> FloatArray:
-    """The emotions in the space of the graph: (3, 3) of unit length."""
+    """Return the text embeddings of the emotions: (3, 3) of unit length."""
     return ((2 * np.eye(3) - 1) / np.sqrt(3)).astype(np.float32)
 
 
 def visual_bytes(side: int = SIDE) -> bytes:
-    """A graph that gives the mean colour of each picture, with its length made 1."""
+    """Return a graph that computes the mean colour of each image, normalised to length 1."""
     nodes = [
         helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),
         helper.make_node("ReduceL2", ["mean", "channels"], ["length"], keepdims=1),
@@ -53,7 +53,7 @@ def visual_bytes(side: int = SIDE) -> bytes:
 
 
 def write_clip(models: Path, side: int = SIDE) -> Path:
-    """Export it into a models folder; returns the folder of the export."""
+    """Write the export into a models folder; return the folder of the export."""
     folder = models / "clip"
     folder.mkdir(parents=True, exist_ok=True)
     graph = visual_bytes(side)
@@ -79,12 +79,12 @@ def write_clip(models: Path, side: int = SIDE) -> Path:
 
 
 def face(emotion: str, height: int = 12, width: int = 10) -> Image:
-    """A crop that expresses something."""
+    """Return a face crop that expresses an emotion."""
     return np.full((height, width, 3), COLOURS[emotion], np.uint8)
 
 
 def expected(crops: list[Image]) -> FloatArray:
-    """What it says of crops of one colour each: (n, 3)."""
+    """Return the probabilities it computes for single-colour crops: (n, 3)."""
     colours = np.array([crop[0, 0] for crop in crops], np.float64) / 255 * 2 - 1
     colours /= np.linalg.norm(colours, axis=1, keepdims=True)
     odds = np.exp(SCALE * colours @ text().T)

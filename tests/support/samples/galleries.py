@@ -17,18 +17,18 @@ from support.samples.persistence import NOW
 SPACE = EmbeddingSpace("dlib-resnet", "ab" * 32, 8)
 
 
-def unit(*numbers: float) -> FloatArray:
-    """A vector of length 1 that begins with these numbers."""
+def unit_vector(*numbers: float) -> FloatArray:
+    """Return a vector of length 1 that starts with these numbers."""
     vector = np.zeros(SPACE.dimension, np.float32)
     vector[: len(numbers)] = numbers
     return vector / np.linalg.norm(vector)
 
 
 def embedding(*numbers: float) -> Embedding:
-    return Embedding(SPACE, unit(*numbers))
+    return Embedding(SPACE, unit_vector(*numbers))
 
 
-def sealed_gallery(owner: User, **changes: object) -> EncryptedGallery:
+def encrypted_gallery(owner: User, **changes: object) -> EncryptedGallery:
     values: dict[str, object] = {
         "id": uuid4(),
         "owner_id": owner.id,
@@ -44,7 +44,7 @@ def sealed_gallery(owner: User, **changes: object) -> EncryptedGallery:
     return EncryptedGallery(**{**values, **changes})
 
 
-def sealed_face(
+def encrypted_face(
     gallery_id: UUID, person: str, key_id: str = "first", created_at: datetime = NOW
 ) -> EncryptedFace:
     pseudonym = f"{key_id}/{person}".encode().ljust(16)
@@ -52,7 +52,7 @@ def sealed_face(
 
 
 async def add_gallery(database: Database, owner: User, **changes: object) -> EncryptedGallery:
-    gallery = sealed_gallery(owner, **changes)
+    gallery = encrypted_gallery(owner, **changes)
     async with database.unit_of_work() as work:
         await work.galleries.add(gallery)
         await work.commit()
@@ -62,7 +62,7 @@ async def add_gallery(database: Database, owner: User, **changes: object) -> Enc
 async def add_face(
     database: Database, gallery: EncryptedGallery, person: str, vector: FloatArray, key_id: str = "first"
 ) -> EncryptedFace:
-    face = sealed_face(gallery.id, person, key_id)
+    face = encrypted_face(gallery.id, person, key_id)
     async with database.unit_of_work() as work:
         await work.gallery_faces.add([face], vector[np.newaxis])
         await work.commit()

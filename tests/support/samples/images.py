@@ -1,4 +1,4 @@
-"""Real pictures for tests, out of installed wheels."""
+"""Photographs for tests, taken from installed wheels."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ GROUP_BOXES = np.array(
     ],
     float,
 )
-"""The six faces of ``group_photograph``, left to right, ``x1, y1, x2, y2``; looked over by eye."""
+"""The six faces of ``group_photo``, left to right, as ``x1, y1, x2, y2``; checked by eye."""
 
 
-def group_photograph() -> NDArray[np.uint8]:
-    """(864, 1280, 3) RGB: six people, from the insightface wheel, which is not imported."""
+def group_photo() -> NDArray[np.uint8]:
+    """Return (864, 1280, 3) RGB: six people, from the insightface wheel, which is not imported."""
     wheel = importlib.util.find_spec("insightface")
     assert wheel is not None
     assert wheel.origin is not None
@@ -33,8 +33,8 @@ def group_photograph() -> NDArray[np.uint8]:
     return np.ascontiguousarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)[:864, :1280]).astype(np.uint8)
 
 
-def overlaps(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(n, m) intersection over union of (n, 4) and (m, 4) boxes."""
+def iou(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return (n, m) intersection over union of (n, 4) and (m, 4) boxes."""
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = np.maximum(high - low, 0).prod(axis=2)

@@ -1,4 +1,4 @@
-"""Videos and pictures made for tests: every frame carries its own number in its pixels."""
+"""Videos and images for tests: every frame has its number encoded in its pixels."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from framecloak.domain.imaging.detections import Image
 
 BITS = 6
 SIZE = (128, 96)
-SAME = "cpu-independent=1"
-"""Has x264 write the same film on every processor; those of AVX-512 differ in small pictures otherwise."""
+DETERMINISTIC = "cpu-independent=1"
+"""Makes x264 write the same bytes on every processor; AVX-512 code differs in small frames otherwise."""
 
 _NAMES = {"libx264": "h264", "libvpx": "vp8"}
 _SELF_CONTAINED = {
-    "libx264": {"bf": "0", "g": "10", "crf": "12", "x264-params": f"repeat-headers=1:{SAME}"},
+    "libx264": {"bf": "0", "g": "10", "crf": "12", "x264-params": f"repeat-headers=1:{DETERMINISTIC}"},
     "libvpx": {"g": "10", "b": "4M", "auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "8"},
 }
-QUIET = {"libx265": {"x265-params": "log-level=none:keyint=12:min-keyint=12:bframes=3:open-gop=1"}}
+CODEC_OPTIONS = {"libx265": {"x265-params": "log-level=none:keyint=12:min-keyint=12:bframes=3:open-gop=1"}}
 
 
-def numbered_picture(number: int, size: tuple[int, int] = SIZE) -> Image:
-    """A picture (h, w, 3) BGR whose upper half spells a number in bars, over a drifting gradient."""
+def numbered_frame(number: int, size: tuple[int, int] = SIZE) -> Image:
+    """Return a frame (h, w, 3) BGR with a number as bars in its upper half, over a drifting gradient."""
     width, height = size
     columns = (np.arange(width) * 2 + number * 3) % 160 + 40
-    picture = np.repeat(np.tile(columns, (height, 1))[:, :, None], 3, axis=2).astype(np.uint8)
+    image = np.repeat(np.tile(columns, (height, 1))[:, :, None], 3, axis=2).astype(np.uint8)
     for bit in range(BITS):
         left, right = bit * width // BITS, (bit + 1) * width // BITS
-        picture[: height // 2, left:right] = 235 if number >> bit & 1 else 20
-    return picture
+        image[: height // 2, left:right] = 235 if number >> bit & 1 else 20
+    return image
 
 
-def read_number(picture: Image) -> int:
-    """The number that `numbered_picture` wrote, read back after any coding and scaling."""
-    height, width = picture.shape[:2]
+def read_number(image: Image) -> int:
+    """Read the number of `numbered_frame` back, after any coding and scaling."""
+    height, width = image.shape[:2]
     centres = [int((bit + 0.5) * width / BITS) for bit in range(BITS)]
-    row = picture[height // 4].mean(axis=1)
+    row = image[height // 4].mean(axis=1)
     return sum(int(row[x] > 128) << bit for bit, x in enumerate(centres))
 
 
@@ -60,18 +60,18 @@ def write_video(
     rotation: int | None = None,
     mirrored: bool = False,
     full_range: bool = False,
-    pictures: Iterable[Image] | None = None,
+    images: Iterable[Image] | None = None,
     colorspace: int | None = None,
 ) -> Path:
-    """Encode numbered pictures at 25 frames a second.
+    """Encode numbered frames at 25 frames a second.
 
     Args:
-        path: its suffix chooses the container.
-        pts: timestamps in milliseconds, instead of a steady rate.
-        rotation: degrees clockwise that a player has to turn the frames.
+        path: its suffix selects the container.
+        pts: timestamps in milliseconds, instead of a constant rate.
+        rotation: degrees clockwise by which a player has to rotate the frames.
     """
-    if pictures is None:
-        pictures = (numbered_picture(number, size) for number in range(count))
+    if images is None:
+        images = (numbered_frame(number, size) for number in range(count))
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=25, options=_options(codec, options))
         assert isinstance(stream, VideoStream)
@@ -84,8 +84,8 @@ def write_video(
             stream.codec_context.color_range = 2
         if colorspace is not None:
             stream.codec_context.colorspace = colorspace
-        for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(
+        for number, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(
                 format=pix_fmt,
                 dst_colorspace=None if colorspace is None else colorspace,
                 dst_color_range=2 if full_range else 1,
@@ -98,14 +98,14 @@ def write_video(
 
 
 def write_changing_size(path: Path, parts: Sequence[tuple[tuple[int, int], Sequence[Image]]]) -> Path:
-    """A film whose frames change their size on the way, as those of video calls do.
+    """Write a video whose frames change size midway, as in recorded video calls.
 
     Args:
         path: ``.mkv`` or ``.ts`` with H.264, whose sizes are in the stream, or ``.webm`` with VP8.
-        parts: sizes in the file, each with the pictures to show at it.
+        parts: sizes in the file, each with the images to show at it.
     """
     codec = "libvpx" if path.suffix == ".webm" else "libx264"
-    packets = [packet for size, pictures in parts for packet in _encoded(codec, size, pictures)]
+    packets = [packet for size, images in parts for packet in _encoded(codec, size, images)]
     with av.open(str(path), "w") as container:
         width, height = parts[0][0]
         stream = container.add_mux_stream(_NAMES[codec], 25, width=width, height=height)
@@ -119,29 +119,29 @@ def write_changing_size(path: Path, parts: Sequence[tuple[tuple[int, int], Seque
     return path
 
 
-def _encoded(codec: str, size: tuple[int, int], pictures: Sequence[Image]) -> Iterable[tuple[bytes, bool]]:
-    """Packets that hold all that is needed to decode them, and whether each begins with nothing."""
+def _encoded(codec: str, size: tuple[int, int], images: Sequence[Image]) -> Iterable[tuple[bytes, bool]]:
+    """Yield self-contained packets, and whether each is a keyframe."""
     encoder = av.CodecContext.create(codec, "w")
     encoder.width, encoder.height = size
     encoder.pix_fmt, encoder.time_base, encoder.framerate = "yuv420p", Fraction(1, 25), Fraction(25)
     encoder.options = _SELF_CONTAINED[codec]
-    for number, picture in enumerate(pictures):
-        frame = av.VideoFrame.from_ndarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), "bgr24")
+    for number, image in enumerate(images):
+        frame = av.VideoFrame.from_ndarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), "bgr24")
         frame.pts, frame.time_base = number, Fraction(1, 25)
-        yield from ((bytes(one), one.is_keyframe) for one in encoder.encode(frame))
-    yield from ((bytes(one), one.is_keyframe) for one in encoder.encode(None))
+        yield from ((bytes(packet), packet.is_keyframe) for packet in encoder.encode(frame))
+    yield from ((bytes(packet), packet.is_keyframe) for packet in encoder.encode(None))
 
 
 def _options(codec: str, options: dict[str, str] | None) -> dict[str, str]:
     if options is not None:
         return options
     if codec == "libx264":
-        return {"g": "12", "bf": "3", "sc_threshold": "0", "b_strategy": "0", "x264-params": SAME}
-    return QUIET.get(codec, {"g": "12"})
+        return {"g": "12", "bf": "3", "sc_threshold": "0", "b_strategy": "0", "x264-params": DETERMINISTIC}
+    return CODEC_OPTIONS.get(codec, {"g": "12"})
 
 
 def write_sound(path: Path, codec: str) -> Path:
-    """A second of silence, and nothing to see."""
+    """Write a second of silence without a video stream."""
     with av.open(str(path), "w") as container:
         _mux_silence(container, codec)
     return path
@@ -157,21 +157,21 @@ def _mux_silence(container: OutputContainer, codec: str) -> None:
 
 
 def write_cover_art(path: Path) -> Path:
-    """Silence with a picture attached, as music files have."""
+    """Write silence with an attached picture, as music files have."""
     with av.open(str(path), "w") as container:
         cover = container.add_stream("mjpeg", rate=1)
         assert isinstance(cover, VideoStream)
         cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
         cover.disposition = Disposition.attached_pic
         _mux_silence(container, "aac")
-        picture = av.VideoFrame.from_ndarray(numbered_picture(0, (64, 64)), format="bgr24")
-        container.mux(cover.encode(picture.reformat(format="yuvj420p")))
+        image = av.VideoFrame.from_ndarray(numbered_frame(0, (64, 64)), format="bgr24")
+        container.mux(cover.encode(image.reformat(format="yuvj420p")))
         container.mux(cover.encode())
     return path
 
 
 def write_empty_mp4(path: Path) -> Path:
-    """An MP4 that announces a video stream and holds none of its frames."""
+    """Write an MP4 that announces a video stream and contains none of its frames."""
     with av.open(str(path), "w", container_options={"movflags": "empty_moov"}) as container:
         stream = container.add_stream("libx264", rate=25)
         assert isinstance(stream, VideoStream)
@@ -181,26 +181,26 @@ def write_empty_mp4(path: Path) -> Path:
 
 
 def sequential_frames(path: Path) -> list[Image]:
-    """Every frame that libav's own decoder shows from the first packet to the last, as BGR."""
+    """Return every frame that libav's own decoder shows, from the first packet to the last, as BGR."""
     with av.open(str(path)) as container:
         return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)]
 
 
 def overwrite(path: Path, start: int, length: int) -> None:
-    """Damage a stretch of a file."""
+    """Damage a range of bytes of a file."""
     data = bytearray(path.read_bytes())
     rng = np.random.default_rng(7)
     data[start : start + length] = rng.integers(0, 256, length, np.uint8).tobytes()
     path.write_bytes(data)
 
 
-def cut(path: Path, share: float) -> None:
-    """Drop the end of a file."""
+def truncate(path: Path, share: float) -> None:
+    """Truncate a file."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
 
 
-def write_picture(path: Path, picture: Image) -> Path:
-    """A still picture, in the format that its suffix names."""
-    assert cv2.imwrite(str(path), picture)
+def write_image(path: Path, image: Image) -> Path:
+    """Write a still image, in the format that its suffix names."""
+    assert cv2.imwrite(str(path), image)
     return path

@@ -1,4 +1,4 @@
-"""Small graphs with planted weights, of the same shape as the real ones, whose answers are known."""
+"""Small graphs with planted weights, shaped like the real ones, whose outputs are known."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def scrfd_bytes(
     landmarks: bool = True,
     scrambled: bool = False,
 ) -> bytes:
-    """A SCRFD-shaped graph: a pure red cell of 8 pixels, a green one of 16, or a blue one of 32 is a face.
+    """Return a SCRFD-shaped graph that detects pure red 8-pixel, green 16-pixel and blue 32-pixel cells.
 
     Args:
         size: fixed height and width, or None for any.
         batch: outputs (n, anchors, channels) rather than (anchors, channels).
         landmarks: nine outputs rather than six.
-        scrambled: flatten the batch into the rows in the order that real exports do, which is wrong
-            for more than one picture.
+        scrambled: flatten the batch into the rows in the order of real exports, which is wrong for more
+            than one image.
     """
     nodes: list[onnx.NodeProto] = []
     weights: list[onnx.TensorProto] = []
@@ -81,13 +81,13 @@ def scrfd_bytes(
 def arcface_bytes(
     *, side: int = 112, batch: int | str = "N", from_mxnet: bool = False, scrambled: bool = False
 ) -> bytes:
-    """An ArcFace-shaped graph: 512 sums of the mean colours of 7 x 7 cells, each cell weighted at random.
+    """Return an ArcFace-shaped graph: 512 randomly weighted sums of the mean colours of 7 x 7 cells.
 
     Args:
-        side: height and width of a chip.
-        batch: how many chips it takes; a name for any number.
+        side: height and width of an aligned face crop.
+        batch: number of crops per call; a name for any number.
         from_mxnet: subtract and scale pixels in the graph, as exports from MXNet do.
-        scrambled: mix up the chips of a batch, which shows only with more than one.
+        scrambled: mix up the crops of a batch, which shows only with more than one.
     """
     cell = side // 7
     weights = [
@@ -124,7 +124,7 @@ def arcface_bytes(
 
 
 def write_arcface_pack(folder: Path, **options: int | str | bool) -> Path:
-    """A pack with a detector, a recogniser, and a graph that is neither."""
+    """Write a pack with a detector, a recogniser, and a graph that is neither."""
     folder.mkdir(parents=True)
     (folder / "a_odd.onnx").write_bytes(identity_bytes((1, 3, 192, 192)))
     (folder / "det_tiny.onnx").write_bytes(scrfd_bytes())
@@ -133,7 +133,7 @@ def write_arcface_pack(folder: Path, **options: int | str | bool) -> Path:
 
 
 def write_scrfd_pack(folder: Path) -> Path:
-    """A pack as InsightFace lays it out: a detector, and a recogniser that is not one."""
+    """Write a pack in InsightFace's layout: a detector, and an invalid recogniser."""
     folder.mkdir(parents=True)
     (folder / "det_tiny.onnx").write_bytes(scrfd_bytes())
     (folder / "a_recogniser.onnx").write_bytes(identity_bytes())
@@ -141,7 +141,7 @@ def write_scrfd_pack(folder: Path) -> Path:
 
 
 def identity_bytes(output_shape: tuple[int | str, ...] = (1, 3, 112, 112)) -> bytes:
-    """A graph that gives back what it takes; not a detector."""
+    """Return a graph that returns its input; not a detector."""
     return _serialise(
         [helper.make_node("Identity", ["image"], ["same"])],
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, output_shape)],
@@ -151,7 +151,7 @@ def identity_bytes(output_shape: tuple[int | str, ...] = (1, 3, 112, 112)) -> by
 
 
 def convolution_model(random: np.random.Generator) -> onnx.ModelProto:
-    """Convolution, Relu, convolution and a sum, with named nodes and random weights."""
+    """Return convolution, ReLU, convolution and a sum, with named nodes and random weights."""
     weights = {
         "w1": random.normal(0, 0.4, (6, 3, 3, 3)),
         "b1": random.normal(0, 0.1, 6),
@@ -180,11 +180,11 @@ def convolution_model(random: np.random.Generator) -> onnx.ModelProto:
 
 
 def single_convolution(weights: np.ndarray, groups: int = 1) -> onnx.ModelProto:
-    """One convolution, named ``only``, without an offset, of an image of 8x8, and its result times -1.
+    """Return one convolution named ``only``, without bias, of an 8x8 image, with its negated result.
 
     Args:
         weights: (outputs, channels of a group, rows, columns).
-        groups: of channels that do not see each other.
+        groups: number of independent channel groups.
     """
     outputs, channels, rows, columns = weights.shape
     shape = [1, channels * groups, 8, 8]
@@ -192,7 +192,7 @@ def single_convolution(weights: np.ndarray, groups: int = 1) -> onnx.ModelProto:
         _serialise(
             [
                 helper.make_node("Conv", ["image", "w", "b"], ["sum"], "only", group=groups),
-                # An int8 layer ends where somebody reads it.
+                # An int8 layer ends where its output is used.
                 helper.make_node("Neg", ["sum"], ["result"], "negative"),
             ],
             [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
@@ -206,13 +206,13 @@ def single_convolution(weights: np.ndarray, groups: int = 1) -> onnx.ModelProto:
 
 
 PLATE_SIDE = 64
-"""Height and width of what the tiny plate detector takes."""
+"""Input height and width of the tiny plate detector."""
 PLATE_BOX = (8.0, 24.0, 40.0, 36.0)
-"""The one place where it looks for a plate, in pixels of its square."""
+"""The only location where it detects a plate, in pixels of its square input."""
 
 
 def plates_bytes(columns: int = 7) -> bytes:
-    """A graph of the form of YOLOv9's end2end exports: one row, whose score is the reddest pixel's red."""
+    """Return a graph shaped like YOLOv9's end2end exports: one row, scored by the reddest pixel."""
     weights = {
         "redness": np.array([1.0, -1.0, 0.0]).reshape(1, 3, 1, 1),
         "place": np.array([[0.0, *PLATE_BOX, 0.0]])[:, : columns - 1],
@@ -233,7 +233,7 @@ def plates_bytes(columns: int = 7) -> bytes:
 
 
 def write_plate_pack(models: Path, data: bytes | None = None) -> Path:
-    """A plate detector in a models folder, as open-image-models names it."""
+    """Write a plate detector into a models folder, named as in open-image-models."""
     folder = models / "yolo-v9-t-64-license-plate-end2end"
     folder.mkdir(parents=True)
     path = folder / "yolo-v9-t-64-license-plates-end2end.onnx"
@@ -242,7 +242,7 @@ def write_plate_pack(models: Path, data: bytes | None = None) -> Path:
 
 
 def plant(image: Image, stride: int, row: int, column: int) -> tuple[float, float, float, float]:
-    """Paint what the tiny SCRFD takes for a face into a cell; returns the box it will report."""
+    """Paint a face for the tiny SCRFD into a cell; return the box it will report."""
     colour = [0, 0, 0]
     colour[STRIDES.index(stride)] = 255
     y, x = row * stride, column * stride

@@ -1,4 +1,4 @@
-"""Rows for tests of databases, each in a unit of work of its own."""
+"""Rows for database tests, each added in its own unit of work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from framecloak.domain.model.videos import Video, VideoFacts
 from framecloak.domain.ports.database import Database, UnitOfWork
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, 123456, tzinfo=UTC)
-CALLERS = 50
+CONCURRENT_CALLERS = 50
 Answer = TypeVar("Answer")
 _numbers = count()
 
@@ -46,15 +46,15 @@ def facts(**changes: object) -> VideoFacts:
     return VideoFacts(**{**values, **changes})
 
 
-def order_for(video: Video, *segment_ids: int, priority: Priority = Priority.HIGH) -> RequestSpec:
+def request_spec_for(video: Video, *segment_ids: int, priority: Priority = Priority.HIGH) -> RequestSpec:
     appearance = Appearance(OutputFormat.WEBP, 71, RedactionStyle.BLUR, RedactionShape.ELLIPSE)
     url = "https://hooks.example/done"
     return RequestSpec(video.id, segment_ids or (3, 1, 2), Level.MINIMAL, appearance, priority, url)
 
 
-def snapshot_for(order: RequestSpec, frames: int) -> WorkSpec:
-    """So many frames, which all segments of the order share."""
-    return WorkSpec(dict.fromkeys(order.segment_ids, Segment(0, frames)), ())
+def work_spec_for(request_spec: RequestSpec, frames: int) -> WorkSpec:
+    """Return a work spec of some frames that are in all segments of the request."""
+    return WorkSpec(dict.fromkeys(request_spec.segment_ids, Segment(0, frames)), ())
 
 
 async def add_user(database: Database, username: str, role: Role = Role.USER) -> User:
@@ -80,22 +80,22 @@ async def add_request(
     database: Database, user: User, video: Video, total_frames: int = 10
 ) -> AnonymizationRequest:
     async with database.unit_of_work() as work:
-        order = order_for(video)
-        request, _ = await work.requests.add(user.id, order, snapshot_for(order, total_frames), None)
+        order = request_spec_for(video)
+        request, _ = await work.requests.add(user.id, order, work_spec_for(order, total_frames), None)
         await work.slices.add(request.id, [Segment(0, total_frames)])
         await work.commit()
     return request
 
 
-async def at_once(
+async def concurrently(
     database: Database, ask: Callable[[UnitOfWork], Awaitable[Answer]]
 ) -> list[Answer | BaseException]:
-    """The same by many callers, each in a unit of work of its own."""
+    """Run an action concurrently by many callers, each in its own unit of work."""
 
-    async def one() -> Answer:
+    async def call() -> Answer:
         async with database.unit_of_work() as work:
             answer = await ask(work)
             await work.commit()
             return answer
 
-    return await asyncio.gather(*(one() for _ in range(CALLERS)), return_exceptions=True)
+    return await asyncio.gather(*(call() for _ in range(CONCURRENT_CALLERS)), return_exceptions=True)

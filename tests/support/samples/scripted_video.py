@@ -1,4 +1,4 @@
-"""A film whose frames carry their number in their pixels, and a detector that knows the script."""
+"""A video whose frames have their number in their pixels, and detectors that follow a script."""
 
 from __future__ import annotations
 
@@ -119,15 +119,15 @@ class ScriptedDetector:
 
 @dataclass
 class ScriptedRecognizer:
-    """Knows, by frame and by where it is, how much each face is like the one that `PERSON` shows.
+    """Recognises faces by frame and position, with a given similarity to `PERSON`.
 
     Attributes:
-        likeness: told the number of a frame and how far from the left a face is.
+        similarity: returns the similarity for a frame number and a face's horizontal position.
         broken_at: frames whose faces it fails on.
-        calls: of each call, the frames and places of its faces.
+        calls: frames and positions of the faces of each call.
     """
 
-    likeness: Callable[[int, float], float]
+    similarity: Callable[[int, float], float]
     broken_at: frozenset[int] = frozenset()
     max_batch: int = 8
     calls: list[list[tuple[int, int]]] = field(default_factory=list)
@@ -145,7 +145,7 @@ class ScriptedRecognizer:
         self.calls.append(faces)
         if any(frame in self.broken_at for frame, _ in faces):
             raise FrameAnalysisError("not a number")
-        cosines = np.array([self.likeness(*face) for face in faces])
+        cosines = np.array([self.similarity(*face) for face in faces])
         return np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
 
 
@@ -153,22 +153,22 @@ PERSON = ReferenceEmbeddings(np.array([[1, 0]], np.float32))
 
 
 @dataclass
-class ScriptedAreas:
-    """Text or plates: per frame x1, y1, x2, y2 and score.
+class ScriptedBoxDetector:
+    """Detects text or plates: per frame x1, y1, x2, y2 and score.
 
     Attributes:
-        looked_at: numbers of the frames that it was asked about.
+        frame_numbers: numbers of the frames it was called with.
     """
 
     script: dict[int, list[tuple[float, float, float, float, float]]]
     broken_at: frozenset[int] = frozenset()
     stride: int = 32
-    looked_at: list[int] = field(default_factory=list)
+    frame_numbers: list[int] = field(default_factory=list)
     card: ModelCard = field(default_factory=lambda: ModelCard("areas", "1" * 64, "none", "CPU", "fp32"))
 
     def detect(self, image: Image, threshold: float) -> BoxDetections:
         index = int(image[0, 0, 0])
-        self.looked_at.append(index)
+        self.frame_numbers.append(index)
         if index in self.broken_at:
             raise FrameAnalysisError("not a number")
         rows = [row for row in self.script.get(index, []) if row[4] >= threshold]
@@ -176,19 +176,19 @@ class ScriptedAreas:
         return BoxDetections(table[:, :4] * (image.shape[1] / WIDTH), table[:, 4])
 
 
-class BlackBoxes:
+class BlackBoxRedactor:
     def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
         for x1, y1, x2, y2 in boxes.astype(int):
             image[y1:y2, x1:x2] = 0
 
 
-class RawBytes:
+class RawEncoder:
     def encode(self, image: Image, appearance: Appearance) -> bytes:
         return image.tobytes()
 
 
 class RawReader:
-    """Reads what ``RawBytes`` wrote; bytes of another length are no picture."""
+    """Decodes the output of ``RawEncoder``; bytes of another length are invalid."""
 
     def read(self, data: bytes, index: int) -> Frame:
         if len(data) != WIDTH * HEIGHT * 3:
@@ -196,47 +196,49 @@ class RawReader:
         return EncodedFrame(index, np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 3))
 
 
-class Smudge:
-    """Writes the shape and the middle pixel of a picture for a small picture of it."""
+class FakeThumbnailMaker:
+    """Encodes only the shape and the centre pixel of an image as its thumbnail."""
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
         middle = image[image.shape[0] // 2, image.shape[1] // 2]
         return bytes([image.shape[0], image.shape[1], *middle.tolist()])
 
 
-LENS = ResidualTools(RawReader(), Smudge(), None)
+RESIDUAL_TOOLS = ResidualTools(RawReader(), FakeThumbnailMaker(), None)
 
 
 @dataclass
-class SearchingDetector(ScriptedDetector):
-    """Finds what the script says in frames of the source, and something else in redacted ones.
+class ScriptedResidualDetector(ScriptedDetector):
+    """Detects what the script says in source frames, and residual faces in redacted ones.
 
-    In those it takes every patch of 32 x 32 pixels for a face that shows a frame with one of some numbers and
-    is not black, at the places ``left_at``.
+    In redacted frames, a block of 32 x 32 pixels at one of the positions ``residual_at`` counts as a face
+    when it is not black and the frame is in ``residual_in``.
 
     Attributes:
-        left_in: numbers of the frames in which something is left.
-        left_at: x and y of its upper left corners.
-        lost_in: numbers of frames that cannot be searched.
+        residual_in: numbers of the frames with residual faces.
+        residual_at: x and y of the blocks' upper left corners.
+        unsearchable_in: numbers of frames that cannot be searched.
     """
 
-    left_in: frozenset[int] = frozenset()
-    left_at: tuple[tuple[int, int], ...] = ((200, 130),)
-    lost_in: frozenset[int] = frozenset()
+    residual_in: frozenset[int] = frozenset()
+    residual_at: tuple[tuple[int, int], ...] = ((200, 130),)
+    unsearchable_in: frozenset[int] = frozenset()
 
     def _detect(self, image: Image, threshold: float) -> Detections:
         whole = image.shape[:2] == (HEIGHT, WIDTH)
         corner = image[HEIGHT - 1, WIDTH - 1] if whole else image[-1, -1]
         if not whole or image[0, 0].any():
             return super()._detect(image, threshold) if whole else Detections.empty()
-        if int(corner[0]) in self.lost_in:
+        if int(corner[0]) in self.unsearchable_in:
             raise FrameAnalysisError("not a number")
-        places = [(x, y) for x, y in self.left_at if int(image[y + 16, x + 16, 0]) in self.left_in]
-        boxes = np.array([(x, y, x + 32, y + 32) for x, y in places], np.float32).reshape(-1, 4)
+        corners_found = [
+            (x, y) for x, y in self.residual_at if int(image[y + 16, x + 16, 0]) in self.residual_in
+        ]
+        boxes = np.array([(x, y, x + 32, y + 32) for x, y in corners_found], np.float32).reshape(-1, 4)
         return Detections(
             boxes, np.full(len(boxes), 0.9, np.float32), np.zeros((len(boxes), 5, 2), np.float32)
         )
 
 
-def walking(frames: range, *, missing: frozenset[int] = frozenset()) -> Script:
+def walking_face(frames: range, *, missing: frozenset[int] = frozenset()) -> Script:
     return {t: [(40.0 + 2 * t, 90.0, 30.0, 0.9)] for t in frames if t not in missing}

@@ -1,4 +1,4 @@
-"""A drawn film for pictures of the console: people in it are found, and nobody is shown."""
+"""A drawn video for screenshots: the detector accepts the faces in it, and no real person is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from framecloak.domain.imaging.detections import Image
 
 SIZE = (1280, 720)
 HEAD = (160, 200)
-"""Width and height of a drawn head with what is around it; its middle is that of the face."""
+"""Width and height of a drawn head with its margin; the face is at the centre."""
 
 _HAIR, _SKIN, _SHADE, _NECK = (38, 46, 62), (166, 192, 228), (118, 146, 186), (105, 130, 168)
 
@@ -19,49 +19,49 @@ Colour = tuple[int, int, int]
 
 
 def ward(frame: int) -> Image:
-    """(720, 1280, 3) BGR: a room in which a nurse walks to a bed."""
-    picture = np.full((SIZE[1], SIZE[0], 3), (222, 230, 226), np.uint8)
-    cv2.rectangle(picture, (0, 520), SIZE, (168, 184, 182), -1)
-    cv2.rectangle(picture, (90, 80), (430, 330), (244, 226, 190), -1)
-    cv2.rectangle(picture, (90, 80), (430, 330), (255, 255, 255), 12)
-    cv2.line(picture, (260, 80), (260, 330), (255, 255, 255), 10)
-    cv2.rectangle(picture, (700, 440), (1190, 560), (250, 250, 250), -1)
-    cv2.rectangle(picture, (700, 470), (1060, 560), (196, 160, 110), -1)
+    """Draw (720, 1280, 3) BGR: a room in which a nurse walks to a bed."""
+    image = np.full((SIZE[1], SIZE[0], 3), (222, 230, 226), np.uint8)
+    cv2.rectangle(image, (0, 520), SIZE, (168, 184, 182), -1)
+    cv2.rectangle(image, (90, 80), (430, 330), (244, 226, 190), -1)
+    cv2.rectangle(image, (90, 80), (430, 330), (255, 255, 255), 12)
+    cv2.line(image, (260, 80), (260, 330), (255, 255, 255), 10)
+    cv2.rectangle(image, (700, 440), (1190, 560), (250, 250, 250), -1)
+    cv2.rectangle(image, (700, 470), (1060, 560), (196, 160, 110), -1)
     for x in (720, 1160):
-        cv2.rectangle(picture, (x, 560), (x + 16, 640), (120, 120, 120), -1)
-    _patient(picture, (1110, 420))
-    _nurse(picture, (180 + 3 * frame // 2, 330 + int(6 * np.sin(frame / 4))))
-    cv2.rectangle(picture, (1040, 110), (1210, 230), (60, 50, 40), -1)
-    cv2.putText(picture, "K. MEYER", (1056, 182), cv2.FONT_HERSHEY_SIMPLEX, 0.95, (120, 240, 160), 2)
-    return picture
+        cv2.rectangle(image, (x, 560), (x + 16, 640), (120, 120, 120), -1)
+    _patient(image, (1110, 420))
+    _nurse(image, (180 + 3 * frame // 2, 330 + int(6 * np.sin(frame / 4))))
+    cv2.rectangle(image, (1040, 110), (1210, 230), (60, 50, 40), -1)
+    cv2.putText(image, "K. MEYER", (1056, 182), cv2.FONT_HERSHEY_SIMPLEX, 0.95, (120, 240, 160), 2)
+    return image
 
 
-def _patient(picture: Image, face: tuple[int, int]) -> None:
+def _patient(image: Image, face: tuple[int, int]) -> None:
     x, y = face
-    cv2.ellipse(picture, (x, y + 150), (95, 80), 0, 180, 360, (96, 60, 40), -1)
-    _put_head(picture, face)
+    cv2.ellipse(image, (x, y + 150), (95, 80), 0, 180, 360, (96, 60, 40), -1)
+    _put_head(image, face)
 
 
-def _nurse(picture: Image, face: tuple[int, int]) -> None:
+def _nurse(image: Image, face: tuple[int, int]) -> None:
     x, y = face
     clothes: Colour = (150, 120, 60)
-    cv2.ellipse(picture, (x, y + 210), (96, 150), 0, 180, 360, clothes, -1)
-    cv2.rectangle(picture, (x - 96, y + 205), (x + 96, y + 330), clothes, -1)
-    _put_head(picture, face)
+    cv2.ellipse(image, (x, y + 210), (96, 150), 0, 180, 360, clothes, -1)
+    cv2.rectangle(image, (x - 96, y + 205), (x + 96, y + 330), clothes, -1)
+    _put_head(image, face)
 
 
-def _put_head(picture: Image, face: tuple[int, int]) -> None:
+def _put_head(image: Image, face: tuple[int, int]) -> None:
     x, y = face
-    cv2.rectangle(picture, (x - 22, y + 40), (x + 22, y + 86), _NECK, -1)
+    cv2.rectangle(image, (x - 22, y + 40), (x + 22, y + 86), _NECK, -1)
     head, share = _head()
     width, height = HEAD
-    place = picture[y - height // 2 : y + height // 2, x - width // 2 : x + width // 2]
-    place[:] = (head * share + place * (1 - share)).astype(np.uint8)
+    area = image[y - height // 2 : y + height // 2, x - width // 2 : x + width // 2]
+    area[:] = (head * share + area * (1 - share)).astype(np.uint8)
 
 
 @cache
 def _head() -> tuple[Image, Image]:
-    """A head, and how much of it covers what is behind it: (200, 160, 3) BGR and (200, 160, 1) in 0 to 1."""
+    """Return a head and its opacity: (200, 160, 3) BGR and (200, 160, 1) in 0 to 1."""
     width, height = HEAD
     head = np.zeros((height, width, 3), np.uint8)
     x, y = width // 2, height // 2

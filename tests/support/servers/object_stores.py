@@ -1,4 +1,4 @@
-"""Object stores as the contract suite wants them: with a way to use their addresses from outside."""
+"""Object stores for the contract suite, with external access to their presigned addresses."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A store, and how its addresses are used from outside.
+class StoreSample:
+    """A store, and external access to its addresses.
 
     Attributes:
-        send: method, address and body of an HTTP request.
+        send: sends an HTTP request: method, address and body.
         wait: lets time pass, so that addresses expire.
-        leftovers: what unfinished uploads left behind.
-        be_killed: leaves behind what a process does that is killed while it stores something.
+        leftovers: returns what unfinished uploads left behind.
+        simulate_kill: leaves behind what a process leaves that is killed while it stores something.
     """
 
     store: ObjectStore
     send: Callable[[str, str, bytes], Awaitable[Answer]]
     wait: Callable[[timedelta], Awaitable[None]]
     leftovers: Callable[[], list[str]]
-    be_killed: Callable[[], object]
+    simulate_kill: Callable[[], object]
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -60,7 +60,7 @@ async def content(store: ObjectStore, key: str, start: int = 0, stop: int | None
     return b"".join([chunk async for chunk in store.read(key, start, stop)])
 
 
-def fake_sample() -> Sample:
+def fake_sample() -> StoreSample:
     clock = FakeClock()
     store = FakeObjectStore(clock)
 
@@ -76,7 +76,7 @@ def fake_sample() -> Sample:
     async def wait(time: timedelta) -> None:
         clock.advance(time)
 
-    return Sample(
+    return StoreSample(
         store,
         send,
         wait,
@@ -85,7 +85,7 @@ def fake_sample() -> Sample:
     )
 
 
-def folder_sample(root: Path) -> Sample:
+def folder_sample(root: Path) -> StoreSample:
     clock = FakeClock()
     urls = SignedUrls("https://api.test", b"k" * 32, clock)
     store = FilesystemStore(root, urls)
@@ -105,7 +105,7 @@ def folder_sample(root: Path) -> Sample:
     async def wait(time: timedelta) -> None:
         clock.advance(time)
 
-    return Sample(
+    return StoreSample(
         store,
         send,
         wait,
@@ -118,14 +118,14 @@ def minio_store(s3: S3Server, bucket: str, cache: LocalCache | None = None) -> M
     return MinioStore(s3.endpoint, s3.access_key, s3.secret_key, bucket, secure=False, cache=cache)
 
 
-def minio_sample(s3: S3Server, store: MinioStore, bucket: str) -> Sample:
+def minio_sample(s3: S3Server, store: MinioStore, bucket: str) -> StoreSample:
     async def send(method: str, address: str, body: bytes) -> Answer:
         async with httpx.AsyncClient() as client:
             answer = await client.request(method, address, content=body or None)
         return Answer(answer.status_code, answer.content, dict(answer.headers))
 
     async def wait(time: timedelta) -> None:
-        s3.turn_clock(time.total_seconds())
+        s3.advance_clock(time.total_seconds())
 
     def leftovers() -> list[str]:
         found = store._client._list_multipart_uploads(bucket, delimiter=UNUSED_DELIMITER)
@@ -134,4 +134,4 @@ def minio_sample(s3: S3Server, store: MinioStore, bucket: str) -> Sample:
     def be_killed() -> None:
         store._client._create_multipart_upload(bucket, "videos/film", {})
 
-    return Sample(store, send, wait, leftovers, be_killed)
+    return StoreSample(store, send, wait, leftovers, be_killed)

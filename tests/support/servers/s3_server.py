@@ -1,7 +1,7 @@
 """A real S3 for tests: OpenStack Swift, which checks signatures (SigV4) and expiry of presigned addresses.
 
-Swift brings eventlet and many pins, so it lives in a virtual environment of its own in the user's cache;
-that is made once and takes a few seconds. Every test process starts its own server within a second.
+Swift brings eventlet and many pinned packages, so it is installed in a virtual environment in the user's
+cache, once, within seconds. Every test process starts its own server within a second.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ PROGRAM = Path(__file__).with_name("swift_program.py")
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where it listens and how to sign in.
+    """Address and credentials of the server.
 
     Attributes:
         endpoint: host and port; plain HTTP.
-        pid: of its process.
-        turn_clock: lets so many seconds pass for it, so that addresses expire.
+        pid: its process id.
+        advance_clock: advances its clock by some seconds, so that addresses expire.
     """
 
     endpoint: str
     pid: int
-    turn_clock: Callable[[float], None]
+    advance_clock: Callable[[float], None]
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
     region: str = REGION
@@ -61,16 +61,17 @@ class S3Server:
 
 @contextmanager
 def running_s3(folder: Path, port: int = 0) -> Iterator[S3Server]:
-    """Start a server that keeps everything below a folder, and end it afterwards.
+    """Run a server that keeps its data below a folder.
 
-    On the folder of one that has ended it goes on where that one was; with its port, nobody notices more.
+    On the folder of an earlier server it continues with that one's data; on the same port, clients notice no
+    difference.
 
     The test is skipped, visibly, where Swift cannot be installed or the folder cannot hold its data.
     """
     _require_extended_attributes(folder)
     command = [str(_environment()), str(PROGRAM), str(folder), ACCESS_KEY, SECRET_KEY, REGION, str(port)]
     log = folder / "swift.log"
-    # Swift ends when its standard input does, so it does not outlive a test process that was killed.
+    # Swift ends with its standard input, so it does not outlive a test process that was killed.
     with (
         log.open("w") as errors,
         subprocess.Popen(
@@ -83,13 +84,13 @@ def running_s3(folder: Path, port: int = 0) -> Iterator[S3Server]:
             answer = process.stdout.readline().split()
             if answer[:1] != ["ready"]:
                 pytest.fail(f"Swift did not start: {log.read_text()[-1000:]}")
-            yield S3Server(f"127.0.0.1:{answer[1]}", process.pid, partial(_turn_clock, process))
+            yield S3Server(f"127.0.0.1:{answer[1]}", process.pid, partial(_advance_clock, process))
         finally:
             process.stdin.close()
             process.wait(timeout=patience(20))
 
 
-def _turn_clock(process: subprocess.Popen[str], seconds: float) -> None:
+def _advance_clock(process: subprocess.Popen[str], seconds: float) -> None:
     assert process.stdin
     assert process.stdout
     process.stdin.write(f"{seconds}\n")
@@ -98,7 +99,7 @@ def _turn_clock(process: subprocess.Popen[str], seconds: float) -> None:
 
 
 def _environment() -> Path:
-    """The interpreter of a virtual environment that holds Swift; made by the first who needs it."""
+    """Return the interpreter of a virtual environment with Swift; the first caller creates it."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framecloak-tests"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     home = cache / f"swift-{VERSION}-python{version}"

@@ -1,4 +1,4 @@
-"""One installation for many tests: they hurt its workers, of which there are always more."""
+"""One installation for many tests, which kill and replace its workers."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from support.servers.cluster import Cluster
 
 @dataclass
 class SharedCluster:
-    """Started when it is first needed, and anew after a test has failed, of which anything may be left.
+    """Started on first use, and restarted after a failed test, which may have left anything behind.
 
     Attributes:
-        create_database: makes a migrated database without rows; gives its address.
-        redis_url: of a Redis that nobody else uses.
-        folder: for what it keeps.
-        film: what tests order.
+        create_database: creates a migrated database without rows; returns its address.
+        redis_url: address of a Redis for this cluster alone.
+        folder: folder for its data.
+        video: the sample video.
     """
 
     create_database: Callable[[], str]
     redis_url: str
     folder: Path
-    film: Path
+    video: Path
     _cluster: Cluster | None = None
     _resources: ExitStack = field(default_factory=ExitStack)
     _times: int = 0
 
     @contextmanager
     def lent(self, has_failed: Callable[[], bool]) -> Iterator[Cluster]:
-        """An API and two workers with nothing to do.
+        """Yield an API and two idle workers.
 
         Args:
-            has_failed: whether the test did, afterwards.
+            has_failed: returns afterwards whether the test failed.
         """
         cluster = self.started()
         with ExitStack() as ended:
@@ -47,13 +47,13 @@ class SharedCluster:
             cluster.make_ready()
             yield cluster
             if not has_failed():
-                cluster.clear_up()
+                cluster.clean_up()
                 for service in (cluster.api, *cluster.workers):
                     service.keep()
                 ended.pop_all()
 
     def started(self) -> Cluster:
-        """Start it, unless it runs, and measure how long that takes, and the film."""
+        """Start it, unless it runs, and measure its start and the time for the sample video."""
         if self._cluster is None:
             with Redis.from_url(self.redis_url) as redis:
                 redis.flushall()
@@ -63,12 +63,12 @@ class SharedCluster:
             cluster = self._resources.enter_context(running)
             PACE.start = time.monotonic() - began
             began = time.monotonic()
-            cluster.order(self.film).undisturbed()
-            PACE.order = time.monotonic() - began
+            cluster.repeatable_request(self.video).reference_result()
+            PACE.request = time.monotonic() - began
             self._cluster = cluster
         return self._cluster
 
     def close(self) -> None:
-        """End it."""
+        """Stop it."""
         self._cluster = None
         self._resources.close()

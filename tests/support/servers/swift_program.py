@@ -1,8 +1,8 @@
 """OpenStack Swift with its S3 interface in one process; run by `s3_server` inside Swift's own environment.
 
 Arguments: folder for the data, access key (``account:user``), secret key, region, and port, 0 for any. It
-prints ``ready`` and its port. A line that it reads, a number of seconds, turns forward the clock that says
-when addresses expire; it answers ``turned``. It ends when its standard input does.
+prints ``ready`` and its port. Each input line, a number of seconds, advances the clock that decides when
+addresses expire; the answer is ``turned``. It ends when its standard input closes.
 """
 
 from __future__ import annotations
@@ -73,22 +73,22 @@ def main(folder: Path, access_key: str, secret: str, region: str, port: str) -> 
             )
         )
         eventlet.spawn(_serve, listener, loadapp(str(path)))
-    print("ready", listeners["proxy"].getsockname()[1], flush=True)  # noqa: T201 - what the starter waits for
-    eventlet.tpool.execute(_turn_clock_as_told)
+    print("ready", listeners["proxy"].getsockname()[1], flush=True)  # noqa: T201 - awaited by the parent
+    eventlet.tpool.execute(_advance_clock_on_request)
 
 
-def _turn_clock_as_told() -> None:
+def _advance_clock_on_request() -> None:
     now = S3Timestamp.now
     ahead = 0.0
     for line in sys.stdin:
         ahead += float(line)
-        by = round(ahead * 100_000)  # in the unit that Swift counts in
+        by = round(ahead * 100_000)  # in the unit of Swift's clock
         S3Timestamp.now = staticmethod(lambda by=by: now(delta=by))
-        print("turned", flush=True)  # noqa: T201 - as above
+        print("turned", flush=True)  # noqa: T201 - awaited by the parent
 
 
 def _write_ring(folder: Path, name: str, port: int) -> None:
-    """One partition, one copy, on the one device."""
+    """Write a ring with one partition and one copy on the only device."""
     builder = RingBuilder(part_power=0, replicas=1, min_part_hours=0)
     address = {"ip": "127.0.0.1", "port": port, "replication_ip": "127.0.0.1", "replication_port": port}
     builder.add_dev({"region": 1, "zone": 1, "device": "disk", "weight": 1, "meta": "", **address})
@@ -97,7 +97,7 @@ def _write_ring(folder: Path, name: str, port: int) -> None:
 
 
 def _serve(listener: eventlet.greenio.GreenSocket, application: object) -> None:
-    # S3 clients look for "ETag", which eventlet would write as "Etag".
+    # S3 clients expect "ETag", which eventlet would write as "Etag".
     eventlet.wsgi.server(
         listener,
         application,

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that really listens, and answers as it is told."""
+"""A webhook receiver on a real socket, with a configurable answer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def answer(status: str, *headers: str, body: bytes = b"") -> bytes:
 
 @dataclass
 class Receiver:
-    """What came in, and what is answered.
+    """Received requests, and the answer to them.
 
     Attributes:
-        port: on which it listens, of 127.0.0.1.
-        answer: bytes to send; None for never.
-        endless: sent again and again after the answer.
-        requests: heads and bodies as they came.
-        sent: bytes sent so far.
+        port: its port on 127.0.0.1.
+        answer: bytes to send; None to never answer.
+        endless: sent repeatedly after the answer.
+        requests: received heads and bodies.
+        sent: number of bytes sent.
     """
 
     port: int = 0
@@ -64,7 +64,7 @@ class Receiver:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Receiver]:
+async def running_receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.port = server.sockets[0].getsockname()[1]

@@ -24,8 +24,8 @@ from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_ATT
 from framecloak.domain.anonymization.work.slice_worker import RETRY_DELAY
 from framecloak.domain.errors import InvalidSettingError, StorageFullError
 from framecloak.domain.ports.metrics import NULL_METER, Meter, SliceOutcome, Stage, timed
-from support.use_cases import World
-from support.worker_harness import Desk
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness
 
 
 @pytest.fixture
@@ -104,15 +104,15 @@ def test_openmetrics_is_served_on_request(registry: CollectorRegistry) -> None:
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Desk:
-    return Desk(World(tmp_path))
+def harness(tmp_path: Path) -> WorkerHarness:
+    return WorkerHarness(FakeService(tmp_path))
 
 
-def ends(harness: Desk) -> list[tuple[str, SliceOutcome]]:
+def ends(harness: WorkerHarness) -> list[tuple[str, SliceOutcome]]:
     return [(kind, outcome) for kind, outcome, _ in harness.meter.ends]
 
 
-async def test_work_is_counted(harness: Desk) -> None:
+async def test_work_is_counted(harness: WorkerHarness) -> None:
     await harness.process(await harness.submit((0, 30)))
     assert ends(harness) == [
         ("frames", SliceOutcome.DONE),
@@ -126,12 +126,12 @@ async def test_work_is_counted(harness: Desk) -> None:
     assert (harness.meter.recovered, harness.meter.failures, harness.meter.retries) == (0, [], [])
 
 
-async def test_failures_and_retries_are_counted(harness: Desk) -> None:
+async def test_failures_and_retries_are_counted(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
-    harness.room = 3
+    harness.max_entries = 3
     with pytest.raises(StorageFullError):
         await harness.process(request_id)
-    harness.room = 1_000_000
+    harness.max_entries = 1_000_000
     harness.world.clock.advance(RETRY_DELAY)
     await harness.process(request_id)
     assert harness.meter.failures == ["storage_full"]
@@ -139,7 +139,7 @@ async def test_failures_and_retries_are_counted(harness: Desk) -> None:
     assert ends(harness)[0] == ("frames", SliceOutcome.FAILED)
 
 
-async def test_a_slice_that_was_taken_over_is_counted(harness: Desk) -> None:
+async def test_a_slice_that_was_taken_over_is_counted(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     await harness.world.dispatcher.run()
     assert await harness.worker("silent").lease(request_id)
@@ -148,7 +148,7 @@ async def test_a_slice_that_was_taken_over_is_counted(harness: Desk) -> None:
     assert (harness.meter.recovered, harness.meter.retries) == (1, [])
 
 
-async def test_a_slice_that_no_worker_survives_is_counted(harness: Desk) -> None:
+async def test_a_slice_that_no_worker_survives_is_counted(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     await harness.world.dispatcher.run()
     for _ in range(MAX_ATTEMPTS):
@@ -159,7 +159,7 @@ async def test_a_slice_that_no_worker_survives_is_counted(harness: Desk) -> None
     assert harness.meter.failures == ["no_worker_survived"]
 
 
-async def test_cancelled_and_released_slices_have_different_outcomes(harness: Desk) -> None:
+async def test_cancelled_and_released_slices_have_different_outcomes(harness: WorkerHarness) -> None:
     begun = asyncio.Event()
 
     async def never(*_: object) -> None:

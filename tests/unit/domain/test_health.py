@@ -16,12 +16,12 @@ from framecloak.domain.errors import ModelMissingError
 from framecloak.domain.operations import probes
 from framecloak.domain.operations.health import Condition, HealthService
 from framecloak.domain.ports.queue import WorkerInfo
-from support.use_cases import World
+from support.use_cases import FakeService
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = World(tmp_path)
+def world(tmp_path: Path) -> FakeService:
+    world = FakeService(tmp_path)
     world.queue.known_workers = [WorkerInfo("here:1", ("anonymization",), world.clock.now())]
     return world
 
@@ -47,16 +47,16 @@ async def hanging() -> bool:
     return True
 
 
-def health_of(world: World, models: Callable[[], Awaitable[bool]] = present) -> HealthService:
+def health_of(world: FakeService, models: Callable[[], Awaitable[bool]] = present) -> HealthService:
     return HealthService(world.database, world.store, world.queue, models)
 
 
 ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
 
 
-async def test_a_working_installation_is_healthy(world: World) -> None:
+async def test_a_working_installation_is_healthy(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     completed_id, _ = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
     async with world.database.unit_of_work() as work:
         await work.requests.claim(completed_id, world.clock.now())
@@ -70,7 +70,7 @@ async def test_a_working_installation_is_healthy(world: World) -> None:
     assert report.storage_bytes == len(b"film") + 1
 
 
-async def test_before_the_first_request_there_is_no_average(world: World) -> None:
+async def test_before_the_first_request_there_is_no_average(world: FakeService) -> None:
     report = await health_of(world).check()
     assert (report.pending_requests, report.average_seconds) == (0, None)
 
@@ -79,7 +79,7 @@ async def test_before_the_first_request_there_is_no_average(world: World) -> Non
 @pytest.mark.parametrize("models", [present, absent])
 @pytest.mark.parametrize("broken", ["database", "redis", "storage"])
 async def test_without_any_of_the_servers_the_installation_is_unhealthy(
-    world: World, broken: str, models: Callable[[], Awaitable[bool]], with_workers: bool
+    world: FakeService, broken: str, models: Callable[[], Awaitable[bool]], with_workers: bool
 ) -> None:
     world.fake_database.reachable = broken != "database"
     world.queue.unavailable = broken == "redis"
@@ -98,20 +98,22 @@ async def test_without_any_of_the_servers_the_installation_is_unhealthy(
 
 
 @pytest.mark.parametrize("models", [absent, missing, broken])
-async def test_without_models_requests_wait(world: World, models: Callable[[], Awaitable[bool]]) -> None:
+async def test_without_models_requests_wait(
+    world: FakeService, models: Callable[[], Awaitable[bool]]
+) -> None:
     report = await health_of(world, models).check()
     assert report.condition is Condition.DEGRADED
     assert report.checks == ALL_WELL | {"models": "failed"}
 
 
 async def test_unexpected_errors_are_logged_in_one_line(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     await health_of(world, broken).check()
     assert caplog.messages == ["the check of models failed: ZeroDivisionError: one thing"]
 
 
-async def test_without_workers_requests_wait(world: World) -> None:
+async def test_without_workers_requests_wait(world: FakeService) -> None:
     world.queue.known_workers = []
     report = await health_of(world).check()
     assert report.condition is Condition.DEGRADED
@@ -120,7 +122,7 @@ async def test_without_workers_requests_wait(world: World) -> None:
 
 
 async def test_a_hanging_check_fails_without_delaying_the_report(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.05)
     async with asyncio.timeout(5):
@@ -128,7 +130,7 @@ async def test_a_hanging_check_fails_without_delaying_the_report(
     assert report.checks == ALL_WELL | {"models": "failed"}
 
 
-async def test_checks_run_concurrently(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_checks_run_concurrently(world: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each check waits until the others have begun, so none would end if they ran in sequence."""
     barrier = asyncio.Barrier(3)
 
@@ -149,7 +151,7 @@ async def test_checks_run_concurrently(world: World, monkeypatch: pytest.MonkeyP
 
 
 async def test_a_check_that_blocks_a_thread_delays_nothing_and_takes_no_second_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.05)
     release, ended, threads = threading.Event(), asyncio.Event(), []
@@ -178,7 +180,7 @@ async def test_a_check_that_blocks_a_thread_delays_nothing_and_takes_no_second_o
 
 
 async def test_an_undetailed_report_costs_the_database_only_a_ping(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:
         raise AssertionError("a unit of work was opened")
@@ -192,7 +194,7 @@ async def test_an_undetailed_report_costs_the_database_only_a_ping(
 
 
 async def test_the_use_of_storage_is_refreshed_at_intervals(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = await world.person("anna")
     health = health_of(world)
@@ -207,7 +209,7 @@ async def test_the_use_of_storage_is_refreshed_at_intervals(
     assert (await refreshed.check()).storage_bytes == 4
 
 
-async def test_a_report_can_be_cancelled(world: World) -> None:
+async def test_a_report_can_be_cancelled(world: FakeService) -> None:
     begun = asyncio.Event()
 
     async def models() -> bool:

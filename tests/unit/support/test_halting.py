@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from framecloak.adapters.media.zip.archive import ZipArchive
-from support.http.client import until
+from support.http.client import wait_until
 from support.processes import halting
-from support.processes.halting import Halted, token
+from support.processes.halting import HaltedSlice, token
 
 FRAMES = 20
 
@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     # ``obey`` replaces the method; monkeypatch restores it afterwards.
     monkeypatch.setattr(ZipArchive, "add", ZipArchive.add)
-    halting.obey(folder)
+    halting.install_halts(folder)
     return folder
 
 
@@ -54,8 +54,8 @@ def test_a_slice_stops_until_its_token_is_removed(
     with token(folder, request_id) as left:
         assert left.taken() is None
         work = begin(pool, tmp_path / f"slice-{request_id}-7-a_b")
-        until(left.taken, "the slice has stopped")
-        assert left.taken() == Halted(os.getpid(), 7)
+        wait_until(left.taken, "the slice has stopped")
+        assert left.taken() == HaltedSlice(os.getpid(), 7)
         # One token stops one slice of one request.
         other = begin(pool, tmp_path / f"slice-{request_id}-8-c")
         assert other.result() == list(range(1, FRAMES + 1))
@@ -83,8 +83,8 @@ def test_a_passing_token_is_used_before_one_that_stops(
     this = str(uuid4())
     with token(folder, this, passing=True) as first, token(folder, this) as second:
         assert len(begin(pool, tmp_path / f"slice-{this}-1-a").result()) == FRAMES
-        assert (first.taken(), second.taken()) == (Halted(os.getpid(), 1), None)
+        assert (first.taken(), second.taken()) == (HaltedSlice(os.getpid(), 1), None)
         work = begin(pool, tmp_path / f"slice-{this}-0-b")
-        until(second.taken, "the slice has stopped")
-        assert second.taken() == Halted(os.getpid(), 0)
+        wait_until(second.taken, "the slice has stopped")
+        assert second.taken() == HaltedSlice(os.getpid(), 0)
     assert len(work.result()) == FRAMES

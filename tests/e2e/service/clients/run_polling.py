@@ -1,4 +1,4 @@
-"""Runs the documented Python client as it stands, with a host, a credential and a quicker clock.
+"""Run the documented Python client with a host, a credential and a faster clock.
 
 Usage: run_polling.py CLIENT ADDRESS KEY OUTPUT
 """
@@ -15,10 +15,10 @@ client, address, key, output = sys.argv[1:]
 
 
 class Host(requests.Session):
-    """A session of the host: addresses are relative to it."""
+    """A session with a base address."""
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """As requested, at the host."""
+        """Prepare the request with the base address."""
         request.url = f"{address}{request.url}"
         return super().prepare_request(request)
 
@@ -28,7 +28,7 @@ host.headers["Authorization"] = f"Token {key}"
 module = ModuleType("requests")
 module.__dict__.update(get=host.get, post=host.post)
 sys.modules["requests"] = module
-# It looks again every ten seconds; for who has a film of a second that is long.
+# The client polls every ten seconds, which is too long for a video of a second.
 hasty = ModuleType("time")
 hasty.__dict__.update(sleep=lambda seconds: time.sleep(seconds / 50))
 names: dict[str, Any] = {"time": hasty}

@@ -21,10 +21,10 @@ from framecloak.domain.errors import (
     WeakPasswordError,
 )
 from framecloak.domain.model.accounts import Role
-from support.use_cases import PASSWORD, World
+from support.use_cases import PASSWORD, FakeService
 
 
-async def test_accounts_are_for_administrators(world: World) -> None:
+async def test_accounts_are_for_administrators(world: FakeService) -> None:
     anna = await world.person("anna")
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(ForbiddenError):
@@ -39,7 +39,7 @@ async def test_accounts_are_for_administrators(world: World) -> None:
     assert (await world.identity.list_users(boss, 1, 0)).total == 2
 
 
-async def test_administrators_cannot_lock_themselves_out(world: World) -> None:
+async def test_administrators_cannot_lock_themselves_out(world: FakeService) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(InvalidOptionError):
         await world.identity.change_user(boss, boss.user_id, disabled=True)
@@ -47,7 +47,7 @@ async def test_administrators_cannot_lock_themselves_out(world: World) -> None:
         await world.identity.change_user(boss, boss.user_id, role=Role.USER)
 
 
-async def test_a_change_keeps_other_fields_and_other_sessions(world: World) -> None:
+async def test_a_change_keeps_other_fields_and_other_sessions(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     signed_in = await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
     before = await world.identity.get_user(boss, anna.user_id)
@@ -57,7 +57,7 @@ async def test_a_change_keeps_other_fields_and_other_sessions(world: World) -> N
     assert await world.identity.authenticate_session(signed_in.secret) == boss
 
 
-async def test_an_unknown_account_is_neither_shown_nor_changed(world: World) -> None:
+async def test_an_unknown_account_is_neither_shown_nor_changed(world: FakeService) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(UserNotFoundError):
         await world.identity.get_user(boss, 999)
@@ -66,7 +66,7 @@ async def test_an_unknown_account_is_neither_shown_nor_changed(world: World) -> 
 
 
 @pytest.mark.parametrize("length", [0, MIN_PASSWORD_LENGTH - 1, MAX_PASSWORD_LENGTH + 1])
-async def test_passwords_of_an_invalid_length_are_refused(world: World, length: int) -> None:
+async def test_passwords_of_an_invalid_length_are_refused(world: FakeService, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(WeakPasswordError):
         await world.identity.create_user(boss, "anna", "x" * length, Role.USER)
@@ -76,13 +76,13 @@ async def test_passwords_of_an_invalid_length_are_refused(world: World, length: 
 
 
 @pytest.mark.parametrize("length", [MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH])
-async def test_passwords_of_a_valid_length_work(world: World, length: int) -> None:
+async def test_passwords_of_a_valid_length_work(world: FakeService, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
     await world.identity.change_user(boss, boss.user_id, password="x" * length)
     assert await world.identity.sign_in("boss", "x" * length, "10.0.0.1")
 
 
-async def test_a_new_password_ends_all_sessions(world: World) -> None:
+async def test_a_new_password_ends_all_sessions(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     await world.identity.change_user(boss, anna.user_id, password="another long password")
@@ -101,7 +101,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_tokens_do_not_survive_a_change_of_the_account(world: World, change: str) -> None:
+async def test_tokens_do_not_survive_a_change_of_the_account(world: FakeService, change: str) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
     await world.identity.change_user(boss, anna.user_id, **CHANGES[change])
@@ -133,7 +133,7 @@ class GatedHasher(FakePasswordHasher):
 @pytest.mark.parametrize("change", ["password", "disabled"])
 async def test_a_sign_in_during_a_change_of_the_account_leaves_nothing(tmp_path: Path, change: str) -> None:
     hasher = GatedHasher()
-    world = World(tmp_path, hasher=hasher)
+    world = FakeService(tmp_path, hasher=hasher)
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     browser = asyncio.create_task(world.identity.sign_in("anna", PASSWORD, "10.0.0.1"))
     program = asyncio.create_task(world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1"))
@@ -147,7 +147,7 @@ async def test_a_sign_in_during_a_change_of_the_account_leaves_nothing(tmp_path:
         await world.identity.refresh_tokens((await program).refresh)
 
 
-async def test_one_of_two_administrators_who_remove_each_other_stays(world: World) -> None:
+async def test_one_of_two_administrators_who_remove_each_other_stays(world: FakeService) -> None:
     boss, chief = [await world.person(name, Role.ADMIN) for name in ("boss", "chief")]
     await world.identity.change_user(boss, (await world.person("late", Role.ADMIN)).user_id, disabled=True)
     results = await asyncio.gather(
@@ -162,7 +162,7 @@ async def test_one_of_two_administrators_who_remove_each_other_stays(world: Worl
     assert sum(user.is_administrator for user in users) == 1
 
 
-async def test_names_are_unique_and_printable(world: World) -> None:
+async def test_names_are_unique_and_printable(world: FakeService) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(UsernameTakenError):
         await world.identity.create_user(boss, "BOSS", PASSWORD, Role.USER)
@@ -171,14 +171,14 @@ async def test_names_are_unique_and_printable(world: World) -> None:
             await world.identity.create_user(boss, name, PASSWORD, Role.USER)
 
 
-async def test_the_first_administrator_is_created_once(world: World) -> None:
+async def test_the_first_administrator_is_created_once(world: FakeService) -> None:
     first = await world.identity.create_first_administrator("admin", PASSWORD)
     assert first is not None
     assert first.role is Role.ADMIN
     assert await world.identity.create_first_administrator("admin2", PASSWORD) is None
 
 
-async def test_the_first_administrator_needs_a_real_password(world: World) -> None:
+async def test_the_first_administrator_needs_a_real_password(world: FakeService) -> None:
     with pytest.raises(WeakPasswordError):
         await world.identity.create_first_administrator("admin", "short")
     assert world.fake_database.tables.users == {}
@@ -192,7 +192,7 @@ class YieldingHasher(FakePasswordHasher):
 
 
 async def test_one_of_many_starting_processes_creates_the_first_administrator(tmp_path: Path) -> None:
-    world = World(tmp_path, hasher=YieldingHasher())
+    world = FakeService(tmp_path, hasher=YieldingHasher())
     created = await asyncio.gather(
         *(world.identity.create_first_administrator("admin", PASSWORD) for _ in range(5))
     )
@@ -200,7 +200,7 @@ async def test_one_of_many_starting_processes_creates_the_first_administrator(tm
     assert len(world.fake_database.tables.users) == 1
 
 
-async def test_administration_is_recorded(world: World) -> None:
+async def test_administration_is_recorded(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     key, _ = await world.identity.create_api_key(anna, "script")
     await world.identity.revoke_api_key(anna, key.id)

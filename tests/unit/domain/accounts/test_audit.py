@@ -12,13 +12,13 @@ from framecloak.domain.errors import ForbiddenError, FrameNotFoundError, Invalid
 from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.database import AuditEntry, AuditFilter
-from support.use_cases import PASSWORD, World, nothing_to_sweep
+from support.use_cases import PASSWORD, FakeService, no_stale_folders
 
 ADDRESS = "192.0.2.7"
 WRONG = "a wrong horse battery"
 
 
-def recorded(world: World, *actions: str) -> list[AuditEntry]:
+def recorded(world: FakeService, *actions: str) -> list[AuditEntry]:
     rows = world.fake_database.tables.audit.values()
     return [row for row in rows if row.action in actions or not actions]
 
@@ -27,7 +27,7 @@ def summaries(rows: list[AuditEntry]) -> list[tuple[str | None, str, str, dict[s
     return [(row.username, row.action, row.subject, dict(row.details)) for row in rows]
 
 
-async def test_signing_in_and_out_is_recorded(world: World, anna: Principal) -> None:
+async def test_signing_in_and_out_is_recorded(world: FakeService, anna: Principal) -> None:
     signed_in = await world.identity.sign_in("anna", PASSWORD, ADDRESS)
     await world.identity.sign_out(signed_in.secret)
     await world.identity.sign_out(signed_in.secret)
@@ -40,7 +40,9 @@ async def test_signing_in_and_out_is_recorded(world: World, anna: Principal) -> 
     ]
 
 
-async def test_a_refused_sign_in_records_known_accounts_and_no_secrets(world: World, anna: Principal) -> None:
+async def test_a_refused_sign_in_records_known_accounts_and_no_secrets(
+    world: FakeService, anna: Principal
+) -> None:
     for name, password in (("anna", WRONG), (PASSWORD, WRONG), ("anna", "x" * 2000)):
         for sign_in in (world.identity.sign_in, world.identity.issue_tokens):
             with pytest.raises(InvalidCredentialsError):
@@ -52,7 +54,7 @@ async def test_a_refused_sign_in_records_known_accounts_and_no_secrets(world: Wo
     assert not any(secret in repr(recorded(world)) for secret in (PASSWORD, WRONG))
 
 
-async def test_marks_are_recorded_without_their_labels(world: World, anna: Principal) -> None:
+async def test_marks_are_recorded_without_their_labels(world: FakeService, anna: Principal) -> None:
     video = await world.video(anna)
     segment = await world.marking.add_segment(anna, video.id, Segment(1, 5), "Mrs Miller")
     await world.marking.change_segment(anna, video.id, segment.id, end_frame=7)
@@ -70,7 +72,7 @@ async def test_marks_are_recorded_without_their_labels(world: World, anna: Princ
     ]
 
 
-async def test_views_of_original_frames_are_recorded(world: World, anna: Principal) -> None:
+async def test_views_of_original_frames_are_recorded(world: FakeService, anna: Principal) -> None:
     video = await world.video(anna)
     await world.collection.frame(anna, video.id, 3, None)
     with pytest.raises(FrameNotFoundError):
@@ -80,17 +82,17 @@ async def test_views_of_original_frames_are_recorded(world: World, anna: Princip
     ]
 
 
-async def test_results_that_expire_are_recorded(world: World, anna: Principal) -> None:
-    submitted = await world.submissions.submit(anna, await world.order(anna, (0, 10)))
+async def test_results_that_expire_are_recorded(world: FakeService, anna: Principal) -> None:
+    submitted = await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))
     await world.complete(submitted.request.id)
     world.clock.advance(timedelta(hours=3))
-    await CleanupService(world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep).run()
+    await CleanupService(world.database, world.store, world.clock, timedelta(hours=2), no_stale_folders).run()
     assert summaries(recorded(world, "result.expire")) == [
         (None, "result.expire", f"request:{submitted.request.id}", {})
     ]
 
 
-async def test_only_administrators_read_the_audit_log(world: World, anna: Principal) -> None:
+async def test_only_administrators_read_the_audit_log(world: FakeService, anna: Principal) -> None:
     boss = await world.person("boss", Role.ADMIN)
     audit = AuditService(world.database)
     await audit.record(boss, "result.fetch", "request:7")

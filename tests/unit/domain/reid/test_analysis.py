@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakeImageReader, picture_bytes
-from fakes.vision import FakeFaceDetector, plant_face
+from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakeImageReader, image_bytes
+from fakes.vision import FakeFaceDetector, paint_face
 from framecloak.domain.errors import (
     BatchTooLargeError,
     DomainError,
@@ -62,8 +62,8 @@ def new_analyzer(
 def encoded_image(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (288, 224)) -> bytes:
     image: Image = np.full((size[1], size[0], 3), 90, np.uint8)
     for box in boxes:
-        plant_face(image, box)
-    return picture_bytes(image)
+        paint_face(image, box)
+    return image_bytes(image)
 
 
 async def test_the_largest_face_is_analysed(analyzer: FaceAnalyzer) -> None:

@@ -47,7 +47,7 @@ def test_landmarks_in_one_point_have_no_pose() -> None:
 @pytest.fixture(scope="module")
 def chip() -> Image:
     x1, y1, x2, y2 = images.GROUP_BOXES[4].astype(int)
-    face = images.group_photograph()[y1:y2, x1:x2]
+    face = images.group_photo()[y1:y2, x1:x2]
     return np.asarray(cv2.resize(face, (150, 150), interpolation=cv2.INTER_AREA), np.uint8)
 
 

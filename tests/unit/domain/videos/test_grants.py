@@ -16,22 +16,22 @@ from framecloak.domain.errors import (
 from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import GrantRole, VideoGrant
-from support.use_cases import World
+from support.use_cases import FakeService
 
-Action = Callable[[World, Principal, int, int], Awaitable[object]]
+Action = Callable[[FakeService, Principal, int, int], Awaitable[object]]
 
 
-async def share_with_viewer(world: World, principal: Principal, video_id: int) -> None:
+async def share_with_viewer(world: FakeService, principal: Principal, video_id: int) -> None:
     viewer = next(user.id for user in world.fake_database.tables.users.values() if user.username == "viewer")
     await world.sharing.share(principal, video_id, viewer, GrantRole.EDITOR)
 
 
-async def unshare_with_viewer(world: World, principal: Principal, video_id: int) -> None:
+async def unshare_with_viewer(world: FakeService, principal: Principal, video_id: int) -> None:
     viewer = next(user.id for user in world.fake_database.tables.users.values() if user.username == "viewer")
     await world.sharing.unshare(principal, video_id, viewer)
 
 
-async def remove_region(world: World, principal: Principal, video_id: int) -> None:
+async def remove_region(world: FakeService, principal: Principal, video_id: int) -> None:
     (region,) = world.fake_database.tables.regions
     await world.marking.remove_region(principal, video_id, region)
 
@@ -56,7 +56,7 @@ ACTIONS: dict[str, tuple[GrantRole, Action]] = {
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("username", ["owner", "admin", "editor", "viewer", "stranger"])
-async def test_actions_require_their_role(world: World, username: str, action: str) -> None:
+async def test_actions_require_their_role(world: FakeService, username: str, action: str) -> None:
     people = {
         name: await world.person(name, Role.ADMIN if name == "admin" else Role.USER)
         for name in ("owner", "admin", "editor", "viewer", "stranger")
@@ -87,7 +87,7 @@ async def test_actions_require_their_role(world: World, username: str, action: s
         await perform(world, people[username], video.id, segment.id)
 
 
-async def test_lists_show_accessible_videos_only(world: World) -> None:
+async def test_lists_show_accessible_videos_only(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     boss = await world.person("boss", Role.ADMIN)
     shared, private = await world.video(anna), await world.video(anna)
@@ -98,7 +98,7 @@ async def test_lists_show_accessible_videos_only(world: World) -> None:
     assert (await world.collection.list(ben, 10, 0)).total == 0
 
 
-async def test_ownership_and_grants_to_owners_or_unknown_users_are_refused(world: World) -> None:
+async def test_ownership_and_grants_to_owners_or_unknown_users_are_refused(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     video = await world.video(anna)
     with pytest.raises(InvalidOptionError):
@@ -109,7 +109,7 @@ async def test_ownership_and_grants_to_owners_or_unknown_users_are_refused(world
         await world.sharing.share(anna, video.id, 999, GrantRole.VIEWER)
 
 
-async def test_a_grant_is_changed_listed_and_revoked_once(world: World) -> None:
+async def test_a_grant_is_changed_listed_and_revoked_once(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     video = await world.video(anna)
     await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)

@@ -17,17 +17,19 @@ from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import Video
 from framecloak.domain.videos.marks import MAX_LABEL_LENGTH
-from support.use_cases import World
+from support.use_cases import FakeService
 
 FRAMES, WIDTH, HEIGHT = 100, 640, 360
 
 
 @pytest.fixture
-async def video(world: World, anna: Principal) -> Video:
+async def video(world: FakeService, anna: Principal) -> Video:
     return await world.video(anna)
 
 
-async def test_segments_are_listed_in_order_of_time(world: World, anna: Principal, video: Video) -> None:
+async def test_segments_are_listed_in_order_of_time(
+    world: FakeService, anna: Principal, video: Video
+) -> None:
     late, early = [
         await world.marking.add_segment(anna, video.id, segment, None)
         for segment in (Segment(50, 60), Segment(0, FRAMES))
@@ -37,7 +39,7 @@ async def test_segments_are_listed_in_order_of_time(world: World, anna: Principa
 
 
 async def test_regions_are_listed_in_the_order_of_marking(
-    world: World, anna: Principal, video: Video
+    world: FakeService, anna: Principal, video: Video
 ) -> None:
     whole = await world.marking.add_region(anna, video.id, Region(0, 0, WIDTH, HEIGHT), "all of it")
     part = await world.marking.add_region(anna, video.id, Region(9, 9, 1, 1, Segment(99, FRAMES)), None)
@@ -47,7 +49,7 @@ async def test_regions_are_listed_in_the_order_of_marking(
 
 
 async def test_a_segment_beyond_the_end_of_the_video_is_refused(
-    world: World, anna: Principal, video: Video
+    world: FakeService, anna: Principal, video: Video
 ) -> None:
     with pytest.raises(InvalidSegmentError, match="100 frames"):
         await world.marking.add_segment(anna, video.id, Segment(99, FRAMES + 1), None)
@@ -64,14 +66,16 @@ async def test_a_segment_beyond_the_end_of_the_video_is_refused(
     ],
 )
 async def test_a_region_outside_the_video_is_refused(
-    world: World, anna: Principal, video: Video, region: Region, refusal: type[DomainError]
+    world: FakeService, anna: Principal, video: Video, region: Region, refusal: type[DomainError]
 ) -> None:
     with pytest.raises(refusal):
         await world.marking.add_region(anna, video.id, region, None)
     assert await world.marking.regions(anna, video.id) == []
 
 
-async def test_fields_of_a_segment_change_separately(world: World, anna: Principal, video: Video) -> None:
+async def test_fields_of_a_segment_change_separately(
+    world: FakeService, anna: Principal, video: Video
+) -> None:
     segment_id = (await world.marking.add_segment(anna, video.id, Segment(10, 20), "entry")).id
     change = world.marking.change_segment
     changed = await change(anna, video.id, segment_id, end_frame=FRAMES)
@@ -87,7 +91,7 @@ async def test_fields_of_a_segment_change_separately(world: World, anna: Princip
 
 @pytest.mark.parametrize("limits", [(None, FRAMES + 1), (20, None), (None, 10), (-1, None), (30, 25)])
 async def test_an_invalid_change_of_a_segment_changes_nothing(
-    world: World, anna: Principal, video: Video, limits: tuple[int | None, int | None]
+    world: FakeService, anna: Principal, video: Video, limits: tuple[int | None, int | None]
 ) -> None:
     marked = await world.marking.add_segment(anna, video.id, Segment(10, 20), None)
     start, end = limits
@@ -96,7 +100,7 @@ async def test_an_invalid_change_of_a_segment_changes_nothing(
     assert await world.marking.segment(anna, video.id, marked.id) == marked
 
 
-async def test_labels_have_a_maximum_length(world: World, anna: Principal, video: Video) -> None:
+async def test_labels_have_a_maximum_length(world: FakeService, anna: Principal, video: Video) -> None:
     longest, too_long = "x" * MAX_LABEL_LENGTH, "x" * (MAX_LABEL_LENGTH + 1)
     segment = await world.marking.add_segment(anna, video.id, Segment(0, 1), longest)
     assert segment.label == longest
@@ -109,7 +113,7 @@ async def test_labels_have_a_maximum_length(world: World, anna: Principal, video
     assert await world.marking.segments(anna, video.id) == [segment]
 
 
-async def test_a_mark_belongs_to_one_video(world: World, anna: Principal, video: Video) -> None:
+async def test_a_mark_belongs_to_one_video(world: FakeService, anna: Principal, video: Video) -> None:
     """An editor of one video must not reach the marks of another video by their ids."""
     segment = await world.marking.add_segment(anna, video.id, Segment(0, 1), None)
     region = await world.marking.add_region(anna, video.id, Region(0, 0, 4, 4), None)
@@ -127,7 +131,7 @@ async def test_a_mark_belongs_to_one_video(world: World, anna: Principal, video:
     assert await world.marking.regions(anna, video.id) == [region]
 
 
-async def test_removed_marks_are_gone(world: World, anna: Principal, video: Video) -> None:
+async def test_removed_marks_are_gone(world: FakeService, anna: Principal, video: Video) -> None:
     segment = await world.marking.add_segment(anna, video.id, Segment(0, 1), None)
     region = await world.marking.add_region(anna, video.id, Region(0, 0, 4, 4), None)
     await world.marking.remove_segment(anna, video.id, segment.id)

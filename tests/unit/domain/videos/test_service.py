@@ -26,10 +26,10 @@ from framecloak.domain.errors import (
     VideoNotFoundError,
 )
 from framecloak.domain.ports.object_store import StoredObject
-from support.use_cases import World, chunks
+from support.use_cases import FakeService, chunks
 
 
-async def test_an_upload_is_hashed_probed_and_recorded(world: World) -> None:
+async def test_an_upload_is_hashed_probed_and_recorded(world: FakeService) -> None:
     anna = await world.person("anna")
     video = await world.collection.upload(anna, "video.mp4", chunks(b"fi", b"lm"))
     assert world.fake_store.objects == {video.object_key: b"film"}
@@ -38,7 +38,7 @@ async def test_an_upload_is_hashed_probed_and_recorded(world: World) -> None:
     assert (await world.collection.list(anna, 10, 0)).items == [video]
 
 
-async def test_an_upload_that_is_no_video_is_not_kept(world: World) -> None:
+async def test_an_upload_that_is_no_video_is_not_kept(world: FakeService) -> None:
     anna = await world.person("anna")
     with pytest.raises(UnreadableVideoError):
         await world.collection.upload(anna, "a.mp4", chunks(b"not a video"))
@@ -46,14 +46,14 @@ async def test_an_upload_that_is_no_video_is_not_kept(world: World) -> None:
     assert (await world.collection.list(anna, 10, 0)).total == 0
 
 
-async def test_an_upload_that_is_too_large_is_not_kept(world: World) -> None:
+async def test_an_upload_that_is_too_large_is_not_kept(world: FakeService) -> None:
     anna = await world.person("anna")
     with pytest.raises(UploadTooLargeError):
         await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 401))
     assert world.fake_store.objects == {}
 
 
-async def test_an_aborted_upload_is_not_kept(world: World) -> None:
+async def test_an_aborted_upload_is_not_kept(world: FakeService) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"fi"
         raise ConnectionResetError
@@ -64,7 +64,7 @@ async def test_an_aborted_upload_is_not_kept(world: World) -> None:
     assert world.fake_store.objects == {}
 
 
-async def test_errors_from_opening_an_upload_are_raised_and_nothing_is_kept(world: World) -> None:
+async def test_errors_from_opening_an_upload_are_raised_and_nothing_is_kept(world: FakeService) -> None:
     anna = await world.person("anna")
     world.prober.error = TruncatedVideoError("the video is cut off")
     with pytest.raises(TruncatedVideoError):
@@ -73,13 +73,13 @@ async def test_errors_from_opening_an_upload_are_raised_and_nothing_is_kept(worl
     assert list(world.scratch.iterdir()) == []
 
 
-async def test_an_upload_of_the_maximum_size_is_accepted(world: World) -> None:
+async def test_an_upload_of_the_maximum_size_is_accepted(world: FakeService) -> None:
     anna = await world.person("anna")
     video = await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 400))
     assert video.facts.size_bytes == world.collection.max_upload_bytes == 1000
 
 
-async def test_a_full_store_and_an_unavailable_one_are_different_errors(world: World) -> None:
+async def test_a_full_store_and_an_unavailable_one_are_different_errors(world: FakeService) -> None:
     anna = await world.person("anna")
     world.fake_store.room = 3
     with pytest.raises(StorageFullError):
@@ -92,7 +92,7 @@ async def test_a_full_store_and_an_unavailable_one_are_different_errors(world: W
     assert world.fake_database.tables.videos == world.fake_database.tables.uploads == {}
 
 
-async def test_an_upload_is_recorded(world: World) -> None:
+async def test_an_upload_is_recorded(world: FakeService) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
     row = list(world.fake_database.tables.audit.values())[-1]
@@ -100,7 +100,7 @@ async def test_an_upload_is_recorded(world: World) -> None:
     assert world.fake_database.tables.frame_indexes == {video.id: b"index"}
 
 
-async def test_a_failing_database_leaves_no_bytes_behind(world: World) -> None:
+async def test_a_failing_database_leaves_no_bytes_behind(world: FakeService) -> None:
     anna = await world.person("anna")
     world.fake_database.reachable = False
     with pytest.raises(DomainError):
@@ -120,14 +120,14 @@ async def test_a_failing_database_leaves_no_bytes_behind(world: World) -> None:
         ("x" * 10_000, "x" * 255),
     ],
 )
-async def test_file_names_are_sanitised(world: World, sent: str, kept: str) -> None:
+async def test_file_names_are_sanitised(world: FakeService, sent: str, kept: str) -> None:
     anna = await world.person("anna")
     video = await world.collection.upload(anna, sent, chunks(b"film"))
     assert video.filename == kept
     assert set(video.object_key) <= set("videos/0123456789abcdef")
 
 
-async def test_a_direct_upload_becomes_a_video_once(world: World) -> None:
+async def test_a_direct_upload_becomes_a_video_once(world: FakeService) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
@@ -137,7 +137,7 @@ async def test_a_direct_upload_becomes_a_video_once(world: World) -> None:
         await world.collection.complete_upload(anna, started.upload.id)
 
 
-async def test_missing_foreign_and_expired_direct_uploads_are_refused(world: World) -> None:
+async def test_missing_foreign_and_expired_direct_uploads_are_refused(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     missing = await world.collection.begin_upload(anna, "a.mp4")
     with pytest.raises(UploadNotFoundError, match="nothing was uploaded"):
@@ -150,7 +150,7 @@ async def test_missing_foreign_and_expired_direct_uploads_are_refused(world: Wor
         await world.collection.complete_upload(anna, started.upload.id)
 
 
-async def test_an_upload_can_be_completed_after_an_early_attempt(world: World) -> None:
+async def test_an_upload_can_be_completed_after_an_early_attempt(world: FakeService) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
     with pytest.raises(UploadNotFoundError, match="PUT the file to the address first"):
@@ -160,7 +160,7 @@ async def test_an_upload_can_be_completed_after_an_early_attempt(world: World) -
     assert (video.filename, video.facts.sha256) == ("video.mp4", hashlib.sha256(b"film").hexdigest())
 
 
-async def test_an_upload_address_is_unique_and_expires_with_the_upload(world: World) -> None:
+async def test_an_upload_address_is_unique_and_expires_with_the_upload(world: FakeService) -> None:
     anna = await world.person("anna")
     first, second = [await world.collection.begin_upload(anna, "../a.mp4") for _ in range(2)]
     assert first.upload.object_key in first.url
@@ -169,7 +169,7 @@ async def test_an_upload_address_is_unique_and_expires_with_the_upload(world: Wo
     assert first.upload.filename == "a.mp4"
 
 
-async def test_one_of_many_concurrent_completions_creates_the_video(world: World) -> None:
+async def test_one_of_many_concurrent_completions_creates_the_video(world: FakeService) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
@@ -183,7 +183,7 @@ async def test_one_of_many_concurrent_completions_creates_the_video(world: World
     ("content", "refusal"), [(b"not a video", UnreadableVideoError), (b"x" * 1001, UploadTooLargeError)]
 )
 async def test_a_direct_upload_that_is_refused_leaves_nothing(
-    world: World, content: bytes, refusal: type[DomainError]
+    world: FakeService, content: bytes, refusal: type[DomainError]
 ) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
@@ -193,7 +193,7 @@ async def test_a_direct_upload_that_is_refused_leaves_nothing(
     assert world.fake_store.objects == world.fake_database.tables.videos == {}
 
 
-async def test_an_upload_survives_a_store_that_is_down(world: World) -> None:
+async def test_an_upload_survives_a_store_that_is_down(world: FakeService) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
@@ -219,7 +219,7 @@ class FailingStore(FakeObjectStore):
 
 async def test_an_upload_survives_a_temporary_error(tmp_path: Path) -> None:
     store = FailingStore()
-    world = World(tmp_path, real_store=store)
+    world = FakeService(tmp_path, real_store=store)
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
     await store.put(started.upload.object_key, chunks(b"film"))
@@ -235,7 +235,7 @@ async def test_an_upload_survives_a_temporary_error(tmp_path: Path) -> None:
 
 
 async def test_an_upload_may_expire_while_it_is_completed(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
@@ -252,7 +252,7 @@ async def test_an_upload_may_expire_while_it_is_completed(
 
 
 async def test_a_video_is_stored_even_if_its_upload_cannot_be_removed(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(key: str) -> None:
         raise StorageUnavailableError(f"cannot delete {key}")
@@ -264,7 +264,7 @@ async def test_a_video_is_stored_even_if_its_upload_cannot_be_removed(
     assert await world.collection.complete_upload(anna, started.upload.id)
 
 
-async def test_bytes_that_no_upload_expects_are_not_kept(world: World) -> None:
+async def test_bytes_that_no_upload_expects_are_not_kept(world: FakeService) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "video.mp4")
     await world.collection.receive(started.upload.object_key, chunks(b"film"))
@@ -280,7 +280,7 @@ async def test_bytes_that_no_upload_expects_are_not_kept(world: World) -> None:
     assert world.fake_store.objects == {video.object_key: b"film"}
 
 
-async def test_a_failed_deletion_of_a_video_can_be_repeated(world: World) -> None:
+async def test_a_failed_deletion_of_a_video_can_be_repeated(world: FakeService) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
     world.fake_store.unavailable = True
@@ -291,9 +291,9 @@ async def test_a_failed_deletion_of_a_video_can_be_repeated(world: World) -> Non
     assert world.fake_store.objects == world.fake_database.tables.videos == {}
 
 
-async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: World) -> None:
+async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     submitted = await world.submissions.submit(anna, spec)
     with pytest.raises(VideoInUseError):
         await world.collection.delete(anna, spec.video_id)
@@ -303,7 +303,7 @@ async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: Wor
     assert world.fake_store.objects == {}
 
 
-async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
+async def test_a_frame_beyond_the_end_is_not_found(world: FakeService) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
     for beyond in (-1, 100):
@@ -314,7 +314,7 @@ async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
 
 
 async def test_a_video_is_fetched_once_for_several_frames(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
@@ -327,7 +327,7 @@ async def test_a_video_is_fetched_once_for_several_frames(
     await cache.close()
 
 
-async def test_frames_of_a_video_without_its_file_are_not_found(world: World) -> None:
+async def test_frames_of_a_video_without_its_file_are_not_found(world: FakeService) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
     world.fake_store.objects.clear()

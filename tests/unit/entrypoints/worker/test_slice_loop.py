@@ -21,8 +21,8 @@ from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.object_store import StoredObject
 from framecloak.entrypoints.worker import slice_loop
 from framecloak.entrypoints.worker.slice_loop import SliceLoop
-from support.use_cases import World
-from support.worker_harness import Desk as Prepared
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness as Prepared
 
 
 @dataclass
@@ -82,7 +82,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def running_worker(scratch: Path) -> AsyncIterator[Worker]:
     store, board = ShortStore(), GatedBoard()
-    world = World(scratch, clock=store.clock, real_store=store, board=board)
+    world = FakeService(scratch, clock=store.clock, real_store=store, board=board)
     prepared = Prepared(world)
     opened: list[Path] = []
 
@@ -147,7 +147,7 @@ async def test_no_more_than_one_slice_is_held(tmp_path: Path) -> None:
         await stored.wait()
         await asyncio.sleep(0.1)
         assert len(worker.opened) == 1
-        assert await worker.prepared.can_be_begun(request_id)
+        assert await worker.prepared.has_ready_slice(request_id)
         await worker.loop.close(timedelta())
         async with worker.prepared.world.database.unit_of_work() as work:
             assert len(await work.slices.ready_numbers(request_id)) == 2

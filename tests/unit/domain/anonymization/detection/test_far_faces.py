@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
@@ -25,7 +25,7 @@ from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import SourceInfo
-from support.samples.scripted_video import BlackBoxes, ScriptedSource
+from support.samples.scripted_video import BlackBoxRedactor, ScriptedSource
 
 WIDTH, HEIGHT = 1024, 64
 """Large enough for a scale below full size, and otherwise small."""
@@ -136,12 +136,12 @@ def redacted(script: VideoScript, segments: Sequence[Segment]) -> list[RedactedF
     """Redact some segments of a video, each continued from the one before if possible."""
     source = FarFaceSource(script.length, script=script)
     export_source = ExportSource(0, source, None, str, (Segment(0, script.length),))
-    export = ExportJob(IMPRINT, Level.FACES, Appearance(), group_sources([export_source]))
+    export = ExportJob(ISSUER, Level.FACES, Appearance(), group_sources([export_source]))
     spec = export.redaction_spec(export.groups[0])
     frames: list[RedactedFrame] = []
     before = None
     for segment in segments:
-        tools = PipelineTools(FullSizeDetector(script), BlackBoxes(), NullEncoder(), 1)
+        tools = PipelineTools(FullSizeDetector(script), BlackBoxRedactor(), NullEncoder(), 1)
         before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
     if before:
         before.close()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.media import FakeArchive
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from framecloak.domain.anonymization.identification.decisions import (
     IdentificationSetup,
     classify,
@@ -28,16 +28,16 @@ from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.reid.reference_people import ReferencePeople
 from support.samples.scripted_video import (
     HEIGHT,
-    LENS,
     PERSON,
+    RESIDUAL_TOOLS,
     WIDTH,
-    BlackBoxes,
-    RawBytes,
+    BlackBoxRedactor,
+    RawEncoder,
     Script,
     ScriptedDetector,
     ScriptedRecognizer,
+    ScriptedResidualDetector,
     ScriptedSource,
-    SearchingDetector,
 )
 
 LENGTH, THRESHOLD, POSSIBLE, NEEDED = 120, 0.5, 0.3, 3
@@ -193,15 +193,15 @@ def run(
     whole = (Segment(0, LENGTH),)
     export_source = ExportSource(0, source, None, lambda index: f"frames/{index}", whole, regions)
     export = ExportJob(
-        IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), group_sources([export_source]), verify=verify
+        ISSUER, Level.FACES, Appearance(OutputFormat.PNG), group_sources([export_source]), verify=verify
     )
     tools = PipelineTools(
         detector or ScriptedDetector(script),
-        BlackBoxes(),
-        RawBytes(),
+        BlackBoxRedactor(),
+        RawEncoder(),
         2,
         identification=IdentificationSetup(recognizer, people, rule),
-        residual_tools=LENS,
+        residual_tools=RESIDUAL_TOOLS,
     )
     archive = FakeArchive()
     export.run(tools, archive, lambda: None)
@@ -243,7 +243,9 @@ def test_a_kept_face_is_no_residual_and_a_missed_face_is(verify: Verify) -> None
     kept, missed = (64, 74), (140, 130)
     corner = (Region(0, 0, 8, 8),)
     for positions, repaired in (((kept,), []), ((kept, missed), [30, 60])):
-        detector = SearchingDetector(two_people(), left_in=frozenset({30, 60}), left_at=positions)
+        detector = ScriptedResidualDetector(
+            two_people(), residual_in=frozenset({30, 60}), residual_at=positions
+        )
         document, archive = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, detector, verify)
         for index in (30, 60):
             boxes = document["frames"][index]["boxes"]
@@ -257,7 +259,7 @@ def test_a_kept_face_is_no_residual_and_a_missed_face_is(verify: Verify) -> None
 
 
 def test_a_detection_that_reaches_beyond_a_kept_face_is_a_residual() -> None:
-    beyond = SearchingDetector(two_people(), left_in=frozenset({60}), left_at=((90, 80),))
+    beyond = ScriptedResidualDetector(two_people(), residual_in=frozenset({60}), residual_at=((90, 80),))
     corner = (Region(0, 0, 8, 8),)
     document, _ = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, beyond, Verify.ALL)
     assert document["proof"]["residual_before"] == 1

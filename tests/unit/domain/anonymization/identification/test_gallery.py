@@ -28,16 +28,16 @@ from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import GalleryService
-from support.use_cases import World
-from support.worker_harness import Desk, unzipped
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness, unzipped
 
 
 class GalleryRequest:
     """A pending request of Anna's and the gallery that it names."""
 
     def __init__(self, folder: Path) -> None:
-        self.world = World(folder, vault=FakeGalleryCipher({"first": 1, "second": 3}))
-        self.harness = Desk(self.world)
+        self.world = FakeService(folder, vault=FakeGalleryCipher({"first": 1, "second": 3}))
+        self.harness = WorkerHarness(self.world)
         self.galleries = GalleryService(self.world.database, self.world.vault, self.world.clock, 10)
         self.space = self.world.recognizer.space
 
@@ -60,7 +60,7 @@ class GalleryRequest:
     async def submit(self, mode: IdentityMode = IdentityMode.EXCEPT, level: Level = Level.FACES) -> UUID:
         self.anna = await self.world.person("anna")
         self.gallery = await self.enrolled(self.anna, 1, 2)
-        spec = await self.world.order(self.anna, (0, 30))
+        spec = await self.world.request_spec(self.anna, (0, 30))
         self.spec = replace(spec, level=level, identities=IdentityOptions(mode, self.gallery))
         self.harness.anna = self.anna
         return (await self.world.submissions.submit(self.anna, self.spec)).request.id

@@ -26,12 +26,12 @@ from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage
 from support.samples.scripted_video import (
     HEIGHT,
     WIDTH,
-    BlackBoxes,
-    RawBytes,
+    BlackBoxRedactor,
+    RawEncoder,
     ScriptedDetector,
     ScriptedFrame,
     ScriptedSource,
-    walking,
+    walking_face,
 )
 
 TRACKING = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
@@ -48,7 +48,7 @@ def run(
     meter: Meter = NULL_METER,
 ) -> list[RedactedFrame]:
     spec = RedactionSpec(Appearance(), regions, TRACKING, scales)
-    tools = PipelineTools(detector, BlackBoxes(), RawBytes(), threads, meter)
+    tools = PipelineTools(detector, BlackBoxRedactor(), RawEncoder(), threads, meter)
     whole = Segment(0, source.count)
     frames: list[RedactedFrame] = []
     consume(redacted_frames(source, segment or whole, spec, tools), frames.append).close()
@@ -68,7 +68,7 @@ def test_exactly_the_reported_boxes_are_redacted() -> None:
     assert x1 < 85
     assert x2 > 115
     # Frame 0 is black anyway, so check another one.
-    frames = run(ScriptedSource(9), ScriptedDetector(walking(range(9))))
+    frames = run(ScriptedSource(9), ScriptedDetector(walking_face(range(9))))
     pixels = np.frombuffer(frames[8].data, np.uint8).reshape(HEIGHT, WIDTH, 3)
     x1, y1, x2, y2 = frames[8].boxes[0].xyxy
     inside = np.zeros((HEIGHT, WIDTH), bool)
@@ -82,7 +82,7 @@ def test_exactly_the_reported_boxes_are_redacted() -> None:
 def test_neither_blocks_nor_threads_change_the_result(
     monkeypatch: pytest.MonkeyPatch, block_bytes: int, threads: int
 ) -> None:
-    script = walking(range(120), missing=frozenset({20, 21, 22, 60, 61}))
+    script = walking_face(range(120), missing=frozenset({20, 21, 22, 60, 61}))
     for t in range(70, 110):
         script[t] = [*script.get(t, []), (200.0, 60.0 + t, 20.0, 0.2 if t % 3 else 0.5)]
     expected = run(ScriptedSource(150), ScriptedDetector(script))
@@ -97,8 +97,8 @@ def test_metrics_count_every_frame_and_change_nothing(
 ) -> None:
     monkeypatch.setattr(memory_plan, "MAX_LOOK_AHEAD_BYTES", look_ahead)
     source, meter = ScriptedSource(60, lost=frozenset({7})), FakeMeter()
-    detector = ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4)
-    expected = run(source, ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4))
+    detector = ScriptedDetector(walking_face(range(60)), broken_at=frozenset({9}), max_batch=4)
+    expected = run(source, ScriptedDetector(walking_face(range(60)), broken_at=frozenset({9}), max_batch=4))
     assert run(source, detector, meter=meter) == expected
     calls = {stage: len(seconds) for stage, seconds in meter.stages.items()}
     # Frames that are decoded a second time count too.
@@ -113,7 +113,7 @@ def test_metrics_count_every_frame_and_change_nothing(
 
 
 def test_a_segment_is_redacted_as_the_whole_video_would_be() -> None:
-    script = walking(range(100), missing=frozenset(range(38, 41)))
+    script = walking_face(range(100), missing=frozenset(range(38, 41)))
     whole = run(ScriptedSource(100), ScriptedDetector(script))
     part = run(ScriptedSource(100), ScriptedDetector(script), Segment(39, 70))
     assert part == whole[39:70]
@@ -121,10 +121,10 @@ def test_a_segment_is_redacted_as_the_whole_video_would_be() -> None:
 
 
 def test_frames_that_do_not_fit_into_memory_are_decoded_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = run(ScriptedSource(90), ScriptedDetector(walking(range(90))), Segment(10, 80))
+    expected = run(ScriptedSource(90), ScriptedDetector(walking_face(range(90))), Segment(10, 80))
     monkeypatch.setattr(memory_plan, "MAX_LOOK_AHEAD_BYTES", 0)
     source = ScriptedSource(90)
-    assert run(source, ScriptedDetector(walking(range(90))), Segment(10, 80)) == expected
+    assert run(source, ScriptedDetector(walking_face(range(90))), Segment(10, 80)) == expected
     assert source.opened == source.closed == 2
 
 
@@ -134,7 +134,7 @@ def test_continuing_where_a_segment_ended_decodes_nothing_twice(
 ) -> None:
     if not small_enough:
         monkeypatch.setattr(frame_reader, "MAX_BUFFERED_BYTES", 3 * WIDTH * HEIGHT)
-    script = walking(range(200))
+    script = walking_face(range(200))
     expected = run(ScriptedSource(200), ScriptedDetector(script))
     source, meter = ScriptedSource(200), FakeMeter()
     spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
@@ -142,7 +142,7 @@ def test_continuing_where_a_segment_ended_decodes_nothing_twice(
     before = None
     # The second segment is shorter than the look-ahead of the tracker.
     for segment in (Segment(0, 80), Segment(80, 83), Segment(83, 200)):
-        tools = PipelineTools(ScriptedDetector(script), BlackBoxes(), RawBytes(), 2, meter)
+        tools = PipelineTools(ScriptedDetector(script), BlackBoxRedactor(), RawEncoder(), 2, meter)
         before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
     assert before is not None
     before.close()
@@ -157,7 +157,7 @@ def test_continuing_elsewhere_frees_the_buffered_frames() -> None:
     spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     before = None
     for segment in (Segment(0, 50), Segment(120, 150), Segment(20, 30)):
-        tools = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+        tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2)
         frames: list[RedactedFrame] = []
         before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
         assert [frame.index for frame in frames] == list(range(segment.start_frame, segment.end_frame))
@@ -168,7 +168,7 @@ def test_continuing_elsewhere_frees_the_buffered_frames() -> None:
 
 
 def test_a_lost_frame_is_black_and_its_neighbours_are_not() -> None:
-    frames = run(ScriptedSource(30, lost=frozenset({7})), ScriptedDetector(walking(range(30))))
+    frames = run(ScriptedSource(30, lost=frozenset({7})), ScriptedDetector(walking_face(range(30))))
     assert [frame.index for frame in frames if frame.blanked] == [7]
     assert not any(frames[7].data)
     assert frames[7].boxes == ()
@@ -177,7 +177,7 @@ def test_a_lost_frame_is_black_and_its_neighbours_are_not() -> None:
 
 @pytest.mark.parametrize("max_batch", [1, 4])
 def test_only_the_frame_on_which_the_detector_fails_is_black(max_batch: int) -> None:
-    detector = ScriptedDetector(walking(range(30)), broken_at=frozenset({11}), max_batch=max_batch)
+    detector = ScriptedDetector(walking_face(range(30)), broken_at=frozenset({11}), max_batch=max_batch)
     frames = run(ScriptedSource(30), detector)
     assert [frame.index for frame in frames if frame.blanked] == [11]
     assert not any(frames[11].data)
@@ -195,7 +195,7 @@ def test_a_failure_at_one_of_several_scales_blanks_the_frame() -> None:
 
 
 def test_frames_are_analysed_in_batches_if_the_detector_supports_them() -> None:
-    detector = ScriptedDetector(walking(range(10)), max_batch=4)
+    detector = ScriptedDetector(walking_face(range(10)), max_batch=4)
     frames = run(ScriptedSource(10), detector)
     assert sorted(detector.batches) == [2, 4, 4]
     assert all(frame.boxes for frame in frames)
@@ -223,7 +223,7 @@ def test_a_truncated_file_can_be_redacted_up_to_its_last_frame() -> None:
 
 def test_stopping_early_frees_everything() -> None:
     source = ScriptedSource(200)
-    tools = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2)
     spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     frames = redacted_frames(source, Segment(0, 200), spec, tools)
     next(frames)
@@ -253,7 +253,7 @@ def test_memory_holds_no_more_frames_than_the_look_ahead_needs() -> None:
             yield frame
 
     source.frames = counted  # type: ignore[method-assign]
-    tools = PipelineTools(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2)
     spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     for frame in redacted_frames(source, Segment(0, 250), spec, tools):
         delivered = frame.index

@@ -26,18 +26,18 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.videos.service import UPLOAD_TTL
-from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
+from support.use_cases import PASSWORD, FakeService, chunks, no_stale_folders
 
 RETENTION = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
-def cleaner(world: World) -> CleanupService:
-    return CleanupService(world.database, world.store, world.clock, RETENTION, nothing_to_sweep)
+def cleaner(world: FakeService) -> CleanupService:
+    return CleanupService(world.database, world.store, world.clock, RETENTION, no_stale_folders)
 
 
-async def completed(world: World, anna: Principal, spec: RequestSpec) -> UUID:
+async def completed(world: FakeService, anna: Principal, spec: RequestSpec) -> UUID:
     request_id = (await world.submissions.submit(anna, spec)).request.id
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
@@ -47,12 +47,12 @@ async def completed(world: World, anna: Principal, spec: RequestSpec) -> UUID:
     return request_id
 
 
-async def test_a_new_installation_has_nothing_to_clean_up(world: World) -> None:
+async def test_a_new_installation_has_nothing_to_clean_up(world: FakeService) -> None:
     assert await cleaner(world).run() == NOTHING
 
 
 async def test_results_are_deleted_after_their_retention(
-    world: World, anna: Principal, spec: RequestSpec
+    world: FakeService, anna: Principal, spec: RequestSpec
 ) -> None:
     old = await completed(world, anna, spec)
     world.clock.advance(MOMENT)
@@ -71,7 +71,9 @@ async def test_results_are_deleted_after_their_retention(
     assert (await cleaner(world).run()).results == 0
 
 
-async def test_tokens_are_deleted_with_their_result(world: World, anna: Principal, spec: RequestSpec) -> None:
+async def test_tokens_are_deleted_with_their_result(
+    world: FakeService, anna: Principal, spec: RequestSpec
+) -> None:
     request_id = await completed(world, anna, spec)
     used, expired = [await world.anonymization.issue_download_token(anna, request_id) for _ in range(2)]
     await world.anonymization.redeem_download_token(request_id, used.token)
@@ -89,7 +91,7 @@ async def test_tokens_are_deleted_with_their_result(world: World, anna: Principa
 
 
 async def test_leftovers_of_a_failed_cancellation_are_deleted(
-    world: World, anna: Principal, spec: RequestSpec, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, anna: Principal, spec: RequestSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cleanup, "QUERY_BATCH", 2)
     completed_id = await completed(world, anna, spec)
@@ -121,7 +123,7 @@ async def test_leftovers_of_a_failed_cancellation_are_deleted(
     assert (await cleaner(world).run()).leftovers == 0
 
 
-async def test_expired_sessions_are_deleted(world: World, anna: Principal) -> None:
+async def test_expired_sessions_are_deleted(world: FakeService, anna: Principal) -> None:
     old = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(MOMENT)
     young = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
@@ -130,7 +132,7 @@ async def test_expired_sessions_are_deleted(world: World, anna: Principal) -> No
     assert (await world.identity.authenticate_session(young.secret)).user_id == anna.user_id
 
 
-async def test_expired_used_refresh_tokens_are_deleted(world: World, anna: Principal) -> None:
+async def test_expired_used_refresh_tokens_are_deleted(world: FakeService, anna: Principal) -> None:
     pair = await world.identity.issue_tokens(anna.username, PASSWORD, "10.0.0.1")
     await world.identity.refresh_tokens(pair.refresh)
     used = world.tokens.verify_refresh(pair.refresh)
@@ -142,7 +144,7 @@ async def test_expired_used_refresh_tokens_are_deleted(world: World, anna: Princ
     assert world.fake_database.tables.used_refresh_tokens == {}
 
 
-async def test_incomplete_uploads_are_deleted_with_their_bytes(world: World, anna: Principal) -> None:
+async def test_incomplete_uploads_are_deleted_with_their_bytes(world: FakeService, anna: Principal) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
@@ -156,7 +158,7 @@ async def test_incomplete_uploads_are_deleted_with_their_bytes(world: World, ann
 
 
 async def test_bytes_that_arrive_after_completion_of_their_upload_are_deleted(
-    world: World, anna: Principal
+    world: FakeService, anna: Principal
 ) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"video"))
@@ -168,7 +170,7 @@ async def test_bytes_that_arrive_after_completion_of_their_upload_are_deleted(
     assert list(world.fake_store.objects) == [video.object_key]
 
 
-async def test_bytes_of_a_recent_upload_stay(world: World, anna: Principal) -> None:
+async def test_bytes_of_a_recent_upload_stay(world: FakeService, anna: Principal) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_TTL)
@@ -179,9 +181,9 @@ async def test_bytes_of_a_recent_upload_stay(world: World, anna: Principal) -> N
 
 
 async def test_parts_are_deleted_once_their_request_has_ended(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = FakeService(tmp_path)
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     completed_id, busy = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
     for request_id in (completed_id, busy):
         await world.store.put(f"requests/{request_id}/slices/00000-1.zip", chunks(b"part"))
@@ -195,20 +197,20 @@ async def test_parts_are_deleted_once_their_request_has_ended(tmp_path: Path) ->
 
 
 async def test_parts_stay_when_the_setting_keeps_them(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = FakeService(tmp_path)
     anna = await world.person("anna")
-    completed_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    completed_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     await world.store.put(f"requests/{completed_id}/slices/00000-1.zip", chunks(b"part"))
     await world.complete(completed_id)
     keeping = CleanupService(
-        world.database, world.store, world.clock, RETENTION, nothing_to_sweep, keep_parts=True
+        world.database, world.store, world.clock, RETENTION, no_stale_folders, keep_parts=True
     )
     assert (await keeping.run()).parts == 0
     assert f"requests/{completed_id}/slices/00000-1.zip" in world.fake_store.objects
 
 
 async def test_leftovers_of_killed_processes_are_removed_and_counted(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = FakeService(tmp_path)
 
     async def sweep() -> int:
         return 3

@@ -14,7 +14,7 @@ from framecloak.domain.anonymization.requests.cleanup import UPLOAD_RETENTION, C
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupFailure, CleanupReport, CleanupStep
 from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.model.accounts import Principal
-from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
+from support.use_cases import PASSWORD, FakeService, chunks, no_stale_folders
 
 RETENTION = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
@@ -54,27 +54,27 @@ class LockingStore(FakeObjectStore):
         return await super().remove_prefix(prefix)
 
 
-def cleaner(world: World) -> CleanupService:
-    return CleanupService(world.database, world.store, world.clock, RETENTION, nothing_to_sweep)
+def cleaner(world: FakeService) -> CleanupService:
+    return CleanupService(world.database, world.store, world.clock, RETENTION, no_stale_folders)
 
 
-def failing_after(world: World, removals: int) -> CleanupService:
+def failing_after(world: FakeService, removals: int) -> CleanupService:
     """Return a cleaner for the same objects in a store that goes down."""
     fake_store = world.store
     store = FailingStore(
         fake_store.clock, fake_store.objects, _modified=fake_store._modified, removals_left=removals
     )
-    return CleanupService(world.database, store, world.clock, RETENTION, nothing_to_sweep)
+    return CleanupService(world.database, store, world.clock, RETENTION, no_stale_folders)
 
 
-async def completed(world: World, anna: Principal, spec: RequestSpec) -> UUID:
+async def completed(world: FakeService, anna: Principal, spec: RequestSpec) -> UUID:
     request_id = (await world.submissions.submit(anna, spec)).request.id
     await world.complete(request_id)
     return request_id
 
 
 async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(
-    world: World, anna: Principal, spec: RequestSpec
+    world: FakeService, anna: Principal, spec: RequestSpec
 ) -> None:
     for _ in range(3):
         await completed(world, anna, spec)
@@ -89,7 +89,7 @@ async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the
 
 
 async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the_next_run(
-    world: World, anna: Principal
+    world: FakeService, anna: Principal
 ) -> None:
     for _ in range(3):
         started = await world.collection.begin_upload(anna, "a.mp4")
@@ -103,7 +103,7 @@ async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the
     assert world.fake_store.objects == {}
 
 
-async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, anna: Principal) -> None:
+async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: FakeService, anna: Principal) -> None:
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(days=1))
     world.fake_store.unavailable = True
@@ -114,7 +114,7 @@ async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, a
 
 
 async def test_without_the_database_nothing_is_removed(
-    world: World, anna: Principal, spec: RequestSpec
+    world: FakeService, anna: Principal, spec: RequestSpec
 ) -> None:
     await completed(world, anna, spec)
     before = dict(world.fake_store.objects)
@@ -129,7 +129,7 @@ async def test_without_the_database_nothing_is_removed(
 
 
 async def test_failed_deletions_do_not_stop_the_others(
-    world: World, anna: Principal, spec: RequestSpec, caplog: pytest.LogCaptureFixture
+    world: FakeService, anna: Principal, spec: RequestSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     results = [await completed(world, anna, spec) for _ in range(3)]
@@ -173,19 +173,19 @@ async def test_failed_deletions_do_not_stop_the_others(
     assert (record_.message, bool(record_.exc_info)) == ("the clean-up of requests failed unexpectedly", True)
     store.locked = set()
     assert (
-        await CleanupService(world.database, store, world.clock, RETENTION, nothing_to_sweep).run()
+        await CleanupService(world.database, store, world.clock, RETENTION, no_stale_folders).run()
     ).step_failures == ()
     assert {key for key in fake_store.objects if not key.startswith("videos/")} == set()
 
 
-async def test_the_report_names_the_first_of_many_failures(world: World, anna: Principal) -> None:
+async def test_the_report_names_the_first_of_many_failures(world: FakeService, anna: Principal) -> None:
     keys = {f"uploads/{number:04d}" for number in range(50)}
     for key in keys:
         await world.store.put(key, chunks(b"video"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
     store = LockingStore(world.clock, world.fake_store.objects, _modified=world.fake_store._modified)
     store.locked = keys
-    report = await CleanupService(world.database, store, world.clock, RETENTION, nothing_to_sweep).run()
+    report = await CleanupService(world.database, store, world.clock, RETENTION, no_stale_folders).run()
     assert report.step_failures == (
         CleanupFailure(CleanupStep.UPLOADS, 50, "cannot delete uploads/0000: AccessDenied: see who may"),
     )

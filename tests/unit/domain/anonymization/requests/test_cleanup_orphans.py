@@ -12,19 +12,19 @@ from framecloak.domain.anonymization.requests.cleanup import MIN_ORPHAN_AGE, Cle
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport
 from framecloak.domain.errors import DomainError, StorageUnavailableError
 from framecloak.domain.model.accounts import Principal
-from support.use_cases import World, chunks, nothing_to_sweep
+from support.use_cases import FakeService, chunks, no_stale_folders
 
 RETENTION = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
-def cleaner(world: World) -> CleanupService:
-    return CleanupService(world.database, world.store, world.clock, RETENTION, nothing_to_sweep)
+def cleaner(world: FakeService) -> CleanupService:
+    return CleanupService(world.database, world.store, world.clock, RETENTION, no_stale_folders)
 
 
 async def test_bytes_of_an_unrecorded_video_are_deleted_after_a_day(
-    world: World, anna: Principal, caplog: pytest.LogCaptureFixture
+    world: FakeService, anna: Principal, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorded = await world.video(anna)
     world.clock.advance(MOMENT)
@@ -49,7 +49,7 @@ async def test_bytes_of_an_unrecorded_video_are_deleted_after_a_day(
 
 
 async def test_a_failed_upload_that_could_not_be_removed_is_deleted_after_a_day(
-    world: World, anna: Principal, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, anna: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
 
@@ -67,7 +67,7 @@ async def test_a_failed_upload_that_could_not_be_removed_is_deleted_after_a_day(
     assert world.fake_store.objects == {}
 
 
-async def test_a_new_database_does_not_empty_the_store_of_an_older_one(world: World) -> None:
+async def test_a_new_database_does_not_empty_the_store_of_an_older_one(world: FakeService) -> None:
     key = f"videos/{uuid4().hex}"
     await world.store.put(key, chunks(b"a video"))
     world.clock.advance(10 * MIN_ORPHAN_AGE)
@@ -79,7 +79,7 @@ async def test_a_new_database_does_not_empty_the_store_of_an_older_one(world: Wo
 
 
 async def test_videos_are_queried_in_batches(
-    world: World, anna: Principal, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, anna: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cleanup, "QUERY_BATCH", 2)
     world.clock.advance(MOMENT)

@@ -16,7 +16,7 @@ from framecloak.domain.anonymization.model.slices import PendingWork
 from framecloak.domain.anonymization.requests.dispatcher import MIN_WAKEUPS, fair_order, plan_wakeups
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.queue import WorkerInfo
-from support.use_cases import World
+from support.use_cases import FakeService
 
 NORMAL, HIGH = Priority.NORMAL, Priority.HIGH
 
@@ -86,10 +86,10 @@ def test_wakeups_cover_all_ready_slices_and_no_more(
     assert set(fair_order(pending_work)) == {item.request_id for item in pending_work if item.ready}
 
 
-async def test_a_dispatcher_starts_requests_wakes_workers_and_returns_the_order(world: World) -> None:
+async def test_a_dispatcher_starts_requests_wakes_workers_and_returns_the_order(world: FakeService) -> None:
     people = [await world.person(f"person-{number}") for number in range(4)]
     requests = [
-        (await world.submissions.submit(person, await world.order(person, (0, 40)))).request.id
+        (await world.submissions.submit(person, await world.request_spec(person, (0, 40)))).request.id
         for person in people
     ]
     # Three requests run at a time; there is room for four wake-ups.
@@ -99,22 +99,22 @@ async def test_a_dispatcher_starts_requests_wakes_workers_and_returns_the_order(
     assert await world.dispatcher.run() == requests[1:]
 
 
-async def test_more_workers_get_more_wakeups(world: World) -> None:
+async def test_more_workers_get_more_wakeups(world: FakeService) -> None:
     world.queue.known_workers = [WorkerInfo(f"{n}", ("anonymization",), NOON) for n in range(5)]
     anna = await world.person("anna")
     world.submissions._slice_frames = 2
-    request = (await world.submissions.submit(anna, await world.order(anna, (0, 80)))).request
+    request = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 80)))).request
     assert world.queue.written == [(request.id, NORMAL)] * 10
 
 
-async def test_without_a_queue_the_dispatcher_still_returns_the_order(world: World) -> None:
+async def test_without_a_queue_the_dispatcher_still_returns_the_order(world: FakeService) -> None:
     anna = await world.person("anna")
-    request = (await world.submissions.submit(anna, await world.order(anna, (0, 4)))).request
+    request = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 4)))).request
     world.queue.unavailable = True
     assert await world.dispatcher.run() == [request.id]
 
 
-async def test_without_a_database_an_optional_run_does_nothing(world: World) -> None:
+async def test_without_a_database_an_optional_run_does_nothing(world: FakeService) -> None:
     world.fake_database.reachable = False
     with pytest.raises(DatabaseUnavailableError):
         await world.dispatcher.run()

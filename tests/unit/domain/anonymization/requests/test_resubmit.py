@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from fakes.media import FILM
+from fakes.media import PROBED_VIDEO
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityOptions
 from framecloak.domain.anonymization.model.options import (
     Appearance,
@@ -45,13 +45,13 @@ from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.ports.video import ProbedVideo
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import GalleryService
-from support.use_cases import World
-from support.worker_harness import Desk, frames, unzipped
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness, frames, unzipped
 
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))
 
 
-class ResubmitHarness(Desk):
+class ResubmitHarness(WorkerHarness):
     async def completed(self, *segments: tuple[int, int]) -> UUID:
         request_id = await self.submit(*segments, regions=[Region(0, 0, 4, 4)])
         await self.process(request_id)
@@ -70,12 +70,12 @@ class ResubmitHarness(Desk):
 
 def small_video() -> ProbedVideo:
     """Return a probed video of the frame size that the fakes decode."""
-    return replace(FILM, width=64, height=64)
+    return replace(PROBED_VIDEO, width=64, height=64)
 
 
 @pytest.fixture
 def harness(tmp_path: Path) -> ResubmitHarness:
-    harness = ResubmitHarness(World(tmp_path))
+    harness = ResubmitHarness(FakeService(tmp_path))
     harness.world.prober.video = small_video()
     return harness
 
@@ -89,7 +89,7 @@ async def test_edited_boxes_are_redacted_without_detection(harness: ResubmitHarn
     request = await harness.request(second)
     assert (request.status, request.total_frames, request.error) == (Status.COMPLETED, 20, None)
     assert set(harness.levels) == {Level.MINIMAL}
-    (segment,) = harness.order.segment_ids
+    (segment,) = harness.request_spec.segment_ids
     before, after = frames(harness.result(first)), frames(harness.result(second))
     assert before.keys() == after.keys()
     changed = f"frames/segment_{segment}/frame_0000012.jpg"
@@ -161,7 +161,7 @@ async def test_a_rerendered_result_inherits_the_identity_decisions(harness: Resu
     grace = np.eye(1, gallery.space.dimension, dtype=np.float32)[0]
     await galleries.enrol(harness.anna, gallery.id, [Enrolment("Grace", Embedding(gallery.space, grace))])
     people = IdentityOptions(IdentityMode.EXCEPT, gallery.id)
-    spec = replace(await world.order(harness.anna, (10, 40)), identities=people, verify=Verify.NONE)
+    spec = replace(await world.request_spec(harness.anna, (10, 40)), identities=people, verify=Verify.NONE)
     first = (await world.submissions.submit(harness.anna, spec)).request.id
     await harness.process(first)
     # Faces are not recognised again, so the gallery is no longer needed.
@@ -195,7 +195,7 @@ async def test_a_rerendered_result_can_be_edited_again(harness: ResubmitHarness)
 async def test_slices_do_not_change_the_result(tmp_path: Path, output: OutputFormat) -> None:
     results = []
     for name, size in (("whole", 1000), ("sliced", 7)):
-        harness = ResubmitHarness(World(tmp_path / name))
+        harness = ResubmitHarness(FakeService(tmp_path / name))
         harness.world.scratch.mkdir()
         harness.world.prober.video = small_video()
         harness.world.submissions._slice_frames = size
@@ -210,12 +210,12 @@ async def test_slices_do_not_change_the_result(tmp_path: Path, output: OutputFor
 
 async def test_only_editors_of_the_video_edit_a_result(harness: ResubmitHarness) -> None:
     first = await harness.completed((10, 14))
-    world, video_id = harness.world, harness.order.video_id
+    world, video_id = harness.world, harness.request_spec.video_id
     bob = await world.person("bob")
     with pytest.raises(RequestNotFoundError):
         await world.resubmissions.submit(bob, first, RerenderSpec(()))
     await world.sharing.share(harness.anna, video_id, bob.user_id, GrantRole.EDITOR)
-    of_bob = (await world.submissions.submit(bob, harness.order)).request.id
+    of_bob = (await world.submissions.submit(bob, harness.request_spec)).request.id
     await world.complete(of_bob)
     await world.sharing.share(harness.anna, video_id, bob.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
@@ -272,10 +272,10 @@ async def test_losing_the_grant_or_the_result_during_the_read_is_an_error(
     harness: ResubmitHarness, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
     await harness.completed((10, 14))
-    world, anna, video_id = harness.world, harness.anna, harness.order.video_id
+    world, anna, video_id = harness.world, harness.anna, harness.request_spec.video_id
     bob = harness.anna = await world.person("bob")
     await world.sharing.share(anna, video_id, bob.user_id, GrantRole.EDITOR)
-    of_bob = (await world.submissions.submit(bob, harness.order)).request.id
+    of_bob = (await world.submissions.submit(bob, harness.request_spec)).request.id
     await harness.process(of_bob)
     archives = world.resubmissions._archives
     read = archives.read

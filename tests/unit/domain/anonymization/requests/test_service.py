@@ -23,12 +23,12 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.model.accounts import Role
 from framecloak.domain.ports.database import RequestFilter
-from support.use_cases import World, chunks
+from support.use_cases import FakeService, chunks
 
 
-async def test_the_estimate_counts_waiting_requests_and_uses_measured_rates(world: World) -> None:
+async def test_the_estimate_counts_waiting_requests_and_uses_measured_rates(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 50))
+    spec = await world.request_spec(anna, (0, 50))
     first = await world.submissions.submit(anna, spec)
     await world.complete(first.request.id)
     second = await world.submissions.submit(anna, spec)
@@ -36,9 +36,9 @@ async def test_the_estimate_counts_waiting_requests_and_uses_measured_rates(worl
     assert (await world.submissions.submit(anna, spec)).estimated_seconds == 20
 
 
-async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: World) -> None:
+async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 30)))).request.id
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 2
     async with world.database.unit_of_work() as work:
         lease = await work.slices.lease(request_id, 0, "worker", LEASE_DURATION)
@@ -55,12 +55,12 @@ async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: Wo
     assert (done.request.progress, done.estimated_seconds) == (100, None)
 
 
-async def test_lists_are_scoped_and_filtered(world: World) -> None:
+async def test_lists_are_scoped_and_filtered(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     boss = await world.person("boss", Role.ADMIN)
-    first = await world.order(anna, (0, 10))
+    first = await world.request_spec(anna, (0, 10))
     ids = [(await world.submissions.submit(anna, first)).request.id for _ in range(3)]
-    other = (await world.submissions.submit(ben, await world.order(ben, (0, 10)))).request.id
+    other = (await world.submissions.submit(ben, await world.request_spec(ben, (0, 10)))).request.id
     await world.anonymization.cancel(anna, ids[0])
     everything = RequestFilter()
     page = await world.anonymization.list(anna, everything, 2, 0)
@@ -71,9 +71,9 @@ async def test_lists_are_scoped_and_filtered(world: World) -> None:
     assert [item.id for item in (await world.anonymization.list(boss, cancelled, 9, 0)).items] == [ids[0]]
 
 
-async def test_a_request_is_cancelled_once_and_by_its_owner(world: World) -> None:
+async def test_a_request_is_cancelled_once_and_by_its_owner(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.cancel(ben, request_id)
     await world.anonymization.cancel(anna, request_id)
@@ -81,9 +81,9 @@ async def test_a_request_is_cancelled_once_and_by_its_owner(world: World) -> Non
         await world.anonymization.cancel(anna, request_id)
 
 
-async def test_a_download_token_is_good_for_one_of_many_concurrent_downloads(world: World) -> None:
+async def test_a_download_token_is_good_for_one_of_many_concurrent_downloads(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
         await world.anonymization.issue_download_token(anna, request_id)
     await world.complete(request_id)
@@ -97,9 +97,9 @@ async def test_a_download_token_is_good_for_one_of_many_concurrent_downloads(wor
     assert sum(isinstance(item, TokenUsedError) for item in results) == 19
 
 
-async def test_expired_altered_and_mismatched_tokens_are_refused(world: World) -> None:
+async def test_expired_altered_and_mismatched_tokens_are_refused(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     await world.complete(request_id)
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.issue_download_token(ben, request_id)
@@ -112,9 +112,9 @@ async def test_expired_altered_and_mismatched_tokens_are_refused(world: World) -
         await world.anonymization.redeem_download_token(request_id, token)
 
 
-async def test_statistics_are_for_administrators(world: World) -> None:
+async def test_statistics_are_for_administrators(world: FakeService) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 50)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 50)))).request.id
     with pytest.raises(ForbiddenError):
         await world.anonymization.statistics(anna)
     assert (await world.anonymization.statistics(boss)).frames_per_second is None
@@ -125,9 +125,9 @@ async def test_statistics_are_for_administrators(world: World) -> None:
     assert statistics.requests[Status.FAILED] == 0
 
 
-async def test_a_clock_behind_that_of_the_workers_gives_no_negative_estimate(world: World) -> None:
+async def test_a_clock_behind_that_of_the_workers_gives_no_negative_estimate(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 30)))).request.id
     async with world.database.unit_of_work() as work:
         lease = await work.slices.lease(request_id, 0, "worker", LEASE_DURATION)
         assert lease
@@ -137,9 +137,9 @@ async def test_a_clock_behind_that_of_the_workers_gives_no_negative_estimate(wor
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 0
 
 
-async def test_cancelling_removes_the_parts_of_the_request_alone(world: World) -> None:
+async def test_cancelling_removes_the_parts_of_the_request_alone(world: FakeService) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     doomed, other = [(await world.submissions.submit(anna, spec)).request.id for _ in range(2)]
     for request_id in (doomed, other):
         await world.store.put(f"requests/{request_id}/part", chunks(b"part"))
@@ -150,9 +150,9 @@ async def test_cancelling_removes_the_parts_of_the_request_alone(world: World) -
     assert (await world.anonymization.status(anna, doomed)).request.status is Status.CANCELLED
 
 
-async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world: World) -> None:
+async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
@@ -167,7 +167,7 @@ async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world:
 
 
 async def test_cancelling_does_not_wait_for_a_store_that_hangs(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(_: str) -> int:
         await asyncio.Event().wait()
@@ -176,24 +176,24 @@ async def test_cancelling_does_not_wait_for_a_store_that_hangs(
     monkeypatch.setattr(result_deletion, "MAX_DELETION_SECONDS", 0.05)
     monkeypatch.setattr(world.fake_store, "remove_prefix", hang)
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     with pytest.raises(StorageUnavailableError, match="the request is over"):
         await world.anonymization.cancel(anna, request_id)
     assert (await world.anonymization.status(anna, request_id)).request.status is Status.CANCELLED
 
 
-async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(world: World) -> None:
+async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.anonymization.cancel(anna, request_id)
     assert (await world.anonymization.status(anna, request_id)).request.status is Status.CANCELLED
 
 
-async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
+async def test_a_token_survives_a_store_that_is_down(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     await world.complete(request_id)
     token = (await world.anonymization.issue_download_token(anna, request_id)).token
     world.fake_store.unavailable = True
@@ -203,9 +203,9 @@ async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
     assert await world.anonymization.redeem_download_token(request_id, token)
 
 
-async def test_a_deleted_result_has_no_download(world: World) -> None:
+async def test_a_deleted_result_has_no_download(world: FakeService) -> None:
     anna = await world.person("anna")
-    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request.id
     await world.complete(request_id)
     token = (await world.anonymization.issue_download_token(anna, request_id)).token
     async with world.database.unit_of_work() as work:

@@ -25,12 +25,12 @@ from framecloak.domain.errors import (
     VideoNotFoundError,
 )
 from framecloak.domain.model.videos import GrantRole
-from support.use_cases import World
+from support.use_cases import FakeService
 
 
-async def test_a_submission_becomes_a_pending_request_and_wakes_workers(world: World) -> None:
+async def test_a_submission_becomes_a_pending_request_and_wakes_workers(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10), (5, 20), (40, 50))
+    spec = await world.request_spec(anna, (0, 10), (5, 20), (40, 50))
     submitted = await world.submissions.submit(anna, replace(spec, priority=Priority.HIGH))
     request = submitted.request
     assert (request.status, request.total_frames) == (Status.PENDING, 30)
@@ -38,9 +38,9 @@ async def test_a_submission_becomes_a_pending_request_and_wakes_workers(world: W
     assert submitted.estimated_seconds == 2  # thirty frames at the rate expected of a new installation
 
 
-async def test_owners_and_editors_submit(world: World) -> None:
+async def test_owners_and_editors_submit(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     with pytest.raises(VideoNotFoundError):
         await world.submissions.submit(ben, spec)
     await world.sharing.share(anna, spec.video_id, ben.user_id, GrantRole.VIEWER)
@@ -50,11 +50,11 @@ async def test_owners_and_editors_submit(world: World) -> None:
     assert (await world.submissions.submit(ben, spec)).request.user_id == ben.user_id
 
 
-async def test_impossible_requests_are_refused(world: World) -> None:
+async def test_impossible_requests_are_refused(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
-    foreign = await world.order(anna, (0, 10))
-    long = await world.order(anna, (0, 50), (49, 81))
+    spec = await world.request_spec(anna, (0, 10))
+    foreign = await world.request_spec(anna, (0, 10))
+    long = await world.request_spec(anna, (0, 50), (49, 81))
     for segments in ((), foreign.segment_ids, (*spec.segment_ids, 999), spec.segment_ids * 101):
         with pytest.raises(InvalidSegmentsError, match="Invalid segments"):
             await world.submissions.submit(anna, replace(spec, segment_ids=segments))
@@ -67,11 +67,11 @@ async def test_impossible_requests_are_refused(world: World) -> None:
     assert not world.fake_database.tables.requests
 
 
-async def test_the_capacity_predicts_the_estimate_and_the_limits(world: World) -> None:
+async def test_the_capacity_predicts_the_estimate_and_the_limits(world: FakeService) -> None:
     anna = await world.person("anna")
     new = await world.submissions.capacity()
     assert (new.frames_per_second, new.frames_waiting) == (DEFAULT_THROUGHPUT, 0)
-    submitted = await world.submissions.submit(anna, await world.order(anna, (0, 30)))
+    submitted = await world.submissions.submit(anna, await world.request_spec(anna, (0, 30)))
     world.available_levels = {Level.MINIMAL, Level.FACES}
     busy = await world.submissions.capacity()
     assert busy.frames_waiting == 30
@@ -79,25 +79,25 @@ async def test_the_capacity_predicts_the_estimate_and_the_limits(world: World) -
     # The estimate of a submission is based on the same figures.
     assert submitted.estimated_seconds == math.ceil(busy.frames_waiting / busy.frames_per_second)
     with pytest.raises(TooManyFramesError, match=f"the maximum of {busy.max_frames}"):
-        await world.submissions.submit(anna, await world.order(anna, (0, busy.max_frames + 1)))
+        await world.submissions.submit(anna, await world.request_spec(anna, (0, busy.max_frames + 1)))
 
 
-async def test_the_same_key_with_the_same_spec_is_the_same_request(world: World) -> None:
+async def test_the_same_key_with_the_same_spec_is_the_same_request(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     first = await world.submissions.submit(anna, spec, "key")
     repeated = await world.submissions.submit(anna, spec, "key")
     assert repeated.request.id == first.request.id
     assert len(world.queue.written) == 1
     with pytest.raises(IdempotencyConflictError):
         await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")
-    spec_of_ben = await world.order(ben, (0, 10))
+    spec_of_ben = await world.request_spec(ben, (0, 10))
     assert (await world.submissions.submit(ben, spec_of_ben, "key")).request.id != first.request.id
 
 
-async def test_a_key_returns_its_request_even_after_marks_or_video_changed(world: World) -> None:
+async def test_a_key_returns_its_request_even_after_marks_or_video_changed(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10), (20, 30))
+    spec = await world.request_spec(anna, (0, 10), (20, 30))
     first = await world.submissions.submit(anna, spec, "key")
     await world.marking.change_segment(anna, spec.video_id, spec.segment_ids[0], end_frame=100)
     await world.marking.remove_segment(anna, spec.video_id, spec.segment_ids[1])
@@ -134,9 +134,9 @@ async def test_a_disconnected_caller_leaves_a_complete_request_or_none(
     tmp_path: Path, unavailable: bool
 ) -> None:
     queue = SlowQueue(unavailable=unavailable)
-    world = World(tmp_path, queue=queue)
+    world = FakeService(tmp_path, queue=queue)
     anna = await world.person("anna")
-    submitting = asyncio.create_task(world.submissions.submit(anna, await world.order(anna, (0, 10))))
+    submitting = asyncio.create_task(world.submissions.submit(anna, await world.request_spec(anna, (0, 10))))
     await queue.pinged.wait()
     submitting.cancel()
     await asyncio.sleep(0)
@@ -148,9 +148,9 @@ async def test_a_disconnected_caller_leaves_a_complete_request_or_none(
     assert len(requests) == (0 if unavailable else 1)
 
 
-async def test_without_a_queue_nothing_is_stored_and_the_key_is_free(world: World) -> None:
+async def test_without_a_queue_nothing_is_stored_and_the_key_is_free(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
         await world.submissions.submit(anna, spec, "key")
@@ -159,9 +159,9 @@ async def test_without_a_queue_nothing_is_stored_and_the_key_is_free(world: Worl
     assert await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")
 
 
-async def test_a_submission_is_recorded(world: World) -> None:
+async def test_a_submission_is_recorded(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     request_id = (await world.submissions.submit(anna, spec, "key")).request.id
     await world.submissions.submit(anna, spec, "key")
     rows = [row for row in world.fake_database.tables.audit.values() if row.action == "request.submit"]
@@ -170,16 +170,16 @@ async def test_a_submission_is_recorded(world: World) -> None:
     assert row.details == {"video_id": spec.video_id, "level": "faces", "frames": 10}
 
 
-async def test_limits_are_inclusive_and_a_segment_named_twice_counts_once(world: World) -> None:
+async def test_limits_are_inclusive_and_a_segment_named_twice_counts_once(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 80))
+    spec = await world.request_spec(anna, (0, 80))
     submitted = await world.submissions.submit(anna, replace(spec, segment_ids=spec.segment_ids * 100))
     assert submitted.request.total_frames == 80
 
 
-async def test_a_repeated_submission_is_not_estimated_as_another_one(world: World) -> None:
+async def test_a_repeated_submission_is_not_estimated_as_another_one(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 40))
+    spec = await world.request_spec(anna, (0, 40))
     first = await world.submissions.submit(anna, spec, "key")
     repeated = await world.submissions.submit(anna, spec, "key")
     assert (first.estimated_seconds, repeated.estimated_seconds) == (2, 2)
@@ -188,9 +188,9 @@ async def test_a_repeated_submission_is_not_estimated_as_another_one(world: Worl
     assert (await world.submissions.submit(anna, spec, "key")).estimated_seconds == 0
 
 
-async def test_one_of_many_submissions_with_one_key_is_enqueued(world: World) -> None:
+async def test_one_of_many_submissions_with_one_key_is_enqueued(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     submitted = await asyncio.gather(*(world.submissions.submit(anna, spec, "key") for _ in range(10)))
     assert {submission.request.id for submission in submitted} == {id_ for id_, _ in world.queue.written}
     assert len(world.queue.written) == 1
@@ -206,17 +206,17 @@ CHANGES: dict[str, Callable[[RequestSpec], RequestSpec]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_spec_with_any_difference_conflicts_with_the_key(world: World, change: str) -> None:
+async def test_a_spec_with_any_difference_conflicts_with_the_key(world: FakeService, change: str) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10), (20, 30))
+    spec = await world.request_spec(anna, (0, 10), (20, 30))
     await world.submissions.submit(anna, spec, "key")
     with pytest.raises(IdempotencyConflictError):
         await world.submissions.submit(anna, CHANGES[change](spec), "key")
 
 
-async def test_a_queue_that_is_down_does_not_affect_stored_requests(world: World) -> None:
+async def test_a_queue_that_is_down_does_not_affect_stored_requests(world: FakeService) -> None:
     anna = await world.person("anna")
-    spec = await world.order(anna, (0, 10))
+    spec = await world.request_spec(anna, (0, 10))
     kept = (await world.submissions.submit(anna, spec, "one")).request
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
@@ -235,8 +235,8 @@ async def test_a_queue_that_goes_down_after_the_ping_loses_no_request(tmp_path: 
             await super().ping()
             self.unavailable = True
 
-    world = World(tmp_path, queue=GoneAfterPing())
+    world = FakeService(tmp_path, queue=GoneAfterPing())
     anna = await world.person("anna")
-    request = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request
+    request = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 10)))).request
     # Idle workers poll for requests.
     assert await world.dispatcher.run() == [request.id]

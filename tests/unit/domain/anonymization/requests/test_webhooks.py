@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from fakes.persistence.tables import NoticeEntry
-from fakes.webhooks import FakeWebhookSender, failed
+from fakes.webhooks import FakeWebhookSender, webhook_failure
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.requests.cleanup import NOTICE_RETENTION, CleanupService
 from framecloak.domain.anonymization.requests.webhooks import (
@@ -28,7 +28,7 @@ from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.repositories.webhooks import NoticeState
 from framecloak.entrypoints.schemas.requests import StatusView
-from support.use_cases import World, nothing_to_sweep
+from support.use_cases import FakeService, no_stale_folders
 
 SECRET = "a secret shared with receivers only"
 URL = "https://hooks.example/done?token=hush"
@@ -41,14 +41,14 @@ def sender() -> FakeWebhookSender:
 
 
 @pytest.fixture
-def webhooks(world: World, sender: FakeWebhookSender) -> Webhooks:
+def webhooks(world: FakeService, sender: FakeWebhookSender) -> Webhooks:
     return Webhooks(world.database, sender, world.clock, SECRET)
 
 
 async def ended(
-    world: World, anna: Principal, status: Status = Status.COMPLETED, url: str | None = URL
+    world: FakeService, anna: Principal, status: Status = Status.COMPLETED, url: str | None = URL
 ) -> UUID:
-    spec = replace(await world.order(anna, (0, 10)), webhook_url=url)
+    spec = replace(await world.request_spec(anna, (0, 10)), webhook_url=url)
     request_id = (await world.submissions.submit(anna, spec)).request.id
     async with world.database.unit_of_work() as work:
         await work.requests.claim(request_id, world.clock.now())
@@ -61,13 +61,13 @@ async def ended(
     return request_id
 
 
-def entry(world: World) -> NoticeEntry:
+def entry(world: FakeService) -> NoticeEntry:
     (notice,) = world.fake_database.tables.notices.values()
     return notice
 
 
 async def test_a_request_without_a_webhook_sends_nothing(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna, url=None)
     assert await webhooks.deliver_due() == 0
@@ -76,7 +76,7 @@ async def test_a_request_without_a_webhook_sends_nothing(
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
 async def test_a_webhook_has_the_body_of_the_status_response(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender, status: Status
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender, status: Status
 ) -> None:
     request_id = await ended(world, anna, status)
     assert await webhooks.deliver_due() == 1
@@ -91,8 +91,10 @@ async def test_a_webhook_has_the_body_of_the_status_response(
     assert await webhooks.deliver_due() == 0
 
 
-async def test_cancelling_sends_a_webhook_too(world: World, anna: Principal, webhooks: Webhooks) -> None:
-    spec = replace(await world.order(anna, (0, 10)), webhook_url=URL)
+async def test_cancelling_sends_a_webhook_too(
+    world: FakeService, anna: Principal, webhooks: Webhooks
+) -> None:
+    spec = replace(await world.request_spec(anna, (0, 10)), webhook_url=URL)
     request_id = (await world.submissions.submit(anna, spec)).request.id
     assert await webhooks.deliver_due() == 0
     await world.anonymization.cancel(anna, request_id)
@@ -100,7 +102,7 @@ async def test_cancelling_sends_a_webhook_too(world: World, anna: Principal, web
 
 
 async def test_the_signature_is_over_the_time_and_the_body(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
     await webhooks.deliver_due()
@@ -121,14 +123,14 @@ def test_the_signature_of_a_known_message() -> None:
 
 
 async def test_failed_deliveries_are_retried_until_attempts_run_out(
-    world: World,
+    world: FakeService,
     anna: Principal,
     webhooks: Webhooks,
     sender: FakeWebhookSender,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     request_id = await ended(world, anna)
-    sender.failures[URL] = failed()
+    sender.failures[URL] = webhook_failure()
     for attempt, pause in enumerate(RETRY_DELAYS, start=1):
         assert await webhooks.deliver_due() == 1
         assert (entry(world).state, entry(world).attempts) == (NoticeState.PENDING, attempt)
@@ -150,10 +152,10 @@ async def test_failed_deliveries_are_retried_until_attempts_run_out(
 
 
 async def test_a_recovered_receiver_gets_its_webhook(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
-    sender.failures[URL] = failed()
+    sender.failures[URL] = webhook_failure()
     await webhooks.deliver_due()
     sender.failures.clear()
     world.clock.advance(RETRY_DELAYS[0])
@@ -162,21 +164,21 @@ async def test_a_recovered_receiver_gets_its_webhook(
 
 
 async def test_permanent_failures_are_not_retried(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
-    sender.failures[URL] = failed("the receiver answered 410", retry=False)
+    sender.failures[URL] = webhook_failure("the receiver answered 410", retry=False)
     await webhooks.deliver_due()
     assert (entry(world).state, entry(world).attempts) == (NoticeState.GIVEN_UP, 1)
 
 
 async def test_a_failing_webhook_does_not_delay_the_others(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     urls = [f"https://hooks.example/{number}" for number in range(3)]
     for url in urls:
         await ended(world, anna, url=url)
-    sender.failures = {urls[0]: failed(), urls[1]: RuntimeError("a bug")}
+    sender.failures = {urls[0]: webhook_failure(), urls[1]: RuntimeError("a bug")}
     with pytest.raises(RuntimeError, match="a bug"):
         await webhooks.deliver_due()
     assert [notice.state for notice in world.fake_database.tables.notices.values()] == [
@@ -187,7 +189,7 @@ async def test_a_failing_webhook_does_not_delay_the_others(
 
 
 async def test_attempts_that_crash_the_worker_are_limited(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
     sender.failures[URL] = RuntimeError("the worker dies")
@@ -201,7 +203,7 @@ async def test_attempts_that_crash_the_worker_are_limited(
 
 
 async def test_one_of_many_workers_delivers(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
     others = [Webhooks(world.database, sender, world.clock, SECRET) for _ in range(9)]
@@ -211,7 +213,7 @@ async def test_one_of_many_workers_delivers(
 
 
 async def test_a_run_delivers_no_more_than_its_limit(
-    world: World, anna: Principal, webhooks: Webhooks
+    world: FakeService, anna: Principal, webhooks: Webhooks
 ) -> None:
     for _ in range(3):
         await ended(world, anna)
@@ -220,7 +222,7 @@ async def test_a_run_delivers_no_more_than_its_limit(
 
 
 async def test_without_the_database_nothing_is_sent(
-    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
 ) -> None:
     await ended(world, anna)
     world.fake_database.reachable = False
@@ -232,9 +234,9 @@ async def test_without_the_database_nothing_is_sent(
 
 
 async def test_notices_are_deleted_a_week_after_delivery(
-    world: World, anna: Principal, webhooks: Webhooks
+    world: FakeService, anna: Principal, webhooks: Webhooks
 ) -> None:
-    cleaner = CleanupService(world.database, world.store, world.clock, timedelta(days=1), nothing_to_sweep)
+    cleaner = CleanupService(world.database, world.store, world.clock, timedelta(days=1), no_stale_folders)
     await ended(world, anna)
     await webhooks.deliver_due()
     world.clock.advance(NOTICE_RETENTION)

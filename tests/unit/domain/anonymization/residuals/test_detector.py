@@ -29,7 +29,7 @@ from framecloak.domain.imaging.detections import Detections, FloatArray, Image, 
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.reid.matching import default_threshold
-from support.samples.scripted_video import LENS, BlackBoxes, RawBytes
+from support.samples.scripted_video import RESIDUAL_TOOLS, BlackBoxRedactor, RawEncoder
 
 WIDTH, HEIGHT = 256, 192
 ACCEPT = 0.5
@@ -148,7 +148,7 @@ def test_occasional_passes_use_other_frames_than_the_detection_in_the_source() -
         spec = RedactionSpec(Appearance(), (), TrackingSettings(), (far, near), verify=verify)
         guard = residual_guard(
             spec,
-            PipelineTools(detector, BlackBoxes(), RawBytes(), 1, residual_tools=LENS),
+            PipelineTools(detector, BlackBoxRedactor(), RawEncoder(), 1, residual_tools=RESIDUAL_TOOLS),
             continuous=True,
         )
         assert guard is not None

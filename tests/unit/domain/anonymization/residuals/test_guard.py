@@ -29,7 +29,14 @@ from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat
-from support.samples.scripted_video import HEIGHT, WIDTH, BlackBoxes, RawBytes, RawReader, ScriptedSource
+from support.samples.scripted_video import (
+    HEIGHT,
+    WIDTH,
+    BlackBoxRedactor,
+    RawEncoder,
+    RawReader,
+    ScriptedSource,
+)
 
 Box = tuple[int, int, int, int]
 Script = Mapping[int, Mapping[int, Box]]
@@ -76,7 +83,9 @@ class ChainDetector:
 
 def residual_guard(detector: ChainDetector, style: RedactionStyle = RedactionStyle.SOLID) -> ResidualGuard:
     search = ResidualDetector(detector, None, (DetectionScale(WIDTH),), 0.5)
-    return ResidualGuard(search, RawReader(), BlackBoxes(), RawBytes(), Appearance(style=style), threads=1)
+    return ResidualGuard(
+        search, RawReader(), BlackBoxRedactor(), RawEncoder(), Appearance(style=style), threads=1
+    )
 
 
 def frame(index: int = 7) -> RedactedFrame:

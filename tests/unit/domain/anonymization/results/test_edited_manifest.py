@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import entries
@@ -63,7 +63,7 @@ def signed() -> bytes:
     )
     appearance = Appearance(OutputFormat.PNG, 71, RedactionStyle.BLUR)
     tools = PipelineTools(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2)
-    ExportJob(IMPRINT, Level.FACES, appearance, group_sources([source])).run(tools, archive, lambda: None)
+    ExportJob(ISSUER, Level.FACES, appearance, group_sources([source])).run(tools, archive, lambda: None)
     return archive.read("manifest.json")
 
 
@@ -137,7 +137,7 @@ def test_residuals_stay_black_in_every_style(document: Document) -> None:
     export_source = ExportSource(0, source, None, lambda i: f"frames/{i}", (Segment(2, 7),), boxes=table)
     redactor, archive = RecordingRedactor(), FakeArchive()
     based_on = BasedOn(manifest.sha256, SignatureState.CHANGED)
-    ExportJob(IMPRINT, Level.FACES, manifest.appearance, group_sources([export_source]), based_on).run(
+    ExportJob(ISSUER, Level.FACES, manifest.appearance, group_sources([export_source]), based_on).run(
         PipelineTools(None, redactor, FakeEncoder(), 1), archive, lambda: None
     )
     black = [boxes for style, boxes in redactor.calls if style is RedactionStyle.SOLID]

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
@@ -30,7 +30,7 @@ def pipeline_tools(detector: FakeFaceDetector | None = None) -> PipelineTools:
 
 
 def export_job(*export_sources: ExportSource, level: Level = Level.FACES) -> ExportJob:
-    return ExportJob(IMPRINT, level, Appearance(OutputFormat.PNG), group_sources(export_sources))
+    return ExportJob(ISSUER, level, Appearance(OutputFormat.PNG), group_sources(export_sources))
 
 
 def ignore_progress() -> None:
@@ -90,7 +90,7 @@ def test_at_level_minimal_nothing_is_detected() -> None:
 
 
 def test_a_full_disk_ends_the_threads_immediately() -> None:
-    video, archive = FakeSource("video", 200), FakeArchive(room=3)
+    video, archive = FakeSource("video", 200), FakeArchive(max_entries=3)
     before = threading.active_count()
     with pytest.raises(StorageFullError):
         export_job(export_source(0, video)).run(pipeline_tools(FakeFaceDetector()), archive, ignore_progress)

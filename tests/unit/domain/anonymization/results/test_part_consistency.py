@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 import framecloak.domain.anonymization.results.manifest
 from fakes.media import FakeArchive
-from fakes.results import IMPRINT
+from fakes.results import ISSUER
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
@@ -28,18 +28,18 @@ from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.reid.reference_people import ReferencePeople
 from support.samples.scripted_video import (
-    LENS,
     PERSON,
-    BlackBoxes,
-    RawBytes,
-    ScriptedAreas,
+    RESIDUAL_TOOLS,
+    BlackBoxRedactor,
+    RawEncoder,
+    ScriptedBoxDetector,
     ScriptedDetector,
     ScriptedRecognizer,
     ScriptedSource,
-    walking,
+    walking_face,
 )
-from support.use_cases import World
-from support.worker_harness import Desk
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness
 
 SCHEMA = json.loads(
     Path(framecloak.domain.anonymization.results.manifest.__file__)
@@ -55,14 +55,19 @@ SLICES = (Segment(0, 20), Segment(20, 40), Segment(40, 60))
 
 def worker(card: ModelCard = FP32, *, plates: bool = False) -> PipelineTools:
     """Return the pipeline tools of one machine."""
-    box_detectors = {TargetKind.TEXT: ScriptedAreas({})}
+    box_detectors = {TargetKind.TEXT: ScriptedBoxDetector({})}
     if plates:
-        box_detectors[TargetKind.PLATE] = ScriptedAreas(
+        box_detectors[TargetKind.PLATE] = ScriptedBoxDetector(
             {}, card=ModelCard("plates", "d" * 64, "MIT", "CPU", "fp32")
         )
-    detector = ScriptedDetector(walking(range(LENGTH)), card=card)
+    detector = ScriptedDetector(walking_face(range(LENGTH)), card=card)
     return PipelineTools(
-        detector, BlackBoxes(), RawBytes(), 2, box_detectors=box_detectors, residual_tools=LENS
+        detector,
+        BlackBoxRedactor(),
+        RawEncoder(),
+        2,
+        box_detectors=box_detectors,
+        residual_tools=RESIDUAL_TOOLS,
     )
 
 
@@ -71,13 +76,13 @@ def assembled(workers: Sequence[PipelineTools], verify: Verify = Verify.NONE) ->
     source, segments = ScriptedSource(LENGTH), (Segment(0, LENGTH),)
     appearance = Appearance(OutputFormat.PNG)
     export_source = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", segments)
-    export = ExportJob(IMPRINT, Level.FULL, appearance, group_sources([export_source]), verify=verify)
+    export = ExportJob(ISSUER, Level.FULL, appearance, group_sources([export_source]), verify=verify)
     parts = []
     for slice_, tools in zip(SLICES, workers, strict=True):
         parts.append(FakeArchive())
         write_part(export, slice_, tools, parts[-1], lambda: None).continuation.close()
     result = FakeArchive()
-    assembly = AssemblySpec(IMPRINT, Level.FULL, appearance, source.sha256(), segments, ())
+    assembly = AssemblySpec(ISSUER, Level.FULL, appearance, source.sha256(), segments, ())
     with closing(ResultAssembler(assembly, result, lambda: None)) as assembler:
         for part in parts:
             assembler.add(part)
@@ -138,9 +143,9 @@ def test_parts_with_and_without_a_plate_detector_are_refused(plates_at: int) -> 
 
 
 def test_parts_with_and_without_a_recogniser_are_refused() -> None:
-    without = replace(worker(), residual_tools=replace(LENS, recognizer=None))
+    without = replace(worker(), residual_tools=replace(RESIDUAL_TOOLS, recognizer=None))
     with_recognizer = replace(
-        worker(), residual_tools=replace(LENS, recognizer=ScriptedRecognizer(lambda *_: 0.0))
+        worker(), residual_tools=replace(RESIDUAL_TOOLS, recognizer=ScriptedRecognizer(lambda *_: 0.0))
     )
     assert "known" in refused([without, without, with_recognizer], Verify.ALL)
 
@@ -160,7 +165,7 @@ def test_parts_with_different_identification_are_refused() -> None:
 
 
 async def test_a_request_with_inconsistent_parts_fails_immediately(tmp_path: Path) -> None:
-    harness = Desk(World(tmp_path))
+    harness = WorkerHarness(FakeService(tmp_path))
     request_id = await harness.submit((0, 40))
     worker = harness.worker()
     await harness.world.dispatcher.run()

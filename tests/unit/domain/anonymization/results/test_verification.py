@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeVideoEncoder, is_signed
+from fakes.results import ISSUER, FakeMp4Reader, FakeSigner, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
@@ -31,7 +31,7 @@ from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.archives import ForeignContent
 from framecloak.domain.support.canonical_json import canonical_json
 
-KEY = IMPRINT.signer.public_key
+KEY = ISSUER.signer.public_key
 Entries = dict[str, bytes]
 
 
@@ -55,7 +55,7 @@ def _result(output_format: OutputFormat) -> Entries:
     tools = PipelineTools(
         FakeFaceDetector(), FakeRedactor(), NumberingEncoder(), 2, video_encoder=FakeVideoEncoder()
     )
-    ExportJob(IMPRINT, Level.FACES, Appearance(output_format), group_sources(export_sources)).run(
+    ExportJob(ISSUER, Level.FACES, Appearance(output_format), group_sources(export_sources)).run(
         tools, archive, lambda: None
     )
     return archive.entries
@@ -73,7 +73,7 @@ class NumberingEncoder(FakeEncoder):
 
 
 def check(entries: Entries, key: bytes | None = KEY, own: bytes | None = None) -> VerificationResult:
-    return verify_archive(FakeArchive(entries=entries), is_signed, FakeFilmReader(), key, own)
+    return verify_archive(FakeArchive(entries=entries), is_signed, FakeMp4Reader(), key, own)
 
 
 def problems(entries: Entries) -> list[ProblemKind]:
@@ -127,12 +127,12 @@ def test_changed_missing_added_and_reordered_files() -> None:
 
 def test_foreign_content_in_an_archive_is_a_problem() -> None:
     foreign = [ForeignContent("frames/0/2.png", "there are 9 bytes before it that belong to no entry")]
-    archive = FakeArchive(entries=result(), strange=foreign)
-    verification = verify_archive(archive, is_signed, FakeFilmReader(), KEY)
+    archive = FakeArchive(entries=result(), foreign=foreign)
+    verification = verify_archive(archive, is_signed, FakeMp4Reader(), KEY)
     assert verification.problems == (
         Finding(ProblemKind.ARCHIVE_CHANGED, foreign[0].subject, foreign[0].detail),
     )
-    unknown = verify_archive(archive, is_signed, FakeFilmReader(), None)
+    unknown = verify_archive(archive, is_signed, FakeMp4Reader(), None)
     assert unknown.worst is ProblemKind.ARCHIVE_CHANGED
 
 

@@ -33,9 +33,9 @@ from framecloak.domain.anonymization.tracking.tracker import track
 from framecloak.domain.imaging.detections import Basis, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from support.samples.scripted_video import (
-    BlackBoxes,
-    RawBytes,
-    ScriptedAreas,
+    BlackBoxRedactor,
+    RawEncoder,
+    ScriptedBoxDetector,
     ScriptedDetector,
     ScriptedFrame,
     ScriptedSource,
@@ -49,7 +49,7 @@ MAX_PASSES = 2 * len(range(0, 40, INTERVAL)) + 1
 
 
 def run(
-    text_detector: ScriptedAreas,
+    text_detector: ScriptedBoxDetector,
     length: int = 40,
     *,
     keep_text: tuple[Region, ...] = (),
@@ -67,7 +67,7 @@ def run(
         keep_text=keep_text,
     )
     detector = faces or ScriptedDetector({})
-    tools = PipelineTools(detector, BlackBoxes(), RawBytes(), 2, box_detectors={kind: text_detector})
+    tools = PipelineTools(detector, BlackBoxRedactor(), RawEncoder(), 2, box_detectors={kind: text_detector})
     source = ScriptedSource(length, lost=lost, writing=text_detector.script if writing is None else writing)
     return list(redacted_frames(source, Segment(0, length), spec, tools))
 
@@ -81,9 +81,9 @@ def contains(outer: tuple[int, int, int, int], line: tuple[float, ...]) -> bool:
 
 
 def test_still_text_is_detected_at_intervals_and_covered_throughout() -> None:
-    text_detector = ScriptedAreas({t: [LINE] for t in range(40)})
+    text_detector = ScriptedBoxDetector({t: [LINE] for t in range(40)})
     frames = run(text_detector)
-    assert sorted(text_detector.looked_at) == [*range(0, 40, INTERVAL), 39]
+    assert sorted(text_detector.frame_numbers) == [*range(0, 40, INTERVAL), 39]
     for frame in frames:
         (box,) = text_boxes(frame)
         assert contains(box, LINE)
@@ -93,18 +93,18 @@ def test_still_text_is_detected_at_intervals_and_covered_throughout() -> None:
 
 def test_fast_text_is_detected_in_every_frame_and_covered() -> None:
     line_by_frame = {t: (5.0 + 9 * t, 20.0, 45.0 + 9 * t, 32.0, 0.9) for t in range(31)}
-    text_detector = ScriptedAreas({t: [box] for t, box in line_by_frame.items()})
+    text_detector = ScriptedBoxDetector({t: [box] for t, box in line_by_frame.items()})
     frames = run(text_detector, 31)
-    assert sorted(text_detector.looked_at) == list(range(31))
+    assert sorted(text_detector.frame_numbers) == list(range(31))
     for frame in frames:
         assert any(contains(box, line_by_frame[frame.index]) for box in text_boxes(frame))
 
 
 def test_moving_text_is_propagated_by_template_matching() -> None:
     line_by_frame = {t: (5.0 + 3 * t, 20.0, 45.0 + 3 * t, 32.0, 0.9) for t in range(40)}
-    text_detector = ScriptedAreas({t: [box] for t, box in line_by_frame.items()})
+    text_detector = ScriptedBoxDetector({t: [box] for t, box in line_by_frame.items()})
     frames = run(text_detector)
-    assert len(text_detector.looked_at) <= MAX_PASSES
+    assert len(text_detector.frame_numbers) <= MAX_PASSES
     for frame in frames:
         assert any(contains(box, line_by_frame[frame.index]) for box in text_boxes(frame))
 
@@ -131,7 +131,7 @@ def test_text_that_swings_between_two_passes_is_covered(
         first = (100.0 + x, 50.0 + y, 220.0 + x, 70.0 + y, 0.9)
         second = (90.0 + shaken * x, 150.0 + shaken * y, 250.0 + shaken * x, 162.0 + shaken * y, 0.9)
         script[t] = [first, second]
-    for frame in run(ScriptedAreas(script), 31):
+    for frame in run(ScriptedBoxDetector(script), 31):
         for line in script[frame.index]:
             assert any(contains(box, line) for box in text_boxes(frame))
 
@@ -139,18 +139,18 @@ def test_text_that_swings_between_two_passes_is_covered(
 def test_swinging_visible_text_needs_no_pass_in_every_frame() -> None:
     heights = {t: (50.0, 59.0, 64.0, 50.0, 36.0, 41.0)[t % 6] for t in range(40)}
     script = {t: [(100.0, y, 220.0, y + 20, 0.9)] for t, y in heights.items()}
-    text_detector = ScriptedAreas(script)
+    text_detector = ScriptedBoxDetector(script)
     frames = run(text_detector)
-    assert len(text_detector.looked_at) <= MAX_PASSES
+    assert len(text_detector.frame_numbers) <= MAX_PASSES
     assert all(contains(text_boxes(frame)[0], script[frame.index][0]) for frame in frames)
 
 
 def test_text_that_is_invisible_between_two_passes_is_covered_with_a_margin() -> None:
     """Blurred for a moment, it is found neither by template matching nor by the detector."""
     script = {t: [LINE] for t in range(40) if t != 15}
-    text_detector = ScriptedAreas(script)
+    text_detector = ScriptedBoxDetector(script)
     frames = run(text_detector)
-    assert sorted(text_detector.looked_at) == [0, 6, 12, 15, 18, 24, 30, 36, 39]
+    assert sorted(text_detector.frame_numbers) == [0, 6, 12, 15, 18, 24, 30, 36, 39]
     (still,), (unmatched,) = text_boxes(frames[14]), text_boxes(frames[15])
     height = LINE[3] - LINE[1]
     assert contains(
@@ -174,10 +174,10 @@ def test_boxes_depend_only_on_frames_between_the_surrounding_passes() -> None:
     )
     tools = PipelineTools(
         ScriptedDetector({}),
-        BlackBoxes(),
-        RawBytes(),
+        BlackBoxRedactor(),
+        RawEncoder(),
         2,
-        box_detectors={TargetKind.TEXT: ScriptedAreas(script)},
+        box_detectors={TargetKind.TEXT: ScriptedBoxDetector(script)},
     )
     whole = list(redacted_frames(source, Segment(0, 150), spec, tools))
     sliced = [
@@ -206,40 +206,42 @@ def test_boxes_from_passes_outside_a_run_of_frames_are_ignored() -> None:
 
 
 def test_a_weak_detection_is_kept_by_its_track() -> None:
-    text_detector = ScriptedAreas({t: [(*LINE[:4], 0.4 if t == 12 else 0.9)] for t in range(40)})
+    text_detector = ScriptedBoxDetector({t: [(*LINE[:4], 0.4 if t == 12 else 0.9)] for t in range(40)})
     assert all(text_boxes(frame) for frame in run(text_detector))
     assert not any(
-        text_boxes(frame) for frame in run(ScriptedAreas({t: [(*LINE[:4], 0.4)] for t in range(40)}))
+        text_boxes(frame) for frame in run(ScriptedBoxDetector({t: [(*LINE[:4], 0.4)] for t in range(40)}))
     )
 
 
 def test_appearing_text_is_covered_from_its_first_frame() -> None:
     for start in range(10, 10 + INTERVAL):
-        frames = run(ScriptedAreas({t: [LINE] for t in range(start, start + 14)}))
+        frames = run(ScriptedBoxDetector({t: [LINE] for t in range(start, start + 14)}))
         assert all(text_boxes(frames[t]) for t in range(start, start + 14))
 
 
 def test_only_the_frame_that_cannot_be_analysed_is_blanked() -> None:
-    text_detector = ScriptedAreas({t: [LINE] for t in range(40)}, broken_at=frozenset({INTERVAL}))
+    text_detector = ScriptedBoxDetector({t: [LINE] for t in range(40)}, broken_at=frozenset({INTERVAL}))
     frames = run(text_detector)
     assert [frame.index for frame in frames if frame.blanked] == [INTERVAL]
-    assert set(range(2 * INTERVAL)) <= set(text_detector.looked_at)
+    assert set(range(2 * INTERVAL)) <= set(text_detector.frame_numbers)
     assert all(text_boxes(frame) for frame in frames if not frame.blanked)
 
 
 def test_a_detector_that_always_fails_blanks_every_frame() -> None:
-    assert all(frame.blanked for frame in run(ScriptedAreas({}, broken_at=frozenset(range(40)))))
+    assert all(frame.blanked for frame in run(ScriptedBoxDetector({}, broken_at=frozenset(range(40)))))
 
 
 def test_a_lost_frame_does_not_affect_its_neighbours() -> None:
-    frames = run(ScriptedAreas({t: [LINE] for t in range(40)}), lost=frozenset({INTERVAL, INTERVAL + 1}))
+    frames = run(
+        ScriptedBoxDetector({t: [LINE] for t in range(40)}), lost=frozenset({INTERVAL, INTERVAL + 1})
+    )
     assert [frame.index for frame in frames if frame.blanked] == [INTERVAL, INTERVAL + 1]
     assert all(text_boxes(frame) for frame in frames if not frame.blanked)
 
 
 def test_kept_text_stays_and_text_outside_the_region_does_not() -> None:
     keep = Region(0, 0, 160, 100, Segment(0, 20))
-    frames = run(ScriptedAreas({t: [LINE] for t in range(40)}), keep_text=(keep,))
+    frames = run(ScriptedBoxDetector({t: [LINE] for t in range(40)}), keep_text=(keep,))
     (rest,) = text_boxes(frames[5])
     assert rest[0] == 160
     assert rest[2] >= 220
@@ -249,7 +251,7 @@ def test_kept_text_stays_and_text_outside_the_region_does_not() -> None:
 def test_faces_and_plates_in_kept_text_are_redacted() -> None:
     whole_frame = Region(0, 0, 320, 192)
     faces = ScriptedDetector({t: [(60.0, 100.0, 30.0, 0.9)] for t in range(12)})
-    plates = ScriptedAreas({t: [LINE] for t in range(12)})
+    plates = ScriptedBoxDetector({t: [LINE] for t in range(12)})
     frames = run(plates, 12, keep_text=(whole_frame,), faces=faces, kind=TargetKind.PLATE)
     assert all({box.kind for box in frame.boxes} == {TargetKind.FACE, TargetKind.PLATE} for frame in frames)
     assert len({box.track for frame in frames for box in frame.boxes}) == 2
@@ -266,7 +268,7 @@ PLATE = (100.0, 20.0, 160.0, 40.0, 0.9)
 
 
 def test_plate_shaped_text_is_a_plate_by_shape() -> None:
-    frames = run(ScriptedAreas({t: [PLATE, (20.0, 100.0, 200.0, 120.0, 0.9)] for t in range(12)}), 12)
+    frames = run(ScriptedBoxDetector({t: [PLATE, (20.0, 100.0, 200.0, 120.0, 0.9)] for t in range(12)}), 12)
     for frame in frames:
         plate, line = sorted(frame.boxes, key=lambda box: box.xyxy[1])
         assert (plate.kind, plate.basis) == (TargetKind.PLATE, Basis.SHAPE)
@@ -275,13 +277,13 @@ def test_plate_shaped_text_is_a_plate_by_shape() -> None:
 
 
 def test_a_detected_plate_is_a_plate_of_any_shape() -> None:
-    frames = run(ScriptedAreas({t: [LINE, PLATE] for t in range(6)}), 6, kind=TargetKind.PLATE)
+    frames = run(ScriptedBoxDetector({t: [LINE, PLATE] for t in range(6)}), 6, kind=TargetKind.PLATE)
     assert {box.basis for frame in frames for box in frame.boxes} == {Basis.DETECTOR}
 
 
 def test_a_briefly_slanted_plate_stays_a_plate_in_one_track() -> None:
     slanted = (100.0, 20.0, 150.0, 70.0, 0.9)
-    frames = run(ScriptedAreas({t: [slanted if t == 12 else PLATE] for t in range(40)}))
+    frames = run(ScriptedBoxDetector({t: [slanted if t == 12 else PLATE] for t in range(40)}))
     boxes = [box for frame in frames for box in frame.boxes]
     assert {box.kind for box in boxes} == {TargetKind.PLATE}
     assert {box.track for box in boxes} == {0}
@@ -313,14 +315,14 @@ def test_reclassifying_text_as_plates_changes_no_box(
 def test_kept_plate_shaped_text_stays_and_a_detected_plate_does_not() -> None:
     whole_frame = Region(0, 0, 320, 192)
     script = {t: [PLATE] for t in range(12)}
-    assert not any(frame.boxes for frame in run(ScriptedAreas(script), 12, keep_text=(whole_frame,)))
-    detected = run(ScriptedAreas(script), 12, keep_text=(whole_frame,), kind=TargetKind.PLATE)
+    assert not any(frame.boxes for frame in run(ScriptedBoxDetector(script), 12, keep_text=(whole_frame,)))
+    detected = run(ScriptedBoxDetector(script), 12, keep_text=(whole_frame,), kind=TargetKind.PLATE)
     assert all(frame.boxes for frame in detected)
 
 
 def test_detections_at_all_scales_of_an_image_are_merged_without_duplicates() -> None:
-    text_detector = ScriptedAreas({7: [LINE, (10.0, 150.0, 40.0, 160.0, 0.5)]})
+    text_detector = ScriptedBoxDetector({7: [LINE, (10.0, 150.0, 40.0, 160.0, 0.5)]})
     frame = ScriptedFrame(7, width=1920, height=1152)
     detections = detect_text_and_plates(frame, {TargetKind.TEXT: text_detector}, IMAGE_TEXT_AND_PLATES)
-    assert len(text_detector.looked_at) == 3
+    assert len(text_detector.frame_numbers) == 3
     assert len(detections[TargetKind.TEXT].scores) == 2

@@ -18,16 +18,16 @@ from framecloak.domain.anonymization.work.lease_renewal import WorkerStuckError
 from framecloak.domain.errors import DatabaseUnavailableError, UnreadableVideoError
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.support.resilience import Backoff
-from support.use_cases import World
-from support.worker_harness import Desk
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Desk:
-    return Desk(World(tmp_path))
+def harness(tmp_path: Path) -> WorkerHarness:
+    return WorkerHarness(FakeService(tmp_path))
 
 
-async def test_a_stopping_worker_releases_its_request(harness: Desk) -> None:
+async def test_a_stopping_worker_releases_its_request(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 20))
     opened, loop = asyncio.Event(), asyncio.get_running_loop()
     complaints: list[dict[str, object]] = []
@@ -43,7 +43,7 @@ async def test_a_stopping_worker_releases_its_request(harness: Desk) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await harness.can_be_begun(request_id)
+    assert await harness.has_ready_slice(request_id)
     del task
     gc.collect()
     assert complaints == []  # asyncio reports every exception that was never retrieved
@@ -51,7 +51,7 @@ async def test_a_stopping_worker_releases_its_request(harness: Desk) -> None:
     assert (await harness.request(request_id)).status is Status.COMPLETED
 
 
-async def test_nothing_is_begun_while_the_database_is_down(harness: Desk) -> None:
+async def test_nothing_is_begun_while_the_database_is_down(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     harness.world.fake_database.reachable = False
     with pytest.raises(DatabaseUnavailableError):
@@ -61,7 +61,7 @@ async def test_nothing_is_begun_while_the_database_is_down(harness: Desk) -> Non
     assert harness.archives == []
 
 
-async def test_a_database_that_goes_down_stops_the_work(harness: Desk) -> None:
+async def test_a_database_that_goes_down_stops_the_work(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 20))
     source = FakeSource("video.mp4", 100)
 
@@ -82,7 +82,7 @@ async def test_a_database_that_goes_down_stops_the_work(harness: Desk) -> None:
 class Outage:
     """Takes the database down on request, until a number of pings have failed."""
 
-    def __init__(self, world: World, tries: int) -> None:
+    def __init__(self, world: FakeService, tries: int) -> None:
         self._database, self._ping, self._tries = world.fake_database, world.fake_database.ping, tries
         self.failed = 0
 
@@ -99,7 +99,7 @@ class Outage:
 SHORT_PAUSES = Backoff(total_seconds=60, first_pause=0.001, max_pause=0.002)
 
 
-async def test_a_worker_waits_for_a_database_that_comes_back(harness: Desk) -> None:
+async def test_a_worker_waits_for_a_database_that_comes_back(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 20))
     outage, harness.backoff = Outage(harness.world, 5), SHORT_PAUSES
 
@@ -113,7 +113,7 @@ async def test_a_worker_waits_for_a_database_that_comes_back(harness: Desk) -> N
     assert (await harness.request(request_id)).status is Status.COMPLETED
 
 
-async def test_a_failure_is_recorded_once_the_database_is_back(harness: Desk) -> None:
+async def test_a_failure_is_recorded_once_the_database_is_back(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 20))
     outage, harness.backoff = Outage(harness.world, 5), SHORT_PAUSES
 
@@ -127,7 +127,9 @@ async def test_a_failure_is_recorded_once_the_database_is_back(harness: Desk) ->
     assert (await harness.request(request_id)).error == "the video is damaged"
 
 
-async def test_a_worker_that_stops_without_a_database_releases_its_request_later(harness: Desk) -> None:
+async def test_a_worker_that_stops_without_a_database_releases_its_request_later(
+    harness: WorkerHarness,
+) -> None:
     request_id = await harness.submit((0, 20))
     outage, harness.backoff = Outage(harness.world, 5), SHORT_PAUSES
     opened, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -144,10 +146,10 @@ async def test_a_worker_that_stops_without_a_database_releases_its_request_later
     with pytest.raises(asyncio.CancelledError):
         await task
     assert outage.failed == 5
-    assert await harness.can_be_begun(request_id)
+    assert await harness.has_ready_slice(request_id)
 
 
-async def test_a_result_stays_when_the_answer_to_its_completion_is_lost(harness: Desk) -> None:
+async def test_a_result_stays_when_the_answer_to_its_completion_is_lost(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     harness.backoff = SHORT_PAUSES
     commit, lost = FakeUnitOfWork.commit, []
@@ -166,7 +168,7 @@ async def test_a_result_stays_when_the_answer_to_its_completion_is_lost(harness:
     assert (request.status, [request.result_key]) == (Status.COMPLETED, list(harness.results()))
 
 
-async def test_a_worker_that_is_stopped_repeatedly_still_waits_for_its_thread(harness: Desk) -> None:
+async def test_a_worker_that_is_stopped_repeatedly_still_waits_for_its_thread(harness: WorkerHarness) -> None:
     """Otherwise another worker would begin the request while this one still processes it."""
     request_id = await harness.submit((0, 20))
     opened, loop, resume = asyncio.Event(), asyncio.get_running_loop(), threading.Event()
@@ -183,15 +185,15 @@ async def test_a_worker_that_is_stopped_repeatedly_still_waits_for_its_thread(ha
         task.cancel()
         await asyncio.wait([task], timeout=0.01)
         assert not task.done()
-        assert not await harness.can_be_begun(request_id)
+        assert not await harness.has_ready_slice(request_id)
     resume.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await harness.can_be_begun(request_id)
+    assert await harness.has_ready_slice(request_id)
     assert list(harness.world.scratch.iterdir()) == []
 
 
-async def test_a_wait_for_the_object_store_ends_with_the_lease(harness: Desk) -> None:
+async def test_a_wait_for_the_object_store_ends_with_the_lease(harness: WorkerHarness) -> None:
     """Otherwise a worker would keep waiting for a server on behalf of a cancelled request."""
     request_id = await harness.submit((0, 5))
     storing, given_up = asyncio.Event(), []
@@ -215,7 +217,7 @@ async def test_a_wait_for_the_object_store_ends_with_the_lease(harness: Desk) ->
 
 
 async def test_a_hanging_thread_is_abandoned_and_fails_its_request(
-    harness: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease_renewal, "STUCK_AFTER", 0.05)
     request_id = await harness.submit((0, 5))

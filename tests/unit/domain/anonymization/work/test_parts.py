@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.media import FakeArchive
-from fakes.results import IMPRINT, FakeVideoEncoder
+from fakes.results import ISSUER, FakeVideoEncoder
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
 from framecloak.domain.anonymization.model.options import FRAMES_PER_GROUP, Appearance, Level, Verify
@@ -32,17 +32,17 @@ from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.reid.reference_people import ReferencePeople
 from support.samples.scripted_video import (
-    LENS,
     PERSON,
-    BlackBoxes,
-    RawBytes,
+    RESIDUAL_TOOLS,
+    BlackBoxRedactor,
+    RawEncoder,
     Script,
-    ScriptedAreas,
+    ScriptedBoxDetector,
     ScriptedDetector,
     ScriptedRecognizer,
+    ScriptedResidualDetector,
     ScriptedSource,
-    SearchingDetector,
-    walking,
+    walking_face,
 )
 
 REGION = Region(0, 0, 8, 8)
@@ -64,28 +64,28 @@ def export_job(
     export_source = ExportSource(
         0, source, None, lambda index: f"frames/{index:07d}", tuple(segments), (REGION,)
     )
-    return ExportJob(IMPRINT, level, appearance, group_sources([export_source]), verify=verify)
+    return ExportJob(ISSUER, level, appearance, group_sources([export_source]), verify=verify)
 
 
 def pipeline_tools(
     detector: ScriptedDetector | None,
-    text: ScriptedAreas | None = None,
+    text: ScriptedBoxDetector | None = None,
     identification: IdentificationSetup | None = None,
 ) -> PipelineTools:
     box_detectors = {TargetKind.TEXT: text} if text else {}
     return PipelineTools(
         detector,
-        BlackBoxes(),
-        RawBytes(),
+        BlackBoxRedactor(),
+        RawEncoder(),
         2,
         video_encoder=FakeVideoEncoder(),
         box_detectors=box_detectors,
         identification=identification,
-        residual_tools=LENS,
+        residual_tools=RESIDUAL_TOOLS,
     )
 
 
-def level_of(detector: ScriptedDetector | None, text: ScriptedAreas | None) -> Level:
+def level_of(detector: ScriptedDetector | None, text: ScriptedBoxDetector | None) -> Level:
     return Level.FULL if text else Level.FACES if detector else Level.MINIMAL
 
 
@@ -98,7 +98,7 @@ def export_whole(
     detector: ScriptedDetector | None,
     segments: Sequence[Segment],
     appearance: Appearance = IMAGES,
-    text: ScriptedAreas | None = None,
+    text: ScriptedBoxDetector | None = None,
     identification: IdentificationSetup | None = None,
     verify: Verify = Verify.NONE,
 ) -> FakeArchive:
@@ -118,7 +118,7 @@ def export_in_slices(
     *,
     by_one_worker: bool = False,
     appearance: Appearance = IMAGES,
-    text: ScriptedAreas | None = None,
+    text: ScriptedBoxDetector | None = None,
     identification: IdentificationSetup | None = None,
     verify: Verify = Verify.NONE,
 ) -> FakeArchive:
@@ -141,7 +141,7 @@ def export_in_slices(
     result = FakeArchive()
     video_assembly = VideoAssembly(FakeVideoEncoder(), source) if appearance is VIDEO else None
     assembly = AssemblySpec(
-        IMPRINT, level, appearance, source.sha256(), tuple(segments), (REGION,), video_assembly
+        ISSUER, level, appearance, source.sha256(), tuple(segments), (REGION,), video_assembly
     )
     with closing(ResultAssembler(assembly, result, ignore_progress)) as assembler:
         for part in parts:
@@ -200,7 +200,7 @@ def test_slices_do_not_change_images(
 
 
 @st.composite
-def text_detectors(draw: st.DrawFn) -> ScriptedAreas:
+def text_detectors(draw: st.DrawFn) -> ScriptedBoxDetector:
     """Draw lines that stand still, drift, race or flicker, and a detector that fails occasionally."""
     script: dict[int, list[tuple[float, float, float, float, float]]] = {}
     for line in range(draw(st.integers(1, 3))):
@@ -213,7 +213,7 @@ def text_detectors(draw: st.DrawFn) -> ScriptedAreas:
             with_residual, top = 5.0 + pace * (t - start) % 200, 10.0 + 50 * line
             score = 0.4 if t in weak else 0.9
             script.setdefault(t, []).append((with_residual, top, with_residual + 60, top + 15, score))
-    return ScriptedAreas(script, frozenset(draw(st.sets(st.integers(0, LENGTH - 1), max_size=3))))
+    return ScriptedBoxDetector(script, frozenset(draw(st.sets(st.integers(0, LENGTH - 1), max_size=3))))
 
 
 @settings(max_examples=EXAMPLES)
@@ -226,7 +226,7 @@ def text_detectors(draw: st.DrawFn) -> ScriptedAreas:
 )
 def test_slices_do_not_change_text(
     script: Script,
-    text: ScriptedAreas,
+    text: ScriptedBoxDetector,
     plan: tuple[list[Segment], list[Segment]],
     by_one_worker: bool,
     lost: set[int],
@@ -292,7 +292,7 @@ def test_slices_do_not_change_identity_decisions(
 
 
 def test_a_walk_in_one_slice_or_twenty_is_one_track() -> None:
-    source, detector = ScriptedSource(100), ScriptedDetector(walking(range(100)))
+    source, detector = ScriptedSource(100), ScriptedDetector(walking_face(range(100)))
     segments = [Segment(0, 100)]
     whole = export_whole(source, detector, segments)
     for max_frames in (100, 33, 5):
@@ -328,11 +328,13 @@ def test_slices_do_not_change_videos(
 
 
 @st.composite
-def residual_detectors(draw: st.DrawFn) -> SearchingDetector:
+def residual_detectors(draw: st.DrawFn) -> ScriptedResidualDetector:
     """Draw detectors that find residuals in some redacted frames and fail in others."""
     numbers = st.sets(st.integers(1, LENGTH - 1), max_size=12)
     with_residual = frozenset(draw(numbers))
-    return SearchingDetector(draw(scripts()), left_in=with_residual, lost_in=frozenset(draw(numbers)))
+    return ScriptedResidualDetector(
+        draw(scripts()), residual_in=with_residual, unsearchable_in=frozenset(draw(numbers))
+    )
 
 
 @settings(max_examples=EXAMPLES)
@@ -344,7 +346,7 @@ def residual_detectors(draw: st.DrawFn) -> SearchingDetector:
     lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
 )
 def test_slices_do_not_change_residual_checks(
-    detector: SearchingDetector,
+    detector: ScriptedResidualDetector,
     plan: tuple[list[Segment], list[Segment]],
     verify: Verify,
     by_one_worker: bool,
@@ -366,7 +368,7 @@ def test_slices_do_not_change_residual_checks(
     verify=st.sampled_from(Verify),
 )
 def test_slices_do_not_change_residual_checks_of_videos(
-    detector: SearchingDetector,
+    detector: ScriptedResidualDetector,
     plan: tuple[list[Segment], list[Segment]],
     max_frames: int,
     verify: Verify,
@@ -382,7 +384,9 @@ def test_slices_do_not_change_residual_checks_of_videos(
 
 
 def test_residuals_are_redacted_and_frames_that_cannot_be_searched_are_black() -> None:
-    detector = SearchingDetector(walking(range(60)), left_in=frozenset({10, 25}), lost_in=frozenset({20}))
+    detector = ScriptedResidualDetector(
+        walking_face(range(60)), residual_in=frozenset({10, 25}), unsearchable_in=frozenset({20})
+    )
     for appearance in (IMAGES, VIDEO):
         for verify, redacted_again in ((Verify.NONE, []), (Verify.SAMPLE, [10]), (Verify.ALL, [10, 25])):
             result = export_whole(ScriptedSource(60), detector, [Segment(0, 60)], appearance, verify=verify)
@@ -415,7 +419,7 @@ def test_slices_do_not_change_results_at_level_minimal() -> None:
 
 
 def test_a_continuing_worker_analyses_no_frame_twice() -> None:
-    source, detector = ScriptedSource(150), ScriptedDetector(walking(range(150)))
+    source, detector = ScriptedSource(150), ScriptedDetector(walking_face(range(150)))
     segments = [Segment(0, 150)]
     whole = len(_batches(source, segments, [Segment(0, 150)], by_one_worker=True))
     slices = plan_slices(segments, max_frames=30)
@@ -427,7 +431,7 @@ def test_a_continuing_worker_analyses_no_frame_twice() -> None:
 def _batches(
     source: ScriptedSource, segments: list[Segment], slices: Sequence[Segment], *, by_one_worker: bool
 ) -> list[int]:
-    detector = ScriptedDetector(walking(range(150)))
+    detector = ScriptedDetector(walking_face(range(150)))
     export_in_slices(source, detector, segments, slices, by_one_worker=by_one_worker)
     return detector.batches
 
@@ -442,7 +446,7 @@ def test_parts_with_missing_or_repeated_frames_are_refused() -> None:
 
 
 def test_a_part_contains_its_frames_and_their_records() -> None:
-    source, detector = ScriptedSource(30), ScriptedDetector(walking(range(30)))
+    source, detector = ScriptedSource(30), ScriptedDetector(walking_face(range(30)))
     archive = FakeArchive()
     written = write_part(
         export_job(source, [Segment(0, 30)]),

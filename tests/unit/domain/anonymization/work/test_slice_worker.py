@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from fakes.media import FakeSource
-from fakes.vision import FakeAreaDetector, FakeFaceDetector
+from fakes.vision import FakeBoxDetector, FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
@@ -29,23 +29,23 @@ from framecloak.domain.errors import (
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import Frame, FrameSource
 from framecloak.domain.ports.object_store import StoredObject
-from support.use_cases import World
-from support.worker_harness import Desk, frames, unzipped
+from support.use_cases import FakeService
+from support.worker_harness import WorkerHarness, frames, unzipped
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Desk:
-    return Desk(World(tmp_path))
+def harness(tmp_path: Path) -> WorkerHarness:
+    return WorkerHarness(FakeService(tmp_path))
 
 
-async def test_a_pending_request_becomes_a_zip_named_by_segments(harness: Desk) -> None:
+async def test_a_pending_request_becomes_a_zip_named_by_segments(harness: WorkerHarness) -> None:
     request_id = await harness.submit((10, 14), (12, 16), (90, 91))
     await harness.process(request_id)
     request = await harness.request(request_id)
     assert (request.status, request.processed_frames, request.error) == (Status.COMPLETED, 7, None)
     (result,) = harness.results().values()
     assert request.result_bytes == len(result)
-    first, second, third = harness.order.segment_ids
+    first, second, third = harness.request_spec.segment_ids
     assert list(unzipped(result)) == [
         *(f"frames/segment_{first}/frame_{index:07d}.jpg" for index in range(10, 14)),
         *(f"frames/segment_{second}/frame_{index:07d}.jpg" for index in range(14, 16)),
@@ -58,7 +58,7 @@ async def test_a_pending_request_becomes_a_zip_named_by_segments(harness: Desk) 
     assert list(harness.world.scratch.iterdir()) == []
 
 
-async def test_each_slice_is_leased_once(harness: Desk) -> None:
+async def test_each_slice_is_leased_once(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     await harness.world.dispatcher.run()
     first, second = harness.worker("one"), harness.worker("other")
@@ -72,7 +72,7 @@ async def test_each_slice_is_leased_once(harness: Desk) -> None:
     assert (await harness.request(request_id)).status is Status.COMPLETED
 
 
-async def test_a_cancelled_request_is_not_processed(harness: Desk) -> None:
+async def test_a_cancelled_request_is_not_processed(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     await harness.world.anonymization.cancel(harness.anna, request_id)
     await harness.process(request_id)
@@ -80,7 +80,7 @@ async def test_a_cancelled_request_is_not_processed(harness: Desk) -> None:
     assert harness.results() == {}
 
 
-async def test_a_request_cancelled_during_processing_stops_and_leaves_nothing(harness: Desk) -> None:
+async def test_a_request_cancelled_during_processing_stops_and_leaves_nothing(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 50))
     source = SlowSource(harness.world, harness, request_id)
     harness.open_video = lambda _: source
@@ -92,7 +92,7 @@ async def test_a_request_cancelled_during_processing_stops_and_leaves_nothing(ha
     assert list(harness.world.scratch.iterdir()) == []
 
 
-async def test_a_worker_keeps_its_decoder_from_slice_to_slice(harness: Desk) -> None:
+async def test_a_worker_keeps_its_decoder_from_slice_to_slice(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 70))
     source = FakeSource("video.mp4", 100)
     harness.open_video = lambda _: source
@@ -108,7 +108,7 @@ async def test_a_worker_keeps_its_decoder_from_slice_to_slice(harness: Desk) -> 
 class SlowSource(FakeSource):
     """Cancels a request at the first frame, and then delivers frames slowly."""
 
-    def __init__(self, world: World, harness: Desk, request_id: UUID | None) -> None:
+    def __init__(self, world: FakeService, harness: WorkerHarness, request_id: UUID | None) -> None:
         super().__init__("video.mp4", 100)
         self.delivered = 0
         self._loop = asyncio.get_running_loop()
@@ -123,7 +123,7 @@ class SlowSource(FakeSource):
             yield frame
 
 
-async def test_an_impossible_request_fails_with_a_message(harness: Desk) -> None:
+async def test_an_impossible_request_fails_with_a_message(harness: WorkerHarness) -> None:
     def refuse(_: Path) -> FrameSource:
         raise UnreadableVideoError("the video is damaged", "upload it again")
 
@@ -136,7 +136,9 @@ async def test_an_impossible_request_fails_with_a_message(harness: Desk) -> None
     assert harness.results() == {}
 
 
-async def test_an_unexpected_failure_is_reported_to_the_operator_and_not_to_the_user(harness: Desk) -> None:
+async def test_an_unexpected_failure_is_reported_to_the_operator_and_not_to_the_user(
+    harness: WorkerHarness,
+) -> None:
     def crash(_: Path) -> FrameSource:
         raise ZeroDivisionError("/secret/path")
 
@@ -153,7 +155,7 @@ async def test_an_unexpected_failure_is_reported_to_the_operator_and_not_to_the_
 
 
 async def test_details_of_the_installation_are_logged_and_not_shown_to_users(
-    harness: Desk, caplog: pytest.LogCaptureFixture
+    harness: WorkerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail_without_model(_: Path) -> FrameSource:
         raise ModelMissingError(
@@ -174,7 +176,7 @@ async def test_details_of_the_installation_are_logged_and_not_shown_to_users(
     )
 
 
-async def test_a_worker_waits_for_a_store_that_is_down(harness: Desk) -> None:
+async def test_a_worker_waits_for_a_store_that_is_down(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     for _ in range(2 * MAX_FAILURES):
         harness.world.fake_store.unavailable = True
@@ -186,7 +188,7 @@ async def test_a_worker_waits_for_a_store_that_is_down(harness: Desk) -> None:
     assert (await harness.request(request_id)).status is Status.COMPLETED
 
 
-async def test_faces_and_marked_regions_are_redacted(harness: Desk) -> None:
+async def test_faces_and_marked_regions_are_redacted(harness: WorkerHarness) -> None:
     regions = [Region(1, 2, 3, 4), Region(50, 50, 4, 4, Segment(1, 9))]
     request_id = await harness.submit((0, 2), regions=regions)
     await harness.process(request_id)
@@ -200,7 +202,7 @@ async def test_faces_and_marked_regions_are_redacted(harness: Desk) -> None:
     assert not second[50:54, 50:54].any()
 
 
-async def test_at_level_minimal_nothing_is_detected(harness: Desk) -> None:
+async def test_at_level_minimal_nothing_is_detected(harness: WorkerHarness) -> None:
     harness.level = Level.MINIMAL
     request_id = await harness.submit((0, 1))
     harness.detector = None
@@ -210,7 +212,7 @@ async def test_at_level_minimal_nothing_is_detected(harness: Desk) -> None:
     assert json.loads(unzipped(result)["manifest.json"])["settings"]["level"] == "minimal"
 
 
-async def test_a_request_for_videos_gives_one_for_each_range(harness: Desk) -> None:
+async def test_a_request_for_videos_gives_one_for_each_range(harness: WorkerHarness) -> None:
     harness.appearance = Appearance(OutputFormat.MP4)
     request_id = await harness.submit((10, 14), (12, 66), (90, 91))
     await harness.process(request_id)
@@ -218,14 +220,14 @@ async def test_a_request_for_videos_gives_one_for_each_range(harness: Desk) -> N
     assert (request.status, request.processed_frames, request.error) == (Status.COMPLETED, 57, None)
     assert len(harness.stored_parts) == 3  # two groups and one
     (result,) = harness.results().values()
-    first, _, third = harness.order.segment_ids
+    first, _, third = harness.request_spec.segment_ids
     names = [f"films/segment_{first}.mp4", f"films/segment_{third}.mp4"]
     assert list(unzipped(result)) == [*names, "report.html", "manifest.json", "manifest.sig"]
     manifest = json.loads(unzipped(result)["manifest.json"])
     assert [entry["file"] for entry in manifest["frames"]] == [names[0]] * 56 + [names[1]]
 
 
-async def test_frames_that_cannot_be_analysed_are_black_and_counted(harness: Desk) -> None:
+async def test_frames_that_cannot_be_analysed_are_black_and_counted(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 3))
     harness.detector = FakeFaceDetector(broken=True)
     await harness.process(request_id)
@@ -236,8 +238,8 @@ async def test_frames_that_cannot_be_analysed_are_black_and_counted(harness: Des
     assert not any(any(data) for data in frames)
 
 
-async def test_frames_without_text_detection_are_black_and_counted(harness: Desk) -> None:
-    harness.level, harness.text = Level.FULL, FakeAreaDetector(broken=True)
+async def test_frames_without_text_detection_are_black_and_counted(harness: WorkerHarness) -> None:
+    harness.level, harness.text = Level.FULL, FakeBoxDetector(broken=True)
     request_id = await harness.submit((0, 3))
     await harness.process(request_id)
     (result,) = harness.results().values()
@@ -251,12 +253,12 @@ async def test_frames_without_text_detection_are_black_and_counted(harness: Desk
     assert (manifest["summary"]["blanked"], manifest["settings"]["level"]) == (3, "full")
 
 
-async def test_marks_that_change_after_submission_have_no_effect(harness: Desk) -> None:
+async def test_marks_that_change_after_submission_have_no_effect(harness: WorkerHarness) -> None:
     """Otherwise a growing segment could evade the limit, and removing a region would uncover it."""
     harness.level = Level.MINIMAL
     request_id = await harness.submit((0, 2), (10, 12), regions=[Region(1, 2, 3, 4)])
-    marking, video_id = harness.world.marking, harness.order.video_id
-    grown, removed = harness.order.segment_ids
+    marking, video_id = harness.world.marking, harness.request_spec.video_id
+    grown, removed = harness.request_spec.segment_ids
     await marking.change_segment(harness.anna, video_id, grown, end_frame=100)
     await marking.remove_segment(harness.anna, video_id, removed)
     (region,) = await marking.regions(harness.anna, video_id)
@@ -275,7 +277,7 @@ async def test_marks_that_change_after_submission_have_no_effect(harness: Desk) 
         assert image[50:54, 50:54].all()
 
 
-async def test_a_missing_video_file_fails_the_request_with_a_message(harness: Desk) -> None:
+async def test_a_missing_video_file_fails_the_request_with_a_message(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     harness.world.fake_store.objects.clear()
     await harness.process(request_id)
@@ -284,33 +286,33 @@ async def test_a_missing_video_file_fails_the_request_with_a_message(harness: De
     assert request.error == "the video's file is gone: upload the video again"
 
 
-async def test_a_full_disk_is_retried_later(harness: Desk) -> None:
+async def test_a_full_disk_is_retried_later(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
-    harness.room = 3
+    harness.max_entries = 3
     with pytest.raises(StorageFullError):
         await harness.process(request_id)
     assert (await harness.request(request_id)).status is Status.PROCESSING
     assert list(harness.world.scratch.iterdir()) == []
     assert (await harness.worker().lease(request_id)) is None  # no space has been freed yet
-    harness.room = 1_000_000
+    harness.max_entries = 1_000_000
     harness.world.clock.advance(RETRY_DELAY)
     await harness.process(request_id)
     assert (await harness.request(request_id)).status is Status.COMPLETED
 
 
-async def test_a_disk_that_stays_full_fails_no_request(harness: Desk) -> None:
+async def test_a_disk_that_stays_full_fails_no_request(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
-    harness.room = 3
+    harness.max_entries = 3
     for _ in range(MAX_ATTEMPTS + 1):
         with pytest.raises(StorageFullError):
             await harness.process(request_id)
         harness.world.clock.advance(RETRY_DELAY)
-    harness.room = 1_000_000
+    harness.max_entries = 1_000_000
     await harness.process(request_id)
     assert (await harness.request(request_id)).status is Status.COMPLETED
 
 
-async def test_a_result_stored_after_cancellation_is_removed(harness: Desk) -> None:
+async def test_a_result_stored_after_cancellation_is_removed(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     put_file = harness.world.store.put_file
 
@@ -324,7 +326,9 @@ async def test_a_result_stored_after_cancellation_is_removed(harness: Desk) -> N
     assert harness.results() == {}
 
 
-async def test_progress_is_recorded_during_the_work(harness: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_is_recorded_during_the_work(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lease_renewal, "RENEWAL_INTERVAL", 0.001)
     request_id = await harness.submit((0, 50))
     source = SlowSource(harness.world, harness, None)
@@ -344,12 +348,12 @@ async def test_progress_is_recorded_during_the_work(harness: Desk, monkeypatch: 
     assert harness.world.board.announced.count(request_id) >= 3
 
 
-async def test_slices_give_the_same_result_as_the_whole(harness: Desk) -> None:
+async def test_slices_give_the_same_result_as_the_whole(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 80))
     await harness.process(request_id)
     (in_slices,) = harness.results().values()
     assert len({key.rsplit("/")[-1] for key in harness.stored_parts}) == 4
-    whole = Desk(World(harness.world.scratch.parent / "whole"))
+    whole = WorkerHarness(FakeService(harness.world.scratch.parent / "whole"))
     whole.world.scratch.mkdir(parents=True)
     whole.world.submissions._slice_frames = 1000
     await whole.process(await whole.submit((0, 80)))
@@ -357,7 +361,7 @@ async def test_slices_give_the_same_result_as_the_whole(harness: Desk) -> None:
     assert unzipped(in_slices) == unzipped(in_one)
 
 
-async def test_a_slice_of_a_silent_worker_is_taken_over_and_counts_once(harness: Desk) -> None:
+async def test_a_slice_of_a_silent_worker_is_taken_over_and_counts_once(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 40))
     await harness.world.dispatcher.run()
     silent = await harness.worker("silent").lease(request_id)
@@ -368,7 +372,7 @@ async def test_a_slice_of_a_silent_worker_is_taken_over_and_counts_once(harness:
     assert (request.status, request.processed_frames) == (Status.COMPLETED, 40)
 
 
-async def test_a_worker_that_resumes_after_its_lease_changes_nothing(harness: Desk) -> None:
+async def test_a_worker_that_resumes_after_its_lease_changes_nothing(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 40))
     await harness.world.dispatcher.run()
     late = harness.worker("late")
@@ -388,7 +392,7 @@ async def test_a_worker_that_resumes_after_its_lease_changes_nothing(harness: De
     assert len(unzipped(result)) == 43
 
 
-async def test_a_slice_that_kills_every_worker_fails_its_request(harness: Desk) -> None:
+async def test_a_slice_that_kills_every_worker_fails_its_request(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 5))
     await harness.world.dispatcher.run()
     for _ in range(MAX_ATTEMPTS):
@@ -401,7 +405,7 @@ async def test_a_slice_that_kills_every_worker_fails_its_request(harness: Desk) 
     assert request.error_code == "no_worker_survived"
 
 
-async def test_a_slice_that_takes_too_long_fails_with_processing_timeout(harness: Desk) -> None:
+async def test_a_slice_that_takes_too_long_fails_with_processing_timeout(harness: WorkerHarness) -> None:
     harness.time_limit = -1.0
     request_id = await harness.submit((0, 5))
     await harness.process(request_id)
@@ -412,7 +416,7 @@ async def test_a_slice_that_takes_too_long_fails_with_processing_timeout(harness
     assert (harness.results(), harness.parts()) == ({}, {})
 
 
-async def test_a_missing_part_fails_the_request_without_a_partial_result(harness: Desk) -> None:
+async def test_a_missing_part_fails_the_request_without_a_partial_result(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 40))
     await harness.world.dispatcher.run()
     worker = harness.worker()

@@ -13,7 +13,7 @@ from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
 from framecloak.domain.reid.galleries.service import GalleryService
 from support.samples.galleries import SPACE, embedding
-from support.use_cases import World
+from support.use_cases import FakeService
 
 OLD = FakeGalleryCipher({"first": 1})
 BOTH = FakeGalleryCipher({"first": 1, "second": 3})
@@ -24,7 +24,7 @@ NEWER = FakeGalleryCipher({"first": 1, "second": 3, "third": 2})
 class Galleries:
     """Galleries and their maintenance under several keys."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: FakeService) -> None:
         self.world = world
         self.indexes = FakeGalleryIndexes()
 
@@ -50,7 +50,7 @@ class Galleries:
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Galleries:
-    return Galleries(World(tmp_path))
+    return Galleries(FakeService(tmp_path))
 
 
 @pytest.fixture

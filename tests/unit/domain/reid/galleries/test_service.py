@@ -26,13 +26,13 @@ from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.reid.galleries.model import MAX_ENROLMENTS, Enrolment, Gallery
 from framecloak.domain.reid.galleries.service import GalleryService
 from support.samples.galleries import SPACE, embedding
-from support.use_cases import World, nothing_to_sweep
+from support.use_cases import FakeService, no_stale_folders
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def galleries(world: World) -> GalleryService:
+def galleries(world: FakeService) -> GalleryService:
     return GalleryService(world.database, FakeGalleryCipher(), world.clock, capacity=5)
 
 
@@ -69,7 +69,7 @@ async def test_enrolled_faces_are_found(galleries: GalleryService, anna: Princip
 
 
 async def test_the_gallery_of_another_user_does_not_exist(
-    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
+    world: FakeService, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     (face,) = await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
     stranger, admin = await world.person("stranger"), await world.person("admin", Role.ADMIN)
@@ -169,7 +169,7 @@ async def test_numbers_out_of_range_are_refused(
 
 
 async def test_an_expired_gallery_is_gone_and_cleaned_up(
-    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
+    world: FakeService, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     with pytest.raises(InvalidOptionError, match="expired already"):
         await galleries.create(anna, "late", SPACE, world.clock.now())
@@ -178,7 +178,7 @@ async def test_an_expired_gallery_is_gone_and_cleaned_up(
     world.clock.advance(DAY)
     with pytest.raises(GalleryNotFoundError):
         await galleries.search(anna, short.id, embedding(1), 0.5, 1)
-    cleaner = CleanupService(world.database, world.store, world.clock, DAY, nothing_to_sweep)
+    cleaner = CleanupService(world.database, world.store, world.clock, DAY, no_stale_folders)
     assert (await cleaner.run()).galleries == 1
     assert (await cleaner.run()).galleries == 0
     assert list(world.fake_database.tables.galleries) == [gallery.id]
@@ -186,7 +186,7 @@ async def test_an_expired_gallery_is_gone_and_cleaned_up(
 
 
 async def test_a_deleted_gallery_is_gone(
-    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
+    world: FakeService, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
     with pytest.raises(GalleryFaceNotFoundError):
@@ -198,7 +198,7 @@ async def test_a_deleted_gallery_is_gone(
 
 
 async def test_a_gallery_without_its_key_can_only_be_deleted(
-    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
+    world: FakeService, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
     locked_out = GalleryService(world.database, FakeGalleryCipher({"another": 2}), world.clock, capacity=5)
@@ -210,7 +210,7 @@ async def test_a_gallery_without_its_key_can_only_be_deleted(
 
 
 async def test_every_use_is_recorded_without_data_of_faces(
-    world: World,
+    world: FakeService,
     galleries: GalleryService,
     anna: Principal,
     gallery: Gallery,
@@ -235,7 +235,7 @@ async def test_every_use_is_recorded_without_data_of_faces(
 
 
 async def test_rows_contain_no_readable_data(
-    world: World, galleries: GalleryService, anna: Principal, gallery: Gallery
+    world: FakeService, galleries: GalleryService, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1), {"ward": "seven"})] * 2)
     tables = world.fake_database.tables

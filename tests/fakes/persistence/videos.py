@@ -1,4 +1,4 @@
-"""Videos and what belongs to them in memory."""
+"""Videos, marks, grants and uploads in memory."""
 
 from __future__ import annotations
 
