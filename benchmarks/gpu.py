@@ -39,7 +39,8 @@ from framecloak.domain.anonymization.detection.faces import analyze_frames
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import ProviderUnavailableError
 from framecloak.domain.imaging.detections import Image, ModelCard
 from framecloak.domain.model.segments import Segment

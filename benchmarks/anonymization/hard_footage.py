@@ -27,7 +27,7 @@ def our_boxes(video: Path, folder: Path) -> dict[int, list[list[float]]]:
 def main() -> None:
     """Render the clips, redact them, and print a table for each program."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=Path, help="a folder that footage.py has already filled")
+    parser.add_argument("--clips", type=Path, help="folder that benchmarks/footage/make.py has filled")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

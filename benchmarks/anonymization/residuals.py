@@ -29,7 +29,8 @@ from framecloak.domain.anonymization.detection.faces import analyze_frames
 from framecloak.domain.anonymization.detection.scales import VIDEO_SCALES
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionStyle, Verify
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.frames import Frame, FrameSource

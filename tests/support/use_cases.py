@@ -22,7 +22,7 @@ from fakes.storage import FakeObjectStore
 from fakes.vision import FakeBoxDetector
 from fakes.webhooks import FakeWebhookSender
 from framecloak.adapters.storage.stored_archives import StoredZips
-from framecloak.domain.accounts.service import SecretFactory
+from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import RequestSpec, Status
 from framecloak.domain.anonymization.requests.retention import Retention

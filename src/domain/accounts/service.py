@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from framecloak.domain.accounts.passwords import (
@@ -12,6 +12,7 @@ from framecloak.domain.accounts.passwords import (
     PasswordService,
     wrong_credentials,
 )
+from framecloak.domain.accounts.secrets import NewSession, SecretFactory
 from framecloak.domain.accounts.tokens import TokenService
 from framecloak.domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
 from framecloak.domain.model.accounts import (
@@ -35,41 +36,11 @@ __all__ = [
     "MIN_PASSWORD_LENGTH",
     "VISIBLE_KEY_CHARACTERS",
     "AccountService",
-    "NewSession",
-    "SecretFactory",
 ]
 
 KEY_PREFIX = "fck_"
 VISIBLE_KEY_CHARACTERS = len(KEY_PREFIX) + 6
 """Number of leading characters of an API key that stay visible, to identify the key in lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class SecretFactory:
-    """Generator of random secrets.
-
-    Attributes:
-        new: Returns a new secret of 256 random bits with the given prefix.
-        digest: Returns the digest that is stored instead of a secret.
-    """
-
-    new: Callable[[str], str]
-    digest: Callable[[str], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    """A new browser session.
-
-    Attributes:
-        secret: Value of the session cookie; shown only once.
-        user: Account that signed in.
-        expires_at: UTC.
-    """
-
-    secret: str = field(repr=False)
-    user: User
-    expires_at: datetime
 
 
 class AccountService:

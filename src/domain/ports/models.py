@@ -39,6 +39,7 @@ class FaceDetector(Protocol):
             non-maximum suppression.
 
         Raises:
+            ValueError: More images than ``max_batch``, or sides that are not multiples of ``stride``.
             FrameAnalysisError: The model failed on this input.
         """
         ...

@@ -33,7 +33,7 @@ from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
-from framecloak.domain.accounts.service import SecretFactory
+from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.requests.retention import Retention

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Self
 
 from framecloak.domain.accounts.audit import AuditService
-from framecloak.domain.accounts.service import AccountService, SecretFactory
+from framecloak.domain.accounts.secrets import SecretFactory
+from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.overlays.service import OverlayService

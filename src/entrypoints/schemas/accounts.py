@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from framecloak.domain.accounts.service import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, NewSession
+from framecloak.domain.accounts.secrets import NewSession
+from framecloak.domain.accounts.service import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from framecloak.domain.model.accounts import ApiKey, Means, Principal, Role, User
 from framecloak.domain.ports.security import TokenPair
 from framecloak.entrypoints.schemas.common import NO_NUL, Body, PageBase, Secret, Username, View

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.domain.accounts.service import NewSession
+from framecloak.domain.accounts.secrets import NewSession
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION, LeaseState

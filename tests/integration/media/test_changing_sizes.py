@@ -32,7 +32,8 @@ from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.overlays.service import propose_for_video
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, ResidualTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import FrameAnalysisError, UnreadableVideoError
 from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, TargetKind
 from framecloak.domain.model.segments import Region, Segment

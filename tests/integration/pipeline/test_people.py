@@ -27,7 +27,8 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Ver
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Image

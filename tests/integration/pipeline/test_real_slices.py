@@ -19,7 +19,8 @@ from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Image

@@ -25,7 +25,8 @@ from framecloak.domain.anonymization.model.options import (
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.model.segments import Segment

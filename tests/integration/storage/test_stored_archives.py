@@ -22,7 +22,8 @@ from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.model.segments import Segment
 from support.samples.media import read_number, write_video

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby
 
-from framecloak.domain.anonymization.detection.image_sequence import ImageSequence
-from framecloak.domain.anonymization.detection.scales import (
-    IMAGE_SCALES,
-    VIDEO_SCALES,
-    DetectionScale,
-    max_interval,
-    video_scales,
-)
-from framecloak.domain.anonymization.detection.text_and_plates import (
-    IMAGE_TEXT_AND_PLATES,
-    VIDEO_TEXT_AND_PLATES,
-    TextAndPlateSettings,
-)
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
-from framecloak.domain.anonymization.identification.log import RecordedIdentities
-from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.margins import ELLIPSE_MARGIN
-from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, Verify
+from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
-from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.pipeline.rerender import rerendered_frames
-from framecloak.domain.anonymization.residuals.detector import SEARCH_THRESHOLD
 from framecloak.domain.anonymization.residuals.guard import ResidualGuard
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,
-    RecordedSettings,
     RecordedSource,
     Summary,
 )
+from framecloak.domain.anonymization.results.recorded_settings import (
+    recorded_identities,
+    recorded_settings,
+    residual_method,
+    text_and_plate_settings,
+    used_models,
+)
+from framecloak.domain.anonymization.results.sources import ExportSource, SourceGroup
 from framecloak.domain.anonymization.results.video_writer import (
     VideoEntry,
     consume,
@@ -51,81 +39,8 @@ from framecloak.domain.anonymization.results.video_writer import (
     video_sound,
 )
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
-from framecloak.domain.imaging.detections import ModelCard
-from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.archives import Archive
-from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.reid.matching import default_threshold
-
-
-def video_entry_name(segment: Segment) -> str:
-    """Return the default archive entry name of the video of a segment."""
-    return f"films/film_{segment.start_frame:07d}.mp4"
-
-
-@dataclass(frozen=True, slots=True)
-class ExportSource:
-    """One input file and how to export it.
-
-    Attributes:
-        id: Index among the inputs, from 0.
-        source: Open source of its frames.
-        name: Base name of the file; None where file names are excluded from the output.
-        frame_entry_stem: Returns the archive entry name of a frame, without suffix, for a frame index.
-        segments: Frames to write, disjoint and ascending; inside the source.
-        regions: Regions to redact regardless of their content; inside the source.
-        video_entry_name: Returns the archive entry name of the video of a segment.
-        keep_text: Regions in which text stays readable; inside the source.
-        boxes: Boxes to redact if they are already known; no detection takes place then.
-    """
-
-    id: int
-    source: FrameSource
-    name: str | None
-    frame_entry_stem: Callable[[int], str]
-    segments: tuple[Segment, ...]
-    regions: tuple[Region, ...] = ()
-    video_entry_name: Callable[[Segment], str] = video_entry_name
-    keep_text: tuple[Region, ...] = ()
-    boxes: BoxTable | None = None
-
-    @property
-    def scales(self) -> tuple[DetectionScale, ...]:
-        """Detection scales of its frames."""
-        info = self.source.info
-        return video_scales(info.frame_rate) if info.continuous else IMAGE_SCALES
-
-    def tracking(self, shape: RedactionShape) -> TrackingSettings:
-        """Return the tracking settings for this source and a redaction shape."""
-        info = self.source.info
-        settings = TrackingSettings.for_images()
-        if info.continuous:
-            settings = TrackingSettings.for_rate(info.frame_rate, max_interval(self.scales))
-        return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceGroup:
-    """Inputs that go through the pipeline together: one video, or a run of still images.
-
-    Attributes:
-        source: The only input itself, or an image sequence of all inputs.
-        inputs: The only input, or one entry for each image, in the order of the sequence.
-    """
-
-    source: FrameSource
-    inputs: tuple[ExportSource, ...]
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """Frames of ``source`` to write."""
-        if len(self.inputs) == 1:
-            return self.inputs[0].segments
-        return (Segment(0, len(self.inputs)),)
-
-    def origin(self, index: int) -> tuple[ExportSource, int]:
-        """Return the input that contains a frame of ``source``, and the frame's index in that input."""
-        return (self.inputs[0], index) if len(self.inputs) == 1 else (self.inputs[index], 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +167,7 @@ class ExportJob:
             regions=export_source.regions,
             tracking=export_source.tracking(self.appearance.shape),
             scales=export_source.scales,
-            text_and_plates=_area_settings(self.level, continuous=continuous),
+            text_and_plates=text_and_plate_settings(self.level, continuous=continuous),
             keep_text=export_source.keep_text,
             sampling=SamplingPlan.for_rate(group.source.info.frame_rate)
             if continuous
@@ -279,74 +194,6 @@ class ExportJob:
         )
         settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)
         return result.close(settings, models, sources, residual_method(self.verify, tools))
-
-
-def recorded_settings(
-    level: Level,
-    appearance: Appearance,
-    threshold: float | None,
-    based_on: BasedOn | None = None,
-    identities: RecordedIdentities | None = None,
-) -> RecordedSettings:
-    """Return the settings for the manifest."""
-    return RecordedSettings(
-        level=level,
-        appearance=appearance,
-        threshold=threshold,
-        video_scales=VIDEO_SCALES,
-        image_scales=IMAGE_SCALES,
-        video_areas=None if based_on else _area_settings(level, continuous=True),
-        image_areas=None if based_on else _area_settings(level, continuous=False),
-        based_on=based_on,
-        identities=identities,
-    )
-
-
-def recorded_identities(tools: PipelineTools) -> RecordedIdentities | None:
-    """Return the identification settings for the manifest; None without identification."""
-    identification = tools.identification
-    return RecordedIdentities.of(identification) if identification else None
-
-
-def used_models(tools: PipelineTools, verify: Verify) -> list[ModelCard]:
-    """Return the cards of all models used: detectors, and recognisers of faces and of their residuals."""
-    cards = [tools.detector.card] if tools.detector else []
-    cards += [detector.card for detector in tools.box_detectors.values()]
-    if tools.identification:
-        cards.append(tools.identification.recognizer.card)
-    residual_tools = tools.residual_tools if verify is not Verify.NONE and tools.detector else None
-    if residual_tools and residual_tools.recognizer and residual_tools.recognizer.card not in cards:
-        cards.append(residual_tools.recognizer.card)
-    return cards
-
-
-def residual_method(verify: Verify, tools: PipelineTools) -> CheckMethod | None:
-    """Return the method of the residual check; None if redacted frames are not searched."""
-    if verify is Verify.NONE or tools.detector is None:
-        return None
-    recognizer = tools.residual_tools.recognizer if tools.residual_tools else None
-    strangers = default_threshold(recognizer.space) if recognizer else None
-    return CheckMethod(verify, SEARCH_THRESHOLD, recognizer.card.name if recognizer else None, strangers)
-
-
-def _area_settings(level: Level, *, continuous: bool) -> TextAndPlateSettings | None:
-    if level is not Level.FULL:
-        return None
-    return VIDEO_TEXT_AND_PLATES if continuous else IMAGE_TEXT_AND_PLATES
-
-
-def group_sources(inputs: Sequence[ExportSource]) -> tuple[SourceGroup, ...]:
-    """Group inputs into batches: each video alone, consecutive still images together."""
-    ordered: list[SourceGroup] = []
-    for continuous, group in groupby(inputs, lambda each: each.source.info.continuous):
-        members = tuple(group)
-        if continuous or len(members) == 1:
-            ordered += [SourceGroup(export_source.source, (export_source,)) for export_source in members]
-        else:
-            ordered.append(
-                SourceGroup(ImageSequence([export_source.source for export_source in members]), members)
-            )
-    return tuple(ordered)
 
 
 def _with_track_offset(

@@ -22,16 +22,16 @@ from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
-from framecloak.domain.anonymization.results.export import (
-    ExportJob,
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.manifest import RecordedSource, Summary
+from framecloak.domain.anonymization.results.part_consistency import PartConsistency, PartProvenance
+from framecloak.domain.anonymization.results.recorded_settings import (
     recorded_identities,
     recorded_settings,
     residual_method,
     used_models,
-    video_entry_name,
 )
-from framecloak.domain.anonymization.results.manifest import RecordedSource, Summary
-from framecloak.domain.anonymization.results.part_consistency import PartConsistency, PartProvenance
+from framecloak.domain.anonymization.results.sources import video_entry_name
 from framecloak.domain.anonymization.results.video_writer import (
     EncodedFrames,
     VideoEntry,

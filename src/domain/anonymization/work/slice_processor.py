@@ -18,8 +18,9 @@ from framecloak.domain.anonymization.model.request import AnonymizationRequest, 
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import Summary
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease
 from framecloak.domain.anonymization.work.metrics import fetch_measured
 from framecloak.domain.anonymization.work.parts import (

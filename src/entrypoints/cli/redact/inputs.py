@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framecloak.adapters.media.pictures.source import is_image_file
-from framecloak.domain.anonymization.results.export import ExportSource
+from framecloak.domain.anonymization.results.sources import ExportSource
 from framecloak.domain.errors import InputNotFoundError, NoFramesError
 from framecloak.domain.model.segments import Segment, union
 from framecloak.domain.ports.frames import FrameSource

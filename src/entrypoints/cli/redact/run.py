@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify, require_faces
-from framecloak.domain.anonymization.results.export import ExportJob, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import group_sources
 from framecloak.domain.anonymization.results.video_writer import require_video_possible
 from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
 from framecloak.entrypoints.cli.progress import Monitor

@@ -12,9 +12,10 @@ from framecloak.adapters.security.signing import verify_signature
 from framecloak.domain.anonymization.model.options import AppearanceChanges, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.results.edited_manifest import MAX_EDITED_BYTES, read_edited_manifest
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
 from framecloak.domain.anonymization.results.manifest_signature import SIGNATURE_FILE, signature_state
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.results.video_writer import require_video_possible
 from framecloak.domain.anonymization.review.region_coverage import cover_regions
 from framecloak.domain.errors import InputNotFoundError, TooManyBoxesError

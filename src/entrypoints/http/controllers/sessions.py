@@ -7,7 +7,8 @@ from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
-from framecloak.domain.accounts.service import AccountService, NewSession
+from framecloak.domain.accounts.secrets import NewSession
+from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.model.accounts import Means
 from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse

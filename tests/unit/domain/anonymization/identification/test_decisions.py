@@ -21,7 +21,8 @@ from framecloak.domain.anonymization.model.identities import Decision, IdentityM
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.model.segments import Region, Segment

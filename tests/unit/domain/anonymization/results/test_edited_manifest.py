@@ -23,7 +23,8 @@ from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results import edited_manifest
 from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import (
     DomainError,
     InvalidManifestError,

@@ -13,7 +13,8 @@ from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import StorageFullError
 from framecloak.domain.model.segments import Region, Segment
 

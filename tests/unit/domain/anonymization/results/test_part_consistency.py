@@ -21,7 +21,8 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Ver
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
 from framecloak.domain.errors import WorkersDisagreeError
 from framecloak.domain.imaging.detections import ModelCard, TargetKind

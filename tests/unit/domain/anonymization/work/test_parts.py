@@ -19,7 +19,8 @@ from framecloak.domain.anonymization.model.options import FRAMES_PER_GROUP, Appe
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.results.export import ExportJob, ExportSource, group_sources
+from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.work.parts import (
     PART_FILE,
     AssemblySpec,

@@ -1,0 +1,105 @@
+"""Sources of an export, and their grouping into runs of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from framecloak.domain.anonymization.detection.image_sequence import ImageSequence
+from framecloak.domain.anonymization.detection.scales import (
+    IMAGE_SCALES,
+    DetectionScale,
+    max_interval,
+    video_scales,
+)
+from framecloak.domain.anonymization.model.box_table import BoxTable
+from framecloak.domain.anonymization.model.margins import ELLIPSE_MARGIN
+from framecloak.domain.anonymization.model.options import RedactionShape
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import FrameSource
+
+
+def video_entry_name(segment: Segment) -> str:
+    """Return the default archive entry name of the video of a segment."""
+    return f"films/film_{segment.start_frame:07d}.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSource:
+    """One input file and how to export it.
+
+    Attributes:
+        id: Index among the inputs, from 0.
+        source: Open source of its frames.
+        name: Base name of the file; None where file names are excluded from the output.
+        frame_entry_stem: Returns the archive entry name of a frame, without suffix, for a frame index.
+        segments: Frames to write, disjoint and ascending; inside the source.
+        regions: Regions to redact regardless of their content; inside the source.
+        video_entry_name: Returns the archive entry name of the video of a segment.
+        keep_text: Regions in which text stays readable; inside the source.
+        boxes: Boxes to redact if they are already known; no detection takes place then.
+    """
+
+    id: int
+    source: FrameSource
+    name: str | None
+    frame_entry_stem: Callable[[int], str]
+    segments: tuple[Segment, ...]
+    regions: tuple[Region, ...] = ()
+    video_entry_name: Callable[[Segment], str] = video_entry_name
+    keep_text: tuple[Region, ...] = ()
+    boxes: BoxTable | None = None
+
+    @property
+    def scales(self) -> tuple[DetectionScale, ...]:
+        """Detection scales of its frames."""
+        info = self.source.info
+        return video_scales(info.frame_rate) if info.continuous else IMAGE_SCALES
+
+    def tracking(self, shape: RedactionShape) -> TrackingSettings:
+        """Return the tracking settings for this source and a redaction shape."""
+        info = self.source.info
+        settings = TrackingSettings.for_images()
+        if info.continuous:
+            settings = TrackingSettings.for_rate(info.frame_rate, max_interval(self.scales))
+        return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGroup:
+    """Inputs that go through the pipeline together: one video, or a run of still images.
+
+    Attributes:
+        source: The only input itself, or an image sequence of all inputs.
+        inputs: The only input, or one entry for each image, in the order of the sequence.
+    """
+
+    source: FrameSource
+    inputs: tuple[ExportSource, ...]
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Frames of ``source`` to write."""
+        if len(self.inputs) == 1:
+            return self.inputs[0].segments
+        return (Segment(0, len(self.inputs)),)
+
+    def origin(self, index: int) -> tuple[ExportSource, int]:
+        """Return the input that contains a frame of ``source``, and the frame's index in that input."""
+        return (self.inputs[0], index) if len(self.inputs) == 1 else (self.inputs[index], 0)
+
+
+def group_sources(inputs: Sequence[ExportSource]) -> tuple[SourceGroup, ...]:
+    """Group inputs into batches: each video alone, consecutive still images together."""
+    ordered: list[SourceGroup] = []
+    for continuous, group in groupby(inputs, lambda each: each.source.info.continuous):
+        members = tuple(group)
+        if continuous or len(members) == 1:
+            ordered += [SourceGroup(export_source.source, (export_source,)) for export_source in members]
+        else:
+            ordered.append(
+                SourceGroup(ImageSequence([export_source.source for export_source in members]), members)
+            )
+    return tuple(ordered)
