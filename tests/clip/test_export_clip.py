@@ -177,9 +177,9 @@ def test_an_export_replaces_the_previous_one_unless_it_fails(tiny: Tiny, tmp_pat
 def test_a_graph_with_other_results_is_discarded(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classify = clip_export.Clip.classify
+    classify = clip_export.ClipClassifier.classify
     monkeypatch.setattr(
-        clip_export.Clip, "classify", lambda *arguments: classify(*arguments) + np.float32(2e-4)
+        clip_export.ClipClassifier, "classify", lambda *arguments: classify(*arguments) + np.float32(2e-4)
     )
     with pytest.raises(ModelExportError, match="from those of the model"):
         export(tiny.source, tmp_path)

@@ -1,4 +1,4 @@
-"""Launcher script: replaces itself by a program that does not outlive its parent process.
+"""Launcher script: replaces itself with a program that does not outlive its parent process.
 
 It runs in a process of its own, because these steps are not safe between fork and exec in a process with
 threads::

@@ -42,13 +42,13 @@ class Account:
 
 
 def available_port(requested: int | None) -> int:
-    """Return the wanted TCP port of 127.0.0.1, or any free one.
+    """Return the requested TCP port of 127.0.0.1, or any free one.
 
     Args:
         requested: port number; None for any.
 
     Raises:
-        InvalidSettingError: the wanted port is in use, or this process may not listen on it.
+        InvalidSettingError: the requested port is in use, or this process may not listen on it.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Redaction, encoding and decoding of images with OpenCV."""
+"""Process-wide settings of OpenCV."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class PrometheusMeter:
             registry=registry,
         )
         # Exported as 0 from the start: Prometheus sees no increase in a counter that first appears as 1.
-        self.cleaned_up(CleanupReport().counts(), {concern.value: 0 for concern in CleanupStep})
+        self.cleaned_up(CleanupReport().counts(), {step.value: 0 for step in CleanupStep})
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """See the port."""

@@ -35,7 +35,7 @@ if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]
 
 
 class RedisAttemptLimiter(RedisAdapter):
-    """Fixed-window limiter per key; see `domain.ports.services.AttemptLimiter`.
+    """Fixed-window limiter per key; see `domain.ports.limits.AttemptLimiter`.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.

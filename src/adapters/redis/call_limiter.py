@@ -16,7 +16,7 @@ _PREFIX = "framecloak:calls"
 
 
 class RedisCallLimiter(RedisAdapter):
-    """Sliding-window limiter per key; see `domain.ports.services.CallLimiter`.
+    """Sliding-window limiter per key; see `domain.ports.limits.CallLimiter`.
 
     Calls of the previous window count in proportion to its overlap with the sliding window, so that a client
     cannot double its limit by calling around the end of a window.

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import msgspec
 from arq.connections import ArqRedis
@@ -27,8 +27,6 @@ MAX_CONNECTIONS = 64
 
 _RETRIES = 1
 """Retries of a call, so that it does not fail on a connection that went stale while idle."""
-
-Client = TypeVar("Client", bound=ArqRedis)
 
 
 def connect(url: str) -> ArqRedis:

@@ -49,7 +49,7 @@ class _Heartbeat(msgspec.Struct, frozen=True):
 
 
 class ArqJobQueue(RedisAdapter):
-    """Job queue on ARQ; see `domain.ports.services.JobQueue`.
+    """Job queue on ARQ; see `domain.ports.queue.JobQueue`.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.

@@ -48,7 +48,7 @@ class RedisListener:
 
 
 class RedisProgressBoard(RedisAdapter):
-    """Progress board on Redis Pub/Sub; see `domain.ports.services.ProgressBoard`.
+    """Progress board on Redis Pub/Sub; see `domain.ports.progress.ProgressBoard`.
 
     The first listener opens the subscription that all listeners of the process share. Each listener costs one
     event object, and an announcement wakes only the listeners of its request.

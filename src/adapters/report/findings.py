@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from framecloak.adapters.report import markup
-from framecloak.adapters.report.words import Messages
+from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.model.residuals import ResidualSummary
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.archive_writer import ReportData

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framecloak.adapters.report.words import Messages
+from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from framecloak.adapters.report.words import Messages
+from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 
 EMPTY_CELL = "-"
@@ -39,10 +39,10 @@ def table(
     """Render a horizontally scrollable table.
 
     Args:
-        headings: Column headings.
-        rows: Cells of each row as plain text.
-        number_columns: Indices of columns with numbers.
-        code_columns: Indices of columns with digests.
+        headings: column headings.
+        rows: cells of each row as plain text.
+        number_columns: indices of columns with numbers.
+        code_columns: indices of columns with digests.
     """
 
     def style(column: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from framecloak.adapters.report import markup
-from framecloak.adapters.report.words import Messages
+from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.anonymization.results.manifest import RecordedModel, RecordedSource
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from framecloak.adapters.report import markup
+from framecloak.adapters.report.messages import Messages
 from framecloak.adapters.report.timeline import peak_areas, render_plot
-from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.identities import IdentityMode
 from framecloak.domain.anonymization.model.options import Level
@@ -103,8 +103,10 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
             messages.search_for_faces,
             messages.threshold.format(threshold=messages.number(settings.threshold, 2)),
         ]
-    if settings.video_areas:
-        sentences.append(messages.search_for_text.format(every=messages.number(settings.video_areas.every)))
+    if settings.video_text_and_plates:
+        sentences.append(
+            messages.search_for_text.format(every=messages.number(settings.video_text_and_plates.every))
+        )
     if keep_text_count := sum(len(source.keep_text) for source in facts.sources):
         sentences.append(messages.kept_text.format(areas=messages.number(keep_text_count)))
     quality = (

@@ -42,8 +42,8 @@ def render_plot(timeline: Timeline, label: str) -> str:
     as high as a long one. The page adds the labels, because text in the SVG would be distorted.
 
     Args:
-        timeline: Timeline of at least one frame.
-        label: Accessible description of the plot.
+        timeline: timeline of at least one frame.
+        label: accessible description of the plot.
     """
     columns = _columns(timeline)
     peak = max(1, *(column.total for column in columns))
@@ -102,9 +102,9 @@ def _bars_path(width: float, spans: list[tuple[int, int]], full_height: int) -> 
     """Return one SVG path for all bars of a series, so that adjacent bars show no gap.
 
     Args:
-        width: Width of a bar in SVG units.
-        spans: Lower and upper end of each bar, in areas.
-        full_height: Number of areas at full height.
+        width: width of a bar in SVG units.
+        spans: lower and upper end of each bar, in areas.
+        full_height: number of areas at full height.
     """
     return "".join(
         f"M{index * width:.2f} {HEIGHT - low * HEIGHT / full_height:.2f}"

@@ -21,9 +21,9 @@ class Argon2PasswordHasher:
     """Password hasher with a small thread pool; further calls wait while all threads are busy.
 
     Args:
-        parameters: Cost in time and memory; by default the second recommendation of RFC 9106,
+        parameters: cost in time and memory; by default the second recommendation of RFC 9106,
             section 4: 3 passes over 64 MiB in 4 lanes.
-        max_concurrent: Maximum number of concurrent hashes.
+        max_concurrent: maximum number of concurrent hashes.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ def haar_rotation(key: bytes, dimension: int) -> Matrix:
 
     Args:
         key: 32 bytes, used for this purpose only.
-        dimension: Dimension of the vectors.
+        dimension: dimension of the vectors.
 
     Returns:
         (dimension, dimension) float64, orthogonal.

@@ -24,7 +24,7 @@ def new_secret(prefix: str = "") -> str:
     """Return a secret of 256 random bits for cookies, API keys and download links.
 
     Args:
-        prefix: Prefix that identifies the kind of a leaked secret.
+        prefix: prefix that identifies the kind of a leaked secret.
 
     Returns:
         The prefix and 43 characters that are safe in URLs and headers.
@@ -57,7 +57,7 @@ class InstallationSecret:
     """Secret of an installation, from which its keys are derived.
 
     Attributes:
-        value: Bytes of the secret; excluded from ``repr``, so tracebacks do not show them.
+        value: bytes of the secret; excluded from ``repr``, so tracebacks do not show them.
     """
 
     value: bytes = field(repr=False)
@@ -67,7 +67,7 @@ class InstallationSecret:
         """Create the secret from the text of a setting.
 
         Raises:
-            InvalidSettingError: The text is too short.
+            InvalidSettingError: the text is too short.
         """
         text = text.strip()
         if len(text) < MIN_SECRET_LENGTH:
@@ -82,7 +82,7 @@ class InstallationSecret:
         """Read the secret from a file that only its owner can read; create the file if it is missing.
 
         Raises:
-            InvalidSettingError: The file cannot be read or created, or other users can read it.
+            InvalidSettingError: the file cannot be read or created, or other users can read it.
         """
         try:
             if not path.exists():

@@ -48,7 +48,7 @@ def from_pem(data: bytes) -> bytes:
     """Decode a public key in PEM to its 32 bytes.
 
     Raises:
-        InvalidOptionError: The data are not an Ed25519 public key in PEM.
+        InvalidOptionError: the data are not an Ed25519 public key in PEM.
     """
     try:
         key = load_pem_public_key(data)

@@ -32,10 +32,10 @@ class JwtIssuer:
     The claim ``typ`` distinguishes access from refresh tokens, so one is never accepted as the other.
 
     Args:
-        key: At least 32 secret bytes, derived from the installation's secret for this purpose only.
-        clock: Current time (UTC).
-        access_lifetime: Lifetime of access tokens.
-        refresh_lifetime: Lifetime of refresh tokens.
+        key: at least 32 secret bytes, derived from the installation's secret for this purpose only.
+        clock: current time (UTC).
+        access_lifetime: lifetime of access tokens.
+        refresh_lifetime: lifetime of refresh tokens.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class JwtIssuer:
         """Verify an access token and return its subject.
 
         Raises:
-            NotAuthenticatedError: The token is altered, expired, of another kind or of another installation.
+            NotAuthenticatedError: the token is altered, expired, of another kind or of another installation.
         """
         return _subject(self._verify(token, _ACCESS_TYPE))
 
@@ -71,7 +71,7 @@ class JwtIssuer:
         """Verify a refresh token and return its id, subject and expiry.
 
         Raises:
-            NotAuthenticatedError: As for ``verify_access``.
+            NotAuthenticatedError: as for ``verify_access``.
         """
         claims = self._verify(token, _REFRESH_TYPE)
         return RefreshToken(claims["jti"], _subject(claims), datetime.fromtimestamp(claims["exp"], UTC))

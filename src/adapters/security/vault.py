@@ -59,7 +59,7 @@ class AesGalleryCipher:
 
     Args:
         key: 32-byte key that encrypts all new data.
-        old_keys: Earlier keys for data that are still encrypted with them.
+        old_keys: earlier keys for data that are still encrypted with them.
     """
 
     def __init__(self, key: bytes, old_keys: Sequence[bytes] = ()) -> None:
@@ -81,7 +81,7 @@ class AesGalleryCipher:
         """Decrypt a value of one location.
 
         Raises:
-            GalleryDamagedError: The value was changed, or encrypted for another location or with another key.
+            GalleryDamagedError: the value was changed, or encrypted for another location or with another key.
         """
         try:
             return self._cipher(key_id, context).decrypt(

@@ -30,7 +30,7 @@ def disk_errors(action: str) -> Iterator[None]:
     """Translate errors of the operating system into domain errors.
 
     Args:
-        action: attempted action, as in ``cannot <what>``.
+        action: attempted action, as in ``cannot <action>``.
 
     Raises:
         StorageFullError: the disk is full or its quota is exhausted.

@@ -18,7 +18,7 @@ def safe_filename(name: str) -> str:
     """Replace path separators, control characters and bidirectional controls in a file name.
 
     Returns:
-        At most ``MAX_LENGTH`` characters, including a short suffix; ``download`` when nothing is left.
+        At most ``MAX_FILENAME_LENGTH`` characters, including a short suffix; ``download`` if nothing is left.
     """
     cleaned = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
     if len(cleaned) > MAX_FILENAME_LENGTH:

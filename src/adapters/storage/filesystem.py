@@ -75,7 +75,7 @@ class FilesystemStore:
         yield self._path(key)
 
     def cached_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
-        """Yield the path of the stored file itself, as ``local`` does."""
+        """Yield the path of the stored file itself, as `local_file` does."""
         return self.local_file(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from framecloak.adapters.storage.async_files import create_file, disk_errors, write_stream
-from framecloak.adapters.storage.process_folder import ScratchFolder, remove_stale
+from framecloak.adapters.storage.scratch_folder import ScratchFolder, remove_stale
 from framecloak.adapters.storage.threads import in_thread, wait_until_done
 from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.ports.object_store import StoredObject
@@ -22,7 +22,7 @@ PREVIEWS_PREFIX = "previews-"
 
 
 class ObjectSource(Protocol):
-    """Source of objects: the part of `domain.ports.services.ObjectStore` that the cache uses."""
+    """Source of objects: the part of `domain.ports.object_store.ObjectStore` that the cache uses."""
 
     async def stat(self, key: str) -> StoredObject:
         """Return the size and time of an object."""

@@ -57,7 +57,7 @@ class MinioStore:
     """Object store in one S3 bucket, which is created when missing.
 
     The SDK is blocking, so it runs in two thread pools: one for short calls, the other for uploads, which
-    last as long as their senders need. A multipart object becomes visible when its last part has arrived.
+    take as long as their senders. A multipart object becomes visible when its last part has arrived.
 
     Args:
         endpoint: host and port of the store, as seen by this program.

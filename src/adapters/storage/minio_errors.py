@@ -33,7 +33,7 @@ def s3_errors(endpoint: str, action: str) -> Iterator[None]:
 
     Args:
         endpoint: address of the store, for error messages.
-        action: attempted action, as in ``cannot <what>``.
+        action: attempted action, as in ``cannot <action>``.
 
     Raises:
         ObjectNotFoundError: the object does not exist.

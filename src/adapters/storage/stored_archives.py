@@ -30,7 +30,7 @@ class _Directory(NamedTuple):
 
 
 class StoredZips:
-    """Reader of single entries of stored ZIPs; see ``domain.ports.results.StoredArchives``.
+    """Reader of single entries of stored ZIPs; see `domain.ports.archives.StoredArchives`.
 
     Args:
         store: object store of the archives.

@@ -1,4 +1,4 @@
-"""Blocking calls in threads, whose end a cancelled caller awaits."""
+"""Blocking calls in threads; a cancelled caller waits until its thread has ended."""
 
 from __future__ import annotations
 

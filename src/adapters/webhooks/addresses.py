@@ -44,8 +44,8 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     """Resolve a host with the system's resolver; each address occurs once.
 
     Raises:
-        OSError: The host does not exist, or the resolver does not answer.
-        UnicodeError: The text is not a valid host name.
+        OSError: the host does not exist, or the resolver does not answer.
+        UnicodeError: the text is not a valid host name.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
@@ -56,7 +56,7 @@ def is_permitted(address: str, *, allow_private: bool) -> bool:
 
     Args:
         address: IP address.
-        allow_private: Whether addresses of this machine and of private networks are permitted. Link-local
+        allow_private: whether addresses of this machine and of private networks are permitted. Link-local
             addresses never are, because clouds serve machine credentials there.
     """
     ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
@@ -80,9 +80,9 @@ class FilteredNetworkBackend(httpcore.AsyncNetworkBackend):
     """Network backend of httpcore that connects only to permitted addresses.
 
     Args:
-        allow_private: As for `is_permitted`.
-        resolver: Resolver of host names.
-        network: Backend that makes the connections; by default that of AnyIO.
+        allow_private: as for `is_permitted`.
+        resolver: resolver of host names.
+        network: backend that makes the connections; by default that of AnyIO.
     """
 
     def __init__(
@@ -107,9 +107,9 @@ class FilteredNetworkBackend(httpcore.AsyncNetworkBackend):
         """Connect to the first address of a host that accepts the connection.
 
         Raises:
-            WebhookFailedError: The host has no address, or one that is not permitted.
-            httpcore.NetworkError: All addresses fail; the error is that of the last one.
-            httpcore.TimeoutException: All addresses fail, and the last one times out.
+            WebhookFailedError: the host has no address, or one that is not permitted.
+            httpcore.NetworkError: all addresses fail; the error is that of the last one.
+            httpcore.TimeoutException: all addresses fail, and the last one times out.
         """
         addresses = await self._permitted_addresses(host, port)
         for address in addresses[:-1]:
@@ -128,7 +128,7 @@ class FilteredNetworkBackend(httpcore.AsyncNetworkBackend):
         """Reject Unix sockets.
 
         Raises:
-            WebhookFailedError: Always.
+            WebhookFailedError: always.
         """
         raise WebhookFailedError("a webhook cannot use a socket of this machine", retry=False)
 

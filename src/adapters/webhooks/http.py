@@ -27,9 +27,9 @@ class HttpWebhookSender:
     response: only the status code matters.
 
     Args:
-        allow_private: Whether receivers on this machine and in private networks are permitted.
-        resolver: Resolver of host names.
-        total_timeout_seconds: Timeout of a request in seconds.
+        allow_private: whether receivers on this machine and in private networks are permitted.
+        resolver: resolver of host names.
+        total_timeout_seconds: timeout of a request in seconds.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class HttpWebhookSender:
         """Post a body and require a 2xx status.
 
         Raises:
-            WebhookFailedError: The delivery failed; the error states whether to retry.
+            WebhookFailedError: the delivery failed; the error states whether to retry.
         """
         try:
             async with asyncio.timeout(self._total_seconds):

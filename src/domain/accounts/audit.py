@@ -13,7 +13,7 @@ class AuditService:
     """Access to the audit log for administrators.
 
     Args:
-        database: Storage of the log.
+        database: storage of the log.
     """
 
     def __init__(self, database: Database) -> None:
@@ -23,7 +23,7 @@ class AuditService:
         """Return the newest matching entries, newest first.
 
         Raises:
-            ForbiddenError: The caller is not an administrator.
+            ForbiddenError: the caller is not an administrator.
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
@@ -33,7 +33,7 @@ class AuditService:
         """Record an action that bypasses the other use cases, before it is carried out.
 
         Raises:
-            ForbiddenError: The caller is not an administrator.
+            ForbiddenError: the caller is not an administrator.
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:

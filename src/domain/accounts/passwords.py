@@ -34,8 +34,8 @@ class TooManySignInsError(TooManyAttemptsError):
     """Too many failed sign-ins.
 
     Args:
-        limit: Failures allowed in ``LOGIN_WINDOW``.
-        retry_after: Seconds until the next attempt is allowed.
+        limit: failures allowed in ``LOGIN_WINDOW``.
+        retry_after: seconds until the next attempt is allowed.
     """
 
     def __init__(self, limit: int, retry_after: int) -> None:
@@ -47,9 +47,9 @@ class PasswordService:
     """Password hashing and verification with rate limits.
 
     Args:
-        database: Storage of accounts.
-        hasher: Password hashing.
-        limiter: Counter of attempts.
+        database: storage of accounts.
+        hasher: password hashing.
+        limiter: counter of attempts.
     """
 
     def __init__(self, database: Database, hasher: PasswordHasher, limiter: AttemptLimiter) -> None:
@@ -61,7 +61,7 @@ class PasswordService:
         """Return the hash that is stored for a password.
 
         Raises:
-            WeakPasswordError: The password is too short or too long.
+            WeakPasswordError: the password is too short or too long.
         """
         if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
             raise WeakPasswordError(
@@ -74,8 +74,8 @@ class PasswordService:
         """Return the account with this name and password, as it was before the password was checked.
 
         Raises:
-            InvalidCredentialsError: The user name or the password is wrong, or the account is disabled.
-            TooManySignInsError: Too many failures of this name, of this address, or of both together.
+            InvalidCredentialsError: the user name or the password is wrong, or the account is disabled.
+            TooManySignInsError: too many failures of this name, of this address, or of both together.
         """
         name = username.strip().casefold()[:150]
         pair = f"login:pair:{address} {name}"

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from framecloak.domain.model.accounts import (
-    User,
-)
+from framecloak.domain.model.accounts import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +14,8 @@ class SecretFactory:
     """Generator of random secrets.
 
     Attributes:
-        new: Returns a new secret of 256 random bits with the given prefix.
-        digest: Returns the digest that is stored instead of a secret.
+        new: returns a new secret of 256 random bits with the given prefix.
+        digest: returns the digest that is stored instead of a secret.
     """
 
     new: Callable[[str], str]
@@ -29,8 +27,8 @@ class NewSession:
     """A new browser session.
 
     Attributes:
-        secret: Value of the session cookie; shown only once.
-        user: Account that signed in.
+        secret: value of the session cookie; shown only once.
+        user: account that signed in.
         expires_at: UTC.
     """
 

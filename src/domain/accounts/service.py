@@ -47,13 +47,13 @@ class AccountService:
     """Authentication and administration of accounts.
 
     Args:
-        database: Storage of accounts, sessions and API keys.
-        hasher: Password hashing.
-        tokens: Issuer of JWTs.
-        limiter: Counter of failed attempts.
-        secrets: Generator of session secrets and API keys.
-        clock: Current time (UTC).
-        session_ttl: Lifetime of a browser session.
+        database: storage of accounts, sessions and API keys.
+        hasher: password hashing.
+        tokens: issuer of JWTs.
+        limiter: counter of failed attempts.
+        secrets: generator of session secrets and API keys.
+        clock: current time (UTC).
+        session_ttl: lifetime of a browser session.
     """
 
     def __init__(
@@ -79,15 +79,15 @@ class AccountService:
         """Sign in a browser.
 
         Args:
-            username: Name of the account; case is ignored.
-            password: Password of the account.
+            username: name of the account; case is ignored.
+            password: password of the account.
             address: IP address of the browser.
-            previous_secret: Secret of the browser's previous session, which is ended, whichever account it
+            previous_secret: secret of the browser's previous session, which is ended, whichever account it
                 belongs to.
 
         Raises:
-            InvalidCredentialsError: The user name or the password is wrong, or the account is disabled.
-            TooManyAttemptsError: Too many attempts with this name or from this address.
+            InvalidCredentialsError: the user name or the password is wrong, or the account is disabled.
+            TooManyAttemptsError: too many attempts with this name or from this address.
         """
         checked = await self._passwords.check(username, password, address)
         secret = self._secrets.new("")
@@ -122,7 +122,7 @@ class AccountService:
         """End all sessions and invalidate all JWTs of the caller. API keys stay valid.
 
         Raises:
-            UserNotFoundError: The account no longer exists.
+            UserNotFoundError: the account no longer exists.
         """
         async with self._database.unit_of_work() as work:
             user = await work.users.lock(principal.user_id)
@@ -135,8 +135,8 @@ class AccountService:
         """Exchange a password for JWTs.
 
         Raises:
-            InvalidCredentialsError: As for ``sign_in``.
-            TooManyAttemptsError: As for ``sign_in``.
+            InvalidCredentialsError: as for ``sign_in``.
+            TooManyAttemptsError: as for ``sign_in``.
         """
         user = await self._passwords.check(username, password, address)
         async with self._database.unit_of_work() as work:
@@ -150,7 +150,7 @@ class AccountService:
         """Exchange a refresh token for new JWTs; reuse of a token invalidates all JWTs of the account.
 
         Raises:
-            NotAuthenticatedError: The token is invalid or was used, or the account is disabled or deleted.
+            NotAuthenticatedError: the token is invalid or was used, or the account is disabled or deleted.
         """
         return await self._tokens.refresh(refresh)
 
@@ -158,7 +158,7 @@ class AccountService:
         """Authenticate a caller by the secret of a session cookie.
 
         Raises:
-            NotAuthenticatedError: The session is invalid, or the account is disabled.
+            NotAuthenticatedError: the session is invalid, or the account is disabled.
         """
         async with self._database.unit_of_work() as work:
             user = await work.sessions.find_user(self._secrets.digest(secret), self._clock.now())
@@ -168,7 +168,7 @@ class AccountService:
         """Authenticate a caller by an access token.
 
         Raises:
-            NotAuthenticatedError: The token is invalid, or the account is disabled or deleted.
+            NotAuthenticatedError: the token is invalid, or the account is disabled or deleted.
         """
         return await self._tokens.authenticate(token)
 
@@ -176,7 +176,7 @@ class AccountService:
         """Authenticate a caller by an API key.
 
         Raises:
-            NotAuthenticatedError: The key is invalid, or the account is disabled.
+            NotAuthenticatedError: the key is invalid, or the account is disabled.
         """
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
@@ -197,7 +197,7 @@ class AccountService:
         """Create an API key for the caller, and return it with its secret, which is shown only once.
 
         Raises:
-            InvalidOptionError: The key has no name, or its expiry is in the past.
+            InvalidOptionError: the key has no name, or its expiry is in the past.
         """
         if not name.strip() or len(name) > 100:
             raise InvalidOptionError("a key needs a name of 1 to 100 characters", "name its purpose")
@@ -222,7 +222,7 @@ class AccountService:
         """Revoke a key of the caller.
 
         Raises:
-            ApiKeyNotFoundError: The caller has no such key.
+            ApiKeyNotFoundError: the caller has no such key.
         """
         async with self._database.unit_of_work() as work:
             await work.api_keys.remove(key_id, principal.user_id)
@@ -233,10 +233,10 @@ class AccountService:
         """Create an account; for administrators.
 
         Raises:
-            ForbiddenError: The caller is not an administrator.
-            UsernameTakenError: The name is in use.
-            WeakPasswordError: The password is too short or too long.
-            InvalidOptionError: The name is not allowed.
+            ForbiddenError: the caller is not an administrator.
+            UsernameTakenError: the name is in use.
+            WeakPasswordError: the password is too short or too long.
+            InvalidOptionError: the name is not allowed.
         """
         principal.require_admin()
         name = username.strip()
@@ -253,7 +253,7 @@ class AccountService:
         """Return a page of all accounts, oldest first; for administrators.
 
         Raises:
-            ForbiddenError: The caller is not an administrator.
+            ForbiddenError: the caller is not an administrator.
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
@@ -263,8 +263,8 @@ class AccountService:
         """Return the caller's own account, or any account for administrators.
 
         Raises:
-            ForbiddenError: The account belongs to another user and the caller is not an administrator.
-            UserNotFoundError: The account does not exist.
+            ForbiddenError: the account belongs to another user and the caller is not an administrator.
+            UserNotFoundError: the account does not exist.
         """
         if user_id != principal.user_id:
             principal.require_admin()
@@ -285,10 +285,10 @@ class AccountService:
         All sessions and JWTs of the account become invalid.
 
         Raises:
-            ForbiddenError: The caller is not an administrator.
-            InvalidOptionError: The caller would lock itself out, or no administrator would be left.
-            UserNotFoundError: The account does not exist.
-            WeakPasswordError: The password is too short or too long.
+            ForbiddenError: the caller is not an administrator.
+            InvalidOptionError: the caller would lock itself out, or no administrator would be left.
+            UserNotFoundError: the account does not exist.
+            WeakPasswordError: the password is too short or too long.
         """
         principal.require_admin()
         may_demote = disabled or role is Role.USER
@@ -321,8 +321,8 @@ class AccountService:
         """Create an administrator if there are no accounts yet; otherwise return None.
 
         Raises:
-            WeakPasswordError: The password is too short or too long.
-            InvalidOptionError: The name is not allowed.
+            WeakPasswordError: the password is too short or too long.
+            InvalidOptionError: the name is not allowed.
         """
         async with self._database.unit_of_work() as work:
             if (await work.users.list(1, 0)).total:

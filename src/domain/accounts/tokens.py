@@ -15,9 +15,9 @@ class TokenService:
     """Issuer and verifier of the tokens of accounts.
 
     Args:
-        database: Storage of accounts.
-        issuer: Signs and verifies tokens.
-        digest: Returns the digest that is stored instead of a secret.
+        database: storage of accounts.
+        issuer: signs and verifies tokens.
+        digest: returns the digest that is stored instead of a secret.
     """
 
     def __init__(self, database: Database, issuer: TokenIssuer, digest: Callable[[str], bytes]) -> None:
@@ -33,7 +33,7 @@ class TokenService:
         """Authenticate a caller by an access token.
 
         Raises:
-            NotAuthenticatedError: The token is invalid, or the account is disabled or deleted.
+            NotAuthenticatedError: the token is invalid, or the account is disabled or deleted.
         """
         subject = self._issuer.verify_access(access)
         async with self._database.unit_of_work() as work:
@@ -50,7 +50,7 @@ class TokenService:
         therefore invalidated (RFC 9700, section 4.14).
 
         Raises:
-            NotAuthenticatedError: The token is invalid or was used, or the account is disabled or deleted.
+            NotAuthenticatedError: the token is invalid or was used, or the account is disabled or deleted.
         """
         token = self._issuer.verify_refresh(refresh)
         async with self._database.unit_of_work() as work:

@@ -41,17 +41,6 @@ from framecloak.domain.errors.files import (
     UnreadableArchiveError,
     UnreadableVideoError,
 )
-from framecloak.domain.errors.library import (
-    FrameNotFoundError,
-    GrantNotFoundError,
-    RegionNotFoundError,
-    SegmentNotFoundError,
-    UploadIncompleteError,
-    UploadNotFoundError,
-    UploadTooLargeError,
-    VideoInUseError,
-    VideoNotFoundError,
-)
 from framecloak.domain.errors.models import (
     EmotionsUnavailableError,
     FrameAnalysisError,
@@ -98,6 +87,17 @@ from framecloak.domain.errors.servers import (
     StorageFullError,
     StorageUnavailableError,
     WebhookFailedError,
+)
+from framecloak.domain.errors.videos import (
+    FrameNotFoundError,
+    GrantNotFoundError,
+    RegionNotFoundError,
+    SegmentNotFoundError,
+    UploadIncompleteError,
+    UploadNotFoundError,
+    UploadTooLargeError,
+    VideoInUseError,
+    VideoNotFoundError,
 )
 
 __all__ = [

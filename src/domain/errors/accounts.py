@@ -21,9 +21,9 @@ class TooManyAttemptsError(DomainError):
     """Too many attempts in too short a time.
 
     Args:
-        message: As for every ``DomainError``.
-        hint: As for every ``DomainError``.
-        retry_after: Seconds until the next attempt is allowed.
+        message: as for every ``DomainError``.
+        hint: as for every ``DomainError``.
+        retry_after: seconds until the next attempt is allowed.
     """
 
     code = "too_many_attempts"

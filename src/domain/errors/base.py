@@ -13,8 +13,8 @@ class UserMessage(NamedTuple):
     """An error message as shown to users.
 
     Attributes:
-        message: What happened, without a full stop.
-        hint: What the reader can do about it; empty if the message is sufficient.
+        message: description of the failure, without a full stop.
+        hint: action that the reader can take; empty if the message is sufficient.
     """
 
     message: str
@@ -31,8 +31,8 @@ class DomainError(Exception):
     """A failure with a stable code, a message saying what happened and a hint saying what to do.
 
     Args:
-        message: What happened, without a full stop, naming the object concerned.
-        hint: What the reader can do about it; empty if the message is sufficient.
+        message: description of the failure, without a full stop, naming the object concerned.
+        hint: action that the reader can take; empty if the message is sufficient.
     """
 
     code: ClassVar[str] = "internal_error"

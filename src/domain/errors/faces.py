@@ -39,9 +39,9 @@ class OverloadedError(DomainError):
     """The service is overloaded; the request was not started.
 
     Args:
-        message: As for every ``DomainError``.
-        hint: As for every ``DomainError``.
-        retry_after: Seconds after which a retry makes sense, as a whole number.
+        message: as for every ``DomainError``.
+        hint: as for every ``DomainError``.
+        retry_after: seconds after which a retry makes sense, as a whole number.
     """
 
     code = "overloaded"

@@ -68,8 +68,8 @@ class WebhookFailedError(DomainError):
     """A webhook could not be delivered to its receiver.
 
     Args:
-        message: As for every ``DomainError``; without the URL of the receiver, which may contain a secret.
-        hint: As for every ``DomainError``.
+        message: as for every ``DomainError``; without the URL of the receiver, which may contain a secret.
+        hint: as for every ``DomainError``.
         retry: True if another attempt makes sense.
     """
 

@@ -56,7 +56,7 @@ def grow(boxes: Boxes, share: float | NDArray[np.float64]) -> Boxes:
 
 
 def pad(boxes: Boxes, by: float | NDArray[np.float64]) -> Boxes:
-    """Move every side of boxes (..., 4) outwards by a number of pixels, or by (...,) of them."""
+    """Move every side of boxes (..., 4) outwards by some pixels: one number for all, or (...,) numbers."""
     outwards = np.asarray(by)[..., None] * np.array([-1.0, -1.0, 1.0, 1.0])
     return np.asarray(boxes + outwards)
 

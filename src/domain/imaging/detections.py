@@ -100,10 +100,10 @@ class ModelCard:
     """Description of the weights that made a decision, as recorded in manifests.
 
     Attributes:
-        name: Name of the model, such as ``centerface`` or ``buffalo_l/det_10g``.
-        sha256: Hex digest of the file that was loaded.
-        licence: Short name of the licence of the weights.
-        provider: Execution provider, such as ``CPU`` or ``CUDA``.
+        name: name of the model, such as ``centerface`` or ``buffalo_l/det_10g``.
+        sha256: hex digest of the file that was loaded.
+        licence: short name of the licence of the weights.
+        provider: execution provider, such as ``CPU`` or ``CUDA``.
         precision: ``fp32``, ``fp16`` or ``int8``.
     """
 

@@ -17,9 +17,9 @@ class Timing:
     """Display times of consecutive frames of a video.
 
     Attributes:
-        base: Duration of one tick in seconds.
-        starts: Tick at which each frame is shown, strictly ascending.
-        end: Tick at which the last frame ends.
+        base: duration of one tick in seconds.
+        starts: tick at which each frame is shown, strictly ascending.
+        end: tick at which the last frame ends.
     """
 
     base: Fraction

@@ -34,12 +34,12 @@ class User:
 
     Attributes:
         id: Positive.
-        username: Unique, ignoring case.
+        username: unique, ignoring case.
         password_hash: Argon2id in PHC format.
-        role: Role of the account.
+        role: role of the account.
         disabled: True if the account is locked out; effective immediately for every authentication method.
         created_at: UTC.
-        token_generation: Increased by every change of the account; JWTs of earlier generations are invalid.
+        token_generation: increased by every change of the account; JWTs of earlier generations are invalid.
     """
 
     id: int
@@ -61,10 +61,10 @@ class Principal:
     """The authenticated caller; everything that is read or changed is scoped to it.
 
     Attributes:
-        user_id: Id of the account.
-        username: Name of the account.
-        role: Role of the account.
-        auth_method: Authentication method.
+        user_id: id of the account.
+        username: name of the account.
+        role: role of the account.
+        auth_method: authentication method.
     """
 
     user_id: int
@@ -81,7 +81,7 @@ class Principal:
         """Require that the caller is an administrator.
 
         Raises:
-            ForbiddenError: The caller is not an administrator.
+            ForbiddenError: the caller is not an administrator.
         """
         if not self.is_admin:
             raise ForbiddenError("this operation is for administrators", "ask an administrator")
@@ -91,7 +91,7 @@ def require_enabled(user: User | None) -> User:
     """Return the account of a credential, provided that it exists and is enabled.
 
     Raises:
-        NotAuthenticatedError: The account does not exist or is disabled.
+        NotAuthenticatedError: the account does not exist or is disabled.
     """
     if user is None or user.disabled:
         raise NotAuthenticatedError("the sign-in is no longer valid", "sign in again")
@@ -109,7 +109,7 @@ class Session:
 
     Attributes:
         digest: SHA-256 of the secret in the cookie; the secret itself is not stored.
-        user_id: Id of the account.
+        user_id: id of the account.
         expires_at: UTC.
     """
 
@@ -124,9 +124,9 @@ class ApiKey:
 
     Attributes:
         id: Positive.
-        user_id: Id of the account.
-        name: Name given by the owner.
-        prefix: First characters of the secret, which identify the key in lists.
+        user_id: id of the account.
+        name: name given by the owner.
+        prefix: first characters of the secret, which identify the key in lists.
         digest: SHA-256 of the secret; the secret itself is shown once and not stored.
         created_at: UTC.
         expires_at: UTC, or None for a key that is valid until revoked.

@@ -13,9 +13,9 @@ class EmbeddingSpace:
     """Space of comparable embeddings, identified by the model that computes them.
 
     Attributes:
-        name: Name of the model, such as ``buffalo_l`` or ``dlib-resnet``.
-        sha256: Hex digest of its graph; another file of the same name is another space.
-        dimension: Length of a vector.
+        name: name of the model, such as ``buffalo_l`` or ``dlib-resnet``.
+        sha256: hex digest of its graph; another file of the same name is another space.
+        dimension: length of a vector.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Embedding:
     """A face as a point on the unit sphere of its space.
 
     Attributes:
-        space: Space of the vector; only embeddings of one space are comparable.
+        space: space of the vector; only embeddings of one space are comparable.
         vector: (dimension,) float32 of unit length.
     """
 
@@ -42,12 +42,12 @@ class Face:
 
     Attributes:
         box: (4,) float32 ``x1, y1, x2, y2`` in pixels of the upright image, inside it.
-        score: Confidence of the detector, 0 to 1.
+        score: confidence of the detector, 0 to 1.
         landmarks: (5, 2) float32 pixels: left eye, right eye, nose, left and right corner of the mouth, as
             seen in the image.
-        embedding: Embedding of the face.
-        quality: Quality measures of the face.
-        emotions: Probability of each emotion, or None if unavailable.
+        embedding: embedding of the face.
+        quality: quality measures of the face.
+        emotions: probability of each emotion, or None if unavailable.
     """
 
     box: FloatArray
@@ -63,8 +63,8 @@ class ImageAnalysis:
     """Result of the analysis of an image.
 
     Attributes:
-        faces: Requested faces, largest first.
-        detected: Number of faces in the image, including those too small to be recognised.
+        faces: requested faces, largest first.
+        detected: number of faces in the image, including those too small to be recognised.
     """
 
     faces: tuple[Face, ...]
@@ -77,10 +77,10 @@ class Quality:
 
     Attributes:
         sharpness: 0 (blurred) to 1; faces in focus have 0.45 or more.
-        yaw: Horizontal rotation of the head in degrees, positive towards the right side of the image.
-        pitch: Vertical rotation in degrees, positive when looking up.
+        yaw: horizontal rotation of the head in degrees, positive towards the right side of the image.
+        pitch: vertical rotation in degrees, positive when looking up.
         roll: In-plane rotation in degrees, positive clockwise.
-        size: Shorter side of the face's box in pixels.
+        size: shorter side of the face's box in pixels.
     """
 
     sharpness: float

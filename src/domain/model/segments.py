@@ -13,7 +13,7 @@ class Segment:
     """The frames ``[start_frame, end_frame)`` of a video.
 
     Raises:
-        InvalidSegmentError: The segment is empty or begins before frame 0.
+        InvalidSegmentError: the segment is empty or begins before frame 0.
     """
 
     start_frame: int
@@ -36,7 +36,7 @@ class Segment:
         """Require that the segment ends within the video.
 
         Raises:
-            InvalidSegmentError: The segment reaches beyond the video.
+            InvalidSegmentError: the segment reaches beyond the video.
         """
         if self.end_frame > frame_count:
             raise InvalidSegmentError(
@@ -62,12 +62,12 @@ class Region:
     """A rectangle marked by hand, in pixels of the displayed frame.
 
     Attributes:
-        x, y: Upper left corner.
+        x, y: upper left corner.
         width, height: Size.
-        segment: Frames that the region applies to; None for the whole video.
+        segment: frames that the region applies to; None for the whole video.
 
     Raises:
-        InvalidRegionError: The region is empty or begins outside the frame.
+        InvalidRegionError: the region is empty or begins outside the frame.
     """
 
     x: int
@@ -100,7 +100,7 @@ class Region:
         """Require that the region lies within the frame.
 
         Raises:
-            InvalidRegionError: The region reaches beyond the frame.
+            InvalidRegionError: the region reaches beyond the frame.
         """
         if self.x + self.width > width or self.y + self.height > height:
             raise InvalidRegionError(
@@ -119,14 +119,14 @@ def require_within(
     """Require that segments and regions fit a video.
 
     Args:
-        segments: Time segments.
-        regions: Regions, which may have segments of their own.
-        size: Width and height of the displayed frame in pixels.
-        frame_count: Number of frames of the video.
+        segments: time segments.
+        regions: regions, which may have segments of their own.
+        size: width and height of the displayed frame in pixels.
+        frame_count: number of frames of the video.
 
     Raises:
-        InvalidSegmentError: A segment, or the segment of a region, reaches beyond the video.
-        InvalidRegionError: A region reaches beyond the frame.
+        InvalidSegmentError: a segment, or the segment of a region, reaches beyond the video.
+        InvalidRegionError: a region reaches beyond the frame.
     """
     for segment in segments:
         segment.require_within(frame_count)

@@ -20,7 +20,7 @@ class GrantRole(StrEnum):
     """May also delete and share the video. Not granted: the uploader and administrators have it."""
 
     def allows(self, required: GrantRole) -> bool:
-        """Return True if this role includes the needed role."""
+        """Return True if this role includes the required role."""
         order = list(GrantRole)
         return order.index(self) >= order.index(required)
 
@@ -30,13 +30,13 @@ class VideoFacts:
     """Properties of a video file, determined at upload.
 
     Attributes:
-        sha256: Hex digest of the file.
-        size_bytes: Size of the file in bytes.
-        width, height: Size of a frame in pixels as displayed.
-        frame_rate: Average frames per second.
-        frame_count: Number of frames in presentation order.
-        duration: Duration in seconds.
-        rotation: Clockwise rotation in degrees that makes the frames upright.
+        sha256: hex digest of the file.
+        size_bytes: size of the file in bytes.
+        width, height: size of a frame in pixels as displayed.
+        frame_rate: average frames per second.
+        frame_count: number of frames in presentation order.
+        duration: duration in seconds.
+        rotation: clockwise rotation in degrees that makes the frames upright.
     """
 
     sha256: str
@@ -55,12 +55,12 @@ class Video:
 
     Attributes:
         id: Positive.
-        owner_id: Id of the account that uploaded it.
-        filename: Name given by the owner; never part of a path.
-        object_key: Key of its bytes in the object store.
-        facts: Properties of the file.
+        owner_id: id of the account that uploaded it.
+        filename: name given by the owner; never part of a path.
+        object_key: key of its bytes in the object store.
+        facts: properties of the file.
         created_at: UTC.
-        access: Role of the requesting caller.
+        access: role of the requesting caller.
     """
 
     id: int
@@ -108,9 +108,9 @@ class PendingUpload:
 
     Attributes:
         id: 128 random bits, hex.
-        owner_id: Id of the account that started it.
-        filename: Name of the future video.
-        object_key: Key for its bytes in the object store.
+        owner_id: id of the account that started it.
+        filename: name of the future video.
+        object_key: key for its bytes in the object store.
         expires_at: UTC; it cannot be completed afterwards.
     """
 

@@ -34,8 +34,8 @@ class HealthReport:
     Attributes:
         condition: overall health.
         workers: number of workers with a recent heartbeat; 0 when the queue cannot be reached.
-        pending_requests: number of requests that have not started; None when the database was not or
-            cannot be queried.
+        pending_requests: number of requests that have not started; None when the database was not
+            queried or cannot be reached.
         average_seconds: average duration of the latest completed requests; None when there are none.
         storage_bytes: recently computed size of all videos and results; None while unknown.
         checks: ``ok`` or ``failed`` for database, redis, storage and models.
@@ -77,7 +77,7 @@ class HealthService:
         """Run all checks; failed checks do not raise.
 
         Args:
-            detailed: whether to query figures from the database; otherwise it is only pinged.
+            detailed: True to query figures from the database; otherwise it is only pinged.
 
         Returns:
             The result of all checks.
@@ -125,5 +125,5 @@ class HealthService:
     async def _request_figures(self) -> tuple[int, float | None]:
         async with self._database.unit_of_work() as work:
             pending = (await work.requests.counts()).get(Status.PENDING, 0)
-            seconds = [pace.seconds for pace in await work.requests.paces(MAX_RATED_REQUESTS)]
+            seconds = [pace.seconds for pace in await work.requests.recent_durations(MAX_RATED_REQUESTS)]
         return pending, sum(seconds) / len(seconds) if seconds else None

@@ -77,7 +77,7 @@ class StoredSize:
 
     @property
     def known_bytes(self) -> int | None:
-        """Return the latest known size of all videos and results in bytes; None before the first result."""
+        """Latest known size of all videos and results in bytes; None before the first result."""
         return self._bytes
 
     def refresh(self) -> None:

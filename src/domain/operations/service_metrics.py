@@ -29,7 +29,7 @@ class MetricsSnapshot:
         wakeups: number of queued wake-ups for workers.
         workers: number of workers with a recent heartbeat.
         storage_bytes: size of all videos and results.
-        checks: whether database, redis, storage and models are healthy.
+        checks: True for each of database, redis, storage and models that is healthy.
         failed: names of the probes that failed.
     """
 
@@ -78,7 +78,7 @@ class ServiceMetrics:
             return self._snapshot, True
 
     async def _collect(self) -> MetricsSnapshot:
-        report, requests, tickets = await asyncio.gather(
+        report, requests, wakeups = await asyncio.gather(
             self._health.check(),
             self._probes.result("requests", self._read_requests),
             self._probes.result("tickets", self._count_wakeups),
@@ -89,12 +89,12 @@ class ServiceMetrics:
             waited = max(0.0, (self._clock.now() - since).total_seconds())
         failed = [name for name, state in report.checks.items() if state == FAILED]
         failed += ["requests"] if requests is None else []
-        failed += ["tickets"] if tickets is None else []
+        failed += ["tickets"] if wakeups is None else []
         return MetricsSnapshot(
             requests=counts,
             frames_waiting=frames_waiting,
             oldest_waiting_seconds=waited,
-            wakeups=tickets,
+            wakeups=wakeups,
             workers=report.workers if report.checks["redis"] == OK else None,
             storage_bytes=report.storage_bytes,
             checks={name: state == OK for name, state in report.checks.items()},

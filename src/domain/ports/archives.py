@@ -14,8 +14,8 @@ class Archive(Protocol):
         """Append an entry.
 
         Raises:
-            StorageFullError: The disk is full.
-            OutputUnwritableError: Writing failed for any other reason.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: writing failed for any other reason.
         """
         ...
 
@@ -23,8 +23,8 @@ class Archive(Protocol):
         """Append an entry of any length; exceptions of the iterator are passed on.
 
         Raises:
-            StorageFullError: The disk is full.
-            OutputUnwritableError: Writing failed for any other reason.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: writing failed for any other reason.
         """
         ...
 
@@ -32,8 +32,8 @@ class Archive(Protocol):
         """Finish the archive and rename it to its final name, atomically.
 
         Raises:
-            StorageFullError: The disk is full.
-            OutputUnwritableError: Writing failed for any other reason.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: writing failed for any other reason.
         """
         ...
 
@@ -47,8 +47,8 @@ class ForeignContent:
     """Content of an archive that was not written by this program.
 
     Attributes:
-        subject: Name of the entry concerned, or of the archive.
-        detail: Description for people.
+        subject: name of the entry concerned, or of the archive.
+        detail: description for people.
     """
 
     subject: str
@@ -67,7 +67,7 @@ class ArchiveReader(Protocol):
         """Yield the content of an entry in chunks.
 
         Raises:
-            ObjectNotFoundError: The entry does not exist, or the archive is damaged.
+            ObjectNotFoundError: the entry does not exist, or the archive is damaged.
         """
         ...
 
@@ -75,7 +75,7 @@ class ArchiveReader(Protocol):
         """Return the content of an entry.
 
         Raises:
-            ObjectNotFoundError: The entry does not exist, or the archive is damaged.
+            ObjectNotFoundError: the entry does not exist, or the archive is damaged.
         """
         ...
 
@@ -86,7 +86,7 @@ class ArchiveReader(Protocol):
         the entries themselves.
 
         Raises:
-            ObjectNotFoundError: The archive can no longer be read.
+            ObjectNotFoundError: the archive can no longer be read.
         """
         ...
 
@@ -98,11 +98,11 @@ class StoredArchives(Protocol):
         """Return the content of an entry.
 
         Args:
-            key: Key of the archive in the object store.
-            name: Name of the entry.
+            key: key of the archive in the object store.
+            name: name of the entry.
 
         Raises:
-            ObjectNotFoundError: The archive or the entry does not exist or is damaged.
-            StorageUnavailableError: The store cannot be reached.
+            ObjectNotFoundError: the archive or the entry does not exist or is damaged.
+            StorageUnavailableError: the store cannot be reached.
         """
         ...

@@ -76,7 +76,7 @@ class UnitOfWork(Protocol):
         """Begin the transaction.
 
         Raises:
-            DatabaseUnavailableError: The database cannot be reached.
+            DatabaseUnavailableError: the database cannot be reached.
         """
         ...
 
@@ -105,6 +105,6 @@ class Database(Protocol):
         """Check the connection.
 
         Raises:
-            DatabaseUnavailableError: The database did not answer.
+            DatabaseUnavailableError: the database did not answer.
         """
         ...

@@ -16,14 +16,14 @@ class SourceInfo:
     """Properties of a video or an image that are known before its frames are decoded.
 
     Attributes:
-        name: Base name of the file.
-        width, height: Size of a frame in pixels as displayed, with the rotation applied.
-        frame_count: Number of frames in presentation order; 1 for an image.
-        readable_frames: Number of leading frames that the file holds; below ``frame_count`` for a truncated
+        name: base name of the file.
+        width, height: size of a frame in pixels as displayed, with the rotation applied.
+        frame_count: number of frames in presentation order; 1 for an image.
+        readable_frames: number of leading frames that the file holds; below ``frame_count`` for a truncated
             file.
-        frame_rate: Average frames per second; 0 for an image.
-        duration: Seconds from the start of the first frame to the end of the last; 0 for an image.
-        rotation: Clockwise rotation in degrees that makes the frames upright: 0, 90, 180 or 270.
+        frame_rate: average frames per second; 0 for an image.
+        duration: seconds from the start of the first frame to the end of the last; 0 for an image.
+        rotation: clockwise rotation in degrees that makes the frames upright: 0, 90, 180 or 270.
         continuous: True if neighbouring frames show the same scene (a video), False for unrelated images.
     """
 
@@ -43,8 +43,8 @@ class Sound:
     """Sound track of a video.
 
     Attributes:
-        path: File that contains the track.
-        codec: Name of the codec, such as ``aac``.
+        path: file that contains the track.
+        codec: name of the codec, such as ``aac``.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class Frame(Protocol):
             (height, width, 3) uint8 in BGR order, a new contiguous array that the caller may modify.
 
         Raises:
-            FrameAnalysisError: The frame was not decoded, or not without errors.
+            FrameAnalysisError: the frame was not decoded, or not without errors.
         """
         ...
 
@@ -92,7 +92,7 @@ class Frame(Protocol):
             (height, width, 3) uint8 in RGB order, contiguous.
 
         Raises:
-            FrameAnalysisError: The frame was not decoded, or not without errors.
+            FrameAnalysisError: the frame was not decoded, or not without errors.
         """
         ...
 
@@ -121,7 +121,7 @@ class FrameSource(Protocol):
         """Return the hex digest of the file's bytes, waiting for a computation in progress.
 
         Raises:
-            InputNotFoundError: The file can no longer be read.
+            InputNotFoundError: the file can no longer be read.
         """
         ...
 
@@ -133,7 +133,7 @@ class FrameSource(Protocol):
         ``FrameAnalysisError``. Closing the generator releases the decoder.
 
         Raises:
-            TruncatedVideoError: The stream ends before frame ``stop - 1``.
-            UnreadableVideoError: The stream cannot be decoded at all.
+            TruncatedVideoError: the stream ends before frame ``stop - 1``.
+            UnreadableVideoError: the stream cannot be decoded at all.
         """
         ...

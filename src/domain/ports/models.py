@@ -31,16 +31,16 @@ class FaceDetector(Protocol):
         """Detect the faces in images of equal size.
 
         Args:
-            images: At most ``max_batch`` arrays (height, width, 3), uint8, RGB, all of the same shape.
-            threshold: Minimum score of a detection, 0 to 1.
+            images: at most ``max_batch`` arrays (height, width, 3), uint8, RGB, all of the same shape.
+            threshold: minimum score of a detection, 0 to 1.
 
         Returns:
             One entry per image, in order. Boxes are in pixels of that image, best score first, after
             non-maximum suppression.
 
         Raises:
-            ValueError: More images than ``max_batch``, or sides that are not multiples of ``stride``.
-            FrameAnalysisError: The model failed on this input.
+            ValueError: more images than ``max_batch``, or sides that are not multiples of ``stride``.
+            FrameAnalysisError: the model failed on this input.
         """
         ...
 
@@ -59,17 +59,17 @@ class BoxDetector(Protocol):
         ...
 
     def detect(self, image: Image, threshold: float) -> BoxDetections:
-        """Detect the regions in an image.
+        """Detect the text or the plates in an image.
 
         Args:
             image: (height, width, 3), uint8, RGB.
-            threshold: Minimum score of a detection, 0 to 1.
+            threshold: minimum score of a detection, 0 to 1.
 
         Returns:
             Axis-aligned boxes in pixels of the image, best score first. Slanted text is enclosed completely.
 
         Raises:
-            FrameAnalysisError: The model failed on this input.
+            FrameAnalysisError: the model failed on this input.
         """
         ...
 
@@ -108,13 +108,13 @@ class FaceRecognizer(Protocol):
         """Compute the embeddings of aligned faces.
 
         Args:
-            chips: Aligned face crops from ``align``, (n, side, side, 3) uint8 RGB, n at most ``max_batch``.
+            chips: aligned face crops from ``align``, (n, side, side, 3) uint8 RGB, n at most ``max_batch``.
 
         Returns:
             (n, dimension) float32 of unit length.
 
         Raises:
-            FrameAnalysisError: The model failed, or returned values that are not finite.
+            FrameAnalysisError: the model failed, or returned values that are not finite.
         """
         ...
 
@@ -131,13 +131,13 @@ class EmotionReader(Protocol):
         """Return the probabilities of the emotions.
 
         Args:
-            crops: Face crops with a margin, each (h, w, 3) uint8 RGB of any size.
+            crops: face crops with a margin, each (h, w, 3) uint8 RGB of any size.
 
         Returns:
             (n, emotions) float32; each row sums to 1.
 
         Raises:
-            EmotionsUnavailableError: The model is not available at the moment.
+            EmotionsUnavailableError: the model is not available at the moment.
         """
         ...
 

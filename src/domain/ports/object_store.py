@@ -15,8 +15,8 @@ class StoredObject:
     """Metadata of an object in the object store.
 
     Attributes:
-        key: Path in the store: letters, digits, ``.``, ``_``, ``-`` and ``/``.
-        size: Size in bytes.
+        key: path in the store: letters, digits, ``.``, ``_``, ``-`` and ``/``.
+        size: size in bytes.
         modified_at: UTC.
     """
 
@@ -47,17 +47,17 @@ class ObjectStore(Protocol):
         """Provide an object as a readable file within the block, fetched into ``scratch`` if necessary.
 
         Raises:
-            ObjectNotFoundError: The object does not exist; raised on entering.
+            ObjectNotFoundError: the object does not exist; raised on entering.
         """
         ...
 
     def cached_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
-        """Provide an object like ``local``, but keep the fetched file in a cache for repeated access.
+        """Provide an object like ``local_file``, but keep the fetched file in a cache for repeated access.
 
         Deleted objects are removed from the cache, although a file that is open remains readable.
 
         Raises:
-            ObjectNotFoundError: The object does not exist; raised on entering.
+            ObjectNotFoundError: the object does not exist; raised on entering.
         """
         ...
 
@@ -65,7 +65,7 @@ class ObjectStore(Protocol):
         """Yield the bytes ``[start, stop)`` in chunks.
 
         Raises:
-            ObjectNotFoundError: The object does not exist; raised with the first chunk.
+            ObjectNotFoundError: the object does not exist; raised with the first chunk.
         """
         ...
 
@@ -73,7 +73,7 @@ class ObjectStore(Protocol):
         """Return the metadata of an object.
 
         Raises:
-            ObjectNotFoundError: The object does not exist.
+            ObjectNotFoundError: the object does not exist.
         """
         ...
 
@@ -89,7 +89,7 @@ class ObjectStore(Protocol):
         """Delete incomplete uploads left behind by killed processes and return their number.
 
         Args:
-            before: Only uploads last written to before this time; uploads in progress must be younger.
+            before: only uploads last written to before this time; uploads in progress must be younger.
         """
         ...
 

@@ -18,8 +18,8 @@ class Redactor(Protocol):
         Args:
             image: (h, w, 3) uint8 BGR, contiguous; modified.
             boxes: (n, 4) ``x1, y1, x2, y2`` in pixels; every pixel that a box touches is redacted.
-            style: Replacement of the pixels. No style keeps more than a few dozen mean colours per face.
-            shape: The box itself, or the ellipse inscribed in it.
+            style: replacement of the pixels. No style keeps more than a few dozen mean colours per face.
+            shape: the box itself, or the ellipse inscribed in it.
         """
         ...
 
@@ -41,11 +41,11 @@ class EncodedFrameReader(Protocol):
         Invalid bytes may be detected only when the pixels of the frame are read.
 
         Args:
-            data: The whole file.
-            index: Index of the frame.
+            data: the whole file.
+            index: index of the frame.
 
         Raises:
-            FrameAnalysisError: The bytes are not an image.
+            FrameAnalysisError: the bytes are not an image.
         """
         ...
 
@@ -57,15 +57,15 @@ class ImageReader(Protocol):
         """Decode an image; of an animation, the first frame.
 
         Args:
-            data: Content of an image file.
+            data: content of an image file.
 
         Returns:
             The upright image.
 
         Raises:
-            InvalidImageError: The bytes are not an image, or the image is damaged or in an unsupported
+            InvalidImageError: the bytes are not an image, or the image is damaged or in an unsupported
                 format.
-            ImageTooLargeError: The image has too many pixels; detected before decoding.
+            ImageTooLargeError: the image has too many pixels; detected before decoding.
         """
         ...
 
@@ -78,9 +78,9 @@ class PreviewMaker(Protocol):
 
         Args:
             data: JPEG, PNG or WebP file that this program has written.
-            width: Maximum width in pixels; a narrower image keeps its size.
+            width: maximum width in pixels; a narrower image keeps its size.
 
         Raises:
-            ObjectNotFoundError: The image is damaged.
+            ObjectNotFoundError: the image is damaged.
         """
         ...

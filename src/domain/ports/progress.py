@@ -14,7 +14,7 @@ class Listener(Protocol):
         """Wait for a change since the last call, or since the subscription began.
 
         Args:
-            max_wait_seconds: Timeout in seconds.
+            max_wait_seconds: timeout in seconds.
 
         Returns:
             True if a change was announced, False after the timeout.

@@ -16,9 +16,9 @@ class WorkerInfo:
     """A worker process with a recent heartbeat.
 
     Attributes:
-        name: Host and process.
-        queues: Queues that it processes.
-        seen_at: Time of the last heartbeat, UTC.
+        name: host and process.
+        queues: queues that it processes.
+        seen_at: time of the last heartbeat, UTC.
     """
 
     name: str

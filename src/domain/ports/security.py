@@ -33,7 +33,7 @@ class TokenPair:
     Attributes:
         access: JWT for ``Authorization: Bearer``.
         refresh: JWT that is exchanged for the next pair.
-        expires_in: Lifetime of ``access`` in seconds.
+        expires_in: lifetime of ``access`` in seconds.
     """
 
     access: str = field(repr=False)
@@ -46,8 +46,8 @@ class TokenSubject:
     """Account of a token, with the token generation at the time of issue.
 
     Attributes:
-        user_id: Id of the account.
-        generation: The account's ``token_generation`` when the token was issued.
+        user_id: id of the account.
+        generation: the account's ``token_generation`` when the token was issued.
     """
 
     user_id: int
@@ -59,8 +59,8 @@ class RefreshToken:
     """A valid refresh token, which may have been used before.
 
     Attributes:
-        id: Unique id of the token.
-        subject: Account of the token.
+        id: unique id of the token.
+        subject: account of the token.
         expires_at: UTC.
     """
 
@@ -80,7 +80,7 @@ class TokenIssuer(Protocol):
         """Return the account of an access token.
 
         Raises:
-            NotAuthenticatedError: The token is forged, expired, of another kind or of another installation.
+            NotAuthenticatedError: the token is forged, expired, of another kind or of another installation.
         """
         ...
 
@@ -88,7 +88,7 @@ class TokenIssuer(Protocol):
         """Return the verified refresh token.
 
         Raises:
-            NotAuthenticatedError: As for ``verify_access``.
+            NotAuthenticatedError: as for ``verify_access``.
         """
         ...
 
@@ -108,9 +108,9 @@ class GalleryCipher(Protocol):
         """Encrypt a value. Encrypting the same value twice gives different results.
 
         Args:
-            key_id: Id of the key.
-            context: Name of the row and field that the value is stored in; decryption requires the same one.
-            plaintext: Value to encrypt.
+            key_id: id of the key.
+            context: name of the row and field that the value is stored in; decryption requires the same one.
+            plaintext: value to encrypt.
         """
         ...
 
@@ -118,7 +118,7 @@ class GalleryCipher(Protocol):
         """Return the decrypted value.
 
         Raises:
-            GalleryDamagedError: The value was changed, or encrypted for another field or with another key.
+            GalleryDamagedError: the value was changed, or encrypted for another field or with another key.
         """
         ...
 
@@ -130,8 +130,8 @@ class GalleryCipher(Protocol):
         """Rotate vectors by the secret rotation of a gallery, which preserves their cosine similarities.
 
         Args:
-            key_id: Id of the key.
-            gallery_id: Id of the gallery.
+            key_id: id of the key.
+            gallery_id: id of the gallery.
             vectors: (n, dimension) float32.
 
         Returns:

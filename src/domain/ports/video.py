@@ -18,8 +18,8 @@ class VideoFormat:
     """Properties shared by all groups of a video.
 
     Attributes:
-        width, height: Size of the upright frames in pixels; an odd size is padded by one column or row.
-        rate: Approximate frames per second; the display time of each frame is stored exactly.
+        width, height: size of the upright frames in pixels; an odd size is padded by one column or row.
+        rate: approximate frames per second; the display time of each frame is stored exactly.
         quality: 1 to 100, the same for every frame whatever its content.
     """
 
@@ -34,7 +34,7 @@ class FrameGroup:
     """Consecutive frames that can be decoded independently of all others (a closed GOP).
 
     Attributes:
-        samples: One encoded sample per frame, in order, as stored in the file (ISO/IEC 14496-15).
+        samples: one encoded sample per frame, in order, as stored in the file (ISO/IEC 14496-15).
     """
 
     samples: tuple[bytes, ...]
@@ -59,8 +59,8 @@ class VideoWriter(Protocol):
         """Append a group.
 
         Raises:
-            StorageFullError: The disk is full.
-            OutputUnwritableError: Writing failed for any other reason.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: writing failed for any other reason.
         """
         ...
 
@@ -68,8 +68,8 @@ class VideoWriter(Protocol):
         """Return the whole file in chunks.
 
         Raises:
-            StorageFullError: The disk is full.
-            OutputUnwritableError: Writing failed for any other reason.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: writing failed for any other reason.
         """
         ...
 
@@ -85,7 +85,7 @@ class VideoEncoder(Protocol):
         """Reject an unsupported format before any work is done.
 
         Raises:
-            InvalidFormatError: The frames are too large, or the container cannot hold the sound track.
+            InvalidFormatError: the frames are too large, or the container cannot hold the sound track.
         """
         ...
 
@@ -104,12 +104,12 @@ class VideoEncoder(Protocol):
         """Decode a group into the frames that a player would show.
 
         Args:
-            video_format: Format that the group was encoded for.
-            group: Encoded frames.
-            first: Index of the group's first frame; the others are numbered consecutively.
+            video_format: format that the group was encoded for.
+            group: encoded frames.
+            first: index of the group's first frame; the others are numbered consecutively.
 
         Raises:
-            FrameAnalysisError: The group cannot be decoded, or to another number of frames than it holds.
+            FrameAnalysisError: the group cannot be decoded, or to another number of frames than it holds.
         """
         ...
 
@@ -117,9 +117,9 @@ class VideoEncoder(Protocol):
         """Return a writer for a new video.
 
         Args:
-            video_format: Format that the groups were encoded for.
-            timing: Display times of the frames.
-            sound: Sound track; its packets during the frames are copied without re-encoding. None for a
+            video_format: format that the groups were encoded for.
+            timing: display times of the frames.
+            sound: sound track; its packets during the frames are copied without re-encoding. None for a
                 silent video.
         """
         ...
@@ -132,12 +132,12 @@ class VideoFrameExtractor(Protocol):
         """Return a frame as JPEG.
 
         Args:
-            archive: Path of the archive.
-            name: Name of the video in the archive.
-            position: Index of the frame in the video, from 0.
+            archive: path of the archive.
+            name: name of the video in the archive.
+            position: index of the frame in the video, from 0.
 
         Raises:
-            ObjectNotFoundError: The video or the frame does not exist or is damaged.
+            ObjectNotFoundError: the video or the frame does not exist or is damaged.
         """
         ...
 
@@ -147,12 +147,12 @@ class ProbedVideo:
     """Properties of a video file, determined by probing it.
 
     Attributes:
-        width, height: Size of a frame in pixels as displayed.
-        frame_rate: Average frames per second.
-        frame_count: Number of frames in presentation order.
-        duration: Duration in seconds.
-        rotation: Clockwise rotation in degrees that makes the frames upright.
-        frame_index: Positions of the frames in the file; opaque except to the prober.
+        width, height: size of a frame in pixels as displayed.
+        frame_rate: average frames per second.
+        frame_count: number of frames in presentation order.
+        duration: duration in seconds.
+        rotation: clockwise rotation in degrees that makes the frames upright.
+        frame_index: positions of the frames in the file; opaque except to the prober.
     """
 
     width: int
@@ -171,9 +171,9 @@ class VideoProber(Protocol):
         """Determine the properties of a video file.
 
         Raises:
-            UnreadableVideoError: The file is not a video, or cannot be decoded.
-            TruncatedVideoError: The file ends prematurely.
-            DomainError: As for opening a video.
+            UnreadableVideoError: the file is not a video, or cannot be decoded.
+            TruncatedVideoError: the file ends prematurely.
+            DomainError: as for opening a video.
         """
         ...
 
@@ -181,6 +181,6 @@ class VideoProber(Protocol):
         """Return an original frame as JPEG, scaled down to ``width`` pixels unless it is None.
 
         Raises:
-            FrameNotFoundError: The video has no such frame.
+            FrameNotFoundError: the video has no such frame.
         """
         ...

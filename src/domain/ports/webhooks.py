@@ -13,7 +13,7 @@ class WebhookSender(Protocol):
         """Post a body to a receiver; takes at most half a minute.
 
         Raises:
-            WebhookFailedError: The delivery failed or its outcome is unknown; ``retry`` is True if another
+            WebhookFailedError: the delivery failed or its outcome is unknown; ``retry`` is True if another
                 attempt makes sense.
         """
         ...

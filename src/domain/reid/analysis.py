@@ -45,11 +45,11 @@ class Capacity:
     """Limits on the resources used by analyses.
 
     Attributes:
-        threads: Number of concurrent model calls and image decodings.
-        max_waiting: Number of images that may wait; more are refused, unless they belong to one request and
+        threads: number of concurrent model calls and image decodings.
+        max_waiting: number of images that may wait; more are refused, unless they belong to one request and
             nothing else is waiting.
-        max_batch_delay: Maximum delay in seconds for collecting faces into one model call.
-        emotion_seconds: Timeout for emotions in seconds.
+        max_batch_delay: maximum delay in seconds for collecting faces into one model call.
+        emotion_seconds: timeout for emotions in seconds.
     """
 
     threads: int
@@ -63,11 +63,11 @@ class _DetectedFaces:
     """Detected faces of one image before recognition, largest first.
 
     Attributes:
-        detections: Boxes, clipped to the image, with scores and landmarks.
-        chips: Aligned face crops for the recogniser, (n, side, side, 3) uint8 RGB.
-        qualities: One per face.
-        crops: Face crops with a margin; empty without an emotion model.
-        total: Number of faces in the image, including those that were discarded.
+        detections: boxes, clipped to the image, with scores and landmarks.
+        chips: aligned face crops for the recogniser, (n, side, side, 3) uint8 RGB.
+        qualities: one per face.
+        crops: face crops with a margin; empty without an emotion model.
+        total: number of faces in the image, including those that were discarded.
     """
 
     detections: Detections
@@ -84,12 +84,12 @@ class FaceAnalyzer:
     different callers share calls of the recogniser.
 
     Args:
-        image_reader: Decodes images sent by callers.
-        detector: Face detector.
-        recognizer: Face recogniser.
-        emotions: Emotion model, or None.
-        capacity: Limits on the resources used.
-        meters: Metrics of the detector and the recogniser.
+        image_reader: decodes images sent by callers.
+        detector: face detector.
+        recognizer: face recogniser.
+        emotions: emotion model, or None.
+        capacity: limits on the resources used.
+        meters: metrics of the detector and the recogniser.
     """
 
     def __init__(
@@ -149,15 +149,15 @@ class FaceAnalyzer:
         """Analyse the largest face of an image.
 
         Args:
-            image: Content of an image file.
+            image: content of an image file.
 
         Raises:
-            InvalidImageError: The bytes are not an image.
-            ImageTooLargeError: The image has too many pixels.
-            FaceNotFoundError: No face was detected.
-            FaceTooSmallError: All faces are smaller than `MIN_FACE_PX`.
-            FrameAnalysisError: A model failed.
-            OverloadedError: Too many images are waiting already.
+            InvalidImageError: the bytes are not an image.
+            ImageTooLargeError: the image has too many pixels.
+            FaceNotFoundError: no face was detected.
+            FaceTooSmallError: all faces are smaller than `MIN_FACE_PX`.
+            FrameAnalysisError: a model failed.
+            OverloadedError: too many images are waiting already.
         """
         faces = await self._detection_batcher.run(_DetectionTask(image, largest_only=True))
         (analysis,) = await self._recognize([faces])
@@ -167,16 +167,16 @@ class FaceAnalyzer:
         """Analyse every face of several images.
 
         Args:
-            images: Contents of image files.
+            images: contents of image files.
 
         Returns:
             One entry per image, in order. An image that is invalid, shows no face or only small ones has its
             error as the entry and does not affect the others.
 
         Raises:
-            BatchTooLargeError: More than `MAX_FACES` images, or more than `MAX_FACES` faces in all of them.
-            FrameAnalysisError: A model failed.
-            OverloadedError: Too many images are waiting already.
+            BatchTooLargeError: more than `MAX_FACES` images, or more than `MAX_FACES` faces in all of them.
+            FrameAnalysisError: a model failed.
+            OverloadedError: too many images are waiting already.
         """
         require_batch_size(len(images))
         tasks = [_DetectionTask(image, largest_only=False) for image in images]
@@ -283,7 +283,7 @@ def require_batch_size(images: int) -> None:
     """Refuse too many images per request, before they are decoded.
 
     Raises:
-        BatchTooLargeError: There are more than `MAX_FACES` images.
+        BatchTooLargeError: there are more than `MAX_FACES` images.
     """
     if images > MAX_FACES:
         raise BatchTooLargeError(f"{images} images in one request", f"send at most {MAX_FACES}")
@@ -294,7 +294,7 @@ class _DetectionTask:
     """An image to process.
 
     Attributes:
-        image: Content of the image file.
+        image: content of the image file.
         largest_only: True to keep only the largest face.
     """
 

@@ -33,16 +33,16 @@ class Batcher(Generic[Item, Result]):
     machine.
 
     Args:
-        work: Processes at most ``max_batch`` items and returns one result per item, in order; called in
+        work: processes at most ``max_batch`` items and returns one result per item, in order; called in
             several lanes concurrently. If it raises on several items it is called again for each item alone,
             so that only the item at fault fails.
-        max_batch: Maximum number of items per call.
-        lanes: Threads to run in; closed by their creator after the batcher.
-        max_waiting: Number of items that may wait for a lane; more are refused, unless they belong to one
+        max_batch: maximum number of items per call.
+        lanes: threads to run in; closed by their creator after the batcher.
+        max_waiting: number of items that may wait for a lane; more are refused, unless they belong to one
             caller and nothing else is waiting.
-        max_batch_delay: Maximum delay in seconds for filling a batch while a lane is free.
-        urgent_after: Seconds after which waiting items take precedence over other work in the lanes.
-        meter: Metrics of waiting items and of calls.
+        max_batch_delay: maximum delay in seconds for filling a batch while a lane is free.
+        urgent_after: seconds after which waiting items take precedence over other work in the lanes.
+        meter: metrics of waiting items and of calls.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Batcher(Generic[Item, Result]):
 
     @property
     def urgent(self) -> bool:
-        """True if a batch is full, or its first item has waited for ``patience`` seconds."""
+        """True if a batch is full, or its first item has waited for ``urgent_after`` seconds."""
         if not self._waiting:
             return False
         waited = asyncio.get_running_loop().time() - self._waiting_since
@@ -90,8 +90,8 @@ class Batcher(Generic[Item, Result]):
         """Return the result for one item.
 
         Raises:
-            OverloadedError: Too many items are waiting.
-            Exception: The error that ``work`` raised on this item.
+            OverloadedError: too many items are waiting.
+            Exception: the error that ``work`` raised on this item.
         """
         (result,) = await self.run_all([item])
         return result
@@ -100,8 +100,8 @@ class Batcher(Generic[Item, Result]):
         """Return the results for several items, in order. Cancelling the caller drops its waiting items.
 
         Raises:
-            OverloadedError: Too many items are waiting; none of these items was started.
-            Exception: The error of the first of these items that failed; the others are dropped.
+            OverloadedError: too many items are waiting; none of these items was started.
+            Exception: the error of the first of these items that failed; the others are dropped.
         """
         futures = self._enqueue(items)
         try:
@@ -113,7 +113,7 @@ class Batcher(Generic[Item, Result]):
         """Return the results as ``run_all`` does, with the exception in place of the result of a failed item.
 
         Raises:
-            OverloadedError: Too many items are waiting; none of these items was started.
+            OverloadedError: too many items are waiting; none of these items was started.
         """
         futures = self._enqueue(items)
         try:

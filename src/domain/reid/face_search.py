@@ -29,8 +29,8 @@ class _DetectorInput:
     """Input of the detector, made from an image.
 
     Attributes:
-        width, height: Size in pixels that the image is resized to.
-        border: Width of the background border in pixels.
+        width, height: size in pixels that the image is resized to.
+        border: width of the background border in pixels.
     """
 
     width: int
@@ -42,15 +42,15 @@ def detect_faces(detector: FaceDetector, frame: Frame) -> Detections:
     """Detect the faces in an image.
 
     Args:
-        detector: Face detector.
-        frame: The upright image.
+        detector: face detector.
+        frame: the upright image.
 
     Returns:
         The faces of the first input size with any detections, in pixels of the image, best score first.
 
     Raises:
-        InvalidImageError: The pixels of the image cannot be read.
-        FrameAnalysisError: The model failed.
+        InvalidImageError: the pixels of the image cannot be read.
+        FrameAnalysisError: the model failed.
     """
     for view in _detector_inputs(frame.width, frame.height, detector.stride):
         (detections,) = detector.detect([_render(frame, view)], DETECTION_THRESHOLD)

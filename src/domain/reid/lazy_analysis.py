@@ -16,8 +16,8 @@ class RecognitionHealth:
     """State of the face analysis.
 
     Attributes:
-        detector: Face detection model; None until it is loaded.
-        recognizer: Face recognition model; None until it is loaded.
+        detector: face detection model; None until it is loaded.
+        recognizer: face recognition model; None until it is loaded.
         emotions: True if an emotion model is available.
     """
 
@@ -30,8 +30,8 @@ class LazyFaceAnalyzer:
     """Lazily loaded `FaceAnalyzer`, shared by all callers.
 
     Args:
-        load: Loads the models; takes seconds, and runs in a thread.
-        emotions: Emotion model, also used by the analysis; None if there is none.
+        load: loads the models; takes seconds, and runs in a thread.
+        emotions: emotion model, also used by the analysis; None if there is none.
     """
 
     def __init__(self, load: Callable[[], FaceAnalyzer], emotions: EmotionReader | None = None) -> None:
@@ -41,13 +41,13 @@ class LazyFaceAnalyzer:
         self._loading = asyncio.Lock()
 
     async def analyzer(self) -> FaceAnalyzer:
-        """Return the analysis, loading the models on the first call.
+        """Return the analyser, loading the models on the first call.
 
         Raises:
-            ModelMissingError: A model is not installed.
-            ModelCorruptError: A model file is damaged.
-            ProviderUnavailableError: The configured execution provider is not available.
-            InvalidOptionError: There is no such model, or not in the configured precision.
+            ModelMissingError: a model is not installed.
+            ModelCorruptError: a model file is damaged.
+            ProviderUnavailableError: the configured execution provider is not available.
+            InvalidOptionError: there is no such model, or not in the configured precision.
         """
         async with self._loading:
             if self._loaded is None:
@@ -55,7 +55,7 @@ class LazyFaceAnalyzer:
             return self._loaded
 
     async def health(self) -> RecognitionHealth:
-        """Return the state of the analysis; loads nothing and never raises."""
+        """Return the state of the face analysis; loads nothing and never raises."""
         loaded = self._loaded
         return RecognitionHealth(
             detector=None if loaded is None else loaded.detector.card,

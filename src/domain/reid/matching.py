@@ -34,9 +34,9 @@ class SimilarityScale:
     """Interpretation of the cosine similarities of a model.
 
     Attributes:
-        unrelated: Typical cosine of two different persons.
-        possible: Minimum cosine at which two faces may show the same person.
-        usual: Usual threshold for the same person.
+        unrelated: typical cosine of two different people.
+        possible: minimum cosine at which two faces may show the same person.
+        usual: usual threshold for the same person.
     """
 
     unrelated: float
@@ -54,9 +54,9 @@ _SCALES_BY_MODEL = {
     "buffalo_s": _ARCFACE_SCALE,
     "dlib-resnet": SimilarityScale(0.7, 0.9, 0.93),
 }
-"""Models that have been evaluated. All faces are similar to dlib: different persons reach 0.92, and one
-person starts at 0.95. `benchmarks/faces/recognition_roc.py` finds the best threshold for any model and any
-faces."""
+"""Models that have been evaluated. All faces are similar to dlib: different people reach 0.92, and one
+person starts at 0.95. `benchmarks/faces/recognition_roc.py` determines the best threshold for any model and
+any faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Match:
     """A face similar to the target.
 
     Attributes:
-        index: Index among the searched embeddings.
-        similarity: Cosine similarity, -1 to 1.
+        index: index among the searched embeddings.
+        similarity: cosine similarity, -1 to 1.
     """
 
     index: int
@@ -76,7 +76,7 @@ def compare(first: VectorLike, second: VectorLike) -> float:
     """Return the cosine similarity of two embeddings, -1 to 1.
 
     Raises:
-        InvalidEmbeddingError: An embedding is empty, zero or not finite, or their lengths differ.
+        InvalidEmbeddingError: an embedding is empty, zero or not finite, or their lengths differ.
     """
     return float(similarities(unit_vector(first), unit_rows([second], "the second embedding"))[0])
 
@@ -89,14 +89,14 @@ def find_matches(
     Args:
         target: (d,) embedding.
         embeddings: (n, d) embeddings to search; may be empty.
-        threshold: Minimum cosine of a match, -1 to 1.
-        top_k: Maximum number of matches; None for all.
+        threshold: minimum cosine of a match, -1 to 1.
+        top_k: maximum number of matches; None for all.
 
     Returns:
         Matches, best first; ties in the order of ``embeddings``.
 
     Raises:
-        InvalidEmbeddingError: An embedding is empty, zero or not finite, or their lengths differ.
+        InvalidEmbeddingError: an embedding is empty, zero or not finite, or their lengths differ.
         InvalidOptionError: ``threshold`` or ``top_k`` is out of range.
     """
     check_search(threshold, top_k)
@@ -149,7 +149,7 @@ def similarities(direction: FloatArray, rows: FloatArray) -> FloatArray:
     """Return the cosines of a (d,) unit vector with (n, d) unit vectors, clipped to -1 to 1.
 
     Raises:
-        InvalidEmbeddingError: Their lengths differ.
+        InvalidEmbeddingError: their lengths differ.
     """
     return _clipped(_products(direction, rows))
 
@@ -158,7 +158,7 @@ def unit_vector(numbers: VectorLike, name: str = "the embedding") -> FloatArray:
     """Return an embedding as (d,) float32 of unit length.
 
     Raises:
-        InvalidEmbeddingError: The embedding is empty, zero, not finite, or not a list of numbers.
+        InvalidEmbeddingError: the embedding is empty, zero, not finite, or not a list of numbers.
     """
     (row,) = unit_rows([numbers], name)
     return np.asarray(row, np.float32)
@@ -168,14 +168,14 @@ def unit_rows(rows: MatrixLike, name: str = "embedding {row}") -> FloatArray:
     """Return embeddings as a matrix of unit vectors.
 
     Args:
-        rows: At least one embedding, all of the same length.
-        name: Name of a row in error messages; ``{row}`` is replaced by its number.
+        rows: at least one embedding, all of the same length.
+        name: name of a row in error messages; ``{row}`` is replaced by its number.
 
     Returns:
         (n, d) float32, each row of unit length.
 
     Raises:
-        InvalidEmbeddingError: The lengths differ, or an embedding is empty, zero, not finite, or not a list
+        InvalidEmbeddingError: the lengths differ, or an embedding is empty, zero, not finite, or not a list
             of numbers. The message names the first such row.
     """
     matrix, lengths = _with_lengths(_matrix(rows, name), name)
@@ -186,7 +186,7 @@ def _products(direction: FloatArray, rows: FloatArray) -> FloatArray:
     """Return the (n,) scalar products.
 
     Raises:
-        InvalidEmbeddingError: The lengths of the vectors differ.
+        InvalidEmbeddingError: the lengths of the vectors differ.
     """
     if rows.shape[1] != len(direction):
         raise InvalidEmbeddingError(
@@ -205,11 +205,11 @@ def _with_lengths(matrix: FloatArray, name: str, first: int = 0) -> tuple[FloatA
 
     Args:
         matrix: (n, d) rows.
-        name: Name of a row in error messages.
-        first: Number of the first row, for the error messages.
+        name: name of a row in error messages.
+        first: number of the first row, for the error messages.
 
     Raises:
-        InvalidEmbeddingError: A row is empty, zero or not finite.
+        InvalidEmbeddingError: a row is empty, zero or not finite.
     """
     if not matrix.size:
         raise InvalidEmbeddingError(f"{name.format(row=first)} is empty", _HINT)

@@ -22,6 +22,10 @@ towards the camera. In x and y it is the alignment template of recognisers, made
 6.3 cm between two eyes, and the depths are those of an average head. Detectors disagree by 3 units about the
 height of the nose, so a value in between is used."""
 
+_CENTRED = _HEAD_MODEL - _HEAD_MODEL.mean(axis=0)
+_INVERSE = np.linalg.pinv(_CENTRED.T)
+"""(5, 3): maps centred landmarks to the scaled first two rows of the rotation."""
+
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _BLUR_PX = 9
 """Length of the averaging filter in pixels."""
@@ -105,8 +109,3 @@ def _angles(
     pitch = np.arctan2(-down[2], np.hypot(right[2], forward[2]))
     roll = np.arctan2(down[0], right[0])
     return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
-
-
-_CENTRED = _HEAD_MODEL - _HEAD_MODEL.mean(axis=0)
-_INVERSE = np.linalg.pinv(_CENTRED.T)
-"""(5, 3): maps centred landmarks to the scaled first two rows of the rotation."""

@@ -1,4 +1,4 @@
-"""Persons with reference faces, to be distinguished from everyone else."""
+"""People with reference faces, to be distinguished from everyone else."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def unrotated(vectors: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceEmbeddings:
-    """Reference embeddings of persons.
+    """Reference embeddings of people.
 
     Attributes:
         vectors: (n, dimension) float32 of unit length; rotated by a secret rotation if they come from a
             gallery.
-        rotate: Applies the same rotation to vectors to be compared.
+        rotate: applies the same rotation to vectors to be compared.
     """
 
     vectors: FloatArray
@@ -42,12 +42,12 @@ class ReferenceEmbeddings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferencePeople:
-    """A set of persons with reference faces.
+    """A set of people with reference faces.
 
     Attributes:
-        reference: Name in the manifest: the id of a gallery, or the digest of a folder's images.
-        space: Embedding space of the faces.
-        embeddings: Reference embeddings.
+        reference: name in the manifest: the id of a gallery, or the digest of a folder's images.
+        space: embedding space of the faces.
+        embeddings: reference embeddings.
     """
 
     reference: str
@@ -78,18 +78,18 @@ class ReferencePeople:
 def reference_people(
     images: Sequence[FrameSource], detector: FaceDetector, recognizer: FaceRecognizer
 ) -> ReferencePeople:
-    """Build the reference persons from photos, using the largest face of each.
+    """Build the reference people from photos, using the largest face of each.
 
     Args:
-        images: At least one image.
-        detector: Face detector.
-        recognizer: Computes the embeddings.
+        images: at least one image.
+        detector: face detector.
+        recognizer: computes the embeddings.
 
     Raises:
-        FaceNotFoundError: An image shows no face.
-        FaceTooSmallError: The largest face of an image is too small to be recognised.
-        InvalidImageError: An image cannot be read.
-        FrameAnalysisError: A model failed.
+        FaceNotFoundError: an image shows no face.
+        FaceTooSmallError: the largest face of an image is too small to be recognised.
+        InvalidImageError: an image cannot be read.
+        FrameAnalysisError: a model failed.
     """
     chips = [_largest_face(image, detector, recognizer) for image in images]
     vectors = np.concatenate([recognizer.embed(chip) for chip in chips])

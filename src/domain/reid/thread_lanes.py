@@ -31,8 +31,8 @@ class ThreadLanes:
     lane becomes free, urgent queues are started first, then the others in the order of joining.
 
     Args:
-        count: Number of threads.
-        name: Prefix of the thread names.
+        count: number of threads.
+        name: prefix of the thread names.
     """
 
     def __init__(self, count: int, name: str) -> None:

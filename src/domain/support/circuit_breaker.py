@@ -19,10 +19,10 @@ class CircuitBreaker:
     2007. An instance belongs to one event loop.
 
     Args:
-        max_failures: Number of consecutive failures after which calls are refused.
-        pause: Seconds until the first trial.
-        max_pause: Maximum pause in seconds.
-        clock: Monotonic time in seconds.
+        max_failures: number of consecutive failures after which calls are refused.
+        pause: seconds until the first trial.
+        max_pause: maximum pause in seconds.
+        clock: monotonic time in seconds.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class CircuitBreaker:
         """Run an action unless the circuit is open.
 
         Args:
-            action: The call; awaited at most once.
-            failure: Error that the action raises when the server does not respond. Any other domain error
+            action: the call; awaited at most once.
+            failure: error that the action raises when the server does not respond. Any other domain error
                 counts as a response. A cancelled call counts as neither.
 
         Raises:

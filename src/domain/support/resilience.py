@@ -19,7 +19,7 @@ async def run_to_completion(work: Awaitable[Value]) -> Value:
     """Run work to its end even if this task is cancelled meanwhile, and return its result.
 
     Raises:
-        CancelledError: This task was cancelled; raised after the work has ended.
+        CancelledError: this task was cancelled; raised after the work has ended.
     """
     future = asyncio.ensure_future(work)
     cancellation: asyncio.CancelledError | None = None
@@ -56,9 +56,9 @@ class Backoff:
     """Retries with exponential backoff while a server is unavailable.
 
     Attributes:
-        total_seconds: Seconds after which no further attempt is made.
-        first_pause: Seconds between the first two attempts; every further pause is twice as long.
-        max_pause: Maximum pause in seconds.
+        total_seconds: seconds after which no further attempt is made.
+        first_pause: seconds between the first two attempts; every further pause is twice as long.
+        max_pause: maximum pause in seconds.
     """
 
     total_seconds: float = 120.0
@@ -73,8 +73,8 @@ class Backoff:
         """Run an idempotent action until it succeeds or the time is over.
 
         Args:
-            action: Action to run.
-            unavailable: Error of the action that means that the server is unavailable.
+            action: action to run.
+            unavailable: error of the action that means that the server is unavailable.
 
         Raises:
             DomainError: ``unavailable``; the server is still unavailable.

@@ -14,7 +14,7 @@ class GrantService:
     """Grants on stored videos.
 
     Args:
-        database: Storage of the grants.
+        database: storage of the grants.
     """
 
     def __init__(self, database: Database) -> None:
@@ -24,21 +24,21 @@ class GrantService:
         """Return the grants on a video; for its owner.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller does not own the video.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller does not own the video.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.OWNER)
             return await work.grants.list(video_id)
 
-    async def share(self, principal: Principal, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
+    async def grant(self, principal: Principal, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
         """Grant an account access to a video; for its owner.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller does not own the video.
-            UserNotFoundError: The account does not exist.
-            InvalidOptionError: The role is ownership, or the account owns the video.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller does not own the video.
+            UserNotFoundError: the account does not exist.
+            InvalidOptionError: the role is ownership, or the account owns the video.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.OWNER)
@@ -52,13 +52,13 @@ class GrantService:
             await work.commit()
         return grant
 
-    async def unshare(self, principal: Principal, video_id: int, user_id: int) -> None:
+    async def revoke(self, principal: Principal, video_id: int, user_id: int) -> None:
         """Revoke a grant; for the owner of the video.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller does not own the video.
-            GrantNotFoundError: The account has no grant on the video.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller does not own the video.
+            GrantNotFoundError: the account has no grant on the video.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.OWNER)

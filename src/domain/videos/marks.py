@@ -18,7 +18,7 @@ class MarkService:
     """Marks on videos. Callers who may edit a video may mark it.
 
     Args:
-        database: Storage of the marks.
+        database: storage of the marks.
     """
 
     def __init__(self, database: Database) -> None:
@@ -28,7 +28,7 @@ class MarkService:
         """Return the segments of a video, in order of time.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.VIEWER)
@@ -38,8 +38,8 @@ class MarkService:
         """Return one segment.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            SegmentNotFoundError: The video has no such segment.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            SegmentNotFoundError: the video has no such segment.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.VIEWER)
@@ -51,10 +51,10 @@ class MarkService:
         """Mark a time range.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller may see the video but not mark it.
-            InvalidSegmentError: The segment reaches beyond the video.
-            InvalidOptionError: The label is too long.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but not mark it.
+            InvalidSegmentError: the segment reaches beyond the video.
+            InvalidOptionError: the label is too long.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -79,11 +79,11 @@ class MarkService:
         Arguments that are None leave their field unchanged; an empty label removes the label.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller may see the video but not mark it.
-            SegmentNotFoundError: The video has no such segment.
-            InvalidSegmentError: The segment would be empty or reach beyond the video.
-            InvalidOptionError: The label is too long.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but not mark it.
+            SegmentNotFoundError: the video has no such segment.
+            InvalidSegmentError: the segment would be empty or reach beyond the video.
+            InvalidOptionError: the label is too long.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -105,9 +105,9 @@ class MarkService:
         """Remove a segment.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller may see the video but not mark it.
-            SegmentNotFoundError: The video has no such segment.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but not mark it.
+            SegmentNotFoundError: the video has no such segment.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -120,7 +120,7 @@ class MarkService:
         """Return the regions of a video, oldest first.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.VIEWER)
@@ -132,11 +132,11 @@ class MarkService:
         """Mark a region.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller may see the video but not mark it.
-            InvalidRegionError: The region reaches beyond the frame.
-            InvalidSegmentError: The frames of the region reach beyond the video.
-            InvalidOptionError: The label is too long.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but not mark it.
+            InvalidRegionError: the region reaches beyond the frame.
+            InvalidSegmentError: the frames of the region reach beyond the video.
+            InvalidOptionError: the label is too long.
         """
         async with self._database.unit_of_work() as work:
             facts = (await work.videos.get(video_id, principal, GrantRole.EDITOR)).facts
@@ -152,9 +152,9 @@ class MarkService:
         """Remove a region.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller may see the video but not mark it.
-            RegionNotFoundError: The video has no such region.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but not mark it.
+            RegionNotFoundError: the video has no such region.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.EDITOR)

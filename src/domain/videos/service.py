@@ -57,8 +57,8 @@ class StartedUpload:
     """A pending upload with its address.
 
     Attributes:
-        upload: Upload to be completed once the bytes have arrived.
-        url: Presigned URL for the HTTP PUT.
+        upload: upload to be completed once the bytes have arrived.
+        url: presigned URL for the HTTP PUT.
     """
 
     upload: PendingUpload
@@ -69,12 +69,12 @@ class VideoService:
     """Use cases of stored videos.
 
     Args:
-        database: Storage of the records.
-        store: Storage of the bytes.
-        prober: Reads the properties of uploaded files.
-        clock: Current time (UTC).
-        scratch: Folder for temporary files.
-        max_upload_bytes: Maximum size of an upload in bytes.
+        database: storage of the records.
+        store: storage of the bytes.
+        prober: reads the properties of uploaded files.
+        clock: current time (UTC).
+        scratch: folder for temporary files.
+        max_upload_bytes: maximum size of an upload in bytes.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class VideoService:
         """Store a video as it arrives; the bytes are deleted if they are not a valid video.
 
         Raises:
-            UploadTooLargeError: The upload is larger than allowed.
-            UnreadableVideoError: The bytes are not a video; also the other errors of opening a video.
-            StorageUnavailableError: The store cannot be reached.
-            StorageFullError: The store is full.
+            UploadTooLargeError: the upload is larger than allowed.
+            UnreadableVideoError: the bytes are not a video; also the other errors of opening a video.
+            StorageUnavailableError: the store cannot be reached.
+            StorageFullError: the store is full.
         """
         key = f"{VIDEO_KEY_PREFIX}{uuid4().hex}"
         digest = sha256()
@@ -116,7 +116,7 @@ class VideoService:
         """Start an upload that goes directly to the object store.
 
         Raises:
-            StorageUnavailableError: The store cannot be reached.
+            StorageUnavailableError: the store cannot be reached.
         """
         upload_id = uuid4().hex
         expires_at = self._clock.now() + UPLOAD_TTL
@@ -132,9 +132,9 @@ class VideoService:
         """Store bytes that were PUT to the address of a pending upload.
 
         Raises:
-            UploadNotFoundError: No pending upload has this address; nothing is stored.
-            StorageUnavailableError: The store cannot be reached.
-            StorageFullError: The store is full.
+            UploadNotFoundError: no pending upload has this address; nothing is stored.
+            StorageUnavailableError: the store cannot be reached.
+            StorageFullError: the store is full.
         """
         await self._require_pending(object_key)
         await self._store.put(object_key, chunks)
@@ -152,12 +152,12 @@ class VideoService:
         the call can be repeated.
 
         Raises:
-            UploadNotFoundError: The caller has no such upload, it was completed concurrently, or its bytes
+            UploadNotFoundError: the caller has no such upload, it was completed concurrently, or its bytes
                 have not arrived. In the last case it can still be completed later.
-            UploadTooLargeError: The upload is larger than allowed.
-            UnreadableVideoError: The bytes are not a video; also the other errors of opening a video.
-            StorageUnavailableError: The store cannot be reached.
-            StorageFullError: The store is full.
+            UploadTooLargeError: the upload is larger than allowed.
+            UnreadableVideoError: the bytes are not a video; also the other errors of opening a video.
+            StorageUnavailableError: the store cannot be reached.
+            StorageFullError: the store is full.
         """
         started_at = self._clock.now()
         async with self._database.unit_of_work() as work:
@@ -196,7 +196,7 @@ class VideoService:
         """Return a video that the caller may see.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
         """
         async with self._database.unit_of_work() as work:
             return await work.videos.get(video_id, principal, GrantRole.VIEWER)
@@ -205,10 +205,10 @@ class VideoService:
         """Delete a video with its segments, regions and grants.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller does not own the video.
-            VideoInUseError: An unfinished request needs the video.
-            StorageUnavailableError: The bytes cannot be deleted now; the video still exists.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller does not own the video.
+            VideoInUseError: an unfinished request needs the video.
+            StorageUnavailableError: the bytes cannot be deleted now; the video still exists.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.OWNER)
@@ -222,8 +222,8 @@ class VideoService:
         """Return an original frame as JPEG, for marking; each access is recorded in the audit log.
 
         Raises:
-            VideoNotFoundError: The caller may see no such video, or its file is gone.
-            FrameNotFoundError: The video has no such frame.
+            VideoNotFoundError: the caller may see no such video, or its file is gone.
+            FrameNotFoundError: the video has no such frame.
         """
         video = await self.get(principal, video_id)
         try:
@@ -259,11 +259,11 @@ class VideoService:
         """Probe stored bytes and record them as a video; delete them if that fails.
 
         Args:
-            principal: Owner of the video.
-            filename: Name given by the owner.
-            key: Key of the bytes in the object store.
+            principal: owner of the video.
+            filename: name given by the owner.
+            key: key of the bytes in the object store.
             digest: SHA-256 of the bytes, hex.
-            claim: Run in the same transaction; fails for all but one of several concurrent callers.
+            claim: run in the same transaction; fails for all but one of several concurrent callers.
         """
         try:
             async with self._store.local_file(key, self._scratch) as path:

@@ -173,9 +173,9 @@ def report(code: str, message: str, hint: str, *, as_json: bool) -> None:
     """Print an error as one line on standard error, as text or as JSON.
 
     Args:
-        code: Stable code of the error.
-        message: Fact.
-        hint: Action that solves the problem; empty for none.
+        code: stable code of the error.
+        message: fact.
+        hint: action that solves the problem; empty for none.
         as_json: True to print JSON.
     """
     if as_json:

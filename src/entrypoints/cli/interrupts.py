@@ -18,7 +18,7 @@ class Interrupted(BaseException):
     """A termination signal was received; a ``BaseException``, so that ``except Exception`` does not catch it.
 
     Args:
-        number: Number of the signal.
+        number: number of the signal.
     """
 
     def __init__(self, number: int) -> None:

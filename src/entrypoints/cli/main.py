@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: Arguments without the program name; None for those of the process.
+        arguments: arguments without the program name; None for those of the process.
 
     Returns:
         Exit code.

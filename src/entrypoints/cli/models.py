@@ -35,9 +35,7 @@ from framecloak.adapters.vision.weights.catalogue import (
     licence_of,
     models_folder,
 )
-from framecloak.adapters.vision.weights.catalogue import (
-    verify as verify_files,
-)
+from framecloak.adapters.vision.weights.catalogue import verify as verify_files
 from framecloak.adapters.vision.weights.download import pull as pull_pack
 from framecloak.domain.errors import DomainError, ModelCorruptError, ModelMissingError
 
@@ -59,12 +57,12 @@ class _Row:
     """One row of ``models list``.
 
     Attributes:
-        name: Name of the model.
+        name: name of the model.
         present: True if the model is installed.
-        path: Path of the installed model; otherwise the source or the command that provides it.
-        licence: Licence of the weights.
-        precision: Numeric precision on a CPU.
-        purpose: Task of the model.
+        path: path of the installed model; otherwise the source or the command that provides it.
+        licence: licence of the weights.
+        precision: numeric precision on a CPU.
+        purpose: task of the model.
     """
 
     name: str
@@ -80,9 +78,9 @@ class _Trial:
     """Result of a trial run of a model on a provider.
 
     Attributes:
-        provider: Name of the provider.
+        provider: name of the provider.
         works: True if the model ran.
-        detail: Description of the run, or the reason for the failure.
+        detail: description of the run, or the reason for the failure.
     """
 
     provider: str

@@ -22,12 +22,12 @@ def service_settings(
     """Read the settings from the environment, with overrides from the command line.
 
     Args:
-        data_dir: Value of ``--data-dir``; None for the setting.
-        host: Value of ``--host``; None for the setting.
-        port: Value of ``--port``; None for the setting.
+        data_dir: value of ``--data-dir``; None for the setting.
+        host: value of ``--host``; None for the setting.
+        port: value of ``--port``; None for the setting.
 
     Raises:
-        InvalidSettingError: A setting has a value that is not allowed.
+        InvalidSettingError: a setting has a value that is not allowed.
     """
     overrides = {"DATA_DIR": data_dir, "HOST": host, "PORT": None if port is None else str(port)}
     return Settings.from_environment(

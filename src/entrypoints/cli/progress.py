@@ -44,7 +44,7 @@ class Monitor:
     """Progress bar on standard error, and report on standard output.
 
     Args:
-        mode: Form of the output.
+        mode: form of the output.
     """
 
     def __init__(self, mode: OutputMode = OutputMode.HUMAN) -> None:

@@ -1,4 +1,4 @@
-"""Commands ``framecloak verify`` and ``signing-key``: check the signature of a result."""
+"""Command ``framecloak verify``: check a result against its signature."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The composition root: adapters and use cases, put together from the settings."""
+"""Composition root: adapters and use cases, built from the settings."""

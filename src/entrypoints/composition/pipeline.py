@@ -57,7 +57,7 @@ class Container:
         load_recognizer: loads the face recognition model; the process loads it only once.
         load_optional_recognizer: as `load_recognizer`, but returns None if no model is installed and none is
             named in the settings.
-        load_box_detectors: loads the detectors of text and number plates, by kind.
+        load_box_detectors: loads the detectors of text and licence plates, by kind.
         redactor: removes pixels.
         encoder: encodes image files.
         create_archive: creates the archive of a result.

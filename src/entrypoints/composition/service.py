@@ -28,7 +28,7 @@ from framecloak.adapters.security.signing import verify_signature
 from framecloak.adapters.security.tokens import JwtIssuer
 from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.local_cache import PREVIEWS_PREFIX, LocalCache
-from framecloak.adapters.storage.process_folder import ScratchFolder, remove_stale
+from framecloak.adapters.storage.scratch_folder import ScratchFolder, remove_stale
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.vision.detection.factory import detector_is_installed
@@ -83,7 +83,7 @@ class Service:
         queue: job queue of the workers.
         progress_board: publishes the progress of requests.
         call_limiter: rate limiter shared by all processes.
-        use_cases: everything that callers, operators and workers do.
+        use_cases: use cases of callers, operators and workers.
     """
 
     settings: Settings

@@ -1,6 +1,6 @@
-"""Every use case of the service, built once from the adapters: the one list of them.
+"""The complete list of use cases of the service, built from the adapters.
 
-The API, the workers, the commands and the tests all get their use cases from here.
+The API, the workers, the commands and the tests get their use cases from here.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Adapters:
         verify_signature: checks the signature of a manifest.
         load_text_detector: loads the text detector.
         load_recognizer: loads the face recogniser.
-        level_is_available: tells whether the models of a level are installed.
+        level_is_available: checks whether the models of a level are installed.
         models_present: checks whether the files of the face detector are installed.
         gallery_cipher: encrypts galleries.
         gallery_indexes: indexes of large galleries.
@@ -114,18 +114,18 @@ class Adapters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of the use cases, as the settings have them.
+    """Limits of the use cases, as configured in the settings.
 
     Attributes:
         session_ttl: lifetime of a browser session.
         retention: lifetimes of results and download links.
-        max_upload_bytes: size limit of a video.
-        max_concurrent_requests: requests that are processed at the same time.
-        max_frames_per_request: frame limit of a request.
-        slice_frames: frames of a slice.
-        gallery_capacity: face limit of a gallery.
+        max_upload_bytes: maximum size of a video in bytes.
+        max_concurrent_requests: maximum number of requests processed at the same time.
+        max_frames_per_request: maximum number of frames of a request.
+        slice_frames: maximum number of frames of a slice.
+        gallery_capacity: maximum number of faces in a gallery.
         gallery_index_above: number of faces above which a gallery gets an index of its own.
-        keep_parts: keep the parts of results for debugging.
+        keep_parts: True to keep the parts of results for debugging.
     """
 
     session_ttl: timedelta
@@ -156,7 +156,7 @@ class UseCases:
         rerenders: results rendered again with edits.
         overlays: proposed regions of static overlays.
         galleries: galleries of enrolled faces.
-        gallery_people: people of a gallery that a request names.
+        gallery_people: people of the gallery that a request names.
         gallery_maintenance: indexes and encryption keys of galleries.
         dispatcher: order in which requests are processed.
         cleanup: deletion of expired results, uploads and tokens.

@@ -18,7 +18,7 @@ from framecloak.entrypoints.http.controllers.galleries import GalleriesControlle
 from framecloak.entrypoints.http.controllers.grants import GrantsController
 from framecloak.entrypoints.http.controllers.metrics import metrics
 from framecloak.entrypoints.http.controllers.objects import ObjectsController
-from framecloak.entrypoints.http.controllers.operation import OperationController, liveness
+from framecloak.entrypoints.http.controllers.operations import OperationController, liveness
 from framecloak.entrypoints.http.controllers.regions import RegionsController
 from framecloak.entrypoints.http.controllers.requests import RequestsController
 from framecloak.entrypoints.http.controllers.reviews import ReviewsController

@@ -155,7 +155,7 @@ class EnrolOperation(ImageOperation):
     """Operation that enrols a face from an image or an embedding, with its label."""
 
     struct = EnrolBody
-    described = _FACE_BODY
+    body_description = _FACE_BODY
     fields: ClassVar[Mapping[str, Schema]] = {
         "label": Schema(
             type=OpenAPIType.STRING, min_length=1, max_length=200, description="Name or label of the person."
@@ -173,7 +173,7 @@ class SearchOperation(ImageOperation):
     """Operation that searches for a face from an image or an embedding."""
 
     struct = SearchBody
-    described = _FACE_BODY
+    body_description = _FACE_BODY
     fields: ClassVar[Mapping[str, Schema]] = {
         "threshold": Schema(
             type=OpenAPIType.NUMBER,

@@ -60,8 +60,8 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
     """Run the whole service until the end of the ``with`` block, and yield its address.
 
     Raises:
-        InvalidSettingError: The port is in use.
-        DomainError: A model or a device in the settings is not available, or a server does not start or
+        InvalidSettingError: the port is in use.
+        DomainError: a model or a device in the settings is not available, or a server does not start or
             cannot be reached.
     """
     # Importing SQLAlchemy, Litestar and ONNX Runtime is slow, and `--help` does not need them.
@@ -132,7 +132,7 @@ async def _wait_until_ready(settings: Settings, address: str) -> None:
     """Wait until the API responds and a worker is registered.
 
     Raises:
-        QueueUnavailableError: They are not ready within the time limit.
+        QueueUnavailableError: they are not ready within the time limit.
     """
     from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - as above
 

@@ -43,10 +43,10 @@ class Settings(  # a dataclass has the fields of its last base first
         """Read and check the variables; an empty variable counts as not set.
 
         Args:
-            environment: Environment variables by name.
+            environment: environment variables by name.
 
         Raises:
-            InvalidSettingError: A variable has a value that is not allowed; the message names the variable.
+            InvalidSettingError: a variable has a value that is not allowed; the message names the variable.
         """
         values: dict[str, Any] = {name: described.read(environment) for name, described in variables()}
         settings = cls(**values)
@@ -57,7 +57,7 @@ class Settings(  # a dataclass has the fields of its last base first
         """Reject values that are valid on their own but not in combination.
 
         Raises:
-            InvalidSettingError: Two settings contradict each other.
+            InvalidSettingError: two settings contradict each other.
         """
         if not self.minio_endpoint:
             return

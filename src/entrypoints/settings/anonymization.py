@@ -1,4 +1,4 @@
-"""Requests, workers and webhooks."""
+"""Settings of requests, workers and webhooks."""
 
 # ruff: noqa: RUF009 -- `setting` makes a field, as `dataclasses.field` does, and no default
 
@@ -21,7 +21,7 @@ from framecloak.entrypoints.settings.variables import (
 
 @dataclass(frozen=True, kw_only=True)
 class AnonymizationSettings:
-    """Requests, workers and webhooks."""
+    """Settings of requests, workers and webhooks."""
 
     max_concurrent_requests: int = setting(
         "MAX_CONCURRENT_REQUESTS",

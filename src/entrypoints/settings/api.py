@@ -1,4 +1,4 @@
-"""HTTP API, sessions, tokens and rate limits."""
+"""Settings of the HTTP API, sessions, tokens and rate limits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _password(value: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings:
-    """HTTP API, sessions, tokens and rate limits."""
+    """Settings of the HTTP API, sessions, tokens and rate limits."""
 
     host: str = setting("HOST", "Address on which the API listens.", text, "127.0.0.1")
     port: int = setting(

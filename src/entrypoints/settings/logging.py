@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.entrypoints.settings.variables import (
-    boolean,
-    one_of,
-    setting,
-)
+from framecloak.entrypoints.settings.variables import boolean, one_of, setting
 
 LOG_FORMATS = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error")

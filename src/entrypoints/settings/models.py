@@ -1,4 +1,4 @@
-"""Models for detection and recognition, and the hardware that they run on."""
+"""Settings of the models for detection and recognition, and of the hardware that they run on."""
 
 # ruff: noqa: RUF009 -- `setting` makes a field, as `dataclasses.field` does, and no default
 
@@ -24,7 +24,7 @@ MAX_THREADS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """Models for detection and recognition, and the hardware that they run on."""
+    """Settings of the models for detection and recognition, and of the hardware that they run on."""
 
     models: Path = setting(
         "MODEL_PATH",

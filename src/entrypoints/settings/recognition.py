@@ -1,4 +1,4 @@
-"""Face galleries and emotion recognition."""
+"""Settings of face galleries and emotion recognition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from framecloak.entrypoints.settings.variables import (
 
 @dataclass(frozen=True, kw_only=True)
 class RecognitionSettings:
-    """Face galleries and emotion recognition."""
+    """Settings of face galleries and emotion recognition."""
 
     # Face galleries.
     gallery_key: str = setting(

@@ -1,4 +1,4 @@
-"""Retention: how long results and links are kept, and when clean-ups run."""
+"""Retention settings: lifetimes of results and links, and the interval of clean-ups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _YEAR_HOURS = 24 * 366.0
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionSettings:
-    """Retention of results and download links."""
+    """Retention settings."""
 
     download_token_expiry_hours: float = setting(
         "DOWNLOAD_TOKEN_EXPIRY_HOURS",

@@ -31,13 +31,13 @@ class Variable:
     """One environment variable.
 
     Attributes:
-        name: Name of the variable; a secret may also be in a file named by ``{name}_FILE``.
-        description: One sentence for operators of the service.
-        parse: Parser of the value.
-        default: Default in text form, or a function that computes it from the environment; empty for none.
-        unit: Unit of the value; empty for none.
+        name: name of the variable; a secret may also be in a file named by ``{name}_FILE``.
+        description: one sentence for operators of the service.
+        parse: parser of the value.
+        default: default in text form, or a function that computes it from the environment; empty for none.
+        unit: unit of the value; empty for none.
         secret: True if the value must not be shown.
-        default_text: Description of a computed default.
+        default_text: description of a computed default.
     """
 
     name: str
@@ -61,10 +61,10 @@ class Variable:
         """Return the parsed value, or the default if the variable is not set.
 
         Args:
-            environment: Environment variables by name.
+            environment: environment variables by name.
 
         Raises:
-            InvalidSettingError: The value is not allowed; the message names the variable.
+            InvalidSettingError: the value is not allowed; the message names the variable.
         """
         configured = environment.get(self.name) or self._from_file(environment)
         if not configured and not isinstance(self.default, str):
@@ -125,7 +125,7 @@ def path(value: str) -> Path:
     """Parse a path, expand ``~`` and make it absolute.
 
     Raises:
-        ValueError: The home folder in it does not exist.
+        ValueError: the home folder in it does not exist.
     """
     try:
         return Path(value).expanduser().absolute()
@@ -137,7 +137,7 @@ def boolean(value: str) -> bool:
     """Parse a Boolean: true, false, yes, no, on, off, 1 or 0.
 
     Raises:
-        ValueError: The text is none of these.
+        ValueError: the text is none of these.
     """
     if value.strip().lower() in _TRUE:
         return True
@@ -190,8 +190,8 @@ def parsed_by(parse: Callable[[str], Choice], enumeration: type[Choice]) -> Call
     """Return a parser that applies a domain parser to a member of an enumeration.
 
     Args:
-        parse: Parser that raises ``DomainError``.
-        enumeration: Enumeration whose values the error message lists.
+        parse: parser that raises ``DomainError``.
+        enumeration: enumeration whose values the error message lists.
     """
 
     def checked(value: str) -> Choice:
@@ -207,7 +207,7 @@ class Address:
     """Parser of URLs with an allowed scheme; removes trailing slashes.
 
     Args:
-        schemes: Allowed schemes.
+        schemes: allowed schemes.
     """
 
     def __init__(self, *schemes: str) -> None:
@@ -217,7 +217,7 @@ class Address:
         """Return the URL without trailing slashes.
 
         Raises:
-            ValueError: It is malformed or has another scheme.
+            ValueError: it is malformed or has another scheme.
         """
         try:
             parts = urlsplit(value)
@@ -236,7 +236,7 @@ def network_names(value: str) -> str:
     """Parse a comma-separated list of IP addresses and networks; ``*`` stands for all.
 
     Raises:
-        ValueError: An item is neither.
+        ValueError: an item is neither.
     """
     names = [name.strip() for name in value.split(",")]
     try:
@@ -254,7 +254,7 @@ def origins(value: str) -> str:
     """Parse a space-separated list of origins in the syntax of Content-Security-Policy.
 
     Raises:
-        ValueError: An item is not an origin.
+        ValueError: an item is not an origin.
     """
     if not all(_ORIGIN_PATTERN.fullmatch(origin) for origin in value.split()):
         raise ValueError(
@@ -267,7 +267,7 @@ def distinct_words(value: str) -> str:
     """Parse a comma-separated list of two or more distinct words.
 
     Raises:
-        ValueError: There are fewer than two, or a word is empty or repeated.
+        ValueError: there are fewer than two, or a word is empty or repeated.
     """
     names = [name.strip() for name in value.split(",")]
     if len(names) < 2 or "" in names or len(set(names)) < len(names):

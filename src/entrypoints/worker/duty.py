@@ -1,4 +1,4 @@
-"""Duties of a worker: all of them, or only slices or upkeep."""
+"""Duties of a worker: slices, upkeep, or both."""
 
 from __future__ import annotations
 

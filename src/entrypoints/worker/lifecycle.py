@@ -58,7 +58,7 @@ PeriodicTask = Coroutine[Any, Any, None]
 
 
 def exit_immediately() -> None:
-    """End the process immediately, although a thread of it hangs; its supervisor restarts it."""
+    """End the process immediately, even if one of its threads hangs; its supervisor restarts it."""
     os._exit(STUCK_EXIT_CODE)
 
 
@@ -120,7 +120,7 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
         announcing = _repeat(
             HEARTBEAT_INTERVAL, lambda: parts.queue.announce(parts.name, queue_names(parts.duty))
         )
-        chores = [
+        periodic_tasks = [
             group.create_task(work)
             for work in (
                 announcing,
@@ -131,7 +131,7 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
         ]
         await stop.wait()
         await loop.close(parts.grace)
-        await cancel_and_wait(*chores)
+        await cancel_and_wait(*periodic_tasks)
         await asyncio.gather(*(consumer.cancel_running() for consumer in consumers))
     await _retire(parts)
 
@@ -152,12 +152,12 @@ def _upkeep_consumers(parts: WorkerParts) -> list[Consumer]:
         report = await parts.cleaner.run()
         parts.meter.cleaned_up(report.counts(), report.failures())
         logger.info("cleaned up", extra={"removed": report.counts()})
-        for shortfall in report.step_failures:
+        for failure in report.step_failures:
             logger.error(
                 "cannot clean up %s: %s",
-                shortfall.step,
-                shortfall.first_error,
-                extra={"count": shortfall.count},
+                failure.step,
+                failure.first_error,
+                extra={"count": failure.count},
             )
 
     return [

@@ -334,8 +334,8 @@ async def test_pending_and_finished_work_is_measured(database: Database) -> None
         }
         usual = Workload.of(requests[0].spec)
         paces = [RequestDuration(usual, 10, 4.5), RequestDuration(usual, 20, 2.25)]
-        assert await work.requests.paces(10) == paces
-        assert await work.requests.paces(1) == paces[:1]
+        assert await work.requests.recent_durations(10) == paces
+        assert await work.requests.recent_durations(1) == paces[:1]
         assert await work.requests.pending_frames() == {usual: 23 + 40}
         assert await work.requests.oldest_pending_since() == requests[3].created_at
         assert await work.requests.processed_frames() == 10 + 20 + 7
@@ -371,5 +371,5 @@ async def test_an_installation_without_requests_has_no_work(database: Database) 
         assert await work.requests.counts() == dict.fromkeys(Status, 0)
         assert await work.requests.pending_frames() == {}
         assert await work.requests.oldest_pending_since() is None
-        assert await work.requests.paces(10) == []
+        assert await work.requests.recent_durations(10) == []
         assert await work.requests.processed_frames() == 0

@@ -146,7 +146,7 @@ class FakeRequestRepository:
         found = Counter(request.status for request in self._tx.rows.requests.values())
         return {status: found[status] for status in Status}
 
-    async def paces(self, limit: int) -> Sequence[RequestDuration]:
+    async def recent_durations(self, limit: int) -> Sequence[RequestDuration]:
         done = [
             (each.completed_at, each, (each.completed_at - each.started_at).total_seconds())
             for each in self._tx.rows.requests.values()

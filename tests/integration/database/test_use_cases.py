@@ -148,12 +148,12 @@ async def test_videos_marks_and_grants_are_scoped_to_the_caller(world: FakeServi
     assert await world.collection.get(anna, video.id) == video
     with pytest.raises(VideoNotFoundError):
         await world.collection.get(ben, video.id)
-    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
+    await world.sharing.grant(anna, video.id, ben.user_id, GrantRole.VIEWER)
     assert (await world.collection.list(ben, 9, 0)).items == [replace(video, access=GrantRole.VIEWER)]
     assert [listed.id for listed in (await world.collection.list(admin, 9, 0)).items] == [other.id, video.id]
     with pytest.raises(ForbiddenError):
         await world.marking.add_segment(ben, video.id, Segment(0, 1), None)
-    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
+    await world.sharing.grant(anna, video.id, ben.user_id, GrantRole.EDITOR)
     late = await world.marking.add_segment(ben, video.id, Segment(50, 60), "exit")
     early = await world.marking.add_segment(ben, video.id, Segment(0, 10), None)
     assert list(await world.marking.segments(anna, video.id)) == [early, late]
@@ -170,10 +170,10 @@ async def test_videos_marks_and_grants_are_scoped_to_the_caller(world: FakeServi
     (grant,) = await world.sharing.grants(anna, video.id)
     assert (grant.username, grant.role) == ("ben", GrantRole.EDITOR)
     with pytest.raises(UserNotFoundError):
-        await world.sharing.share(anna, video.id, 999, GrantRole.VIEWER)
-    await world.sharing.unshare(anna, video.id, ben.user_id)
+        await world.sharing.grant(anna, video.id, 999, GrantRole.VIEWER)
+    await world.sharing.revoke(anna, video.id, ben.user_id)
     with pytest.raises(GrantNotFoundError):
-        await world.sharing.unshare(anna, video.id, ben.user_id)
+        await world.sharing.revoke(anna, video.id, ben.user_id)
 
 
 async def test_only_one_of_many_completions_of_an_upload_succeeds(world: FakeService) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from framecloak.adapters.report.english import ENGLISH
 from framecloak.adapters.report.german import GERMAN
+from framecloak.adapters.report.messages import Messages
 from framecloak.adapters.report.page import render_report
 from framecloak.adapters.report.timeline import MAX_COLUMNS, render_plot
-from framecloak.adapters.report.words import Messages
 from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
 from framecloak.domain.anonymization.identification.log import DecisionRun, IdentityLog, RecordedIdentities

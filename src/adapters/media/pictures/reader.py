@@ -8,10 +8,18 @@ import cv2
 import numpy as np
 
 from framecloak.adapters.media.pictures.header import ImageHeader, UnknownImageError, read_header
-from framecloak.adapters.media.pictures.redactor import _MIN_RELATIVE_SIZE, _REDUCTIONS
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.frames import Frame
+
+_REDUCTIONS = (
+    (8, cv2.IMREAD_REDUCED_COLOR_8),
+    (4, cv2.IMREAD_REDUCED_COLOR_4),
+    (2, cv2.IMREAD_REDUCED_COLOR_2),
+)
+
+_MIN_RELATIVE_SIZE = 0.97
+"""Minimum size of a reduced image, relative to the requested size: half of 1080 rows suffices for 544."""
 
 
 class OpenCvReader:

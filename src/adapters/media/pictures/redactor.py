@@ -10,10 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.options import (
-    RedactionShape,
-    RedactionStyle,
-)
+from framecloak.domain.anonymization.model.options import RedactionShape, RedactionStyle
 from framecloak.domain.imaging.detections import FloatArray, Image
 
 MAX_CELLS = 6
@@ -22,15 +19,6 @@ MAX_CELLS = 6
 _MIN_HALF_HEIGHT_PX = 1e-6  # prevents a division by zero for a box without height
 
 _MIN_CELL_PX = 4  # side of a cell in pixels; a box of 8 pixels keeps 2 x 2 cells
-
-_REDUCTIONS = (
-    (8, cv2.IMREAD_REDUCED_COLOR_8),
-    (4, cv2.IMREAD_REDUCED_COLOR_4),
-    (2, cv2.IMREAD_REDUCED_COLOR_2),
-)
-
-_MIN_RELATIVE_SIZE = 0.97
-"""Minimum size of a reduced image, relative to the requested size: half of 1080 rows suffices for 544."""
 
 
 class _Box(NamedTuple):

@@ -38,7 +38,7 @@ _WORKLOAD_COLUMNS = (
     RequestRow.output_format,
     RequestRow.based_on_request_id.is_not(None),
 )
-# Built once, because clients that wait for a result poll this query.
+# Built once, because it runs for every poll of a client that waits for a result.
 _VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST_COLUMNS).where(
     RequestRow.id == bindparam("request_id"),
     or_(bindparam("is_admin", type_=Boolean), RequestRow.user_id == bindparam("user_id")),
@@ -207,7 +207,7 @@ class PostgresRequestRepository:
         rows = await self._connection.execute(statement)
         return dict.fromkeys(Status, 0) | {Status(status): count for status, count in rows}
 
-    async def paces(self, limit: int) -> Sequence[RequestDuration]:
+    async def recent_durations(self, limit: int) -> Sequence[RequestDuration]:
         """See the port."""
         statement = (
             select(

@@ -245,7 +245,7 @@ class PostgresSliceRepository:
         return [FinishedSlice(number, key) for number, key in rows]
 
     async def _lock_request(self, request_id: UUID) -> bool:
-        """Lock the request and its slices until the transaction ends; return whether it is in work."""
+        """Lock the request and its slices until the transaction ends; return whether it is in progress."""
         return bool((await self._connection.execute(_LOCK_REQUEST, {"request_id": request_id})).scalar())
 
     async def _change_held(

@@ -27,7 +27,7 @@ GALLERY_COLUMNS = (
     GalleryRow.created_at,
     GalleryRow.expires_at,
 )
-"""Columns for `gallery_of`."""
+"""Columns for `gallery_from_row`."""
 
 FACE_COLUMNS = (
     GalleryFaceRow.id,
@@ -42,7 +42,7 @@ FACE_COLUMNS = (
 
 
 def gallery_from_row(row: Record | Sequence[Any]) -> EncryptedGallery:
-    """Return the gallery in the columns ``GALLERY``."""
+    """Return the gallery in the columns ``GALLERY_COLUMNS``."""
     gallery_id, owner_id, name, model, sha256, dimension, *rest = row
     return EncryptedGallery(gallery_id, owner_id, name, EmbeddingSpace(model, sha256, dimension), *rest)
 
@@ -66,7 +66,7 @@ def gallery_values(gallery: EncryptedGallery) -> dict[str, object]:
 
 
 def face_from_row(row: Record | Sequence[Any]) -> EncryptedFace:
-    """Return the face in the columns ``FACE``."""
+    """Return the face in the columns ``FACE_COLUMNS``."""
     return EncryptedFace(*row)
 
 

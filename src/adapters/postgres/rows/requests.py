@@ -67,7 +67,7 @@ _STATE_COLUMNS = (
     RequestRow.result_bytes,
 )
 REQUEST_COLUMNS = (*SPEC_COLUMNS, *_STATE_COLUMNS)
-"""Columns for `request_from_row`; they begin with the columns ``SPEC_COLUMNS`` for `order_of`."""
+"""Columns for `request_from_row`; they begin with ``SPEC_COLUMNS``, those for `spec_from_row`."""
 
 
 def spec_from_row(columns: Sequence[Any]) -> RequestSpec:

@@ -5,7 +5,7 @@
 Vectors of all models share one column without a fixed dimension. A gallery has one model, so vectors of
 different models are never compared. A pgvector index needs a fixed dimension, and an index over several
 galleries would return neighbours from other galleries. Therefore each large gallery gets a partial index of
-its own (`adapters.postgres.gallery_indexes`), with half-precision numbers to halve its size.
+its own (`adapters.postgres.vector_search.indexes`), with half-precision numbers to halve its size.
 """
 
 from __future__ import annotations

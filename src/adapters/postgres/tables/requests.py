@@ -191,7 +191,7 @@ class RequestRegionRow(DefaultBase):
 
 
 class RequestBoxesRow(DefaultBase):
-    """Given boxes of requests that render again; deleted when the request ends."""
+    """Boxes of requests that render a result again; deleted when the request ends."""
 
     __tablename__ = "request_boxes"
 

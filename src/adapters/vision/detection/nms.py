@@ -13,8 +13,8 @@ def nms(boxes: FloatArray, scores: FloatArray, max_iou: float) -> NDArray[np.int
     """Return the indices of the boxes to keep, best score first.
 
     A box is removed if its intersection over union with a kept box of a better score exceeds ``max_iou``.
-    OpenCV is ten times as fast as a loop over NumPy calls, which would hold the GIL that detection threads
-    need for little else.
+    OpenCV is ten times as fast as a loop over NumPy calls. Such a loop would also hold the GIL, which
+    detection threads hardly need otherwise.
 
     Args:
         boxes: (n, 4) ``x1, y1, x2, y2`` in pixels.

@@ -65,7 +65,7 @@ def export(source: ClipSource, models: Path) -> ClipDescription:
     """Write the visual tower, the prompt embeddings and a description to the models folder's ``clip`` folder.
 
     The files are loaded again, and their probabilities for some images are compared with those of torch. Only
-    then they replace an earlier export. A running service keeps the export that it has loaded.
+    then do they replace an earlier export. A running service keeps the export that it has loaded.
 
     Args:
         source: parameters of the export.

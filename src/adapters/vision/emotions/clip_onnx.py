@@ -203,7 +203,7 @@ class OnnxEmotionReader:
             meter: meter that records the inferences.
 
         Raises:
-            DomainError: see `Clip.load`.
+            DomainError: see `ClipClassifier.load`.
         """
         clip = await asyncio.to_thread(ClipClassifier.load, models / CLIP_FOLDER, provider)
         return cls(clip, threads if clip.card.provider == Provider.CPU.label else 1, meter=meter)

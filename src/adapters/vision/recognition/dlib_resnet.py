@@ -32,7 +32,7 @@ RECIPE_VERSION = 1
 _SIDE_PX = 150
 _DIMENSION = 128
 _TEMPLATE = np.array([[45.5, 47.8], [103.2, 45.6], [74.8, 78.3], [50.0, 102.4], [99.5, 100.4]], np.float32)
-"""Positions of eyes, nose and corners of the mouth that detectors find in chips of dlib itself, in pixels."""
+"""Positions of eyes, nose and corners of the mouth in dlib's own chips, as detected there, in pixels."""
 
 
 class DlibResNet:

@@ -25,9 +25,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
     RuntimeException,
 )
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    NotImplemented as OperatorNotImplemented,
-)
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as OperatorNotImplemented
 
 from framecloak.adapters.vision.runtime import gpu_libraries
 from framecloak.domain.errors import (

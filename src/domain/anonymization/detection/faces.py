@@ -39,7 +39,7 @@ def analyze_frames(
         scales: all scales of the video; those that apply to each frame are used.
         threshold: lowest score to report.
         meter: recorder of the detector's batch sizes.
-        index_offset: offset in frames: the scales applied are those of the frame that many numbers later.
+        index_offset: offset in frames; a frame is analysed at the scales that apply this many frames later.
 
     Returns:
         One entry per frame, in their order. A frame that was not decoded, or on which the detector failed at
@@ -76,7 +76,7 @@ def consecutive_from(start: int, min_stop: int, analyses: Sequence[FrameAnalysis
     """Return the consecutive analyses from frame ``start`` on.
 
     Args:
-        start: number of the first frame.
+        start: index of the first frame.
         min_stop: end (exclusive) that the result must reach at least.
         analyses: analyses in ascending order of frames.
 

@@ -23,7 +23,7 @@ class SequentialFrameReader:
 
     Args:
         source: the video.
-        start: number of the first frame to read.
+        start: index of the first frame to read.
         stop: end (exclusive) of the frames that this or a later segment may read.
         meter: recorder of decoding time.
 
@@ -52,7 +52,7 @@ class SequentialFrameReader:
 
         Args:
             stop: end (exclusive) of the frames to read now.
-            buffer_from: number of the frame from which the next segment may continue. Frames from there on
+            buffer_from: index of the frame from which the next segment may continue. Frames from there on
                 are buffered, unless they take more than ``MAX_BUFFERED_BYTES``.
 
         Yields:

@@ -80,7 +80,7 @@ class _LazyImage:
         self._decoded: Frame | None = None
 
     def bgr(self) -> Image:
-        """Return the pixels; see ``domain.ports.Frame``.
+        """Return the pixels; see `Frame`.
 
         Raises:
             FrameAnalysisError: the image was not decoded, or has changed since it was opened.
@@ -89,7 +89,7 @@ class _LazyImage:
         return decoded.bgr()
 
     def rgb(self, width: int, height: int) -> Image:
-        """Return the scaled pixels; see ``domain.ports.Frame``.
+        """Return the scaled pixels; see `Frame`.
 
         Raises:
             FrameAnalysisError: the image was not decoded, or has changed since it was opened.

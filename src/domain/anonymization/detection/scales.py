@@ -26,12 +26,12 @@ class DetectionScale:
 
     Attributes:
         longest_side: longer side of the scaled image in pixels; frames are never enlarged to it.
-        every: detection interval in frames: the scale applies to frames whose number in the video is a
+        every: detection interval in frames: the scale applies to frames whose index in the video is a
             multiple of it. Counting in the video, not in the slice, gives the same result for every
             division into slices.
         smallest_face: size in pixels of the scaled image below which detections are dropped. A scaled-down
-            image serves to detect faces that are too large to be recognised at full size; small detections
-            in it are unreliable.
+            image serves to detect faces that are too large to be detected at full size; small detections in
+            it are unreliable.
         smallest_frame: longer side in pixels below which frames skip the scale.
     """
 
@@ -41,7 +41,7 @@ class DetectionScale:
     smallest_frame: int = 0
 
     def applies_to(self, index: int, size: tuple[int, int]) -> bool:
-        """Return whether the scale applies to the frame of this number and (width, height)."""
+        """Return whether the scale applies to the frame with this index and (width, height)."""
         return index % self.every == 0 and max(size) >= self.smallest_frame
 
 
@@ -93,7 +93,7 @@ def scaled_sizes(
     """Return the image sizes at which to run the detector on a frame.
 
     Args:
-        index: number of the frame in the video.
+        index: index of the frame in the video.
         size: width and height of the frame in pixels.
         scales: all scales of the video.
         stride: number of pixels that the sides of the scaled images must be multiples of.

@@ -36,7 +36,7 @@ class TextAndPlateSettings:
 
     Attributes:
         longest_sides: longer sides of the scaled images in pixels; frames are never enlarged to them.
-        every: detection interval in frames: detectors always run on frames whose number is a multiple of it.
+        every: detection interval in frames: detectors always run on frames whose index is a multiple of it.
         threshold: lowest score that is passed to the tracker.
         tracking: tracker settings for text and plates; lengths are in frames.
     """
@@ -51,7 +51,7 @@ VIDEO_TEXT_AND_PLATES = TextAndPlateSettings(
     longest_sides=(1280,),
     every=6,
     threshold=0.35,
-    # Two passes may miss it; both ends reach to the passes that did not detect it.
+    # Two passes in a row may miss a box; both ends of a track extend to the pass that did not detect it.
     tracking=TrackingSettings(accept=0.5, memory=24, max_gap=18, extension=6, margin=0.0, smoothing=0),
 )
 

@@ -40,9 +40,9 @@ class IdentificationSetup:
     """Setup of the identification of faces.
 
     Attributes:
-        recognizer: Face recogniser that computes embeddings.
-        people: Reference embeddings of the people.
-        rule: Rule that maps decisions to redaction.
+        recognizer: face recogniser that computes embeddings.
+        people: reference embeddings of the people.
+        rule: rule that maps decisions to redaction.
     """
 
     recognizer: FaceRecognizer
@@ -56,13 +56,13 @@ def identity_rule(
     """Return the identity rule for an embedding model.
 
     Args:
-        space: Embedding space of the model.
-        mode: Whose faces are redacted.
-        threshold: Requested similarity threshold; None for the model's usual threshold.
-        unknown: Treatment of uncertain faces.
+        space: embedding space of the model.
+        mode: selection of the faces to redact.
+        threshold: requested similarity threshold; None for the model's usual threshold.
+        unknown: treatment of uncertain faces.
 
     Raises:
-        InvalidOptionError: As for `IdentityRule`, or the threshold would leave faces visible that are to be
+        InvalidOptionError: as for `IdentityRule`, or the threshold would leave faces visible that are to be
             redacted with this model.
     """
     means = similarity_scale_or_default(space)
@@ -94,12 +94,12 @@ def classify(
     """Classify the face of a track in one slot.
 
     Args:
-        similarities: For each slot, the highest similarity of its best sample to any of the people; None
+        similarities: for each slot, the highest similarity of its best sample to any of the people; None
             without a sample. The slot to decide is in the middle.
-        has_detection: For each slot, whether the track has a detection in it.
-        threshold: Minimum similarity of a known person.
-        possible: Minimum similarity that may belong to a known person; all samples of a stranger are below.
-        min_samples: Minimum number of samples for a decision.
+        has_detection: for each slot, whether the track has a detection in it.
+        threshold: minimum similarity of a known person.
+        possible: minimum similarity that may belong to a known person; all samples of a stranger are below.
+        min_samples: minimum number of samples for a decision.
     """
     middle = len(similarities) // 2
     known_similarities = sorted(similarity for similarity in similarities if similarity is not None)
@@ -132,9 +132,9 @@ class IdentityClassifier:
     """Classifier of the faces of a video by identity, block by block.
 
     Args:
-        identification: Recogniser, people and rule.
-        plan: Sampling plan.
-        pool: Executor of the recognition calls.
+        identification: recogniser, people and rule.
+        plan: sampling plan.
+        pool: executor of the recognition calls.
     """
 
     def __init__(self, identification: IdentificationSetup, plan: SamplingPlan, pool: Executor) -> None:
@@ -147,9 +147,9 @@ class IdentityClassifier:
         """Return the tracks with an identity decision for every face in the frames that are due.
 
         Args:
-            tracks: Tracks of a run of frames.
-            analyses: Analyses of these frames.
-            due: Indices in the video of the frames to decide.
+            tracks: tracks of a run of frames.
+            analyses: analyses of these frames.
+            due: indices in the video of the frames to decide.
         """
         first, plan = analyses[0].index, self._plan
         slots = range(due.start // plan.slot - plan.context, (due.stop - 1) // plan.slot + plan.context + 1)
@@ -234,8 +234,8 @@ class _SampleHistory:
     """Slots in which a track was detected and sampled.
 
     Attributes:
-        detected_slots: Slots with a detection of the track.
-        best_samples: Best sample of the track in each slot that has one.
+        detected_slots: slots with a detection of the track.
+        best_samples: best sample of the track in each slot that has one.
     """
 
     detected_slots: frozenset[int]

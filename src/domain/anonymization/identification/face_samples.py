@@ -22,7 +22,7 @@ from framecloak.domain.ports.models import FaceRecognizer
 from framecloak.domain.reid.quality import assess
 
 MIN_FACE_SIDE_PX = 32.0
-"""Minimum shorter side of a face in pixels; smaller faces cannot be told apart reliably."""
+"""Minimum shorter side of a face in pixels; smaller faces cannot be distinguished reliably."""
 
 MIN_SHARPNESS = 0.2
 """Minimum sharpness; faces in focus have 0.45 and more."""
@@ -45,10 +45,10 @@ class SamplingPlan:
     """Sampling plan for identification; lengths are in frames on a grid of absolute frame indices.
 
     Attributes:
-        slot: Length of a slot; the best sample of each face in a slot is used.
-        step: Interval between sampled frames within a slot.
-        context: Slots on each side of a slot that its decision also uses.
-        min_samples: Minimum number of samples for a decision.
+        slot: length of a slot; the best sample of each face in a slot is used.
+        step: interval between sampled frames within a slot.
+        context: slots on each side of a slot that its decision also uses.
+        min_samples: minimum number of samples for a decision.
     """
 
     slot: int = 8
@@ -83,9 +83,9 @@ def collect_samples(
     """Collect samples of the faces in a frame that can be recognised.
 
     Args:
-        frame: Frame with the faces.
-        faces: Face detections in pixels of the frame.
-        recognizer: Recogniser that aligns the faces.
+        frame: frame with the faces.
+        faces: face detections in pixels of the frame.
+        recognizer: recogniser that aligns the faces.
 
     Returns:
         Samples by detection row. Faces that are too small, turned away, blurred or of low score are left

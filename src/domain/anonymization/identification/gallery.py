@@ -4,9 +4,9 @@ Their embeddings stay under the gallery's secret rotation, even in a worker's me
 rotated with the same key before the comparison. The comparison is exact for any size of gallery, because an
 approximate search could give different slices different answers.
 
-The submitting user needs access to the gallery on submission and whenever a part of the result is made.
+The submitting user needs access to the gallery on submission and whenever a part of the result is produced.
 People who are enrolled later are ignored. If a face is removed from the gallery, the request fails: all
-parts of a result must look for the same people.
+parts of a result must be based on the same people.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class GalleryPeople:
     """Loader of the people in a gallery.
 
     Args:
-        database: Database with the galleries.
-        cipher: Cipher of their contents.
-        clock: Current time (UTC).
-        recognizer: Returns the face recogniser; may load its model on the first call.
+        database: database with the galleries.
+        cipher: cipher of their contents.
+        clock: current time (UTC).
+        recognizer: returns the face recogniser; may load its model on the first call.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class GalleryPeople:
         """Return the face recogniser, loading it in a thread if necessary.
 
         Raises:
-            ModelMissingError: No recognition model is installed.
-            ModelCorruptError: The model file is damaged.
-            ProviderUnavailableError: The requested execution provider is unavailable.
+            ModelMissingError: no recognition model is installed.
+            ModelCorruptError: the model file is damaged.
+            ProviderUnavailableError: the requested execution provider is unavailable.
         """
         return await asyncio.to_thread(self._load_recognizer)
 
@@ -89,10 +89,10 @@ class GalleryPeople:
         """Return a fingerprint of the people who are enrolled now, with the effective threshold.
 
         Raises:
-            GalleryNotFoundError: There is no such gallery, or the caller has no access to it.
-            ModelMismatchError: The gallery belongs to another recognition model than the installed one.
-            GalleryKeyMissingError: The gallery is encrypted with a key that is not configured.
-            InvalidOptionError: The gallery is empty or too large, or the threshold is unsafe with its model.
+            GalleryNotFoundError: there is no such gallery, or the caller has no access to it.
+            ModelMismatchError: the gallery belongs to another recognition model than the installed one.
+            GalleryKeyMissingError: the gallery is encrypted with a key that is not configured.
+            InvalidOptionError: the gallery is empty or too large, or the threshold is unsafe with its model.
         """
         gallery = await work.galleries.get(identities.gallery_id, principal, self._clock.now())
         decrypt_gallery(self._cipher, gallery).require_space(recognizer.space)
@@ -111,7 +111,7 @@ class GalleryPeople:
         """Require that the gallery of a request, if it uses one, is still accessible.
 
         Raises:
-            IdentitiesLostError: The gallery is gone, or the user has lost access to it.
+            IdentitiesLostError: the gallery is gone, or the user has lost access to it.
         """
         identities = request.spec.identities
         if identities and request.spec.recognises_faces:
@@ -130,11 +130,11 @@ class GalleryPeople:
             The setup; None if the request does not redact by identity.
 
         Raises:
-            IdentitiesLostError: The gallery is gone, is no longer accessible, belongs to another model than
+            IdentitiesLostError: the gallery is gone, is no longer accessible, belongs to another model than
                 the installed one, or lacks a face that it had on submission.
-            InvalidOptionError: The threshold is unsafe with that model; an earlier version of the program may
+            InvalidOptionError: the threshold is unsafe with that model; an earlier version of the program may
                 have accepted it.
-            ModelMissingError: No recognition model is installed.
+            ModelMissingError: no recognition model is installed.
         """
         identities = request.spec.identities
         if identities is None or not request.spec.recognises_faces:
@@ -174,7 +174,7 @@ class GalleryPeople:
         for key_id in sorted({face.key_id for face in faces}):
             rows = [row for row, face in enumerate(faces) if face.key_id == key_id]
             turn = partial(self._cipher.rotate, key_id, gallery.id)
-            # Draws the rotation now, so that a missing key is reported here and not during the analysis.
+            # Compute the rotation now, so that a missing key is reported here and not during the analysis.
             turn(np.zeros((1, gallery.space.dimension), np.float32))
             references.append(ReferenceEmbeddings(vectors[rows], turn))
         return references

@@ -22,8 +22,8 @@ class InheritedIdentities:
     """Identity settings and decisions of an earlier result.
 
     Attributes:
-        settings: Identification settings of that result.
-        runs: Decisions of that result, with their evidence.
+        settings: identification settings of that result.
+        runs: decisions of that result, with their evidence.
     """
 
     settings: RecordedIdentities
@@ -34,7 +34,7 @@ class InheritedIdentities:
         """Read the ``identities`` member of a manifest that may have been edited.
 
         Raises:
-            ValueError: The member has invalid values.
+            ValueError: the member has invalid values.
         """
         if not isinstance(document, dict) or not isinstance(document.get("decisions"), list):
             raise ValueError("identities must be an object with decisions")  # noqa: TRY004 - it is JSON
@@ -43,10 +43,10 @@ class InheritedIdentities:
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Self:
-        """Decode the result of `packed`.
+        """Decode the result of `to_bytes`.
 
         Raises:
-            ValueError: The bytes are invalid.
+            ValueError: the bytes are invalid.
         """
         return cls.read(json.loads(packed))
 

@@ -17,13 +17,13 @@ class RecordedIdentities:
     """Identification settings of a result.
 
     Attributes:
-        mode: Whose faces were redacted.
-        threshold: Minimum cosine similarity of two faces of one person.
-        possible: Minimum cosine similarity that may be of one person; a face below it was a stranger's.
-        unknown: Treatment of uncertain faces; always ``redact`` in mode ``except``.
-        model: Name of the embedding model.
-        people: Id of the gallery, or digest of the folder with reference photos.
-        faces: Number of reference faces.
+        mode: selection of the faces that were redacted.
+        threshold: minimum cosine similarity of two faces of one person.
+        possible: minimum cosine similarity that may be of one person; a face below it was a stranger's.
+        unknown: treatment of uncertain faces; always ``redact`` in mode ``except``.
+        model: name of the embedding model.
+        people: id of the gallery, or digest of the folder with reference photos.
+        faces: number of reference faces.
     """
 
     mode: IdentityMode
@@ -62,12 +62,12 @@ class DecisionRun:
     """Run of frames of a track with the same identity decision.
 
     Attributes:
-        source: Id of the source.
-        track: Track id within the source.
+        source: id of the source.
+        track: track id within the source.
         start, stop: Half-open range of frames ``[start, stop)``.
-        decision: Identity decision.
-        redacted: Whether the face was redacted.
-        similarity_by_frame: Evidence: highest similarity of the face by sampled frame.
+        decision: identity decision.
+        redacted: True if the face was redacted.
+        similarity_by_frame: evidence: highest similarity of the face by sampled frame.
     """
 
     source: int
@@ -106,7 +106,7 @@ class IdentityLog:
     """Collector of identity decisions; frames are added in the order in which they are written.
 
     Args:
-        earlier: Decisions of an earlier result, if this one takes its boxes from there.
+        earlier: decisions of an earlier result, if this one takes its boxes from there.
     """
 
     def __init__(self, earlier: Sequence[DecisionRun] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Analysis of one frame: detections of all kinds, and what tracking needs beside them."""
+"""Analysis of one frame: detections of all kinds, and the other data that tracking needs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class FaceSample:
 
     Attributes:
         chip: (side, side, 3) uint8 RGB, aligned for the recogniser.
-        quality_score: Quality score; higher is better.
+        quality_score: quality score; higher is better.
     """
 
     chip: Image
@@ -68,6 +68,7 @@ class FaceSample:
 
 
 LumaGrid: TypeAlias = NDArray[np.float32]
+"""Mean levels of a coarse grid of cells of a frame, for detecting shot boundaries."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +76,7 @@ class FrameAnalysis:
     """Results of all detectors and of template matching for one frame.
 
     Attributes:
-        index: number of the frame in the video.
+        index: index of the frame in the video.
         faces: faces, in pixels of the displayed frame; None if the frame could not be analysed.
         luma_grid: coarse mean levels for detecting shot boundaries; None if the frame could not be analysed.
         text_and_plates: text and plates, in pixels of the displayed frame; empty if they were not searched

@@ -26,7 +26,7 @@ MAX_FRAMES = 1_000_000
 """Largest number of frames in a table: more than nine hours at thirty frames per second."""
 
 MAX_INT32 = 2**31 - 1
-"""Largest coordinate, frame number and track id."""
+"""Largest coordinate, frame index and track id."""
 
 _ORIGINS = tuple(Origin)
 _KINDS: tuple[tuple[TargetKind | None, bool], ...] = (
@@ -45,7 +45,7 @@ class BoxTable:
     """Boxes by frame; frames are in ascending order, boxes in the order of their frames.
 
     Attributes:
-        frames: (f,) int64, numbers of the frames that have an entry.
+        frames: (f,) int64, indices of the frames that have an entry.
         ends: (f,) int64, end (exclusive) of each frame's boxes.
         blanked: (f,) bool, True for frames to be delivered black.
         corners: (n, 4) int32, ``x1, y1, x2, y2`` in whole pixels.

@@ -19,7 +19,7 @@ class FrameDetections:
     Attributes:
         boxes: (n, 4) pixels of the frame.
         scores: (n,) in 0..1.
-        landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for kinds without
+        landmarks: (n, 5, 2) pixels of the frame, as in `Detections`; None for kinds without
             landmarks.
         plate_shaped: (n,) bool, True for text with the shape of a plate; None for other kinds.
     """

@@ -61,7 +61,7 @@ class RedactedFrame:
     """Frame that is ready for delivery.
 
     Attributes:
-        index: number in the video.
+        index: index in the video.
         data: encoded image.
         boxes: redacted boxes; empty for a blanked frame.
         blanked: True if the frame is black, because it could not be analysed or failed the residual check.

@@ -16,6 +16,9 @@ from framecloak.domain.errors import (
 
 DEFAULT_QUALITY = 90
 
+FRAMES_PER_GROUP = 48
+"""Frames of a group in a video, about two seconds; players can seek to its start, which is a keyframe."""
+
 
 class Level(StrEnum):
     """Extent of the redaction."""
@@ -195,7 +198,3 @@ class AppearanceChanges:
             self.audio or (previous.audio if output_format.is_video else Audio.DROP),
             self.language or previous.language,
         )
-
-
-FRAMES_PER_GROUP = 48
-"""About two seconds: players can seek to the start of a group, and each group costs one key frame."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from framecloak.domain.errors import (
-    InvalidFormatError,
-)
+from framecloak.domain.errors import InvalidFormatError
 
 
 class OutputFormat(StrEnum):

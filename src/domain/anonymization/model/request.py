@@ -80,9 +80,9 @@ class WorkSpec:
         regions: all regions of the video; for an edited result, without the frames in which they were
             removed.
         boxes: known boxes to redact, as written by `BoxTable.packed`; None to run the detectors.
-        earlier: identity decisions of the result that the boxes come from, as written by
-            `InheritedIdentities.packed`; None if it contains none.
         people: people enrolled in the request's gallery; None if it names no gallery.
+        earlier: identity decisions of the result that the boxes come from, as written by
+            `InheritedIdentities.to_bytes`; None if it contains none.
     """
 
     segments: Mapping[int, Segment]

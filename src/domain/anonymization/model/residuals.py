@@ -216,10 +216,10 @@ def plan_search_scopes(
 
     Args:
         verify: frames to check.
-        first: number of the first tracked frame.
+        first: index of the first tracked frame.
         boxes: redacted boxes of each tracked frame; must be final for the frames that are due and their
             neighbours.
-        due: numbers of the frames to decide on.
+        due: indices of the frames to decide on.
 
     Returns:
         One entry per frame that is due; None if it is not searched.

@@ -40,7 +40,7 @@ class IdentityDecision:
 
     Attributes:
         decision: conclusion from the evidence.
-        evidence: face samples that it is based on: ascending frame numbers, each with the highest cosine
+        evidence: face samples that it is based on: ascending frame indices, each with the highest cosine
             similarity of the face in that frame to any of the reference people.
     """
 

@@ -60,7 +60,7 @@ class OverlayProposal:
 
     Attributes:
         region: area in whole pixels of the frame.
-        has_text: whether text was detected in the area.
+        has_text: True if text was detected in the area.
         stillness: share of the area's drawn pixels that are static, in 0..1.
     """
 
@@ -70,22 +70,22 @@ class OverlayProposal:
 
     @property
     def reason(self) -> Literal["text", "drawing"]:
-        """Return the reason for the proposal: detected text, or static lines only, such as a logo."""
+        """Reason for the proposal: detected text, or static lines only, such as a logo."""
         return "text" if self.has_text else "drawing"
 
     @property
     def label(self) -> str:
-        """Return the label of the region once it is accepted."""
+        """Label of the region once it is accepted."""
         return f"{self.reason} overlay"
 
     @property
     def confidence(self) -> float:
-        """Return the confidence that this is an overlay, in 0..1; lines alone may belong to the scene."""
+        """Confidence that this is an overlay, in 0..1; lines alone may belong to the scene."""
         return self.stillness if self.has_text else round(self.stillness * NO_TEXT_FACTOR, 3)
 
 
 def sample_indexes(frame_count: int, max_samples: int = MAX_SAMPLES) -> list[int]:
-    """Return the indexes of the frames to sample, evenly spread and without duplicates."""
+    """Return the indices of the frames to sample, evenly spread and without duplicates."""
     return sorted({int(index) for index in np.linspace(0, frame_count - 1, min(max_samples, frame_count))})
 
 

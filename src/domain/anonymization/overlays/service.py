@@ -40,7 +40,7 @@ def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[O
         text_detector: text detector.
 
     Returns:
-        The proposals of `propose`.
+        The proposals of `propose_overlays`.
 
     Raises:
         DomainError: the video cannot be decoded.

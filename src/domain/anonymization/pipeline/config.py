@@ -102,7 +102,7 @@ def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: boo
     if residual_tools is None:
         raise ValueError("redacted frames cannot be checked without the tools of the residual check")
     sampled = continuous and spec.verify is Verify.SAMPLE
-    inspector = ResidualDetector(
+    residual_detector = ResidualDetector(
         detector,
         residual_tools.recognizer,
         (SAMPLE_SCALE,) if sampled else spec.scales,
@@ -112,7 +112,7 @@ def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: boo
         0 if sampled else max_interval(spec.scales) // 2,
     )
     return ResidualGuard(
-        inspector,
+        residual_detector,
         residual_tools.reader,
         tools.redactor,
         tools.encoder,

@@ -14,13 +14,13 @@ class Continuation:
     """Everything that the next segment can reuse.
 
     Attributes:
-        links: tracks that reach over the end of the segment.
+        boundaries: tracks that extend beyond the end of the segment.
         analyses: analysed frames on both sides of the end; the next segment need not analyse them again.
         reader: decoder positioned at the end, so that the next segment need not decode those frames again;
             None where decoding cannot be resumed.
     """
 
-    links: TrackBoundaries
+    boundaries: TrackBoundaries
     analyses: tuple[FrameAnalysis, ...] = ()
     reader: SequentialFrameReader | None = None
 

@@ -1,4 +1,4 @@
-"""Decision: analysed frames in, boxes to redact out."""
+"""Decision stage: analysed frames in, boxes to redact out."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from framecloak.domain.imaging.detections import TargetKind
 
 @dataclass(frozen=True, slots=True)
 class FrameDecision:
-    """The outcome of tracking for one frame.
+    """Result of tracking for one frame.
 
     Attributes:
-        boxes: tracked boxes, each with its track's id; None for a frame that was not analysed.
-        search: what the residual check looks for in the redacted frame; None where it is not checked.
+        boxes: tracked boxes with track ids; None for a frame that was not analysed.
+        search: scope of the residual check of the redacted frame; None if it is not checked.
     """
 
     boxes: list[TrackedBox] | None
@@ -36,15 +36,15 @@ class FrameDecision:
 
 
 class DecisionStage:
-    """Tracks analysed frames block by block, and decides whose faces are redacted.
+    """Stage that tracks analysed frames block by block, and decides whose faces are redacted.
 
     Args:
         window: frames around a block that must be known before it is decided.
         settings: tracker settings of each kind of detection.
-        verify: which frames the residual check covers.
-        continuous: whether neighbouring frames show the same scene; False for a series of still images.
-        classifier: identity decisions; None where every face is redacted.
-        analyses: frames that the previous segment analysed, without a gap up to the segment or beyond.
+        verify: frames that undergo the residual check.
+        continuous: True for frames of a video, False for unrelated still images.
+        classifier: classifier of the faces by identity; None if every face is redacted.
+        analyses: analyses of the previous segment, without a gap, up to the start of this one or beyond.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class DecisionStage:
         return tuple(self._analyses)
 
     def links(self) -> TrackBoundaries:
-        """Return the tracks that reach over the ends of the segment."""
+        """Return the tracks that extend beyond the ends of the segment."""
         return self._numbers.boundaries()
 
     def add(self, analyses: Iterable[FrameAnalysis]) -> None:
@@ -79,11 +79,11 @@ class DecisionStage:
         self._analyses.extend(analyses)
 
     def analyzed_from(self, index: int) -> int:
-        """Return how many frames are analysed from an index on."""
+        """Return the number of analysed frames from an index on."""
         return self._analyses[-1].index + 1 - index if self._analyses else 0
 
     def decide(self, due: range) -> list[FrameDecision]:
-        """Decide on the frames of a block, and forget analyses that no later block needs."""
+        """Decide on the frames of a block, and discard analyses that no later block needs."""
         first = self._analyses[0].index
         tracks = track_all_kinds(self._analyses, self._shots(), self._settings)
         if self._classifier:

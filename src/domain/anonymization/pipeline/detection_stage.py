@@ -1,4 +1,4 @@
-"""Detection: frames in, analysed frames out, in the same order."""
+"""Detection stage: frames in, analysed frames out, in the same order."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from framecloak.domain.ports.metrics import Stage, timed
 
 
 class DetectionStage:
-    """Detects faces in batches of frames, and text and plates in sampled and doubtful ones.
+    """Stage that detects faces in batches of frames, and text and plates where they are sampled or uncertain.
 
     Args:
         pool: threads that run the detectors.
-        window: frames to sample for text and plates.
+        window: window of the segment; its samples are the frames searched for text and plates.
         spec: scales and thresholds.
         tools: detectors.
-        accept: lowest score of a detection that a second one must confirm.
+        accept: score from which on a detection must have a counterpart in the next pass.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class DetectionStage:
         self._batch: list[Frame] = []
         self.batch_size = tools.detector.max_batch if tools.detector else 1
         self._running: deque[tuple[list[Frame], Future[list[FrameAnalysis]]]] = deque()
-        self._adaptive = AdaptiveDetection(pool, self._with_areas, window.is_sampled, accept)
+        self._adaptive = AdaptiveDetection(pool, self._with_text_and_plates, window.is_sampled, accept)
 
     def continue_from(self, analysis: FrameAnalysis) -> None:
         """Start after a sampled frame that was analysed by the previous segment."""
@@ -82,7 +82,9 @@ class DetectionStage:
             analyses = analyze_frames(frames, detector, spec.scales, spec.low_threshold, meter)
         return [
             with_samples(
-                self._with_areas(analysis, frame) if self._window.is_sampled(frame.index) else analysis,
+                self._with_text_and_plates(analysis, frame)
+                if self._window.is_sampled(frame.index)
+                else analysis,
                 frame,
                 self._tools.identification,
                 spec.sampling,
@@ -90,7 +92,7 @@ class DetectionStage:
             for analysis, frame in zip(analyses, frames, strict=True)
         ]
 
-    def _with_areas(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
+    def _with_text_and_plates(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
         """Add text and plates to an analysis; mark the frame as not analysed where that fails."""
         settings = self._spec.text_and_plates
         if settings is None or analysis.faces is None:

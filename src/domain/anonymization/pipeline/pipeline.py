@@ -49,7 +49,7 @@ def redacted_frames(
     Args:
         source: the video.
         segment: frames to deliver; must be inside the video.
-        spec: what to redact.
+        spec: specification of the redaction.
         tools: detectors, redactor, encoder and the number of threads.
         before: continuation of the segment that ends where this one begins, made with the same spec
             and tools; usable once.
@@ -99,10 +99,10 @@ def redacted_frames(
 
 @dataclass(slots=True)
 class _Stages:
-    """Moves frames through the stages, each as far ahead of the next as memory allows.
+    """Stages of one run; frames move through each as far ahead of the next as memory allows.
 
     Attributes:
-        due: the next frame to decide.
+        due: index of the next frame to decide on.
     """
 
     window: FrameWindow
@@ -143,7 +143,7 @@ class _Stages:
 
     def _plan(self, nbytes: int) -> MemoryPlan:
         info = self.source.info
-        # A frame that was lost holds no memory and says nothing about the others.
+        # A frame that was lost takes no memory and gives no indication of the size of the others.
         plan = MemoryPlan.for_frames(max(nbytes, info.width * info.height), self.window.margin)
         if plan.decode_twice:
             self.rendering.decode_again(self.window.first, self.window.end)
@@ -170,10 +170,10 @@ def _window(
         margin = max(kind.temporal_margin for kind in settings.values()) + SHOT_MARGIN_FRAMES
         if tools.identification:
             margin += spec.sampling.reach
-        # Frames beside a gap are chosen for the residual check: the tracker must be right about one more.
+        # Frames next to a gap are selected for the residual check, so one more frame must be tracked exactly.
         margin += spec.verify is Verify.SAMPLE
     interval = spec.text_and_plates.every if spec.text_and_plates and has_margin else 1
-    # A file that was cut off may have fewer frames behind the segment than the margin.
+    # A truncated file may have fewer frames after the segment than the margin.
     readable = max(source.info.readable_frames, segment.end_frame)
     return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable)
 

@@ -1,4 +1,4 @@
-"""Rendering: frames and decisions in, redacted and encoded frames out, in the same order."""
+"""Rendering stage: frames and decisions in, redacted and encoded frames out, in the same order."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from framecloak.domain.ports.frames import Frame, FrameSource
 
 
 class RenderStage:
-    """Redacts and encodes decided frames, and runs the residual check on them.
+    """Stage that redacts and encodes decided frames, and runs the residual check on them.
 
-    Frames wait here until they are decided, or are decoded a second time where they would take too much
+    Frames wait here until they are decided, or are decoded a second time if they would take too much
     memory.
 
     Args:
         pool: threads that redact and encode.
         source: the video.
-        spec: what to redact, and how the result looks.
-        tools: redactor, encoder and the means of the residual check.
+        spec: specification of the redaction and of the appearance of the result.
+        tools: redactor, encoder and tools of the residual check.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class RenderStage:
             tools.redactor,
             tools.encoder,
             tools.meter,
-            self._kept(frame.index, decision.search),
+            self._extras(frame.index, decision.search),
         )
         rendered = rendered if rendered.blanked else replace(rendered, identified=identified)
         return self._guard.check_image(rendered) if self._guard else rendered
 
-    def _kept(self, index: int, search: SearchScope | None) -> RenderExtras:
+    def _extras(self, index: int, search: SearchScope | None) -> RenderExtras:
         """Return what the residual check needs of the frame before it is redacted."""
         residual_tools = self._tools.residual_tools
         if self._verify is Verify.NONE or residual_tools is None:

@@ -15,10 +15,10 @@ class FrameWindow:
     Attributes:
         first: first frame to deliver.
         end: index after the last frame to deliver.
-        margin: frames before and after a frame that decide what is redacted in it.
-        interval: frames from one sample to the next; 1 samples every frame.
-        readable: number of frames that the video has, or has left where its file was cut off; at least
-            ``end``.
+        margin: number of frames on each side of a frame that affect what is redacted in it.
+        interval: interval between samples in frames; 1 samples every frame.
+        readable: number of frames that can be read, which is less than the whole video if the file is
+            truncated; at least ``end``.
     """
 
     first: int
@@ -34,7 +34,7 @@ class FrameWindow:
 
     @property
     def stop(self) -> int:
-        """Index after the last frame to decode: ``margin`` frames on, rounded up to a sample."""
+        """Index after the last frame to decode: ``margin`` frames after ``end``, rounded up to a sample."""
         last = self.sample_at_or_before(self.end + self.margin - 1 + self.interval - 1)
         return min(self.readable, last + 1)
 

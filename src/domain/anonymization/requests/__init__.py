@@ -1,1 +1,1 @@
-"""Use cases of requests: submit, follow, cancel, download, and clean up."""
+"""Use cases of requests: submit, monitor, cancel, download, and clean up."""

@@ -50,7 +50,7 @@ class CleanupService:
         result_retention: retention period of results.
         remove_stale_folders: deletes folders that killed processes left on this machine; returns their
             number.
-        keep_parts: whether parts are kept for inspection.
+        keep_parts: True if parts are kept for inspection.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class CleanupService:
         Errors do not propagate: they are in the report, and the next run tries again.
 
         Returns:
-            What was deleted, and what could not be.
+            The numbers of deleted items, and the failures.
         """
         counter = CleanupCounter()
         now = self._clock.now()
-        for concern, remove in (
+        for step, remove in (
             (CleanupStep.RECORDS, self._remove_records),
             (CleanupStep.GALLERIES, self._remove_galleries),
             (CleanupStep.FOLDERS, self._remove_folders),
@@ -91,7 +91,7 @@ class CleanupService:
             (CleanupStep.REQUESTS, self._remove_leftovers),
             (CleanupStep.UNFINISHED, self._remove_unfinished),
         ):
-            with counter.guarded(concern):
+            with counter.guarded(step):
                 await remove(now, counter)
         return counter.report()
 

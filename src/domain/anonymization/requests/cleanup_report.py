@@ -1,4 +1,4 @@
-"""Report of a clean-up: what was deleted, and what could not be."""
+"""Report of a clean-up: numbers of deleted items, and failures."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class CleanupReport:
 
     def failures(self) -> Mapping[str, int]:
         """Return the numbers of failures by step."""
-        return {shortfall.step.value: shortfall.count for shortfall in self.step_failures}
+        return {failure.step.value: failure.count for failure in self.step_failures}
 
 
 class CleanupCounter:
@@ -124,7 +124,7 @@ class CleanupCounter:
     def report(self) -> CleanupReport:
         """Return the report."""
         failures = (
-            CleanupFailure(concern, self._failures[concern], self._first_errors[concern])
-            for concern in self._first_errors
+            CleanupFailure(step, self._failures[step], self._first_errors[step])
+            for step in self._first_errors
         )
         return CleanupReport(**self.removed, step_failures=tuple(failures))

@@ -1,4 +1,4 @@
-"""Scheduling: which requests are started, and for which of them idle workers are woken."""
+"""Scheduling: starts requests, and wakes idle workers for them in fair order."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Dispatcher:
         return turns
 
     async def try_run(self) -> None:
-        """Run `run`, but only log an unavailable database: a later run catches up."""
+        """Call `run`, but only log an unavailable database: a later run catches up."""
         try:
             await self.run()
         except DatabaseUnavailableError as error:

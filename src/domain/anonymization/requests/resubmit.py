@@ -59,7 +59,7 @@ class RerenderSpec:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """The result that is edited: its request, the snapshot of that request, and the video."""
+    """Result that is edited: its request, the work specification of that request, and the video."""
 
     request: AnonymizationRequest
     snapshot: WorkSpec

@@ -120,7 +120,7 @@ class RequestService:
                 elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
                 remaining = request.total_frames - request.processed_frames
                 return RequestProgress(request, math.ceil(remaining * elapsed / request.processed_frames))
-            rate = throughput(await work.requests.paces(MAX_RATED_REQUESTS))
+            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
             waiting = await work.requests.pending_frames()
         return RequestProgress(request, math.ceil(estimate_seconds(waiting, rate)))
 
@@ -203,7 +203,7 @@ class RequestService:
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
-            paces = await work.requests.paces(MAX_RATED_REQUESTS)
+            paces = await work.requests.recent_durations(MAX_RATED_REQUESTS)
             counts = await work.requests.counts()
             waiting = await work.requests.pending_frames()
             done = await work.requests.processed_frames()

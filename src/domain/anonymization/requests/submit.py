@@ -53,8 +53,8 @@ class ServiceCapacity:
     Attributes:
         levels: levels that the installation can deliver.
         max_frames: maximum frames of one request.
-        frames_per_second: usual speed (`rates.Workload.effort`), from the latest completed requests; a
-            default for a new installation.
+        frames_per_second: throughput in reference frames (see `Workload.effort`) per second, from the latest
+            completed requests; a default for a new installation.
         frames_waiting: frames of unfinished requests, which are processed before a new one.
         seconds_waiting: estimated duration of processing those frames.
     """
@@ -67,7 +67,7 @@ class ServiceCapacity:
 
 
 Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[RequestSpec, WorkSpec]]]
-"""Checks permissions within a unit of work, then returns the order and the snapshot to work on."""
+"""Function that checks permissions within a unit of work, and returns the two specifications of a request."""
 
 
 class SubmitService:
@@ -77,7 +77,7 @@ class SubmitService:
         database: database of requests.
         queue: job queue; must be reachable, or no worker would learn of a new request.
         dispatcher: starts new requests.
-        keyframes: extracts keyframe indexes from a video's frame index.
+        keyframes: extracts the indices of keyframes from a video's frame index.
         max_frames: maximum frames of one request.
         slice_frames: maximum frames of one slice.
         level_is_available: returns whether the models for a level are installed.
@@ -116,8 +116,8 @@ class SubmitService:
         Args:
             principal: caller.
             spec: specification of the result.
-            idempotency_key: a repeated key with the same order returns the request of the first call, even if
-                the video and its segments have changed since.
+            idempotency_key: a repeated key with the same specification returns the request of the first call,
+                even if the video and its segments have changed since.
 
         Returns:
             The new request, or the one accepted earlier with the same key.
@@ -130,7 +130,7 @@ class SubmitService:
             LevelUnavailableError: this installation cannot deliver the level.
             InvalidOptionError: text is to be kept at a level that does not redact text, or people cannot be
                 recognised at that level or with that gallery.
-            InvalidRegionError, InvalidSegmentError: an area to keep text in does not fit the video.
+            InvalidRegionError, InvalidSegmentError: a region to keep text in does not fit the video.
             GalleryNotFoundError: no such gallery is usable by the caller.
             ModelMismatchError: the gallery was made with another recognition model.
             ModelMissingError: no recognition model is installed.
@@ -150,7 +150,7 @@ class SubmitService:
         """Return the current capacity and backlog of the installation."""
         async with self._database.unit_of_work() as work:
             waiting = await work.requests.pending_frames()
-            rate = throughput(await work.requests.paces(MAX_RATED_REQUESTS))
+            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
         levels = tuple(level for level in Level if self._level_is_available(level))
         seconds = estimate_seconds(waiting, rate)
         return ServiceCapacity(levels, self._max_frames, rate, sum(waiting.values()), seconds)
@@ -162,9 +162,9 @@ class SubmitService:
 
         Args:
             principal: caller.
-            prepare: checks permissions and builds the order; called only if the key is new. Its errors are
-                passed on.
-            key: idempotency key, and a digest that differs for different orders.
+            prepare: checks permissions and builds the specifications; called only if the key is new. Its
+                errors are passed on.
+            key: idempotency key, and a digest that differs for different specifications.
 
         Returns:
             The new request, or the one accepted earlier with the same key.
@@ -180,7 +180,7 @@ class SubmitService:
 
         Args:
             principal: owner of the key.
-            key: idempotency key, and a digest that differs for different orders.
+            key: idempotency key, and a digest that differs for different specifications.
 
         Raises:
             IdempotencyConflictError: the key was used for a different request.
@@ -192,7 +192,7 @@ class SubmitService:
     async def _submit(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
     ) -> Submitted:
-        # Ping first: a stored request is visible to others immediately and cannot be taken back.
+        # Ping first: a stored request is visible to others immediately and cannot be withdrawn.
         await self._queue.ping()
         async with self._database.unit_of_work() as work:
             request = await work.requests.find_by_idempotency_key(principal.user_id, key) if key else None
@@ -272,9 +272,11 @@ async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
     if request.status.is_final:
         return 0
     waiting = await work.requests.pending_frames()
-    return math.ceil(estimate_seconds(waiting, throughput(await work.requests.paces(MAX_RATED_REQUESTS))))
+    return math.ceil(
+        estimate_seconds(waiting, throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS)))
+    )
 
 
 def _fingerprint(spec: RequestSpec) -> bytes:
-    """Return a digest that differs for different orders."""
+    """Return a digest that differs for different specifications."""
     return hashlib.sha256(json.dumps(asdict(spec), sort_keys=True, default=str).encode()).digest()

@@ -4,17 +4,16 @@ A detector has false positives on redacted frames: a black box above a pair of s
 colours of a face. The criterion for a residual therefore depends on the redaction under the detection:
 
 - Mostly unredacted: residual if its score is close to the acceptance threshold of the source
-(``ACCEPT_FACTOR``).
-  A lower score suffices if it resembles a face that was removed there.
+  (``ACCEPT_FACTOR``). A lower score suffices if it resembles a face that was removed there.
 - Mostly filled with black: nothing is left to compare, so the score alone decides.
 - Inside the box of a face that was kept on purpose, and not redacted: this is that face, not a residual.
 - On a mosaic or blur: a detection is to be expected. It is a residual, whatever its score, if what is left
   resembles the removed face more than different people resemble each other.
 
 Two faces match if the cosine similarity of their embeddings reaches the usual threshold for one person; see
-`domain.reid.matching.default_threshold`. The remains of a face are aligned by the landmarks of the original
+`default_threshold`. The remains of a face are aligned by the landmarks of the original
 face, so the comparison has the exact position, as an attacker might. This is no bound on the capability of a
-recogniser trained on mosaics, and only faces that the detector finds again are compared.
+recogniser trained on mosaics, and only faces that the detector detects again are compared.
 """
 
 from __future__ import annotations
@@ -66,11 +65,11 @@ class ResidualDetector:
     """Detector of residual faces in redacted frames. Thread-safe.
 
     Attributes:
-        detector: Face detector.
-        recognizer: Face recogniser for the comparison with removed faces; None if none is installed.
-        scales: Detection scales for whole frames.
-        accept_score: Score from which a detection in the source is accepted as a face.
-        pass_offset: Offset in frames of the occasional detection passes; they run this many frames earlier
+        detector: face detector.
+        recognizer: face recogniser for the comparison with removed faces; None if none is installed.
+        scales: detection scales for whole frames.
+        accept_score: score from which a detection in the source is accepted as a face.
+        pass_offset: offset in frames of the periodic detection passes; they run this many frames earlier
             than in the source.
     """
 
@@ -84,12 +83,12 @@ class ResidualDetector:
         """Search a redacted frame for residual faces.
 
         Args:
-            redacted_frame: Frame decoded from the bytes to deliver.
-            pending: Removed faces, and the scope of the search.
-            mask: Mask of the replaced pixels.
+            redacted_frame: frame decoded from the bytes to deliver.
+            pending: removed faces, and the scope of the search.
+            mask: mask of the replaced pixels.
 
         Raises:
-            FrameAnalysisError: The frame cannot be decoded, or a model fails on it.
+            FrameAnalysisError: the frame cannot be decoded, or a model fails on it.
         """
         found = self._detections(redacted_frame, pending)
         unintended = ~mask.shows_kept_face(found.boxes)
@@ -168,10 +167,10 @@ class RedactionMask:
     """Masks of the replaced pixels of a frame.
 
     Args:
-        size: Width and height of the frame in pixels.
-        boxes: All replaced boxes.
-        black: Boxes that were filled with black.
-        kept_faces: Boxes of faces that stay visible on purpose.
+        size: width and height of the frame in pixels.
+        boxes: all replaced boxes.
+        black: boxes that were filled with black.
+        kept_faces: boxes of faces that stay visible on purpose.
     """
 
     def __init__(
@@ -205,9 +204,9 @@ class _RemovedFaceComparison:
     """Comparison of a redacted frame with the faces that were removed from it.
 
     Args:
-        detector: Detector of facial landmarks.
-        recognizer: Recogniser that computes the embeddings.
-        removed_faces: Crops of the removed faces.
+        detector: detector of facial landmarks.
+        recognizer: recogniser that computes the embeddings.
+        removed_faces: crops of the removed faces.
         redacted_image: (height, width, 3) uint8 BGR, the redacted frame.
     """
 
@@ -283,7 +282,7 @@ class ResidualReport:
 
     Attributes:
         boxes: (n, 4) boxes in pixels of the frame: faces that reveal too much.
-        similarity: Highest similarity to a removed face, residual or not; None if nothing was compared.
+        similarity: highest similarity to a removed face, residual or not; None if nothing was compared.
     """
 
     boxes: Boxes

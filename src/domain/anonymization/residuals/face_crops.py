@@ -40,7 +40,7 @@ def crop(image: Image, area: Corners, max_side: int = MAX_CROP_SIDE_PX) -> Image
     Args:
         image: (height, width, 3) uint8.
         area: Non-empty area inside the image.
-        max_side: Maximum side of the result in pixels.
+        max_side: maximum side of the result in pixels.
 
     Returns:
         (h, w, 3) uint8, a new array.
@@ -76,7 +76,7 @@ def thumbnails(
 
     Args:
         image: (height, width, 3) uint8 BGR, redacted.
-        faces: Track, box and score of each face; faces without a track are skipped.
+        faces: track, box and score of each face; faces without a track are skipped.
         encoder: JPEG encoder.
     """
     doubtful = sorted(

@@ -39,13 +39,13 @@ class ResidualGuard:
     """Residual check of redacted frames. Thread-safe.
 
     Attributes:
-        detector: Detector of residual faces.
-        reader: Decoder of encoded images.
-        redactor: Redactor of residual boxes.
-        encoder: Encoder of frames that were redacted again; the same as for the first encoding.
-        appearance: Format, quality and redaction style of the output.
-        threads: Number of video frames searched in parallel.
-        meter: Meter of the time spent on the search.
+        detector: detector of residual faces.
+        reader: decoder of encoded images.
+        redactor: redactor of residual boxes.
+        encoder: encoder of frames that were redacted again; the same as for the first encoding.
+        appearance: format, quality and redaction style of the output.
+        threads: number of video frames searched in parallel.
+        meter: meter of the time spent on the search.
     """
 
     detector: ResidualDetector
@@ -60,7 +60,7 @@ class ResidualGuard:
         """Check a frame that is encoded as a still image.
 
         Args:
-            frame: Redacted and encoded frame.
+            frame: redacted and encoded frame.
 
         Returns:
             The frame to deliver: unchanged, redacted again, or black.
@@ -81,7 +81,7 @@ class ResidualGuard:
         frames: Sequence[RedactedFrame],
         group: FrameGroup,
         video_format: VideoFormat,
-        studio: VideoEncoder,
+        video_encoder: VideoEncoder,
     ) -> tuple[tuple[RedactedFrame, ...], FrameGroup]:
         """Check an encoded group of video frames.
 
@@ -90,10 +90,10 @@ class ResidualGuard:
         since these are delivered; only black frames are skipped.
 
         Args:
-            frames: Frames of the group.
-            group: Encoded group.
-            video_format: Video format.
-            studio: Encoder and decoder of groups.
+            frames: frames of the group.
+            group: encoded group.
+            video_format: video format.
+            video_encoder: video encoder, which also decodes groups.
 
         Returns:
             The frames and the encoded group to deliver.
@@ -106,7 +106,7 @@ class ResidualGuard:
             while searched := due.keys() - blank:
                 # Encoding a group again changes every frame in it, so earlier reports are obsolete.
                 for position, report in self._inspect_group(
-                    group, video_format, studio, current, searched
+                    group, video_format, video_encoder, current, searched
                 ).items():
                     reports[position].append(report)
                 wider = {
@@ -120,10 +120,10 @@ class ResidualGuard:
                 blank |= revealing - wider.keys()
                 for position, boxes in wider.items():
                     current[position] = replace(current[position], boxes=current[position].boxes + boxes)
-                group = self._encoded_group_with_fill(group, video_format, studio, wider, blank)
+                group = self._encoded_group_with_fill(group, video_format, video_encoder, wider, blank)
         except FrameAnalysisError:
             # The group cannot be decoded, so its content is unknown.
-            group = self._black_group(len(frames), video_format, studio)
+            group = self._black_group(len(frames), video_format, video_encoder)
             return tuple(_with_check(frame, frame.pending, [None]) for frame in frames), group
         for position, pending in due.items():
             current[position] = _with_check(current[position], pending, reports[position])
@@ -140,14 +140,14 @@ class ResidualGuard:
         self,
         group: FrameGroup,
         video_format: VideoFormat,
-        studio: VideoEncoder,
+        video_encoder: VideoEncoder,
         frames: Sequence[RedactedFrame],
         positions: Collection[int],
     ) -> dict[int, ResidualReport | None]:
         """Search some frames of a group; the report of a frame that cannot be searched is None.
 
         Raises:
-            FrameAnalysisError: The group cannot be decoded.
+            FrameAnalysisError: the group cannot be decoded.
         """
 
         def inspect(index: int, shipped: Frame) -> ResidualReport | None:
@@ -159,7 +159,7 @@ class ResidualGuard:
         reports: dict[int, ResidualReport | None] = {}
         with ThreadPoolExecutor(self.threads, thread_name_prefix="proof") as pool:
             for batch in _frame_batches(
-                studio.decode_group(video_format, group, frames[0].index), positions, 2 * self.threads
+                video_encoder.decode_group(video_format, group, frames[0].index), positions, 2 * self.threads
             ):
                 reports |= dict(zip(batch, pool.map(inspect, *zip(*batch.items(), strict=True)), strict=True))
         return reports
@@ -189,12 +189,12 @@ class ResidualGuard:
         self,
         group: FrameGroup,
         video_format: VideoFormat,
-        studio: VideoEncoder,
+        video_encoder: VideoEncoder,
         boxes_by_position: Mapping[int, Sequence[RedactedBox]],
         blank: Collection[int],
     ) -> FrameGroup:
-        encoder = studio.group_encoder(video_format)
-        for position, frame in enumerate(studio.decode_group(video_format, group, 0)):
+        encoder = video_encoder.group_encoder(video_format)
+        for position, frame in enumerate(video_encoder.decode_group(video_format, group, 0)):
             size = frame.width, frame.height
             encoder.add(
                 self._black(size)
@@ -203,8 +203,8 @@ class ResidualGuard:
             )
         return encoder.finish()
 
-    def _black_group(self, count: int, video_format: VideoFormat, studio: VideoEncoder) -> FrameGroup:
-        encoder = studio.group_encoder(video_format)
+    def _black_group(self, count: int, video_format: VideoFormat, video_encoder: VideoEncoder) -> FrameGroup:
+        encoder = video_encoder.group_encoder(video_format)
         for _ in range(count):
             encoder.add(self._black((video_format.width, video_format.height)))
         return encoder.finish()
@@ -220,9 +220,9 @@ def _boxes_to_fill(
     """Return the boxes to fill before the next search; none if the frame is clean or must be blanked.
 
     Args:
-        frame: Frame as it would be delivered.
-        pending: Removed faces, and the scope of the search.
-        reports: Reports of all searches so far; None for a search that failed.
+        frame: frame as it would be delivered.
+        pending: removed faces, and the scope of the search.
+        reports: reports of all searches so far; None for a search that failed.
     """
     last = reports[-1]
     if last is None or len(reports) > MAX_ROUNDS:
@@ -244,10 +244,10 @@ def _with_check(
     """Return a frame with the result of its check; the caller replaces the image of a blanked one.
 
     Args:
-        frame: Frame as it would be delivered.
-        pending: Removed faces, and the scope of the search; None if the frame is only blanked together with
+        frame: frame as it would be delivered.
+        pending: removed faces, and the scope of the search; None if the frame is only blanked together with
             its group.
-        reports: Reports of all searches; the last one is of the frame as it would be delivered. None for a
+        reports: reports of all searches; the last one is of the frame as it would be delivered. None for a
             search that failed.
     """
     counts = [0 if report is None else len(report.boxes) for report in reports]

@@ -38,16 +38,16 @@ class ReportData:
     """Input data of a report.
 
     Attributes:
-        tool: Name and version of the program.
-        key_id: Id of the key that signs the manifest.
-        settings: Settings of the request.
-        models: Models used.
-        sources: All inputs, ordered by id.
-        summary: Counts of frames, tracks and boxes.
-        report_evidence: Timeline, gaps and detection confidence.
-        files: Videos in the archive.
-        residuals: Results of the residual check; None without one.
-        identity_log: Identity decisions.
+        tool: name and version of the program.
+        key_id: id of the key that signs the manifest.
+        settings: settings of the request.
+        models: models used.
+        sources: all inputs, ordered by id.
+        summary: counts of frames, tracks and boxes.
+        report_evidence: timeline, gaps and detection confidence.
+        files: videos in the archive.
+        residuals: results of the residual check; None without one.
+        identity_log: identity decisions.
     """
 
     tool: str
@@ -71,9 +71,9 @@ class Issuer:
     """Issuer of a result.
 
     Attributes:
-        tool: Name and version of the program.
-        signer: Signer with the installation's key.
-        reporter: Renderer of the report.
+        tool: name and version of the program.
+        signer: signer with the installation's key.
+        reporter: renderer of the report.
     """
 
     tool: str
@@ -87,9 +87,9 @@ class ResultWriter:
     Errors of the archive propagate to the caller.
 
     Args:
-        issuer: Issuer of the result.
-        archive: Open and empty archive; the caller discards it when a method raises.
-        earlier_identities: Identity decisions in the manifest that supplied the boxes; None without any.
+        issuer: issuer of the result.
+        archive: open and empty archive; the caller discards it when a method raises.
+        earlier_identities: identity decisions in the manifest that supplied the boxes; None without any.
     """
 
     def __init__(
@@ -137,10 +137,10 @@ class ResultWriter:
         """Write the report, the manifest and its signature, and publish the archive under its final name.
 
         Args:
-            settings: Settings of the request.
-            models: Models used.
-            sources: All inputs, ordered by id.
-            method: Method of the residual check; None without one.
+            settings: settings of the request.
+            models: models used.
+            sources: all inputs, ordered by id.
+            method: method of the residual check; None without one.
         """
         residuals = ResidualSummary(method, self._evidence.residual_counts) if method else None
         signer, tool = self._issuer.signer, self._issuer.tool

@@ -54,12 +54,12 @@ class EditedManifest:
     """Contents of a manifest that rendering needs.
 
     Attributes:
-        sha256: Hex digest of its bytes.
-        level: Detection level of that result.
-        appearance: Format, quality and redaction style of that result.
-        sources: Inputs by id.
-        tables: Boxes to redact by source id.
-        identities: Identity decisions; None if all faces were to be redacted.
+        sha256: hex digest of its bytes.
+        level: extent of the redaction of that result.
+        appearance: format, quality and redaction style of that result.
+        sources: inputs by id.
+        tables: boxes to redact by source id.
+        identities: identity decisions; None if all faces were to be redacted.
     """
 
     sha256: str
@@ -74,11 +74,11 @@ class EditedManifest:
 
         Args:
             digest: SHA-256 of the file's bytes, in hex.
-            name: Display name of the file, for error messages.
+            name: display name of the file, for error messages.
 
         Raises:
-            ManifestMismatchError: The manifest does not list this file.
-            InvalidManifestError: A requested frame has no entry.
+            ManifestMismatchError: the manifest does not list this file.
+            InvalidManifestError: a requested frame has no entry.
         """
         for number, source in self.sources.items():
             if source.sha256 == digest:
@@ -97,11 +97,11 @@ class EditedSource:
     """Input as the manifest describes it.
 
     Attributes:
-        id: Index among the inputs.
-        sha256: Hex digest of its bytes.
-        segments: Frames that were written, disjoint and ascending.
-        regions: Regions marked by hand.
-        keep_text: Regions in which text was kept.
+        id: index among the inputs.
+        sha256: hex digest of its bytes.
+        segments: frames that were written, disjoint and ascending.
+        regions: regions marked by hand.
+        keep_text: regions in which text was kept.
     """
 
     id: int
@@ -118,12 +118,12 @@ def read_edited_manifest(data: bytes) -> EditedManifest:
     and the digests of files are ignored. A box without an origin counts as added by hand.
 
     Args:
-        data: Bytes of ``manifest.json``.
+        data: bytes of ``manifest.json``.
 
     Raises:
-        InvalidManifestError: The data are not a manifest of this version, contain invalid or unknown values,
+        InvalidManifestError: the data are not a manifest of this version, contain invalid or unknown values,
             or have two entries for one frame.
-        TooManyBoxesError: The manifest exceeds the memory limits.
+        TooManyBoxesError: the manifest exceeds the memory limits.
     """
     _require_bounded(data)
     builders: dict[int, BoxTableBuilder] = {}

@@ -48,13 +48,13 @@ class ExportJob:
     """Specification of one export.
 
     Attributes:
-        issuer: Issuer of the result.
-        level: What is redacted.
-        appearance: Format, quality and redaction style of the output.
-        groups: Inputs in the order of the output.
-        based_on: Manifest that supplied the boxes of all inputs; None if they are detected.
-        verify: Which redacted frames are searched again for residual faces.
-        earlier_identities: Identity decisions in that manifest; None without any.
+        issuer: issuer of the result.
+        level: extent of the redaction.
+        appearance: format, quality and redaction style of the output.
+        groups: inputs in the order of the output.
+        based_on: manifest that supplied the boxes of all inputs; None if they are detected.
+        verify: frames that undergo the residual check.
+        earlier_identities: identity decisions in that manifest; None without any.
     """
 
     issuer: Issuer
@@ -74,17 +74,17 @@ class ExportJob:
         """Write every frame and then the manifest, and publish the archive under its final name.
 
         Args:
-            tools: Models and codecs; the detector is None at level ``minimal``.
-            archive: Open and empty archive; the caller discards it when this method raises.
-            on_frame: Called after each written frame.
+            tools: models and codecs; the detector is None at level ``minimal``.
+            archive: open and empty archive; the caller discards it when this method raises.
+            on_frame: called after each written frame.
 
         Raises:
-            TruncatedVideoError: A video ends before the requested frames.
-            UnreadableVideoError: A video cannot be decoded.
-            InputNotFoundError: An input has become unreadable.
-            InvalidFormatError: An input cannot be written as a video.
-            StorageFullError: The disk is full.
-            OutputUnwritableError: Writing fails for any other reason.
+            TruncatedVideoError: a video ends before the requested frames.
+            UnreadableVideoError: a video cannot be decoded.
+            InputNotFoundError: an input has become unreadable.
+            InvalidFormatError: an input cannot be written as a video.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: writing fails for any other reason.
         """
         record = ResultWriter(self.issuer, archive, self.earlier_identities)
         if tools.video_encoder:
@@ -98,7 +98,7 @@ class ExportJob:
                 with closing(run), closing(_with_track_offset(run, first_track)) as frames:
                     continuation = self._write_segment(batch, segment, frames, tools, record, on_frame)
                 continuation.close()
-                first_track += len(continuation.links.heads)
+                first_track += len(continuation.boundaries.heads)
         return self._close(record, tools)
 
     def frames(
@@ -115,11 +115,13 @@ class ExportJob:
         return redacted_frames(group.source, segment, self.redaction_spec(group), prepared, continuation)
 
     def tools_for(self, group: SourceGroup, tools: PipelineTools) -> PipelineTools:
-        """Return the instruments of a batch; for video output, with an encoder of its frame size."""
-        studio = tools.video_encoder
-        if studio is None or not self.appearance.output_format.is_video:
+        """Return the tools for a group of sources; for video output, with an encoder of its frame size."""
+        video_encoder = tools.video_encoder
+        if video_encoder is None or not self.appearance.output_format.is_video:
             return tools
-        return replace(tools, encoder=studio.plane_encoder(video_format(group.source.info, self.appearance)))
+        return replace(
+            tools, encoder=video_encoder.plane_encoder(video_format(group.source.info, self.appearance))
+        )
 
     def _write_segment(
         self,
@@ -131,7 +133,7 @@ class ExportJob:
         on_frame: Callable[[], None],
     ) -> Continuation:
         """Write the frames of one segment as images or as a video."""
-        suffix, studio = self.appearance.output_format, tools.video_encoder
+        suffix, video_encoder = self.appearance.output_format, tools.video_encoder
 
         def take(frame: RedactedFrame) -> None:
             export_source, index = group.origin(frame.index)
@@ -141,7 +143,7 @@ class ExportJob:
             )
             on_frame()
 
-        if studio is None or not suffix.is_video:
+        if video_encoder is None or not suffix.is_video:
             return consume(frames, take)
         export_source, source = group.inputs[0], group.source
         target_format, sound = (
@@ -149,17 +151,19 @@ class ExportJob:
             video_sound(source, self.appearance),
         )
         timing = source.timing(segment.start_frame, segment.end_frame)
-        writer = studio.writer(target_format, timing, sound)
+        writer = video_encoder.writer(target_format, timing, sound)
         with closing(
             VideoEntry(result, export_source.id, export_source.video_entry_name(segment), writer, on_frame)
         ) as entry:
             guard = self.residual_guard(group, tools)
-            continuation = consume(encoded_groups(frames, segment, target_format, studio, guard), entry.add)
+            continuation = consume(
+                encoded_groups(frames, segment, target_format, video_encoder, guard), entry.add
+            )
             entry.finish()
         return continuation
 
     def redaction_spec(self, group: SourceGroup) -> RedactionSpec:
-        """Return what to redact in a batch, and how."""
+        """Return the redaction specification of a group of sources."""
         export_source = group.inputs[0]
         continuous = group.source.info.continuous
         return RedactionSpec(
@@ -182,10 +186,10 @@ class ExportJob:
 
     def _close(self, result: ResultWriter, tools: PipelineTools) -> Summary:
         detector = tools.detector
-        exhibits = [export_source for batch in self.groups for export_source in batch.inputs]
+        export_sources = [export_source for batch in self.groups for export_source in batch.inputs]
         sources = [
             _recorded_source(each, each.tracking(self.appearance.shape) if detector else None)
-            for each in exhibits
+            for each in export_sources
         ]
         models = [RecordedModel(card) for card in used_models(tools, self.verify)]
         threshold = self.redaction_spec(self.groups[0]).low_threshold if detector else None
@@ -215,7 +219,7 @@ def _with_track_offset(
 
 
 def _with_index_offset(frame: RedactedFrame, first: int) -> RedactedFrame:
-    """Return the same frame with frame index ``first`` subtracted from its frame indices."""
+    """Return the same frame with ``first`` subtracted from its frame indices."""
     identified = (
         replace(
             face,

@@ -44,14 +44,14 @@ class RecordedSource:
     """Input file as the manifest records it.
 
     Attributes:
-        id: Index among the inputs, from 0.
-        sha256: Hex digest of the file's bytes.
-        info: Properties of the source; the name in it is not recorded.
-        name: Base name of the file; None where names are excluded because they may contain a patient's name.
-        segments: Frames that were written.
-        regions: Regions marked by hand.
-        tracking: Tracking settings; None without face detection.
-        keep_text: Regions in which text was kept.
+        id: index among the inputs, from 0.
+        sha256: hex digest of the file's bytes.
+        info: properties of the source; the name in it is not recorded.
+        name: base name of the file; None where names are excluded because they may contain a patient's name.
+        segments: frames that were written.
+        regions: regions marked by hand.
+        tracking: tracking settings; None without face detection.
+        keep_text: regions in which text was kept.
     """
 
     id: int
@@ -69,8 +69,8 @@ class RecordedModel:
     """Model as the manifest records it.
 
     Attributes:
-        card: Weights, provider and precision.
-        segments: Frames of the only source that were processed this way; empty for all frames of all sources.
+        card: weights, provider and precision.
+        segments: frames of the only source that were processed this way; empty for all frames of all sources.
     """
 
     card: ModelCard
@@ -82,15 +82,15 @@ class RecordedSettings:
     """Settings of a request, common to all sources.
 
     Attributes:
-        level: What was redacted.
-        appearance: Format, quality and redaction style of the output.
-        threshold: Lowest score of a detection passed to the tracker; None without face detection.
-        video_scales: Detection scales of video frames.
-        image_scales: Detection scales of still images.
-        video_areas: Settings of text and plate detection in videos; None without it.
-        image_areas: Settings of text and plate detection in still images; None without it.
-        based_on: Manifest that supplied the boxes; None if they were detected.
-        identities: Identification settings; None if redaction did not depend on identity.
+        level: extent of the redaction.
+        appearance: format, quality and redaction style of the output.
+        threshold: lowest score of a detection passed to the tracker; None without face detection.
+        video_scales: detection scales of video frames.
+        image_scales: detection scales of still images.
+        video_text_and_plates: settings of text and plate detection in videos; None without it.
+        image_text_and_plates: settings of text and plate detection in still images; None without it.
+        based_on: manifest that supplied the boxes; None if they were detected.
+        identities: identification settings; None if redaction did not depend on identity.
     """
 
     level: Level
@@ -98,8 +98,8 @@ class RecordedSettings:
     threshold: float | None
     video_scales: tuple[DetectionScale, ...]
     image_scales: tuple[DetectionScale, ...]
-    video_areas: TextAndPlateSettings | None = None
-    image_areas: TextAndPlateSettings | None = None
+    video_text_and_plates: TextAndPlateSettings | None = None
+    image_text_and_plates: TextAndPlateSettings | None = None
     based_on: BasedOn | None = None
     identities: RecordedIdentities | None = None
 
@@ -109,11 +109,11 @@ class Summary:
     """Counts over the written frames.
 
     Attributes:
-        frames: Frames written.
-        blanked: Written frames that are black because they could not be analysed or showed a residual.
-        tracks: Distinct tracks, regardless of their length.
-        boxes: Redacted boxes by origin.
-        kinds: Redacted boxes by class, without regions.
+        frames: frames written.
+        blanked: written frames that are black because they could not be analysed or showed a residual.
+        tracks: distinct tracks, regardless of their length.
+        boxes: redacted boxes by origin.
+        kinds: redacted boxes by class, without regions.
     """
 
     frames: int = 0
@@ -142,9 +142,9 @@ class FrameLog:
         """Append the entry of a written frame.
 
         Args:
-            source_id: Id of the frame's source.
-            file: Archive entry of the frame's image, or of the video that contains the frame.
-            frame: Frame with its index in the source and with track ids that are unique per source.
+            source_id: id of the frame's source.
+            file: archive entry of the frame's image, or of the video that contains the frame.
+            frame: frame with its index in the source and with track ids that are unique per source.
             digest: SHA-256 of the image file, or of the frame's sample in the video, in hex.
         """
         entry: dict[str, Any] = {
@@ -183,11 +183,11 @@ def next_link(link: bytes, entry: Mapping[str, object]) -> bytes:
     """Return the link of an entry in the hash chain.
 
     Args:
-        link: Link of the previous entry, or ``CHAIN_START``.
-        entry: Frame entry; its own ``link`` is ignored.
+        link: link of the previous entry, or ``CHAIN_START``.
+        entry: frame entry; its own ``link`` is ignored.
 
     Raises:
-        ValueError, TypeError: The entry has no canonical form.
+        ValueError, TypeError: the entry has no canonical form.
     """
     return sha256(link + canonical_json({key: entry[key] for key in entry if key != "link"})).digest()
 
@@ -197,9 +197,9 @@ class RecordedFile:
     """File in the archive other than a frame image.
 
     Attributes:
-        file: Name of the archive entry.
-        sha256: Hex digest of its bytes.
-        size: Size in bytes.
+        file: name of the archive entry.
+        sha256: hex digest of its bytes.
+        size: size in bytes.
     """
 
     file: str
@@ -222,15 +222,15 @@ def manifest_chunks(
     """Yield the manifest as canonical JSON in chunks.
 
     Args:
-        tool: Name and version of the program.
-        key_id: Id of the key that will sign the document.
-        settings: Settings of the request.
-        models: Models used.
-        sources: All inputs, ordered by id.
-        files: Archive entries other than frame images, the manifest and its signature.
-        frame_log: Entries of all written frames; this function closes the log.
-        identity_log: Identity decisions; omitted if the settings request no identification.
-        residuals: Results of the residual check; None without one.
+        tool: name and version of the program.
+        key_id: id of the key that will sign the document.
+        settings: settings of the request.
+        models: models used.
+        sources: all inputs, ordered by id.
+        files: archive entries other than frame images, the manifest and its signature.
+        frame_log: entries of all written frames; this function closes the log.
+        identity_log: identity decisions; omitted if the settings request no identification.
+        residuals: results of the residual check; None without one.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
@@ -325,10 +325,10 @@ def _settings_entry(settings: RecordedSettings) -> dict[str, object]:
         if detects_faces
         else None,
         "areas": {
-            "video": asdict(settings.video_areas),
-            "picture": asdict(settings.image_areas),
+            "video": asdict(settings.video_text_and_plates),
+            "picture": asdict(settings.image_text_and_plates),
         }
-        if settings.video_areas and settings.image_areas
+        if settings.video_text_and_plates and settings.image_text_and_plates
         else None,
     }
 

@@ -31,8 +31,8 @@ class ManifestSignature:
     ``manifest_sha256``, so its length does not depend on that of the manifest.
 
     Attributes:
-        manifest_sha256: Hex digest of the bytes of ``manifest.json``.
-        public_key: Ed25519 public key, 32 bytes; the verifier has to know its owner.
+        manifest_sha256: hex digest of the bytes of ``manifest.json``.
+        public_key: Ed25519 public key, 32 bytes; the verifier must know whose key it is.
         signature: Ed25519 signature, 64 bytes.
     """
 
@@ -52,7 +52,7 @@ class ManifestSignature:
         """Parse ``manifest.sig`` without verifying the signature.
 
         Raises:
-            ValueError: The document is malformed or not in canonical form.
+            ValueError: the document is malformed or not in canonical form.
         """
         try:
             fields = json.loads(data)
@@ -99,10 +99,10 @@ def signature_state(
     """Classify the signature of a manifest.
 
     Args:
-        manifest_sha256: Hex digest of the manifest's bytes.
-        signature_file: Bytes of ``manifest.sig``; None without a signature.
-        own_key: Returns this installation's public key.
-        verify_signature: Verifier of Ed25519 signatures.
+        manifest_sha256: hex digest of the manifest's bytes.
+        signature_file: bytes of ``manifest.sig``; None without a signature.
+        own_key: returns this installation's public key.
+        verify_signature: verifier of Ed25519 signatures.
     """
     if signature_file is None:
         return SignatureState.NONE

@@ -17,12 +17,12 @@ class PartProvenance(TypedDict):
     """Models and settings with which a part was made.
 
     Attributes:
-        info: Properties of the video.
-        models: Model cards, always in the same order.
-        tracking: Tracking settings; None without face detection.
-        threshold: Lowest score of a detection passed to the tracker; None without face detection.
-        method: Method of the residual check; None without one.
-        identities: Identification settings; None without identification.
+        info: properties of the video.
+        models: model cards, always in the same order.
+        tracking: tracking settings; None without face detection.
+        threshold: lowest score of a detection passed to the tracker; None without face detection.
+        method: method of the residual check; None without one.
+        identities: identification settings; None without identification.
     """
 
     info: dict[str, Any]
@@ -49,7 +49,7 @@ class PartConsistency:
         """Models and settings of the first part.
 
         Raises:
-            ValueError: No part was added.
+            ValueError: no part was added.
         """
         if self._provenance is None:
             raise ValueError("frames are missing")
@@ -59,11 +59,11 @@ class PartConsistency:
         """Add the next part.
 
         Args:
-            provenance: Models and settings of the part.
-            frames: Frames in the part.
+            provenance: models and settings of the part.
+            frames: frames in the part.
 
         Raises:
-            WorkersDisagreeError: The part was made with other models or settings than the parts before.
+            WorkersDisagreeError: the part was made with other models or settings than the parts before.
         """
         if self._provenance is None:
             self._provenance = provenance

@@ -17,9 +17,7 @@ from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.residuals.detector import SEARCH_THRESHOLD
-from framecloak.domain.anonymization.results.manifest import (
-    RecordedSettings,
-)
+from framecloak.domain.anonymization.results.manifest import RecordedSettings
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.reid.matching import default_threshold
 
@@ -38,8 +36,8 @@ def recorded_settings(
         threshold=threshold,
         video_scales=VIDEO_SCALES,
         image_scales=IMAGE_SCALES,
-        video_areas=None if based_on else text_and_plate_settings(level, continuous=True),
-        image_areas=None if based_on else text_and_plate_settings(level, continuous=False),
+        video_text_and_plates=None if based_on else text_and_plate_settings(level, continuous=True),
+        image_text_and_plates=None if based_on else text_and_plate_settings(level, continuous=False),
         based_on=based_on,
         identities=identities,
     )

@@ -30,11 +30,11 @@ class TrackEvidence:
     """Evidence that a track is a face.
 
     Attributes:
-        source: Id of the track's source.
-        track: Track id within the source.
-        first_frame, last_frame: First and last frame in which it was redacted.
-        origins: Number of frames by origin of the box.
-        best_score: Highest score of its detections.
+        source: id of the track's source.
+        track: track id within the source.
+        first_frame, last_frame: first and last frame in which it was redacted.
+        origins: number of frames by origin of the box.
+        best_score: highest score of its detections.
         thumbnail: JPEG of the redacted face; None without one.
     """
 
@@ -62,10 +62,10 @@ class Gap:
     """Run of frames in which a track was redacted without a detection.
 
     Attributes:
-        length: Length in frames.
-        source: Id of the track's source.
-        track: Track id within the source.
-        start: First frame of the run.
+        length: length in frames.
+        source: id of the track's source.
+        track: track id within the source.
+        start: first frame of the run.
     """
 
     length: int
@@ -79,7 +79,7 @@ class BlankedRun:
     """Run of black frames: they could not be analysed, or still showed a residual.
 
     Attributes:
-        source: Id of the source.
+        source: id of the source.
         start, stop: Half-open range of frames ``[start, stop)``.
     """
 
@@ -93,12 +93,12 @@ class Timeline:
     """Number of redacted boxes in every written frame, in order; a few bytes per frame.
 
     Attributes:
-        detected_faces: Detected faces.
-        inferred_faces: Faces inferred from their track only: filled or extended.
-        text_and_plates: Text and plates, which are detected at intervals and inferred in between.
-        regions: Regions marked, moved or added by hand.
+        detected_faces: detected faces.
+        inferred_faces: faces inferred from their track only: filled or extended.
+        text_and_plates: text and plates, which are detected at intervals and inferred in between.
+        regions: regions marked, moved or added by hand.
         blanked: 1 if the frame is black, else 0.
-        frame_indices: Index of the frame in its source.
+        frame_indices: index of the frame in its source.
     """
 
     detected_faces: array[int] = field(default_factory=lambda: array("H"))
@@ -133,12 +133,12 @@ class ReportEvidence:
     are meaningless.
 
     Attributes:
-        timeline: Redacted boxes per frame.
-        residual_counts: Counts of the residual check.
-        blanked_runs: Runs of black frames.
-        gap_count: Number of filled gaps.
-        inferred: Redacted faces without a detection in their own frame, by origin.
-        plates_by_shape: Redacted plates recognised by the shape of their text.
+        timeline: redacted boxes per frame.
+        residual_counts: counts of the residual check.
+        blanked_runs: runs of black frames.
+        gap_count: number of filled gaps.
+        inferred: redacted faces without a detection in their own frame, by origin.
+        plates_by_shape: redacted plates recognised by the shape of their text.
     """
 
     def __init__(self) -> None:

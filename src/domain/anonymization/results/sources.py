@@ -31,15 +31,15 @@ class ExportSource:
     """One input file and how to export it.
 
     Attributes:
-        id: Index among the inputs, from 0.
-        source: Open source of its frames.
-        name: Base name of the file; None where file names are excluded from the output.
-        frame_entry_stem: Returns the archive entry name of a frame, without suffix, for a frame index.
-        segments: Frames to write, disjoint and ascending; inside the source.
-        regions: Regions to redact regardless of their content; inside the source.
-        video_entry_name: Returns the archive entry name of the video of a segment.
-        keep_text: Regions in which text stays readable; inside the source.
-        boxes: Boxes to redact if they are already known; no detection takes place then.
+        id: index among the inputs, from 0.
+        source: open source of its frames.
+        name: base name of the file; None where file names are excluded from the output.
+        frame_entry_stem: returns the archive entry name of a frame, without suffix, for a frame index.
+        segments: frames to write, disjoint and ascending; inside the source.
+        regions: regions to redact regardless of their content; inside the source.
+        video_entry_name: returns the archive entry name of the video of a segment.
+        keep_text: regions in which text stays readable; inside the source.
+        boxes: boxes to redact if they are already known; no detection takes place then.
     """
 
     id: int
@@ -72,8 +72,8 @@ class SourceGroup:
     """Inputs that go through the pipeline together: one video, or a run of still images.
 
     Attributes:
-        source: The only input itself, or an image sequence of all inputs.
-        inputs: The only input, or one entry for each image, in the order of the sequence.
+        source: the only input itself, or an image sequence of all inputs.
+        inputs: the only input, or one entry for each image, in the order of the sequence.
     """
 
     source: FrameSource
@@ -92,7 +92,7 @@ class SourceGroup:
 
 
 def group_sources(inputs: Sequence[ExportSource]) -> tuple[SourceGroup, ...]:
-    """Group inputs into batches: each video alone, consecutive still images together."""
+    """Group inputs: each video alone, consecutive still images together."""
     ordered: list[SourceGroup] = []
     for continuous, group in groupby(inputs, lambda each: each.source.info.continuous):
         members = tuple(group)

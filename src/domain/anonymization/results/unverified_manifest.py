@@ -21,7 +21,7 @@ def manifest_bytes(archive: ArchiveReader) -> bytes:
     """Return the raw bytes of the manifest of a result.
 
     Raises:
-        UnreadableArchiveError: The archive has no readable manifest.
+        UnreadableArchiveError: the archive has no readable manifest.
     """
     data = bytearray()
     try:
@@ -35,14 +35,14 @@ def manifest_bytes(archive: ArchiveReader) -> bytes:
     return bytes(data)
 
 
-def read_signed_manifest(data: bytes) -> dict[str, Any]:
+def parse_untrusted_manifest(data: bytes) -> dict[str, Any]:
     """Parse a manifest and check the types of its frame, file and source entries.
 
     Args:
-        data: Bytes of the manifest. Only types are checked, because the signature covers the values.
+        data: bytes of the manifest. Only types are checked, because the signature covers the values.
 
     Raises:
-        UnreadableArchiveError: The data are not a manifest of this version.
+        UnreadableArchiveError: the data are not a manifest of this version.
     """
     hint = "give a ZIP that this version of framecloak can read"
     try:
@@ -70,8 +70,8 @@ def _require_members(value: object, types: Mapping[str, type]) -> None:
     """Require an object with members of the given types, and text that can be encoded.
 
     Raises:
-        TypeError: The value is not an object, or a member is missing or of another type.
-        UnicodeEncodeError: A text contains half a surrogate pair.
+        TypeError: the value is not an object, or a member is missing or of another type.
+        UnicodeEncodeError: a text contains half a surrogate pair.
     """
     if not isinstance(value, dict):
         raise TypeError("it is not an object")

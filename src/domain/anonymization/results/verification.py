@@ -15,12 +15,19 @@ from framecloak.domain.anonymization.results.manifest_signature import (
     ManifestSignature,
     key_id,
 )
-from framecloak.domain.anonymization.results.unverified_manifest import manifest_bytes, read_signed_manifest
+from framecloak.domain.anonymization.results.unverified_manifest import (
+    manifest_bytes,
+    parse_untrusted_manifest,
+)
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.ports.archives import ArchiveReader
 from framecloak.domain.ports.security import SignatureCheck
 
 MAX_SIGNATURE_FILE_BYTES = 1 << 16
+
+
+FrameKey = tuple[int, int]
+"""Key of a frame: source id and frame index."""
 
 
 class ProblemKind(StrEnum):
@@ -55,8 +62,8 @@ class Finding:
     """Problem found in a result.
 
     Attributes:
-        kind: Kind of the problem.
-        subject: Affected file or entry.
+        kind: kind of the problem.
+        subject: affected file or entry.
         detail: Human-readable description.
     """
 
@@ -70,10 +77,10 @@ class VerificationResult:
     """Result of a verification.
 
     Attributes:
-        problems: Problems, the most severe first; empty for a genuine result.
-        key_id: Id of the key named by the signature; None without a signature.
-        frame_count: Number of frames in the manifest.
-        file_count: Number of files compared with the manifest.
+        problems: problems, the most severe first; empty for a genuine result.
+        key_id: id of the key named by the signature; None without a signature.
+        frame_count: number of frames in the manifest.
+        file_count: number of files compared with the manifest.
     """
 
     problems: tuple[Finding, ...]
@@ -108,18 +115,18 @@ def verify_archive(
     for additional data; deviations from it are reported too.
 
     Args:
-        archive: Result to verify.
-        verify_signature: Verifier of Ed25519 signatures.
-        demuxer: Parser of changed videos, used to name the changed frames.
-        public_key: Key of the expected signer; None if unknown.
-        own_key: Key of this installation, which is trusted without being given.
+        archive: result to verify.
+        verify_signature: verifier of Ed25519 signatures.
+        demuxer: parser of changed videos, used to name the changed frames.
+        public_key: key of the expected signer; None if unknown.
+        own_key: key of this installation, which is trusted without being given.
 
     Raises:
-        UnreadableArchiveError: The archive has no manifest that this program can read.
+        UnreadableArchiveError: the archive has no manifest that this program can read.
     """
     data = manifest_bytes(archive)
     signed_with, findings = _check_signature(archive, sha256(data).hexdigest(), verify_signature, public_key)
-    document = read_signed_manifest(data)
+    document = parse_untrusted_manifest(data)
     del data
     findings += _check_chain(document)
     findings += _check_files(archive, document, demuxer)
@@ -170,10 +177,6 @@ def _limited(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
         if max_bytes < 0:
             raise ValueError("too long")
         yield chunk
-
-
-FrameKey = tuple[int, int]
-"""Key of a frame: source id and frame index."""
 
 
 def _check_chain(document: Mapping[str, Any]) -> list[Finding]:

@@ -44,12 +44,12 @@ def video_format(info: SourceInfo, appearance: Appearance) -> VideoFormat:
 
 
 def require_video_possible(
-    sources: Sequence[FrameSource], appearance: Appearance, studio: VideoEncoder
+    sources: Sequence[FrameSource], appearance: Appearance, video_encoder: VideoEncoder
 ) -> None:
     """Reject a request whose video output is impossible, before any work is done for it.
 
     Raises:
-        InvalidFormatError: A source is a still image, is too large, or has sound that cannot be copied.
+        InvalidFormatError: a source is a still image, is too large, or has sound that cannot be copied.
     """
     if not appearance.output_format.is_video:
         return
@@ -58,7 +58,9 @@ def require_video_possible(
             raise InvalidFormatError(
                 f"{source.info.name} is a still image and cannot become a video", "choose jpg, png or webp"
             )
-        studio.require_supported(video_format(source.info, appearance), video_sound(source, appearance))
+        video_encoder.require_supported(
+            video_format(source.info, appearance), video_sound(source, appearance)
+        )
 
 
 def video_sound(source: FrameSource, appearance: Appearance) -> Sound | None:
@@ -70,22 +72,22 @@ def encoded_groups(
     frames: Generator[RedactedFrame, None, Continuation],
     segment: Segment,
     video_format: VideoFormat,
-    studio: VideoEncoder,
+    video_encoder: VideoEncoder,
     guard: ResidualGuard | None = None,
 ) -> Generator[EncodedFrames, None, Continuation]:
     """Encode frames in groups.
 
     Args:
-        frames: Redacted frames whose data are raw planes; the first one starts a group of the video.
-        segment: Range of these frames in their source.
-        video_format: Video format.
-        studio: Encoder of the groups.
-        guard: Residual check of the encoded frames; None to skip it.
+        frames: redacted frames whose data are raw planes; the first one starts a group of the video.
+        segment: range of these frames in their source.
+        video_format: video format.
+        video_encoder: encoder of the groups.
+        guard: residual check of the encoded frames; None to skip it.
 
     Yields:
         The frames of a group, without their data, and the encoded group.
     """
-    with closing(_GroupEncoding(video_format, studio, guard)) as groups:
+    with closing(_GroupEncoding(video_format, video_encoder, guard)) as groups:
         while True:
             try:
                 frame = next(frames)
@@ -103,9 +105,11 @@ class _GroupEncoding:
     A second thread runs the residual check of encoded groups.
     """
 
-    def __init__(self, video_format: VideoFormat, studio: VideoEncoder, guard: ResidualGuard | None) -> None:
-        self._video_format, self._studio, self._guard = video_format, studio, guard
-        self._encoder = studio.group_encoder(video_format)
+    def __init__(
+        self, video_format: VideoFormat, video_encoder: VideoEncoder, guard: ResidualGuard | None
+    ) -> None:
+        self._video_format, self._video_encoder, self._guard = video_format, video_encoder, guard
+        self._encoder = video_encoder.group_encoder(video_format)
         self._frames: list[RedactedFrame] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="film")
         self._checking = ThreadPoolExecutor(1, thread_name_prefix="film-check")
@@ -121,7 +125,7 @@ class _GroupEncoding:
         if last or len(self._frames) == FRAMES_PER_GROUP:
             encoded = self._thread.submit(self._encoder.finish)
             self._finishing.append(self._checking.submit(self._checked, tuple(self._frames), encoded))
-            self._encoder, self._frames = self._studio.group_encoder(self._video_format), []
+            self._encoder, self._frames = self._video_encoder.group_encoder(self._video_format), []
 
     def finished(self, max_unfinished: int) -> Iterator[EncodedFrames]:
         """Yield finished groups in order; block until at most ``max_unfinished`` groups are unfinished."""
@@ -136,7 +140,7 @@ class _GroupEncoding:
     def _checked(self, frames: tuple[RedactedFrame, ...], encoded: Future[FrameGroup]) -> EncodedFrames:
         group = encoded.result()
         return (
-            self._guard.check_group(frames, group, self._video_format, self._studio)
+            self._guard.check_group(frames, group, self._video_format, self._video_encoder)
             if self._guard
             else (frames, group)
         )
@@ -146,11 +150,11 @@ class VideoEntry:
     """Video that is being written into an archive.
 
     Args:
-        result: Writer of the archive.
-        source_id: Id of the source of the frames.
-        name: Name of the video's entry in the archive.
-        writer: Muxer of the video file.
-        on_frame: Called after each frame.
+        result: writer of the archive.
+        source_id: id of the source of the frames.
+        name: name of the video's entry in the archive.
+        writer: muxer of the video file.
+        on_frame: called after each frame.
     """
 
     def __init__(
@@ -171,7 +175,7 @@ class VideoEntry:
         """Append a group of frames.
 
         Raises:
-            DomainError: The group cannot be written.
+            DomainError: the group cannot be written.
         """
         frames, group = encoded
         self._writer.add(group)
@@ -183,7 +187,7 @@ class VideoEntry:
         """Copy the finished video into the archive.
 
         Raises:
-            DomainError: The video cannot be written.
+            DomainError: the video cannot be written.
         """
         self._record.add_file(self._name, self._writer.finish())
 

@@ -19,7 +19,7 @@ class DrawnBox:
 
     Attributes:
         xyxy: ``x1, y1, x2, y2`` in whole pixels; clipped to the frame.
-        kind: object class; None for an area.
+        kind: kind of object; None for a region.
         track: track id; None for a box without a track.
     """
 
@@ -35,7 +35,7 @@ class FrameEdit:
     Attributes:
         index: frame index.
         boxes: all boxes, including those that stay unchanged.
-        blanked: whether the frame becomes black; None keeps the current state.
+        blanked: True if the frame becomes black; None keeps the current state.
     """
 
     index: int

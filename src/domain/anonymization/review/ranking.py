@@ -36,6 +36,15 @@ class Reason(StrEnum):
     """The lowest score of the frame's boxes; all of them were certain."""
 
 
+_REASON_BY_ORIGIN = (
+    (Origin.RESIDUAL, Reason.RESIDUAL),
+    (Origin.FILLED, Reason.FILLED),
+    (Origin.EXTENDED, Reason.EXTENDED),
+    (Origin.LINKED, Reason.UNSURE),
+    (Origin.DETECTED, Reason.SCORE),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FrameRisk:
     """Risk of one frame.
@@ -61,7 +70,7 @@ class Ranking:
 
     Attributes:
         table: redacted boxes of all frames.
-        order: (f,) row numbers of the frames in the table, by descending risk.
+        order: (f,) rows of the frames in the table, by descending risk.
         risks: (f,) risk of each frame, in the order of the table.
     """
 
@@ -96,15 +105,6 @@ class Ranking:
         scores = [box.score for box in boxes if box.score is not None]
         reason = next((reason for origin, reason in _REASON_BY_ORIGIN if origin in origins), None)
         return FrameRisk(index, risk, reason, min(scores, default=None), boxes)
-
-
-_REASON_BY_ORIGIN = (
-    (Origin.RESIDUAL, Reason.RESIDUAL),
-    (Origin.FILLED, Reason.FILLED),
-    (Origin.EXTENDED, Reason.EXTENDED),
-    (Origin.LINKED, Reason.UNSURE),
-    (Origin.DETECTED, Reason.SCORE),
-)
 
 
 def _effective_origin(box: RedactedBox) -> Origin:

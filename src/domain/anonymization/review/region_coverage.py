@@ -31,7 +31,7 @@ def cover_regions(
 
     Args:
         table: boxes to redact, within the frame.
-        regions: areas to redact whatever their content.
+        regions: regions to redact whatever they contain.
         size: width and height of the frame in pixels.
         frame_mask: (f,) bool, frames of the table to complete; None for all.
 
@@ -68,7 +68,7 @@ def remaining_regions(
 
     Args:
         table: redacted boxes, within the frame.
-        regions: areas that were redacted before.
+        regions: regions that were redacted before.
         size: width and height of the frame in pixels.
 
     Raises:
@@ -105,7 +105,7 @@ def _applies_to(table: BoxTable, region: Region) -> NDArray[np.bool_]:
 
 
 def _is_covered(table: BoxTable, box: Corners) -> NDArray[np.bool_]:
-    """Return a mask, (f,) bool, of the frames in which a single area contains a box completely.
+    """Return a mask, (f,) bool, of the frames in which a single region box contains a box completely.
 
     Face boxes do not count, because they may be rendered as ellipses.
     """

@@ -51,7 +51,7 @@ class ResultEntry:
 
     @property
     def tag(self) -> str:
-        """Return an entity tag that is unique among all entries of all results, which never change."""
+        """Entity tag that is unique among all entries of all results, which never change."""
         identity = f"{self.key}:{self.file}:{self.position}:{self.width}"
         return sha256(identity.encode()).hexdigest()[:32]
 

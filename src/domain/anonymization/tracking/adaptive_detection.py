@@ -1,8 +1,8 @@
 """Adaptive detection: extra detection of text and plates where two passes disagree.
 
-Between two passes a track is interpolated linearly. That is right for what stands still or drifts, but
-wrong for what shakes, swings, passes by or appears only briefly. Therefore frames wait until the next pass
-is known. The detections of both passes are then propagated by template matching. A frame gets a detection
+Between two passes a track is interpolated linearly. That suits objects that stand still or drift, but
+not those that shake, swing, pass by or appear only briefly. Therefore frames wait until the next pass is
+complete. The detections of both passes are then propagated by template matching. A frame gets a detection
 of its own if a template cannot be located in it, or if the two passes leave open what happens between them.
 The result for a frame depends only on the frames from one pass to the next.
 """
@@ -48,7 +48,7 @@ class AdaptiveDetection:
     Args:
         pool: executor of the extra detections.
         detect: detection of text and plates in a frame.
-        is_sampled: predicate on frame numbers: True for frames of a regular pass.
+        is_sampled: predicate on frame indices: True for frames of a regular pass.
         high_threshold: score from which on a detection must have a counterpart in the other pass.
     """
 

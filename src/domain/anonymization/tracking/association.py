@@ -62,7 +62,7 @@ def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], m
     """Associate detections into tracks.
 
     Args:
-        frames: (n,) frame number of each detection, ascending, from 0.
+        frames: (n,) frame index of each detection, ascending, from 0.
         boxes: (n, 4) pixels.
         shots: (frame count,) shot number of each frame; associations stay inside one shot.
         max_gap: longest step in frames; 1 associates neighbouring frames only.

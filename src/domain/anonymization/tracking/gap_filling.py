@@ -22,7 +22,7 @@ class Trajectory:
     """Trajectory of one object through time.
 
     Args:
-        frames: (n,) ascending numbers of the frames with a detection.
+        frames: (n,) ascending indices of the frames with a detection.
         boxes: (n, 4) detected boxes, in pixels.
         scores: (n,) scores of the detections.
         propagations: per detection, its propagated boxes in other frames.

@@ -14,7 +14,7 @@ from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 
 Propagation: TypeAlias = tuple[int, Boxes]
-"""Frame index and box (4,) of a detection of another frame in it; NaN if its template was not found."""
+"""Frame index, and box (4,) in that frame of a detection in another; NaN if its template was not found."""
 
 
 class Propagations:
@@ -52,8 +52,8 @@ def expand_to_propagated(
 
     Args:
         boxes: (m, 4) boxes of consecutive frames.
-        start: number of the first of those frames.
-        frames: (n,) numbers of the frames with a detection.
+        start: index of the first of those frames.
+        frames: (n,) indices of the frames with a detection.
         detections: (n, 4) detected boxes.
         propagated: propagated boxes of each detection.
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 
 DetectionKey: TypeAlias = tuple[int, int]
-"""Number of a frame in the video, and row of one of its detections."""
+"""Index of a frame in the video, and row of one of its detections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TrackIds:
 
     Args:
         reach: number of frames after the delivered ones within which an association may still change.
-        start: number in the video of the first delivered frame.
+        start: index in the video of the first delivered frame.
     """
 
     def __init__(self, reach: int, start: int) -> None:
@@ -47,8 +47,8 @@ class TrackIds:
 
         Args:
             tracks: tracks of a run of frames.
-            first: number in the video of the run's first frame.
-            due: frames to deliver, by their numbers in the video.
+            first: index in the video of the run's first frame.
+            due: frames to deliver, by their indices in the video.
         """
         ids: dict[int, int] = {}
         delivered = []

@@ -1,4 +1,4 @@
-"""Tracking of detections across frames, so that a face missed in one frame is covered all the same.
+"""Tracking of detections across frames, so that a face missed in one frame is redacted nevertheless.
 
 The tracker is *local*: its result for a frame depends only on detections at most
 ``TrackingSettings.temporal_margin`` frames away, and it treats past and future alike. A video may therefore
@@ -22,9 +22,7 @@ from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.tracking.association import associate
 from framecloak.domain.anonymization.tracking.gap_filling import Trajectory
-from framecloak.domain.anonymization.tracking.propagated_boxes import (
-    Propagations,
-)
+from framecloak.domain.anonymization.tracking.propagated_boxes import Propagations
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 
 
@@ -44,7 +42,7 @@ def track(
             templates were not matched.
 
     Returns:
-        Boxes and tracks, in frame numbers that count from the start of the run. Exact for frames at least
+        Boxes and tracks, in frame indices that count from the start of the run. Exact for frames at least
         ``settings.temporal_margin`` away from an end of the run that is not an end of the video.
     """
     counts = [len(of_frame.scores) for of_frame in detections]
@@ -76,7 +74,7 @@ def _accepted_tracklets(
     between two accepted ones become part of the track, unless the step between those exceeds ``max_gap``.
 
     Args:
-        frames: (n,) ascending frame numbers.
+        frames: (n,) ascending frame indices.
         scores: (n,).
         settings: thresholds and reach.
     """

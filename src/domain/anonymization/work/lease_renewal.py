@@ -16,7 +16,7 @@ from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.support.resilience import cancel_and_wait, run_to_completion
 
 RENEWAL_INTERVAL = 0.5
-"""Renewal interval in seconds, and so the delay until a worker learns of a cancelled request."""
+"""Renewal interval in seconds, and so the delay until a worker stops work on a cancelled request."""
 
 STUCK_AFTER = 30.0
 """Seconds to wait for a thread that must stop, before it counts as hanging."""
@@ -93,7 +93,7 @@ class ActiveLease:
 
     @property
     def is_late(self) -> bool:
-        """Return whether the slice exceeded its time limit."""
+        """True if the slice exceeded its time limit."""
         return monotonic() > self._deadline
 
     def timeout(self) -> ProcessingTimeoutError:
@@ -104,8 +104,8 @@ class ActiveLease:
     async def run_in_thread(self, work: Callable[[], Value]) -> Value:
         """Run a function in a thread, and wait until the thread has ended.
 
-        The function must call `require` or `step` regularly, because a thread cannot be stopped from outside.
-        Its files must stay in place until it has ended.
+        The function must call `require_held` or `count_frame` regularly, because a thread cannot be stopped
+        from outside. Its files must stay in place until it has ended.
 
         Raises:
             WorkerStuckError: this task was cancelled, and the thread did not stop in time.

@@ -109,9 +109,9 @@ def write_part(
     """
     (batch,) = export.groups
     (source,) = batch.inputs
-    suffix, studio = export.appearance.output_format, tools.video_encoder
-    if studio:
-        require_video_possible([batch.source], export.appearance, studio)
+    suffix, video_encoder = export.appearance.output_format, tools.video_encoder
+    if video_encoder:
+        require_video_possible([batch.source], export.appearance, video_encoder)
     run = export.frames(batch, segment, tools, previous)
     rows: list[list[Any]] = []
     groups: list[_Group] = []
@@ -134,12 +134,14 @@ def write_part(
             note(frame, file)
 
     with closing(run) as frames:
-        if studio is None or not suffix.is_video:
+        if video_encoder is None or not suffix.is_video:
             continuation = consume(frames, take)
         else:
             target_format = video_format(batch.source.info, export.appearance)
             guard = export.residual_guard(batch, tools)
-            continuation = consume(encoded_groups(frames, segment, target_format, studio, guard), take_group)
+            continuation = consume(
+                encoded_groups(frames, segment, target_format, video_encoder, guard), take_group
+            )
     detector, identities = tools.detector, recorded_identities(tools)
     method = residual_method(export.verify, tools)
     content: _Content = {
@@ -149,8 +151,8 @@ def write_part(
         "threshold": export.redaction_spec(batch).low_threshold if detector else None,
         "method": asdict(method) if method else None,
         "frames": rows,
-        "heads": [list(head) for head in continuation.links.heads],
-        "tails": [(*key, number) for key, number in continuation.links.tails.items()],
+        "heads": [list(head) for head in continuation.boundaries.heads],
+        "tails": [(*key, number) for key, number in continuation.boundaries.tails.items()],
         "groups": groups,
         "identities": asdict(identities) if identities else None,
     }
@@ -173,9 +175,9 @@ class AssemblySpec:
         appearance: appearance and format of the frames.
         sha256: hex digest of the video file.
         segments: requested frames, disjoint and ascending.
-        regions: areas marked by hand.
+        regions: regions marked by hand.
         video: setup for output videos; None if images were requested.
-        keep_text: areas in which text was kept.
+        keep_text: regions in which text was kept.
         based_on: manifest whose boxes were used; None if the boxes were detected.
         earlier_identities: identities recorded in that manifest, if any.
     """
@@ -237,7 +239,7 @@ class ResultAssembler:
         Raises:
             ValueError: a frame is missing or repeated.
             ObjectNotFoundError: the part is damaged.
-            WorkersDisagreeError: the part was made with other settings or models than the parts before it.
+            WorkersDisagreeError: the part was made with other settings or models than earlier parts.
             DomainError: the archive cannot be written.
         """
         content: _Content = json.loads(part.read(PART_FILE))
@@ -276,15 +278,15 @@ class ResultAssembler:
             raise ValueError("frames are missing")
         if self._video:
             self._video.finish()
-        binding, made = self._spec, self._consistency.provenance
-        identities = RecordedIdentities.read(made["identities"]) if made["identities"] else None
-        identities = binding.earlier_identities.settings if binding.earlier_identities else identities
+        spec, provenance = self._spec, self._consistency.provenance
+        identities = RecordedIdentities.read(provenance["identities"]) if provenance["identities"] else None
+        identities = spec.earlier_identities.settings if spec.earlier_identities else identities
         settings = recorded_settings(
-            binding.level, binding.appearance, made["threshold"], binding.based_on, identities
+            spec.level, spec.appearance, provenance["threshold"], spec.based_on, identities
         )
-        method = _method(made["method"]) if made["method"] else None
+        method = _method(provenance["method"]) if provenance["method"] else None
         return self._writer.close(
-            settings, self._consistency.models, [_recorded_source(binding, made)], method
+            settings, self._consistency.models, [_recorded_source(spec, provenance)], method
         )
 
     def close(self) -> None:
@@ -300,18 +302,18 @@ class ResultAssembler:
 
     def _start_video(self, segment: Segment, content: _Content) -> None:
         """Finish the current output video, and start that of the next segment."""
-        filming, appearance = self._spec.video, self._spec.appearance
-        if filming is None:
+        video, appearance = self._spec.video, self._spec.appearance
+        if video is None:
             return
         if self._video:
             self._video.finish()
             self._video.close()
-        writer = filming.encoder.writer(
+        writer = video.encoder.writer(
             video_format(SourceInfo(**content["info"]), appearance),
-            filming.source.timing(segment.start_frame, segment.end_frame),
-            video_sound(filming.source, appearance),
+            video.source.timing(segment.start_frame, segment.end_frame),
+            video_sound(video.source, appearance),
         )
-        self._video = VideoEntry(self._writer, 0, filming.entry_name(segment), writer, self._on_frame)
+        self._video = VideoEntry(self._writer, 0, video.entry_name(segment), writer, self._on_frame)
 
 
 def _recorded_source(spec: AssemblySpec, provenance: PartProvenance) -> RecordedSource:

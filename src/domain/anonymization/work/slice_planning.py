@@ -28,7 +28,7 @@ def plan_slices(
 
     Args:
         ranges: ranges of frames to deliver, disjoint and ascending.
-        keyframes: indexes of frames at which decoding can start, ascending; empty when unknown.
+        keyframes: indices of frames at which decoding can start, ascending; empty when unknown.
         max_frames: maximum frames of a slice, at least 1.
         group_frames: size in frames of a group that must stay together, counted from the start of a range. A
             slice exceeds ``max_frames`` rather than split a group.

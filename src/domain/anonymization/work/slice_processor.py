@@ -50,7 +50,7 @@ from framecloak.domain.support.resilience import Backoff
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 
 _MAX_CACHED_JOBS = 4
-"""Number of requests whose facts a worker caches."""
+"""Number of requests whose data a worker caches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Resumable:
-    """The last finished slice of frames, and the state needed to continue behind it."""
+    """The last finished slice of frames, and the state needed to continue after it."""
 
     lease: Lease
     continuation: Continuation
@@ -104,7 +104,7 @@ class SliceProcessor:
         return self._resumable.lease if self._resumable else None
 
     async def process(self, held: ActiveLease) -> None:
-        """Process a slice. The next call may start once this one has called ``held.on_counted``.
+        """Process a slice. The next call may start once this one has called ``held.on_finished``.
 
         Args:
             held: lease of the slice.
@@ -196,7 +196,7 @@ class SliceProcessor:
         self._resources.meter.frames(len(lease.segment), written.blanked_frames)
 
     async def _load_identification(self, job: _Job) -> IdentificationSetup | None:
-        """Load what face recognition needs; once per slice, because access to a gallery may be revoked."""
+        """Load the identification setup; once per slice, because access to a gallery may be revoked."""
         people = self._resources.people
         if people:
             return await people.identification(job.request, job.snapshot.people)
@@ -274,10 +274,10 @@ class SliceProcessor:
     async def _assemble(self, held: ActiveLease, job: _Job, path: Path, video: Path | None = None) -> Summary:
         async with self._database.unit_of_work() as work:
             parts = await work.slices.parts(job.request.id)
-        binding = await held.run_in_thread(lambda: self._assembly_spec(job, video))
+        assembly_spec = await held.run_in_thread(lambda: self._assembly_spec(job, video))
         archive = self._resources.create_archive(path)
         try:
-            with closing(ResultAssembler(binding, archive, held.require_held)) as assembler:
+            with closing(ResultAssembler(assembly_spec, archive, held.require_held)) as assembler:
                 for part in parts:
                     stored = self._store.local_file(part.key, path.parent)
                     async with fetch_measured(self._resources.meter, stored) as file:
@@ -287,11 +287,11 @@ class SliceProcessor:
             archive.discard()
 
     def _assembly_spec(self, job: _Job, video: Path | None) -> AssemblySpec:
-        spec, snapshot, studio = job.request.spec, job.snapshot, self._resources.video_encoder
-        filming = None
-        if video and studio:
-            filming = VideoAssembly(
-                studio, self._resources.open_video(video), video_entry_names(snapshot.segments)
+        spec, snapshot, video_encoder = job.request.spec, job.snapshot, self._resources.video_encoder
+        video_assembly = None
+        if video and video_encoder:
+            video_assembly = VideoAssembly(
+                video_encoder, self._resources.open_video(video), video_entry_names(snapshot.segments)
             )
         return AssemblySpec(
             issuer=self._resources.issuer,
@@ -300,7 +300,7 @@ class SliceProcessor:
             sha256=job.video.facts.sha256,
             segments=snapshot.ranges,
             regions=snapshot.regions,
-            video=filming,
+            video=video_assembly,
             keep_text=spec.keep_text,
             based_on=spec.based_on,
             earlier_identities=InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None,

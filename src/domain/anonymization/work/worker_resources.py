@@ -32,7 +32,7 @@ class WorkerResources:
         pipeline_tools: returns the pipeline's tools for a level; slow on the first call.
         time_limit: maximum duration of one slice in seconds.
         lease_ttl: validity of a lease without renewal; after it, other workers may take the slice.
-        keep_parts: whether the parts of a result stay in the object store for inspection.
+        keep_parts: True if the parts of a result stay in the object store for inspection.
         meter: receives metrics of the work.
         video_encoder: encodes videos in the scratch folder; None if this worker writes none.
         people: resolves galleries to people; None where requests cannot name a gallery.

@@ -17,7 +17,7 @@ class UserRepository(Protocol):
         """Create an account.
 
         Raises:
-            UsernameTakenError: The name is in use; case is ignored.
+            UsernameTakenError: the name is in use; case is ignored.
         """
         ...
 
@@ -25,7 +25,7 @@ class UserRepository(Protocol):
         """Return an account.
 
         Raises:
-            UserNotFoundError: The account does not exist.
+            UserNotFoundError: the account does not exist.
         """
         ...
 
@@ -33,7 +33,7 @@ class UserRepository(Protocol):
         """Return an account and lock its row until this unit of work ends.
 
         Raises:
-            UserNotFoundError: The account does not exist.
+            UserNotFoundError: the account does not exist.
         """
         ...
 
@@ -53,7 +53,7 @@ class UserRepository(Protocol):
         """Store the role, password hash, disabled flag and token generation of an account.
 
         Raises:
-            UserNotFoundError: The account does not exist.
+            UserNotFoundError: the account does not exist.
         """
         ...
 
@@ -90,8 +90,8 @@ class RefreshTokenRepository(Protocol):
 
         Args:
             digest: SHA-256 of the token's id.
-            user_id: Id of the account the token belongs to.
-            expires_at: Expiry of the token; the record can be deleted from then on.
+            user_id: id of the account the token belongs to.
+            expires_at: expiry of the token; the record can be deleted from then on.
 
         Returns:
             True if the token was unused. Of several concurrent calls exactly one gets True.
@@ -128,6 +128,6 @@ class ApiKeyRepository(Protocol):
         """Delete a key of an account and return the deleted key.
 
         Raises:
-            ApiKeyNotFoundError: The account has no such key.
+            ApiKeyNotFoundError: the account has no such key.
         """
         ...

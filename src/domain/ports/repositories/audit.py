@@ -15,13 +15,13 @@ class AuditEntry:
     """An entry of the audit log: one action of one user.
 
     Attributes:
-        id: Positive; increases with time.
-        created_at: Time of the action, UTC.
-        user_id: Id of the acting account; None for the holder of a download link and for the service itself.
-        username: Name of the account at that time.
-        action: Action, such as ``request.submit``.
-        subject: Object of the action, such as ``request:<id>``.
-        details: Additional facts, none of them secret.
+        id: positive; increases with time.
+        created_at: time of the action, UTC.
+        user_id: id of the acting account; None for the holder of a download link and for the service itself.
+        username: name of the account at that time.
+        action: action, such as ``request.submit``.
+        subject: object of the action, such as ``request:<id>``.
+        details: additional facts, none of them secret.
     """
 
     id: int
@@ -38,9 +38,9 @@ class AuditFilter:
     """Criteria for audit entries; a criterion that is None is not applied.
 
     Attributes:
-        subject: Object of the action.
-        username: Name of the acting account; case is ignored.
-        since: Earliest time of an entry, inclusive, UTC.
+        subject: object of the action.
+        username: name of the acting account; case is ignored.
+        since: earliest time of an entry, inclusive, UTC.
     """
 
     subject: str | None = None

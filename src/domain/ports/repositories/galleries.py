@@ -25,12 +25,12 @@ class EncryptedGallery:
 
     Attributes:
         id: Random.
-        owner_id: Id of the account that created it.
-        name: Encrypted name.
-        space: Embedding space of all its faces.
-        key_id: Id of the key for its name and for faces enrolled from now on.
-        old_key_id: Id of the key that some of its faces may still be encrypted with; None if there are none.
-        face_count: Number of enrolled faces.
+        owner_id: id of the account that created it.
+        name: encrypted name.
+        space: embedding space of all its faces.
+        key_id: id of the key for its name and for faces enrolled from now on.
+        old_key_id: id of the key that some of its faces may still be encrypted with; None if there are none.
+        face_count: number of enrolled faces.
         indexed: True if an approximate search index exists.
         created_at: UTC.
         expires_at: UTC, or None.
@@ -59,11 +59,11 @@ class EncryptedFace:
 
     Attributes:
         id: Random.
-        gallery_id: Id of its gallery.
-        key_id: Id of the key it is encrypted with.
-        person: Pseudonym; equal exactly for faces with the same label and the same key.
-        label: Encrypted label.
-        metadata: Encrypted metadata.
+        gallery_id: id of its gallery.
+        key_id: id of the key it is encrypted with.
+        person: pseudonym; equal exactly for faces with the same label and the same key.
+        label: encrypted label.
+        metadata: encrypted metadata.
         created_at: UTC.
     """
 
@@ -81,7 +81,7 @@ class RotatedQuery:
     """A search vector, rotated for one key of a gallery.
 
     Attributes:
-        key_id: Id of the key.
+        key_id: id of the key.
         vector: (dimension,) float32 of unit length, rotated like the vectors stored under that key.
     """
 
@@ -100,7 +100,7 @@ class GalleryRepository(Protocol):
         """Return a gallery that the caller may use.
 
         Raises:
-            GalleryNotFoundError: The gallery does not exist, has expired, or belongs to another account.
+            GalleryNotFoundError: the gallery does not exist, has expired, or belongs to another account.
         """
         ...
 
@@ -108,7 +108,7 @@ class GalleryRepository(Protocol):
         """Return a gallery as ``get`` does, and lock its row until this unit of work ends.
 
         Raises:
-            GalleryNotFoundError: As for ``get``.
+            GalleryNotFoundError: as for ``get``.
         """
         ...
 
@@ -186,7 +186,7 @@ class GalleryFaceRepository(Protocol):
         """Delete a face and decrease the face count. The caller has locked the gallery.
 
         Raises:
-            GalleryFaceNotFoundError: The gallery has no such face.
+            GalleryFaceNotFoundError: the gallery has no such face.
         """
         ...
 
@@ -199,10 +199,10 @@ class GalleryFaceRepository(Protocol):
         matches may be missing.
 
         Args:
-            gallery: Gallery to search.
-            query: Search vector; only faces encrypted with its key are compared.
-            threshold: Minimum cosine similarity.
-            top_k: Maximum number of persons.
+            gallery: gallery to search.
+            query: search vector; only faces encrypted with its key are compared.
+            threshold: minimum cosine similarity.
+            top_k: maximum number of people.
 
         Returns:
             Faces with their cosine similarities.
@@ -233,7 +233,7 @@ class GalleryIndexes(Protocol):
         """Return the ids of galleries with a complete or incomplete index; some may no longer exist.
 
         Raises:
-            DatabaseUnavailableError: The database cannot be reached.
+            DatabaseUnavailableError: the database cannot be reached.
         """
         ...
 
@@ -244,7 +244,7 @@ class GalleryIndexes(Protocol):
             True if the index exists; False if another process is building one at the moment.
 
         Raises:
-            DatabaseUnavailableError: The database cannot be reached, or aborted the build.
+            DatabaseUnavailableError: the database cannot be reached, or aborted the build.
         """
         ...
 
@@ -252,6 +252,6 @@ class GalleryIndexes(Protocol):
         """Delete the index of a gallery if it has one.
 
         Raises:
-            DatabaseUnavailableError: The database cannot be reached, or aborted the command.
+            DatabaseUnavailableError: the database cannot be reached, or aborted the command.
         """
         ...

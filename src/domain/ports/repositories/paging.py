@@ -14,8 +14,8 @@ class Page(Generic[Item]):
     """One page of a longer list.
 
     Attributes:
-        items: Items of the page, at most as many as requested.
-        total: Number of items in the whole list.
+        items: items of the page, at most as many as requested.
+        total: number of items in the whole list.
     """
 
     items: Sequence[Item]

@@ -41,18 +41,18 @@ class RequestRepository(Protocol):
         """Store a new request as pending.
 
         Args:
-            user_id: Id of the submitting account.
-            spec: Specification of the request, already validated.
-            snapshot: Input of the processing, fixed at submission.
-            idempotency: The caller's idempotency key and a digest of the specification.
+            user_id: id of the submitting account.
+            spec: specification of the request, already validated.
+            snapshot: input of the processing, fixed at submission.
+            idempotency: the caller's idempotency key and a digest of the specification.
 
         Returns:
             The request, and True if it is new. For an idempotency key that was used before, the earlier
             request.
 
         Raises:
-            IdempotencyConflictError: The key was used with a different specification.
-            VideoNotFoundError: The video was deleted in the meantime.
+            IdempotencyConflictError: the key was used with a different specification.
+            VideoNotFoundError: the video was deleted in the meantime.
         """
         ...
 
@@ -62,11 +62,11 @@ class RequestRepository(Protocol):
         """Return the request that an account submitted with an idempotency key, or None.
 
         Args:
-            user_id: Id of the account.
-            idempotency: The idempotency key and a digest of the specification.
+            user_id: id of the account.
+            idempotency: the idempotency key and a digest of the specification.
 
         Raises:
-            IdempotencyConflictError: The key was used with a different specification.
+            IdempotencyConflictError: the key was used with a different specification.
         """
         ...
 
@@ -78,7 +78,7 @@ class RequestRepository(Protocol):
         """Return a request that the caller may see.
 
         Raises:
-            RequestNotFoundError: The request does not exist, or belongs to another account.
+            RequestNotFoundError: the request does not exist, or belongs to another account.
         """
         ...
 
@@ -118,7 +118,7 @@ class RequestRepository(Protocol):
         """Return the number of requests by status."""
         ...
 
-    async def paces(self, limit: int) -> Sequence[RequestDuration]:
+    async def recent_durations(self, limit: int) -> Sequence[RequestDuration]:
         """Return the processing times of the most recently completed requests, newest first."""
         ...
 
@@ -169,9 +169,9 @@ class DownloadTokenRepository(Protocol):
         """Return the request of a valid token without redeeming it.
 
         Raises:
-            TokenNotFoundError: The request has no such token.
-            TokenUsedError: The token was redeemed before.
-            TokenExpiredError: The token has expired.
+            TokenNotFoundError: the request has no such token.
+            TokenUsedError: the token was redeemed before.
+            TokenExpiredError: the token has expired.
         """
         ...
 
@@ -179,9 +179,9 @@ class DownloadTokenRepository(Protocol):
         """Redeem a token atomically: of several concurrent callers, one gets the request.
 
         Raises:
-            TokenNotFoundError: The request has no such token.
-            TokenUsedError: The token was redeemed before.
-            TokenExpiredError: The token has expired.
+            TokenNotFoundError: the request has no such token.
+            TokenUsedError: the token was redeemed before.
+            TokenExpiredError: the token has expired.
         """
         ...
 

@@ -21,8 +21,8 @@ class SliceRepository(Protocol):
         """Store the slices of a new request, and its assembly, which follows them.
 
         Args:
-            request_id: Id of the request.
-            segments: Disjoint and ascending; at least one.
+            request_id: id of the request.
+            segments: disjoint and ascending; at least one.
         """
         ...
 

@@ -34,11 +34,11 @@ class VideoRepository(Protocol):
         ...
 
     async def get(self, video_id: int, principal: Principal, required_role: GrantRole) -> Video:
-        """Return a video that the caller may use in the needed role.
+        """Return a video that the caller may use in the required role.
 
         Raises:
-            VideoNotFoundError: The video does not exist, or the caller may not see it.
-            ForbiddenError: The caller may see the video but lacks the needed role.
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but lacks the required role.
         """
         ...
 
@@ -46,7 +46,7 @@ class VideoRepository(Protocol):
         """Return the stored frame index of a video. The caller has checked access to the video.
 
         Raises:
-            VideoNotFoundError: The video does not exist.
+            VideoNotFoundError: the video does not exist.
         """
         ...
 
@@ -66,7 +66,7 @@ class VideoRepository(Protocol):
         """Delete a video with its segments, regions and grants.
 
         Raises:
-            VideoInUseError: An unfinished request needs the video.
+            VideoInUseError: an unfinished request needs the video.
         """
         ...
 
@@ -86,7 +86,7 @@ class MarkRepository(Protocol):
         """Return one segment of a video.
 
         Raises:
-            SegmentNotFoundError: The video has no such segment.
+            SegmentNotFoundError: the video has no such segment.
         """
         ...
 
@@ -94,7 +94,7 @@ class MarkRepository(Protocol):
         """Store the limits and the label of a segment.
 
         Raises:
-            SegmentNotFoundError: The video has no such segment.
+            SegmentNotFoundError: the video has no such segment.
         """
         ...
 
@@ -102,7 +102,7 @@ class MarkRepository(Protocol):
         """Delete a segment.
 
         Raises:
-            SegmentNotFoundError: The video has no such segment.
+            SegmentNotFoundError: the video has no such segment.
         """
         ...
 
@@ -118,7 +118,7 @@ class MarkRepository(Protocol):
         """Delete a region.
 
         Raises:
-            RegionNotFoundError: The video has no such region.
+            RegionNotFoundError: the video has no such region.
         """
         ...
 
@@ -134,7 +134,7 @@ class GrantRepository(Protocol):
         """Create or change a grant.
 
         Raises:
-            UserNotFoundError: The account does not exist.
+            UserNotFoundError: the account does not exist.
         """
         ...
 
@@ -142,7 +142,7 @@ class GrantRepository(Protocol):
         """Delete a grant.
 
         Raises:
-            GrantNotFoundError: The account has no grant on the video.
+            GrantNotFoundError: the account has no grant on the video.
         """
         ...
 
@@ -158,7 +158,7 @@ class UploadRepository(Protocol):
         """Return a pending upload.
 
         Raises:
-            UploadNotFoundError: The account has no such upload, or it has expired.
+            UploadNotFoundError: the account has no such upload, or it has expired.
         """
         ...
 
@@ -170,7 +170,7 @@ class UploadRepository(Protocol):
         """Remove an upload from the pending ones because it is completed; only one caller succeeds.
 
         Raises:
-            UploadNotFoundError: The account has no such upload, or it has expired.
+            UploadNotFoundError: the account has no such upload, or it has expired.
         """
         ...
 

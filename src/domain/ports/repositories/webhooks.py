@@ -25,10 +25,10 @@ class Notice:
     """A webhook notice about the end of a request, leased for one delivery attempt.
 
     Attributes:
-        id: The same for every attempt, so that a receiver can recognise repetitions.
+        id: the same for every attempt, so that a receiver can recognise repetitions.
         url: URL of the receiver.
-        request: The request in its final state.
-        attempt: Number of this attempt, counting from 1.
+        request: the request in its final state.
+        attempt: number of this attempt, counting from 1.
     """
 
     id: UUID
@@ -51,9 +51,9 @@ class NoticeRepository(Protocol):
         """Lease the notices that are due, in no particular order, for one attempt each.
 
         Args:
-            now: Current time; notices due longest are leased first.
-            lease_until: End of the lease; until then no other process gets the notice unless it is postponed.
-            limit: Maximum number of notices.
+            now: current time; notices due longest are leased first.
+            lease_until: end of the lease; until then no other process gets the notice unless it is postponed.
+            limit: maximum number of notices.
         """
         ...
 

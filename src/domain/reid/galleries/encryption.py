@@ -24,7 +24,7 @@ def encrypt_name(cipher: GalleryCipher, key_id: str, gallery_id: UUID, name: str
     """Encrypt the name of a gallery.
 
     Raises:
-        GalleryKeyMissingError: There is no such key.
+        GalleryKeyMissingError: there is no such key.
     """
     return cipher.encrypt(key_id, _name_context(gallery_id), name.encode())
 
@@ -33,8 +33,8 @@ def decrypt_gallery(cipher: GalleryCipher, encrypted: EncryptedGallery) -> Galle
     """Decrypt a stored gallery.
 
     Raises:
-        GalleryKeyMissingError: The gallery's key is missing.
-        GalleryDamagedError: The name cannot be decrypted.
+        GalleryKeyMissingError: the gallery's key is missing.
+        GalleryDamagedError: the name cannot be decrypted.
     """
     name = cipher.decrypt(encrypted.key_id, _name_context(encrypted.id), encrypted.name).decode()
     return Gallery(
@@ -57,7 +57,7 @@ def encrypt_faces(
         n faces, and their vectors, (n, dimension) float32.
 
     Raises:
-        GalleryKeyMissingError: The gallery's key is missing.
+        GalleryKeyMissingError: the gallery's key is missing.
     """
     faces = [
         _encrypt_face(
@@ -75,8 +75,8 @@ def decrypt_face(cipher: GalleryCipher, encrypted: EncryptedFace) -> EnrolledFac
     """Decrypt a stored face.
 
     Raises:
-        GalleryKeyMissingError: The face's key is missing.
-        GalleryDamagedError: A field cannot be decrypted.
+        GalleryKeyMissingError: the face's key is missing.
+        GalleryDamagedError: a field cannot be decrypted.
     """
     label = cipher.decrypt(
         encrypted.key_id, _field_context(encrypted.gallery_id, encrypted.id, "label"), encrypted.label
@@ -95,12 +95,12 @@ def rotated_queries(
     """Return a rotated search vector for every key of a gallery.
 
     Args:
-        cipher: Cipher with the keys.
-        gallery: Gallery to search.
+        cipher: cipher with the keys.
+        gallery: gallery to search.
         vector: (dimension,) float32 of unit length.
 
     Raises:
-        GalleryKeyMissingError: A key of the gallery is missing.
+        GalleryKeyMissingError: a key of the gallery is missing.
     """
     return [
         RotatedQuery(key_id, cipher.rotate(key_id, gallery.id, vector[np.newaxis])[0])
@@ -114,17 +114,17 @@ def reencrypt_faces(
     """Re-encrypt faces of one gallery with another key.
 
     Args:
-        cipher: Cipher with the keys.
+        cipher: cipher with the keys.
         faces: n faces; their keys may differ.
-        vectors: Their vectors, (n, dimension) float32.
-        key_id: Id of the new key.
+        vectors: their vectors, (n, dimension) float32.
+        key_id: id of the new key.
 
     Returns:
         n faces, and their vectors, (n, dimension) float32.
 
     Raises:
-        GalleryKeyMissingError: A key is missing.
-        GalleryDamagedError: A face cannot be decrypted.
+        GalleryKeyMissingError: a key is missing.
+        GalleryDamagedError: a face cannot be decrypted.
     """
     rotated = np.empty_like(vectors)
     for old_key_id in {face.key_id for face in faces}:
@@ -140,8 +140,8 @@ def reencrypt_name(cipher: GalleryCipher, gallery: EncryptedGallery, key_id: str
     """Re-encrypt the name of a gallery with another key.
 
     Raises:
-        GalleryKeyMissingError: A key is missing.
-        GalleryDamagedError: The name cannot be decrypted.
+        GalleryKeyMissingError: a key is missing.
+        GalleryDamagedError: the name cannot be decrypted.
     """
     return encrypt_name(cipher, key_id, gallery.id, decrypt_gallery(cipher, gallery).name)
 

@@ -23,11 +23,11 @@ class GalleryMaintenance:
     """Maintenance of the indexes and keys of all galleries.
 
     Args:
-        database: Storage of the galleries.
-        cipher: Encrypts and decrypts their contents.
-        indexes: Approximate indexes of large galleries.
-        index_above: Number of faces above which a gallery gets an index; it is dropped at half of that.
-        batch: Number of faces re-encrypted per transaction.
+        database: storage of the galleries.
+        cipher: encrypts and decrypts their contents.
+        indexes: approximate indexes of large galleries.
+        index_above: number of faces above which a gallery gets an index; it is dropped at half of that.
+        batch: number of faces re-encrypted per transaction.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class GalleryMaintenance:
             Number of indexes built.
 
         Raises:
-            DatabaseUnavailableError: The database cannot be reached.
+            DatabaseUnavailableError: the database cannot be reached.
         """
         async with self._database.unit_of_work() as work:
             large = await work.galleries.larger_than(self._index_above // 2)
         existing = await self._indexes.existing()
-        # A gallery with two keys is searched exactly: half of what an index finds has the other key.
+        # A gallery with two keys is searched exactly: many results of an index would have the other key.
         settled = {gallery.id: gallery for gallery in large if gallery.old_key_id is None}
         for gallery_id in existing - set(settled):
             await self._drop(gallery_id)
@@ -76,16 +76,16 @@ class GalleryMaintenance:
         by the next maintenance.
 
         Args:
-            principal: The caller, an administrator.
-            report: Called with the number of faces re-encrypted so far.
+            principal: the caller, an administrator.
+            report: called with the number of faces re-encrypted so far.
 
         Returns:
             Number of galleries re-encrypted.
 
         Raises:
-            ForbiddenError: The caller is not an administrator.
-            GalleryKeyMissingError: A gallery uses a key that is missing from the settings.
-            GalleryDamagedError: A value in a gallery cannot be decrypted.
+            ForbiddenError: the caller is not an administrator.
+            GalleryKeyMissingError: a gallery uses a key that is missing from the settings.
+            GalleryDamagedError: a value in a gallery cannot be decrypted.
         """
         principal.require_admin()
         done: set[UUID] = set()

@@ -1,4 +1,4 @@
-"""Galleries of enrolled persons, each represented by one or several faces."""
+"""Galleries of enrolled people, each represented by one or several faces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_ENROLMENTS = 1000
 """Maximum number of faces per enrolment."""
 
 MAX_SEARCH_RESULTS = 1000
-"""Maximum number of persons per search."""
+"""Maximum number of people per search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Gallery:
 
     Attributes:
         id: Random.
-        owner_id: Id of the account that created it.
-        name: Name given by the owner.
-        space: Embedding space of all its faces.
-        face_count: Number of enrolled faces.
+        owner_id: id of the account that created it.
+        name: name given by the owner.
+        space: embedding space of all its faces.
+        face_count: number of enrolled faces.
         created_at: UTC.
-        expires_at: Time of deletion, UTC; None for a gallery that is kept until it is deleted.
+        expires_at: time of deletion, UTC; None for a gallery that is kept until it is deleted.
     """
 
     id: UUID
@@ -50,7 +50,7 @@ class Gallery:
         """Require that an embedding is of this gallery's model.
 
         Raises:
-            ModelMismatchError: The embedding is of another model.
+            ModelMismatchError: the embedding is of another model.
         """
         if space != self.space:
             raise ModelMismatchError(
@@ -64,12 +64,12 @@ class Enrolment:
     """A face to be enrolled.
 
     Attributes:
-        label: Label of the person; several faces may share one.
-        embedding: Embedding of the face.
-        metadata: Additional data to store with the face, serialisable as JSON.
+        label: label of the person; several faces may share one.
+        embedding: embedding of the face.
+        metadata: additional data to store with the face, serialisable as JSON.
 
     Raises:
-        InvalidOptionError: The label is empty, too long or not valid text; or the metadata is too large or
+        InvalidOptionError: the label is empty, too long or not valid text; or the metadata is too large or
             cannot be written as JSON.
     """
 
@@ -97,9 +97,9 @@ class EnrolledFace:
 
     Attributes:
         id: Random.
-        gallery_id: Id of its gallery.
-        label: Label of the person.
-        metadata: Metadata stored with the face.
+        gallery_id: id of its gallery.
+        label: label of the person.
+        metadata: metadata stored with the face.
         created_at: UTC.
     """
 
@@ -115,8 +115,8 @@ class GalleryMatch:
     """A person that a face may belong to.
 
     Attributes:
-        face: The most similar enrolled face with this label.
-        similarity: Cosine similarity of the two embeddings.
+        face: the most similar enrolled face with this label.
+        similarity: cosine similarity of the two embeddings.
     """
 
     face: EnrolledFace
@@ -127,7 +127,7 @@ def require_name(subject: str, name: str) -> None:
     """Require a valid name.
 
     Raises:
-        InvalidOptionError: The name is empty, too long, or contains surrogate characters.
+        InvalidOptionError: the name is empty, too long, or contains surrogate characters.
     """
     if not name.strip() or len(name) > MAX_NAME_LENGTH or name != name.encode(errors="ignore").decode():
         raise InvalidOptionError(f"{subject} has 1 to {MAX_NAME_LENGTH} characters", "choose another")

@@ -50,10 +50,10 @@ class GalleryService:
     """Use cases of galleries of enrolled faces.
 
     Args:
-        database: Storage of the galleries.
-        cipher: Encrypts and decrypts their contents.
-        clock: Current time (UTC).
-        capacity: Maximum number of faces per gallery.
+        database: storage of the galleries.
+        cipher: encrypts and decrypts their contents.
+        clock: current time (UTC).
+        capacity: maximum number of faces per gallery.
     """
 
     def __init__(self, database: Database, cipher: GalleryCipher, clock: Clock, capacity: int) -> None:
@@ -68,13 +68,13 @@ class GalleryService:
         """Create an empty gallery for embeddings of one model.
 
         Args:
-            principal: Owner of the gallery.
-            name: Name given by the owner.
-            space: Embedding space of all its faces.
-            expires_at: Time of deletion, UTC; None for a gallery that is kept until it is deleted.
+            principal: owner of the gallery.
+            name: name given by the owner.
+            space: embedding space of all its faces.
+            expires_at: time of deletion, UTC; None for a gallery that is kept until it is deleted.
 
         Raises:
-            InvalidOptionError: The name is not allowed, the expiry is in the past, or the dimension is out of
+            InvalidOptionError: the name is not allowed, the expiry is in the past, or the dimension is out of
                 range.
         """
         require_name("a gallery's name", name)
@@ -110,7 +110,7 @@ class GalleryService:
         """Return a page of the galleries that the caller may use, newest first.
 
         Raises:
-            GalleryKeyMissingError: A gallery is encrypted with a key that is missing from the settings.
+            GalleryKeyMissingError: a gallery is encrypted with a key that is missing from the settings.
         """
         async with self._database.unit_of_work() as work:
             page = await work.galleries.list(principal, self._clock.now(), limit, offset)
@@ -120,8 +120,8 @@ class GalleryService:
         """Return a gallery that the caller may use.
 
         Raises:
-            GalleryNotFoundError: The caller has no such gallery.
-            GalleryKeyMissingError: It is encrypted with a key that is missing from the settings.
+            GalleryNotFoundError: the caller has no such gallery.
+            GalleryKeyMissingError: it is encrypted with a key that is missing from the settings.
         """
         async with self._database.unit_of_work() as work:
             encrypted = await work.galleries.get(gallery_id, principal, self._clock.now())
@@ -131,7 +131,7 @@ class GalleryService:
         """Delete a gallery with all its faces; possible without its key.
 
         Raises:
-            GalleryNotFoundError: The caller has no such gallery.
+            GalleryNotFoundError: the caller has no such gallery.
         """
         async with self._database.unit_of_work() as work:
             gallery = await work.galleries.lock(gallery_id, principal, self._clock.now())
@@ -146,11 +146,11 @@ class GalleryService:
         """Add faces to a gallery, all of them or none.
 
         Raises:
-            GalleryNotFoundError: The caller has no such gallery.
-            ModelMismatchError: An embedding is of another model.
-            GalleryFullError: The gallery has too little room.
-            InvalidOptionError: There are no faces or too many, or an embedding is invalid.
-            GalleryKeyMissingError: The gallery is encrypted with a key that is missing from the settings.
+            GalleryNotFoundError: the caller has no such gallery.
+            ModelMismatchError: an embedding is of another model.
+            GalleryFullError: the gallery has too little room.
+            InvalidOptionError: there are no faces or too many, or an embedding is invalid.
+            GalleryKeyMissingError: the gallery is encrypted with a key that is missing from the settings.
         """
         if not 1 <= len(enrolments) <= MAX_ENROLMENTS:
             raise InvalidOptionError(
@@ -185,8 +185,8 @@ class GalleryService:
         """Return a page of the enrolled faces, oldest first.
 
         Raises:
-            GalleryNotFoundError: The caller has no such gallery.
-            GalleryKeyMissingError: It is encrypted with a key that is missing from the settings.
+            GalleryNotFoundError: the caller has no such gallery.
+            GalleryKeyMissingError: it is encrypted with a key that is missing from the settings.
         """
         async with self._database.unit_of_work() as work:
             await work.galleries.get(gallery_id, principal, self._clock.now())
@@ -197,8 +197,8 @@ class GalleryService:
         """Remove one face from a gallery.
 
         Raises:
-            GalleryNotFoundError: The caller has no such gallery.
-            GalleryFaceNotFoundError: The gallery has no such face.
+            GalleryNotFoundError: the caller has no such gallery.
+            GalleryFaceNotFoundError: the gallery has no such face.
         """
         async with self._database.unit_of_work() as work:
             await work.galleries.lock(gallery_id, principal, self._clock.now())
@@ -213,17 +213,17 @@ class GalleryService:
         """Return the labels that a face may belong to: the most similar face of each label, best first.
 
         Args:
-            principal: The caller.
-            gallery_id: Gallery to search.
-            embedding: Embedding of the face.
-            threshold: Minimum cosine similarity, -1 to 1.
-            top_k: Maximum number of labels.
+            principal: the caller.
+            gallery_id: gallery to search.
+            embedding: embedding of the face.
+            threshold: minimum cosine similarity, -1 to 1.
+            top_k: maximum number of labels.
 
         Raises:
-            GalleryNotFoundError: The caller has no such gallery.
-            ModelMismatchError: The embedding is of another model than the gallery.
+            GalleryNotFoundError: the caller has no such gallery.
+            ModelMismatchError: the embedding is of another model than the gallery.
             InvalidOptionError: ``threshold`` or ``top_k`` is out of range, or the embedding is invalid.
-            GalleryKeyMissingError: The gallery is encrypted with a key that is missing from the settings.
+            GalleryKeyMissingError: the gallery is encrypted with a key that is missing from the settings.
         """
         if not -1 <= threshold <= 1:
             raise InvalidOptionError("the threshold is a cosine, from -1 to 1", "a usual value is 0.4")

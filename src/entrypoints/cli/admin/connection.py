@@ -33,13 +33,13 @@ def run(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
     Every further signal cancels it again, which ends a clean-up that takes too long.
 
     Args:
-        main: Coroutine function to run.
+        main: coroutine function to run.
 
     Returns:
         Result of the coroutine.
 
     Raises:
-        Interrupted: A termination signal was received.
+        Interrupted: a termination signal was received.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_interruptible(main))
@@ -68,10 +68,10 @@ async def connected_service(data_dir: str | None) -> AsyncIterator[Service]:
     """Provide the use cases, connected to the configured servers or to embedded ones.
 
     Args:
-        data_dir: Value of ``--data-dir``.
+        data_dir: value of ``--data-dir``.
 
     Raises:
-        DomainError: A setting is not allowed, or a server cannot be reached.
+        DomainError: a setting is not allowed, or a server cannot be reached.
     """
     # Importing SQLAlchemy and ONNX Runtime is slow, and `--help` does not need them.
     from framecloak.entrypoints.composition.servers import shared_servers  # noqa: PLC0415
@@ -88,7 +88,7 @@ async def all_items(fetch: Callable[[int, int], Awaitable[Page[Value]]]) -> Asyn
     """Yield every item of a paginated list.
 
     Args:
-        fetch: Function that returns a page, given its maximum length and its offset.
+        fetch: function that returns a page, given its maximum length and its offset.
     """
     offset = 0
     while True:
@@ -106,12 +106,12 @@ async def acting_principal(
     """Return the account to act as.
 
     Args:
-        service: Connected service.
-        username: Name of the account; None for the first administrator.
+        service: connected service.
+        username: name of the account; None for the first administrator.
         including_disabled: True to accept a disabled account.
 
     Raises:
-        UserNotFoundError: There is no such account.
+        UserNotFoundError: there is no such account.
     """
     hint = (
         "list accounts with `framecloak users list`; create one with `framecloak users create NAME --admin`"

@@ -72,7 +72,7 @@ async def _require_worker(redis_url: str, host: str) -> None:
 
     Raises:
         QueueUnavailableError: Redis cannot be reached.
-        ProcessLookupError: No worker of this machine has sent a recent heartbeat.
+        ProcessLookupError: no worker of this machine has sent a recent heartbeat.
     """
     from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - the import is slow
 

@@ -1,4 +1,4 @@
-"""The command ``framecloak signing-key``."""
+"""Command ``framecloak signing-key``: print the public key that verifies results."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class AcceptedProposals(NamedTuple):
     """Accepted proposals.
 
     Attributes:
-        numbers: Numbers of the proposals, from 1; None for all proposals.
+        numbers: numbers of the proposals, from 1; None for all proposals.
     """
 
     numbers: frozenset[int] | None

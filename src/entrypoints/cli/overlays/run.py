@@ -28,12 +28,12 @@ def find_proposals(
     """Search sampled frames of a video for static overlays; damaged frames are skipped.
 
     Args:
-        video: Path of the video.
-        open_source: Function that opens a video.
-        text: Text detector.
+        video: path of the video.
+        open_source: function that opens a video.
+        text: text detector.
 
     Raises:
-        DomainError: The video cannot be opened.
+        DomainError: the video cannot be opened.
     """
     source = open_source(video)
     return source, propose_for_video(source, text)
@@ -45,11 +45,11 @@ def select_proposals(
     """Select proposals by their numbers.
 
     Args:
-        proposals: All proposals.
-        numbers: Numbers of the selected ones, from 1; None for all.
+        proposals: all proposals.
+        numbers: numbers of the selected ones, from 1; None for all.
 
     Raises:
-        InvalidOptionError: There is no proposal with such a number.
+        InvalidOptionError: there is no proposal with such a number.
     """
     if numbers is None:
         return list(proposals)
@@ -71,7 +71,7 @@ async def mark_proposals(
         Id of the region of each proposal.
 
     Raises:
-        DomainError: The principal may not mark the video.
+        DomainError: the principal may not mark the video.
     """
     region_ids = {stored.region: stored.id for stored in await marking.regions(principal, video_id)}
     marked: dict[OverlayProposal, int] = {}
@@ -89,8 +89,8 @@ def draw_proposals(
     """Write the middle frame of a video with an outline around every proposal.
 
     Raises:
-        FrameAnalysisError: The middle frame is damaged.
-        OutputUnwritableError: The file cannot be written.
+        FrameAnalysisError: the middle frame is damaged.
+        OutputUnwritableError: the file cannot be written.
     """
     middle = source.info.readable_frames // 2
     with closing(source.frames(middle, middle + 1)) as frames:

@@ -200,8 +200,8 @@ def redact(
         overwrite=overwrite,
         people=people.reference_photos(keep_faces, only_faces, face_threshold, unknown_faces),
     )
-    voice = OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN
-    monitor = Monitor(voice)
+    output_mode = OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN
+    monitor = Monitor(output_mode)
     outcome = run.redact(arguments, Container.build(settings), monitor)
     monitor.report(outcome)
     return exit_code(outcome, as_json=as_json)
@@ -213,13 +213,13 @@ def overridden_settings(
     """Read the settings from the environment, with overrides from the command line.
 
     Args:
-        detector: Value of ``--detector``; None for the setting.
-        provider: Value of ``--provider``; None for the setting.
-        precision: Value of ``--precision``; None for the setting.
-        threads: Value of ``--threads``; None for the setting.
+        detector: value of ``--detector``; None for the setting.
+        provider: value of ``--provider``; None for the setting.
+        precision: value of ``--precision``; None for the setting.
+        threads: value of ``--threads``; None for the setting.
 
     Raises:
-        InvalidSettingError: A variable has a value that is not allowed.
+        InvalidSettingError: a variable has a value that is not allowed.
     """
     settings = Settings.from_environment(os.environ)
     return replace(

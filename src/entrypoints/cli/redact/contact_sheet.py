@@ -32,10 +32,10 @@ class FramePair:
     """One frame before and after redaction.
 
     Attributes:
-        time: Caption with the time of the frame in the video.
-        redacted: Caption with the number of redacted faces.
-        before: Original frame, (h, w, 3) BGR.
-        after: Redacted frame as stored in the archive, (h, w, 3) BGR.
+        time: caption with the time of the frame in the video.
+        redacted: caption with the number of redacted faces.
+        before: original frame, (h, w, 3) BGR.
+        after: redacted frame as stored in the archive, (h, w, 3) BGR.
     """
 
     time: str
@@ -48,9 +48,9 @@ def select_frame_pairs(source: FrameSource, archive: Path, count: int) -> list[F
     """Divide a video into equal ranges and select the frame with the most redacted faces from each.
 
     Args:
-        source: Original video.
-        archive: Result ZIP of this video alone.
-        count: Number of frames to select; fewer if the video has fewer.
+        source: original video.
+        archive: result ZIP of this video alone.
+        count: number of frames to select; fewer if the video has fewer.
     """
     selected = []
     with zipfile.ZipFile(archive) as file:
@@ -99,7 +99,7 @@ def write_jpeg(path: Path, image: Image) -> None:
     """Write an image, (h, w, 3) BGR, as JPEG.
 
     Raises:
-        OSError: The file cannot be written.
+        OSError: the file cannot be written.
     """
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])
     path.write_bytes(data.tobytes())

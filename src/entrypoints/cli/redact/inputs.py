@@ -30,8 +30,8 @@ class InputFiles:
     """Files that the inputs resolve to.
 
     Attributes:
-        paths: Images and videos, in the order of the inputs; those of a folder are sorted by name.
-        ignored: Entries of the folders that are neither images nor videos.
+        paths: images and videos, in the order of the inputs; those of a folder are sorted by name.
+        ignored: entries of the folders that are neither images nor videos.
     """
 
     paths: tuple[Path, ...]
@@ -42,11 +42,11 @@ def resolve_inputs(inputs: Sequence[Path]) -> InputFiles:
     """Replace every folder with the images and videos directly in it.
 
     Args:
-        inputs: Files and folders.
+        inputs: files and folders.
 
     Raises:
-        InputNotFoundError: A folder cannot be read.
-        NoFramesError: A folder contains neither images nor videos.
+        InputNotFoundError: a folder cannot be read.
+        NoFramesError: a folder contains neither images nor videos.
     """
     paths: list[Path] = []
     ignored: list[Path] = []
@@ -78,26 +78,26 @@ def open_export_sources(
     """Open every file and resolve the segments and regions for it.
 
     Args:
-        paths: Files; at least one.
-        segments: Segments of every video to write; empty for whole videos.
-        regions: Regions to redact in every source.
-        open_source: Function that opens one file.
+        paths: files; at least one.
+        segments: segments of every video to write; empty for whole videos.
+        regions: regions to redact in every source.
+        open_source: function that opens one file.
         keep_names: True if file names may appear in the output.
-        keep_text: Regions of every source in which text stays readable.
+        keep_text: regions of every source in which text stays readable.
 
     Raises:
-        InvalidSegmentError: A segment does not fit one of the sources.
-        InvalidRegionError: A region does not fit one of the sources.
-        DomainError: A file cannot be opened; see ``open_source``.
+        InvalidSegmentError: a segment does not fit one of the sources.
+        InvalidRegionError: a region does not fit one of the sources.
+        DomainError: a file cannot be opened; see ``open_source``.
     """
     sources = [open_source(path) for path in paths]
     only_pictures = not any(source.info.continuous for source in sources)
-    exhibits = []
+    export_sources = []
     for number, source in enumerate(sources):
         info = source.info
         selected = union(mark.resolve(info) for mark in segments) or [Segment(0, info.frame_count)]
         stem = _frame_path(number, source, len(sources), only_images=only_pictures, keep_name=keep_names)
-        exhibits.append(
+        export_sources.append(
             ExportSource(
                 id=number,
                 source=source,
@@ -109,7 +109,7 @@ def open_export_sources(
                 keep_text=tuple(mark.resolve(info) for mark in keep_text),
             )
         )
-    return tuple(exhibits)
+    return tuple(export_sources)
 
 
 def _frame_path(

@@ -29,7 +29,7 @@ class TimePoint:
     """Point in time, as a number of frames or of seconds.
 
     Attributes:
-        value: Number of frames or of seconds.
+        value: number of frames or of seconds.
         in_seconds: True if the value is in seconds.
     """
 
@@ -40,8 +40,8 @@ class TimePoint:
         """Return the frame index at an average frame rate.
 
         Args:
-            rate: Frames per second.
-            rounding: Function that rounds up or down.
+            rate: frames per second.
+            rounding: function that rounds up or down.
         """
         if not self.in_seconds:
             return int(self.value)
@@ -55,9 +55,9 @@ class SegmentMark:
     """Segment that is not yet resolved for a video.
 
     Attributes:
-        text: Text as typed.
-        start: Start; None for the start of the video.
-        end: End, exclusive; None for the end of the video.
+        text: text as typed.
+        start: start; None for the start of the video.
+        end: end, exclusive; None for the end of the video.
     """
 
     text: str
@@ -68,7 +68,7 @@ class SegmentMark:
         """Resolve the segment to frames of a video; times are rounded outwards.
 
         Raises:
-            InvalidSegmentError: The segment is empty or exceeds the video, or the source is an image.
+            InvalidSegmentError: the segment is empty or exceeds the video, or the source is an image.
         """
         if not info.continuous:
             raise InvalidSegmentError(
@@ -97,7 +97,7 @@ class RegionMark:
 
     Attributes:
         rectangle: x, y, width, height in pixels.
-        segment: Segment in which the region applies; None for the whole source.
+        segment: segment in which the region applies; None for the whole source.
     """
 
     rectangle: tuple[int, int, int, int]
@@ -107,8 +107,8 @@ class RegionMark:
         """Resolve the region for a source.
 
         Raises:
-            InvalidSegmentError: The segment does not fit the source.
-            InvalidRegionError: The region exceeds the frame.
+            InvalidSegmentError: the segment does not fit the source.
+            InvalidRegionError: the region exceeds the frame.
         """
         region = Region(*self.rectangle, self.segment.resolve(info) if self.segment else None)
         region.require_within(info.width, info.height)
@@ -119,7 +119,7 @@ def parse_segments(text: str) -> tuple[SegmentMark, ...]:
     """Parse segments separated by commas, such as ``0:100,200:260`` or ``1.5s:4s,10s:``.
 
     Raises:
-        InvalidSegmentError: A segment is malformed.
+        InvalidSegmentError: a segment is malformed.
     """
     return tuple(_segment(part.strip()) for part in text.split(","))
 
@@ -128,8 +128,8 @@ def parse_region(text: str) -> RegionMark:
     """Parse one region, such as ``10,20,300,40`` or ``10,20,300,40@0s:2.5s``.
 
     Raises:
-        InvalidRegionError: The rectangle is malformed or empty.
-        InvalidSegmentError: The segment is malformed.
+        InvalidRegionError: the rectangle is malformed or empty.
+        InvalidSegmentError: the segment is malformed.
     """
     area, separator, segment = text.replace(" ", "").partition("@")
     match = _RECTANGLE_PATTERN.fullmatch(area)

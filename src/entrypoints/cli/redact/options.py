@@ -1,6 +1,6 @@
 """Options shared by the commands that redact files.
 
-An option without a default takes its value from the manifest that is rendered, and says so in the help.
+An option without a default takes its value from the manifest that is rendered; its help states this.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def report_options(names: str) -> Option[Any]:
     """Return the options for the report, the output file and the printed messages.
 
     Args:
-        names: Names that --keep-names writes into the ZIP, as in its help.
+        names: names that --keep-names writes into the ZIP, as in its help.
     """
     return _combine(
         click.option(

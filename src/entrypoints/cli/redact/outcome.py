@@ -14,11 +14,11 @@ class RedactionResult:
     """Result of a run.
 
     Attributes:
-        summary: Counts of frames, boxes and tracks.
-        output: Path of the ZIP.
-        size: Size of the ZIP in bytes.
-        seconds: Time from the first frame to the complete ZIP, in seconds.
-        model: Face detector; None if no faces were detected at this level.
+        summary: counts of frames, boxes and tracks.
+        output: path of the ZIP.
+        size: size of the ZIP in bytes.
+        seconds: time from the first frame to the complete ZIP, in seconds.
+        model: face detector; None if no faces were detected at this level.
     """
 
     summary: Summary

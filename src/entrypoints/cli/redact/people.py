@@ -20,10 +20,10 @@ class ReferencePhotos:
     """Reference photos of people, and the rule by which their faces are kept or redacted.
 
     Attributes:
-        mode: Mode of the rule: redact all faces except theirs, or only theirs.
-        folder: Folder of the photos, one or more of each person; the largest face of each photo counts.
-        threshold: Minimum similarity, as in `IdentityRule`; None for the default of the recogniser.
-        unknown: Treatment of faces that cannot be identified, as in `IdentityRule`.
+        mode: mode of the rule: redact all faces except theirs, or only theirs.
+        folder: folder of the photos, one or more of each person; the largest face of each photo counts.
+        threshold: minimum similarity, as in `IdentityRule`; None for the default of the recogniser.
+        unknown: treatment of faces that cannot be identified, as in `IdentityRule`.
     """
 
     mode: IdentityMode
@@ -35,8 +35,8 @@ class ReferencePhotos:
         """Return the images directly in the folder, sorted by name, without hidden files.
 
         Raises:
-            InputNotFoundError: The folder cannot be read.
-            NoFramesError: The folder contains no images.
+            InputNotFoundError: the folder cannot be read.
+            NoFramesError: the folder contains no images.
         """
         paths = image_files_in(self.folder)
         if not paths:
@@ -54,13 +54,13 @@ class ReferencePhotos:
         """Compute the embeddings of the people and combine them with the rule.
 
         Args:
-            open_source: Function that opens one image.
-            detector: Face detector.
-            recognizer: Face recogniser.
+            open_source: function that opens one image.
+            detector: face detector.
+            recognizer: face recogniser.
 
         Raises:
-            InvalidOptionError: The threshold is invalid for the recogniser.
-            DomainError: An image cannot be read, or shows no face that can be recognised.
+            InvalidOptionError: the threshold is invalid for the recogniser.
+            DomainError: an image cannot be read, or shows no face that can be recognised.
         """
         rule = identity_rule(recognizer.space, self.mode, self.threshold, self.unknown)
         people = reference_people([open_source(path) for path in self.image_paths()], detector, recognizer)
@@ -73,13 +73,13 @@ def reference_photos(
     """Build the identity rule from the options; None if all faces are redacted.
 
     Args:
-        keep_faces: Value of ``--keep-faces``.
-        only_faces: Value of ``--only-faces``.
-        threshold: Value of ``--face-threshold``.
-        unknown: Value of ``--unknown-faces``.
+        keep_faces: value of ``--keep-faces``.
+        only_faces: value of ``--only-faces``.
+        threshold: value of ``--face-threshold``.
+        unknown: value of ``--unknown-faces``.
 
     Raises:
-        InvalidOptionError: The options contradict each other, or require one that is missing.
+        InvalidOptionError: the options contradict each other, or require one that is missing.
     """
     if keep_faces and only_faces:
         raise InvalidOptionError("--keep-faces and --only-faces contradict each other", "give only one")

@@ -17,7 +17,7 @@ def write_regions(path: Path, regions: Sequence[Region]) -> None:
     """Write a region file; an existing file is replaced.
 
     Raises:
-        OutputUnwritableError: The file cannot be written.
+        OutputUnwritableError: the file cannot be written.
     """
     try:
         path.write_text(json.dumps([str(region) for region in regions], indent=1) + "\n", "utf-8")
@@ -30,9 +30,9 @@ def read_regions(path: Path) -> tuple[RegionMark, ...]:
     """Read a region file.
 
     Raises:
-        InputNotFoundError: The file cannot be read.
-        InvalidRegionError: The file is not a list of regions, or a region is malformed.
-        InvalidSegmentError: The segment of a region is malformed.
+        InputNotFoundError: the file cannot be read.
+        InvalidRegionError: the file is not a list of regions, or a region is malformed.
+        InvalidSegmentError: the segment of a region is malformed.
     """
     try:
         regions = json.loads(path.read_bytes())

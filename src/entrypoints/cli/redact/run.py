@@ -25,17 +25,17 @@ class RedactArguments:
     """Parsed command line of ``framecloak redact``.
 
     Attributes:
-        inputs: Videos, images and folders.
+        inputs: videos, images and folders.
         output: ZIP to write.
-        level: Anonymisation level.
-        appearance: Format and look of the output.
-        segments: Segments of every video to write; empty for whole videos.
-        regions: Regions to redact regardless of their content.
-        keep_text: Regions in which text stays readable; only at level ``full``.
-        verify: Redacted frames to search again for faces.
+        level: anonymisation level.
+        appearance: format and look of the output.
+        segments: segments of every video to write; empty for whole videos.
+        regions: regions to redact regardless of their content.
+        keep_text: regions in which text stays readable; only at level ``full``.
+        verify: redacted frames to search again for faces.
         keep_names: True if the names of input files may appear in the output.
         overwrite: True if an existing output may be replaced.
-        people: Identity rule; None to redact all faces.
+        people: identity rule; None to redact all faces.
     """
 
     inputs: tuple[Path, ...]
@@ -54,9 +54,9 @@ class RedactArguments:
         """Check everything that can be checked before an input is opened.
 
         Raises:
-            InvalidOptionError: Nothing would be redacted, or ``keep_text`` or ``people`` has no effect at the
+            InvalidOptionError: nothing would be redacted, or ``keep_text`` or ``people`` has no effect at the
                 level.
-            OutputUnwritableError: The folder of the output is missing, or the output already exists.
+            OutputUnwritableError: the folder of the output is missing, or the output already exists.
         """
         if self.keep_text and self.level is not Level.FULL:
             raise InvalidOptionError(
@@ -77,12 +77,12 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
     """Redact the inputs and write the ZIP; after an error, no incomplete output is left behind.
 
     Args:
-        arguments: Parsed command line.
-        container: Factory of models, sources and archives.
-        monitor: Progress and messages.
+        arguments: parsed command line.
+        container: factory of models, sources and archives.
+        monitor: progress and messages.
 
     Raises:
-        DomainError: The inputs cannot be redacted; see the subclasses.
+        DomainError: the inputs cannot be redacted; see the subclasses.
     """
     arguments.check()
     files = resolve_inputs(arguments.inputs)
@@ -98,9 +98,9 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
         keep_names=arguments.keep_names,
         keep_text=arguments.keep_text,
     )
-    studio = container.create_video_encoder(arguments.output.parent)
+    video_encoder = container.create_video_encoder(arguments.output.parent)
     require_video_possible(
-        [export_source.source for export_source in export_sources], arguments.appearance, studio
+        [export_source.source for export_source in export_sources], arguments.appearance, video_encoder
     )
     export = ExportJob(
         container.issuer(),
@@ -111,7 +111,9 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
     )
     archive = container.create_archive(arguments.output)
     try:
-        tools = replace(container.pipeline_tools(arguments.level, arguments.verify), video_encoder=studio)
+        tools = replace(
+            container.pipeline_tools(arguments.level, arguments.verify), video_encoder=video_encoder
+        )
         model = tools.detector.card if tools.detector else None
         if model:
             monitor.show_message(f"Detecting faces with {container.describe_model(model)}")
@@ -137,11 +139,11 @@ def check_output(output: Path, *, overwrite: bool) -> None:
     """Check that the output can be written and may be replaced.
 
     Args:
-        output: Path of the ZIP.
+        output: path of the ZIP.
         overwrite: True if an existing file may be replaced.
 
     Raises:
-        OutputUnwritableError: The folder is missing, the path is a folder, or the file already exists.
+        OutputUnwritableError: the folder is missing, the path is a folder, or the file already exists.
     """
     if not output.parent.is_dir():
         raise OutputUnwritableError(
@@ -157,7 +159,7 @@ def check_no_input_is_replaced(output: Path, inputs: Iterable[Path]) -> None:
     """Check that the output does not replace an input.
 
     Raises:
-        OutputUnwritableError: The output is one of the inputs.
+        OutputUnwritableError: the output is one of the inputs.
     """
     if output.exists() and any(path.exists() and output.samefile(path) for path in inputs):
         raise OutputUnwritableError(f"{output} is one of the inputs", "choose another name for the output")

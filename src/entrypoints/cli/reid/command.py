@@ -134,13 +134,13 @@ def _analyze_files(
     """Analyse the faces of image files, and return them with their embedding space.
 
     Args:
-        pictures: Image files.
-        detector: Name of the face detector; None for the setting.
-        recognizer: Name of the face recogniser; None for the setting.
+        pictures: image files.
+        detector: name of the face detector; None for the setting.
+        recognizer: name of the face recogniser; None for the setting.
         emotions: True to recognise emotions too, if a CLIP model is available.
 
     Raises:
-        DomainError: A file cannot be read or shows no face that can be recognised, or a model is missing.
+        DomainError: a file cannot be read or shows no face that can be recognised, or a model is missing.
     """
     # Importing the models and ONNX Runtime is slow, and `--help` does not need them.
     from dataclasses import replace  # noqa: PLC0415

@@ -30,9 +30,9 @@ def draw_faces(data: bytes, analysis: ImageAnalysis, caption: str) -> Image:
     """Draw a numbered box and five landmarks on each face of an image.
 
     Args:
-        data: Content of the image file.
-        analysis: Faces detected in the image.
-        caption: Text for the lower left corner.
+        data: content of the image file.
+        analysis: faces detected in the image.
+        caption: text for the lower left corner.
 
     Returns:
         Upright image, (h, w, 3) uint8 BGR.
@@ -54,12 +54,12 @@ def write_sheet(out: Path, images: Iterable[Image], count: int) -> None:
     """Write one image, or a grid of several, in the format of the file suffix.
 
     Args:
-        out: Path of the file.
-        images: Images, consumed one by one; each is scaled down before the next is read.
-        count: Number of images; at least 1.
+        out: path of the file.
+        images: images, consumed one by one; each is scaled down before the next is read.
+        count: number of images; at least 1.
 
     Raises:
-        OutputUnwritableError: The file cannot be written.
+        OutputUnwritableError: the file cannot be written.
     """
     (sheet,) = images if count == 1 else [_draw_grid(images, count)]
     try:

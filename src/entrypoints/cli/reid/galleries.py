@@ -43,8 +43,8 @@ class _Tools:
     """Galleries and models for enrolment and search.
 
     Attributes:
-        service: Use cases, including those of galleries.
-        faces: Face analysis, with models loaded on first use.
+        service: use cases, including those of galleries.
+        faces: face analysis, with models loaded on first use.
     """
 
     service: Service
@@ -54,7 +54,7 @@ class _Tools:
         """Analyse the most prominent face of an image file.
 
         Raises:
-            DomainError: The file cannot be read or shows no face; the message names the file.
+            DomainError: the file cannot be read or shows no face; the message names the file.
         """
         try:
             return await (await self.faces.analyzer()).analyze(read_image_file(path))
@@ -70,15 +70,15 @@ class _Tools:
         or a name that equals the id of another gallery.
 
         Args:
-            id_or_name: Id or name; a text in the form of an id is never taken as a name.
-            owner: Name of the owner. If None, an id may belong to any account, and a name belongs to the
+            id_or_name: id or name; a text in the form of an id is never taken as a name.
+            owner: name of the owner. If None, an id may belong to any account, and a name belongs to the
                 first administrator.
 
         Raises:
-            GalleryNotFoundError: There is no gallery with that id, or it has another owner.
-            InvalidOptionError: The owner has several galleries of that name.
-            UserNotFoundError: There is no such owner.
-            GalleryKeyMissingError: A gallery is encrypted with a key that is not in the settings.
+            GalleryNotFoundError: there is no gallery with that id, or it has another owner.
+            InvalidOptionError: the owner has several galleries of that name.
+            UserNotFoundError: there is no such owner.
+            GalleryKeyMissingError: a gallery is encrypted with a key that is not in the settings.
         """
         try:
             gallery_id = UUID(id_or_name)

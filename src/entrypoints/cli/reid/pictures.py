@@ -27,9 +27,9 @@ class AnalyzedImage:
     """An analysed image.
 
     Attributes:
-        path: Path of the image file.
-        analysis: Faces detected in the image.
-        caption: Text to draw into the image.
+        path: path of the image file.
+        analysis: faces detected in the image.
+        caption: text to draw into the image.
     """
 
     path: Path
@@ -41,12 +41,12 @@ def draw_analyses(out: Path | None, images: Sequence[AnalyzedImage]) -> None:
     """Write a drawing of the detected faces; do nothing without a path or without images.
 
     Args:
-        out: Path of the drawing; None for no drawing.
-        images: Analysed images; their files are read again one by one, so that memory holds only one.
+        out: path of the drawing; None for no drawing.
+        images: analysed images; their files are read again one by one, so that memory holds only one.
 
     Raises:
-        InputNotFoundError: An image file no longer exists.
-        OutputUnwritableError: The drawing cannot be written.
+        InputNotFoundError: an image file no longer exists.
+        OutputUnwritableError: the drawing cannot be written.
     """
     if not out or not images:
         return
@@ -61,7 +61,7 @@ def read_image_file(path: Path) -> bytes:
     """Read the content of an image file.
 
     Raises:
-        InputNotFoundError: The file cannot be read.
+        InputNotFoundError: the file cannot be read.
     """
     try:
         return path.read_bytes()

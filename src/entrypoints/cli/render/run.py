@@ -32,11 +32,11 @@ class RenderArguments:
     """Parsed command line of ``framecloak render``.
 
     Attributes:
-        source: Video or image that the manifest describes.
+        source: video or image that the manifest describes.
         manifest: ``manifest.json``, edited or not, or a result that contains one.
         signature: ``manifest.sig``; None for the one next to the manifest, if there is one.
         output: ZIP to write.
-        choices: Format and look of the output, as far as they differ from the manifest.
+        choices: format and look of the output, as far as they differ from the manifest.
         keep_names: True if the name of the source may appear in the output.
         overwrite: True if an existing output may be replaced.
     """
@@ -54,12 +54,12 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     """Redact the source and write the ZIP; after an error, no incomplete output is left behind.
 
     Args:
-        arguments: Parsed command line.
-        container: Factory of sources and archives.
-        monitor: Progress and messages.
+        arguments: parsed command line.
+        container: factory of sources and archives.
+        monitor: progress and messages.
 
     Raises:
-        DomainError: The source cannot be redacted; see the subclasses.
+        DomainError: the source cannot be redacted; see the subclasses.
     """
     check_output(arguments.output, overwrite=arguments.overwrite)
     check_no_input_is_replaced(arguments.output, (arguments.source, arguments.manifest))
@@ -86,8 +86,8 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
         boxes=boxes,
     )
     appearance = arguments.choices.applied_to(edited.appearance)
-    studio = container.create_video_encoder(arguments.output.parent)
-    require_video_possible([source], appearance, studio)
+    video_encoder = container.create_video_encoder(arguments.output.parent)
+    require_video_possible([source], appearance, video_encoder)
     based_on = BasedOn(edited.sha256, state)
     earlier = edited.identities.of_source(marks.id) if edited.identities else None
     export = ExportJob(
@@ -97,7 +97,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     if len(boxes) > len(fitted):
         added = len(boxes) - len(fitted)
         monitor.show_message(f"Adding {added} boxes for regions of the manifest that its boxes do not cover")
-    tools = replace(container.pipeline_tools(Level.MINIMAL), video_encoder=studio)
+    tools = replace(container.pipeline_tools(Level.MINIMAL), video_encoder=video_encoder)
     archive = container.create_archive(arguments.output)
     try:
         with monitor.progress(export.frame_count) as advance:

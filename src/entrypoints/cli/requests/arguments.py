@@ -14,18 +14,18 @@ class RequestArguments:
     """Parsed command line; exactly one of the first six attributes selects the mode.
 
     Attributes:
-        video_id: Video for which to submit a request.
-        batch_file: File with a list of requests to submit.
-        status: Request whose status is shown.
+        video_id: video for which to submit a request.
+        batch_file: file with a list of requests to submit.
+        status: request whose status is shown.
         list_requests: True to list the newest requests.
         statistics: True to show the statistics of the installation.
         cleanup_expired: True to delete expired data.
-        body: Fields of the submitted request, as in the HTTP API; None leaves a field to its default.
+        body: fields of the submitted request, as in the HTTP API; None leaves a field to its default.
         in_background: True if workers process the request, False if this process does.
-        output: Path of the result; None to write no result.
-        username: Account to act as; None for the first administrator.
+        output: path of the result; None to write no result.
+        username: account to act as; None for the first administrator.
         as_json: True to print JSON.
-        data_dir: Value of ``--data-dir``.
+        data_dir: value of ``--data-dir``.
     """
 
     video_id: int | None
@@ -45,7 +45,7 @@ class RequestArguments:
         """Check that exactly one mode is given and that the options belong to it.
 
         Raises:
-            UsageError: There is no mode, more than one, or an option that does not apply to it.
+            UsageError: there is no mode, more than one, or an option that does not apply to it.
         """
         modes = {
             "--video-id": self.video_id is not None,

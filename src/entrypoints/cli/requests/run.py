@@ -53,7 +53,7 @@ async def execute(arguments: RequestArguments) -> int:
     """Execute the selected mode and return the exit code.
 
     Raises:
-        DomainError: The command failed.
+        DomainError: the command failed.
     """
     if arguments.output is not None:
         _require_writable(arguments.output)
@@ -76,8 +76,8 @@ class _RequestCommands:
     """Modes of the command.
 
     Args:
-        service: Connected service.
-        arguments: Parsed command line.
+        service: connected service.
+        arguments: parsed command line.
     """
 
     def __init__(self, service: Service, arguments: RequestArguments) -> None:
@@ -166,12 +166,10 @@ class _RequestCommands:
         if self._arguments.as_json:
             click.echo(json.dumps({**removed, "failures": cleanup.failures()}))
         else:
-            click.echo("removed " + ", ".join(f"{count} {concern}" for concern, count in removed.items()))
-        for shortfall in cleanup.step_failures:
-            concern = shortfall.step.replace("_", " ")
-            message = (
-                f"clean-up of {concern} failed {shortfall.count} time(s); first: {shortfall.first_error}"
-            )
+            click.echo("removed " + ", ".join(f"{count} {step}" for step, count in removed.items()))
+        for failure in cleanup.step_failures:
+            step = failure.step.replace("_", " ")
+            message = f"clean-up of {step} failed {failure.count} time(s); first: {failure.first_error}"
             report("cleanup_incomplete", message, "", as_json=self._arguments.as_json)
         return CLEANUP_INCOMPLETE if cleanup.step_failures else SUCCESS
 
@@ -179,8 +177,8 @@ class _RequestCommands:
         """Convert the decoded JSON of a request body of the HTTP API.
 
         Raises:
-            InvalidOptionError: The value is not a valid body.
-            DomainError: See `SubmitBody.order`.
+            InvalidOptionError: the value is not a valid body.
+            DomainError: see `SubmitBody.to_domain`.
         """
         settings = self._service.settings
         try:
@@ -243,8 +241,8 @@ class _RequestCommands:
         """Copy a result from the object store, and record this; the file appears only when it is complete.
 
         Raises:
-            NotReadyError: The request has no result.
-            OutputUnwritableError: The file cannot be written.
+            NotReadyError: the request has no result.
+            OutputUnwritableError: the file cannot be written.
         """
         key = request.require_result()
         await self._service.use_cases.audit.record(OPERATOR, "result.fetch", f"request:{request.id}")
@@ -292,7 +290,7 @@ def _require_writable(output: Path) -> None:
     """Check, before the work begins, that the output can be written.
 
     Raises:
-        OutputUnwritableError: The path is a folder, or its parent is not a folder.
+        OutputUnwritableError: the path is a folder, or its parent is not a folder.
     """
     if output.is_dir():
         raise OutputUnwritableError(f"cannot write {output}: it is a folder", "name a file in it")
@@ -306,8 +304,8 @@ def _read_list(path: Path) -> list[Any]:
     """Read the requests in a file.
 
     Raises:
-        InputNotFoundError: The file cannot be read.
-        InvalidOptionError: The file is not a JSON list.
+        InputNotFoundError: the file cannot be read.
+        InvalidOptionError: the file is not a JSON list.
     """
     try:
         items = json.loads(path.read_bytes())

@@ -43,7 +43,7 @@ class GrantsController(Controller):
         self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, grants: Injected[GrantService]
     ) -> GrantView:
         """Grant access: a viewer may view the video, an editor may also mark it and submit requests."""
-        grant = await grants.share(caller, video_id, data.user_id, GrantRole(data.role))
+        grant = await grants.grant(caller, video_id, data.user_id, GrantRole(data.role))
         return GrantView.of(grant, caller)
 
     @delete(
@@ -56,4 +56,4 @@ class GrantsController(Controller):
         self, video_id: VideoId, user_id: UserId, caller: Caller, grants: Injected[GrantService]
     ) -> None:
         """Revoke access; for that account the video no longer exists."""
-        await grants.unshare(caller, video_id, user_id)
+        await grants.revoke(caller, video_id, user_id)

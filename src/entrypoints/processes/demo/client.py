@@ -23,9 +23,9 @@ class DemoClient:
     """Asynchronous client of the HTTP API that signs in with a short-lived access token.
 
     Args:
-        address: Base URL of the service.
-        username: Name of the account.
-        password: Password of the account.
+        address: base URL of the service.
+        username: name of the account.
+        password: password of the account.
     """
 
     def __init__(self, address: str, username: str, password: str) -> None:
@@ -74,11 +74,11 @@ class DemoClient:
         """Wait until a request is finished.
 
         Args:
-            request_id: Id of the request.
-            on_progress: Called with the number of processed frames on every event.
+            request_id: id of the request.
+            on_progress: called with the number of processed frames on every event.
 
         Raises:
-            FrameAnalysisError: The request did not complete.
+            FrameAnalysisError: the request did not complete.
         """
         url = f"/api/frames/anonymize/events/{request_id}/"
         status: dict[str, Any] = {}
@@ -142,7 +142,7 @@ def _require_success(response: httpx.Response) -> None:
     """Raise the error that a response reports.
 
     Raises:
-        DomainError: The response is an error; the exception has its code, detail and hint.
+        DomainError: the response is an error; the exception has its code, detail and hint.
     """
     if response.is_success:
         return

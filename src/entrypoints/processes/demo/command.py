@@ -32,7 +32,7 @@ class _Results:
     """Paths of the results of the demo.
 
     Attributes:
-        folder: Folder of all results.
+        folder: folder of all results.
     """
 
     folder: Path

@@ -30,10 +30,10 @@ def write_demo_video(path: Path) -> None:
     """Write six seconds of a camera that pans over six people, 1280x720 at 25 frames a second.
 
     Args:
-        path: Path of the MP4; an existing file is replaced.
+        path: path of the MP4; an existing file is replaced.
 
     Raises:
-        InputNotFoundError: The photograph is not installed.
+        InputNotFoundError: the photograph is not installed.
     """
     photograph = _read_photograph()
     with av.open(str(path), "w") as container:

@@ -23,12 +23,12 @@ Action = Callable[[FakeService, Principal, int, int], Awaitable[object]]
 
 async def share_with_viewer(world: FakeService, principal: Principal, video_id: int) -> None:
     viewer = next(user.id for user in world.fake_database.tables.users.values() if user.username == "viewer")
-    await world.sharing.share(principal, video_id, viewer, GrantRole.EDITOR)
+    await world.sharing.grant(principal, video_id, viewer, GrantRole.EDITOR)
 
 
 async def unshare_with_viewer(world: FakeService, principal: Principal, video_id: int) -> None:
     viewer = next(user.id for user in world.fake_database.tables.users.values() if user.username == "viewer")
-    await world.sharing.unshare(principal, video_id, viewer)
+    await world.sharing.revoke(principal, video_id, viewer)
 
 
 async def remove_region(world: FakeService, principal: Principal, video_id: int) -> None:
@@ -65,7 +65,7 @@ async def test_actions_require_their_role(world: FakeService, username: str, act
     segment = await world.marking.add_segment(people["owner"], video.id, Segment(0, 10), None)
     await world.marking.add_region(people["owner"], video.id, Region(0, 0, 9, 9), None)
     for role in (GrantRole.EDITOR, GrantRole.VIEWER):
-        await world.sharing.share(people["owner"], video.id, people[role].user_id, role)
+        await world.sharing.grant(people["owner"], video.id, people[role].user_id, role)
     needed, perform = ACTIONS[action]
     before = world.fake_database.tables
     role_of_user = (
@@ -91,10 +91,10 @@ async def test_lists_show_accessible_videos_only(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     boss = await world.person("boss", Role.ADMIN)
     shared, private = await world.video(anna), await world.video(anna)
-    await world.sharing.share(anna, shared.id, ben.user_id, GrantRole.VIEWER)
+    await world.sharing.grant(anna, shared.id, ben.user_id, GrantRole.VIEWER)
     assert [video.id for video in (await world.collection.list(ben, 10, 0)).items] == [shared.id]
     assert [video.id for video in (await world.collection.list(boss, 10, 0)).items] == [private.id, shared.id]
-    await world.sharing.unshare(anna, shared.id, ben.user_id)
+    await world.sharing.revoke(anna, shared.id, ben.user_id)
     assert (await world.collection.list(ben, 10, 0)).total == 0
 
 
@@ -102,23 +102,23 @@ async def test_ownership_and_grants_to_owners_or_unknown_users_are_refused(world
     anna, ben = await world.person("anna"), await world.person("ben")
     video = await world.video(anna)
     with pytest.raises(InvalidOptionError):
-        await world.sharing.share(anna, video.id, ben.user_id, GrantRole.OWNER)
+        await world.sharing.grant(anna, video.id, ben.user_id, GrantRole.OWNER)
     with pytest.raises(InvalidOptionError):
-        await world.sharing.share(anna, video.id, anna.user_id, GrantRole.VIEWER)
+        await world.sharing.grant(anna, video.id, anna.user_id, GrantRole.VIEWER)
     with pytest.raises(UserNotFoundError):
-        await world.sharing.share(anna, video.id, 999, GrantRole.VIEWER)
+        await world.sharing.grant(anna, video.id, 999, GrantRole.VIEWER)
 
 
 async def test_a_grant_is_changed_listed_and_revoked_once(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     video = await world.video(anna)
-    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
-    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
+    await world.sharing.grant(anna, video.id, ben.user_id, GrantRole.VIEWER)
+    await world.sharing.grant(anna, video.id, ben.user_id, GrantRole.EDITOR)
     assert await world.sharing.grants(anna, video.id) == [
         VideoGrant(video.id, ben.user_id, "ben", GrantRole.EDITOR)
     ]
-    await world.sharing.unshare(anna, video.id, ben.user_id)
+    await world.sharing.revoke(anna, video.id, ben.user_id)
     with pytest.raises(GrantNotFoundError):
-        await world.sharing.unshare(anna, video.id, ben.user_id)
+        await world.sharing.revoke(anna, video.id, ben.user_id)
     with pytest.raises(VideoNotFoundError):
         await world.collection.get(ben, video.id)

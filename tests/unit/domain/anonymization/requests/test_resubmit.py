@@ -214,13 +214,13 @@ async def test_only_editors_of_the_video_edit_a_result(harness: ResubmitHarness)
     bob = await world.person("bob")
     with pytest.raises(RequestNotFoundError):
         await world.resubmissions.submit(bob, first, RerenderSpec(()))
-    await world.sharing.share(harness.anna, video_id, bob.user_id, GrantRole.EDITOR)
+    await world.sharing.grant(harness.anna, video_id, bob.user_id, GrantRole.EDITOR)
     of_bob = (await world.submissions.submit(bob, harness.request_spec)).request.id
     await world.complete(of_bob)
-    await world.sharing.share(harness.anna, video_id, bob.user_id, GrantRole.VIEWER)
+    await world.sharing.grant(harness.anna, video_id, bob.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
         await world.resubmissions.submit(bob, of_bob, RerenderSpec(()))
-    await world.sharing.unshare(harness.anna, video_id, bob.user_id)
+    await world.sharing.revoke(harness.anna, video_id, bob.user_id)
     with pytest.raises(VideoNotFoundError):
         await world.resubmissions.submit(bob, of_bob, RerenderSpec(()))
 
@@ -274,7 +274,7 @@ async def test_losing_the_grant_or_the_result_during_the_read_is_an_error(
     await harness.completed((10, 14))
     world, anna, video_id = harness.world, harness.anna, harness.request_spec.video_id
     bob = harness.anna = await world.person("bob")
-    await world.sharing.share(anna, video_id, bob.user_id, GrantRole.EDITOR)
+    await world.sharing.grant(anna, video_id, bob.user_id, GrantRole.EDITOR)
     of_bob = (await world.submissions.submit(bob, harness.request_spec)).request.id
     await harness.process(of_bob)
     archives = world.resubmissions._archives
@@ -287,7 +287,7 @@ async def test_losing_the_grant_or_the_result_during_the_read_is_an_error(
 
     async def lose() -> None:
         if lost == "grant":
-            await world.sharing.unshare(anna, video_id, bob.user_id)
+            await world.sharing.revoke(anna, video_id, bob.user_id)
         else:
             async with world.database.unit_of_work() as work:
                 await work.requests.clear_result(of_bob)

@@ -43,10 +43,10 @@ async def test_owners_and_editors_submit(world: FakeService) -> None:
     spec = await world.request_spec(anna, (0, 10))
     with pytest.raises(VideoNotFoundError):
         await world.submissions.submit(ben, spec)
-    await world.sharing.share(anna, spec.video_id, ben.user_id, GrantRole.VIEWER)
+    await world.sharing.grant(anna, spec.video_id, ben.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
         await world.submissions.submit(ben, spec)
-    await world.sharing.share(anna, spec.video_id, ben.user_id, GrantRole.EDITOR)
+    await world.sharing.grant(anna, spec.video_id, ben.user_id, GrantRole.EDITOR)
     assert (await world.submissions.submit(ben, spec)).request.user_id == ben.user_id
 
 

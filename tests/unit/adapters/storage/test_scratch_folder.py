@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.adapters.storage.process_folder import ScratchFolder, remove_stale
+from framecloak.adapters.storage.scratch_folder import ScratchFolder, remove_stale
 from framecloak.domain.errors import StorageUnavailableError
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from framecloak.adapters.storage.process_folder import ScratchFolder
+from framecloak.adapters.storage.scratch_folder import ScratchFolder
 folder = ScratchFolder(Path(sys.argv[1]), "own-")
 (folder.path / "frame.jpg").write_bytes(b"a face")
 print(folder.path, flush=True)
