@@ -70,7 +70,7 @@ class DecisionStage:
         """Analysed frames that the next segment can reuse."""
         return tuple(self._analyses)
 
-    def links(self) -> TrackBoundaries:
+    def boundaries(self) -> TrackBoundaries:
         """Return the tracks that extend beyond the ends of the segment."""
         return self._numbers.boundaries()
 

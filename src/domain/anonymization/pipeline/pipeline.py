@@ -89,7 +89,7 @@ def redacted_frames(
             stages = _Stages(window, detection, decision, rendering, source, tools.threads)
             yield from stages.run(reader, known_until)
         handed_on = True
-        return Continuation(decision.links(), decision.analyses, reader)
+        return Continuation(decision.boundaries(), decision.analyses, reader)
     finally:
         # Work that has not begun is dropped; the reader belongs to the continuation once there is one.
         pool.shutdown(cancel_futures=True)

@@ -70,9 +70,11 @@ def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], m
     Returns:
         Associations in which every detection has at most one successor and one predecessor.
     """
-    links = Associations(np.full(len(frames), UNLINKED, np.intp), np.full(len(frames), UNLINKED, np.intp))
+    associations = Associations(
+        np.full(len(frames), UNLINKED, np.intp), np.full(len(frames), UNLINKED, np.intp)
+    )
     if len(frames) == 0:
-        return links
+        return associations
     tails = _by_frame(frames, len(shots))
     heads = [list(indices) for indices in tails]
     motion = _Motion(box_geometry.centre(boxes), box_geometry.size(boxes))
@@ -80,13 +82,13 @@ def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], m
         for t in range(len(shots) - gap):
             if tails[t] and heads[t + gap] and shots[t] == shots[t + gap]:
                 for tail, head in _mutual_best_pairs(tails[t], heads[t + gap], gap, motion):
-                    links.next[tail], links.previous[head] = head, tail
+                    associations.next[tail], associations.previous[head] = head, tail
                     tails[t].remove(tail)
                     heads[t + gap].remove(head)
         if gap == 1:
             # Velocities are estimated from neighbouring frames only, which keeps the dependencies local.
-            motion.estimate(links)
-    return links
+            motion.estimate(associations)
+    return associations
 
 
 class _Motion:
