@@ -167,10 +167,10 @@ def expose(
     return np.rint(blurred).astype(np.uint8), faces, smear
 
 
-def _paint(image: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> None:
+def _paint(canvas: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> None:
     image, alpha, matrix = _shrunk(layer)
     height, width = image.shape[:2]
-    left, top, right, bottom = 0, 0, image.shape[1], image.shape[0]
+    left, top, right, bottom = 0, 0, canvas.shape[1], canvas.shape[0]
     if alpha is not None:
         corners = matrix[:, :2] @ [[0, width, 0, width], [0, 0, height, height]] + matrix[:, 2:]
         low, high = np.floor(corners.min(axis=1)).astype(int), np.ceil(corners.max(axis=1)).astype(int)
@@ -189,10 +189,10 @@ def _paint(image: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> N
     patch = cv2.warpAffine(image, shifted, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     region = np.s_[top:bottom, left:right]
     if alpha is None:
-        image[region], owner[region] = patch, depth
+        canvas[region], owner[region] = patch, depth
         return
     opacity = cv2.warpAffine(alpha, shifted, size, flags=cv2.INTER_LINEAR)[..., None]
-    image[region] = np.rint(opacity * patch + (1 - opacity) * image[region]).astype(np.uint8)
+    canvas[region] = np.rint(opacity * patch + (1 - opacity) * canvas[region]).astype(np.uint8)
     owner[region][opacity[..., 0] > 0.5] = depth
 
 
