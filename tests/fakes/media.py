@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from framecloak.domain.errors import (
     UnreadableVideoError,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image
+from framecloak.domain.imaging.pixel_aspect import SQUARE, AspectOrigin, display_size
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.archives import ForeignContent
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
@@ -39,9 +41,10 @@ def face_image(_: int) -> Image:
 class FakeFrame:
     """A frame made of an array."""
 
-    def __init__(self, index: int, image: Image) -> None:
+    def __init__(self, index: int, image: Image, pixel_aspect: Fraction = SQUARE) -> None:
         self.index = index
         self.height, self.width = image.shape[:2]
+        self.display_size = display_size((self.width, self.height), pixel_aspect)
         self.nbytes = image.nbytes
         self._image = image
 
@@ -60,6 +63,7 @@ class FakeSource:
     Attributes:
         paint: returns a frame (h, w, 3) BGR by its number; all of one size.
         closed: how often an iteration over its frames was closed.
+        pixel_aspect: declared width to height of a pixel.
     """
 
     name: str
@@ -67,13 +71,24 @@ class FakeSource:
     paint: Callable[[int], Image] = face_image
     closed: int = 0
     sound: Sound | None = None
+    pixel_aspect: Fraction = SQUARE
 
     @property
     def info(self) -> SourceInfo:
         height, width = self.paint(0).shape[:2]
         film = self.count > 1
         return SourceInfo(
-            self.name, width, height, self.count, self.count, 25.0 * film, self.count / 25 * film, 0, film
+            name=self.name,
+            width=width,
+            height=height,
+            frame_count=self.count,
+            readable_frames=self.count,
+            frame_rate=25.0 * film,
+            duration=self.count / 25 * film,
+            rotation=0,
+            continuous=film,
+            pixel_aspect=self.pixel_aspect,
+            aspect_origin=AspectOrigin.SQUARE if self.pixel_aspect == 1 else AspectOrigin.DECLARED,
         )
 
     def timing(self, start: int, stop: int) -> Timing:
@@ -90,7 +105,7 @@ class FakeSource:
     def _deliver(self, start: int, stop: int) -> Generator[Frame, None, None]:
         try:
             for index in range(start, stop):
-                yield FakeFrame(index, self.paint(index))
+                yield FakeFrame(index, self.paint(index), self.pixel_aspect)
         finally:
             self.closed += 1
 

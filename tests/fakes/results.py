@@ -70,6 +70,10 @@ class EncodedFrame:
         return self.image.shape[0]
 
     @property
+    def display_size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+    @property
     def nbytes(self) -> int:
         return self.image.nbytes
 

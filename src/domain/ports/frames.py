@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from framecloak.domain.imaging.detections import Image
+from framecloak.domain.imaging.pixel_aspect import SQUARE, AspectOrigin
 from framecloak.domain.imaging.timing import Timing
 
 
@@ -17,7 +19,7 @@ class SourceInfo:
 
     Attributes:
         name: base name of the file.
-        width, height: size of a frame in pixels as displayed, with the rotation applied.
+        width, height: size of a frame in stored pixels, upright: with the rotation applied.
         frame_count: number of frames in presentation order; 1 for an image.
         readable_frames: number of leading frames that the file holds; below ``frame_count`` for a truncated
             file.
@@ -25,6 +27,8 @@ class SourceInfo:
         duration: seconds from the start of the first frame to the end of the last; 0 for an image.
         rotation: clockwise rotation in degrees that makes the frames upright: 0, 90, 180 or 270.
         continuous: True if neighbouring frames show the same scene (a video), False for unrelated images.
+        pixel_aspect: width to height of one stored pixel as displayed upright.
+        aspect_origin: origin of the pixel aspect.
     """
 
     name: str
@@ -36,6 +40,19 @@ class SourceInfo:
     duration: float
     rotation: int
     continuous: bool
+    pixel_aspect: Fraction = SQUARE
+    aspect_origin: AspectOrigin = AspectOrigin.SQUARE
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the properties as JSON values for the part of a result."""
+        return asdict(self) | {"pixel_aspect": self.pixel_aspect.as_integer_ratio()}
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        """Build the properties from a row of a part; parts of older versions lack the pixel aspect."""
+        aspect = Fraction(*row.get("pixel_aspect", (1, 1)))
+        origin = AspectOrigin(row.get("aspect_origin", AspectOrigin.SQUARE))
+        return cls(**row | {"pixel_aspect": aspect, "aspect_origin": origin})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +78,20 @@ class Frame(Protocol):
 
     @property
     def width(self) -> int:
-        """Width in pixels, as displayed."""
+        """Width in stored pixels, upright."""
         ...
 
     @property
     def height(self) -> int:
-        """Height in pixels, as displayed."""
+        """Height in stored pixels, upright."""
+        ...
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height in square pixels, at which detectors look.
+
+        Where stored pixels are not square, the squeezed axis is enlarged, so that no stored pixel is lost.
+        """
         ...
 
     @property

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ import pytest
 from fakes.media import VIDEO_SHA256, FakeSource
 from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.source import open_video
+from framecloak.domain.anonymization.detection.display_shape import ReshapedSource
 from framecloak.domain.errors import InvalidSegmentError
-from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.imaging.pixel_aspect import AspectOrigin
+from framecloak.domain.ports.frames import FrameSource, SourceInfo
 from support.samples.media import numbered_frame, read_number, write_image, write_video
 
 COUNT = 30
@@ -131,3 +135,34 @@ def test_two_readers_are_independent(sample: Sample) -> None:
 def test_sha256_is_that_of_the_bytes(sample: Sample) -> None:
     assert sample.source.sha256() == sample.sha256
     assert sample.source.sha256() == sample.sha256
+
+
+def test_square_pixels_are_looked_at_as_they_are_stored(sample: Sample) -> None:
+    info = sample.source.info
+    assert (info.pixel_aspect, info.aspect_origin) == (1, AspectOrigin.SQUARE)
+    (frame,) = sample.source.frames(0, 1)
+    assert frame.display_size == (frame.width, frame.height)
+
+
+@pytest.fixture(params=["fake", ".mp4", ".mkv", ".h264", ".ts", ".avi", "option"])
+def narrow(request: pytest.FixtureRequest, tmp_path: Path) -> FrameSource:
+    """Return a video whose pixels are 24:11."""
+    aspect = Fraction(24, 11)
+    if request.param == "fake":
+        return FakeSource("film.mp4", COUNT, numbered_frame, pixel_aspect=aspect)
+    if request.param == "option":
+        return ReshapedSource(FakeSource("film.mp4", COUNT, numbered_frame), aspect)
+    return open_video(write_video(tmp_path / f"sample{request.param}", COUNT, pixel_aspect=aspect))
+
+
+def test_narrow_pixels_are_looked_at_wider_and_stored_as_they_are(narrow: FrameSource) -> None:
+    info = narrow.info
+    assert (info.width, info.height, info.pixel_aspect) == (128, 96, Fraction(24, 11))
+    assert info.aspect_origin is not AspectOrigin.SQUARE
+    assert SourceInfo.from_row(json.loads(json.dumps(info.to_row()))) == info
+    frames = list(narrow.frames(3, COUNT))
+    assert {(frame.width, frame.height) for frame in frames} == {(128, 96)}
+    assert {frame.display_size for frame in frames} == {(279, 96)}
+    assert frames[0].bgr().shape == (96, 128, 3)
+    assert frames[0].rgb(279, 96).shape == (96, 279, 3)
+    assert [read_number(frame.bgr()) for frame in frames] == list(range(3, COUNT))

@@ -26,6 +26,7 @@ class Scan:
 
     def __init__(self, index: int) -> None:
         self.index, self.width, self.height, self.nbytes = index, 640, 384, 0
+        self.display_size = 640, 384
 
     def bgr(self) -> Image:
         if self.index == 0:

@@ -62,6 +62,7 @@ def write_video(
     full_range: bool = False,
     images: Iterable[Image] | None = None,
     colorspace: int | None = None,
+    pixel_aspect: Fraction | None = None,
 ) -> Path:
     """Encode numbered frames at 25 frames a second.
 
@@ -69,6 +70,7 @@ def write_video(
         path: its suffix selects the container.
         pts: timestamps in milliseconds, instead of a constant rate.
         rotation: degrees clockwise by which a player has to rotate the frames.
+        pixel_aspect: width to height of a stored pixel, before the rotation.
     """
     if images is None:
         images = (numbered_frame(number, size) for number in range(count))
@@ -84,6 +86,8 @@ def write_video(
             stream.codec_context.color_range = 2
         if colorspace is not None:
             stream.codec_context.colorspace = colorspace
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         for number, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(
                 format=pix_fmt,

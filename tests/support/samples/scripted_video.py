@@ -33,6 +33,10 @@ class ScriptedFrame:
     nbytes: int = WIDTH * HEIGHT * 3
     writing: tuple[tuple[float, ...], ...] = ()
 
+    @property
+    def display_size(self) -> tuple[int, int]:
+        return self.width, self.height
+
     def bgr(self) -> Image:
         if self.lost:
             raise FrameAnalysisError(f"frame {self.index} was not decoded")

@@ -47,7 +47,7 @@ class _EncodedFrame:
 
     def __init__(self, index: int, data: bytes, header: ImageHeader) -> None:
         self.index = index
-        self.width, self.height = header.width, header.height
+        self.width, self.height = self.display_size = header.width, header.height
         self.nbytes = len(data)
         self._data = data
         self._is_jpeg = header.codec == "mjpeg"

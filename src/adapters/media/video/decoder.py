@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +30,13 @@ class DecoderOutput(NamedTuple):
         frame: frame as delivered by the decoder.
         keyframe: True if the frame was decoded from its own packet alone.
         suspect: True if a decoding error may have affected the frame.
+        pixel_aspect: pixel aspect in the bitstream, as of the last keyframe; None if it states none.
     """
 
     frame: av.VideoFrame
     keyframe: bool
     suspect: bool
+    pixel_aspect: Fraction | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Decoder:
             entry_packet: index of a keyframe packet in decoding order, or 0.
         """
         trouble: int | None = None
+        aspect: Fraction | None = None
+        first = True
         keyframes_in = keyframes_out = 0
         with closing(self._packets(entry_packet)) as packets:
             for packet in packets:
@@ -75,7 +80,10 @@ class Decoder:
                     # If a keyframe is lost, this count lags behind and frames stay suspect for longer.
                     if keyframe and trouble is not None and keyframes_out > trouble:
                         trouble = None
-                    yield DecoderOutput(frame, keyframe, trouble is not None)
+                    if packet is not None and (keyframe or first):
+                        # At the packets between, the decoder may be ahead of the frames that it gives out.
+                        aspect, first = packet.stream.codec_context.sample_aspect_ratio, False
+                    yield DecoderOutput(frame, keyframe, trouble is not None, aspect)
 
     def _is_keyframe(self, frame: av.VideoFrame) -> bool:
         if self.index is None or frame.pts is None:

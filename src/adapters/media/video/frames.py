@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from fractions import Fraction
 from typing import NoReturn
 
 import av
@@ -14,6 +15,7 @@ from framecloak.adapters.media.size_limit import MAX_PIXELS
 from framecloak.adapters.media.video.pixel_formats import resize_image, to_bgr, to_rgb
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
+from framecloak.domain.imaging.pixel_aspect import SQUARE, display_size
 
 MAX_DISTORTION = 1.45
 """Maximum change of the aspect ratio by resizing, as a factor; enough for 4:3 shown as 16:9 and for PAL shown
@@ -32,6 +34,7 @@ class DecodedFrame:
         decoded: frame as delivered by the decoder, not yet rotated.
         orientation: orientation that turns the stored pixels upright.
         size: width and height in pixels, upright, to resize to; None for the frame's own size.
+        pixel_aspect: width to height of one of the frame's own pixels as displayed upright.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class DecodedFrame:
         decoded: av.VideoFrame,
         orientation: Orientation,
         size: tuple[int, int] | None = None,
+        pixel_aspect: Fraction = SQUARE,
     ) -> None:
         self._index = index
         self._decoded = decoded
@@ -47,6 +51,10 @@ class DecodedFrame:
         stored = decoded.width, decoded.height
         self._own_size = stored[::-1] if orientation.swaps_sides else stored
         self._size = size or self._own_size
+        own_width, own_height = self._own_size
+        width, height = self._size
+        resized = Fraction(own_width * height, own_height * width)
+        self._display_size = display_size(self._size, pixel_aspect * resized)
         # PyAV sets and restores colour tags on the frame while it converts.
         self._lock = threading.Lock()
 
@@ -64,6 +72,11 @@ class DecodedFrame:
     def height(self) -> int:
         """Height in pixels, upright."""
         return self._size[1]
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height in square pixels; for a resized frame, in the shape that it has by itself."""
+        return self._display_size
 
     @property
     def nbytes(self) -> int:
@@ -125,6 +138,7 @@ class ArrayFrame:
     def __init__(self, index: int, image: Image) -> None:
         self.index = index
         self.height, self.width = image.shape[:2]
+        self.display_size = self.width, self.height
         self.nbytes = image.nbytes
         self._image = image
 
@@ -143,8 +157,8 @@ class DamagedFrame:
 
     Args:
         index: number of the frame in presentation order, from 0.
-        width: width in pixels, upright.
-        height: height in pixels, upright.
+        width: width in stored pixels, upright.
+        height: height in stored pixels, upright.
     """
 
     nbytes = 0
@@ -153,6 +167,7 @@ class DamagedFrame:
         self.index = index
         self.width = width
         self.height = height
+        self.display_size = width, height
 
     def bgr(self) -> Image:
         """Raise an error, because the frame has no pixels.

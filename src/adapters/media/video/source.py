@@ -23,7 +23,8 @@ from framecloak.adapters.media.video.container import (
     read_packets,
     video_stream,
 )
-from framecloak.adapters.media.video.decoder import Decoder
+from framecloak.adapters.media.video.declared_aspects import DeclaredAspects
+from framecloak.adapters.media.video.decoder import Decoder, DecoderOutput
 from framecloak.adapters.media.video.frame_index import FrameIndex
 from framecloak.adapters.media.video.frame_indexing import FrameNumbering, number_frames
 from framecloak.adapters.media.video.frames import DamagedFrame, DecodedFrame
@@ -71,11 +72,14 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
         end = (stream.start_time or 0) + stream.duration if stream.duration else None
         track = container.streams.best("audio")
         sound = None if track is None else Sound(path, getattr(track, "name", None) or "unknown")
+        before_decoding = stream.codec_context.sample_aspect_ratio
+        in_container = stream.sample_aspect_ratio if stream.sample_aspect_ratio != before_decoding else None
         first = _first_frame(container, stream, path)
+        aspects = DeclaredAspects(in_container, stream.codec_context.sample_aspect_ratio)
     numbering = number_frames(path, first)
-    info = _source_info(path.name, first, numbering, rate, time_base)
+    info = _source_info(path.name, first, numbering, rate, time_base, aspects)
     clock = _StreamTiming(time_base, end, rate or _DEFAULT_FRAME_RATE)
-    return VideoSource(path, info, numbering, _orientation(first), threads, clock, sound)
+    return VideoSource(path, info, numbering, _orientation(first), threads, clock, sound, in_container)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,9 @@ class VideoSource:
         threads: int,
         stream_timing: _StreamTiming,
         sound: Sound | None,
+        container_aspect: Fraction | None,
     ) -> None:
+        self._container_aspect = container_aspect
         self._stream_timing = stream_timing
         self._sound = sound
         self._info = info
@@ -218,15 +224,16 @@ class VideoSource:
                     yield self._damaged_frame(number)
                 else:
                     size = self._info.width, self._info.height
-                    yield DecodedFrame(number, decoded, self._orientation, size)
+                    aspect = self._upright_aspect(decoded.pixel_aspect)
+                    yield DecodedFrame(number, decoded.frame, self._orientation, size, aspect)
                 due = number + 1
                 if due == stop:
                     return
         for lost in range(due, stop):
             yield self._damaged_frame(lost)
 
-    def _numbered_frames(self, entry_packet: int) -> Generator[tuple[int, av.VideoFrame | None], None, None]:
-        """Yield frame numbers and frames from a packet on, with None for frames that may be damaged."""
+    def _numbered_frames(self, entry_packet: int) -> Generator[tuple[int, DecoderOutput | None], None, None]:
+        """Yield frame numbers and decoded frames from a packet on; None for frames that may be damaged."""
         index = self._numbering.index
         first = 0 if index is None or not entry_packet else index.frame_number(index.pts(entry_packet))
         previous = None if first is None else first - 1
@@ -241,7 +248,12 @@ class VideoSource:
                 previous = number
                 broken = output.frame.is_corrupt
                 damaged = broken or (not output.keyframe and (damaged or lost))
-                yield number, None if damaged or output.suspect else output.frame
+                yield number, None if damaged or output.suspect else output
+
+    def _upright_aspect(self, in_bitstream: Fraction | None) -> Fraction:
+        """Return the pixel aspect of a frame, turned upright; it may change on the way in a bitstream."""
+        aspect = DeclaredAspects(self._container_aspect, in_bitstream).plausible()
+        return 1 / aspect if self._orientation.swaps_sides else aspect
 
     def _damaged_frame(self, number: int) -> DamagedFrame:
         return DamagedFrame(number, self._info.width, self._info.height)
@@ -264,7 +276,12 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 
 def _source_info(
-    name: str, first: av.VideoFrame, numbering: FrameNumbering, rate: Fraction, time_base: Fraction
+    name: str,
+    first: av.VideoFrame,
+    numbering: FrameNumbering,
+    rate: Fraction,
+    time_base: Fraction,
+    aspects: DeclaredAspects,
 ) -> SourceInfo:
     orientation = _orientation(first)
     sides = (first.height, first.width) if orientation.swaps_sides else (first.width, first.height)
@@ -281,6 +298,8 @@ def _source_info(
         duration=float(numbering.frame_count / rate) if rate else 0.0,
         rotation=orientation.degrees,
         continuous=True,
+        pixel_aspect=1 / aspects.plausible() if orientation.swaps_sides else aspects.plausible(),
+        aspect_origin=aspects.origin(),
     )
 
 

@@ -49,7 +49,7 @@ def analyze_frames(
     per_frame: list[list[FrameDetections] | None] = [[] for _ in frames]
     grids: list[LumaGrid | None] = [None for _ in frames]
     for position, frame in enumerate(frames):
-        sizes = scaled_sizes(frame.index + index_offset, (frame.width, frame.height), scales, detector.stride)
+        sizes = scaled_sizes(frame.index + index_offset, frame.display_size, scales, detector.stride)
         try:
             for (width, height), smallest_face in sizes.items():
                 image = frame.rgb(width, height)

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from framecloak.domain.errors import FrameAnalysisError, UnreadableVideoError
 from framecloak.domain.imaging.detections import Image
+from framecloak.domain.imaging.pixel_aspect import display_size
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, FrameSource, Sound, SourceInfo
 
@@ -75,6 +76,7 @@ class _LazyImage:
         self.index = index
         self.width = image.info.width
         self.height = image.info.height
+        self.display_size = display_size((self.width, self.height), image.info.pixel_aspect)
         self.nbytes = nbytes
         self._image = image
         self._decoded: Frame | None = None

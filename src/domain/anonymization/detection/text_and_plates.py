@@ -82,7 +82,7 @@ def detect_text_and_plates(
     by_kind: dict[TargetKind, list[FrameDetections]] = {kind: [] for kind in detectors}
     stride = max(detector.stride for detector in detectors.values())
     scales = [DetectionScale(side) for side in settings.longest_sides]
-    for width, height in scaled_sizes(frame.index, (frame.width, frame.height), scales, stride):
+    for width, height in scaled_sizes(frame.index, frame.display_size, scales, stride):
         image = frame.rgb(width, height)
         zoom = np.tile([frame.width / width, frame.height / height], 2)
         for kind, detector in detectors.items():

@@ -98,13 +98,15 @@ def collect_samples(
     if not len(rows):
         return {}
     try:
-        image = frame.rgb(frame.width, frame.height)
+        image = frame.rgb(*frame.display_size)
     except FrameAnalysisError:
         return {}
-    landmarks = faces.landmarks[rows]
+    stretch = np.array(frame.display_size, np.float32) / np.array([frame.width, frame.height], np.float32)
+    landmarks = (faces.landmarks[rows] * stretch).astype(np.float32)
+    boxes = (faces.boxes * np.tile(stretch, 2)).astype(np.float32)
     views: dict[int, FaceSample] = {}
     for row, chip, points in zip(rows.tolist(), recognizer.align(image, landmarks), landmarks, strict=True):
-        quality = assess(chip, points, faces.boxes[row].astype(np.float32))
+        quality = assess(chip, points, boxes[row])
         if _is_usable(quality):
             views[row] = FaceSample(chip, _quality_score(quality))
     return views

@@ -53,12 +53,14 @@ class PendingCheck:
 
     Attributes:
         scope: part of the frame to search.
-        size: width and height of the frame in pixels.
+        size: width and height of the frame in stored pixels.
+        display_size: width and height of the frame in square pixels.
         face_crops: crops of the faces that were removed from it.
     """
 
     scope: SearchScope
     size: tuple[int, int]
+    display_size: tuple[int, int]
     face_crops: tuple[FaceCrop, ...]
 
 

@@ -136,15 +136,20 @@ def render(
         if image is not None:
             if extras.search is not None:
                 removed = face_crops(image, [box.xyxy for box in faces])
-                pending = PendingCheck(extras.search, (frame.width, frame.height), removed)
+                size = frame.width, frame.height
+                pending = PendingCheck(extras.search, size, frame.display_size, removed)
             _redact(image, frame, boxes or (), appearance, redactor)
     output = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
     face_thumbnails: tuple[FaceThumbnail, ...] = ()
     with timed(meter, Stage.ENCODE):
         data = encoder.encode(output, appearance)
         if image is not None and extras.thumbnailer:
+            width, height = frame.display_size
             face_thumbnails = thumbnails(
-                image, [(face.track, face.xyxy, face.score) for face in faces], extras.thumbnailer
+                image,
+                [(face.track, face.xyxy, face.score) for face in faces],
+                extras.thumbnailer,
+                (width / frame.width, height / frame.height),
             )
     if image is None:
         return RedactedFrame(frame.index, data, (), blanked=True)

@@ -25,11 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.detection.display_shape import ReshapedFrame
 from framecloak.domain.anonymization.detection.faces import SAME_FACE_IOU, analyze_frames
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.residuals import FaceCrop, PendingCheck
-from framecloak.domain.anonymization.residuals.face_crops import CROP_MARGIN, crop, expand
+from framecloak.domain.anonymization.residuals.face_crops import CROP_MARGIN, crop, expand, stretch
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes, Corners
@@ -90,6 +91,8 @@ class ResidualDetector:
         Raises:
             FrameAnalysisError: the frame cannot be decoded, or a model fails on it.
         """
+        # The encoded frame does not state the shape in which the source is displayed.
+        redacted_frame = ReshapedFrame(redacted_frame, pending.display_size)
         found = self._detections(redacted_frame, pending)
         unintended = ~mask.shows_kept_face(found.boxes)
         found = FrameDetections(found.boxes[unintended], found.scores[unintended])
@@ -116,7 +119,7 @@ class ResidualDetector:
 
     def _detections_near(self, redacted_frame: Frame, near: Sequence[Corners]) -> FrameDetections:
         stride = self.detector.stride
-        size = redacted_frame.width, redacted_frame.height
+        size = redacted_frame.display_size
         ((width, height),) = scaled_sizes(redacted_frame.index, size, (SAMPLE_SCALE,), stride)
         image = redacted_frame.rgb(width, height)
         zoom = np.tile((redacted_frame.width / width, redacted_frame.height / height), 2)
@@ -152,7 +155,7 @@ class ResidualDetector:
         if not pairs.any():
             return similarity
         comparison = _RemovedFaceComparison(
-            self.detector, self.recognizer, removed_faces, redacted_frame.bgr()
+            self.detector, self.recognizer, removed_faces, redacted_frame.bgr(), redacted_frame.display_size
         )
         for row in np.flatnonzero(pairs.any(axis=1)).tolist():
             indices = np.flatnonzero(pairs[row]).tolist()
@@ -208,6 +211,7 @@ class _RemovedFaceComparison:
         recognizer: recogniser that computes the embeddings.
         removed_faces: crops of the removed faces.
         redacted_image: (height, width, 3) uint8 BGR, the redacted frame.
+        display_size: width and height of the frame in square pixels, the shape in which faces are compared.
     """
 
     def __init__(
@@ -216,11 +220,14 @@ class _RemovedFaceComparison:
         recognizer: FaceRecognizer,
         removed_faces: Sequence[FaceCrop],
         redacted_image: Image,
+        display_size: tuple[int, int],
     ) -> None:
         self._detector = detector
         self._recognizer = recognizer
         self._removed_faces = removed_faces
         self._redacted_image = redacted_image
+        height, width = redacted_image.shape[:2]
+        self._stretch = display_size[0] / width, display_size[1] / height
         self._originals: dict[int, tuple[FloatArray, FloatArray] | None] = {}
         self._similarities: dict[int, float] = {}
 
@@ -231,7 +238,7 @@ class _RemovedFaceComparison:
             similarity = -math.inf
             if original is not None:
                 landmarks, vector = original
-                remains = _rgb(crop(self._redacted_image, self._removed_faces[index].region))
+                remains = self._displayed(crop(self._redacted_image, self._removed_faces[index].region))
                 similarity = float(vector @ self._embedding(remains, landmarks))
             self._similarities[index] = similarity
         return self._similarities[index]
@@ -249,7 +256,7 @@ class _RemovedFaceComparison:
         )
         if x1 >= x2 or y1 >= y2:
             return -math.inf
-        remains = _rgb(crop(self._redacted_image, (x1, y1, x2, y2)))
+        remains = self._displayed(crop(self._redacted_image, (x1, y1, x2, y2)))
         landmarks = self._landmarks(remains)
         if landmarks is None:
             return -math.inf
@@ -260,11 +267,15 @@ class _RemovedFaceComparison:
     def _original(self, index: int) -> tuple[FloatArray, FloatArray] | None:
         """Return landmarks and embedding of a removed face; None if no face is detected in its crop."""
         if index not in self._originals:
-            face = _rgb(self._removed_faces[index].image)
+            face = self._displayed(self._removed_faces[index].image)
             landmarks = self._landmarks(face)
             original = None if landmarks is None else (landmarks, self._embedding(face, landmarks))
             self._originals[index] = original
         return self._originals[index]
+
+    def _displayed(self, stored: Image) -> Image:
+        """Return stored BGR pixels as displayed: RGB, with square pixels."""
+        return _rgb(stretch(stored, self._stretch))
 
     def _landmarks(self, face: Image) -> FloatArray | None:
         """Return the landmarks of the best face in an image, (1, 5, 2) pixels; None without a face."""

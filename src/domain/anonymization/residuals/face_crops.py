@@ -56,6 +56,30 @@ def crop(image: Image, area: Corners, max_side: int = MAX_CROP_SIDE_PX) -> Image
     return means
 
 
+def stretch(image: Image, factors: tuple[float, float]) -> Image:
+    """Return an image enlarged along its axes by linear interpolation.
+
+    Args:
+        image: (height, width, 3) uint8.
+        factors: horizontal and vertical factor, at least 1.
+
+    Returns:
+        (h, w, 3) uint8; the same array if both factors are 1.
+    """
+    for axis, factor in ((1, factors[0]), (0, factors[1])):
+        length = image.shape[axis]
+        stretched = max(1, round(length * factor))
+        if stretched == length:
+            continue
+        middles = np.clip((np.arange(stretched) + 0.5) * length / stretched - 0.5, 0, length - 1)
+        before = np.floor(middles).astype(int)
+        weight = (middles - before).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        first = image.take(before, axis)
+        second = image.take(np.minimum(before + 1, length - 1), axis)
+        image = np.round(first + weight * (second.astype(np.float32) - first)).astype(np.uint8)
+    return image
+
+
 def expand(box: Corners, share: float, image: Image) -> Corners:
     """Expand a box by a share of its width and height on each side, clipped to the image."""
     grown = box_geometry.grow(np.array(box, np.float64), share)
@@ -70,7 +94,10 @@ def face_crops(image: Image, faces: Iterable[Corners]) -> tuple[FaceCrop, ...]:
 
 
 def thumbnails(
-    image: Image, faces: Iterable[tuple[int | None, Corners, float | None]], encoder: FrameEncoder
+    image: Image,
+    faces: Iterable[tuple[int | None, Corners, float | None]],
+    encoder: FrameEncoder,
+    stretched_by: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[FaceThumbnail, ...]:
     """Return thumbnails of the redacted faces with the lowest scores in a frame.
 
@@ -78,7 +105,9 @@ def thumbnails(
         image: (height, width, 3) uint8 BGR, redacted.
         faces: track, box and score of each face; faces without a track are skipped.
         encoder: JPEG encoder.
+        stretched_by: horizontal and vertical factor, at least 1, that make the pixels square.
     """
+    margin, side = THUMBNAIL_MARGIN, THUMBNAIL_SIDE_PX
     doubtful = sorted(
         (score, track, box)
         for track, box, score in faces
@@ -88,7 +117,7 @@ def thumbnails(
         FaceThumbnail(
             track,
             encoder.encode(
-                crop(image, expand(box, THUMBNAIL_MARGIN, image), THUMBNAIL_SIDE_PX), _THUMBNAIL_APPEARANCE
+                stretch(crop(image, expand(box, margin, image), side), stretched_by), _THUMBNAIL_APPEARANCE
             ),
         )
         for _, track, box in doubtful[:MAX_THUMBNAILS_PER_FRAME]

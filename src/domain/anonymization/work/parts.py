@@ -145,7 +145,7 @@ def write_part(
     detector, identities = tools.detector, recorded_identities(tools)
     method = residual_method(export.verify, tools)
     content: _Content = {
-        "info": asdict(source.source.info),
+        "info": source.source.info.to_row(),
         "models": [asdict(card) for card in used_models(tools, export.verify)],
         "tracking": asdict(source.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.redaction_spec(batch).low_threshold if detector else None,
@@ -309,7 +309,7 @@ class ResultAssembler:
             self._video.finish()
             self._video.close()
         writer = video.encoder.writer(
-            video_format(SourceInfo(**content["info"]), appearance),
+            video_format(SourceInfo.from_row(content["info"]), appearance),
             video.source.timing(segment.start_frame, segment.end_frame),
             video_sound(video.source, appearance),
         )
@@ -322,7 +322,7 @@ def _recorded_source(spec: AssemblySpec, provenance: PartProvenance) -> Recorded
     return RecordedSource(
         id=0,
         sha256=spec.sha256,
-        info=SourceInfo(**provenance["info"]),
+        info=SourceInfo.from_row(provenance["info"]),
         name=None,
         segments=spec.segments,
         regions=spec.regions,

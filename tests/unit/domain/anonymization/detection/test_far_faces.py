@@ -80,6 +80,10 @@ class NumberedFrame:
     height: int = HEIGHT
     nbytes: int = WIDTH * HEIGHT * 3
 
+    @property
+    def display_size(self) -> tuple[int, int]:
+        return self.width, self.height
+
     def bgr(self) -> Image:
         return self.rgb(self.width, self.height)
 

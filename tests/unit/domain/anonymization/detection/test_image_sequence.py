@@ -49,6 +49,10 @@ class Decoded:
     index: int = 0
     nbytes: int = 1
 
+    @property
+    def display_size(self) -> tuple[int, int]:
+        return self.width, self.height
+
     def bgr(self) -> Image:
         return np.full((self.height, self.width, 3), self.level, np.uint8)
 

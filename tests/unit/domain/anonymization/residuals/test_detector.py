@@ -133,7 +133,7 @@ def search(
 ) -> tuple[list[list[float]], float | None]:
     residual_detector = ResidualDetector(detector, recognizer, (DetectionScale(WIDTH),), ACCEPT)
     faces = (face_crop(),) if face_crops is None else tuple(face_crops)
-    pending = PendingCheck(SearchScope(tuple(near)), (WIDTH, HEIGHT), faces)
+    pending = PendingCheck(SearchScope(tuple(near)), (WIDTH, HEIGHT), (WIDTH, HEIGHT), faces)
     report = residual_detector.detect(
         shipped(), pending, RedactionMask((WIDTH, HEIGHT), redacted, black, kept)
     )
@@ -142,7 +142,7 @@ def search(
 
 def test_occasional_passes_use_other_frames_than_the_detection_in_the_source() -> None:
     far, near = DetectionScale(WIDTH, every=6), DetectionScale(WIDTH // 2)
-    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), ())
+    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), (WIDTH, HEIGHT), ())
     for verify, full_size in ((Verify.ALL, [3, 9]), (Verify.SAMPLE, range(12))):
         detector = StubDetector([])
         spec = RedactionSpec(Appearance(), (), TrackingSettings(), (far, near), verify=verify)

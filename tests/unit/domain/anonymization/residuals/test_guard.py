@@ -92,7 +92,7 @@ def frame(index: int = 7) -> RedactedFrame:
     image = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
     x1, y1, x2, y2 = FACE.xyxy
     image[y1:y2, x1:x2] = 0
-    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), ())
+    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), (WIDTH, HEIGHT), ())
     return RedactedFrame(index, image.tobytes(), (FACE,), blanked=False, pending=pending, thumbnails=(SMALL,))
 
 
