@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from framecloak.adapters.media.pictures.header import ImageHeader, UnknownImageError, read_header
+from framecloak.adapters.media.scaling import scaled
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.frames import Frame
@@ -57,8 +58,7 @@ class _EncodedFrame:
 
     def rgb(self, width: int, height: int) -> Image:
         image = self._decode(self._decoding_flag(width, height))
-        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(cv2.cvtColor(scaled(image, width, height), cv2.COLOR_BGR2RGB), np.uint8)
 
     def _decoding_flag(self, width: int, height: int) -> int:
         """Return the OpenCV flag to decode with.

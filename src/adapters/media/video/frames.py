@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from framecloak.adapters.media.orientation import Orientation
+from framecloak.adapters.media.scaling import scaled
 from framecloak.adapters.media.size_limit import MAX_PIXELS
-from framecloak.adapters.media.video.pixel_formats import resize_image, to_bgr, to_rgb
+from framecloak.adapters.media.video.pixel_formats import to_bgr, to_rgb
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.pixel_aspect import SQUARE, display_size
@@ -96,7 +97,7 @@ class DecodedFrame:
                 stored = to_bgr(self._decoded)
         except (av.FFmpegError, ValueError) as error:
             self._raise_unreadable(error)
-        return resize_image(self._orientation.apply(stored), *self._size)
+        return scaled(self._orientation.apply(stored), *self._size)
 
     def rgb(self, width: int, height: int) -> Image:
         """Return the upright frame resized to the given size, (height, width, 3) uint8 RGB.
@@ -148,8 +149,7 @@ class ArrayFrame:
 
     def rgb(self, width: int, height: int) -> Image:
         """Return the frame resized to the given size, (height, width, 3) uint8 RGB."""
-        resized = cv2.resize(self._image, (width, height), interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(cv2.cvtColor(scaled(self._image, width, height), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class DamagedFrame:
