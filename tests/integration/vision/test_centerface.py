@@ -18,7 +18,8 @@ from framecloak.adapters.vision.detection.centerface_calibration import CALIBRAT
 from framecloak.adapters.vision.detection.nms import nms
 from framecloak.adapters.vision.runtime.onnx import LazyOutputs, OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256, BuiltFile, sha256_of
+from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256
+from framecloak.adapters.vision.weights.files import BuiltFile, sha256_of
 from framecloak.domain.errors import FrameAnalysisError, InvalidOptionError, ModelMissingError
 from framecloak.domain.imaging.detections import Detections, ModelCard
 from support.samples import images, onnx_models

@@ -19,13 +19,8 @@ from framecloak.adapters.vision.detection.centerface_calibration import CALIBRAT
 from framecloak.adapters.vision.detection.nms import nms
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session_per_provider
 from framecloak.adapters.vision.runtime.precision import Precision, choose_precision
-from framecloak.adapters.vision.weights.catalogue import (
-    CENTERFACE,
-    CENTERFACE_SHA256,
-    BuiltFile,
-    file_in_wheel,
-    load_or_build,
-)
+from framecloak.adapters.vision.weights.catalogue import CENTERFACE, CENTERFACE_SHA256
+from framecloak.adapters.vision.weights.files import BuiltFile, file_in_wheel, load_or_build
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 

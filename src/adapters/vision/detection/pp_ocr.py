@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from framecloak.adapters.vision.detection.batching import stack_images
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.adapters.vision.weights.catalogue import PP_OCR, sha256_of
+from framecloak.adapters.vision.weights.catalogue import PP_OCR
+from framecloak.adapters.vision.weights.files import sha256_of
 from framecloak.domain.errors import FrameAnalysisError, ModelCorruptError, ModelMissingError
 from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, ModelCard
 

@@ -28,7 +28,8 @@ from framecloak.adapters.vision.emotions.clip_files import (
 )
 from framecloak.adapters.vision.emotions.clip_onnx import ClipClassifier
 from framecloak.adapters.vision.runtime.onnx import Provider
-from framecloak.adapters.vision.weights.catalogue import CLIP_FOLDER, sha256_of
+from framecloak.adapters.vision.weights.catalogue import CLIP_FOLDER
+from framecloak.adapters.vision.weights.files import sha256_of
 from framecloak.domain.errors import InvalidOptionError, ModelExportError, OutputUnwritableError
 from framecloak.domain.imaging.detections import FloatArray, Image
 

@@ -12,13 +12,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from framecloak.adapters.vision.weights.catalogue import (
-    CLIP_FOLDER,
-    FileCheck,
-    FileState,
-    sha256_of,
-    write_atomically,
-)
+from framecloak.adapters.vision.weights.catalogue import CLIP_FOLDER, FileCheck, FileState
+from framecloak.adapters.vision.weights.files import sha256_of, write_atomically
 from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 from framecloak.domain.imaging.detections import FloatArray
 

