@@ -71,7 +71,9 @@ def strict_files(name: str) -> list[str]:
         files = distribution(name).files or []
     except PackageNotFoundError:
         return []
-    return [str(path) for path in files if re.match(r"lib(x26[45]|avcodec|gfortran|Qt\dCore)", path.name)]
+    return [
+        str(path) for path in files if re.match(r"lib(x26[45]|avcodec|gfortran|gomp|Qt\dCore)", path.name)
+    ]
 
 
 def _told(name: str, names: dict[str, str]) -> str:

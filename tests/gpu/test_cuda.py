@@ -13,6 +13,7 @@ import pytest
 
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
+from framecloak.adapters.vision.detection.yunet import YuNet
 from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
@@ -23,7 +24,7 @@ from framecloak.entrypoints.composition.reid import load_analysis
 from framecloak.entrypoints.schemas.health import LivenessView
 from framecloak.entrypoints.settings import Settings
 from support.processes import command
-from support.samples import onnx_models
+from support.samples import onnx_models, yunet_models
 from support.samples.images import group_photo, iou
 from support.samples.media import write_video
 
@@ -94,6 +95,17 @@ def test_a_batch_detects_the_faces_that_the_cpu_detects(
     assert len(detections) == count
     for frame, faces in zip(frames, detections, strict=True):
         require_same_faces(faces, on_cpu.detect([frame], 0.1)[0], overlap, score)
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_yunet_detects_the_faces_that_the_cpu_detects(models: Path, count: int) -> None:
+    yunet_models.wheel_network()
+    on_gpu, reference = (YuNet.load(models, provider) for provider in (Provider.CUDA, Provider.CPU))
+    assert on_gpu.card.provider == "CUDA"
+    assert on_gpu.max_batch >= count
+    frames = batch(count)
+    for frame, faces in zip(frames, on_gpu.detect(frames, 0.1), strict=True):
+        require_same_faces(faces, reference.detect([frame], 0.1)[0], 0.99, 0.003)
 
 
 @pytest.mark.parametrize("precision", [Precision.FP32, Precision.FP16])

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from framecloak.adapters.vision.detection import centerface, pp_ocr
+from framecloak.adapters.vision.detection import centerface, pp_ocr, yunet
 from framecloak.adapters.vision.detection.yolo_plates import plate_detectors
 from framecloak.adapters.vision.emotions import clip_files
 from framecloak.adapters.vision.recognition import dlib_resnet
@@ -27,6 +27,8 @@ from framecloak.adapters.vision.weights.catalogue import (
     DLIB_RESNET,
     PACKS,
     PP_OCR,
+    YUNET,
+    YUNET_PUBLISHED,
     FileCheck,
     FileState,
     Weights,
@@ -34,6 +36,7 @@ from framecloak.adapters.vision.weights.catalogue import (
     installed_packs,
     licence_of,
     models_folder,
+    yunet_files,
 )
 from framecloak.adapters.vision.weights.catalogue import verify as verify_files
 from framecloak.adapters.vision.weights.download import pull as pull_pack
@@ -100,6 +103,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
     """List the installed and the available models."""
     rows = [
         _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
+        _yunet_row(models),
         _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
         _wheel_row(PP_OCR, pp_ocr.published_text_weights, Precision.FP32),
         *_pack_rows(models),
@@ -158,11 +162,13 @@ _STATE_LABELS = {
 @_models_folder_option
 @_json_option
 def build(models: Path, *, as_json: bool) -> None:
-    """Build the graphs of CenterFace and of the dlib network now instead of on first use."""
+    """Build the graphs of CenterFace, YuNet and dlib now instead of on first use."""
     built = {
         f"{CENTERFACE.name} {precision}": centerface.build_graph(models, precision)
         for precision in (Precision.FP32, Precision.FP16, Precision.INT8)
     }
+    if yunet.is_installed(models):
+        built[YUNET.name] = yunet.build_graph(models)
     built[DLIB_RESNET.name] = dlib_resnet.build_graph(models)
     rows = [
         {
@@ -209,11 +215,11 @@ def _try_provider(provider: Provider, models: Path) -> _Trial:
 @click.option(
     "--accept-license", is_flag=True, help="Confirm that you have read and accept the licence terms."
 )
-@click.option("--url", help="Download the ZIP from this mirror.")
+@click.option("--url", help="Download the ZIP or file from this mirror.")
 @_models_folder_option
 @_json_option
 def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_json: bool) -> None:
-    """Show the licence of the InsightFace pack NAME and download the pack."""
+    """Show the licence of NAME, an InsightFace pack or `yunet`, and download it."""
     pack = find_pack(name)
     notes = Console(stderr=True)
     notes.print(f"[bold]{pack.name}[/]: {pack.licence}\n{pack.terms}")
@@ -300,6 +306,14 @@ def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision)
         precision=precision,
         purpose=weights.purpose,
     )
+
+
+def _yunet_row(models: Path) -> _Row:
+    published = bool(yunet_files(models))
+    row = _wheel_row(
+        YUNET_PUBLISHED if published else YUNET, lambda: yunet.published_weights(models), Precision.FP32
+    )
+    return row if row.present else replace(row, path=f"framecloak models pull {YUNET.name}")
 
 
 def _pack_rows(models: Path) -> list[_Row]:

@@ -24,7 +24,7 @@ from framecloak.adapters.vision.detection.yolo_plates import load_plate_detector
 from framecloak.adapters.vision.recognition.factory import AUTO, choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision, describe_execution
-from framecloak.adapters.vision.weights.catalogue import CENTERFACE, PP_OCR
+from framecloak.adapters.vision.weights.catalogue import CENTERFACE, PP_OCR, YUNET
 from framecloak.domain.anonymization.model.options import Level, Verify, require_available
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, ResidualTools
 from framecloak.domain.anonymization.results.archive_writer import Issuer
@@ -216,5 +216,6 @@ def _load_box_detectors(settings: Settings) -> dict[TargetKind, BoxDetector]:
 
 
 def _describe_model(card: ModelCard) -> str:
-    name = {CENTERFACE.name: "CenterFace", PP_OCR.name: "PP-OCR"}.get(card.name, card.name)
+    names = {CENTERFACE.name: "CenterFace", PP_OCR.name: "PP-OCR", YUNET.name: "YuNet"}
+    name = names.get(card.name, card.name)
     return f"{name} on {describe_execution(card)}"

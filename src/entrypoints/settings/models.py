@@ -34,7 +34,10 @@ class ModelSettings:
         default_text="the user's cache folder",
     )
     detector: str = setting(
-        "FRAMECLOAK_DETECTOR", "Face detector: auto, centerface or the name of a pack.", text, "auto"
+        "FRAMECLOAK_DETECTOR",
+        "Face detector: auto, centerface, yunet or the name of a pack.",
+        text,
+        "auto",
     )
     recognizer: str = setting(
         "RECOGNIZER",

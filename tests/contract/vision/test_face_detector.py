@@ -13,12 +13,14 @@ import pytest
 from fakes.vision import FakeFaceDetector, paint_face
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
 from framecloak.adapters.vision.detection.scrfd import Scrfd
+from framecloak.adapters.vision.detection.yunet import YuNet
+from framecloak.adapters.vision.detection.yunet_graph import build
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.adapters.vision.weights.catalogue import CENTERFACE
+from framecloak.adapters.vision.weights.catalogue import CENTERFACE, YUNET_FILE
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 from framecloak.domain.ports.models import FaceDetector
-from support.samples import images, onnx_models
+from support.samples import images, onnx_models, yunet_models
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,34 @@ def scrfd(models: Path) -> Case:
     return Case(Scrfd.load(pack, Provider.CPU), image, np.array(boxes))
 
 
+def yunet(models: Path) -> Case:
+    yunet_models.wheel_network()
+    return Case(YuNet.load(models, Provider.CPU), images.group_photo(), images.GROUP_BOXES)
+
+
+def yunet_from_a_file(models: Path) -> Case:
+    published = yunet_models.published_bytes(yunet_models.wheel_network())
+    (models / YUNET_FILE).write_bytes(published)
+    return yunet(models)
+
+
+def yunet_with_bound_outputs(models: Path) -> Case:
+    """Return the detector as on a GPU, run on the CPU."""
+    session = open_session(build(yunet_models.wheel_network()), Provider.CPU)
+    session.uses_io_binding = True
+    detector = YuNet(session, yunet(models).detector.card)
+    return Case(detector, images.group_photo(), images.GROUP_BOXES)
+
+
 CASES = {
     "fake": fake,
     "centerface-fp32": centerface(Precision.FP32),
     "centerface-fp16": centerface_in_fp16,
     "centerface-int8": centerface(Precision.INT8),
     "scrfd": scrfd,
+    "yunet": yunet,
+    "yunet-file": yunet_from_a_file,
+    "yunet-bound": yunet_with_bound_outputs,
 }
 
 

@@ -209,7 +209,7 @@ class TestChoice:
         onnx_models.write_scrfd_pack(tmp_path / "own")
         with pytest.raises(ModelMissingError, match="nope") as raised:
             choose_detector("nope", tmp_path, Provider.CPU)
-        assert "centerface, own" in raised.value.hint
+        assert "centerface, yunet, own" in raised.value.hint
 
     def test_fp16_is_refused_for_a_pack(self, tmp_path: Path) -> None:
         onnx_models.write_scrfd_pack(tmp_path / "own")

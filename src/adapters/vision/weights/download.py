@@ -1,4 +1,4 @@
-"""Download of weight packs: require the licence, download, verify, then publish the folder."""
+"""Download of weights: require the licence, download, verify, then move them to their folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 30
 _MAX_PACK_BYTES = 4 << 30
 _EXTRACTED_SUFFIXES = {".onnx", ".txt", ".md", ".license"}
-_MANUAL_HINT = "check the network, or unpack {source} into {folder} by hand"
+_MANUAL_HINT = "check the network, or put what {source} contains into {folder} by hand"
 
 
 def pull(
@@ -40,7 +40,7 @@ def pull(
     url: str | None = None,
     progress: DownloadProgress = lambda _done, _total: None,
 ) -> Path:
-    """Download and verify a pack, then move it to its folder.
+    """Download and verify a pack, a ZIP or a single ``.onnx`` file, then move it to its folder.
 
     Files whose digests are in the catalogue must match; the digests of other files are recorded in
     ``SHA256SUMS`` and trusted from then on.
@@ -49,7 +49,7 @@ def pull(
         pack: catalogue entry of the pack.
         models: models folder.
         accept_license: True if the user has accepted ``pack.terms``.
-        url: URL of a mirror of the ZIP; None for ``pack.source``.
+        url: URL of a mirror of the ZIP or file; None for ``pack.source``.
         progress: callback for every chunk received.
 
     Returns:
@@ -64,18 +64,29 @@ def pull(
             f"the licence of {pack.name} ({pack.licence}) was not accepted",
             "read its terms and add --accept-license if they suit you",
         )
+    source, folder = url or pack.source, models / pack.name
+    single = PurePosixPath(pack.source).name if pack.source.endswith(".onnx") else None
+    if single and (folder / single).is_file():
+        return folder
     if present := installed_packs(models).get(pack.name):
         return present
-    source, folder = url or pack.source, models / pack.name
     hint = _MANUAL_HINT.format(source=source, folder=folder)
     try:
         models.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".pull-", dir=models) as temporary:
             archive, unpacked = Path(temporary) / "pack.zip", Path(temporary) / pack.name
             _fetch(source, archive, progress)
-            _unpack(archive, unpacked)
+            if single:
+                unpacked.mkdir()
+                archive.replace(unpacked / single)
+            else:
+                _unpack(archive, unpacked)
             _verify_digests(unpacked)
-            unpacked.replace(folder)
+            if single:  # its folder may contain graphs that were built on this machine
+                folder.mkdir(exist_ok=True)
+                (unpacked / single).replace(folder / single)
+            else:
+                unpacked.replace(folder)
     except (OSError, HTTPException, zipfile.BadZipFile) as error:
         raise ModelDownloadError(f"{pack.name} could not be fetched from {source}: {error}", hint) from error
     return folder

@@ -49,7 +49,8 @@ detection_options: Option[Any] = _combine(
         "--detector",
         metavar="NAME",
         show_default="$FRAMECLOAK_DETECTOR, or auto",
-        help="Face detector: centerface, the name of an InsightFace pack, or auto: a pack if there is one.",
+        help="Face detector: centerface, yunet, the name of an InsightFace pack, or auto: a pack if there is"
+        " one.",
     ),
     click.option(
         "--provider",
