@@ -35,11 +35,17 @@ def test_packages_with_stricter_bundled_licences_are_listed(licences: ModuleType
     for name in licences.locked():
         for file in licences.strict_files(name):
             assert name in bundled, file
+    absent = []
     for name, entry in bundled.items():
         files = licences.strict_files(name)
+        if "machine" in entry and not files:
+            absent.append(name)
+            continue
         assert any(fnmatch(file, entry["files"]) for file in files), (
             f"{name} does not carry {entry['files']} any more"
         )
+    if absent:
+        pytest.skip(f"not installed on this machine: {', '.join(absent)}")
 
 
 def test_excluded_packages_are_in_no_lock(licences: ModuleType) -> None:
