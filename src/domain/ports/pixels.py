@@ -1,8 +1,11 @@
-"""Ports: redaction, and image files read and written."""
+"""Ports: redaction, sampling of pixels, and image files read and written."""
 
 from __future__ import annotations
 
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.imaging.detections import FloatArray, Image
@@ -82,5 +85,26 @@ class PreviewMaker(Protocol):
 
         Raises:
             ObjectNotFoundError: the image is damaged.
+        """
+        ...
+
+
+class ImageSampler(Protocol):
+    """Sampler of images through affine maps. Thread-safe."""
+
+    def sample(self, image: Image, matrix: NDArray[np.float64], width: int, height: int) -> Image:
+        """Sample an image at the pixels of another one.
+
+        Positions beyond a border are mirrored at it, so that an object that the border cuts continues.
+
+        Args:
+            image: (h, w, 3) uint8; not modified.
+            matrix: (2, 3) map from pixels of the result to pixels of ``image``; continuous coordinates, in
+                which pixel i is centred at i + 0.5.
+            width: width of the result in pixels.
+            height: height of the result in pixels.
+
+        Returns:
+            (height, width, 3) uint8, contiguous. Where the map shrinks, every source pixel counts.
         """
         ...

@@ -15,10 +15,11 @@ from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.pictures.source import is_image_file, open_image
+from framecloak.adapters.media.sampling import OpenCvSampler
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
-from framecloak.adapters.vision.detection.factory import choose_detector
+from framecloak.adapters.vision.detection.factory import choose_detector, choose_second_detector
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, text_is_installed
 from framecloak.adapters.vision.detection.yolo_plates import load_plate_detector
 from framecloak.adapters.vision.recognition.factory import AUTO, choose_recognizer
@@ -54,6 +55,8 @@ class Container:
         threads: number of frames processed at the same time.
         open_source: opens a video or an image.
         load_detector: loads the face detector.
+        load_second_detector: loads the face detector of second opinions; returns None if there is none besides
+            the first one.
         load_recognizer: loads the face recognition model; the process loads it only once.
         load_optional_recognizer: as `load_recognizer`, but returns None if no model is installed and none is
             named in the settings.
@@ -69,6 +72,7 @@ class Container:
     threads: int
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
+    load_second_detector: Callable[[ModelCard], FaceDetector | None]
     load_recognizer: Callable[[], FaceRecognizer]
     load_optional_recognizer: Callable[[], FaceRecognizer | None]
     load_box_detectors: Callable[[], Mapping[TargetKind, BoxDetector]]
@@ -89,6 +93,7 @@ class Container:
             threads=settings.threads,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
+            load_second_detector=lambda first: _load_second_detector(settings, first),
             load_recognizer=load_recognizer,
             load_optional_recognizer=lambda: _load_optional_recognizer(settings, load_recognizer),
             load_box_detectors=lambda: _load_box_detectors(settings),
@@ -124,7 +129,9 @@ class Container:
             detector,
             self.redactor,
             self.encoder,
+            OpenCvSampler(),
             self.threads,
+            second_detector=self.load_second_detector(detector.card) if detector else None,
             box_detectors=areas,
             residual_tools=residual_tools,
         )
@@ -177,6 +184,12 @@ def _cached_recognizer_loader(name: str, models: Path, provider: Provider) -> Ca
             return load()
 
     return load_once
+
+
+def _load_second_detector(settings: Settings, first: ModelCard) -> FaceDetector | None:
+    """Return the detector of second opinions; None if there is none besides the first one."""
+    second = choose_second_detector(settings.models, Provider(settings.provider))
+    return None if second is None or second.card.name == first.name else second
 
 
 def _load_optional_recognizer(

@@ -1,4 +1,4 @@
-"""Face detection in frames, each at the scales that apply to it."""
+"""Face detection in frames, each at the scales and in the directions that apply to it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.scales import DetectionScale, Tile, scaled_sizes, tiles
+from framecloak.domain.anonymization.detection.directions import (
+    Affine,
+    map_boxes,
+    map_from_turned,
+    map_landmarks,
+    turn,
+    turned_size,
+    zoomed,
+)
+from framecloak.domain.anonymization.detection.scales import DetectionScale, Look, Tile, looks_at, tiles
 from framecloak.domain.anonymization.detection.shots import luma_grid
-from framecloak.domain.anonymization.model.analysis import FrameAnalysis, LumaGrid
+from framecloak.domain.anonymization.detection.thumbnails import thumbnail
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis, LumaGrid, Thumbnail
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import box_geometry
@@ -17,59 +28,134 @@ from framecloak.domain.imaging.detections import Detections, Image
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.domain.ports.models import FaceDetector
+from framecloak.domain.ports.pixels import ImageSampler
 
 SAME_FACE_IOU = 0.4
 """IoU above which detections of two scales are the same face."""
 
+MAX_TURNED_OVERLAP = 0.3
+"""Share of a turned detection that an upright one may cover; above it, the turned one must score higher."""
 
-def analyze_frames(
-    frames: Sequence[Frame],
-    detector: FaceDetector,
-    scales: Sequence[DetectionScale],
-    threshold: float,
-    meter: Meter = NULL_METER,
-    *,
-    index_offset: int = 0,
-) -> list[FrameAnalysis]:
-    """Detect the faces in a few frames.
 
-    Args:
-        frames: frames that the detector may process as one batch.
+@dataclass(frozen=True, slots=True)
+class FaceSearch:
+    """Face detector together with what it takes to look in every direction. Thread-safe.
+
+    Attributes:
         detector: face detector.
-        scales: all scales of the video; those that apply to each frame are used.
-        threshold: lowest score to report.
+        sampler: sampler of turned images.
         meter: recorder of the detector's batch sizes.
-        index_offset: offset in frames; a frame is analysed at the scales that apply this many frames later.
-
-    Returns:
-        One entry per frame, in their order. A frame that was not decoded, or on which the detector failed at
-        any scale, counts as not analysed; the other frames are not affected.
     """
-    batches: dict[tuple[int, ...], list[_FrameTile]] = {}
-    per_frame: list[list[FrameDetections] | None] = [[] for _ in frames]
-    grids: list[LumaGrid | None] = [None for _ in frames]
-    for position, frame in enumerate(frames):
-        sizes = scaled_sizes(frame.index + index_offset, frame.display_size, scales, detector.stride)
+
+    detector: FaceDetector
+    sampler: ImageSampler
+    meter: Meter = NULL_METER
+
+    def analyze(
+        self,
+        frames: Sequence[Frame],
+        scales: Sequence[DetectionScale],
+        threshold: float,
+        index_offset: int = 0,
+    ) -> list[FrameAnalysis]:
+        """Detect the faces in a few frames, at the scales that are due on each.
+
+        Args:
+            frames: frames that the detector may process as one batch.
+            scales: all scales of the video; those that apply to each frame are used.
+            threshold: lowest score to report.
+            index_offset: offset in frames; a frame is analysed at the scales that apply this many frames
+                later.
+
+        Returns:
+            One entry per frame, in their order. A frame that was not decoded, or on which the detector failed
+            at any scale, counts as not analysed; the other frames are not affected.
+        """
+        stride = self.detector.stride
+        due = [looks_at(frame.index + index_offset, frame.display_size, scales, stride) for frame in frames]
+        return self.look(frames, due, threshold)
+
+    def look(
+        self, frames: Sequence[Frame], looks: Sequence[Sequence[Look]], threshold: float
+    ) -> list[FrameAnalysis]:
+        """Detect the faces in a few frames, with the given runs of the detector for each.
+
+        Args:
+            frames: frames that the detector may process as one batch.
+            looks: looks at each frame.
+            threshold: lowest score to report.
+
+        Returns:
+            As for ``analyze``.
+        """
+        detector = self.detector
+        batches: dict[tuple[int, ...], list[_FrameTile]] = {}
+        per_frame: list[list[FrameDetections] | None] = [[] for _ in frames]
+        grids: list[LumaGrid | None] = [None for _ in frames]
+        thumbnails: list[Thumbnail | None] = [None for _ in frames]
+        for position, (frame, due) in enumerate(zip(frames, looks, strict=True)):
+            try:
+                scaled: dict[tuple[int, int], Image] = {}
+                for look in due:
+                    size = look.width, look.height
+                    if size not in scaled:
+                        scaled[size] = frame.rgb(*size)
+                    if grids[position] is None:
+                        grids[position] = luma_grid(scaled[size])
+                        thumbnails[position] = thumbnail(scaled[size], (frame.width, frame.height))
+                    for tile in self._tiles(position, frame, look, scaled[size]):
+                        batches.setdefault(tile.pixels.shape, []).append(tile)
+            except FrameAnalysisError:
+                per_frame[position] = None
+        for frame_tiles in batches.values():
+            for start in range(0, len(frame_tiles), detector.max_batch):
+                self._detect(frame_tiles[start : start + detector.max_batch], threshold, per_frame)
+        return [
+            FrameAnalysis(frame.index, merge_detections(found), grid, small)
+            if found is not None
+            else FrameAnalysis(frame.index, None, None)
+            for frame, found, grid, small in zip(frames, per_frame, grids, thumbnails, strict=True)
+        ]
+
+    def _tiles(self, position: int, frame: Frame, look: Look, image: Image) -> list[_FrameTile]:
+        """Cut one look at a frame into tiles."""
+        size, stride = (look.width, look.height), self.detector.stride
+        turned = turned_size(*size, look.direction, stride)
+        if look.direction:
+            image = turn(image, look.direction, turned, self.sampler)
+        to_frame = zoomed(
+            map_from_turned(size, turned, look.direction),
+            (frame.width / look.width, frame.height / look.height),
+        )
+        return [
+            _FrameTile(position, _crop(image, tile), tile, to_frame, (frame.width, frame.height), look)
+            for tile in tiles(*turned, stride)
+        ]
+
+    def _detect(
+        self,
+        frame_tiles: Sequence[_FrameTile],
+        threshold: float,
+        per_frame: list[list[FrameDetections] | None],
+    ) -> None:
+        """Add the detections in tiles of one size; if a batch fails, retry its tiles one by one.
+
+        A frame is marked as failed only if one of its own tiles fails.
+        """
+        self.meter.model_batch(len(frame_tiles))
         try:
-            for (width, height), smallest_face in sizes.items():
-                image = frame.rgb(width, height)
-                if grids[position] is None:
-                    grids[position] = luma_grid(image)
-                zoom = frame.width / width, frame.height / height
-                for tile in tiles(width, height, detector.stride):
-                    frame_tile = _FrameTile(position, _crop(image, tile), tile, zoom, smallest_face)
-                    batches.setdefault(frame_tile.pixels.shape, []).append(frame_tile)
+            detected = self.detector.detect([frame_tile.pixels for frame_tile in frame_tiles], threshold)
         except FrameAnalysisError:
-            per_frame[position] = None
-    for frame_tiles in batches.values():
-        for start in range(0, len(frame_tiles), detector.max_batch):
-            _detect(frame_tiles[start : start + detector.max_batch], detector, threshold, per_frame, meter)
-    return [
-        FrameAnalysis(frame.index, _merge(frame_detections), grid)
-        if frame_detections is not None
-        else FrameAnalysis(frame.index, None, None)
-        for frame, frame_detections, grid in zip(frames, per_frame, grids, strict=True)
-    ]
+            if len(frame_tiles) == 1:
+                per_frame[frame_tiles[0].position] = None
+                return
+            for frame_tile in frame_tiles:
+                self._detect([frame_tile], threshold, per_frame)
+            return
+        for frame_tile, detections in zip(frame_tiles, detected, strict=True):
+            collected = per_frame[frame_tile.position]
+            if collected is not None:
+                collected.append(frame_tile.to_frame(detections))
 
 
 def consecutive_from(start: int, min_stop: int, analyses: Sequence[FrameAnalysis]) -> list[FrameAnalysis]:
@@ -92,32 +178,43 @@ def consecutive_from(start: int, min_stop: int, analyses: Sequence[FrameAnalysis
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FrameTile:
-    """One tile of one frame at one scale.
+    """One tile of one look at a frame.
 
     Attributes:
         position: index of the frame in the batch.
         pixels: pixels of the tile.
-        tile: position of the tile in the scaled image.
-        zoom: pixels of the frame per pixel of the scaled image, horizontally and vertically.
-        min_face: size in pixels of the scaled image below which detections are dropped.
+        tile: position of the tile in the turned image.
+        matrix: map from pixels of the turned image to those of the frame.
+        frame_size: width and height of the frame in pixels.
+        look: the look that the tile is part of.
     """
 
     position: int
     pixels: Image
     tile: Tile
-    zoom: tuple[float, float]
-    min_face: int
+    matrix: Affine
+    frame_size: tuple[int, int]
+    look: Look
 
     def to_frame(self, detections: Detections) -> FrameDetections:
         """Return the detections that this tile reports, in pixels of the frame."""
         offset = np.array([self.tile.x, self.tile.y], np.float64)
         boxes = box_geometry.shift(detections.boxes.astype(np.float64), offset)
-        kept = self.tile.owns(boxes) & (box_geometry.size(boxes) >= self.min_face)
-        zoom = np.array(self.zoom, np.float32)
+        kept = (
+            self.tile.owns(boxes)
+            & (box_geometry.size(boxes) >= self.look.smallest_face)
+            & (detections.scores >= self.look.min_score)
+        )
+        in_frame = map_boxes(boxes, self.matrix)
+        if self.look.direction:
+            # Beyond the borders a turned image shows what is mirrored there.
+            centres = box_geometry.centre(in_frame)
+            kept &= ((centres >= 0) & (centres <= self.frame_size)).all(axis=1)
         return FrameDetections(
-            boxes[kept] * np.tile(self.zoom, 2),
+            in_frame[kept],
             detections.scores[kept].astype(np.float64),
-            (detections.landmarks[kept] + offset.astype(np.float32)) * zoom,
+            map_landmarks(detections.landmarks[kept] + offset.astype(np.float32), self.matrix),
+            directions=np.full(np.count_nonzero(kept), self.look.direction, np.intp),
         )
 
 
@@ -126,41 +223,38 @@ def _crop(image: Image, tile: Tile) -> Image:
     return np.ascontiguousarray(pixels)
 
 
-def _detect(
-    frame_tiles: Sequence[_FrameTile],
-    detector: FaceDetector,
-    threshold: float,
-    per_frame: list[list[FrameDetections] | None],
-    meter: Meter,
-) -> None:
-    """Add the detections in tiles of one size; if a batch fails, retry its tiles one by one.
+def merge_detections(per_look: Sequence[FrameDetections]) -> FrameDetections:
+    """Merge the detections of several looks, keeping the highest-scoring one of each face.
 
-    A frame is marked as failed only if one of its own tiles fails.
+    An upright face often resembles a turned one at a low score, with a box that is somewhat off. Therefore a
+    turned detection that an upright one largely covers counts only if its score is higher.
+
+    Args:
+        per_look: detections with landmarks and directions, in pixels of the frame.
     """
-    meter.model_batch(len(frame_tiles))
-    try:
-        detected = detector.detect([frame_tile.pixels for frame_tile in frame_tiles], threshold)
-    except FrameAnalysisError:
-        if len(frame_tiles) == 1:
-            per_frame[frame_tiles[0].position] = None
-            return
-        for frame_tile in frame_tiles:
-            _detect([frame_tile], detector, threshold, per_frame, meter)
-        return
-    for frame_tile, detections in zip(frame_tiles, detected, strict=True):
-        collected = per_frame[frame_tile.position]
-        if collected is not None:
-            collected.append(frame_tile.to_frame(detections))
-
-
-def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
-    """Merge the detections of several scales, keeping the highest-scoring one of each face."""
-    if len(per_scale) == 1:
-        return per_scale[0]
-    boxes = np.concatenate([detections.boxes for detections in per_scale])
-    scores = np.concatenate([detections.scores for detections in per_scale])
+    if len(per_look) == 1:
+        return per_look[0]
+    boxes = np.concatenate([found.boxes for found in per_look] or [np.empty((0, 4))])
+    scores = np.concatenate([found.scores for found in per_look] or [np.empty(0)])
     landmarks = np.concatenate(
-        [detections.landmarks for detections in per_scale if detections.landmarks is not None]
+        [
+            np.empty((0, 5, 2), np.float32),
+            *(found.landmarks for found in per_look if found.landmarks is not None),
+        ]
     )
+    directions = np.concatenate([np.empty(0, np.intp), *(directions_of(found) for found in per_look)])
     kept = box_geometry.nms(boxes, scores, SAME_FACE_IOU)
-    return FrameDetections(boxes[kept], scores[kept], landmarks[kept])
+    turned = directions[kept] != 0
+    if turned.any() and not turned.all():
+        upright = kept[~turned]
+        covered = box_geometry.share_inside(boxes[kept], boxes[upright]) > MAX_TURNED_OVERLAP
+        beaten = (covered & (scores[upright][None] >= scores[kept][:, None])).any(axis=1)
+        kept = kept[~(turned & beaten)]
+    return FrameDetections(boxes[kept], scores[kept], landmarks[kept], directions=directions[kept])
+
+
+def directions_of(detections: FrameDetections) -> NDArray[np.intp]:
+    """Return the direction of each detection, (n,) degrees."""
+    if detections.directions is None:
+        return np.zeros(len(detections.scores), np.intp)
+    return detections.directions

@@ -22,10 +22,10 @@ TILE_OVERLAP_PX = 128
 
 @dataclass(frozen=True, slots=True)
 class DetectionScale:
-    """One scale at which the detector runs on frames.
+    """One scale and direction in which the detector runs on frames.
 
     Attributes:
-        longest_side: longer side of the scaled image in pixels; frames are never enlarged to it.
+        longest_side: longer side of the scaled image in pixels.
         every: detection interval in frames: the scale applies to frames whose index in the video is a
             multiple of it. Counting in the video, not in the slice, gives the same result for every
             division into slices.
@@ -33,24 +33,56 @@ class DetectionScale:
             image serves to detect faces that are too large to be detected at full size; small detections in
             it are unreliable.
         smallest_frame: longer side in pixels below which frames skip the scale.
+        direction: degrees, a multiple of 45, by which the scaled image is turned clockwise before detection.
+            Detectors are trained on upright faces and miss those that are turned by more than about 30
+            degrees.
+        min_score: score below which detections are dropped.
+        max_enlargement: largest factor by which a smaller frame is enlarged to ``longest_side``.
     """
 
     longest_side: int
     every: int = 1
     smallest_face: int = 0
     smallest_frame: int = 0
+    direction: int = 0
+    min_score: float = 0.0
+    max_enlargement: float = 1.0
 
     def applies_to(self, index: int, size: tuple[int, int]) -> bool:
         """Return whether the scale applies to the frame with this index and (width, height)."""
         return index % self.every == 0 and max(size) >= self.smallest_frame
 
+    def scaled_size(self, size: tuple[int, int], stride: int) -> tuple[int, int]:
+        """Return the width and height of the scaled image, before it is turned.
+
+        Args:
+            size: width and height of the frame in square pixels.
+            stride: number of pixels that both sides of the result are multiples of.
+        """
+        zoom = min(self.max_enlargement, self.longest_side / max(size))
+        width, height = (max(1, round(side * zoom / stride)) * stride for side in size)
+        return width, height
+
+
+QUARTER_TURNS = (90, 180, 270)
+DIAGONALS = (45, 135, 225, 315)
+
+MIN_TURNED_SCORE = 0.25
+"""Score below which turned detections are ignored where nobody is known to be turned.
+
+They are false more often than upright ones, and count only after a second opinion.
+"""
 
 VIDEO_SCALES = (
     DetectionScale(960),
     DetectionScale(1920, every=6),
-    DetectionScale(320, every=2, smallest_face=64, smallest_frame=800),
+    DetectionScale(3840, every=6, smallest_frame=1921),
+    DetectionScale(320, every=2, smallest_face=64),
+    *(DetectionScale(480, 6, direction=turn, min_score=MIN_TURNED_SCORE) for turn in QUARTER_TURNS),
+    *(DetectionScale(480, 24, direction=turn, min_score=MIN_TURNED_SCORE) for turn in DIAGONALS),
 )
-"""Medium scale in every frame; periodically full scale for distant faces and a small one for close-ups.
+"""Medium scale in every frame; periodically full scale for distant faces, a small one for close-ups, and all
+other directions.
 
 The tracker carries periodic detections over the frames between. The intervals are for `REFERENCE_FPS`.
 """
@@ -62,10 +94,11 @@ IMAGE_SCALES = (
     DetectionScale(320, smallest_face=64),
     DetectionScale(640),
     DetectionScale(960),
-    DetectionScale(1920),
+    DetectionScale(1920, max_enlargement=2.0),
     DetectionScale(3840),
+    *(DetectionScale(960, direction=turn, min_score=MIN_TURNED_SCORE) for turn in QUARTER_TURNS + DIAGONALS),
 )
-"""All scales for a single image, which has no neighbouring frames to fill gaps from."""
+"""All scales and directions for a single image, which has no neighbouring frames to fill gaps from."""
 
 
 def video_scales(frames_per_second: float) -> tuple[DetectionScale, ...]:
@@ -83,32 +116,62 @@ def video_scales(frames_per_second: float) -> tuple[DetectionScale, ...]:
 
 
 def max_interval(scales: Sequence[DetectionScale]) -> int:
-    """Return the longest detection interval of any scale, in frames."""
-    return max(scale.every for scale in scales)
+    """Return the longest interval at which upright faces are detected, in frames."""
+    return max(scale.every for scale in scales if scale.direction == 0)
 
 
-def scaled_sizes(
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One run of the detector on a scaled and turned frame.
+
+    Attributes:
+        width, height: size in pixels of the scaled frame, before it is turned.
+        direction: degrees by which it is turned clockwise.
+        smallest_face: size in its pixels below which detections are dropped.
+        min_score: score below which detections are dropped.
+    """
+
+    width: int
+    height: int
+    direction: int
+    smallest_face: int = 0
+    min_score: float = 0.0
+
+
+def looks_at(
     index: int, size: tuple[int, int], scales: Sequence[DetectionScale], stride: int
-) -> dict[tuple[int, int], int]:
-    """Return the image sizes at which to run the detector on a frame.
+) -> tuple[Look, ...]:
+    """Return the runs of the detector that are due on a frame.
 
     Args:
         index: index of the frame in the video.
-        size: width and height of the frame in pixels.
+        size: width and height of the frame in square pixels.
         scales: all scales of the video.
         stride: number of pixels that the sides of the scaled images must be multiples of.
 
     Returns:
-        Width and height of each scaled image, in proportion to the frame, with the smallest face size to
-        report in it. Scales that coincide because the frame is small are returned once.
+        One look for each size and direction, in the order of the scales. Scales that coincide because the
+        frame is small give one look.
     """
-    due: dict[tuple[int, int], int] = {}
+    due: dict[tuple[int, int, int], Look] = {}
     for scale in scales:
         if scale.applies_to(index, size):
-            shrink = min(1.0, scale.longest_side / max(size))
-            width, height = (max(1, round(side * shrink / stride)) * stride for side in size)
-            due[width, height] = min(scale.smallest_face, due.get((width, height), scale.smallest_face))
-    return due
+            key = *scale.scaled_size(size, stride), scale.direction
+            look = Look(*key, scale.smallest_face, scale.min_score)
+            other = due.get(key, look)
+            due[key] = replace(
+                look,
+                smallest_face=min(look.smallest_face, other.smallest_face),
+                min_score=min(look.min_score, other.min_score),
+            )
+    return tuple(due.values())
+
+
+def scaled_sizes(
+    index: int, size: tuple[int, int], scales: Sequence[DetectionScale], stride: int
+) -> tuple[tuple[int, int], ...]:
+    """Return width and height of each scaled image that is due on a frame; arguments as for `looks_at`."""
+    return tuple((look.width, look.height) for look in looks_at(index, size, scales, stride))
 
 
 @dataclass(frozen=True, slots=True)

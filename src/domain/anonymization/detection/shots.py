@@ -57,7 +57,7 @@ def shot_numbers(grids: Sequence[LumaGrid | None]) -> NDArray[np.intp]:
         (frames,) ascending shot numbers from 0.
     """
     cuts = np.zeros(len(grids), np.intp)
-    changes = [_mean_difference(a, b) for a, b in pairwise(grids)]
+    changes = [mean_difference(a, b) for a, b in pairwise(grids)]
     for t, change in enumerate(changes, start=1):
         if change < MIN_CUT_CHANGE:
             continue
@@ -72,10 +72,10 @@ def _is_disturbance(grids: Sequence[LumaGrid | None], t: int, change: float) -> 
     before = range(max(0, t - 3), t)
     after = range(t, min(len(grids), t + 3))
     pairs = [(a, b) for a in before for b in after if b - a > 1]
-    return any(_mean_difference(grids[a], grids[b]) < change / 3 for a, b in pairs)
+    return any(mean_difference(grids[a], grids[b]) < change / 3 for a, b in pairs)
 
 
-def _mean_difference(first: LumaGrid | None, second: LumaGrid | None) -> float:
+def mean_difference(first: LumaGrid | None, second: LumaGrid | None) -> float:
     """Return the mean absolute difference of two grids; 0 if either is missing."""
     if first is None or second is None:
         return 0.0

@@ -67,6 +67,19 @@ class FaceSample:
     quality_score: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Thumbnail:
+    """Grey levels of a frame on a small scale, in which heads are followed.
+
+    Attributes:
+        levels: (h, w) uint8.
+        zoom: pixels of the frame per pixel of the thumbnail, horizontally and vertically.
+    """
+
+    levels: NDArray[np.uint8]
+    zoom: tuple[float, float]
+
+
 LumaGrid: TypeAlias = NDArray[np.float32]
 """Mean levels of a coarse grid of cells of a frame, for detecting shot boundaries."""
 
@@ -79,11 +92,13 @@ class FrameAnalysis:
         index: index of the frame in the video.
         faces: faces, in pixels of the displayed frame; None if the frame could not be analysed.
         luma_grid: coarse mean levels for detecting shot boundaries; None if the frame could not be analysed.
+        thumbnail: grey levels for following heads; None if the frame could not be analysed.
         text_and_plates: text and plates, in pixels of the displayed frame; empty if they were not searched
             for here.
         templates: templates of the text and plate boxes, in the order of their rows; empty if nothing was
             detected, and in frames outside the regular detection interval.
         propagated: positions in this frame of the text and plates detected in the surrounding passes.
+        first_look: faces of a key frame before they were reviewed; None for other frames.
         face_samples: samples of faces that are good enough to recognise, by detection row; empty if
             identities are not requested.
     """
@@ -91,9 +106,11 @@ class FrameAnalysis:
     index: int
     faces: FrameDetections | None
     luma_grid: LumaGrid | None
+    thumbnail: Thumbnail | None = None
     text_and_plates: Mapping[TargetKind, FrameDetections] = field(default_factory=dict)
     templates: Mapping[TargetKind, Sequence[Template]] = field(default_factory=dict)
     propagated: Mapping[TargetKind, PropagatedBoxes] = field(default_factory=dict)
+    first_look: FrameDetections | None = None
     face_samples: Mapping[int, FaceSample] = field(default_factory=dict)
 
     def detections(self, kind: TargetKind) -> FrameDetections:

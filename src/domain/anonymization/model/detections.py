@@ -22,12 +22,20 @@ class FrameDetections:
         landmarks: (n, 5, 2) pixels of the frame, as in `Detections`; None for kinds without
             landmarks.
         plate_shaped: (n,) bool, True for text with the shape of a plate; None for other kinds.
+        directions: (n,) degrees by which the frame was turned clockwise when a face was detected; None if
+            all were detected upright.
     """
 
     boxes: Boxes
     scores: NDArray[np.float64]
     landmarks: FloatArray | None = None
     plate_shaped: NDArray[np.bool_] | None = None
+    directions: NDArray[np.intp] | None = None
+
+    @property
+    def upright(self) -> NDArray[np.bool_]:
+        """Return which detections were made in the upright frame, (n,) bool."""
+        return np.ones(len(self.scores), bool) if self.directions is None else self.directions == 0
 
     @classmethod
     def empty(cls) -> Self:

@@ -20,6 +20,8 @@ class Origin(StrEnum):
     """Interpolated between two detections of the track."""
     EXTENDED = "extended"
     """Extrapolated just before the first or after the last detection of the track."""
+    FOLLOWED = "followed"
+    """Located by the pixels of the head, before the first or after the last detection of the track."""
     REGION = "region"
     """Region marked by hand."""
     EDITED = "edited"
@@ -30,7 +32,9 @@ class Origin(StrEnum):
     """Detected in the redacted frame by the residual check."""
 
 
-DETECTOR_ORIGINS = frozenset({Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED})
+DETECTOR_ORIGINS = frozenset(
+    {Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED, Origin.FOLLOWED}
+)
 """Origins that stem from a detector, in this frame or in others of the track."""
 
 

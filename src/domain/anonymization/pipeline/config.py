@@ -17,7 +17,7 @@ from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.domain.ports.models import BoxDetector, FaceDetector, FaceRecognizer
-from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder, Redactor
+from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder, ImageSampler, Redactor
 from framecloak.domain.ports.video import VideoEncoder
 
 
@@ -44,8 +44,10 @@ class PipelineTools:
         detector: face detector; None if faces are not detected.
         redactor: implementation of redaction.
         encoder: encoder of image files.
+        sampler: sampler of turned images and of crops.
         threads: number of frames that are analysed, redacted or encoded in parallel.
         meter: recorder of processing times.
+        second_detector: face detector for second opinions on weak detections; None if there is none.
         video_encoder: encoder of videos; None if only images are written.
         box_detectors: detectors of text and plates, by the kind they detect; empty if those are not detected.
         identification: setup of face identification; None if all faces are redacted.
@@ -55,8 +57,10 @@ class PipelineTools:
     detector: FaceDetector | None
     redactor: Redactor
     encoder: FrameEncoder
+    sampler: ImageSampler
     threads: int
     meter: Meter = NULL_METER
+    second_detector: FaceDetector | None = None
     video_encoder: VideoEncoder | None = None
     box_detectors: Mapping[TargetKind, BoxDetector] = field(default_factory=dict)
     identification: IdentificationSetup | None = None
@@ -104,6 +108,7 @@ def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: boo
     sampled = continuous and spec.verify is Verify.SAMPLE
     residual_detector = ResidualDetector(
         detector,
+        tools.sampler,
         residual_tools.recognizer,
         (SAMPLE_SCALE,) if sampled else spec.scales,
         spec.tracking.accept,

@@ -62,7 +62,7 @@ class DecisionStage:
         self._continuous = continuous
         self._classifier = classifier
         self._analyses = deque(analyses)
-        reach = max(kind.max_gap + kind.extension for kind in settings.values())
+        reach = max(kind.max_gap + kind.reach for kind in settings.values())
         self._numbers = TrackIds(reach, window.first)
 
     @property
@@ -85,7 +85,9 @@ class DecisionStage:
     def decide(self, due: range) -> list[FrameDecision]:
         """Decide on the frames of a block, and discard analyses that no later block needs."""
         first = self._analyses[0].index
-        tracks = track_all_kinds(self._analyses, self._shots(), self._settings)
+        tracks = track_all_kinds(
+            self._analyses, self._shots(), self._settings, range(due.start - 1, due.stop + 1)
+        )
         if self._classifier:
             tracks = self._classifier.classified(tracks, self._analyses, due)
         numbered = self._numbers.with_ids(tracks, first, due)

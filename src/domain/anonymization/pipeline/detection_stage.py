@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
-from framecloak.domain.anonymization.detection.faces import analyze_frames
+from framecloak.domain.anonymization.detection.face_review import FaceReview
+from framecloak.domain.anonymization.detection.faces import FaceSearch
+from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.detection.text_and_plates import detect_text_and_plates
 from framecloak.domain.anonymization.identification.decisions import with_samples
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
+from framecloak.domain.anonymization.pipeline.review_stage import AnalyzedFrames, ReviewStage
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.adaptive_detection import AdaptiveDetection
 from framecloak.domain.anonymization.tracking.propagation import with_templates
@@ -47,10 +50,13 @@ class DetectionStage:
         self._batch: list[Frame] = []
         self.batch_size = tools.detector.max_batch if tools.detector else 1
         self._running: deque[tuple[list[Frame], Future[list[FrameAnalysis]]]] = deque()
+        self._search = face_search(tools)
+        self._review = ReviewStage(pool, self._reviewed, window.is_sampled)
         self._adaptive = AdaptiveDetection(pool, self._with_text_and_plates, window.is_sampled, accept)
 
     def continue_from(self, analysis: FrameAnalysis) -> None:
         """Start after a sampled frame that was analysed by the previous segment."""
+        self._review.continue_from(analysis)
         self._adaptive.continue_from(analysis)
 
     def add(self, frame: Frame) -> None:
@@ -70,26 +76,32 @@ class DetectionStage:
         while self._running and (len(self._running) > allowed or self._running[0][1].done()):
             frames, analyses = self._running.popleft()
             for analysis, frame in zip(analyses.result(), frames, strict=True):
-                self._adaptive.add(analysis, frame)
+                self._review.add(analysis, frame)
+        for analysis, frame in self._review.completed(allowed):
+            self._adaptive.add(analysis, frame)
         yield from self._adaptive.completed(allowed)
 
     def _analyze(self, frames: list[Frame]) -> list[FrameAnalysis]:
-        detector = self._tools.detector
-        if detector is None:
+        if self._search is None:
             return [FrameAnalysis(frame.index, FrameDetections.empty(), None) for frame in frames]
-        spec, meter = self._spec, self._tools.meter
-        with timed(meter, Stage.DETECT):
-            analyses = analyze_frames(frames, detector, spec.scales, spec.low_threshold, meter)
+        with timed(self._tools.meter, Stage.DETECT):
+            analyses = self._search.analyze(frames, self._spec.scales, self._spec.low_threshold)
         return [
-            with_samples(
-                self._with_text_and_plates(analysis, frame)
-                if self._window.is_sampled(frame.index)
-                else analysis,
-                frame,
-                self._tools.identification,
-                spec.sampling,
-            )
+            self._with_text_and_plates(analysis, frame) if self._window.is_sampled(frame.index) else analysis
             for analysis, frame in zip(analyses, frames, strict=True)
+        ]
+
+    def _reviewed(self, before: FrameAnalysis | None, frames: AnalyzedFrames) -> list[FrameAnalysis]:
+        """Review the faces up to a key frame, and sample them for identification."""
+        analyses = [analysis for analysis, _ in frames]
+        if self._search is not None:
+            opinion = SecondOpinion(self._search.detector, self._tools.second_detector, self._search.sampler)
+            review = FaceReview(self._search, opinion, self._spec.tracking.accept, self._spec.low_threshold)
+            with timed(self._tools.meter, Stage.DETECT):
+                analyses = review.reviewed(before, frames)
+        return [
+            with_samples(analysis, frame, self._tools.identification, self._spec.sampling)
+            for analysis, (_, frame) in zip(analyses, frames, strict=True)
         ]
 
     def _with_text_and_plates(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
@@ -105,3 +117,10 @@ class DetectionStage:
                 return with_templates(complete, frame) if propagated else complete
         except FrameAnalysisError:
             return FrameAnalysis(frame.index, None, None)
+
+
+def face_search(tools: PipelineTools) -> FaceSearch | None:
+    """Return the face search of a run; None if faces are not detected."""
+    if tools.detector is None:
+        return None
+    return FaceSearch(tools.detector, tools.sampler, tools.meter)

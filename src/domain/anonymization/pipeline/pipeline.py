@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from framecloak.domain.anonymization.detection.faces import consecutive_from
 from framecloak.domain.anonymization.detection.frame_reader import SequentialFrameReader
+from framecloak.domain.anonymization.detection.scales import max_interval
 from framecloak.domain.anonymization.detection.shots import SHOT_MARGIN_FRAMES
 from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
 from framecloak.domain.anonymization.model.frames import RedactedFrame
@@ -172,7 +173,11 @@ def _window(
             margin += spec.sampling.reach
         # Frames next to a gap are selected for the residual check, so one more frame must be tracked exactly.
         margin += spec.verify is Verify.SAMPLE
-    interval = spec.text_and_plates.every if spec.text_and_plates and has_margin else 1
+        # The first key frame lacks the review of the frames before it.
+        margin += 1
+    interval = 1
+    if has_margin:
+        interval = spec.text_and_plates.every if spec.text_and_plates else max_interval(spec.scales)
     # A truncated file may have fewer frames after the segment than the margin.
     readable = max(source.info.readable_frames, segment.end_frame)
     return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable)

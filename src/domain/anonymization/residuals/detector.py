@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.display_shape import ReshapedFrame
-from framecloak.domain.anonymization.detection.faces import SAME_FACE_IOU, analyze_frames
+from framecloak.domain.anonymization.detection.faces import SAME_FACE_IOU, FaceSearch
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.residuals import FaceCrop, PendingCheck
@@ -37,6 +37,7 @@ from framecloak.domain.imaging.box_geometry import Boxes, Corners
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
+from framecloak.domain.ports.pixels import ImageSampler
 from framecloak.domain.reid.matching import default_threshold
 
 SEARCH_THRESHOLD = 0.2
@@ -67,6 +68,7 @@ class ResidualDetector:
 
     Attributes:
         detector: face detector.
+        sampler: sampler of turned images.
         recognizer: face recogniser for the comparison with removed faces; None if none is installed.
         scales: detection scales for whole frames.
         accept_score: score from which a detection in the source is accepted as a face.
@@ -75,6 +77,7 @@ class ResidualDetector:
     """
 
     detector: FaceDetector
+    sampler: ImageSampler
     recognizer: FaceRecognizer | None
     scales: tuple[DetectionScale, ...]
     accept_score: float
@@ -110,9 +113,8 @@ class ResidualDetector:
         """Detect faces in the whole frame, or only around the boxes of the search scope."""
         if pending.scope.near:
             return self._detections_near(redacted_frame, pending.scope.near)
-        (analysis,) = analyze_frames(
-            [redacted_frame], self.detector, self.scales, SEARCH_THRESHOLD, index_offset=self.pass_offset
-        )
+        search = FaceSearch(self.detector, self.sampler)
+        (analysis,) = search.analyze([redacted_frame], self.scales, SEARCH_THRESHOLD, self.pass_offset)
         if analysis.faces is None:
             raise FrameAnalysisError(f"frame {redacted_frame.index} cannot be searched again")
         return analysis.faces

@@ -51,7 +51,7 @@ def recorded_identities(tools: PipelineTools) -> RecordedIdentities | None:
 
 def used_models(tools: PipelineTools, verify: Verify) -> list[ModelCard]:
     """Return the cards of all models used: detectors, and recognisers of faces and of their residuals."""
-    cards = [tools.detector.card] if tools.detector else []
+    cards = [detector.card for detector in (tools.detector, tools.second_detector) if detector]
     cards += [detector.card for detector in tools.box_detectors.values()]
     if tools.identification:
         cards.append(tools.identification.recognizer.card)

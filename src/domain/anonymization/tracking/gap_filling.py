@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from framecloak.domain.anonymization.tracking.propagated_boxes import (
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
+
+NOT_FOLLOWED: Mapping[int, Boxes] = MappingProxyType({})
 
 
 class Trajectory:
@@ -41,19 +44,33 @@ class Trajectory:
         self._propagations = propagations
 
     def boxes_per_frame(
-        self, track_id: int, shots: NDArray[np.intp], settings: TrackingSettings
+        self,
+        track_id: int,
+        shots: NDArray[np.intp],
+        settings: TrackingSettings,
+        followed: Mapping[int, Boxes] = NOT_FOLLOWED,
     ) -> Iterator[tuple[int, TrackedBox]]:
-        """Yield a box for every frame from the first to the last detection, and a few frames beyond."""
+        """Yield a box for every frame from the first to the last detection, and for some frames beyond.
+
+        Args:
+            track_id: id of the track.
+            shots: (frames,) shot number of each frame.
+            settings: reach, margin and smoothing.
+            followed: boxes (4,) by frame, where the head was located by its pixels; they take the place of
+                extrapolated ones.
+        """
         first, last = int(self._frames[0]), int(self._frames[-1])
         start, stop = _shot_range(first, last, shots)
         start, stop = (
-            max(start, first - settings.extension),
-            min(stop, last + settings.extension + 1),
+            max(start, min(first - settings.extension, *followed, first)),
+            min(stop, max(last + settings.extension, *followed, last) + 1),
         )
         times = np.arange(start, stop)
         raw = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
         raw[: first - start] = self._extrapolated(times[: first - start], at_start=True)
         raw[last + 1 - start :] = self._extrapolated(times[last + 1 - start :], at_start=False)
+        for time, box in followed.items():
+            raw[time - start] = box
         smoothed = box_geometry.grow(
             box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin
         )
@@ -66,6 +83,8 @@ class Trajectory:
             score = float(self._scores[row])
             if self._frames[row] == time:
                 origin = Origin.DETECTED if score >= settings.accept else Origin.LINKED
+            elif time in followed:
+                origin = Origin.FOLLOWED
             else:
                 origin = Origin.FILLED if first < time < last else Origin.EXTENDED
             yield time, TrackedBox(tuple(box), track_id, score, origin)

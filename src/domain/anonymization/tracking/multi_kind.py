@@ -20,6 +20,7 @@ def track_all_kinds(
     analyses: Sequence[FrameAnalysis],
     shots: NDArray[np.intp],
     settings: Mapping[TargetKind, TrackingSettings],
+    due: range | None = None,
 ) -> Tracks:
     """Decide what to redact in a run of consecutive frames.
 
@@ -27,6 +28,7 @@ def track_all_kinds(
         analyses: analyses of the frames.
         shots: (frames,) shot number of each frame.
         settings: tracker settings of each kind that was searched for.
+        due: frames whose boxes are needed, by their indices in the video; None for all.
 
     Returns:
         Boxes and tracks of all kinds, numbered together; text with the shape of a plate is reclassified as
@@ -36,10 +38,16 @@ def track_all_kinds(
     members: list[list[tuple[int, int]]] = []
     offsets = [0] * len(analyses)
     run = range(analyses[0].index, analyses[-1].index + 1) if analyses else range(0)
+    needed = None if due is None else range(due.start - run.start, due.stop - run.start)
     for kind, kind_settings in settings.items():
         detections = [entry.detections(kind) for entry in analyses]
         tracks = track(
-            detections, shots, kind_settings, [_propagated_within(entry, kind, run) for entry in analyses]
+            detections,
+            shots,
+            kind_settings,
+            [_propagated_within(entry, kind, run) for entry in analyses],
+            [entry.thumbnail for entry in analyses] if kind_settings.follow else (),
+            needed,
         )
         of_kind = [[replace(box, kind=kind) for box in frame_boxes] for frame_boxes in tracks.boxes]
         if kind is TargetKind.TEXT:

@@ -8,6 +8,12 @@ from typing import Self
 from framecloak.domain.anonymization.model.margins import FACE_MARGIN
 from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
 
+FOLLOW_SECONDS = 1.5
+"""Default time in seconds for which a head is followed by its pixels where its face is not detected."""
+
+MIN_RATE, MAX_RATE = 10.0, 60.0
+"""Frames per second to which frame rates are clamped."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackingSettings:
@@ -19,6 +25,7 @@ class TrackingSettings:
         memory: distance along the track within which it confirms them.
         max_gap: longest step between two associated detections.
         extension: number of frames by which a track is extrapolated at both ends.
+        follow: number of frames for which a head is followed by its pixels beyond both ends.
         margin: share of a box's width and height that is added on every side.
         smoothing: number of neighbours on each side that a box is averaged with.
     """
@@ -27,11 +34,14 @@ class TrackingSettings:
     memory: int = 18
     max_gap: int = 12
     extension: int = 4
+    follow: int = 0
     margin: float = FACE_MARGIN
     smoothing: int = 2
 
     @classmethod
-    def for_rate(cls, frames_per_second: float, max_interval: int = 1) -> Self:
+    def for_rate(
+        cls, frames_per_second: float, max_interval: int = 1, follow_seconds: float = FOLLOW_SECONDS
+    ) -> Self:
         """Return the defaults, which are for 25 frames per second, scaled to another rate.
 
         A face that only a periodic scale shows is detected once per detection interval. The settings allow
@@ -39,15 +49,17 @@ class TrackingSettings:
         last detection and a cut or an end of the video, which are fewer than the interval.
 
         Args:
-            frames_per_second: frame rate of the video, clamped to 10..60.
+            frames_per_second: frame rate of the video, clamped to ``MIN_RATE..MAX_RATE``.
             max_interval: longest detection interval of any scale, in frames.
+            follow_seconds: time for which a head is followed by its pixels.
         """
-        factor = min(max(frames_per_second, 10.0), 60.0) / 25.0
+        factor = min(max(frames_per_second, MIN_RATE), MAX_RATE) / 25.0
         defaults = cls()
         return cls(
             memory=max(2 * max_interval, round(defaults.memory * factor)),
             max_gap=max(2 * max_interval, round(defaults.max_gap * factor)),
             extension=max(2, max_interval - 1, round(defaults.extension * factor)),
+            follow=round(follow_seconds * min(max(frames_per_second, MIN_RATE), MAX_RATE)),
         )
 
     @classmethod
@@ -56,12 +68,17 @@ class TrackingSettings:
         return cls(accept=0.25, memory=0, max_gap=1, extension=0, smoothing=0)
 
     @property
+    def reach(self) -> int:
+        """Number of frames beyond its detections in which a track may have boxes."""
+        return max(self.extension, self.follow)
+
+    @property
     def temporal_margin(self) -> int:
         """Frames of margin that a slice needs on each side to give the same result as the whole video.
 
         A box is averaged with neighbours ``smoothing`` frames away. Whether one of those is interpolated or
-        extrapolated depends on detections up to ``extension + max_gap`` away. Each of those is accepted or
+        extrapolated depends on detections up to ``reach + max_gap`` away. Each of those is accepted or
         not by evidence another ``memory`` away, along associations that reach ``VELOCITY_WINDOW`` frames
         further.
         """
-        return self.smoothing + self.extension + self.max_gap + self.memory + VELOCITY_WINDOW
+        return self.smoothing + self.reach + self.max_gap + self.memory + VELOCITY_WINDOW

@@ -17,10 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.analysis import PropagatedBoxes
+from framecloak.domain.anonymization.model.analysis import PropagatedBoxes, Thumbnail
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.tracking.association import associate
+from framecloak.domain.anonymization.tracking.following import HeadFollower
 from framecloak.domain.anonymization.tracking.gap_filling import Trajectory
 from framecloak.domain.anonymization.tracking.propagated_boxes import Propagations
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
@@ -31,6 +32,8 @@ def track(
     shots: NDArray[np.intp],
     settings: TrackingSettings,
     propagated: Sequence[PropagatedBoxes] = (),
+    thumbnails: Sequence[Thumbnail | None] = (),
+    due: range | None = None,
 ) -> Tracks:
     """Decide what to redact in a run of consecutive frames.
 
@@ -40,6 +43,8 @@ def track(
         settings: thresholds and reach.
         propagated: per frame, boxes propagated from frames at most ``settings.extension`` away; empty if
             templates were not matched.
+        thumbnails: per frame, the thumbnail in which heads are followed; empty if they are not.
+        due: frames whose boxes are needed; None for all. Heads are not followed elsewhere.
 
     Returns:
         Boxes and tracks, in frame indices that count from the start of the run. Exact for frames at least
@@ -52,6 +57,7 @@ def track(
     scores = np.concatenate([of_frame.scores for of_frame in detections]) if counts else np.empty(0)
     frame_boxes: list[list[TrackedBox]] = [[] for _ in detections]
     members: list[list[tuple[int, int]]] = []
+    follower = HeadFollower(thumbnails, shots, settings, due or range(len(detections)))
     propagations = Propagations(propagated, np.cumsum([0, *counts]))
     for indices in associate(frames, boxes, shots, settings.max_gap).tracks():
         for tracklet in _accepted_tracklets(frames[indices], scores[indices], settings):
@@ -59,7 +65,8 @@ def track(
             trajectory = Trajectory(
                 frames[selected], boxes[selected], scores[selected], propagations.of(selected)
             )
-            for frame, box in trajectory.boxes_per_frame(len(members), shots, settings):
+            followed = follower.beyond(frames[selected], boxes[selected], scores[selected])
+            for frame, box in trajectory.boxes_per_frame(len(members), shots, settings, followed):
                 frame_boxes[frame].append(box)
             members.append(list(zip(frames[selected].tolist(), rows[selected].tolist(), strict=True)))
     return Tracks(frame_boxes, members)

@@ -1,0 +1,210 @@
+"""Second opinions on single detections: a closer look at each, enlarged, mirrored, tilted, by two detectors.
+
+A detector scores a face lower if it is small, in profile, blurred, tilted, or cut by the border of the frame.
+A low score is therefore no evidence that there is no face. The region around such a detection is sampled at
+the size at which detectors are most reliable, and beyond the border of the frame it is mirrored. There a false
+detection of moderate score often shows nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecloak.domain.anonymization.detection.directions import (
+    NEIGHBOUR_DEGREES,
+    Affine,
+    map_boxes,
+    map_landmarks,
+    rotation,
+)
+from framecloak.domain.anonymization.detection.faces import directions_of
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
+from framecloak.domain.imaging.detections import Detections, FloatArray, Image
+from framecloak.domain.ports.frames import Frame
+from framecloak.domain.ports.models import FaceDetector
+from framecloak.domain.ports.pixels import ImageSampler
+
+CROP_SIDE_PX = 160
+"""Side in pixels of the square crops."""
+
+FACE_SIDES_PX = (48, 60)
+"""Sizes in pixels at which a detection is shown in its crops, the second one mirrored."""
+
+CONFIRMING_EVIDENCE = 0.65
+"""Smallest sum of a detection's score and its mean score on the crops that confirms it."""
+
+UPRIGHT_ONLY = frozenset({0})
+
+CONFIRMING_TURNED_SCORE = 0.5
+"""Smallest mean score on the crops that confirms a detection in an unexpected direction.
+
+Turned hands and folds resemble faces more often than upright ones.
+"""
+
+REFUTING_SCORE = 0.15
+"""Score that no view of a detection reaches if the detection is refuted.
+
+Of 288 true detections from 0.5 on, in a street and in rendered clips, none was.
+"""
+
+MAX_OFFSET = 0.5
+"""Largest distance of the face found in a crop from the middle, in units of the detection's size."""
+
+MAX_SIZE_RATIO = 2.0
+"""Largest ratio between the sizes of a detection and of the face found in its crop."""
+
+MAX_IMAGE_SIDE_PX = 3840
+"""Longer side in pixels of the image that crops are sampled from."""
+
+_MIN_SCORE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """Two detectors that look closely at single detections. Thread-safe.
+
+    Attributes:
+        detector: first detector.
+        second: second detector; None if there is none, in which case the first one looks alone.
+        sampler: sampler of the crops.
+    """
+
+    detector: FaceDetector
+    second: FaceDetector | None
+    sampler: ImageSampler
+
+    def confirmed(
+        self, frame: Frame, weak: FrameDetections, score: float, expected: frozenset[int] = UPRIGHT_ONLY
+    ) -> FrameDetections:
+        """Return the detections that a closer look confirms.
+
+        Args:
+            frame: frame with the detections.
+            weak: (n,) detections.
+            score: score that a confirmed detection is given at least.
+            expected: directions in which there are people; detections in others need more evidence.
+
+        Returns:
+            At most n detections, in the order of ``weak``. Box, landmarks and direction are those of the
+            closer look that scored best.
+
+        Raises:
+            FrameAnalysisError: the frame was not decoded, or a detector failed.
+        """
+        if not len(weak.scores):
+            return weak
+        image, to_frame = _readable(frame)
+        views = [
+            view
+            for box, weak_score, direction in zip(
+                weak.boxes / np.tile(to_frame, 2),
+                weak.scores.tolist(),
+                directions_of(weak).tolist(),
+                strict=True,
+            )
+            if (view := self._best_view(image, box, weak_score, direction, score, expected)) is not None
+        ]
+        return FrameDetections(
+            np.array([view.box for view in views]).reshape(-1, 4) * np.tile(to_frame, 2),
+            np.array([view.score for view in views], np.float64),
+            np.array([view.landmarks for view in views], np.float32).reshape(-1, 5, 2)
+            * np.array(to_frame, np.float32),
+            directions=np.array([view.direction for view in views], np.intp),
+        )
+
+    def refuted(self, frame: Frame, doubtful: FrameDetections) -> NDArray[np.bool_]:
+        """Return which detections show nothing to any detector on a closer look, (n,) bool.
+
+        Args:
+            frame: frame with the detections.
+            doubtful: (n,) detections.
+
+        Raises:
+            FrameAnalysisError: the frame was not decoded, or a detector failed.
+        """
+        if not len(doubtful.scores):
+            return np.zeros(0, bool)
+        image, to_frame = _readable(frame)
+        return np.array(
+            [
+                all(
+                    view is None or view.score < REFUTING_SCORE for view in self._views(image, box, direction)
+                )
+                for box, direction in zip(
+                    doubtful.boxes / np.tile(to_frame, 2), directions_of(doubtful).tolist(), strict=True
+                )
+            ],
+            bool,
+        )
+
+    def _best_view(
+        self, image: Image, box: Boxes, weak: float, direction: int, score: float, expected: frozenset[int]
+    ) -> _View | None:
+        """Return the best view of a detection; None if its views do not confirm it."""
+        for degrees in (0, -NEIGHBOUR_DEGREES, NEIGHBOUR_DEGREES):
+            views = list(self._views(image, box, (direction + degrees) % 360))
+            mean = sum(view.score for view in views if view) / len(views)
+            is_expected = (direction + degrees) % 360 in expected
+            if weak + mean >= CONFIRMING_EVIDENCE if is_expected else mean >= CONFIRMING_TURNED_SCORE:
+                best = max((view for view in views if view), key=lambda view: view.score)
+                return replace(best, score=max(best.score, score))
+        return None
+
+    def _views(self, image: Image, box: Boxes, direction: int) -> Iterator[_View | None]:
+        """Yield the view of a detection by each detector at each size; None where it sees nothing."""
+        for mirrored, face_side in enumerate(FACE_SIDES_PX):
+            matrix = _map_from_crop(box, face_side, direction, mirrored=bool(mirrored))
+            crop = self.sampler.sample(image, matrix, CROP_SIDE_PX, CROP_SIDE_PX)
+            for detector in (self.detector, self.second):
+                if detector is not None:
+                    (found,) = detector.detect([crop], _MIN_SCORE)
+                    yield _central_view(found, matrix, face_side, direction, mirrored=bool(mirrored))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Face found in a crop, in pixels of the image that the crop was sampled from."""
+
+    box: Boxes
+    score: float
+    landmarks: FloatArray
+    direction: int
+
+
+def _readable(frame: Frame) -> tuple[Image, tuple[float, float]]:
+    """Return the pixels of a frame as displayed, and pixels of the frame per pixel, on each axis."""
+    zoom = min(1.0, MAX_IMAGE_SIDE_PX / max(frame.display_size))
+    width, height = (max(1, round(side * zoom)) for side in frame.display_size)
+    return frame.rgb(width, height), (frame.width / width, frame.height / height)
+
+
+def _map_from_crop(box: Boxes, face_side: int, direction: int, *, mirrored: bool) -> Affine:
+    """Return the map from pixels of a crop to those of the image; the box lies in the middle of the crop."""
+    linear = rotation(direction).T * (float(box_geometry.size(box)) / face_side)
+    if mirrored:
+        linear = linear * [-1.0, 1.0]
+    return np.column_stack([linear, box_geometry.centre(box) - linear @ np.full(2, CROP_SIDE_PX / 2)])
+
+
+def _central_view(
+    found: Detections, matrix: Affine, face_side: int, direction: int, *, mirrored: bool
+) -> _View | None:
+    """Return the best face in the middle of a crop; None if there is none."""
+    boxes = found.boxes.astype(np.float64)
+    offset = np.abs(box_geometry.centre(boxes) - CROP_SIDE_PX / 2).max(axis=1, initial=0.0)
+    ratio = box_geometry.size(boxes) / face_side
+    central = (offset <= MAX_OFFSET * face_side) & (ratio <= MAX_SIZE_RATIO) & (ratio >= 1 / MAX_SIZE_RATIO)
+    rows = np.flatnonzero(central)
+    if not len(rows):
+        return None
+    row = rows[:1]  # detections are ordered by score
+    landmarks = map_landmarks(found.landmarks[row], matrix)[0]
+    if mirrored:
+        landmarks = landmarks[[1, 0, 2, 4, 3]]
+    return _View(map_boxes(boxes[row], matrix)[0], float(found.scores[row[0]]), landmarks, direction)
