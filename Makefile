@@ -216,6 +216,10 @@ bench: setup ## Compare with the deface command line: whole processes, medians, 
 bench-hard: setup ## Compare both on deliberately hard footage
 	$(BIN)/python -m benchmarks.anonymization.hard_footage
 
+.PHONY: bench-sight
+bench-sight: setup ## Look for people whom detection misses: turned, squeezed, small, cut or turning away
+	$(BIN)/python -m benchmarks.anonymization.sight
+
 .PHONY: bench-precision
 bench-precision: setup ## Compare int8 with fp32 on this processor, on VIDEO
 	$(BIN)/python -m benchmarks.anonymization.precision "$(or $(VIDEO),../shared/data/street.mp4)"

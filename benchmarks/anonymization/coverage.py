@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,14 @@ class Score:
     """Longest run of consecutive frames in which one face, hard or not, was missed."""
     clear_leak: int
     """As ``leak``, among frames in which the face is not hard."""
+    people: int = 0
+    """People of the clip: ids that occur in a frame in which the face is not turned away."""
+    exposed: int = 0
+    """Those of them whose face was missed in at least one such frame."""
+    clear_people: int = 0
+    """People whose face is not hard in at least one frame."""
+    clear_exposed: int = 0
+    """Those of them who were missed in at least one frame in which the face is not hard."""
 
     @property
     def missed_clear(self) -> int:
@@ -88,9 +97,10 @@ def score(
     """Score one clip.
 
     Args:
-        gt: `{"width", "height", "frames": {"0": [{"xyxy", "hard", "id"?}]}}`. Faces without an `id` count as
-            different in every frame. An optional `"ignore": {"0": [xyxy]}` lists faces that need not be
-            redacted, but whose redaction is not false either.
+        gt: `{"width", "height", "frames": {"0": [{"xyxy", "hard", "id"?, "away"?}]}}`. Faces without an `id`
+            count as different in every frame and are not counted as people; `away` marks the back of a head,
+            which counts as a face but not for its person. An optional `"ignore": {"0": [xyxy]}` lists faces
+            that need not be redacted, but whose redaction is not false either.
         boxes: Redacted boxes (x1, y1, x2, y2) in pixels, by frame index.
         cover: Share of a face's box that the union of the redacted boxes has to cover.
         expand: Redacted pixels inside a face's box grown by this factor about its centre are not false.
@@ -98,14 +108,16 @@ def score(
     """
     width, height = gt["width"], gt["height"]
     misses: list[Miss] = []
+    people: dict[str, list[tuple[bool, bool]]] = {}
     redacted = false = 0
     for key, faces in gt["frames"].items():
         mask = np.zeros((height, width), bool)
         for box in boxes.get(int(key), ()):
             _paint(mask, box, ellipse=ellipse)
         for number, face in enumerate(faces):
-            visible = mask[_window(face["xyxy"], mask)]
-            covered = np.count_nonzero(visible) / visible.size if visible.size else 0.0
+            covered = _covered(mask, face["xyxy"])
+            if "id" in face and not face.get("away"):
+                people.setdefault(face["id"], []).append((face["hard"], covered >= cover))
             if covered < cover:
                 name = str(face.get("id", f"frame {key}, face {number}"))
                 misses.append(Miss(int(key), name, tuple(face["xyxy"]), face["hard"], covered))
@@ -113,6 +125,7 @@ def score(
         for box in (*(face["xyxy"] for face in faces), *gt.get("ignore", {}).get(key, ())):
             mask[_window(_grown(box, expand), mask)] = False
         false += int(np.count_nonzero(mask))
+    clearly = [[hit for hard, hit in seen if not hard] for seen in people.values()]
     everyone = [face for faces in gt["frames"].values() for face in faces]
     return Score(
         frames=len(gt["frames"]),
@@ -124,7 +137,40 @@ def score(
         misses=tuple(misses),
         leak=_longest_run(misses),
         clear_leak=_longest_run(miss for miss in misses if not miss.hard),
+        people=len(people),
+        exposed=sum(not all(hit for _, hit in seen) for seen in people.values()),
+        clear_people=sum(bool(seen) for seen in clearly),
+        clear_exposed=sum(not all(seen) for seen in clearly),
     )
+
+
+def covered_shares(gt: Mapping[str, Any], boxes: Mapping[int, Sequence[Box]]) -> list[float]:
+    """Return the covered share of every face of a clip, in the order of the ground truth."""
+    shares = []
+    for key, faces in gt["frames"].items():
+        mask = np.zeros((gt["height"], gt["width"]), bool)
+        for box in boxes.get(int(key), ()):
+            _paint(mask, box, ellipse=False)
+        shares += [_covered(mask, face["xyxy"]) for face in faces]
+    return shares
+
+
+def wilson_interval(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Return the Wilson score interval of a share; (nan, nan) if nothing was counted.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+
+    Args:
+        hits: number of successes.
+        count: number of trials.
+        z: quantile of the normal distribution; 1.96 gives 95 %.
+    """
+    if not count:
+        return float("nan"), float("nan")
+    share = hits / count
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    reach = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def total(scores: Sequence[Score]) -> Score:
@@ -139,6 +185,10 @@ def total(scores: Sequence[Score]) -> Score:
         misses=tuple(miss for s in scores for miss in s.misses),
         leak=max((s.leak for s in scores), default=0),
         clear_leak=max((s.clear_leak for s in scores), default=0),
+        people=sum(s.people for s in scores),
+        exposed=sum(s.exposed for s in scores),
+        clear_people=sum(s.clear_people for s in scores),
+        clear_exposed=sum(s.clear_exposed for s in scores),
     )
 
 
@@ -157,6 +207,16 @@ def table(scores: Mapping[str, Score]) -> str:
     return "\n".join(lines)
 
 
+def people_table(scores: Mapping[str, Score]) -> str:
+    """Lay out how many people were never missed, with 95 % intervals: one line a clip and one for all."""
+    lines = [f"{'clip':16}{'people':>7}{'never missed, clear frames':>32}{'people':>9}{'all frames':>32}"]
+    for name, s in (*scores.items(), ("total", total(list(scores.values())))):
+        clear = _people_share(s.clear_people - s.clear_exposed, s.clear_people)
+        everyone = _people_share(s.people - s.exposed, s.people)
+        lines.append(f"{name:16}{s.clear_people:7}{clear:>32}{s.people:9}{everyone:>32}")
+    return "\n".join(lines)
+
+
 def load_results(path: Path, clips: Iterable[str]) -> dict[str, dict[int, list[list[float]]]]:
     """Read the boxes of every clip that the results hold."""
     if path.is_dir():
@@ -166,6 +226,18 @@ def load_results(path: Path, clips: Iterable[str]) -> dict[str, dict[int, list[l
         held = json.loads(path.read_text())
         raw = {clip: held[clip] for clip in clips if clip in held}
     return {clip: {int(index): boxes for index, boxes in frames.items()} for clip, frames in raw.items()}
+
+
+def _people_share(hits: int, count: int) -> str:
+    if not count:
+        return "-"
+    low, high = wilson_interval(hits, count)
+    return f"{hits} = {hits / count:.1%} [{low:.1%}, {high:.1%}]"
+
+
+def _covered(mask: Mask, box: Box) -> float:
+    visible = mask[_window(box, mask)]
+    return np.count_nonzero(visible) / visible.size if visible.size else 0.0
 
 
 def _paint(mask: Mask, box: Box, *, ellipse: bool) -> None:
@@ -223,6 +295,7 @@ def main() -> None:
     options = {"cover": arguments.cover, "expand": arguments.expand, "ellipse": arguments.ellipse}
     scores = {clip: score(truth[clip], boxes, **options) for clip, boxes in results.items()}
     print(table(scores))
+    print("\n" + people_table(scores))
     if absent := [clip for clip in truth if clip not in results]:
         print(f"not scored, no results: {', '.join(absent)}")
     if arguments.misses:
