@@ -9,7 +9,8 @@ without the latter, some clips are omitted or have fewer faces.
 
 `OUT_DIR/gt.json`: `{clip: {width, height, frames: {index: [{xyxy, hard, id}]}, ignore: {index: [xyxy]}}}`.
 `frames` holds the faces to be redacted, clipped to the frame; `ignore` those that are too small, too
-covered or too far outside to be required, but that a careful redactor may well hide.
+covered or too far outside to be required, but that a careful redactor may well hide. A face with `away` is
+the back of a head. `true_aspect` is the shape of a pixel that the file should have declared.
 """
 
 from __future__ import annotations
@@ -23,26 +24,40 @@ from typing import Any
 import av
 import numpy as np
 
-from benchmarks.footage.clips import Clip, catalogue
-from benchmarks.footage.scene import Face, Image, Size, clip, expose
+from benchmarks.footage.clip import SEED, Clip
+from benchmarks.footage.clips import catalogue
+from benchmarks.footage.scene import Face, Image, clip, expose
+from benchmarks.footage.sight_clips import sight_catalogue
 from benchmarks.footage.stills import load_stills
 
 FPS = 25
+THEMES = ("hard", "sight", "all")
 MIN_VISIBLE, CLEAR_VISIBLE = 0.4, 0.6
-MIN_WIDTH, CLEAR_WIDTH = 12, 20
 MAX_SMEAR = 0.35
 """Motion blur, in face widths, beyond which a face is `hard`."""
 EXPOSURE_SAMPLES = 12
 
 
-def annotate(face: Face, size: Size, *, degraded: bool) -> dict[str, Any] | None:
+def clips_of(theme: str, seed: int) -> list[Clip]:
+    """Return the clips of a theme: `hard` for light and motion, `sight` for turned and odd faces."""
+    stills = load_stills()
+    made = []
+    if theme in {"hard", "all"}:
+        made += catalogue(stills, seed)
+    if theme in {"sight", "all"}:
+        made += sight_catalogue(stills, seed)
+    return made
+
+
+def annotate(face: Face, clip_: Clip, *, degraded: bool) -> dict[str, Any] | None:
     """Return the ground truth of a face, or None if it need not be redacted."""
-    box = clip(face.box, size)
+    box = clip(face.box, clip_.size)
     width = box[2] - box[0]
-    if face.visible < MIN_VISIBLE or width < MIN_WIDTH:
+    if face.visible < MIN_VISIBLE or width < clip_.min_width:
         return None
-    hard = degraded or face.visible < CLEAR_VISIBLE or width < CLEAR_WIDTH
-    return {"xyxy": [round(v, 1) for v in box], "hard": hard}
+    hard = degraded or face.hard or face.visible < CLEAR_VISIBLE or width < clip_.clear_width
+    truth = {"xyxy": [round(v, 1) for v in box], "hard": hard or face.away}
+    return truth | {"away": True} if face.away else truth
 
 
 def render(clip_: Clip) -> Iterator[tuple[Image, list[dict[str, Any]], list[list[float]]]]:
@@ -53,7 +68,7 @@ def render(clip_: Clip) -> Iterator[tuple[Image, list[dict[str, Any]], list[list
         truth, ignore = [], []
         for name, face in faces.items():
             degraded = clip_.degraded(index) or smear[name] > MAX_SMEAR
-            found = annotate(face, clip_.size, degraded=degraded)
+            found = annotate(face, clip_, degraded=degraded)
             if found:
                 truth.append(found | {"id": name})
             else:
@@ -72,12 +87,15 @@ def write(clip_: Clip, folder: Path) -> dict[str, Any]:
         stream.width, stream.height = clip_.size
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = clip_.kilobits * 1000
+        if clip_.aspect:
+            stream.codec_context.sample_aspect_ratio = clip_.aspect
         for index, (image, truth, ignore) in enumerate(render(clip_)):
             frames[str(index)], ignored[str(index)] = truth, ignore
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode())
     width, height = clip_.size
-    return {"width": width, "height": height, "frames": frames, "ignore": ignored}
+    told = {"true_aspect": clip_.true_aspect} if clip_.true_aspect else {}
+    return {"width": width, "height": height, "frames": frames, "ignore": ignored} | told
 
 
 def main() -> None:
@@ -87,11 +105,13 @@ def main() -> None:
     parser.add_argument(
         "--clip", action="append", help="only this clip (repeatable); gt.json keeps the others"
     )
+    parser.add_argument("--theme", choices=THEMES, default="hard", help="which clips (default: hard)")
+    parser.add_argument("--seed", type=int, default=SEED, help="other motion, and for sight other heads")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     record = arguments.out / "gt.json"
     truth = json.loads(record.read_text()) if arguments.clip and record.is_file() else {}
-    for clip_ in catalogue(load_stills()):
+    for clip_ in clips_of(arguments.theme, arguments.seed):
         if arguments.clip and clip_.name not in arguments.clip:
             continue
         entry = truth[f"{clip_.name}.mp4"] = write(clip_, arguments.out)

@@ -42,14 +42,20 @@ class Layer:
     still: Still
     matrix: Affine
     name: str = ""
+    hard: bool = False
+    """True if its faces are hard, whatever their size."""
+    away: bool = False
+    """True for the back of a head: its faces are not seen from this side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face in a frame: its whole box, unclipped, and its visible share."""
+    """A face in a frame: its whole box, unclipped, its visible share, and the marks of its layer."""
 
     box: Box
     visible: float
+    hard: bool = False
+    away: bool = False
 
     @property
     def width(self) -> float:
@@ -142,7 +148,8 @@ def compose(layers: Sequence[Layer], size: Size) -> tuple[Image, dict[str, Face]
             inside = (x2 - x1) * (y2 - y1) / ((whole[2] - whole[0]) * (whole[3] - whole[1]))
             visible = owner[round(y1) : round(y2), round(x1) : round(x2)]
             if inside > 0 and visible.size:
-                faces[f"{layer.name}/{index}"] = Face(whole, inside * float((visible == depth).mean()))
+                share = inside * float((visible == depth).mean())
+                faces[f"{layer.name}/{index}"] = Face(whole, share, layer.hard, layer.away)
     return image, faces
 
 
@@ -167,10 +174,10 @@ def expose(
     return np.rint(blurred).astype(np.uint8), faces, smear
 
 
-def _paint(canvas: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> None:
-    image, alpha, matrix = _shrunk(layer)
-    height, width = image.shape[:2]
-    left, top, right, bottom = 0, 0, canvas.shape[1], canvas.shape[0]
+def _paint(image: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> None:
+    source, alpha, matrix = _shrunk(layer)
+    height, width = source.shape[:2]
+    left, top, right, bottom = 0, 0, image.shape[1], image.shape[0]
     if alpha is not None:
         corners = matrix[:, :2] @ [[0, width, 0, width], [0, 0, height, height]] + matrix[:, 2:]
         low, high = np.floor(corners.min(axis=1)).astype(int), np.ceil(corners.max(axis=1)).astype(int)
@@ -186,13 +193,13 @@ def _paint(canvas: Image, owner: NDArray[np.int8], depth: int, layer: Layer) -> 
     shifted = matrix.copy()
     shifted[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5 - [left, top]
     size = (right - left, bottom - top)
-    patch = cv2.warpAffine(image, shifted, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    patch = cv2.warpAffine(source, shifted, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     region = np.s_[top:bottom, left:right]
     if alpha is None:
-        canvas[region], owner[region] = patch, depth
+        image[region], owner[region] = patch, depth
         return
     opacity = cv2.warpAffine(alpha, shifted, size, flags=cv2.INTER_LINEAR)[..., None]
-    canvas[region] = np.rint(opacity * patch + (1 - opacity) * canvas[region]).astype(np.uint8)
+    image[region] = np.rint(opacity * patch + (1 - opacity) * image[region]).astype(np.uint8)
     owner[region][opacity[..., 0] > 0.5] = depth
 
 
