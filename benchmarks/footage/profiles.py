@@ -22,7 +22,7 @@ CITY: dict[str, Box] = {
 NEIGHBOURS: dict[str, Box] = {"scarf": (308, 141, 324, 172)}
 """Faces beside them that their cut-outs show as well."""
 
-WALKER = (82, 98)
+WALKER = (90, 98)
 """First and last frame of ``street.mp4`` in which a man in profile is not covered by others."""
 
 
@@ -93,7 +93,7 @@ def back_of(head: Still, rng: np.random.Generator) -> Still:
     x1, y1, x2, y2 = head.faces[0]
     width, height = x2 - x1, y2 - y1
     band = head.image[max(0, int(y1 - 0.16 * height)) : max(2, int(y1)), int(x1) : int(x2)]
-    colour = np.minimum(np.median(band.reshape(-1, 3), axis=0), 110)
+    colour = np.minimum(np.percentile(band.reshape(-1, 3), 15, axis=0), 90)
     strands = cv2.GaussianBlur(
         rng.normal(0, 30, head.image.shape[:2]).astype(np.float32), (0, 0), 0.8, None, 4
     )

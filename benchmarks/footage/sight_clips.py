@@ -38,15 +38,19 @@ class Cast:
         heads: cut-outs of heads seen from the front.
         profiles: cut-outs of heads seen from the side; those from the front where there are none.
         walker: a man in profile, frame by frame; may be empty.
-        backdrop: photograph behind them.
+        backdrops: photographs behind them.
         seed: of the motion.
     """
 
     heads: Sequence[Still]
     profiles: Sequence[Still]
     walker: Sequence[Still]
-    backdrop: Still
+    backdrops: Sequence[Still]
     seed: int
+
+    def backdrop(self, name: str) -> Still:
+        """Return the photograph behind the people of a clip."""
+        return self.backdrops[int(seeded_rng(name, self.seed).integers(len(self.backdrops)))]
 
 
 def sight_catalogue(stills: dict[str, Still], seed: int = SEED) -> list[Clip]:
@@ -60,7 +64,8 @@ def sight_catalogue(stills: dict[str, Still], seed: int = SEED) -> list[Clip]:
         _tilted("tilted135", cast, 135),
         _lying(cast),
         _phone(cast),
-        _profiles(cast),
+        _profiles("profile", cast, HD, 8, (18, 44)),
+        _profiles("profile_close", cast, SMALL, 3, (50, 84)),
         _edges(cast),
         *_squeezed(cast),
         _small("small960", cast, MEDIUM, 14),
@@ -75,13 +80,14 @@ def _cast(stills: dict[str, Still], seed: int) -> Cast:
     walker = walking_profile()
     if seed != SEED:
         sides, walker = [mirrored(still) for still in sides], [mirrored(still) for still in walker]
-    foliage = texture(seeded_rng("foliage", seed), (1600, 900), (100, 125, 110), 9)
-    backdrop = stills.get(BACKDROPS[1 if seed == SEED else 2], foliage)
-    return Cast(heads, sides or heads, walker, backdrop, seed)
+    backdrops = [stills[name] for name in BACKDROPS if name in stills]
+    if not backdrops:
+        backdrops = [texture(seeded_rng("foliage", seed), (1600, 900), (100, 125, 110), 9)]
+    return Cast(heads, sides or heads, walker, backdrops, seed)
 
 
 def _people(name: str, cast: Cast, size: Size, count: int, widths: tuple[float, float]) -> Scene:
-    return crowd(seeded_rng(name, cast.seed), cast.heads, cast.backdrop, size, count, widths)
+    return crowd(seeded_rng(name, cast.seed), cast.heads, cast.backdrop(name), size, count, widths)
 
 
 def _about_centre(scene: Size, frame: Size, degrees: float) -> Affine:
@@ -103,7 +109,7 @@ def _tilted(name: str, cast: Cast, degrees: float) -> Clip:
 def _lying(cast: Cast) -> Clip:
     """Show people who lie on either side among others who stand."""
     rng = seeded_rng("lying", cast.seed)
-    scene = crowd(rng, cast.heads, cast.backdrop, HD, 9, (30, 120), tilts=(90, 0, -90))
+    scene = crowd(rng, cast.heads, cast.backdrop("lying"), HD, 9, (30, 120), tilts=(90, 0, -90))
     return Clip("lying", HD, FRAMES, 3000, scene)
 
 
@@ -117,26 +123,28 @@ def _phone(cast: Cast) -> Clip:
     return Clip("phone", HD, 75, 3000, viewed(scene, camera))
 
 
-def _profiles(cast: Cast) -> Clip:
+def _profiles(name: str, cast: Cast, size: Size, count: int, widths: tuple[float, float]) -> Clip:
     """Show heads in profile that walk, and a man in profile who moves as he did when he was filmed."""
-    rng = seeded_rng("profile", cast.seed)
-    others = crowd(rng, cast.profiles, cast.backdrop, HD, 8, (18, 48), turn=4)
-    start, speed = rng.uniform((300, 200), (980, 520)), rng.uniform(-4, 4)
+    rng = seeded_rng(name, cast.seed)
+    others = crowd(rng, cast.profiles, cast.backdrop(name), size, count, widths, turn=4)
+    start, speed = rng.uniform(0.25, 0.75, 2) * size, rng.uniform(-4, 4)
 
     def scene(t: float) -> list[Layer]:
         layers = others(t)
         if cast.walker:
             last = len(cast.walker) - 1
             step = last - abs(int(t) % (2 * last) - last)
-            layers.append(place(cast.walker[step], start + np.array((speed * t, 0)), 40, name="walker"))
+            where = start + np.array((speed * t, 0))
+            layers.append(place(cast.walker[step], where, widths[1], name="walker"))
         return layers
 
-    return Clip("profile", HD, FRAMES, 4000, scene)
+    return Clip(name, size, FRAMES, 4000, scene)
 
 
 def _edges(cast: Cast) -> Clip:
     """Move heads out over every edge of the frame and back in, two over each."""
     rng = seeded_rng("edges", cast.seed)
+    backdrop = cast.backdrop("edges")
     width, height = HD
     people = []
     for k in range(8):
@@ -152,7 +160,7 @@ def _edges(cast: Cast) -> Clip:
     sway = wobble(rng, 2, (6, 40))
 
     def scene(t: float) -> list[Layer]:
-        layers = [look(cast.backdrop, np.array(cast.backdrop.size) / 2 + sway(t), 900, HD)]
+        layers = [look(backdrop, np.array(backdrop.size) / 2 + sway(t), 900, HD)]
         for k, (point, outwards, face, period, phase) in enumerate(people):
             reach = 0.9 * face * math.sin(2 * math.pi * t / period + phase) - 0.1 * face
             head = cast.heads[k % len(cast.heads)]
@@ -165,9 +173,9 @@ def _edges(cast: Cast) -> Clip:
 def _squeezed(cast: Cast) -> list[Clip]:
     """Store pixels that are not square: wide and flat ones, as the file says, and wide ones untold."""
     shapes = (
-        ("squeezed_24_11", (588, 720), Fraction(24, 11), ""),
-        ("squeezed_1_2", (1280, 360), Fraction(1, 2), ""),
-        ("squeezed_untold", (640, 720), None, "2:1"),
+        ("aspect_24_11", (588, 720), Fraction(24, 11), ""),
+        ("aspect_1_2", (1280, 360), Fraction(1, 2), ""),
+        ("aspect_untold", (640, 720), None, "2:1"),
     )
     clips = []
     for name, size, aspect, true_aspect in shapes:
@@ -202,6 +210,7 @@ def _turning_away(cast: Cast) -> Clip:
     While a head turns, its face moves to the side and narrows in front of the back of the head.
     """
     rng = seeded_rng("turning_away", cast.seed)
+    backdrop = cast.backdrop("turning_away")
     people = []
     for k in range(6):
         head = cast.heads[k % len(cast.heads)]
@@ -222,7 +231,7 @@ def _turning_away(cast: Cast) -> Clip:
     sway = wobble(rng, 2, (6, 40))
 
     def scene(t: float) -> list[Layer]:
-        layers = [look(cast.backdrop, np.array(cast.backdrop.size) / 2 - sway(t), 900, HD)]
+        layers = [look(backdrop, np.array(backdrop.size) / 2 - sway(t), 900, HD)]
         for k, (back, face, spot, velocity, width, side, begin) in enumerate(people):
             where = spot + velocity * t + sway(t)
             shown = _shown(t - begin)

@@ -93,7 +93,7 @@ def test_a_box_is_looked_for_where_the_film_was_turned_to(bench: SimpleNamespace
 
 def test_a_film_counts_boxes_found_and_area_away_from_them(bench: SimpleNamespace) -> None:
     def run(boxes: list[list[float]]) -> object:
-        return bench.runs.Run(0, 1, frozenset(), {0: boxes}, 1.0)
+        return bench.runs.Run(0, 1, frozenset(), {0: boxes}, "centerface int8", 1.0)
 
     entry = {"of": "street-0", "matrix": [[1, 0, 0], [0, 1, 0]], "size": [100, 100]}
     row = bench.films.score_film(

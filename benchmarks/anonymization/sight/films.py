@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.anonymization.sight.runs import Run, is_offered, redact
+from benchmarks.anonymization.sight.runs import ASPECT_OPTION, Run, is_offered, redact
 
 COVER = 0.85
 SHRINK = 0.2
@@ -26,7 +26,7 @@ GROW = 1.3
 """Redacted pixels are away from every box if they lie outside all mapped boxes grown by this factor."""
 GRID = 24
 """Points per side at which the coverage of a box is sampled."""
-ASPECT_OPTION, ASPECT = "--pixel-aspect", "2:1"
+ASPECT = "2:1"
 UNTAGGED = "untagged-narrow"
 
 Affine = NDArray[np.float64]
@@ -88,7 +88,9 @@ def compare_films(
         if not names:
             continue
         truth = redact(folder / f"{upright}.mp4", options)
-        print(f"\n{upright.removesuffix('-0')}: share of the upright film's boxes that are covered")
+        print(
+            f"\n{upright.removesuffix('-0')}: share of the upright film's boxes that are covered, by {truth.detector}"
+        )
         print(f"{'film':24}{'boxes':>7}{'covered':>9}{'away':>8}{'blanked':>9}{'ms/frame':>10}")
         _print(score_film(upright, films[upright], truth, truth))
         for name in names:

@@ -17,6 +17,9 @@ BIN = Path(sys.executable).parent
 BLANKED_EXIT = 3
 """Exit code of a run that wrote black frames; its result is complete otherwise."""
 
+ASPECT_OPTION = "--pixel-aspect"
+"""Option that tells the shape of a pixel, as `W:H`, for footage that lost it."""
+
 Boxes = list[list[float]]
 
 
@@ -30,6 +33,7 @@ class Run:
         blanked: indices of the frames that were made black.
         boxes: redacted boxes (x1, y1, x2, y2) by frame index, in pixels of the frame; a blanked frame is one
             box.
+        detector: name and precision of the first model, the face detector.
         milliseconds: processor time, user and system, per frame, with the start of the process.
     """
 
@@ -37,6 +41,7 @@ class Run:
     frames: int
     blanked: frozenset[int]
     boxes: Mapping[int, Boxes]
+    detector: str
     milliseconds: float
 
 
@@ -75,6 +80,7 @@ def _read(manifest: Mapping[str, Any], exit_code: int, seconds: float) -> Run:
     source = manifest["sources"][0]
     whole = [[0.0, 0.0, float(source["width"]), float(source["height"])]]
     frames = manifest["frames"]
+    model = next(iter(manifest["models"]), {"name": "no model", "precision": ""})
     boxes = {
         frame["index"]: whole if frame["blanked"] else [box["xyxy"] for box in frame["boxes"]]
         for frame in frames
@@ -84,5 +90,6 @@ def _read(manifest: Mapping[str, Any], exit_code: int, seconds: float) -> Run:
         len(frames),
         frozenset(frame["index"] for frame in frames if frame["blanked"]),
         boxes,
+        " ".join((model["name"], model["precision"])),
         1000 * seconds / max(1, len(frames)),
     )

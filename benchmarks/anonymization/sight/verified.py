@@ -32,7 +32,7 @@ def check_videos(data: Path, options: Sequence[str]) -> None:
     print(
         f"\nstreet.mp4: clear {score.recall:.3f}, all {score.recall_all:.3f}, "
         f"redacted {score.redacted_area:.2%}, away from faces {score.false_area:.2%}, "
-        f"blanked {len(run.blanked)}, {run.milliseconds:.1f} ms/frame"
+        f"blanked {len(run.blanked)}, {run.milliseconds:.1f} ms/frame, by {run.detector}"
     )
     for miss in score.misses:
         print(f"  missed in frame {miss.frame}: {miss.box}, hard {miss.hard}, covered {miss.covered:.2f}")
