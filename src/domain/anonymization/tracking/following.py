@@ -45,10 +45,10 @@ MAX_TEMPLATE_SIDE_PX = 32
 MIN_SURE_DETECTIONS = 3
 """Number of sure detections from which on a track is followed as far as the settings allow."""
 
-GROWTH_PER_FRAME = 0.01
+GROWTH_PER_FRAME = 0.02
 """Share of its size by which a followed box grows on every side per frame, because positions drift."""
 
-MAX_GROWTH = 0.15
+MAX_GROWTH = 0.2
 """Largest such growth."""
 
 
@@ -108,17 +108,17 @@ def _locate(
     rows, columns = (side // shrink for side in frame.levels.shape)
     low = np.clip(expected - radius, 0, [columns - width, rows - height])
     high = np.clip(expected + radius, 0, [columns - width, rows - height])
-    if (expected + [width, height] <= 0).any() or (expected >= [columns, rows]).any():
+    if (expected <= [-width, -height]).any() or (expected >= [columns, rows]).any():
         return None
     size = (int(high[0] - low[0]) + width, int(high[1] - low[1]) + height)
     window = _levels(frame, shrink, low, size)
     if window is None:
         return None
     correlations = correlation(template, window)
-    best = np.unravel_index(int(correlations.argmax()), correlations.shape)
-    if correlations[best] < MIN_CORRELATION:
+    row, column = np.unravel_index(int(correlations.argmax()), correlations.shape)
+    if correlations[row, column] < MIN_CORRELATION:
         return None
-    return low + np.array([best[1], best[0]])
+    return np.asarray(low + [int(column), int(row)], np.intp)
 
 
 def _levels(

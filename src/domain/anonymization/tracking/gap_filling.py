@@ -18,6 +18,9 @@ from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 
+SLOWEST_SHARE = 0.5
+"""Smallest share of its velocity that an object is assumed to keep beyond the end of its track."""
+
 NOT_FOLLOWED: Mapping[int, Boxes] = MappingProxyType({})
 
 
@@ -90,7 +93,7 @@ class Trajectory:
             yield time, TrackedBox(tuple(box), track_id, score, origin)
 
     def _extrapolated(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
-        """Extrapolate beyond one end: enclose the last position and that predicted from the velocity.
+        """Extrapolate beyond one end: enclose the position predicted from the velocity and that halfway there.
 
         The velocity is measured over the last ``VELOCITY_WINDOW`` frames, or since the previous detection if
         that is older.
@@ -105,7 +108,10 @@ class Trajectory:
         ) / elapsed
         beyond = np.abs(times - self._frames[edge])[:, None]
         last_boxes = np.broadcast_to(self._boxes[edge], (len(times), 4))
-        return box_geometry.enclose(last_boxes, box_geometry.shift(last_boxes, velocity * beyond))
+        moved = velocity * beyond
+        return box_geometry.enclose(
+            box_geometry.shift(last_boxes, SLOWEST_SHARE * moved), box_geometry.shift(last_boxes, moved)
+        )
 
 
 def _shot_range(first: int, last: int, shots: NDArray[np.intp]) -> tuple[int, int]:
