@@ -53,6 +53,7 @@ class Container:
 
     Attributes:
         threads: number of frames processed at the same time.
+        max_text_share: share of the frame's area above which text needs agreement.
         open_source: opens a video or an image.
         load_detector: loads the face detector.
         load_second_detector: loads the face detector of second opinions; returns None if there is none besides
@@ -70,6 +71,7 @@ class Container:
     """
 
     threads: int
+    max_text_share: float
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
     load_second_detector: Callable[[ModelCard], FaceDetector | None]
@@ -91,6 +93,7 @@ class Container:
         load_recognizer = recognizer_loader(settings)
         return cls(
             threads=settings.threads,
+            max_text_share=settings.max_text_share,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
             load_second_detector=lambda first: _load_second_detector(settings, first),
@@ -134,6 +137,7 @@ class Container:
             second_detector=self.load_second_detector(detector.card) if detector else None,
             box_detectors=areas,
             residual_tools=residual_tools,
+            max_text_share=self.max_text_share,
         )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
@@ -53,6 +54,13 @@ class AnonymizationSettings:
         "Redacted frames to search again for faces, none, sample or all, in requests that do not set it.",
         parsed_by(Verify.parse, Verify),
         Verify.SAMPLE.value,
+    )
+    max_text_share: float = setting(
+        "MAX_TEXT_SHARE",
+        "Share of the frame, 0 to 1, above which text is redacted only if several detections agree; the same"
+        " for all workers.",
+        positive(1),
+        f"{MAX_TEXT_SHARE}",
     )
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",

@@ -7,11 +7,13 @@ between two passes that disagree, and the tracker carries the detections over th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE, mark_unconfirmed
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import PLATE_MARGIN, TEXT_MARGIN
@@ -39,12 +41,15 @@ class TextAndPlateSettings:
         every: detection interval in frames: detectors always run on frames whose index is a multiple of it.
         threshold: lowest score that is passed to the tracker.
         tracking: tracker settings for text and plates; lengths are in frames.
+        max_share: share of the frame's area, 0 to 1, above which text counts only if several detections
+            agree: at another scale, in the lines inside it, or in three frames of its track.
     """
 
     longest_sides: tuple[int, ...]
     every: int
     threshold: float
     tracking: TrackingSettings
+    max_share: float = MAX_TEXT_SHARE
 
 
 VIDEO_TEXT_AND_PLATES = TextAndPlateSettings(
@@ -79,21 +84,36 @@ def detect_text_and_plates(
     Raises:
         FrameAnalysisError: the frame was not decoded, or a detector failed on it.
     """
-    by_kind: dict[TargetKind, list[FrameDetections]] = {kind: [] for kind in detectors}
     stride = max(detector.stride for detector in detectors.values())
     scales = [DetectionScale(side) for side in settings.longest_sides]
-    for width, height in scaled_sizes(frame.index, frame.display_size, scales, stride):
-        image = frame.rgb(width, height)
-        zoom = np.tile([frame.width / width, frame.height / height], 2)
-        for kind, detector in detectors.items():
-            raw = detector.detect(image, settings.threshold)
-            boxes = raw.boxes * zoom
-            like_plates = plate_shaped(boxes)
-            found = FrameDetections(pad_text(boxes, like_plates), raw.scores.astype(np.float64))
-            by_kind[kind].append(
-                replace(found, plate_shaped=like_plates) if kind is TargetKind.TEXT else found
+    frame_size = frame.width, frame.height
+    sizes = scaled_sizes(frame.index, frame.display_size, scales, stride)
+    merged: dict[TargetKind, FrameDetections] = {}
+    for kind, detector in detectors.items():
+        look = partial(_detect_at, frame, kind, detector, settings.threshold)
+        by_size = {size: look(size) for size in sizes}
+        if kind is TargetKind.TEXT:
+            merged[kind] = _merge(
+                mark_unconfirmed(by_size, frame_size, detector.stride, look, settings.max_share)
             )
-    return {kind: _merge(detections) for kind, detections in by_kind.items()}
+        else:
+            merged[kind] = _merge(list(by_size.values()))
+    return merged
+
+
+def _detect_at(
+    frame: Frame, kind: TargetKind, detector: BoxDetector, threshold: float, size: tuple[int, int]
+) -> FrameDetections:
+    """Return the detections in a frame scaled to a width and height: padded, in pixels of the frame."""
+    width, height = size
+    raw = detector.detect(frame.rgb(width, height), threshold)
+    boxes = raw.boxes * np.tile([frame.width / width, frame.height / height], 2)
+    like_plates = plate_shaped(boxes)
+    return FrameDetections(
+        pad_text(boxes, like_plates),
+        raw.scores.astype(np.float64),
+        plate_shaped=like_plates if kind is TargetKind.TEXT else None,
+    )
 
 
 def plate_shaped(boxes: Boxes) -> NDArray[np.bool_]:
@@ -124,16 +144,27 @@ def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
     boxes = np.concatenate([detections.boxes for detections in per_scale])
     scores = np.concatenate([detections.scores for detections in per_scale])
     shape_flags = [detections.plate_shaped for detections in per_scale if detections.plate_shaped is not None]
+    unconfirmed = np.concatenate([_unconfirmed(detections) for detections in per_scale])
     larger_first = np.argsort(-box_geometry.area(boxes), kind="stable")
     boxes, scores = boxes[larger_first], scores[larger_first].copy()
+    unconfirmed = unconfirmed[larger_first]
     like_plates = np.concatenate(shape_flags)[larger_first] if shape_flags else None
     kept = np.ones(len(boxes), bool)
     inside = box_geometry.share_inside(boxes, boxes) >= MIN_SHARE_INSIDE
     for small in range(1, len(boxes)):
-        holders = np.flatnonzero(inside[small, :small] & kept[:small])
+        holders = np.flatnonzero(inside[small, :small] & kept[:small] & ~unconfirmed[:small])
         if len(holders):
             kept[small] = False
             scores[holders[0]] = max(scores[holders[0]], scores[small])
     return FrameDetections(
-        boxes[kept], scores[kept], plate_shaped=None if like_plates is None else like_plates[kept]
+        boxes[kept],
+        scores[kept],
+        plate_shaped=None if like_plates is None else like_plates[kept],
+        unconfirmed=unconfirmed[kept],
     )
+
+
+def _unconfirmed(detections: FrameDetections) -> NDArray[np.bool_]:
+    if detections.unconfirmed is None:
+        return np.zeros(len(detections.scores), bool)
+    return detections.unconfirmed

@@ -24,6 +24,8 @@ class FrameDetections:
         plate_shaped: (n,) bool, True for text with the shape of a plate; None for other kinds.
         directions: (n,) degrees by which the frame was turned clockwise when a face was detected; None if
             all were detected upright.
+        unconfirmed: (n,) bool, True for text too large to count unless other frames agree; None if there is
+            none.
     """
 
     boxes: Boxes
@@ -31,11 +33,7 @@ class FrameDetections:
     landmarks: FloatArray | None = None
     plate_shaped: NDArray[np.bool_] | None = None
     directions: NDArray[np.intp] | None = None
-
-    @property
-    def upright(self) -> NDArray[np.bool_]:
-        """Return which detections were made in the upright frame, (n,) bool."""
-        return np.ones(len(self.scores), bool) if self.directions is None else self.directions == 0
+    unconfirmed: NDArray[np.bool_] | None = None
 
     @classmethod
     def empty(cls) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.detection.scales import DetectionScale, max_interval
 from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
@@ -52,6 +53,7 @@ class PipelineTools:
         box_detectors: detectors of text and plates, by the kind they detect; empty if those are not detected.
         identification: setup of face identification; None if all faces are redacted.
         residual_tools: tools of the residual check; None if frames are not checked.
+        max_text_share: share of the frame's area above which text needs agreement.
     """
 
     detector: FaceDetector | None
@@ -65,6 +67,7 @@ class PipelineTools:
     box_detectors: Mapping[TargetKind, BoxDetector] = field(default_factory=dict)
     identification: IdentificationSetup | None = None
     residual_tools: ResidualTools | None = None
+    max_text_share: float = MAX_TEXT_SHARE
 
 
 @dataclass(frozen=True, slots=True)

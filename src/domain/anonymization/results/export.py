@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.frames import RedactedFrame
@@ -112,7 +113,8 @@ class ExportJob:
         prepared, table = self.tools_for(group, tools), group.inputs[0].boxes
         if table is not None:
             return rerendered_frames(group.source, segment, table, self.appearance, prepared)
-        return redacted_frames(group.source, segment, self.redaction_spec(group), prepared, continuation)
+        spec = self.redaction_spec(group, tools.max_text_share)
+        return redacted_frames(group.source, segment, spec, prepared, continuation)
 
     def tools_for(self, group: SourceGroup, tools: PipelineTools) -> PipelineTools:
         """Return the tools for a group of sources; for video output, with an encoder of its frame size."""
@@ -162,8 +164,13 @@ class ExportJob:
             entry.finish()
         return continuation
 
-    def redaction_spec(self, group: SourceGroup) -> RedactionSpec:
-        """Return the redaction specification of a group of sources."""
+    def redaction_spec(self, group: SourceGroup, max_text_share: float = MAX_TEXT_SHARE) -> RedactionSpec:
+        """Return the redaction specification of a group of sources.
+
+        Args:
+            group: sources that are redacted together.
+            max_text_share: share of the frame's area above which text needs agreement.
+        """
         export_source = group.inputs[0]
         continuous = group.source.info.continuous
         return RedactionSpec(
@@ -171,7 +178,7 @@ class ExportJob:
             regions=export_source.regions,
             tracking=export_source.tracking(self.appearance.shape),
             scales=export_source.scales,
-            text_and_plates=text_and_plate_settings(self.level, continuous=continuous),
+            text_and_plates=text_and_plate_settings(self.level, max_text_share, continuous=continuous),
             keep_text=export_source.keep_text,
             sampling=SamplingPlan.for_rate(group.source.info.frame_rate)
             if continuous
@@ -196,7 +203,9 @@ class ExportJob:
         identities = (
             self.earlier_identities.settings if self.earlier_identities else recorded_identities(tools)
         )
-        settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)
+        settings = recorded_settings(
+            self.level, self.appearance, threshold, self.based_on, identities, tools.max_text_share
+        )
         return result.close(settings, models, sources, residual_method(self.verify, tools))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from framecloak.domain.anonymization.results.manifest import RecordedModel
 from framecloak.domain.errors import WorkersDisagreeError
@@ -21,6 +21,8 @@ class PartProvenance(TypedDict):
         models: model cards, always in the same order.
         tracking: tracking settings; None without face detection.
         threshold: lowest score of a detection passed to the tracker; None without face detection.
+        max_text_share: share of the frame above which text needed agreement; None without text detection.
+            Parts of versions that did not know it lack it.
         method: method of the residual check; None without one.
         identities: identification settings; None without identification.
     """
@@ -29,6 +31,7 @@ class PartProvenance(TypedDict):
     models: list[dict[str, Any]]
     tracking: dict[str, Any] | None
     threshold: float | None
+    max_text_share: NotRequired[float | None]
     method: dict[str, Any] | None
     identities: dict[str, Any] | None
 
@@ -100,7 +103,11 @@ def _first_difference(first: PartProvenance, other: PartProvenance) -> str:
 def _comparable_settings(provenance: PartProvenance) -> dict[str, object]:
     """Return all values that must be identical, by display name."""
     names = ", ".join(card["name"] for card in provenance["models"])
-    settings: dict[str, object] = {"models": names or _NONE, "threshold": provenance["threshold"]}
+    settings: dict[str, object] = {
+        "models": names or _NONE,
+        "threshold": provenance["threshold"],
+        "max_text_share": provenance.get("max_text_share"),
+    }
     groups: Mapping[str, Mapping[str, Any] | None] = {
         # The file name may differ between machines.
         "video": {name: value for name, value in provenance["info"].items() if name != "name"},

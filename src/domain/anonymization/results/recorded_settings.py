@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.detection.scales import (
     IMAGE_SCALES,
     VIDEO_SCALES,
@@ -28,16 +31,18 @@ def recorded_settings(
     threshold: float | None,
     based_on: BasedOn | None = None,
     identities: RecordedIdentities | None = None,
+    max_text_share: float = MAX_TEXT_SHARE,
 ) -> RecordedSettings:
     """Return the settings for the manifest."""
+    video, image = (text_and_plate_settings(level, max_text_share, continuous=each) for each in (True, False))
     return RecordedSettings(
         level=level,
         appearance=appearance,
         threshold=threshold,
         video_scales=VIDEO_SCALES,
         image_scales=IMAGE_SCALES,
-        video_text_and_plates=None if based_on else text_and_plate_settings(level, continuous=True),
-        image_text_and_plates=None if based_on else text_and_plate_settings(level, continuous=False),
+        video_text_and_plates=None if based_on else video,
+        image_text_and_plates=None if based_on else image,
         based_on=based_on,
         identities=identities,
     )
@@ -70,13 +75,17 @@ def residual_method(verify: Verify, tools: PipelineTools) -> CheckMethod | None:
     return CheckMethod(verify, SEARCH_THRESHOLD, recognizer.card.name if recognizer else None, strangers)
 
 
-def text_and_plate_settings(level: Level, *, continuous: bool) -> TextAndPlateSettings | None:
+def text_and_plate_settings(
+    level: Level, max_text_share: float, *, continuous: bool
+) -> TextAndPlateSettings | None:
     """Return the settings of text and plate detection; None at levels without it.
 
     Args:
         level: level of the export.
+        max_text_share: share of the frame's area above which text needs agreement.
         continuous: True for a video, False for still images.
     """
     if level is not Level.FULL:
         return None
-    return VIDEO_TEXT_AND_PLATES if continuous else IMAGE_TEXT_AND_PLATES
+    settings = VIDEO_TEXT_AND_PLATES if continuous else IMAGE_TEXT_AND_PLATES
+    return replace(settings, max_share=max_text_share)

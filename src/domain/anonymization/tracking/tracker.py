@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.model.analysis import PropagatedBoxes, Thumbnail
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
+from framecloak.domain.anonymization.tracking.agreement import agreed
 from framecloak.domain.anonymization.tracking.association import associate
 from framecloak.domain.anonymization.tracking.following import HeadFollower
 from framecloak.domain.anonymization.tracking.gap_filling import Trajectory
 from framecloak.domain.anonymization.tracking.propagated_boxes import Propagations
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
+from framecloak.domain.imaging.box_geometry import Boxes
 
 
 def track(
@@ -55,12 +57,14 @@ def track(
     rows = np.concatenate([np.arange(n) for n in counts]) if counts else np.empty(0, np.intp)
     boxes = np.concatenate([of_frame.boxes for of_frame in detections]) if counts else np.empty((0, 4))
     scores = np.concatenate([of_frame.scores for of_frame in detections]) if counts else np.empty(0)
+    unconfirmed = _concatenated([of_frame.unconfirmed for of_frame in detections], counts)
     frame_boxes: list[list[TrackedBox]] = [[] for _ in detections]
     members: list[list[tuple[int, int]]] = []
     follower = HeadFollower(thumbnails, shots, settings, due or range(len(detections)))
     propagations = Propagations(propagated, np.cumsum([0, *counts]))
     for indices in associate(frames, boxes, shots, settings.max_gap).tracks():
-        for tracklet in _accepted_tracklets(frames[indices], scores[indices], settings):
+        of_track = frames[indices], boxes[indices], scores[indices], unconfirmed[indices]
+        for tracklet in _accepted_tracklets(*of_track, settings):
             selected = indices[tracklet]
             trajectory = Trajectory(
                 frames[selected], boxes[selected], scores[selected], propagations.of(selected)
@@ -73,23 +77,45 @@ def track(
 
 
 def _accepted_tracklets(
-    frames: NDArray[np.intp], scores: NDArray[np.float64], settings: TrackingSettings
-) -> list[slice]:
+    frames: NDArray[np.intp],
+    boxes: Boxes,
+    scores: NDArray[np.float64],
+    unconfirmed: NDArray[np.bool_],
+    settings: TrackingSettings,
+) -> list[NDArray[np.intp]]:
     """Return the accepted parts of one chain of detections.
 
     A low-scoring detection is accepted if a high-scoring one is near enough in time. Rejected detections
     between two accepted ones become part of the track, unless the step between those exceeds ``max_gap``.
+    Unconfirmed ones neither confirm others nor are confirmed by them; their frames have to agree.
 
     Args:
         frames: (n,) ascending frame indices.
+        boxes: (n, 4) pixels.
         scores: (n,).
+        unconfirmed: (n,) bool.
         settings: thresholds and reach.
+
+    Returns:
+        Positions of the detections of each part, ascending.
     """
-    confirmed = np.concatenate([[0], np.cumsum(scores >= settings.accept)])
+    confirmed = np.concatenate([[0], np.cumsum((scores >= settings.accept) & ~unconfirmed)])
     first = np.searchsorted(frames, frames - settings.memory, side="left")
     last = np.searchsorted(frames, frames + settings.memory, side="right")
-    accepted = np.flatnonzero(confirmed[last] > confirmed[first])
+    is_accepted = confirmed[last] > confirmed[first]
+    if unconfirmed.any():
+        is_accepted = np.where(unconfirmed, agreed(frames, boxes, scores, settings), is_accepted)
+    accepted = np.flatnonzero(is_accepted)
     if not len(accepted):
         return []
     breaks = np.flatnonzero(np.diff(frames[accepted]) > settings.max_gap) + 1
-    return [slice(run[0], run[-1] + 1) for run in np.split(accepted, breaks)]
+    parts = [np.arange(run[0], run[-1] + 1) for run in np.split(accepted, breaks)]
+    return [part[is_accepted[part] | ~unconfirmed[part]] for part in parts]
+
+
+def _concatenated(flags: Sequence[NDArray[np.bool_] | None], counts: Sequence[int]) -> NDArray[np.bool_]:
+    """Concatenate the flags of all frames; None stands for as many False as the frame has detections."""
+    filled = [
+        np.zeros(count, bool) if each is None else each for each, count in zip(flags, counts, strict=True)
+    ]
+    return np.concatenate(filled) if filled else np.empty(0, bool)

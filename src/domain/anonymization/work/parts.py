@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
+from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import MAX_INT32
@@ -149,6 +150,7 @@ def write_part(
         "models": [asdict(card) for card in used_models(tools, export.verify)],
         "tracking": asdict(source.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.redaction_spec(batch).low_threshold if detector else None,
+        "max_text_share": tools.max_text_share if tools.box_detectors else None,
         "method": asdict(method) if method else None,
         "frames": rows,
         "heads": [list(head) for head in continuation.boundaries.heads],
@@ -282,7 +284,12 @@ class ResultAssembler:
         identities = RecordedIdentities.read(provenance["identities"]) if provenance["identities"] else None
         identities = spec.earlier_identities.settings if spec.earlier_identities else identities
         settings = recorded_settings(
-            spec.level, spec.appearance, provenance["threshold"], spec.based_on, identities
+            spec.level,
+            spec.appearance,
+            provenance["threshold"],
+            spec.based_on,
+            identities,
+            provenance.get("max_text_share") or MAX_TEXT_SHARE,
         )
         method = _method(provenance["method"]) if provenance["method"] else None
         return self._writer.close(
