@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -30,9 +30,10 @@ from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
 from framecloak.domain.anonymization.tracking.plates_by_shape import reclassify_plates
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.tracker import track
-from framecloak.domain.imaging.detections import Basis, TargetKind
+from framecloak.domain.imaging.detections import Basis, BoxDetections, Image, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from support.samples.scripted_video import (
+    WIDTH,
     BlackBoxRedactor,
     RawEncoder,
     ScriptedBoxDetector,
@@ -318,6 +319,44 @@ def test_kept_plate_shaped_text_stays_and_a_detected_plate_does_not() -> None:
     assert not any(frame.boxes for frame in run(ScriptedBoxDetector(script), 12, keep_text=(whole_frame,)))
     detected = run(ScriptedBoxDetector(script), 12, keep_text=(whole_frame,), kind=TargetKind.PLATE)
     assert all(frame.boxes for frame in detected)
+
+
+@dataclass
+class LargeImageDetector(ScriptedBoxDetector):
+    """Detects only in images of the full width."""
+
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
+        found = super().detect(image, threshold)
+        shown = np.full(len(found.scores), image.shape[1] == WIDTH)
+        return BoxDetections(found.boxes[shown], found.scores[shown])
+
+
+@pytest.mark.parametrize("start", [0, 5, 11])
+def test_text_that_only_an_extra_scale_shows_is_covered_throughout(start: int) -> None:
+    line_by_frame = {t: (20.0 + 1.5 * t, 30.0, 60.0 + 1.5 * t, 42.0, 0.9) for t in range(60)}
+    text_detector = LargeImageDetector({t: [box] for t, box in line_by_frame.items()})
+    settings = replace(VIDEO_TEXT_AND_PLATES, longest_sides=(160,), extra_sides=(320,))
+    spec = RedactionSpec(Appearance(), (), FACES, (DetectionScale(320),), text_and_plates=settings)
+    detectors = {TargetKind.TEXT: text_detector}
+    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2, box_detectors=detectors)
+    source = ScriptedSource(60, writing=text_detector.script)
+    frames = list(redacted_frames(source, Segment(start, 60), spec, tools))
+    assert [frame.index for frame in frames] == list(range(start, 60))
+    for frame in frames[: 48 - start]:
+        assert any(contains(box, line_by_frame[frame.index]) for box in text_boxes(frame))
+
+
+def test_extra_scales_of_a_video_apply_at_their_interval() -> None:
+    settings = VIDEO_TEXT_AND_PLATES
+    assert settings.extra_every % settings.every == 0
+    assert settings.extra_every <= settings.tracking.max_gap
+    looks = {}
+    for index in (0, INTERVAL, settings.extra_every):
+        text_detector = ScriptedBoxDetector({})
+        frame = ScriptedFrame(index, width=3840, height=2160)
+        detect_text_and_plates(frame, {TargetKind.TEXT: text_detector}, settings)
+        looks[index] = len(text_detector.frame_numbers)
+    assert looks == {0: 3, INTERVAL: 1, settings.extra_every: 3}
 
 
 def test_detections_at_all_scales_of_an_image_are_merged_without_duplicates() -> None:
