@@ -1,9 +1,8 @@
 """Agreement on large text: one detection alone must not blacken a good part of the frame.
 
 The text detector reports a whole textured area, up to the frame itself, as one line now and then. Such a
-detection counts by itself only if its frame confirms it: at another scale, or by the lines inside it. Text
-that fills the frame is detected at small scales too. What its frame does not confirm is left to the tracker,
-which accepts it if several passes agree.
+detection counts by itself only if its frame confirms it: at another scale, or by the lines inside it. What
+its frame does not confirm is left to the tracker, which accepts it if several passes agree.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
@@ -22,8 +20,8 @@ from framecloak.domain.imaging.box_geometry import Boxes
 MAX_TEXT_SHARE = 0.25
 """Share of the frame's area from which on text needs agreement, unless a setting names another one."""
 
-SECOND_LOOK_SIDES = (640, 320)
-"""Longer sides in pixels of the images searched for confirmation; together a third of the work at 1280."""
+MIN_LOOK_PX = 640
+"""Longer side in pixels from which on the image searched first is large enough to be searched at a half."""
 
 MIN_FILLED_SHARE = 0.5
 """Share of a large detection that others must fill to confirm it."""
@@ -58,13 +56,22 @@ def mark_unconfirmed(
     large = [box_geometry.area(boxes) > max_share * frame_size[0] * frame_size[1] for boxes in shown]
     if not any(flags.any() for flags in large):
         return list(by_size.values())
-    scales = [DetectionScale(side) for side in SECOND_LOOK_SIDES]
-    others = [size for size in scaled_sizes(0, frame_size, scales, stride) if size not in by_size]
-    shown += [box_geometry.clip(look(size).boxes, *frame_size) for size in others]
+    others = second_looks(max(by_size, key=max), stride)
+    shown += [box_geometry.clip(look(size).boxes, *frame_size) for size in others if size not in by_size]
     return [
         replace(found, unconfirmed=flags & ~_confirmed(number, shown))
         for number, (found, flags) in enumerate(zip(by_size.values(), large, strict=True))
     ]
+
+
+def second_looks(size: tuple[int, int], stride: int) -> list[tuple[int, int]]:
+    """Return the width and height of the images in which to confirm what an image of one size shows.
+
+    They are a half and a quarter of it, a third of its work; of a small image the double and the half.
+    """
+    factors = (0.5, 0.25) if max(size) >= MIN_LOOK_PX else (2.0, 0.5)
+    looks = [[max(1, round(side * factor / stride)) * stride for side in size] for factor in factors]
+    return [(width, height) for width, height in looks]
 
 
 def _confirmed(number: int, looks: Sequence[Boxes]) -> NDArray[np.bool_]:

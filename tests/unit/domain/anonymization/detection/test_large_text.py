@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
+from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE, second_looks
 from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.detection.text_and_plates import (
     IMAGE_TEXT_AND_PLATES,
@@ -62,9 +62,18 @@ class DetectorBySize:
         return BoxDetections(table[:, :4] * np.array([width, height, width, height], np.float32), table[:, 4])
 
 
+class UnconfirmedDetector(ScriptedBoxDetector):
+    """Detects nothing in images of other sizes than the frame's."""
+
+    def detect(self, image: Image, threshold: float) -> BoxDetections:
+        found = super().detect(image, threshold)
+        shown = np.full(len(found.scores), image.shape[1] == WIDTH)
+        return BoxDetections(found.boxes[shown], found.scores[shown])
+
+
 def redacted(script: dict[int, list[tuple[float, float, float, float, float]]]) -> list[RedactedFrame]:
-    """Redact 40 frames of the size at which the detector runs, so that no second look is smaller."""
-    text_detector = ScriptedBoxDetector(script)
+    """Redact 40 frames, of which no second look confirms anything."""
+    text_detector = UnconfirmedDetector(script)
     spec = RedactionSpec(
         Appearance(),
         (),
@@ -118,6 +127,22 @@ def test_a_large_detection_is_confirmed_by_the_lines_inside_it() -> None:
     lines = [(0.05, y, 0.95, y + 0.1, 0.8) for y in (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)]
     assert not any(unconfirmed(DetectorBySize({1280: [large, *lines]})))
     assert unconfirmed(DetectorBySize({1280: [large, *lines[:2]]})) == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((1280, 736), [(640, 384), (320, 192)]),
+        ((640, 352), [(320, 192), (160, 96)]),
+        ((448, 256), [(896, 512), (224, 128)]),
+        ((320, 192), [(640, 384), (160, 96)]),
+        ((32, 32), [(64, 64), (32, 32)]),
+    ],
+)
+def test_every_frame_is_searched_at_another_scale(
+    size: tuple[int, int], expected: list[tuple[int, int]]
+) -> None:
+    assert second_looks(size, 32) == expected
 
 
 def test_text_below_the_limit_is_not_searched_again() -> None:

@@ -129,6 +129,13 @@ def refused(workers: Sequence[PipelineTools], verify: Verify = Verify.NONE) -> s
     return str(raised.value)
 
 
+def test_parts_with_different_limits_of_text_are_refused() -> None:
+    other = replace(worker(), max_text_share=0.5)
+    assert "max_text_share: 0.5 instead of 0.25" in refused([worker(), worker(), other])
+    document = json.loads(assembled([other] * 3).entries["manifest.json"])
+    assert {document["settings"]["areas"][kind]["max_share"] for kind in ("video", "picture")} == {0.5}
+
+
 def test_parts_with_different_models_are_refused() -> None:
     other = ModelCard("buffalo_l/det_10g", "c" * 64, "non-commercial", "CPU", "fp32")
     assert "buffalo_l/det_10g" in refused([worker(), worker(), worker(other)])
