@@ -8,12 +8,14 @@ time, from the last detection of a track onwards and from the first one backward
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.analysis import Thumbnail
+from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.template_matching import correlation
@@ -41,6 +43,15 @@ SEARCH_RADIUS, MIN_SEARCH_RADIUS_PX = 0.4, 3
 
 MAX_TEMPLATE_SIDE_PX = 32
 """Longer side in pixels above which thumbnails are halved for the search."""
+
+HIDDEN_FRAMES = 2
+"""Number of frames for which a box is extrapolated after its head was lost from sight."""
+
+MIN_HEAD_SIDE_PX = 6
+"""Shorter side in pixels of a thumbnail's head below which losing it from sight proves nothing."""
+
+MAX_SHARE_OF_OTHERS = 0.5
+"""Share of a followed box inside a sure detection from which on it shows that face, not the one followed."""
 
 MIN_SURE_DETECTIONS = 3
 """Number of sure detections from which on a track is followed as far as the settings allow."""
@@ -135,11 +146,27 @@ def _levels(
     return levels if levels.std() >= 1.0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class FollowedHead:
+    """Head of one track beyond its detections.
+
+    Attributes:
+        boxes: boxes (4,) by frame, where the head was located.
+        start: first frame in which the track may have a box.
+        stop: frame after the last one in which it may have a box.
+    """
+
+    boxes: Mapping[int, Boxes]
+    start: int
+    stop: int
+
+
 class HeadFollower:
     """Follower of the heads of tracks beyond their first and last detections.
 
     Args:
         thumbnails: per frame; empty if heads are not followed.
+        detections: detections of all tracks, per frame.
         shots: (frames,) shot number of each frame; heads are not followed across a cut.
         settings: limits.
         due: frames whose boxes are needed.
@@ -148,16 +175,18 @@ class HeadFollower:
     def __init__(
         self,
         thumbnails: Sequence[Thumbnail | None],
+        detections: Sequence[FrameDetections],
         shots: NDArray[np.intp],
         settings: TrackingSettings,
         due: range,
     ) -> None:
         self._thumbnails = thumbnails
+        self._detections = detections
         self._shots = shots
         self._settings = settings
         self._due = due
 
-    def beyond(self, frames: NDArray[np.intp], boxes: Boxes, scores: NDArray[np.float64]) -> dict[int, Boxes]:
+    def beyond(self, frames: NDArray[np.intp], boxes: Boxes, scores: NDArray[np.float64]) -> FollowedHead:
         """Follow a track from its last detection on, and backwards from its first one.
 
         A track with little evidence is followed no further than it would be extrapolated, so that a single
@@ -167,28 +196,54 @@ class HeadFollower:
             frames: (n,) ascending frames with a detection.
             boxes: (n, 4) detections in pixels.
             scores: (n,) their scores.
-
-        Returns:
-            Boxes (4,) by frame, for the frames beyond the detections in which the head was located.
         """
-        if not self._thumbnails:
-            return {}
-        evidence = np.count_nonzero(scores >= self._settings.accept)
-        limit = self._settings.reach if evidence >= MIN_SURE_DETECTIONS else self._settings.extension
         first, last = int(frames[0]), int(frames[-1])
+        extension = self._settings.extension
+        if not self._thumbnails:
+            return FollowedHead({}, first - extension, last + extension + 1)
+        evidence = np.count_nonzero(scores >= self._settings.accept)
+        limit = self._settings.reach if evidence >= MIN_SURE_DETECTIONS else extension
         onwards = range(last, min(last + limit + 1, len(self._thumbnails)))
         backwards = range(first, max(first - limit - 1, -1), -1)
-        return self._followed(onwards, frames, boxes) | self._followed(backwards, frames[::-1], boxes[::-1])
+        after = self._followed(onwards, frames, boxes)
+        before = self._followed(backwards, frames[::-1], boxes[::-1])
+        is_seen = min(self._thumbnail_sides(boxes[-1], last)) >= MIN_HEAD_SIDE_PX
+        unseen = min(HIDDEN_FRAMES, extension) if is_seen else extension
+        was_seen = min(self._thumbnail_sides(boxes[0], first)) >= MIN_HEAD_SIDE_PX
+        unseen_before = min(HIDDEN_FRAMES, extension) if was_seen else extension
+        return FollowedHead(
+            after | before,
+            min([first, *before]) - unseen_before,
+            max([last, *after]) + unseen + 1,
+        )
+
+    def _thumbnail_sides(self, box: Boxes, time: int) -> tuple[float, float]:
+        small = self._thumbnails[time]
+        if small is None:
+            return 0.0, 0.0
+        width, height = (box_geometry.sides(box) / small.zoom).tolist()
+        return width, height
 
     def _followed(self, steps: range, frames: NDArray[np.intp], boxes: Boxes) -> dict[int, Boxes]:
         """Follow the last of some detections through frames; frames and boxes are ordered like the steps."""
-        beyond = steps[1:]
         low, high = min(steps), max(steps)
-        if not beyond or not self._due or high < self._due.start or low >= self._due.stop:
+        if len(steps) < 2 or high < self._due.start or low >= self._due.stop:
             return {}
         same_shot = [time for time in steps if self._shots[time] == self._shots[steps[0]]]
         recent = np.flatnonzero(np.abs(frames - frames[-1]) <= VELOCITY_WINDOW)[0]
         elapsed = max(1, abs(int(frames[-1] - frames[recent])))
         velocity = (box_geometry.centre(boxes[-1]) - box_geometry.centre(boxes[recent])) / elapsed
         located = follow([self._thumbnails[time] for time in same_shot], boxes[-1], velocity)
-        return dict(zip(same_shot[1:], located, strict=False))
+        followed: dict[int, Boxes] = {}
+        for time, box in zip(same_shot[1:], located, strict=False):
+            if self._is_another_face(box, time):
+                break
+            followed[time] = box
+        return followed
+
+    def _is_another_face(self, box: Boxes, time: int) -> bool:
+        """Return whether a box mostly shows a face that is detected there: it hides the head, or is its own."""
+        found = self._detections[time]
+        sure = found.boxes[found.scores >= self._settings.accept]
+        inside = box_geometry.share_inside(box[None], sure)
+        return bool((inside >= MAX_SHARE_OF_OTHERS).any())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
+from framecloak.domain.anonymization.tracking.following import FollowedHead
 from framecloak.domain.anonymization.tracking.propagated_boxes import (
     Propagation,
     expand_to_propagated,
@@ -20,8 +20,6 @@ from framecloak.domain.imaging.box_geometry import Boxes
 
 SLOWEST_SHARE = 0.5
 """Smallest share of its velocity that an object is assumed to keep beyond the end of its track."""
-
-NOT_FOLLOWED: Mapping[int, Boxes] = MappingProxyType({})
 
 
 class Trajectory:
@@ -51,7 +49,7 @@ class Trajectory:
         track_id: int,
         shots: NDArray[np.intp],
         settings: TrackingSettings,
-        followed: Mapping[int, Boxes] = NOT_FOLLOWED,
+        followed: FollowedHead,
     ) -> Iterator[tuple[int, TrackedBox]]:
         """Yield a box for every frame from the first to the last detection, and for some frames beyond.
 
@@ -59,21 +57,20 @@ class Trajectory:
             track_id: id of the track.
             shots: (frames,) shot number of each frame.
             settings: reach, margin and smoothing.
-            followed: boxes (4,) by frame, where the head was located by its pixels; they take the place of
-                extrapolated ones.
+            followed: head beyond the detections; its boxes take the place of extrapolated ones.
         """
         first, last = int(self._frames[0]), int(self._frames[-1])
         start, stop = _shot_range(first, last, shots)
-        start, stop = (
-            max(start, min(first - settings.extension, *followed, first)),
-            min(stop, max(last + settings.extension, *followed, last) + 1),
-        )
+        start, stop = max(start, followed.start), min(stop, followed.stop)
         times = np.arange(start, stop)
         raw = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
         raw[: first - start] = self._extrapolated(times[: first - start], at_start=True)
         raw[last + 1 - start :] = self._extrapolated(times[last + 1 - start :], at_start=False)
-        for time, box in followed.items():
-            raw[time - start] = box
+        for time in {*range(start, first), *range(last + 1, stop)} if followed.boxes else ():
+            # After a head was lost from sight, its box stays where it was located last.
+            nearest = min(followed.boxes, key=lambda located, time=time: (abs(located - time), located))
+            if (nearest < first) == (time < first):
+                raw[time - start] = followed.boxes[nearest]
         smoothed = box_geometry.grow(
             box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin
         )
@@ -86,14 +83,14 @@ class Trajectory:
             score = float(self._scores[row])
             if self._frames[row] == time:
                 origin = Origin.DETECTED if score >= settings.accept else Origin.LINKED
-            elif time in followed:
+            elif time in followed.boxes:
                 origin = Origin.FOLLOWED
             else:
                 origin = Origin.FILLED if first < time < last else Origin.EXTENDED
             yield time, TrackedBox(tuple(box), track_id, score, origin)
 
     def _extrapolated(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
-        """Extrapolate beyond one end: enclose the position predicted from the velocity and that halfway there.
+        """Extrapolate beyond one end: enclose the position that the velocity predicts and that halfway there.
 
         The velocity is measured over the last ``VELOCITY_WINDOW`` frames, or since the previous detection if
         that is older.

@@ -60,7 +60,7 @@ def track(
     unconfirmed = _concatenated([of_frame.unconfirmed for of_frame in detections], counts)
     frame_boxes: list[list[TrackedBox]] = [[] for _ in detections]
     members: list[list[tuple[int, int]]] = []
-    follower = HeadFollower(thumbnails, shots, settings, due or range(len(detections)))
+    follower = HeadFollower(thumbnails, detections, shots, settings, due or range(len(detections)))
     propagations = Propagations(propagated, np.cumsum([0, *counts]))
     for indices in associate(frames, boxes, shots, settings.max_gap).tracks():
         of_track = frames[indices], boxes[indices], scores[indices], unconfirmed[indices]
