@@ -6,6 +6,7 @@ from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 
 ENGLISH = Messages(
     language="en",
@@ -162,6 +163,20 @@ ENGLISH = Messages(
         "Text was left readable on purpose in marked areas ({areas}). Faces in them were redacted. Names and "
         "dates written there can identify people."
     ),
+    pixel_aspects={
+        AspectOrigin.DECLARED: (
+            "The source declares pixels that are not square ({aspect}). It was searched in the shape in "
+            "which players show it; the frames of the result keep the stored size."
+        ),
+        AspectOrigin.OPTION: (
+            "A pixel aspect of {aspect} was given. The source was searched in that shape; the frames of the "
+            "result keep the stored size."
+        ),
+        AspectOrigin.IMPLAUSIBLE: (
+            "The pixel aspect that the source declares is implausible. It was ignored, and the source "
+            "searched as if its pixels were square."
+        ),
+    },
     sources="Sources",
     source="Source",
     size="Size",

@@ -6,6 +6,7 @@ from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 
 GERMAN = Messages(
     language="de",
@@ -180,6 +181,21 @@ GERMAN = Messages(
         "In markierten Bereichen ({areas}) blieb Schrift absichtlich lesbar. Gesichter darin wurden "
         "geschwärzt. Namen und Daten, die dort stehen, können Menschen erkennbar machen."
     ),
+    pixel_aspects={
+        AspectOrigin.DECLARED: (
+            "Laut Datei sind die Pixel der Quelle nicht quadratisch ({aspect}). Durchsucht wurde sie in der "
+            "Form, in der Abspielprogramme sie zeigen; die Bilder im Ergebnis behalten die gespeicherte "
+            "Größe."
+        ),
+        AspectOrigin.OPTION: (
+            "Vorgegeben war das Pixelseitenverhältnis {aspect}. In dieser Form wurde die Quelle durchsucht; "
+            "die Bilder im Ergebnis behalten die gespeicherte Größe."
+        ),
+        AspectOrigin.IMPLAUSIBLE: (
+            "Das Pixelseitenverhältnis, das in der Datei steht, kann nicht stimmen. Die Quelle wurde "
+            "durchsucht, als wären ihre Pixel quadratisch."
+        ),
+    },
     sources="Quellen",
     source="Quelle",
     size="Größe",

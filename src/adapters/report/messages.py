@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Messages:
     search_for_faces: str
     search_for_text: str
     kept_text: str
+    pixel_aspects: Mapping[AspectOrigin, str]
 
     sources: str
     source: str

@@ -14,6 +14,7 @@ from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.imaging.detections import TargetKind
+from framecloak.domain.imaging.pixel_aspect import AspectOrigin, format_aspect
 
 
 def title_section(facts: ReportData, messages: Messages) -> str:
@@ -109,6 +110,12 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
         )
     if keep_text_count := sum(len(source.keep_text) for source in facts.sources):
         sentences.append(messages.kept_text.format(areas=messages.number(keep_text_count)))
+    shapes = (
+        messages.pixel_aspects[info.aspect_origin].format(aspect=format_aspect(info.pixel_aspect))
+        for info in (source.info for source in facts.sources)
+        if info.aspect_origin is not AspectOrigin.SQUARE
+    )
+    sentences += dict.fromkeys(shapes)
     quality = (
         markup.EMPTY_CELL
         if appearance.output_format is OutputFormat.PNG

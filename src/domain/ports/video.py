@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+from framecloak.domain.imaging.pixel_aspect import SQUARE
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import FrameEncoder
@@ -21,12 +22,14 @@ class VideoFormat:
         width, height: size of the upright frames in pixels; an odd size is padded by one column or row.
         rate: approximate frames per second; the display time of each frame is stored exactly.
         quality: 1 to 100, the same for every frame whatever its content.
+        pixel_aspect: width to height of one pixel as displayed, as the video declares it.
     """
 
     width: int
     height: int
     rate: Fraction
     quality: int
+    pixel_aspect: Fraction = SQUARE
 
 
 @dataclass(frozen=True, slots=True)

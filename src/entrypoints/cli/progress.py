@@ -27,9 +27,17 @@ from rich.text import Text
 
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.imaging.detections import TargetKind
+from framecloak.domain.imaging.pixel_aspect import AspectOrigin, format_aspect
 
 if TYPE_CHECKING:
     from framecloak.entrypoints.cli.redact.outcome import RedactionResult
+
+
+_ASPECT_ORIGINS = {
+    AspectOrigin.DECLARED: "as declared",
+    AspectOrigin.OPTION: "as given",
+    AspectOrigin.IMPLAUSIBLE: "what the file declares is implausible",
+}
 
 
 class OutputMode(Enum):
@@ -115,9 +123,21 @@ def _as_table(outcome: RedactionResult) -> Table:
         "speed": f"{outcome.frames_per_second:.1f} frames/s, {outcome.seconds:.1f} s",
         "output": f"{outcome.output} ({_format_size(outcome.size)})",
     }
+    if shapes := _shapes(outcome):
+        rows["pixel aspect"] = ", ".join(shapes)
     for name, value in rows.items():
         table.add_row(name, Text(value, overflow="fold"))
     return table
+
+
+def _shapes(outcome: RedactionResult) -> list[str]:
+    """Return the different pixel aspects of the sources, without plain square ones."""
+    shapes = (
+        f"{format_aspect(info.pixel_aspect)} ({_ASPECT_ORIGINS[info.aspect_origin]})"
+        for info in outcome.sources
+        if info.aspect_origin is not AspectOrigin.SQUARE
+    )
+    return list(dict.fromkeys(shapes))
 
 
 def _as_json(outcome: RedactionResult) -> dict[str, object]:
@@ -133,6 +153,10 @@ def _as_json(outcome: RedactionResult) -> dict[str, object]:
         "boxes": {str(origin): summary.boxes[origin] for origin in Origin},
         "seconds": round(outcome.seconds, 3),
         "frames_per_second": round(outcome.frames_per_second, 2),
+        "pixel_aspects": [
+            {"ratio": format_aspect(info.pixel_aspect), "origin": info.aspect_origin}
+            for info in outcome.sources
+        ],
         "model": asdict(outcome.model) if outcome.model else None,
     }
 

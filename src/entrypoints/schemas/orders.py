@@ -23,6 +23,7 @@ from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Priority, RequestSpec
 from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError
+from framecloak.domain.imaging.pixel_aspect import parse_aspect
 from framecloak.entrypoints.schemas.common import Body, Id, View
 from framecloak.entrypoints.schemas.identities import IdentitiesBody
 from framecloak.entrypoints.schemas.problems import Problem
@@ -124,6 +125,19 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=[[{"x": 20, "y": 12, "width": 210, "height": 20}]],
         ),
     ] = msgspec.field(default_factory=list)
+    pixel_aspect: (
+        Annotated[
+            ShortText,
+            Meta(
+                description=(
+                    "Width to height of one stored pixel as displayed, from `1:4` to `4:1`, for videos that "
+                    "do not declare it or declare a wrong one. Default: what the video declares, or square."
+                ),
+                examples=["24:11"],
+            ),
+        ]
+        | None
+    ) = None
     identities: Annotated[
         IdentitiesBody | None,
         Meta(description="Identity rule; default: all faces are redacted. Not allowed at level `minimal`."),
@@ -142,7 +156,8 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             InvalidLevelError: the level does not exist.
             InvalidFormatError: the format does not exist.
             InvalidSegmentsError: an id of a segment is invalid.
-            InvalidOptionError: the webhook has no host, or audio is to be copied to an image format.
+            InvalidOptionError: the webhook has no host, audio is to be copied to an image format, or the
+                pixel aspect is impossible.
             InvalidRegionError, InvalidSegmentError: a region in which text is kept is invalid.
         """
         level = default_level if self.anonymization_level is None else Level.parse(self.anonymization_level)
@@ -163,6 +178,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             keep_text=tuple(area.region() for area in self.keep_text),
             identities=self.identities.identities() if self.identities else None,
             verify=self.verify or default_verify,
+            pixel_aspect=None if self.pixel_aspect is None else parse_aspect(self.pixel_aspect),
         )
 
 

@@ -12,6 +12,7 @@ from framecloak.domain.anonymization.model.options import Audio, Language, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
 from framecloak.domain.anonymization.requests.service import Download, RequestProgress, Statistics
+from framecloak.domain.imaging.pixel_aspect import format_aspect
 from framecloak.entrypoints.schemas.common import PageBase, View
 from framecloak.entrypoints.schemas.identities import IdentitiesView
 from framecloak.entrypoints.schemas.videos import AreaView
@@ -109,6 +110,13 @@ class RequestView(View, frozen=True, kw_only=True):
     keep_text: Annotated[
         list[AreaView], Meta(description="Regions in which level `full` keeps text readable.")
     ]
+    pixel_aspect: Annotated[
+        str | None,
+        Meta(
+            description="Given width to height of one stored pixel; null for what the video declares.",
+            examples=[None],
+        ),
+    ]
     identities: Annotated[
         IdentitiesView | None, Meta(description="Identity rule; null if all faces are redacted.")
     ]
@@ -143,6 +151,7 @@ class RequestView(View, frozen=True, kw_only=True):
             audio=spec.appearance.audio,
             language=spec.appearance.language,
             keep_text=[AreaView.of(region) for region in spec.keep_text],
+            pixel_aspect=format_aspect(spec.pixel_aspect) if spec.pixel_aspect else None,
             identities=IdentitiesView.of(spec.identities) if spec.identities else None,
             verify=spec.verify,
             priority=spec.priority,

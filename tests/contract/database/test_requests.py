@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from uuid import UUID, uuid4
 
 import pytest
@@ -75,6 +76,17 @@ async def test_the_identity_options_of_a_request_are_stored(
     async with database.unit_of_work() as work:
         assert (await work.requests.get(request.id, principal_of(user))).spec == spec
         assert (await work.requests.snapshot(request.id)).people == snapshot.people
+
+
+@pytest.mark.parametrize("aspect", [Fraction(24, 11), Fraction(1, 4), Fraction(3), None])
+async def test_the_pixel_aspect_of_a_request_is_stored(database: Database, aspect: Fraction | None) -> None:
+    user = await add_user(database, "ada")
+    spec = replace(request_spec_for(await add_video(database, user), 7), pixel_aspect=aspect)
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, spec, work_spec_for(spec, 42), None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert (await work.requests.get(request.id, principal_of(user))).spec == spec
 
 
 async def test_the_segments_and_regions_of_a_request_are_kept_as_submitted(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Reader for the parts of the ISO base media file format (ISO/IEC 14496-12) that libav does not expose."""
+"""Parts of the ISO base media file format (ISO/IEC 14496-12) that libav does not expose."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+_MAX_DISPLAYED_PX = 2**16 - 1
 _CTTS_ENTRY = np.dtype([("count", ">u4"), ("offset", ">i4")])
 
 
@@ -71,6 +72,23 @@ def composition_offsets(path: Path, track_id: int, samples: int) -> NDArray[np.i
             tables = _first_descendant(file, track, b"mdia", b"minf", b"stbl")
             return None if tables is None else _read_ctts(file, tables, samples)
     return None
+
+
+def set_display_size(path: Path, size: tuple[int, int]) -> None:
+    """Write the size in which the first track of a file is displayed into its header (box ``tkhd``, 8.3.2).
+
+    Args:
+        path: path of a complete file.
+        size: width and height in square pixels; larger ones than the header can hold are cut to it.
+    """
+    with path.open("r+b") as file:
+        movie = next(box for box in mp4_boxes(file, 0, path.stat().st_size) if box.kind == b"moov")
+        header = _first_descendant(file, movie, b"trak", b"tkhd")
+        if header is None:
+            raise ValueError("a track has no header")
+        # The two fields end the box, and are 16.16 fixed-point numbers.
+        file.seek(header.end - 8)
+        file.write(b"".join((min(side, _MAX_DISPLAYED_PX) << 16).to_bytes(4, "big") for side in size))
 
 
 def _read_ctts(file: BinaryIO, tables: Mp4Box, samples: int) -> NDArray[np.int64] | None:

@@ -18,11 +18,13 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.video.container import open_container
 from framecloak.adapters.media.video.frames import ArrayFrame, DecodedFrame
+from framecloak.adapters.media.video.mp4_boxes import set_display_size
 from framecloak.adapters.media.video.pixel_formats import to_bgr
 from framecloak.adapters.media.zip.archive import translate_write_errors
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.errors import DomainError, FrameAnalysisError, InvalidFormatError
 from framecloak.domain.imaging.detections import Image
+from framecloak.domain.imaging.pixel_aspect import SQUARE, display_size
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import FrameEncoder
@@ -169,6 +171,8 @@ class _X264GroupEncoder:
             _round_up_to_even(video_format.height),
         )
         encoder.pix_fmt = "yuv420p"
+        if video_format.pixel_aspect != SQUARE:
+            encoder.sample_aspect_ratio = video_format.pixel_aspect
         # A group only counts its frames; their presentation times are set by the video writer.
         encoder.framerate, encoder.time_base = video_format.rate, 1 / video_format.rate
         encoder.thread_count = _THREADS
@@ -250,6 +254,7 @@ class _Mp4Writer:
                     "movie_timescale": "90000",
                 },
             )
+        self._format = video_format
         scale, self._ticks = timing.mp4_ticks()
         self._stream = self._container.add_mux_stream(
             "h264",
@@ -287,6 +292,9 @@ class _Mp4Writer:
             if self._sound:
                 self._sound.write_until(self._ticks[-1] * self._time_base)
             self._container.close()
+            if self._format.pixel_aspect != SQUARE:
+                size = self._format.width, self._format.height
+                set_display_size(self._path, display_size(size, self._format.pixel_aspect))
         with self._path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk

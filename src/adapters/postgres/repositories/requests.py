@@ -28,6 +28,7 @@ from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status, WorkSpec
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
+from framecloak.domain.imaging.pixel_aspect import format_aspect
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Page, RequestFilter
 
@@ -72,6 +73,7 @@ class PostgresRequestRepository:
             "priority": spec.priority,
             "webhook_url": spec.webhook_url,
             "keep_text": [region_values(region) for region in spec.keep_text],
+            "pixel_aspect": format_aspect(spec.pixel_aspect) if spec.pixel_aspect else None,
             "based_on_request_id": spec.based_on.request_id if spec.based_on else None,
             "based_on_manifest": spec.based_on.manifest_sha256 if spec.based_on else None,
             "based_on_signature": spec.based_on.signature if spec.based_on else None,

@@ -26,6 +26,7 @@ from framecloak.domain.anonymization.model.options import (
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, RequestSpec, Status
+from framecloak.domain.imaging.pixel_aspect import parse_aspect
 from framecloak.domain.model.segments import Region, Segment
 
 SPEC_COLUMNS = (
@@ -42,6 +43,7 @@ SPEC_COLUMNS = (
     RequestRow.priority,
     RequestRow.webhook_url,
     RequestRow.keep_text,
+    RequestRow.pixel_aspect,
     RequestRow.based_on_request_id,
     RequestRow.based_on_manifest,
     RequestRow.based_on_signature,
@@ -73,7 +75,7 @@ REQUEST_COLUMNS = (*SPEC_COLUMNS, *_STATE_COLUMNS)
 def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
     """Return the request specification in the columns ``SPEC_COLUMNS``."""
     video_id, segment_ids, level, *appearance_columns, verify, priority, webhook_url = columns[:12]
-    keep_text, base, manifest, signature, edited_here, *identity_columns = columns[12:]
+    keep_text, pixel_aspect, base, manifest, signature, edited_here, *identity_columns = columns[12:]
     output_format, quality, style, shape, audio, language = appearance_columns
     appearance = Appearance(
         OutputFormat(output_format),
@@ -94,6 +96,7 @@ def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
         None if manifest is None else BasedOn(manifest, SignatureState(signature), base, edited_here),
         _identities(*identity_columns),
         Verify(verify),
+        None if pixel_aspect is None else parse_aspect(pixel_aspect),
     )
 
 

@@ -81,6 +81,7 @@ class RequestRow(DefaultBase):
         allowed_values("language", Language),
         allowed_values("verify", Verify),
         allowed_values("priority", Priority),
+        CheckConstraint("pixel_aspect ~ '^[1-9][0-9]{0,5}:[1-9][0-9]{0,5}$'", name="pixel_aspect"),
         CheckConstraint(
             "(based_on_manifest IS NULL) = (based_on_signature IS NULL)"
             " AND (based_on_manifest IS NULL) = (based_on_request_id IS NULL)",
@@ -131,6 +132,7 @@ class RequestRow(DefaultBase):
     priority: Mapped[str] = mapped_column(Text)
     webhook_url: Mapped[str | None] = mapped_column(Text)
     keep_text: Mapped[list[list[int | None]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    pixel_aspect: Mapped[str | None] = mapped_column(Text)
     based_on_request_id: Mapped[UUID | None] = mapped_column(Uuid)
     based_on_manifest: Mapped[str | None] = mapped_column(Text)
     based_on_signature: Mapped[str | None] = mapped_column(Text)

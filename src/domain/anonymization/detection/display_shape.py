@@ -13,6 +13,11 @@ from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, FrameSource, Sound, SourceInfo
 
 
+def with_aspect(source: FrameSource, aspect: Fraction | None) -> FrameSource:
+    """Return a source with a given pixel aspect; the source itself if none is given."""
+    return source if aspect is None else ReshapedSource(source, aspect)
+
+
 class ReshapedSource:
     """Frame source with a pixel aspect that the caller gives, whatever the file declares.
 

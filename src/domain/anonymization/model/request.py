@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from fractions import Fraction
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.identities import IdentityOptions, PinnedPeople
@@ -52,6 +53,8 @@ class RequestSpec:
         based_on: manifest that supplies the boxes, possibly edited; None to run the detectors.
         identities: people whose faces are redacted or kept; None to redact all faces.
         verify: frames that undergo the residual check.
+        pixel_aspect: width to height of one stored pixel as displayed upright; None for what the video
+            declares.
     """
 
     video_id: int
@@ -64,6 +67,7 @@ class RequestSpec:
     based_on: BasedOn | None = None
     identities: IdentityOptions | None = None
     verify: Verify = Verify.SAMPLE
+    pixel_aspect: Fraction | None = None
 
     @property
     def recognises_faces(self) -> bool:

@@ -163,6 +163,7 @@ class RerenderService:
             previous.identities,
             # The boxes are final, so there is no residual check.
             verify=Verify.NONE,
+            pixel_aspect=previous.pixel_aspect,
         )
         earlier = manifest.identities.of_source(*manifest.sources).to_bytes() if manifest.identities else None
         return new_spec, WorkSpec(snapshot.segments, regions, boxes, snapshot.people, earlier)

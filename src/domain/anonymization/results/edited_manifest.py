@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
@@ -35,6 +36,7 @@ from framecloak.domain.errors import (
     TooManyBoxesError,
 )
 from framecloak.domain.imaging.detections import Basis, TargetKind
+from framecloak.domain.imaging.pixel_aspect import AspectOrigin, parse_aspect
 from framecloak.domain.model.segments import Region, Segment, union
 
 MAX_EDITED_BYTES = 256 << 20
@@ -102,6 +104,7 @@ class EditedSource:
         segments: frames that were written, disjoint and ascending.
         regions: regions marked by hand.
         keep_text: regions in which text was kept.
+        pixel_aspect: given width to height of one stored pixel; None for what the file declares.
     """
 
     id: int
@@ -109,6 +112,7 @@ class EditedSource:
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
     keep_text: tuple[Region, ...]
+    pixel_aspect: Fraction | None
 
 
 def read_edited_manifest(data: bytes) -> EditedManifest:
@@ -321,7 +325,9 @@ def _parse_source(source: Mapping[str, Any]) -> EditedSource:
     regions, keep_text = (
         [_parse_region(entry) for entry in source[name]] for name in ("regions", "keep_text")
     )
-    return EditedSource(source["id"], source["sha256"], segments, tuple(regions), tuple(keep_text))
+    is_given = source.get("pixel_aspect_origin") == AspectOrigin.OPTION
+    aspect = parse_aspect(source["pixel_aspect"]) if is_given else None
+    return EditedSource(source["id"], source["sha256"], segments, tuple(regions), tuple(keep_text), aspect)
 
 
 def _parse_segment(limits: list[int]) -> Segment:

@@ -27,6 +27,7 @@ from framecloak.domain.anonymization.model.residuals import ResidualSummary
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
+from framecloak.domain.imaging.pixel_aspect import format_aspect
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.support.canonical_json import canonical_json
@@ -288,6 +289,8 @@ def _source_entry(source: RecordedSource) -> dict[str, object]:
         "frame_rate": round(info.frame_rate, 6),
         "frame_count": info.frame_count,
         "rotation": info.rotation,
+        "pixel_aspect": format_aspect(info.pixel_aspect),
+        "pixel_aspect_origin": info.aspect_origin,
         "segments": [_segment_entry(item) for item in source.segments],
         "regions": [_region_entry(item) for item in source.regions],
         "keep_text": [_region_entry(item) for item in source.keep_text],

@@ -40,7 +40,8 @@ def video_format(info: SourceInfo, appearance: Appearance) -> VideoFormat:
     lowest, highest = _RATE_LIMITS
     # NTSC rates such as 30000/1001 stay exact.
     rate = Fraction(info.frame_rate).limit_denominator(1001) or _DEFAULT_RATE
-    return VideoFormat(info.width, info.height, min(max(rate, lowest), highest), appearance.quality)
+    rate = min(max(rate, lowest), highest)
+    return VideoFormat(info.width, info.height, rate, appearance.quality, info.pixel_aspect)
 
 
 def require_video_possible(

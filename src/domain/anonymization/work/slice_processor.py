@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
+from framecloak.domain.anonymization.detection.display_shape import with_aspect
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
@@ -43,6 +44,7 @@ from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.videos import GrantRole, Video
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.metrics import Stage, timed
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.support.resilience import Backoff
@@ -218,7 +220,7 @@ class SliceProcessor:
         spec, snapshot = job.request.spec, job.snapshot
         source = ExportSource(
             id=0,
-            source=self._resources.open_video(video),
+            source=self._open_video(job, video),
             name=None,
             frame_entry_stem=frame_entry_stems(snapshot.segments),
             segments=snapshot.ranges,
@@ -290,9 +292,8 @@ class SliceProcessor:
         spec, snapshot, video_encoder = job.request.spec, job.snapshot, self._resources.video_encoder
         video_assembly = None
         if video and video_encoder:
-            video_assembly = VideoAssembly(
-                video_encoder, self._resources.open_video(video), video_entry_names(snapshot.segments)
-            )
+            source = self._open_video(job, video)
+            video_assembly = VideoAssembly(video_encoder, source, video_entry_names(snapshot.segments))
         return AssemblySpec(
             issuer=self._resources.issuer,
             level=spec.level,
@@ -305,6 +306,9 @@ class SliceProcessor:
             based_on=spec.based_on,
             earlier_identities=InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None,
         )
+
+    def _open_video(self, job: _Job, video: Path) -> FrameSource:
+        return with_aspect(self._resources.open_video(video), job.request.spec.pixel_aspect)
 
     def _add_part(self, assembler: ResultAssembler, file: Path) -> None:
         with self._resources.read_archive(file) as part:

@@ -27,6 +27,7 @@ from framecloak.entrypoints.cli.redact.options import (
     detection_options,
     format_option,
     output_option,
+    pixel_aspect_option,
     quality_option,
     report_options,
     shape_option,
@@ -131,6 +132,7 @@ Exit codes
     show_default="$DEFAULT_VERIFY, or sample",
     help="Redacted frames to search again for faces: none, sample (every tenth and beside gaps) or all.",
 )
+@pixel_aspect_option
 @detection_options
 @report_options("the names of the input files")
 def redact(
@@ -152,6 +154,7 @@ def redact(
     style: str,
     shape: str,
     verify: str | None,
+    pixel_aspect: str | None,
     detector: str | None,
     provider: str | None,
     precision: str | None,
@@ -170,6 +173,7 @@ def redact(
     `framecloak verify`. The ZIP is written only if it is complete.
     """
     # Importing NumPy and its dependants is slow, and `--help` and usage errors do not need them.
+    from framecloak.domain.imaging.pixel_aspect import parse_aspect  # noqa: PLC0415
     from framecloak.entrypoints.cli.progress import Monitor, OutputMode  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact import people, run  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.marks import parse_region, parse_segments  # noqa: PLC0415
@@ -198,6 +202,7 @@ def redact(
         verify=Verify(verify) if verify else settings.default_verify,
         keep_names=keep_names,
         overwrite=overwrite,
+        pixel_aspect=None if pixel_aspect is None else parse_aspect(pixel_aspect),
         people=people.reference_photos(keep_faces, only_faces, face_threshold, unknown_faces),
     )
     output_mode = OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN

@@ -69,6 +69,14 @@ detection_options: Option[Any] = _combine(
 """Options for the detector and the hardware that it runs on."""
 
 
+pixel_aspect_option = click.option(
+    "--pixel-aspect",
+    metavar="W:H",
+    show_default="as declared, or square",
+    help="Width to height of one stored pixel as displayed, 1:4 to 4:1, for footage that lost it.",
+)
+
+
 def report_options(names: str) -> Option[Any]:
     """Return the options for the report, the output file and the printed messages.
 

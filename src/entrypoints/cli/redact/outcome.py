@@ -7,6 +7,7 @@ from pathlib import Path
 
 from framecloak.domain.anonymization.results.manifest import Summary
 from framecloak.domain.imaging.detections import ModelCard
+from framecloak.domain.ports.frames import SourceInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class RedactionResult:
         size: size of the ZIP in bytes.
         seconds: time from the first frame to the complete ZIP, in seconds.
         model: face detector; None if no faces were detected at this level.
+        sources: properties of the inputs.
     """
 
     summary: Summary
@@ -26,6 +28,7 @@ class RedactionResult:
     size: int
     seconds: float
     model: ModelCard | None
+    sources: tuple[SourceInfo, ...]
 
     @property
     def frames_per_second(self) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
+from framecloak.domain.anonymization.detection.display_shape import with_aspect
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify, require_faces
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.sources import group_sources
@@ -36,6 +38,7 @@ class RedactArguments:
         keep_names: True if the names of input files may appear in the output.
         overwrite: True if an existing output may be replaced.
         people: identity rule; None to redact all faces.
+        pixel_aspect: width to height of one stored pixel of every input; None for what each declares.
     """
 
     inputs: tuple[Path, ...]
@@ -49,6 +52,7 @@ class RedactArguments:
     keep_names: bool = False
     overwrite: bool = False
     people: ReferencePhotos | None = None
+    pixel_aspect: Fraction | None = None
 
     def check(self) -> None:
         """Check everything that can be checked before an input is opened.
@@ -94,7 +98,7 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
         files.paths,
         arguments.segments,
         arguments.regions,
-        container.open_source,
+        lambda path: with_aspect(container.open_source(path), arguments.pixel_aspect),
         keep_names=arguments.keep_names,
         keep_text=arguments.keep_text,
     )
@@ -132,7 +136,10 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
             seconds = time.perf_counter() - started
     finally:
         archive.discard()
-    return RedactionResult(summary, arguments.output, arguments.output.stat().st_size, seconds, model)
+    sources = tuple(export_source.source.info for export_source in export_sources)
+    return RedactionResult(
+        summary, arguments.output, arguments.output.stat().st_size, seconds, model, sources
+    )
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:

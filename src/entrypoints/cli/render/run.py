@@ -9,6 +9,7 @@ from zipfile import is_zipfile
 
 from framecloak.adapters.media.zip.archive import ZipReader
 from framecloak.adapters.security.signing import verify_signature
+from framecloak.domain.anonymization.detection.display_shape import with_aspect
 from framecloak.domain.anonymization.model.options import AppearanceChanges, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.results.edited_manifest import MAX_EDITED_BYTES, read_edited_manifest
@@ -73,6 +74,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     )
     source, info = opened.source, opened.source.info
     marks, table = edited.source_and_boxes(source.sha256(), info.name)
+    source = with_aspect(source, marks.pixel_aspect)
     for segment in marks.segments:
         segment.require_within(info.frame_count)
     size = info.width, info.height
@@ -80,6 +82,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     boxes = cover_regions(fitted, marks.regions, size)
     export_source: ExportSource = replace(
         opened,
+        source=source,
         segments=marks.segments,
         regions=marks.regions,
         keep_text=marks.keep_text,
@@ -106,7 +109,9 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
             seconds = time.perf_counter() - started
     finally:
         archive.discard()
-    return RedactionResult(summary, arguments.output, arguments.output.stat().st_size, seconds, None)
+    return RedactionResult(
+        summary, arguments.output, arguments.output.stat().st_size, seconds, None, (source.info,)
+    )
 
 
 def _read_manifest_and_signature(arguments: RenderArguments) -> tuple[bytes, bytes | None]:

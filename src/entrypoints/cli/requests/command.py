@@ -69,6 +69,11 @@ def _identities(
     type=click.Choice(["none", "sample", "all"]),
     help="Redacted frames to search again for faces.",
 )
+@click.option(
+    "--pixel-aspect",
+    metavar="W:H",
+    help="Width to height of one stored pixel as displayed, 1:4 to 4:1; default: as declared, or square.",
+)
 @click.option("--priority", type=click.Choice(["normal", "high"]), help="Priority in the queue.")
 @click.option(
     "--async", "in_background", is_flag=True, help="Leave processing to the workers and return immediately."
@@ -101,6 +106,7 @@ def anonymize_frames(
     language: str | None,
     identities: dict[str, str] | None,
     verify: str | None,
+    pixel_aspect: str | None,
     priority: str | None,
     in_background: bool,
     output: Path | None,
@@ -129,6 +135,7 @@ def anonymize_frames(
         "language": language,
         "identities": identities,
         "verify": verify,
+        "pixel_aspect": pixel_aspect,
         "priority": priority,
     }
     options = RequestArguments(

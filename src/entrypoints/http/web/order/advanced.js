@@ -1,4 +1,4 @@
-/** Advanced options: priority and webhook. */
+/** Advanced options: priority, pixel aspect and webhook. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
@@ -13,6 +13,13 @@ export function advancedOptions() {
     PRIORITIES[0],
     { name: "priority" },
   );
+  const aspect = el("input", {
+    name: "aspect",
+    pattern: " *[1-9][0-9]{0,5}:[1-9][0-9]{0,5} *",
+    maxlength: 20,
+    placeholder: "24:11",
+    autocomplete: "off",
+  });
   const webhook = el("input", {
     type: "url",
     name: "webhook",
@@ -29,21 +36,26 @@ export function advancedOptions() {
       "div",
       { class: "row" },
       field(t("run.priority"), priority, t("run.priorityHelp")),
+      field(t("run.aspect"), aspect, t("run.aspectHelp")),
       field(t("run.webhook"), webhook, t("run.webhookHelp")),
     ),
   );
   // Settings other than the defaults must be visible.
-  for (const control of [priority, webhook])
+  for (const control of [priority, aspect, webhook])
     control.addEventListener("change", () => (node.open ||= isChanged()));
-  // An invalid address must be visible when the form reports it.
-  webhook.addEventListener("invalid", () => (node.open = true));
+  // An invalid entry must be visible when the form reports it.
+  for (const control of [aspect, webhook]) control.addEventListener("invalid", () => (node.open = true));
 
   function isChanged() {
-    return priority.value !== PRIORITIES[0] || webhook.value !== "";
+    return priority.value !== PRIORITIES[0] || aspect.value !== "" || webhook.value !== "";
   }
 
   function value() {
-    return { priority: priority.value, webhook_url: webhook.value.trim() || null };
+    return {
+      priority: priority.value,
+      pixel_aspect: aspect.value.trim() || null,
+      webhook_url: webhook.value.trim() || null,
+    };
   }
 
   return { node, value };

@@ -41,6 +41,7 @@ export function draftFromRun(run, segments) {
     sound: run.audio,
     report: run.language,
     priority: run.priority,
+    aspect: run.pixel_aspect ?? "",
     identities: people?.mode ?? "everybody",
   };
   // This level has no check, so its setting says nothing about the others.

@@ -17,6 +17,7 @@ import { ConnectionSlots } from "../core/connection-slots.js";
  * @property {string} language
  * @property {string} priority
  * @property {import("../order/kept-text.js").KeptArea[]} keep_text
+ * @property {string | null} pixel_aspect given width to height of one pixel; null for what the video declares
  * @property {"none" | "sample" | "all"} verify
  * @property {{mode: "except" | "only", gallery_id: string, threshold: number | null, unknown: string} | null} identities
  * @property {Status} status
