@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from uuid import UUID
@@ -63,6 +64,7 @@ class WorkerHarness:
         self.time_limit = 60.0
         self.meter = FakeMeter()
         self.stored_parts: set[str] = set()
+        self.pixel_aspect: Fraction | None = None
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
         self.anna: Principal = await self.world.person("anna")
@@ -71,6 +73,7 @@ class WorkerHarness:
             level=self.level,
             appearance=self.appearance,
             verify=Verify.NONE,
+            pixel_aspect=self.pixel_aspect,
         )
         for region in regions:
             await self.world.marking.add_region(self.anna, self.request_spec.video_id, region, None)

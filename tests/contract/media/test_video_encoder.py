@@ -101,6 +101,13 @@ def test_frames_of_any_size_keep_their_size(codec: Codec, size: tuple[int, int])
     assert levels_of(frames) == pytest.approx((40, 200), abs=3)
 
 
+def test_frames_are_as_stored_whatever_the_pixel_aspect(codec: Codec) -> None:
+    narrow = replace(FORMAT, pixel_aspect=Fraction(24, 11))
+    frames = codec.frames(codec.group(video_format=narrow), video_format=narrow)
+    assert {(frame.width, frame.height) for frame in frames} == {(FORMAT.width, FORMAT.height)}
+    assert levels_of(frames) == pytest.approx(LEVELS, abs=3)
+
+
 def test_images_of_another_size_are_refused(codec: Codec) -> None:
     planes = codec.encoder.plane_encoder(FORMAT)
     with pytest.raises(ValueError, match="128x96"):

@@ -26,6 +26,7 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
         "redaction": "blur",
         "quality": 70,
         "priority": "high",
+        "pixel_aspect": "48:22",
     }
     answer = await scene.ada.post(f"{REQUESTS}/", json=body)
     assert answer.status_code == 202
@@ -60,6 +61,7 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
         "jpeg",
         "high",
     )
+    assert listed["pixel_aspect"] == "24:11"
     assert (await scene.ada.get(f"{REQUESTS}/requests/?status=completed")).json()["total"] == 0
 
 
@@ -101,6 +103,10 @@ async def test_a_request_reports_its_number_of_blanked_frames(
         ({"redaction": "paint"}, 422, "validation_failed"),
         ({"quality": 0}, 422, "validation_failed"),
         ({"priority": "urgent"}, 422, "validation_failed"),
+        ({"pixel_aspect": "0:0"}, 422, "invalid_option"),
+        ({"pixel_aspect": "1:1000"}, 422, "invalid_option"),
+        ({"pixel_aspect": "wide"}, 422, "invalid_option"),
+        ({"pixel_aspect": 2}, 422, "validation_failed"),
         ({"webhook_url": "ftp://example.org"}, 422, "validation_failed"),
         ({"webhook_url": "http://user:secret@example.org/"}, 422, "invalid_option"),
     ],

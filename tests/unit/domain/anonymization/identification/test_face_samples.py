@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from fakes.recognition import FakeFaceRecognizer, FakeImageFrame
 from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.detection.display_shape import ReshapedFrame
 from framecloak.domain.anonymization.identification.face_samples import (
     MIN_FACE_SIDE_PX,
     SamplingPlan,
@@ -45,6 +48,21 @@ def test_samples_are_keyed_by_the_row_of_the_face() -> None:
     scores = sample_scores(NOISE, detections((10, 10, 60), (100, 10, MIN_FACE_SIDE_PX - 1), (150, 10, 120)))
     assert set(scores) == {0, 2}
     assert scores[0] < scores[2]
+
+
+def test_faces_are_sampled_in_the_shape_in_which_they_are_displayed() -> None:
+    stored, displayed = NOISE[:, ::2], NOISE[:, ::2].repeat(2, axis=1)
+    faces = detections((20, 20, 120))
+    assert faces.landmarks is not None
+    squeezed = replace(
+        faces, boxes=faces.boxes / [2, 1, 2, 1], landmarks=faces.landmarks / np.float32([2, 1])
+    )
+    recognizer = FakeFaceRecognizer()
+    wide = collect_samples(FakeImageFrame(displayed), faces, recognizer)
+    narrow = collect_samples(ReshapedFrame(FakeImageFrame(stored), (300, 200)), squeezed, recognizer)
+    assert wide.keys() == narrow.keys() == {0}
+    assert np.array_equal(wide[0].chip, narrow[0].chip)
+    assert wide[0].quality_score == pytest.approx(narrow[0].quality_score)
 
 
 @pytest.mark.parametrize(

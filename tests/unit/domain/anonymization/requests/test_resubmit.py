@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -104,6 +105,20 @@ async def test_edited_boxes_are_redacted_without_detection(harness: ResubmitHarn
     assert new["summary"]["boxes"]["manual"] == 1
     kept = [entry["boxes"] for entry in new["frames"] if entry["index"] != 12]
     assert kept == [entry["boxes"] for entry in old["frames"] if entry["index"] != 12]
+
+
+@pytest.mark.parametrize("output_format", [OutputFormat.JPG, OutputFormat.MP4])
+async def test_a_given_pixel_aspect_is_applied_by_workers_and_kept(
+    harness: ResubmitHarness, output_format: OutputFormat
+) -> None:
+    harness.pixel_aspect, harness.appearance = Fraction(24, 11), Appearance(output_format)
+    first = await harness.completed((10, 16))
+    second = (await harness.resubmit(first, RerenderSpec((EDIT,)))).request
+    await harness.process(second.id)
+    assert second.spec.pixel_aspect == Fraction(24, 11)
+    for request_id in (first, second.id):
+        (source,) = harness.manifest(request_id)["sources"]
+        assert (source["pixel_aspect"], source["pixel_aspect_origin"]) == ("24:11", "option")
 
 
 async def test_a_region_is_recorded_where_it_is_covered_and_nowhere_else(harness: ResubmitHarness) -> None:

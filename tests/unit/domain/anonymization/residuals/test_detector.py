@@ -23,6 +23,7 @@ from framecloak.domain.anonymization.residuals.detector import (
     RedactionMask,
     ResidualDetector,
 )
+from framecloak.domain.anonymization.residuals.face_crops import stretch
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
@@ -210,6 +211,33 @@ def test_rules_for_residuals(
     is_similar = compared and cosine >= LIMIT
     assert residuals == ([list(box)] if is_sure or is_similar else [])
     assert similarity == (pytest.approx(cosine, abs=1e-3) if compared else None)
+
+
+def test_frames_are_searched_and_faces_compared_in_the_shape_in_which_they_are_displayed() -> None:
+    detector = StubDetector([((130, 50, 220, 110), 0.9)])
+    aligned: list[tuple[int, ...]] = []
+
+    class ShapeRecorder(StubRecognizer):
+        def align(self, image: Image, landmarks: FloatArray) -> Image:
+            aligned.append(image.shape[:2])
+            return super().align(image, landmarks)
+
+    residual_detector = ResidualDetector(detector, ShapeRecorder(0.9), (DetectionScale(2 * WIDTH),), ACCEPT)
+    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), (2 * WIDTH, HEIGHT), (face_crop(),))
+    report = residual_detector.detect(shipped(), pending, RedactionMask((WIDTH, HEIGHT), [REMOVED], []))
+    assert detector.searched_sizes == [(2 * WIDTH, HEIGHT)]
+    assert report.boxes.tolist() == [[65, 50, 110, 110]]
+    assert aligned == [(60, 120)] * 2
+
+
+@pytest.mark.parametrize(("factors", "shape"), [((2.0, 1.0), (2, 6)), ((1.0, 1.5), (3, 3)), ((1, 1), (2, 3))])
+def test_stretching_keeps_colours_and_order(factors: tuple[float, float], shape: tuple[int, int]) -> None:
+    image = np.repeat(np.array([[0, 100, 200], [50, 150, 250]], np.uint8)[:, :, None], 3, axis=2)
+    stretched = stretch(image, factors)
+    assert stretched.shape == (*shape, 3)
+    assert (stretched[0, 0, 0], stretched[-1, -1, 0]) == (0, 250)
+    assert (np.diff(stretched[:, :, 0].astype(int), axis=1) >= 0).all()
+    assert (np.diff(stretched[:, :, 0].astype(int), axis=0) >= 0).all()
 
 
 def test_on_black_only_the_score_decides() -> None:
