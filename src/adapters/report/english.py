@@ -177,6 +177,11 @@ ENGLISH = Messages(
             "searched as if its pixels were square."
         ),
     },
+    aspect_hint=(
+        "Faces in a source are easier to find with a pixel aspect of {aspect}: it seems to be squeezed, and "
+        "faces may have been missed. Redact it again with this aspect (--pixel-aspect), or with the one that "
+        "the camera's manual states."
+    ),
     sources="Sources",
     source="Source",
     size="Size",

@@ -196,6 +196,11 @@ GERMAN = Messages(
             "durchsucht, als wären ihre Pixel quadratisch."
         ),
     },
+    aspect_hint=(
+        "In einer Quelle sind Gesichter mit dem Pixelseitenverhältnis {aspect} leichter zu finden. Sie ist "
+        "wohl gestaucht gespeichert, und Gesichter können übersehen worden sein. Schwärzen Sie sie noch "
+        "einmal mit diesem Verhältnis (--pixel-aspect) oder mit dem aus dem Handbuch der Kamera."
+    ),
     sources="Quellen",
     source="Quelle",
     size="Größe",

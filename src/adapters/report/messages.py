@@ -74,6 +74,7 @@ class Messages:
     search_for_text: str
     kept_text: str
     pixel_aspects: Mapping[AspectOrigin, str]
+    aspect_hint: str
 
     sources: str
     source: str

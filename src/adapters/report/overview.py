@@ -115,7 +115,12 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
         for info in (source.info for source in facts.sources)
         if info.aspect_origin is not AspectOrigin.SQUARE
     )
-    sentences += dict.fromkeys(shapes)
+    hints = (
+        messages.aspect_hint.format(aspect=format_aspect(source.aspect_hint))
+        for source in facts.sources
+        if source.aspect_hint
+    )
+    sentences += dict.fromkeys([*shapes, *hints])
     quality = (
         markup.EMPTY_CELL
         if appearance.output_format is OutputFormat.PNG

@@ -125,6 +125,9 @@ def _as_table(outcome: RedactionResult) -> Table:
     }
     if shapes := _shapes(outcome):
         rows["pixel aspect"] = ", ".join(shapes)
+    if hints := _aspect_hints(outcome):
+        listed = " or ".join(f"--pixel-aspect {hint}" for hint in hints)
+        rows["hint"] = f"footage seems squeezed, faces may be missed; try {listed}"
     for name, value in rows.items():
         table.add_row(name, Text(value, overflow="fold"))
     return table
@@ -138,6 +141,12 @@ def _shapes(outcome: RedactionResult) -> list[str]:
         if info.aspect_origin is not AspectOrigin.SQUARE
     )
     return list(dict.fromkeys(shapes))
+
+
+def _aspect_hints(outcome: RedactionResult) -> list[str]:
+    """Return the different pixel aspects in which faces of a source are easier to find."""
+    hints = (evidence.hint() for evidence in outcome.summary.shapes.values())
+    return list(dict.fromkeys(format_aspect(hint) for hint in hints if hint))
 
 
 def _as_json(outcome: RedactionResult) -> dict[str, object]:
@@ -157,6 +166,7 @@ def _as_json(outcome: RedactionResult) -> dict[str, object]:
             {"ratio": format_aspect(info.pixel_aspect), "origin": info.aspect_origin}
             for info in outcome.sources
         ],
+        "pixel_aspect_hints": _aspect_hints(outcome),
         "model": asdict(outcome.model) if outcome.model else None,
     }
 

@@ -99,6 +99,16 @@ def test_an_implausible_declaration_is_ignored_with_a_word(narrow: Image, tmp_pa
     assert "implausible" in report(output)
 
 
+def test_undeclared_footage_that_seems_squeezed_gets_a_hint(narrow: Image, tmp_path: Path) -> None:
+    output, result = redacted(video(tmp_path, narrow))
+    (source,) = output.manifest["sources"]
+    assert (source["pixel_aspect"], source["pixel_aspect_hint"]) == ("1:1", "2:1")
+    assert "--pixel-aspect 2:1" in result.out
+    assert "--pixel-aspect" in report(output)
+    told, _ = redacted(video(tmp_path, narrow), "--pixel-aspect", "2:1", "--force")
+    assert "pixel_aspect_hint" not in told.manifest["sources"][0]
+
+
 def test_a_video_result_is_shown_in_the_shape_of_its_source(narrow: Image, tmp_path: Path) -> None:
     output, _ = redacted(video(tmp_path, narrow), "--pixel-aspect", "2:1", "--format", "mp4")
     (name,) = (name for name in output.names if name.endswith(".mp4"))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import FloatArray, Image, TargetKind
+from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +102,7 @@ class FrameAnalysis:
         first_look: faces of a key frame before they were reviewed; None for other frames.
         face_samples: samples of faces that are good enough to recognise, by detection row; empty if
             identities are not requested.
+        shape_evidence: faces found in other shapes of the frame; None if it was not looked at in them.
     """
 
     index: int
@@ -112,6 +114,7 @@ class FrameAnalysis:
     propagated: Mapping[TargetKind, PropagatedBoxes] = field(default_factory=dict)
     first_look: FrameDetections | None = None
     face_samples: Mapping[int, FaceSample] = field(default_factory=dict)
+    shape_evidence: ShapeEvidence | None = None
 
     def detections(self, kind: TargetKind) -> FrameDetections:
         """Return the detections of one kind; empty if it was not searched for or the frame failed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck, PendingCheck
 from framecloak.domain.anonymization.model.tracked_boxes import DETECTOR_ORIGINS, IdentityDecision, Origin
 from framecloak.domain.imaging.detections import Basis, TargetKind
+from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class RedactedFrame:
         pending: outstanding residual check; None if there is none.
         check: result of the residual check; None if the frame was not checked.
         thumbnails: thumbnails of redacted faces that a reviewer should see.
+        shape_evidence: faces found in other shapes of the source frame; None if it was not looked at in them.
     """
 
     index: int
@@ -79,3 +81,4 @@ class RedactedFrame:
     pending: PendingCheck | None = None
     check: FrameCheck | None = None
     thumbnails: tuple[FaceThumbnail, ...] = ()
+    shape_evidence: ShapeEvidence | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
+from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
 from framecloak.domain.anonymization.detection.scales import DetectionScale, max_interval
 from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
@@ -84,6 +85,7 @@ class RedactionSpec:
         keep_text: regions in which text stays readable.
         sampling: plan of the frames from which face samples are taken, for identification.
         verify: frames that undergo the residual check; none without a detector.
+        shape_looks: frames that are looked at in other shapes, for a hint; None for none.
     """
 
     appearance: Appearance
@@ -95,6 +97,7 @@ class RedactionSpec:
     keep_text: tuple[Region, ...] = ()
     sampling: SamplingPlan = field(default_factory=SamplingPlan)
     verify: Verify = Verify.NONE
+    shape_looks: ShapeLooks | None = None
 
 
 def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: bool) -> ResidualGuard | None:

@@ -20,6 +20,7 @@ from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.track_ids import TrackBoundaries, TrackIds
 from framecloak.domain.imaging.detections import TargetKind
+from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class FrameDecision:
     Attributes:
         boxes: tracked boxes with track ids; None for a frame that was not analysed.
         search: scope of the residual check of the redacted frame; None if it is not checked.
+        shape_evidence: faces found in other shapes of the frame; None if it was not looked at in them.
     """
 
     boxes: list[TrackedBox] | None
     search: SearchScope | None
+    shape_evidence: ShapeEvidence | None = None
 
 
 class DecisionStage:
@@ -93,7 +96,7 @@ class DecisionStage:
         numbered = self._numbers.with_ids(tracks, first, due)
         checked = plan_search_scopes(self._verify, first, tracks.boxes, due)
         decisions = [
-            FrameDecision(boxes if self._analyses[index - first].faces is not None else None, search)
+            _decision(self._analyses[index - first], boxes, search)
             for index, boxes, search in zip(due, numbered, checked, strict=True)
         ]
         oldest = self._window.oldest_needed(due.stop)
@@ -105,3 +108,7 @@ class DecisionStage:
         if not self._continuous:
             return np.arange(len(self._analyses))
         return shot_numbers([analysis.luma_grid for analysis in self._analyses])
+
+
+def _decision(analysis: FrameAnalysis, boxes: list[TrackedBox], search: SearchScope | None) -> FrameDecision:
+    return FrameDecision(boxes if analysis.faces is not None else None, search, analysis.shape_evidence)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from framecloak.domain.anonymization.detection.face_review import FaceReview
 from framecloak.domain.anonymization.detection.faces import FaceSearch
 from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
+from framecloak.domain.anonymization.detection.pixel_aspect import look_at
 from framecloak.domain.anonymization.detection.text_and_plates import detect_text_and_plates
 from framecloak.domain.anonymization.identification.decisions import with_samples
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
@@ -86,6 +87,13 @@ class DetectionStage:
             return [FrameAnalysis(frame.index, FrameDetections.empty(), None) for frame in frames]
         with timed(self._tools.meter, Stage.DETECT):
             analyses = self._search.analyze(frames, self._spec.scales, self._spec.low_threshold)
+        looks = self._spec.shape_looks
+        analyses = [
+            replace(analysis, shape_evidence=look_at(frame, self._search.detector))
+            if looks and looks.are_due(frame.index)
+            else analysis
+            for analysis, frame in zip(analyses, frames, strict=True)
+        ]
         return [
             self._with_text_and_plates(analysis, frame) if self._window.is_sampled(frame.index) else analysis
             for analysis, frame in zip(analyses, frames, strict=True)

@@ -97,7 +97,11 @@ class RenderStage:
             tools.meter,
             self._extras(frame.index, decision.search),
         )
-        rendered = rendered if rendered.blanked else replace(rendered, identified=identified)
+        rendered = replace(
+            rendered,
+            identified=() if rendered.blanked else identified,
+            shape_evidence=decision.shape_evidence,
+        )
         return self._guard.check_image(rendered) if self._guard else rendered
 
     def _extras(self, index: int, search: SearchScope | None) -> RenderExtras:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -146,6 +146,12 @@ class ResultWriter:
         signer, tool = self._issuer.signer, self._issuer.tool
         key, summary = key_id(signer.public_key), self._log.summary
         videos = tuple(self._files)
+        sources = [
+            replace(source, aspect_hint=summary.shapes[source.id].hint())
+            if source.id in summary.shapes
+            else source
+            for source in sources
+        ]
         facts = ReportData(
             tool, key, settings, models, sources, summary, self._evidence, videos, residuals, self._people
         )

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
+from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.frames import RedactedFrame
@@ -184,6 +185,7 @@ class ExportJob:
             if continuous
             else SamplingPlan.for_images(),
             verify=self.verify,
+            shape_looks=ShapeLooks.for_source(group.source.info, group.segments),
         )
 
     def residual_guard(self, group: SourceGroup, tools: PipelineTools) -> ResidualGuard | None:

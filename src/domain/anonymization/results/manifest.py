@@ -14,6 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
@@ -27,7 +28,7 @@ from framecloak.domain.anonymization.model.residuals import ResidualSummary
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
-from framecloak.domain.imaging.pixel_aspect import format_aspect
+from framecloak.domain.imaging.pixel_aspect import ShapeEvidence, format_aspect
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.support.canonical_json import canonical_json
@@ -53,6 +54,7 @@ class RecordedSource:
         regions: regions marked by hand.
         tracking: tracking settings; None without face detection.
         keep_text: regions in which text was kept.
+        aspect_hint: pixel aspect in which faces are easier to find, where none is declared; None without one.
     """
 
     id: int
@@ -63,6 +65,7 @@ class RecordedSource:
     regions: tuple[Region, ...]
     tracking: TrackingSettings | None
     keep_text: tuple[Region, ...] = ()
+    aspect_hint: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Summary:
         tracks: distinct tracks, regardless of their length.
         boxes: redacted boxes by origin.
         kinds: redacted boxes by class, without regions.
+        shapes: faces found in other shapes, by id of the source.
     """
 
     frames: int = 0
@@ -122,6 +126,7 @@ class Summary:
     tracks: int = 0
     boxes: Counter[Origin] = field(default_factory=Counter)
     kinds: Counter[TargetKind | None] = field(default_factory=Counter)
+    shapes: dict[int, ShapeEvidence] = field(default_factory=dict)
 
     @property
     def faces(self) -> int:
@@ -176,6 +181,9 @@ class FrameLog:
         self.summary.blanked += frame.blanked
         self.summary.boxes.update(box.origin for box in frame.boxes)
         self.summary.kinds.update(box.kind for box in frame.boxes if box.kind)
+        if frame.shape_evidence:
+            evidence = self.summary.shapes.get(source_id, ShapeEvidence())
+            self.summary.shapes[source_id] = evidence + frame.shape_evidence
         self._tracks.update((source_id, box.track) for box in frame.boxes if box.track is not None)
         self.summary.tracks = len(self._tracks)
 
@@ -296,6 +304,8 @@ def _source_entry(source: RecordedSource) -> dict[str, object]:
         "keep_text": [_region_entry(item) for item in source.keep_text],
         "tracking": asdict(source.tracking) if source.tracking else None,
     }
+    if source.aspect_hint:
+        entry["pixel_aspect_hint"] = format_aspect(source.aspect_hint)
     if source.name is not None:
         # File names may contain bytes that are not UTF-8, which canonical JSON cannot represent.
         entry["name"] = source.name.encode(errors="replace").decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
@@ -10,6 +11,7 @@ from framecloak.domain.anonymization.model.identities import Decision
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck
 from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision, Origin
 from framecloak.domain.imaging.detections import TargetKind
+from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 
 
 def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
@@ -27,6 +29,7 @@ def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
         [_face_row(face) for face in frame.identified],
         frame.check.to_row() if frame.check else None,
         [thumbnail.to_row() for thumbnail in frame.thumbnails],
+        astuple(frame.shape_evidence) if frame.shape_evidence else None,
     ]
 
 
@@ -40,7 +43,8 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
     Returns:
         The frame with empty ``data``, and the name of its file.
     """
-    index, file, blanked, boxes, faces, check, thumbnails = row
+    # Parts of older versions have no evidence of other shapes.
+    index, file, blanked, boxes, faces, check, thumbnails, *shapes = row
     redacted_boxes = tuple(
         RedactedBox(
             (x1, y1, x2, y2),
@@ -71,6 +75,7 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
         identified,
         check=FrameCheck.from_row(check) if check else None,
         thumbnails=tuple(FaceThumbnail.from_row(thumbnail, track_ids) for thumbnail in thumbnails),
+        shape_evidence=ShapeEvidence(*shapes[0]) if shapes and shapes[0] else None,
     )
     return frame, file
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.imaging.pixel_aspect import (
     MAX_ASPECT,
+    ShapeEvidence,
     display_size,
     format_aspect,
     is_plausible,
@@ -83,3 +84,27 @@ def test_the_limits_themselves_are_plausible() -> None:
     assert is_plausible(Fraction(1, 4))
     assert not is_plausible(Fraction(401, 100))
     assert not is_plausible(Fraction(99, 400))
+
+
+@pytest.mark.parametrize(
+    ("square", "wide", "tall", "hint"),
+    [
+        (2200, 7800, 0, Fraction(2)),
+        (10200, 11200, 0, Fraction(2)),
+        (2900, 0, 6200, Fraction(1, 2)),
+        (0, 2000, 0, Fraction(2)),
+        (0, 1999, 0, None),
+        (27300, 11000, 24800, None),
+        (10000, 10400, 0, None),
+        (3000, 5000, 4000, None),
+        (0, 0, 0, None),
+    ],
+)
+def test_a_hint_needs_faces_that_are_clearly_easier_to_find(
+    square: int, wide: int, tall: int, hint: Fraction | None
+) -> None:
+    assert ShapeEvidence(square, wide, tall).hint() == hint
+
+
+def test_evidence_of_slices_adds_up() -> None:
+    assert ShapeEvidence(1, 2, 3) + ShapeEvidence(10, 20, 30) == ShapeEvidence(11, 22, 33)
