@@ -42,7 +42,7 @@ def marked(console: Console, video_file: Path) -> tuple[str, list[int]]:
 
 
 def choose_much(page: Page) -> None:
-    """Choose everything, all frames, a static area, not the second segment, and high priority."""
+    """Choose everything, all frames, a static area, not the second segment, high priority and an aspect."""
     page.get_by_role("radio", name="Everything").check()
     page.get_by_role("radio", name="Every frame").check()
     page.get_by_label("Segment 2: frames 10 to 19").uncheck()
@@ -54,6 +54,7 @@ def choose_much(page: Page) -> None:
     page.get_by_label("Quality").press("ArrowLeft")
     page.get_by_text("More options").click()
     page.get_by_label("Priority").select_option("high")
+    page.get_by_label("Pixel aspect").fill("24:11")
 
 
 def assert_much(body: dict[str, Any], segment: int) -> None:
@@ -65,6 +66,7 @@ def assert_much(body: dict[str, Any], segment: int) -> None:
         "output_format": "webp",
         "quality": 85,
         "priority": "high",
+        "pixel_aspect": "24:11",
     }
     assert {name: body[name] for name in expected} == expected
 

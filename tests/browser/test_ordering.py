@@ -117,6 +117,7 @@ def test_every_option_of_the_form_is_submitted(console: Console, video_file: Pat
     page.get_by_label("Language of the report").select_option("de")
     page.get_by_text("More options").click()
     page.get_by_label("Priority").select_option("high")
+    page.get_by_label("Pixel aspect").fill(" 24:11")
     page.get_by_label("Webhook address").fill("https://example.org/done")
     expect(page.get_by_text(re.compile(r"^about \d+ s"))).to_be_visible()
     order = ordered(page)
@@ -137,6 +138,7 @@ def test_every_option_of_the_form_is_submitted(console: Console, video_file: Pat
         "audio": "drop",
         "language": "de",
         "priority": "high",
+        "pixel_aspect": "24:11",
         "webhook_url": "https://example.org/done",
     }
     run = page.locator(".card.run").first
