@@ -56,8 +56,8 @@ class Container:
         max_text_share: share of the frame's area above which text needs agreement.
         open_source: opens a video or an image.
         load_detector: loads the face detector.
-        load_second_detector: loads the face detector of second opinions; returns None if there is none besides
-            the first one.
+        load_second_detector: loads the face detector of second opinions, given the first one's card; returns
+            None if there is no other.
         load_recognizer: loads the face recognition model; the process loads it only once.
         load_optional_recognizer: as `load_recognizer`, but returns None if no model is installed and none is
             named in the settings.

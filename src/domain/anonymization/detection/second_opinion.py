@@ -2,8 +2,8 @@
 
 A detector scores a face lower if it is small, in profile, blurred, tilted, or cut by the border of the frame.
 A low score is therefore no evidence that there is no face. The region around such a detection is sampled at
-the size at which detectors are most reliable, and beyond the border of the frame it is mirrored. There a false
-detection of moderate score often shows nothing at all.
+the size at which detectors are most reliable, and beyond the border of the frame it is mirrored.
+There a false detection of moderate score often shows nothing at all.
 """
 
 from __future__ import annotations

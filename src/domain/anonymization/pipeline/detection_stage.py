@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from framecloak.domain.anonymization.detection.face_review import FaceReview
 from framecloak.domain.anonymization.detection.faces import FaceSearch
-from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.detection.pixel_aspect import look_at
+from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.detection.text_and_plates import detect_text_and_plates
 from framecloak.domain.anonymization.identification.decisions import with_samples
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis

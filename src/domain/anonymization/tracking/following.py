@@ -114,7 +114,7 @@ def follow(
 def _locate(
     template: FloatArray, frame: Thumbnail, shrink: int, expected: NDArray[np.intp], radius: int
 ) -> NDArray[np.intp] | None:
-    """Return the upper left corner (x, y) of the best match around a position; None if none is good enough."""
+    """Return the upper left corner (x, y) of the best match around a position; None if there is none."""
     height, width = template.shape
     rows, columns = (side // shrink for side in frame.levels.shape)
     low = np.clip(expected - radius, 0, [columns - width, rows - height])
@@ -129,7 +129,7 @@ def _locate(
     row, column = np.unravel_index(int(correlations.argmax()), correlations.shape)
     if correlations[row, column] < MIN_CORRELATION:
         return None
-    return np.asarray(low + [int(column), int(row)], np.intp)
+    return np.asarray(low + np.array([int(column), int(row)]), np.intp)
 
 
 def _levels(
@@ -242,7 +242,7 @@ class HeadFollower:
         return followed
 
     def _is_another_face(self, box: Boxes, time: int) -> bool:
-        """Return whether a box mostly shows a face that is detected there: it hides the head, or is its own."""
+        """Return whether a box mostly shows a face detected there, which hides the head or is its own."""
         found = self._detections[time]
         sure = found.boxes[found.scores >= self._settings.accept]
         inside = box_geometry.share_inside(box[None], sure)

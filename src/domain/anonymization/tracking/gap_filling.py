@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,11 +66,10 @@ class Trajectory:
         raw = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
         raw[: first - start] = self._extrapolated(times[: first - start], at_start=True)
         raw[last + 1 - start :] = self._extrapolated(times[last + 1 - start :], at_start=False)
-        for time in {*range(start, first), *range(last + 1, stop)} if followed.boxes else ():
-            # After a head was lost from sight, its box stays where it was located last.
-            nearest = min(followed.boxes, key=lambda located, time=time: (abs(located - time), located))
-            if (nearest < first) == (time < first):
-                raw[time - start] = followed.boxes[nearest]
+        _place_followed(raw[: first - start], start, {t: b for t, b in followed.boxes.items() if t < first})
+        _place_followed(
+            raw[last + 1 - start :], last + 1, {t: b for t, b in followed.boxes.items() if t > last}
+        )
         smoothed = box_geometry.grow(
             box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin
         )
@@ -109,6 +108,23 @@ class Trajectory:
         return box_geometry.enclose(
             box_geometry.shift(last_boxes, SLOWEST_SHARE * moved), box_geometry.shift(last_boxes, moved)
         )
+
+
+def _place_followed(boxes: Boxes, start: int, followed: Mapping[int, Boxes]) -> None:
+    """Replace the boxes of consecutive frames by those of a followed head, in place.
+
+    After the head was lost from sight, its box stays where it was located last.
+
+    Args:
+        boxes: (n, 4) boxes from frame ``start`` on.
+        start: index of the first of those frames.
+        followed: boxes (4,) by frame, all on one side of the detections.
+    """
+    located = np.array(sorted(followed))
+    if len(located):
+        times = np.arange(start, start + len(boxes))
+        nearest = located[np.abs(times[:, None] - located[None]).argmin(axis=1)]
+        boxes[:] = np.array([followed[int(time)] for time in nearest]).reshape(-1, 4)
 
 
 def _shot_range(first: int, last: int, shots: NDArray[np.intp]) -> tuple[int, int]:
