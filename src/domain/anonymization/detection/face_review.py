@@ -22,7 +22,11 @@ from framecloak.domain.anonymization.detection.scales import (
     DetectionScale,
     Look,
 )
-from framecloak.domain.anonymization.detection.second_opinion import UPRIGHT_ONLY, SecondOpinion
+from framecloak.domain.anonymization.detection.second_opinion import (
+    UPRIGHT_ONLY,
+    SecondOpinion,
+    SingleSizeFrame,
+)
 from framecloak.domain.anonymization.detection.shots import MIN_CUT_CHANGE, mean_difference
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.detections import FrameDetections
@@ -49,6 +53,9 @@ NEAR_DISTANCE, NEAR_DISTANCE_PER_FRAME = 0.7, 0.08
 
 NEAR_SIZE_RATIO = 1.8
 """Largest ratio between the sizes of two such detections."""
+
+MAX_KNOWN_SHARE = 0.5
+"""Share of a confirmed face inside a sure detection from which on it is that face."""
 
 STRONG_SCORE = 0.8
 """Score from which on a detection needs no second opinion, and neither do those of the same face."""
@@ -173,11 +180,16 @@ class FaceReview:
         faces = analysis.faces
         if faces is None or not (weak or doubtful):
             return analysis
+        frame = SingleSizeFrame(frame)
         try:
             found = self.opinion.confirmed(frame, selected(faces, weak), self.accept, expected)
             refuted = self.opinion.refuted(frame, selected(faces, doubtful))
         except FrameAnalysisError:
             return FrameAnalysis(analysis.index, None, None)
+        sure = faces.boxes[faces.scores >= self.accept]
+        # A crop also shows the faces next to a detection, which are known already.
+        is_new = ~(box_geometry.share_inside(found.boxes, sure) >= MAX_KNOWN_SHARE).any(axis=1)
+        found = selected(found, np.flatnonzero(is_new).tolist())
         scores = faces.scores.copy()
         # The detection remains: a sure one of the same face nearby still confirms it.
         scores[np.array(doubtful, np.intp)[refuted]] = self.threshold

@@ -148,23 +148,49 @@ class SecondOpinion:
     ) -> _View | None:
         """Return the best view of a detection; None if its views do not confirm it."""
         for degrees in (0, -NEIGHBOUR_DEGREES, NEIGHBOUR_DEGREES):
-            views = list(self._views(image, box, (direction + degrees) % 360))
-            mean = sum(view.score for view in views if view) / len(views)
-            is_expected = (direction + degrees) % 360 in expected
-            if weak + mean >= CONFIRMING_EVIDENCE if is_expected else mean >= CONFIRMING_TURNED_SCORE:
-                best = max((view for view in views if view), key=lambda view: view.score)
+            turned = (direction + degrees) % 360
+            views = self._promising_views(image, box, turned, is_expected=turned in expected)
+            mean = sum(view.score for view in views) / self._view_count
+            if weak + mean >= CONFIRMING_EVIDENCE if turned in expected else mean >= CONFIRMING_TURNED_SCORE:
+                best = max(views, key=lambda view: view.score)
                 return replace(best, score=max(best.score, score))
         return None
+
+    def _promising_views(self, image: Image, box: Boxes, direction: int, *, is_expected: bool) -> list[_View]:
+        """Return the views of a detection that show a face; few, if the first ones show none.
+
+        In an expected direction the views go on if any detector sees something in the first crop, in others
+        only while every one does.
+        """
+        seen: list[_View] = []
+        for count, view in enumerate(self._views(image, box, direction), start=1):
+            shows_face = view is not None and view.score >= REFUTING_SCORE
+            if view is not None:
+                seen.append(view)
+            if not shows_face and not is_expected:
+                break
+            first_crop_is_empty = all(earlier.score < REFUTING_SCORE for earlier in seen)
+            if count == len(self._detectors) and first_crop_is_empty:
+                break
+        return seen
+
+    @property
+    def _detectors(self) -> tuple[FaceDetector, ...]:
+        """Detectors in the order in which they look, the cheaper second one first."""
+        return (self.detector,) if self.second is None else (self.second, self.detector)
+
+    @property
+    def _view_count(self) -> int:
+        return len(FACE_SIDES_PX) * len(self._detectors)
 
     def _views(self, image: Image, box: Boxes, direction: int) -> Iterator[_View | None]:
         """Yield the view of a detection by each detector at each size; None where it sees nothing."""
         for mirrored, face_side in enumerate(FACE_SIDES_PX):
             matrix = _map_from_crop(box, face_side, direction, mirrored=bool(mirrored))
             crop = self.sampler.sample(image, matrix, CROP_SIDE_PX, CROP_SIDE_PX)
-            for detector in (self.detector, self.second):
-                if detector is not None:
-                    (found,) = detector.detect([crop], _MIN_SCORE)
-                    yield _central_view(found, matrix, face_side, direction, mirrored=bool(mirrored))
+            for detector in self._detectors:
+                (found,) = detector.detect([crop], _MIN_SCORE)
+                yield _central_view(found, matrix, face_side, direction, mirrored=bool(mirrored))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +201,32 @@ class _View:
     score: float
     landmarks: FloatArray
     direction: int
+
+
+class SingleSizeFrame:
+    """Frame that keeps the pixels which were read last, for several looks at one size.
+
+    Args:
+        frame: frame that is read.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self.index = frame.index
+        self.width, self.height = frame.width, frame.height
+        self.display_size = frame.display_size
+        self.nbytes = frame.nbytes
+        self._frame = frame
+        self._pixels: Image | None = None
+
+    def bgr(self) -> Image:
+        """Return the stored pixels; see `Frame`."""
+        return self._frame.bgr()
+
+    def rgb(self, width: int, height: int) -> Image:
+        """Return the resized pixels, which must not be modified; see `Frame`."""
+        if self._pixels is None or self._pixels.shape[:2] != (height, width):
+            self._pixels = self._frame.rgb(width, height)
+        return self._pixels
 
 
 def _readable(frame: Frame) -> tuple[Image, tuple[float, float]]:

@@ -70,14 +70,18 @@ VIDEO_TEXT_AND_PLATES = TextAndPlateSettings(
     extra_every=12,
     threshold=0.35,
     # Two passes in a row may miss a box; both ends of a track extend to the pass that did not detect it.
-    tracking=TrackingSettings(accept=0.5, memory=24, max_gap=18, extension=6, margin=0.0, smoothing=0),
+    tracking=TrackingSettings(
+        accept=0.5, memory=24, max_gap=18, extension=6, margin=0.0, smoothing=0, widen=False
+    ),
 )
 
 IMAGE_TEXT_AND_PLATES = TextAndPlateSettings(
     longest_sides=(640, 1280, 1920),
     every=1,
     threshold=0.4,
-    tracking=TrackingSettings(accept=0.4, memory=0, max_gap=1, extension=0, margin=0.0, smoothing=0),
+    tracking=TrackingSettings(
+        accept=0.4, memory=0, max_gap=1, extension=0, margin=0.0, smoothing=0, widen=False
+    ),
 )
 
 

@@ -38,7 +38,7 @@ CONTEXT = 0.15
 MIN_TEMPLATE_SIDE_PX = 8
 """Shortest side in pixels of a template; smaller heads are followed together with what surrounds them."""
 
-SEARCH_RADIUS, MIN_SEARCH_RADIUS_PX = 0.4, 3
+SEARCH_RADIUS, MIN_SEARCH_RADIUS_PX = 0.25, 3
 """Search radius around the expected position, in units of the template's longer side, and its minimum."""
 
 MAX_TEMPLATE_SIDE_PX = 32
@@ -50,7 +50,7 @@ HIDDEN_FRAMES = 2
 MIN_HEAD_SIDE_PX = 6
 """Shorter side in pixels of a thumbnail's head below which losing it from sight proves nothing."""
 
-MAX_SHARE_OF_OTHERS = 0.5
+MAX_SHARE_OF_OTHERS = 0.3
 """Share of a followed box inside a sure detection from which on it shows that face, not the one followed."""
 
 MIN_SURE_DETECTIONS = 3
@@ -229,6 +229,8 @@ class HeadFollower:
         low, high = min(steps), max(steps)
         if len(steps) < 2 or high < self._due.start or low >= self._due.stop:
             return {}
+        if self._is_another_face(boxes[-1], steps[0]):
+            return {}
         same_shot = [time for time in steps if self._shots[time] == self._shots[steps[0]]]
         recent = np.flatnonzero(np.abs(frames - frames[-1]) <= VELOCITY_WINDOW)[0]
         elapsed = max(1, abs(int(frames[-1] - frames[recent])))
@@ -244,6 +246,6 @@ class HeadFollower:
     def _is_another_face(self, box: Boxes, time: int) -> bool:
         """Return whether a box mostly shows a face detected there, which hides the head or is its own."""
         found = self._detections[time]
-        sure = found.boxes[found.scores >= self._settings.accept]
-        inside = box_geometry.share_inside(box[None], sure)
+        others = (found.scores >= self._settings.accept) & (found.boxes != box).any(axis=1)
+        inside = box_geometry.share_inside(box[None], found.boxes[others])
         return bool((inside >= MAX_SHARE_OF_OTHERS).any())

@@ -18,6 +18,9 @@ from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 
+WIDEST_NARROW, NARROW_RANGE = 0.65, 0.15
+"""Ratio of a face's shorter to its longer side below which it is widened, and the range to full widening."""
+
 SLOWEST_SHARE = 0.5
 """Smallest share of its velocity that an object is assumed to keep beyond the end of its track."""
 
@@ -70,6 +73,8 @@ class Trajectory:
         _place_followed(
             raw[last + 1 - start :], last + 1, {t: b for t, b in followed.boxes.items() if t > last}
         )
+        if settings.widen:
+            raw = widen_narrow(raw)
         smoothed = box_geometry.grow(
             box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin
         )
@@ -108,6 +113,18 @@ class Trajectory:
         return box_geometry.enclose(
             box_geometry.shift(last_boxes, SLOWEST_SHARE * moved), box_geometry.shift(last_boxes, moved)
         )
+
+
+def widen_narrow(boxes: Boxes) -> Boxes:
+    """Widen the boxes (n, 4) of faces that are seen from the side, of which the detector reports a sliver.
+
+    A head is about as deep as its face is high. Boxes of ordinary faces, whose sides differ less, remain.
+    """
+    extents = box_geometry.sides(boxes)
+    longer = extents.max(axis=1, keepdims=True)
+    narrowness = np.clip((WIDEST_NARROW - extents / np.maximum(longer, 1e-9)) / NARROW_RANGE, 0.0, 1.0)
+    added = narrowness * (longer - extents) / 2
+    return np.concatenate([boxes[:, :2] - added, boxes[:, 2:] + added], axis=1)
 
 
 def _place_followed(boxes: Boxes, start: int, followed: Mapping[int, Boxes]) -> None:

@@ -26,6 +26,7 @@ class TrackingSettings:
         max_gap: longest step between two associated detections.
         extension: number of frames by which a track is extrapolated at both ends.
         follow: number of frames for which a head is followed by its pixels beyond both ends.
+        widen: True to widen narrow boxes, which are faces seen from the side.
         margin: share of a box's width and height that is added on every side.
         smoothing: number of neighbours on each side that a box is averaged with.
     """
@@ -35,6 +36,7 @@ class TrackingSettings:
     max_gap: int = 12
     extension: int = 4
     follow: int = 0
+    widen: bool = True
     margin: float = FACE_MARGIN
     smoothing: int = 2
 
