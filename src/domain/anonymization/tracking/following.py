@@ -23,10 +23,10 @@ from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import FloatArray
 
-MIN_CORRELATION = 0.7
+MIN_CORRELATION = 0.78
 """Correlation with the frame before from which on a head counts as located."""
 
-MIN_CORRELATION_TO_START = 0.35
+MIN_CORRELATION_TO_START = 0.45
 """Correlation with the last detection below which the head counts as hidden.
 
 Something that moves in front of a head replaces it bit by bit, and each step correlates with the one before.

@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 
-WIDEST_NARROW, NARROW_RANGE = 0.65, 0.15
+WIDEST_NARROW, NARROW_RANGE = 0.62, 0.14
 """Ratio of a face's shorter to its longer side below which it is widened, and the range to full widening."""
 
 SLOWEST_SHARE = 0.5
