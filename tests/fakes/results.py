@@ -19,7 +19,7 @@ from framecloak.domain.errors import FrameAnalysisError, InvalidFormatError, Obj
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
-from framecloak.domain.ports.pixels import FrameEncoder
+from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
 from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat, VideoWriter
 
 
@@ -96,6 +96,18 @@ class _PlaneEncoder:
         return zlib.compress(image.tobytes(), 1)
 
 
+class _PlaneReader:
+    def __init__(self, video_format: VideoFormat) -> None:
+        self._format = video_format
+
+    def read(self, data: bytes, index: int) -> Frame:
+        try:
+            pixels = np.frombuffer(zlib.decompress(data), np.uint8)
+            return EncodedFrame(index, pixels.reshape(self._format.height, self._format.width, 3))
+        except (ValueError, zlib.error) as error:
+            raise FrameAnalysisError("the planes are damaged") from error
+
+
 class _GroupEncoder:
     """Groups whose samples depend on all their frames, as in a real encoder."""
 
@@ -150,6 +162,9 @@ class FakeVideoEncoder:
 
     def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:
         return _PlaneEncoder(video_format)
+
+    def plane_reader(self, video_format: VideoFormat) -> EncodedFrameReader:
+        return _PlaneReader(video_format)
 
     def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
         return _GroupEncoder()

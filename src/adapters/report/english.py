@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framecloak.adapters.report.messages import Messages
+from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
@@ -197,6 +198,12 @@ ENGLISH = Messages(
         "These frames were damaged in the source, could not be examined, or still revealed too much when "
         "they were searched again. They are black in the result."
     ),
+    blank_reason="Reason",
+    blank_reasons={
+        BlankReason.NOT_DECODED: "damaged in the source",
+        BlankReason.NOT_SEARCHED: "could not be examined",
+        BlankReason.RESIDUALS: "a face still showed",
+    },
     frame_range="frames {first} to {last}",
     one_frame="frame {first}",
     more="… and {count} more; manifest.json lists all of them.",

@@ -95,10 +95,11 @@ def blanked_section(facts: ReportData, messages: Messages) -> str:
         (
             markup.source_name(facts, messages, blank.source),
             markup.frame_range(messages, blank.start, blank.stop),
+            messages.blank_reasons[blank.reason] if blank.reason else markup.EMPTY_CELL,
         )
         for blank in blanks[: markup.MAX_ROWS]
     ]
-    table = markup.table((messages.source, messages.where), rows)
+    table = markup.table((messages.source, messages.where, messages.blank_reason), rows)
     return markup.section(
         messages.blanks,
         markup.paragraph(messages.some_blanks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framecloak.adapters.report.messages import Messages
+from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
@@ -216,6 +217,12 @@ GERMAN = Messages(
         "Diese Bilder sind in der Quelle beschädigt, konnten nicht untersucht werden oder gaben bei der "
         "erneuten Suche noch zu viel preis. Sie sind im Ergebnis ganz schwarz."
     ),
+    blank_reason="Grund",
+    blank_reasons={
+        BlankReason.NOT_DECODED: "in der Quelle beschädigt",
+        BlankReason.NOT_SEARCHED: "konnte nicht untersucht werden",
+        BlankReason.RESIDUALS: "ein Gesicht blieb erkennbar",
+    },
     frame_range="Bilder {first} bis {last}",
     one_frame="Bild {first}",
     more="… und {count} weitere; manifest.json nennt alle.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
@@ -89,6 +90,8 @@ class Messages:
     blanks: str
     no_blanks: str
     some_blanks: str
+    blank_reason: str
+    blank_reasons: Mapping[BlankReason, str]
     frame_range: str
     one_frame: str
     more: str

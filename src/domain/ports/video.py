@@ -11,7 +11,7 @@ from typing import Protocol
 from framecloak.domain.imaging.pixel_aspect import SQUARE
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
-from framecloak.domain.ports.pixels import FrameEncoder
+from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,10 @@ class VideoEncoder(Protocol):
 
         The encoder raises ``ValueError`` for an image of another size than the video.
         """
+        ...
+
+    def plane_reader(self, video_format: VideoFormat) -> EncodedFrameReader:
+        """Return the decoder of the planes that the plane encoder returns."""
         ...
 
     def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:

@@ -108,6 +108,21 @@ def test_frames_are_as_stored_whatever_the_pixel_aspect(codec: Codec) -> None:
     assert levels_of(frames) == pytest.approx(LEVELS, abs=3)
 
 
+@pytest.mark.parametrize("size", [(128, 96), (127, 95)])
+def test_planes_can_be_read_before_they_are_encoded(codec: Codec, size: tuple[int, int]) -> None:
+    video_format = replace(FORMAT, width=size[0], height=size[1])
+    planes, reader = codec.encoder.plane_encoder(video_format), codec.encoder.plane_reader(video_format)
+    for level in LEVELS:
+        image = grey(level, video_format)
+        image[:10, :20] = (200, 40, 90)
+        frame = reader.read(planes.encode(image, APPEARANCE), 7)
+        assert (frame.index, frame.width, frame.height) == (7, *size)
+        assert np.abs(frame.bgr().astype(int) - image).mean() < 3
+        assert frame.rgb(64, 32).shape == (32, 64, 3)
+    with pytest.raises(FrameAnalysisError):
+        reader.read(b"no planes", 7)
+
+
 def test_images_of_another_size_are_refused(codec: Codec) -> None:
     planes = codec.encoder.plane_encoder(FORMAT)
     with pytest.raises(ValueError, match="128x96"):

@@ -220,11 +220,13 @@ class ScriptedResidualDetector(ScriptedDetector):
 
     Attributes:
         residual_in: numbers of the frames with residual faces.
+        weak_in: numbers of the frames in which the faces have a low score.
         residual_at: x and y of the blocks' upper left corners.
         unsearchable_in: numbers of frames that cannot be searched.
     """
 
     residual_in: frozenset[int] = frozenset()
+    weak_in: frozenset[int] = frozenset()
     residual_at: tuple[tuple[int, int], ...] = ((200, 130),)
     unsearchable_in: frozenset[int] = frozenset()
 
@@ -235,12 +237,17 @@ class ScriptedResidualDetector(ScriptedDetector):
             return super()._detect(image, threshold) if whole else Detections.empty()
         if int(corner[0]) in self.unsearchable_in:
             raise FrameAnalysisError("not a number")
-        corners_found = [
-            (x, y) for x, y in self.residual_at if int(image[y + 16, x + 16, 0]) in self.residual_in
+        scores = dict.fromkeys(self.weak_in, 0.25) | dict.fromkeys(self.residual_in, 0.9)
+        found = [
+            ((x, y, x + 32, y + 32), scores[index])
+            for x, y in self.residual_at
+            if scores.get(index := int(image[y + 16, x + 16, 0]), 0) >= threshold
         ]
-        boxes = np.array([(x, y, x + 32, y + 32) for x, y in corners_found], np.float32).reshape(-1, 4)
+        boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
         return Detections(
-            boxes, np.full(len(boxes), 0.9, np.float32), np.zeros((len(boxes), 5, 2), np.float32)
+            boxes,
+            np.array([score for _, score in found], np.float32),
+            np.zeros((len(boxes), 5, 2), np.float32),
         )
 
 

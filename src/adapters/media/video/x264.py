@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -11,23 +10,24 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 import av
-import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange
 
-from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.video.container import open_container
-from framecloak.adapters.media.video.frames import ArrayFrame, DecodedFrame
 from framecloak.adapters.media.video.mp4_boxes import set_display_size
-from framecloak.adapters.media.video.pixel_formats import to_bgr
+from framecloak.adapters.media.video.yuv_planes import (
+    YuvPlaneEncoder,
+    YuvPlaneReader,
+    cropped_frame,
+    planes_shape,
+    round_up_to_even,
+)
 from framecloak.adapters.media.zip.archive import translate_write_errors
-from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.errors import DomainError, FrameAnalysisError, InvalidFormatError
-from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.pixel_aspect import SQUARE, display_size
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
-from framecloak.domain.ports.pixels import FrameEncoder
+from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
 from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat, VideoWriter
 
 MAX_SIDE_PX = 16384
@@ -78,7 +78,11 @@ class X264VideoEncoder:
 
     def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:
         """Return a converter from BGR images to the raw planes that group encoders accept."""
-        return _YuvPlaneEncoder(video_format)
+        return YuvPlaneEncoder(video_format)
+
+    def plane_reader(self, video_format: VideoFormat) -> EncodedFrameReader:
+        """Return a converter of raw planes back into frames."""
+        return YuvPlaneReader(video_format)
 
     def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
         """Return an encoder for a new group of frames."""
@@ -101,7 +105,7 @@ class X264VideoEncoder:
         try:
             for packet in [*(av.Packet(_sample_to_packet(sample)) for sample in group.samples), None]:
                 for decoded in decoder.decode(packet):
-                    yield _cropped_frame(first + shown, decoded, video_format)
+                    yield cropped_frame(first + shown, decoded, video_format)
                     shown += 1
         except av.FFmpegError as error:
             raise FrameAnalysisError("a group of frames cannot be decoded again") from error
@@ -123,52 +127,13 @@ class X264VideoEncoder:
         return _Mp4Writer(self._folder, video_format, timing, sound)
 
 
-def _round_up_to_even(pixels: int) -> int:
-    return pixels + pixels % 2
-
-
-class _Scaler(threading.local):
-    """Reusable scaler of the current thread; scalers are not thread-safe."""
-
-    def __init__(self) -> None:
-        self.to_planar = VideoReformatter()
-
-
-_scaler = _Scaler()
-
-
-class _YuvPlaneEncoder:
-    """Converter from BGR images to raw planar YUV 4:2:0, BT.709, limited range."""
-
-    def __init__(self, video_format: VideoFormat) -> None:
-        self._size = video_format.width, video_format.height
-
-    def encode(self, image: Image, appearance: Appearance) -> bytes:  # noqa: ARG002 (the port's signature)
-        width, height = self._size
-        if image.shape[:2] != (height, width):
-            raise ValueError(f"the video has frames of {width}x{height} pixels")
-        if width % 2 or height % 2:
-            image = np.asarray(
-                cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8
-            )
-        packed = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), "bgr24")
-        planar = _scaler.to_planar.reformat(
-            packed,
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
-        return planar.to_ndarray().tobytes()
-
-
 class _X264GroupEncoder:
     def __init__(self, video_format: VideoFormat) -> None:
-        self._shape = _round_up_to_even(video_format.height) * 3 // 2, _round_up_to_even(video_format.width)
+        self._shape = planes_shape(video_format)
         encoder = av.CodecContext.create("libx264", "w")
         encoder.width, encoder.height = (
-            _round_up_to_even(video_format.width),
-            _round_up_to_even(video_format.height),
+            round_up_to_even(video_format.width),
+            round_up_to_even(video_format.height),
         )
         encoder.pix_fmt = "yuv420p"
         if video_format.pixel_aspect != SQUARE:
@@ -222,17 +187,6 @@ def _sample_to_packet(sample: bytes) -> bytes:
     return bytes(out)
 
 
-def _cropped_frame(index: int, decoded: av.VideoFrame, video_format: VideoFormat) -> Frame:
-    """Return a decoded frame at the video's size, without the row or column that padded an odd size."""
-    if (decoded.width, decoded.height) == (video_format.width, video_format.height):
-        return DecodedFrame(index, decoded, Orientation.UPRIGHT)
-    try:
-        image = to_bgr(decoded)
-    except (av.FFmpegError, ValueError) as error:
-        raise FrameAnalysisError(f"frame {index} has pixels that cannot be read") from error
-    return ArrayFrame(index, np.ascontiguousarray(image[: video_format.height, : video_format.width]))
-
-
 class _Mp4Writer:
     def __init__(
         self, folder: Path | None, video_format: VideoFormat, timing: Timing, sound: Sound | None
@@ -259,8 +213,8 @@ class _Mp4Writer:
         self._stream = self._container.add_mux_stream(
             "h264",
             rate=video_format.rate,
-            width=_round_up_to_even(video_format.width),
-            height=_round_up_to_even(video_format.height),
+            width=round_up_to_even(video_format.width),
+            height=round_up_to_even(video_format.height),
         )
         self._stream.time_base = self._time_base = Fraction(1, scale)
         self._next_frame = 0

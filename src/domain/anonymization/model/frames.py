@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck, PendingCheck
 from framecloak.domain.anonymization.model.tracked_boxes import DETECTOR_ORIGINS, IdentityDecision, Origin
+from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import Basis, TargetKind
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 
@@ -57,6 +59,19 @@ class IdentifiedFace:
     redacted: bool
 
 
+class BlankReason(StrEnum):
+    """Reason why a frame is delivered black."""
+
+    NOT_DECODED = "not_decoded"
+    """Its pixels could not be decoded."""
+
+    NOT_SEARCHED = "not_searched"
+    """The detection of faces, text or plates failed, before or after the redaction."""
+
+    RESIDUALS = "residuals"
+    """A face still showed after the last round of the residual check."""
+
+
 @dataclass(frozen=True, slots=True)
 class RedactedFrame:
     """Frame that is ready for delivery.
@@ -71,6 +86,9 @@ class RedactedFrame:
         check: result of the residual check; None if the frame was not checked.
         thumbnails: thumbnails of redacted faces that a reviewer should see.
         shape_evidence: faces found in other shapes of the source frame; None if it was not looked at in them.
+        residuals: boxes of the faces that its check found, without the margin of the fill, for the search of
+            the frames around it; not recorded in the result.
+        blank_reason: why it is black; None if it is not, or because an edited manifest says so.
     """
 
     index: int
@@ -82,3 +100,5 @@ class RedactedFrame:
     check: FrameCheck | None = None
     thumbnails: tuple[FaceThumbnail, ...] = ()
     shape_evidence: ShapeEvidence | None = None
+    residuals: tuple[Corners, ...] = ()
+    blank_reason: BlankReason | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
@@ -12,11 +12,17 @@ from framecloak.domain.anonymization.detection.text_and_plates import TextAndPla
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.model.options import Appearance, Verify
-from framecloak.domain.anonymization.residuals.detector import SAMPLE_SCALE, ResidualDetector
+from framecloak.domain.anonymization.residuals.detector import (
+    MIN_TURNED_RESIDUAL_SCORE,
+    SAMPLE_SCALES,
+    ResidualDetector,
+)
+from framecloak.domain.anonymization.residuals.directions import ALL_TURNS
 from framecloak.domain.anonymization.residuals.guard import ResidualGuard
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region
+from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.domain.ports.models import BoxDetector, FaceDetector, FaceRecognizer
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder, ImageSampler, Redactor
@@ -100,8 +106,16 @@ class RedactionSpec:
     shape_looks: ShapeLooks | None = None
 
 
-def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: bool) -> ResidualGuard | None:
+def residual_guard(
+    spec: RedactionSpec, tools: PipelineTools, info: SourceInfo, *, checked_again: bool = False
+) -> ResidualGuard | None:
     """Build the residual check of redacted frames; None if they are not to be checked.
+
+    Args:
+        spec: specification of the redaction.
+        tools: tools of the pipeline.
+        info: properties of the source.
+        checked_again: True if frames are checked once more after they are encoded as a group.
 
     Raises:
         ValueError: the check is requested, but its tools are missing.
@@ -111,16 +125,17 @@ def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: boo
         return None
     if residual_tools is None:
         raise ValueError("redacted frames cannot be checked without the tools of the residual check")
-    sampled = continuous and spec.verify is Verify.SAMPLE
+    sampled = info.continuous and spec.verify is Verify.SAMPLE
     residual_detector = ResidualDetector(
         detector,
         tools.sampler,
         residual_tools.recognizer,
-        (SAMPLE_SCALE,) if sampled else spec.scales,
+        _search_scales(spec, sampled=sampled),
         spec.tracking.accept,
         # Faces that a periodic scale detected are redacted. The check applies that scale half an
         # interval away from those frames, where further faces may show.
         0 if sampled else max_interval(spec.scales) // 2,
+        turns=ALL_TURNS,
     )
     return ResidualGuard(
         residual_detector,
@@ -130,4 +145,19 @@ def residual_guard(spec: RedactionSpec, tools: PipelineTools, *, continuous: boo
         spec.appearance,
         tools.threads,
         tools.meter,
+        checked_again,
+        info.pixel_aspect,
+    )
+
+
+def _search_scales(spec: RedactionSpec, *, sampled: bool) -> tuple[DetectionScale, ...]:
+    """Return the scales, and with them the directions, in which redacted frames are searched whole."""
+    if sampled:
+        return SAMPLE_SCALES
+    # The check has no second opinion on turned detections, which are false more often than upright ones.
+    return tuple(
+        replace(scale, min_score=max(scale.min_score, MIN_TURNED_RESIDUAL_SCORE))
+        if scale.direction
+        else scale
+        for scale in spec.scales
     )

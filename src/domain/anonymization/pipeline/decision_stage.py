@@ -14,7 +14,7 @@ from framecloak.domain.anonymization.identification.decisions import IdentityCla
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import SearchScope, plan_search_scopes
-from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
@@ -93,7 +93,7 @@ class DecisionStage:
         )
         if self._classifier:
             tracks = self._classifier.classified(tracks, self._analyses, due)
-        numbered = self._numbers.with_ids(tracks, first, due)
+        numbered = self._numbered(tracks, first, due)
         checked = plan_search_scopes(self._verify, first, tracks.boxes, due)
         decisions = [
             _decision(self._analyses[index - first], boxes, search)
@@ -103,6 +103,19 @@ class DecisionStage:
         while self._analyses and self._analyses[0].index < oldest:
             self._analyses.popleft()
         return decisions
+
+    def _numbered(self, tracks: Tracks, first: int, due: range) -> list[list[TrackedBox]]:
+        """Return the boxes of the frames that are due; only those of the segment get ids of their own."""
+        window = self._window
+        delivered = range(max(due.start, window.first), min(due.stop, window.end))
+        numbered = self._numbers.with_ids(tracks, first, delivered) if delivered else []
+
+        def outside(frames: range) -> list[list[TrackedBox]]:
+            return [sorted(tracks.boxes[index - first], key=lambda box: box.xyxy) for index in frames]
+
+        before = range(due.start, min(due.stop, window.first))
+        after = range(max(due.start, window.end), due.stop)
+        return outside(before) + numbered + outside(after)
 
     def _shots(self) -> NDArray[np.intp]:
         if not self._continuous:

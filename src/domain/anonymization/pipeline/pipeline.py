@@ -29,6 +29,7 @@ from framecloak.domain.anonymization.pipeline.detection_stage import DetectionSt
 from framecloak.domain.anonymization.pipeline.memory_plan import MIN_BLOCK_FRAMES, MemoryPlan
 from framecloak.domain.anonymization.pipeline.render_stage import RenderStage
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
+from framecloak.domain.anonymization.residuals.neighbourhood import REACH
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Segment
@@ -68,11 +69,12 @@ def redacted_frames(
     before = before or Continuation.empty()
     settings = _tracker_settings(spec, tools)
     window = _window(source, segment, spec, tools, settings)
-    carried = consecutive_from(window.start, window.first, before.analyses)
+    rendered = window.rendered
+    carried = consecutive_from(window.start, rendered.start, before.analyses)
     reader = before.reader if carried else None
-    if reader is None or not reader.is_at(source, window.first):
+    if reader is None or not reader.is_at(source, rendered.start):
         before.close()
-        start = window.first if carried else window.start
+        start = rendered.start if carried else window.start
         reader = SequentialFrameReader(source, start, window.readable, tools.meter)
     handed_on = False
     pool = ThreadPoolExecutor(tools.threads, thread_name_prefix="frames")
@@ -80,12 +82,15 @@ def redacted_frames(
         identification = tools.identification
         classifier = IdentityClassifier(identification, spec.sampling, pool) if identification else None
         verify = spec.verify if tools.detector else Verify.NONE
+        if verify is Verify.SAMPLE and not source.info.continuous:
+            # A sample of unrelated images says nothing about the others.
+            verify = Verify.ALL
         accept = min(kind.accept for kind in settings.values())
         detection = DetectionStage(pool, window, spec, tools, accept)
         if carried:
             detection.continue_from(carried[-1])
         decision = DecisionStage(window, settings, verify, source.info.continuous, classifier, carried)
-        with closing(RenderStage(pool, source, spec, tools)) as rendering:
+        with closing(RenderStage(pool, source, window, spec, tools)) as rendering:
             known_until = carried[-1].index + 1 if carried else 0
             stages = _Stages(window, detection, decision, rendering, source, tools.threads)
             yield from stages.run(reader, known_until)
@@ -121,38 +126,40 @@ class _Stages:
             reader: decodes the window.
             known_until: index after the last frame that the previous segment analysed.
         """
-        window = self.window
-        self.due = window.first
+        window, rendered = self.window, self.window.rendered
+        self.due = rendered.start
         plan: MemoryPlan | None = None
-        for frame in reader.frames(window.stop, window.end):
+        for frame in reader.frames(window.stop, window.continues_from):
             if plan is None:
                 plan = self._plan(frame.nbytes)
             if frame.index >= known_until:
                 self.detection.add(frame)
-            if self.due <= frame.index < window.end:
+            if self.due <= frame.index < rendered.stop:
                 self.rendering.add(frame)
             allowed = max(2 * self.threads, plan.block // (2 * self.detection.batch_size))
             self.decision.add(self.detection.finished(allowed))
-            count = MIN_BLOCK_FRAMES if self.due == window.first else plan.block
-            if self.decision.analyzed_from(self.due) >= count + window.margin:
+            count = MIN_BLOCK_FRAMES if self.due == rendered.start else plan.block
+            # The previous segment may have analysed frames that are not decoded again yet.
+            decidable = min(self.decision.analyzed_from(self.due) - window.margin, frame.index + 1 - self.due)
+            if decidable >= count:
                 self._decide(count)
             yield from self.rendering.finished(plan.block)
         self.detection.flush()
         self.decision.add(self.detection.finished(0))
-        self._decide(window.end - self.due)
-        yield from self.rendering.finished(0)
+        self._decide(rendered.stop - self.due)
+        yield from self.rendering.rest()
 
     def _plan(self, nbytes: int) -> MemoryPlan:
         info = self.source.info
         # A frame that was lost takes no memory and gives no indication of the size of the others.
         plan = MemoryPlan.for_frames(max(nbytes, info.width * info.height), self.window.margin)
         if plan.decode_twice:
-            self.rendering.decode_again(self.window.first, self.window.end)
+            self.rendering.decode_again(self.window.rendered)
         return plan
 
     def _decide(self, count: int) -> None:
         """Decide on the next ``count`` frames, or those left, and start rendering them."""
-        due = range(self.due, min(self.due + count, self.window.end))
+        due = range(self.due, min(self.due + count, self.window.rendered.stop))
         if due:
             self.rendering.start(self.decision.decide(due))
             self.due = due.stop
@@ -180,7 +187,9 @@ def _window(
         interval = spec.text_and_plates.every if spec.text_and_plates else max_interval(spec.scales)
     # A truncated file may have fewer frames after the segment than the margin.
     readable = max(source.info.readable_frames, segment.end_frame)
-    return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable)
+    # A residual re-opens the frames around it, also across the ends of a segment.
+    reach = REACH if has_margin and spec.verify is not Verify.NONE else 0
+    return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable, reach)
 
 
 def _tracker_settings(spec: RedactionSpec, tools: PipelineTools) -> dict[TargetKind, TrackingSettings]:

@@ -8,12 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.frames import (
+    BlankReason,
+    IdentifiedFace,
+    RedactedBox,
+    RedactedFrame,
+)
 from framecloak.domain.anonymization.model.identities import IdentityRule
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, PendingCheck, SearchScope
 from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.residuals.face_crops import face_crops, thumbnails
+from framecloak.domain.anonymization.residuals.redaction_mask import redaction_shape
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Image, TargetKind
@@ -131,8 +137,10 @@ def render(
     image, pending = None, None
     faces = [box for box in boxes or () if box.kind is TargetKind.FACE]
     with timed(meter, Stage.REDACT):
-        if boxes is not None:
-            image = _decode(frame)
+        image = _decode(frame)
+        reason = BlankReason.NOT_DECODED if image is None else BlankReason.NOT_SEARCHED
+        if boxes is None:
+            image = None
         if image is not None:
             if extras.search is not None:
                 removed = face_crops(image, [box.xyxy for box in faces])
@@ -152,7 +160,7 @@ def render(
                 (width / frame.width, height / frame.height),
             )
     if image is None:
-        return RedactedFrame(frame.index, data, (), blanked=True)
+        return RedactedFrame(frame.index, data, (), blanked=True, blank_reason=reason)
     return RedactedFrame(
         frame.index, data, tuple(boxes or ()), blanked=False, pending=pending, thumbnails=face_thumbnails
     )
@@ -174,7 +182,11 @@ def _redact(
     residuals = [box for box in boxes if box.origin is Origin.RESIDUAL]
     styled = [box for box in boxes if box.origin is not Origin.RESIDUAL]
     for shape in RedactionShape:
-        corners = [box.xyxy for box in styled if _redaction_shape(box, frame, appearance) is shape]
+        corners = [
+            box.xyxy
+            for box in styled
+            if redaction_shape(box, (frame.width, frame.height), appearance) is shape
+        ]
         if corners:
             redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
     if residuals:
@@ -206,17 +218,6 @@ def _subtract_holes(
     for hole in holes:
         parts = [rest for part in parts for rest in box_geometry.subtract(part, hole)]
     return parts
-
-
-def _redaction_shape(box: RedactedBox, frame: Frame, appearance: Appearance) -> RedactionShape:
-    """Return the shape to redact a box with.
-
-    Only faces may become ellipses. At a border of the frame the face is cut off, and an ellipse inscribed in
-    its box would not cover what is left of it.
-    """
-    x1, y1, x2, y2 = box.xyxy
-    at_border = x1 == 0 or y1 == 0 or x2 == frame.width or y2 == frame.height
-    return RedactionShape.BOX if box.kind is not TargetKind.FACE or at_border else appearance.shape
 
 
 def _has_pixels(xyxy: tuple[int, int, int, int]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
@@ -20,7 +20,9 @@ from framecloak.domain.anonymization.pipeline.render import (
     render,
     split_by_identity,
 )
+from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.residuals.face_crops import THUMBNAIL_INTERVAL_FRAMES
+from framecloak.domain.anonymization.residuals.neighbourhood import Neighbourhood
 from framecloak.domain.ports.frames import Frame, FrameSource
 
 
@@ -33,22 +35,31 @@ class RenderStage:
     Args:
         pool: threads that redact and encode.
         source: the video.
+        window: segment to deliver, and the frames around it that are redacted and checked too.
         spec: specification of the redaction and of the appearance of the result.
         tools: redactor, encoder and tools of the residual check.
     """
 
     def __init__(
-        self, pool: Executor, source: FrameSource, spec: RedactionSpec, tools: PipelineTools
+        self,
+        pool: Executor,
+        source: FrameSource,
+        window: FrameWindow,
+        spec: RedactionSpec,
+        tools: PipelineTools,
     ) -> None:
         self._pool = pool
         self._source = source
+        self._window = window
         self._spec = spec
         self._tools = tools
         self._verify = spec.verify if tools.detector else Verify.NONE
-        continuous = source.info.continuous
-        # Frames of a video file are checked group by group once those are encoded: see ``video_writer.py``.
+        # Frames of a video file are checked again once their group is encoded: see ``video_writer.py``.
         is_video = spec.appearance.output_format.is_video
-        self._guard = None if is_video else residual_guard(spec, tools, continuous=continuous)
+        self._guard = residual_guard(spec, tools, source.info, checked_again=is_video)
+        self._neighbourhood: Neighbourhood | None = None
+        if self._guard and window.reach:
+            self._neighbourhood = Neighbourhood(self._guard, pool, (source.info.width, source.info.height))
         self._waiting: deque[Frame] = deque()
         self._reader: SequentialFrameReader | None = None
         self._decoded_again: Iterator[Frame] | None = None
@@ -59,10 +70,10 @@ class RenderStage:
         if self._reader:
             self._reader.close()
 
-    def decode_again(self, first: int, end: int) -> None:
+    def decode_again(self, frames: range) -> None:
         """Decode the frames of a range a second time instead of keeping them until they are decided."""
-        self._reader = SequentialFrameReader(self._source, first, end, self._tools.meter)
-        self._decoded_again = self._reader.frames(end, end)
+        self._reader = SequentialFrameReader(self._source, frames.start, frames.stop, self._tools.meter)
+        self._decoded_again = self._reader.frames(frames.stop, frames.stop)
 
     def add(self, frame: Frame) -> None:
         """Keep a decoded frame until it is decided."""
@@ -76,9 +87,22 @@ class RenderStage:
             self._running.append(self._pool.submit(self._render, frame, decision))
 
     def finished(self, allowed: int) -> Iterator[RedactedFrame]:
-        """Yield rendered frames, waiting until at most ``allowed`` are still being rendered."""
+        """Yield frames to deliver, waiting until at most ``allowed`` are still being rendered.
+
+        With a residual check, frames wait here, encoded, until those around them were checked.
+        """
         while self._running and (len(self._running) > allowed or self._running[0].done()):
-            yield self._running.popleft().result()
+            frame = self._running.popleft().result()
+            yield from self._delivered(self._neighbourhood.add(frame) if self._neighbourhood else [frame])
+
+    def rest(self) -> Iterator[RedactedFrame]:
+        """Yield all remaining frames to deliver; none is started afterwards."""
+        yield from self.finished(0)
+        if self._neighbourhood:
+            yield from self._delivered(self._neighbourhood.rest())
+
+    def _delivered(self, frames: Iterable[RedactedFrame]) -> Iterator[RedactedFrame]:
+        return (frame for frame in frames if self._window.first <= frame.index < self._window.end)
 
     def _render(self, frame: Frame, decision: FrameDecision) -> RedactedFrame:
         spec, tools = self._spec, self._tools

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedFrame
@@ -45,7 +46,9 @@ def rerendered_frames(
         boxes = table.boxes(frame.index)
         visible = None if boxes is None else clip_to_frame(frame, boxes)
         redactor, encoder, meter = tools.redactor, tools.encoder, tools.meter
-        return render(frame, visible, appearance, redactor, encoder, meter)
+        rendered = render(frame, visible, appearance, redactor, encoder, meter)
+        # The table does not say why its frame is black.
+        return replace(rendered, blank_reason=None) if boxes is None else rendered
 
     pending: deque[Future[RedactedFrame]] = deque()
     pool = ThreadPoolExecutor(tools.threads, thread_name_prefix="frames")

@@ -19,6 +19,8 @@ class FrameWindow:
         interval: interval between samples in frames; 1 samples every frame.
         readable: number of frames that can be read, which is less than the whole video if the file is
             truncated; at least ``end``.
+        reach: number of frames on each side of the segment that are redacted and checked too, because a
+            residual in them affects the segment; they are not delivered.
     """
 
     first: int
@@ -26,16 +28,27 @@ class FrameWindow:
     margin: int
     interval: int
     readable: int
+    reach: int = 0
+
+    @property
+    def rendered(self) -> range:
+        """Frames to redact: the segment, and ``reach`` frames on each side of it."""
+        return range(max(0, self.first - self.reach), min(self.readable, self.end + self.reach))
+
+    @property
+    def continues_from(self) -> int:
+        """First frame that a segment which begins where this one ends redacts."""
+        return max(0, self.end - self.reach)
 
     @property
     def start(self) -> int:
-        """First frame to analyse: a sampled one, at least ``margin`` frames before the segment."""
-        return self.sample_at_or_before(self.first - self.margin)
+        """First frame to analyse: a sampled one, at least ``margin`` frames before the first rendered one."""
+        return self.sample_at_or_before(self.rendered.start - self.margin)
 
     @property
     def stop(self) -> int:
-        """Index after the last frame to decode: ``margin`` frames after ``end``, rounded up to a sample."""
-        last = self.sample_at_or_before(self.end + self.margin - 1 + self.interval - 1)
+        """Index after the last frame to decode: ``margin`` after the rendered ones, up to a sample."""
+        last = self.sample_at_or_before(self.rendered.stop + self.margin - 1 + self.interval - 1)
         return min(self.readable, last + 1)
 
     def is_sampled(self, index: int) -> bool:
@@ -47,5 +60,8 @@ class FrameWindow:
         return max(0, index) // self.interval * self.interval
 
     def oldest_needed(self, due: int) -> int:
-        """Return the first frame whose analysis is needed when all frames before ``due`` are decided."""
-        return self.sample_at_or_before(due - self.margin)
+        """Return the first frame whose analysis is needed when all frames before ``due`` are decided.
+
+        The next segment redacts up to twice ``reach`` frames once more.
+        """
+        return self.sample_at_or_before(due - 2 * self.reach - self.margin)

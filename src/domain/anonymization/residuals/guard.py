@@ -1,10 +1,10 @@
 """Residual check of redacted frames: search the encoded output for faces, redact again, or blank.
 
 The bytes to deliver are decoded again. Residual faces in them are filled with black, whatever the redaction
-style, with a wider margin; then the frame is encoded and searched again. If a face still shows where black
-was filled in, the frame is blanked. Residuals elsewhere are filled in turn, a limited number of times:
-encoding a frame again can push further detections over the threshold. A frame that cannot be searched is
-blanked too. So the result of a check always describes the bytes that are delivered.
+style, with a wider margin; then the frame is encoded and searched again. This is repeated a limited number of
+times: part of a face may still show beside the black, and encoding a frame again can push further detections
+over the threshold. A frame that still shows a face then, or that cannot be searched, is blanked. So the
+result of a check always describes the bytes that are delivered.
 """
 
 from __future__ import annotations
@@ -12,26 +12,31 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
+from framecloak.domain.anonymization.detection.display_shape import ReshapedFrame
 from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
-from framecloak.domain.anonymization.model.margins import RESIDUAL_MARGIN
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
-from framecloak.domain.anonymization.model.residuals import FrameCheck, PendingCheck
-from framecloak.domain.anonymization.model.tracked_boxes import Origin
-from framecloak.domain.anonymization.residuals.detector import RedactionMask, ResidualDetector, ResidualReport
+from framecloak.domain.anonymization.model.residuals import (
+    PendingCheck,
+    SearchScope,
+)
+from framecloak.domain.anonymization.residuals.check_results import boxes_to_fill, is_revealing, with_check
+from framecloak.domain.anonymization.residuals.detector import (
+    NeighbourReport,
+    ResidualDetector,
+    ResidualReport,
+)
+from framecloak.domain.anonymization.residuals.redaction_mask import RedactionMask
 from framecloak.domain.errors import FrameAnalysisError
-from framecloak.domain.imaging import box_geometry
-from framecloak.domain.imaging.box_geometry import Boxes, Corners
-from framecloak.domain.imaging.detections import TargetKind
+from framecloak.domain.imaging.box_geometry import Boxes
+from framecloak.domain.imaging.pixel_aspect import SQUARE, display_size
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder, Redactor
 from framecloak.domain.ports.video import FrameGroup, VideoEncoder, VideoFormat
-
-MAX_ROUNDS = 3
-"""Maximum number of times a frame is redacted again before it is blanked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class ResidualGuard:
         appearance: format, quality and redaction style of the output.
         threads: number of video frames searched in parallel.
         meter: meter of the time spent on the search.
+        checked_again: True if checked images are checked once more, in the group of video frames that they
+            are encoded in; they keep what that check needs.
+        pixel_aspect: width to height of one pixel of the frames as displayed.
     """
 
     detector: ResidualDetector
@@ -55,6 +63,8 @@ class ResidualGuard:
     appearance: Appearance
     threads: int
     meter: Meter = NULL_METER
+    checked_again: bool = False
+    pixel_aspect: Fraction = SQUARE
 
     def check_image(self, frame: RedactedFrame) -> RedactedFrame:
         """Check a frame that is encoded as a still image.
@@ -68,13 +78,54 @@ class ResidualGuard:
         pending = frame.pending
         if pending is None:
             return frame
-        reports = [self._inspect_image(frame)]
-        while wider := _boxes_to_fill(frame, pending, reports):
+        return self._settled(frame, pending, [self._inspect_image(frame)])
+
+    def search_neighbour(self, frame: RedactedFrame) -> NeighbourReport | None:
+        """Search a frame that is a neighbour of one with a residual; return None if it cannot be searched.
+
+        Args:
+            frame: redacted and encoded frame.
+        """
+        try:
+            decoded = self.reader.read(frame.data, frame.index)
+            with timed(self.meter, Stage.DETECT):
+                mask = self._redaction_mask(frame, (decoded.width, decoded.height))
+                shape = display_size((decoded.width, decoded.height), self.pixel_aspect)
+                return self.detector.detect_beside_residual(ReshapedFrame(decoded, shape), mask)
+        except FrameAnalysisError:
+            return None
+
+    def cover_neighbour(
+        self, frame: RedactedFrame, boxes: Boxes | None, size: tuple[int, int]
+    ) -> RedactedFrame:
+        """Fill boxes of a frame that is a neighbour of one with a residual, and check the whole of it.
+
+        Args:
+            frame: redacted and encoded frame; not black.
+            boxes: (n, 4) boxes of faces to cover; None if the frame could not be searched.
+            size: width and height of the frame in pixels.
+
+        Returns:
+            The frame to deliver: unchanged, redacted again, or black.
+        """
+        shape = display_size(size, self.pixel_aspect)
+        crops = frame.pending.face_crops if frame.pending else ()
+        pending = PendingCheck(SearchScope(), size, shape, crops)
+        first = None if boxes is None else ResidualReport(boxes, None)
+        return self._settled(replace(frame, pending=pending), pending, [first])
+
+    def _settled(
+        self, frame: RedactedFrame, pending: PendingCheck, reports: list[ResidualReport | None]
+    ) -> RedactedFrame:
+        """Fill and search a frame until it is clean or must be blanked, given the report of its search."""
+        while wider := boxes_to_fill(pending, reports):
             shipped = self.reader.read(frame.data, frame.index)
             frame = replace(frame, data=self._encoded_with_fill(shipped, wider), boxes=frame.boxes + wider)
             reports.append(self._inspect_image(frame))
-        settled = _with_check(frame, pending, reports)
-        return replace(settled, data=self._black(pending.size)) if settled.blanked else settled
+        settled = with_check(frame, pending, reports)
+        if settled.blanked:
+            return replace(settled, data=self._black(pending.size))
+        return replace(settled, pending=pending) if self.checked_again else settled
 
     def check_group(
         self,
@@ -109,12 +160,9 @@ class ResidualGuard:
                     group, video_format, video_encoder, current, searched
                 ).items():
                     reports[position].append(report)
-                wider = {
-                    position: _boxes_to_fill(current[position], due[position], reports[position])
-                    for position in searched
-                }
+                wider = {position: boxes_to_fill(due[position], reports[position]) for position in searched}
                 wider = {position: boxes for position, boxes in wider.items() if boxes}
-                revealing = {position for position in searched if _is_revealing(reports[position][-1])}
+                revealing = {position for position in searched if is_revealing(reports[position][-1])}
                 if not revealing:
                     break
                 blank |= revealing - wider.keys()
@@ -124,9 +172,9 @@ class ResidualGuard:
         except FrameAnalysisError:
             # The group cannot be decoded, so its content is unknown.
             group = self._black_group(len(frames), video_format, video_encoder)
-            return tuple(_with_check(frame, frame.pending, [None]) for frame in frames), group
+            return tuple(with_check(frame, frame.pending, [None]) for frame in frames), group
         for position, pending in due.items():
-            current[position] = _with_check(current[position], pending, reports[position])
+            current[position] = with_check(current[position], pending, reports[position])
         return tuple(current), group
 
     def _inspect_image(self, frame: RedactedFrame) -> ResidualReport | None:
@@ -168,14 +216,13 @@ class ResidualGuard:
         if frame.pending is None:
             return None
         with timed(self.meter, Stage.DETECT):
-            return self.detector.detect(decoded, frame.pending, self._redaction_mask(frame, frame.pending))
+            return self.detector.detect(
+                decoded, frame.pending, self._redaction_mask(frame, frame.pending.size)
+            )
 
-    def _redaction_mask(self, frame: RedactedFrame, pending: PendingCheck) -> RedactionMask:
-        boxes = [box.xyxy for box in frame.boxes]
-        refilled = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
-        all_black = self.appearance.style is RedactionStyle.SOLID
+    def _redaction_mask(self, frame: RedactedFrame, size: tuple[int, int]) -> RedactionMask:
         kept_faces = [face.xyxy for face in frame.identified if not face.redacted]
-        return RedactionMask(pending.size, boxes, boxes if all_black else refilled, kept_faces)
+        return RedactionMask.of_frame(size, frame.boxes, self.appearance, kept_faces)
 
     def _encoded_with_fill(self, decoded: Frame, boxes: Sequence[RedactedBox]) -> bytes:
         """Return a frame encoded again with some boxes filled with black."""
@@ -212,76 +259,6 @@ class ResidualGuard:
     def _black(self, size: tuple[int, int]) -> bytes:
         width, height = size
         return self.encoder.encode(np.zeros((height, width, 3), np.uint8), self.appearance)
-
-
-def _boxes_to_fill(
-    frame: RedactedFrame, pending: PendingCheck, reports: Sequence[ResidualReport | None]
-) -> tuple[RedactedBox, ...]:
-    """Return the boxes to fill before the next search; none if the frame is clean or must be blanked.
-
-    Args:
-        frame: frame as it would be delivered.
-        pending: removed faces, and the scope of the search.
-        reports: reports of all searches so far; None for a search that failed.
-    """
-    last = reports[-1]
-    if last is None or len(reports) > MAX_ROUNDS:
-        return ()
-    filled = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
-    if RedactionMask(pending.size, filled, filled).mostly_redacted(last.boxes).any():
-        return ()
-    return _fill_boxes(last.boxes, pending.size)
-
-
-def _is_revealing(report: ResidualReport | None) -> bool:
-    """Return whether the searched version of a frame must not be delivered."""
-    return report is None or len(report.boxes) > 0
-
-
-def _with_check(
-    frame: RedactedFrame, pending: PendingCheck | None, reports: Sequence[ResidualReport | None]
-) -> RedactedFrame:
-    """Return a frame with the result of its check; the caller replaces the image of a blanked one.
-
-    Args:
-        frame: frame as it would be delivered.
-        pending: removed faces, and the scope of the search; None if the frame is only blanked together with
-            its group.
-        reports: reports of all searches; the last one is of the frame as it would be delivered. None for a
-            search that failed.
-    """
-    counts = [0 if report is None else len(report.boxes) for report in reports]
-    last = reports[-1]
-    check = FrameCheck(
-        whole=pending is None or pending.scope.whole,
-        before=sum(counts[:-1]) or counts[0],
-        after=counts[-1],
-        similarity_before=_max_similarity(reports[:-1] or reports),
-        similarity_after=last.similarity if last else None,
-        failed=last is None,
-    )
-    if check.blanks:
-        check = replace(check, similarity_after=None)
-        return RedactedFrame(frame.index, frame.data, (), blanked=True, check=check)
-    # Thumbnails were cut before the frame was redacted again.
-    thumbnails = () if check.before else frame.thumbnails
-    return replace(frame, pending=None, check=check, thumbnails=thumbnails)
-
-
-def _max_similarity(reports: Sequence[ResidualReport | None]) -> float | None:
-    """Return the highest similarity in some reports; None if nothing was compared."""
-    return max(
-        (report.similarity for report in reports if report and report.similarity is not None), default=None
-    )
-
-
-def _fill_boxes(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
-    """Return the boxes to fill with black around some residuals."""
-    width, height = size
-    grown = box_geometry.clip(box_geometry.grow(residuals, RESIDUAL_MARGIN), width, height)
-    corners = np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1).astype(int)
-    boxes: list[Corners] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in corners.tolist() if x1 < x2 and y1 < y2]
-    return tuple(RedactedBox(box, None, None, Origin.RESIDUAL, TargetKind.FACE) for box in boxes)
 
 
 def _frame_batches(

@@ -118,13 +118,15 @@ class ExportJob:
         return redacted_frames(group.source, segment, spec, prepared, continuation)
 
     def tools_for(self, group: SourceGroup, tools: PipelineTools) -> PipelineTools:
-        """Return the tools for a group of sources; for video output, with an encoder of its frame size."""
+        """Return the tools for a group of sources; for video output, those of raw planes of its size."""
         video_encoder = tools.video_encoder
         if video_encoder is None or not self.appearance.output_format.is_video:
             return tools
-        return replace(
-            tools, encoder=video_encoder.plane_encoder(video_format(group.source.info, self.appearance))
+        target = video_format(group.source.info, self.appearance)
+        residual_tools = tools.residual_tools and replace(
+            tools.residual_tools, reader=video_encoder.plane_reader(target)
         )
+        return replace(tools, encoder=video_encoder.plane_encoder(target), residual_tools=residual_tools)
 
     def _write_segment(
         self,
@@ -191,7 +193,7 @@ class ExportJob:
     def residual_guard(self, group: SourceGroup, tools: PipelineTools) -> ResidualGuard | None:
         """Return the residual check for encoded video frames; None if they are not checked."""
         spec = self.redaction_spec(group)
-        return residual_guard(spec, self.tools_for(group, tools), continuous=group.source.info.continuous)
+        return residual_guard(spec, self.tools_for(group, tools), group.source.info)
 
     def _close(self, result: ResultWriter, tools: PipelineTools) -> Summary:
         detector = tools.detector

@@ -21,7 +21,7 @@ from typing import Any
 from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.log import IdentityLog, RecordedIdentities
-from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.frames import BlankReason, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import ResidualSummary
@@ -115,6 +115,7 @@ class Summary:
     Attributes:
         frames: frames written.
         blanked: written frames that are black because they could not be analysed or showed a residual.
+        blank_reasons: these frames by the reason, where it is known.
         tracks: distinct tracks, regardless of their length.
         boxes: redacted boxes by origin.
         kinds: redacted boxes by class, without regions.
@@ -123,6 +124,7 @@ class Summary:
 
     frames: int = 0
     blanked: int = 0
+    blank_reasons: Counter[BlankReason] = field(default_factory=Counter)
     tracks: int = 0
     boxes: Counter[Origin] = field(default_factory=Counter)
     kinds: Counter[TargetKind | None] = field(default_factory=Counter)
@@ -161,6 +163,8 @@ class FrameLog:
             "boxes": [_box_entry(box) for box in frame.boxes],
             "sha256": digest,
         }
+        if frame.blank_reason:
+            entry["blank_reason"] = frame.blank_reason
         self.head = next_link(self.head, entry)
         separator = b"," if self.summary.frames else b""
         entry["link"] = self.head.hex()
@@ -179,6 +183,7 @@ class FrameLog:
     def _count(self, source_id: int, frame: RedactedFrame) -> None:
         self.summary.frames += 1
         self.summary.blanked += frame.blanked
+        self.summary.blank_reasons.update([frame.blank_reason] if frame.blank_reason else [])
         self.summary.boxes.update(box.origin for box in frame.boxes)
         self.summary.kinds.update(box.kind for box in frame.boxes if box.kind)
         if frame.shape_evidence:
@@ -350,6 +355,7 @@ def _summary_entry(summary: Summary) -> dict[str, object]:
     return {
         "frames": summary.frames,
         "blanked": summary.blanked,
+        "blank_reasons": {reason: summary.blank_reasons[reason] for reason in BlankReason},
         "tracks": summary.tracks,
         "boxes": {origin: summary.boxes[origin] for origin in Origin},
         "kinds": {kind: summary.kinds[kind] for kind in TargetKind},

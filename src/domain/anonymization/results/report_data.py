@@ -6,9 +6,9 @@ import heapq
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.frames import BlankReason, RedactedFrame
 from framecloak.domain.anonymization.model.residuals import CheckCounts
 from framecloak.domain.anonymization.model.tracked_boxes import DETECTOR_ORIGINS, Origin
 from framecloak.domain.imaging.detections import Basis, TargetKind
@@ -81,11 +81,13 @@ class BlankedRun:
     Attributes:
         source: id of the source.
         start, stop: Half-open range of frames ``[start, stop)``.
+        reason: why they are black; None if it is not known.
     """
 
     source: int
     start: int
     stop: int
+    reason: BlankReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class ReportEvidence:
         if frame.check:
             self.residual_counts.add(frame.check)
         if frame.blanked:
-            self._add_blank(source_id, frame.index)
+            self._add_blank(source_id, frame.index, frame.blank_reason)
         for box in frame.boxes:
             self.plates_by_shape += box.basis is Basis.SHAPE
             if box.track is None or box.kind is not TargetKind.FACE:
@@ -208,12 +210,12 @@ class ReportEvidence:
                 stronger.thumbnail = None
             del self._with_thumbnail[MAX_THUMBNAILS // 2 :]
 
-    def _add_blank(self, source_id: int, index: int) -> None:
+    def _add_blank(self, source_id: int, index: int, reason: BlankReason | None) -> None:
         last = self.blanked_runs[-1] if self.blanked_runs else None
-        if last and (last.source, last.stop) == (source_id, index):
-            self.blanked_runs[-1] = BlankedRun(source_id, last.start, index + 1)
+        if last and (last.source, last.stop, last.reason) == (source_id, index, reason):
+            self.blanked_runs[-1] = replace(last, stop=index + 1)
         else:
-            self.blanked_runs.append(BlankedRun(source_id, index, index + 1))
+            self.blanked_runs.append(BlankedRun(source_id, index, index + 1, reason))
 
     def _update_gap(self, key: tuple[int, int], index: int, *, filled: bool) -> None:
         gap = self._open_gaps.get(key)

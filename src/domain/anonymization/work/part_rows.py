@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
-from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.frames import (
+    BlankReason,
+    IdentifiedFace,
+    RedactedBox,
+    RedactedFrame,
+)
 from framecloak.domain.anonymization.model.identities import Decision
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck
 from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision, Origin
@@ -30,6 +35,7 @@ def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
         frame.check.to_row() if frame.check else None,
         [thumbnail.to_row() for thumbnail in frame.thumbnails],
         astuple(frame.shape_evidence) if frame.shape_evidence else None,
+        frame.blank_reason,
     ]
 
 
@@ -43,8 +49,9 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
     Returns:
         The frame with empty ``data``, and the name of its file.
     """
-    # Parts of older versions have no evidence of other shapes.
-    index, file, blanked, boxes, faces, check, thumbnails, *shapes = row
+    # Parts of earlier versions have no evidence of other shapes, and give no reason why a frame is black.
+    index, file, blanked, boxes, faces, check, thumbnails, *later = row
+    shapes, reason = (*later, None, None)[:2]
     redacted_boxes = tuple(
         RedactedBox(
             (x1, y1, x2, y2),
@@ -75,7 +82,8 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
         identified,
         check=FrameCheck.from_row(check) if check else None,
         thumbnails=tuple(FaceThumbnail.from_row(thumbnail, track_ids) for thumbnail in thumbnails),
-        shape_evidence=ShapeEvidence(*shapes[0]) if shapes and shapes[0] else None,
+        shape_evidence=ShapeEvidence(*shapes) if shapes else None,
+        blank_reason=BlankReason(reason) if reason else None,
     )
     return frame, file
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -236,15 +236,27 @@ def overridden_settings(
     )
 
 
+def _describe_reasons(counts: Mapping[str, int]) -> str:
+    """Return the number of blanked frames by reason, in words."""
+    words = {
+        "not_decoded": "damaged in the source",
+        "not_searched": "not examined",
+        "residuals": "still showed a face",
+    }
+    known = [f"{counts[reason]} {text}" for reason, text in words.items() if counts.get(reason)]
+    return ", ".join(known) or "as in the edited result"
+
+
 def exit_code(outcome: RedactionResult, *, as_json: bool = False) -> int:
     """Return the exit code of a run; report blanked frames on standard error."""
     summary = outcome.summary
     if not summary.blanked:
         return SUCCESS
+    reasons = {str(reason): count for reason, count in summary.blank_reasons.items()}
     report(
         "frames_blanked",
         f"{summary.blanked} of {summary.frames} frames could not be examined or still showed too much; "
-        "they are black in the output",
+        f"they are black in the output ({_describe_reasons(reasons)})",
         'manifest.json lists them ("blanked": true); repair or re-export the source, then redact it again',
         as_json=as_json,
     )

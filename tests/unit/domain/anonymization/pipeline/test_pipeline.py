@@ -11,7 +11,7 @@ import pytest
 from fakes.metrics import FakeMeter
 from framecloak.domain.anonymization.detection import frame_reader
 from framecloak.domain.anonymization.detection.scales import DetectionScale
-from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.frames import BlankReason, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.pipeline import memory_plan
@@ -171,6 +171,7 @@ def test_a_lost_frame_is_black_and_its_neighbours_are_not() -> None:
     frames = run(ScriptedSource(30, lost=frozenset({7})), ScriptedDetector(walking_face(range(30))))
     assert [frame.index for frame in frames if frame.blanked] == [7]
     assert not any(frames[7].data)
+    assert frames[7].blank_reason is BlankReason.NOT_DECODED
     assert frames[7].boxes == ()
     assert frames[8].boxes[0].track == frames[6].boxes[0].track
 
@@ -181,6 +182,7 @@ def test_only_the_frame_on_which_the_detector_fails_is_black(max_batch: int) -> 
     frames = run(ScriptedSource(30), detector)
     assert [frame.index for frame in frames if frame.blanked] == [11]
     assert not any(frames[11].data)
+    assert frames[11].blank_reason is BlankReason.NOT_SEARCHED
 
 
 def test_a_failure_at_one_of_several_scales_blanks_the_frame() -> None:

@@ -13,14 +13,15 @@ def windows(draw: st.DrawFn) -> FrameWindow:
     first = draw(st.integers(0, 5000))
     end = first + draw(st.integers(1, 500))
     readable = end + draw(st.integers(0, 300))
-    return FrameWindow(first, end, draw(st.integers(0, 200)), draw(st.integers(1, 24)), readable)
+    margin, interval, reach = (draw(st.integers(*limits)) for limits in ((0, 200), (1, 24), (0, 12)))
+    return FrameWindow(first, end, margin, interval, readable, reach)
 
 
 @given(windows())
 def test_the_margins_are_inside_the_window_within_the_video(window: FrameWindow) -> None:
-    assert 0 <= window.start <= max(0, window.first - window.margin)
+    assert 0 <= window.start <= max(0, window.first - window.reach - window.margin)
     assert window.stop <= window.readable
-    assert window.stop >= min(window.readable, window.end + window.margin)
+    assert window.stop >= min(window.readable, window.end + window.reach + window.margin)
 
 
 @given(windows())
@@ -31,8 +32,8 @@ def test_both_ends_are_sampled(window: FrameWindow) -> None:
 
 @given(windows())
 def test_no_more_than_an_interval_lies_beyond_the_margins(window: FrameWindow) -> None:
-    assert window.start > window.first - window.margin - window.interval
-    assert window.stop < window.end + window.margin + window.interval
+    assert window.start > window.first - window.reach - window.margin - window.interval
+    assert window.stop < window.end + window.reach + window.margin + window.interval
 
 
 @given(windows(), st.integers(-100, 6000))
@@ -44,10 +45,15 @@ def test_the_sample_before_an_index_is_less_than_an_interval_away(window: FrameW
 
 @given(windows(), st.data())
 def test_frames_that_a_later_block_needs_are_kept(window: FrameWindow, data: st.DataObject) -> None:
-    due = data.draw(st.integers(window.first, window.end))
+    due = data.draw(st.integers(window.rendered.start, window.rendered.stop))
     oldest = window.oldest_needed(due)
     assert oldest <= max(0, due - window.margin)
-    assert oldest >= window.start
+    # What the next segment needs is kept too.
+    following = FrameWindow(
+        window.end, window.end + 1, window.margin, window.interval, window.readable + 1, window.reach
+    )
+    assert window.oldest_needed(window.rendered.stop) <= following.start
+    assert following.rendered.start == window.continues_from
     assert window.is_sampled(oldest)
 
 

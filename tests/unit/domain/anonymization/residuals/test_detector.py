@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
@@ -20,10 +21,10 @@ from framecloak.domain.anonymization.pipeline.config import PipelineTools, Redac
 from framecloak.domain.anonymization.residuals.detector import (
     ACCEPT_FACTOR,
     SEARCH_THRESHOLD,
-    RedactionMask,
     ResidualDetector,
 )
 from framecloak.domain.anonymization.residuals.face_crops import stretch
+from framecloak.domain.anonymization.residuals.redaction_mask import RedactionMask
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
@@ -109,6 +110,31 @@ class StubRecognizer:
         return np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
 
 
+@dataclass
+class StubJudge:
+    """Confirms or rejects every detection.
+
+    Attributes:
+        verdict: the answer.
+        replaced: replaced shares of the detections that it was asked about.
+    """
+
+    verdict: bool
+    replaced: list[float] = field(default_factory=list)
+
+    def confirmed(
+        self,
+        image: Image,
+        visible: NDArray[np.bool_],
+        boxes: NDArray[np.float64],
+        replaced: NDArray[np.float64],
+    ) -> NDArray[np.bool_]:
+        assert image.shape == (HEIGHT, WIDTH, 3)
+        assert visible.shape == (HEIGHT, WIDTH)
+        self.replaced += replaced.tolist()
+        return np.full(len(boxes), self.verdict)
+
+
 LIMIT = default_threshold(StubRecognizer(0).space)
 
 
@@ -131,8 +157,11 @@ def search(
     kept: Sequence[Box] = (),
     near: Sequence[Box] = (),
     face_crops: Sequence[FaceCrop] | None = None,
+    judge: StubJudge | None = None,
 ) -> tuple[list[list[float]], float | None]:
-    residual_detector = ResidualDetector(detector, recognizer, (DetectionScale(WIDTH),), ACCEPT)
+    residual_detector = ResidualDetector(
+        detector, recognizer, (DetectionScale(WIDTH),), ACCEPT, judge=judge or StubJudge(True)
+    )
     faces = (face_crop(),) if face_crops is None else tuple(face_crops)
     pending = PendingCheck(SearchScope(tuple(near)), (WIDTH, HEIGHT), (WIDTH, HEIGHT), faces)
     report = residual_detector.detect(
@@ -195,21 +224,31 @@ def test_residuals_by_position_score_and_similarity(
     black=st.booleans(),
     has_recognizer=st.booleans(),
     is_known=st.booleans(),
+    confirmed=st.booleans(),
 )
 @settings(deadline=None)
 def test_rules_for_residuals(
-    box: Box, score: float, cosine: float, black: bool, has_recognizer: bool, is_known: bool
+    box: Box,
+    score: float,
+    cosine: float,
+    black: bool,
+    has_recognizer: bool,
+    is_known: bool,
+    confirmed: bool,
 ) -> None:
-    """A confident detection counts unless it is on a mosaic; a similar one counts where it is comparable."""
+    """A confident detection counts if its visible pixels confirm it and it is not on a mosaic; a similar one
+    counts where it is comparable."""
     recognizer = StubRecognizer(cosine) if has_recognizer else None
     detector = StubDetector([(box, score)], detects_face_crops=is_known)
-    residuals, similarity = search(detector, recognizer, black=(REMOVED,) if black else ())
+    residuals, similarity = search(
+        detector, recognizer, black=(REMOVED,) if black else (), judge=StubJudge(confirmed)
+    )
     is_found = score >= SEARCH_THRESHOLD
     comparable = box is BESIDE or (box is ON and not black)
     compared = is_found and has_recognizer and is_known and comparable
     is_sure = is_found and score >= ACCEPT_FACTOR * ACCEPT and (box is not ON or black)
     is_similar = compared and cosine >= LIMIT
-    assert residuals == ([list(box)] if is_sure or is_similar else [])
+    assert residuals == ([list(box)] if (is_sure and confirmed) or is_similar else [])
     assert similarity == (pytest.approx(cosine, abs=1e-3) if compared else None)
 
 
@@ -245,6 +284,14 @@ def test_on_black_only_the_score_decides() -> None:
     for score, expected in ((0.44, []), (0.46, [list(ON)])):
         assert search(StubDetector([(ON, score)]), recognizer, black=(REMOVED,)) == (expected, None)
     assert recognizer.compared == 0
+
+
+def test_confident_detections_are_judged_by_how_much_of_them_was_replaced() -> None:
+    judge = StubJudge(False)
+    detections = [(CLEAR, 0.9), (BESIDE, 0.8), (ON, 0.7), ((61, 51, 100, 100), 0.3)]
+    residuals, _ = search(StubDetector(detections), None, black=(REMOVED,), judge=judge)
+    assert residuals == []
+    assert judge.replaced == [0.0, pytest.approx(0.4), 1.0]
 
 
 def test_without_a_recogniser_only_scores_count() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fakes.results import FakeVideoEncoder
 from framecloak.domain.anonymization.detection.scales import DetectionScale
-from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.frames import BlankReason, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, RedactionStyle
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.residuals import (
@@ -22,8 +22,10 @@ from framecloak.domain.anonymization.model.residuals import (
     SearchScope,
 )
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
-from framecloak.domain.anonymization.residuals.detector import RedactionMask, ResidualDetector, ResidualReport
-from framecloak.domain.anonymization.residuals.guard import MAX_ROUNDS, ResidualGuard
+from framecloak.domain.anonymization.residuals.check_results import MAX_ROUNDS
+from framecloak.domain.anonymization.residuals.detector import ResidualDetector, ResidualReport
+from framecloak.domain.anonymization.residuals.guard import ResidualGuard
+from framecloak.domain.anonymization.residuals.redaction_mask import RedactionMask
 from framecloak.domain.anonymization.results.video_writer import video_format
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
@@ -40,12 +42,18 @@ from support.samples.scripted_video import (
 
 Box = tuple[int, int, int, int]
 Script = Mapping[int, Mapping[int, Box]]
-LEFT_FACES: tuple[Box, ...] = tuple((20 + 80 * n, 40, 52 + 80 * n, 80) for n in range(4))
+LEFT_FACES: tuple[Box, ...] = tuple(
+    (20 + 80 * column, 40 + 92 * row, 52 + 80 * column, 80 + 92 * row)
+    for row, columns in enumerate(((0, 1, 2, 3), (0, 2, 3)))
+    for column in columns
+)
 """Faces that may be left over, far enough from each other to be filled separately."""
 
 FACE = RedactedBox((100, 120, 160, 180), 3, 0.9, Origin.DETECTED)
 SMALL = FaceThumbnail(3, b"a small image")
 GREY = 90
+UNSEARCHABLE: Box = (0, 0, 0, 0)
+"""Stands in a script for a search that fails."""
 
 
 @dataclass
@@ -166,19 +174,20 @@ def test_residuals_are_filled_with_a_wider_margin_until_none_is_left(
 def test_a_frame_with_new_residuals_after_every_round_is_blanked() -> None:
     after = residual_guard(ChainDetector(LEFT_FACES[: MAX_ROUNDS + 1])).check_image(frame())
     assert (after.blanked, after.boxes, after.thumbnails) == (True, (), ())
+    assert after.blank_reason is BlankReason.RESIDUALS
     assert not pixels(after).any()
     assert after.check is not None
     assert (after.check.before, after.check.after) == (MAX_ROUNDS, 1)
 
 
-def test_a_frame_with_a_residual_on_black_is_blanked_immediately() -> None:
+def test_a_detection_on_black_alone_shows_nothing() -> None:
     detector = ChainDetector(LEFT_FACES[:1], stubborn=frozenset(LEFT_FACES[:1]))
     after = residual_guard(detector).check_image(frame())
-    assert after.blanked
-    assert not pixels(after).any()
+    assert not after.blanked
+    assert [box.xyxy for box in after.boxes] == [FACE.xyxy, wider(LEFT_FACES[0])]
     assert detector.calls == 2
     assert after.check is not None
-    assert (after.check.before, after.check.after, after.check.similarity_after) == (1, 1, None)
+    assert (after.check.before, after.check.after, after.check.similarity_after) == (1, 0, None)
 
 
 @pytest.mark.parametrize("successful_calls", [0, 1])
@@ -188,6 +197,7 @@ def test_a_frame_that_cannot_be_searched_is_black(successful_calls: int) -> None
     assert not pixels(after).any()
     assert after.check is not None
     assert (after.check.failed, after.check.before) == (True, successful_calls)
+    assert after.blank_reason is BlankReason.NOT_SEARCHED
 
 
 def test_bytes_that_are_no_image_become_a_black_one() -> None:
@@ -219,7 +229,9 @@ def test_no_detected_residual_is_ever_delivered(
         after = residual_guard(detector, style).check_image(frame())
         shown = pixels(after)
     (detections,) = ChainDetector(faces, stubborn).detect([np.ascontiguousarray(shown)], 0.2)
-    assert len(detections) == 0
+    for x1, y1, x2, y2 in detections.boxes.astype(int).tolist():
+        assert (x1, y1, x2, y2) in stubborn
+        assert not shown[y1:y2, x1:x2].any()
     assert after.blanked is not shown.any()
     assert after.check is not None
     assert after.check.blanks is after.blanked
@@ -272,6 +284,8 @@ class GenerationDetector(ChainDetector):
         generation, brightness = self.video_encoder.encoded, int(image[-1, -1, 0])
         self.searched.append((generation, brightness))
         face = self.script.get(brightness, {}).get(generation)
+        if face == UNSEARCHABLE:
+            raise FrameAnalysisError("not a number")
         if face is None:
             return [Detections.empty()]
         box = np.array([face], np.float32)
@@ -317,8 +331,7 @@ def test_a_residual_that_appears_only_after_reencoding_is_filled() -> None:
 
 
 def test_a_residual_that_appears_after_blanking_a_neighbour_is_filled() -> None:
-    stubborn = dict.fromkeys((1, 2), LEFT_FACES[0])
-    checked, searched = check_generations({7: stubborn, 8: {3: LEFT_FACES[1]}}, 2)
+    checked, searched = check_generations({7: {1: LEFT_FACES[0], 2: UNSEARCHABLE}, 8: {3: LEFT_FACES[1]}}, 2)
     assert [result.blanked for result in checked.frames] == [True, False]
     assert not checked.shown[0].any()
     assert [len(result.boxes) for result in checked.frames] == [0, 2]
@@ -336,7 +349,7 @@ def test_a_frame_with_residuals_after_the_last_round_is_blanked() -> None:
 
 def test_the_similarity_before_is_the_highest_of_all_undelivered_versions() -> None:
     residuals_ = [np.array([face], np.float64) for face in LEFT_FACES[:MAX_ROUNDS]]
-    similarities = (0.3, 0.8, None)
+    similarities = (0.3, 0.8, *[None] * (MAX_ROUNDS - 2))
     reports = [*map(ResidualReport, residuals_, similarities), ResidualReport(np.empty((0, 4)), 0.2)]
     inspector = ScriptedResidualDetector(ChainDetector([]), None, (), 0.5, reports=iter(reports))
     after = replace(residual_guard(ChainDetector([])), detector=inspector).check_image(frame())

@@ -14,7 +14,7 @@ import pytest
 
 import framecloak.domain.anonymization.results.manifest as module
 from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES, DetectionScale
-from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.frames import BlankReason, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
@@ -61,7 +61,7 @@ def example(name: str | None = None) -> bytes:
     frames = [
         RedactedFrame(0, b"", (FACE, MARK), blanked=False),
         RedactedFrame(1, b"", (), blanked=False),
-        RedactedFrame(2, b"", (), blanked=True),
+        RedactedFrame(2, b"", (), blanked=True, blank_reason=BlankReason.NOT_DECODED),
     ]
     return b"".join(
         manifest_chunks(
@@ -91,7 +91,14 @@ def test_the_manifest_lists_the_redactions() -> None:
             ],
         },
         {"source": 0, "index": 1, "file": "frames/frame_0000001.jpg", "blanked": False, "boxes": []},
-        {"source": 0, "index": 2, "file": "frames/frame_0000002.jpg", "blanked": True, "boxes": []},
+        {
+            "source": 0,
+            "index": 2,
+            "file": "frames/frame_0000002.jpg",
+            "blanked": True,
+            "blank_reason": "not_decoded",
+            "boxes": [],
+        },
     ]
     assert document["models"] == [
         {"name": "centerface", "sha256": "a" * 64, "licence": "MIT", "provider": "CPU", "precision": "int8"}
@@ -105,6 +112,7 @@ def test_the_manifest_lists_the_redactions() -> None:
     assert document["summary"] == {
         "frames": 3,
         "blanked": 1,
+        "blank_reasons": {"not_decoded": 1, "not_searched": 0, "residuals": 0},
         "tracks": 1,
         "boxes": {
             "detected": 1,
