@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
 from framecloak.domain.anonymization.detection.scales import DetectionScale, max_interval
+from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
@@ -136,6 +137,7 @@ def residual_guard(
         # interval away from those frames, where further faces may show.
         0 if sampled else max_interval(spec.scales) // 2,
         turns=ALL_TURNS,
+        opinion=SecondOpinion(detector, tools.second_detector, tools.sampler),
     )
     return ResidualGuard(
         residual_detector,

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.display_shape import ReshapedFrame
+from framecloak.domain.anonymization.detection.face_review import STRONG_SCORE, selected
 from framecloak.domain.anonymization.detection.faces import SAME_FACE_IOU, FaceSearch
 from framecloak.domain.anonymization.detection.scales import (
     DIAGONALS,
@@ -35,6 +36,7 @@ from framecloak.domain.anonymization.detection.scales import (
     DetectionScale,
     scaled_sizes,
 )
+from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.residuals import (
     SAMPLE_INTERVAL,
@@ -45,7 +47,7 @@ from framecloak.domain.anonymization.model.residuals import (
 from framecloak.domain.anonymization.residuals.directions import UPRIGHT, detect_in_directions
 from framecloak.domain.anonymization.residuals.redaction_mask import RedactionMask
 from framecloak.domain.anonymization.residuals.removed_faces import RemovedFaceComparison, padded
-from framecloak.domain.anonymization.residuals.second_look import SecondLook
+from framecloak.domain.anonymization.residuals.second_look import MAX_NEGLIGIBLE_SHARE, SecondLook
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes, Corners
@@ -116,6 +118,7 @@ class ResidualDetector:
         judge: judge of detections on replaced pixels; None for a `SecondLook` with the same detector.
         turns: directions of the search around boxes and of the second look, in quarter turns clockwise; the
             search of whole frames has the directions of its scales.
+        opinion: second opinions, which refute detections as they do in the source; None for none.
     """
 
     detector: FaceDetector
@@ -126,6 +129,7 @@ class ResidualDetector:
     pass_offset: int = 0
     judge: VisibleFaceJudge | None = None
     turns: tuple[int, ...] = UPRIGHT
+    opinion: SecondOpinion | None = None
 
     def detect(self, redacted_frame: Frame, pending: PendingCheck, mask: RedactionMask) -> ResidualReport:
         """Search a redacted frame for residual faces.
@@ -148,6 +152,7 @@ class ResidualDetector:
         alike = similarity >= limit
         expected = mask.mostly_redacted(found.boxes) & ~mask.mostly_black(found.boxes)
         sure = ~expected & ~alike & (found.scores >= ACCEPT_FACTOR * self.accept_score)
+        sure &= ~self._refuted(redacted_frame, found, mask, sure)
         residual = alike | self._confirmed(redacted_frame, found.boxes, mask, sure)
         highest = float(similarity.max())
         return ResidualReport(found.boxes[residual], round(highest, 4) if math.isfinite(highest) else None)
@@ -164,7 +169,8 @@ class ResidualDetector:
         """
         found = self._unintended(redacted_frame, SearchScope(), mask)
         expected = mask.mostly_redacted(found.boxes) & ~mask.mostly_black(found.boxes)
-        confirmed = self._confirmed(redacted_frame, found.boxes, mask, ~expected)
+        refuted = self._refuted(redacted_frame, found, mask, ~expected)
+        confirmed = self._confirmed(redacted_frame, found.boxes, mask, ~expected & ~refuted)
         sure = confirmed & (found.scores >= ACCEPT_FACTOR * self.accept_score)
         return NeighbourReport(found.boxes[sure], found.boxes[expected | confirmed])
 
@@ -184,11 +190,22 @@ class ResidualDetector:
             )
         return confirmed
 
+    def _refuted(
+        self, redacted_frame: Frame, found: FrameDetections, mask: RedactionMask, open_rows: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return which detections on visible pixels a closer look refutes, (n,), as in the source."""
+        visible = mask.redacted_share(found.boxes) < MAX_NEGLIGIBLE_SHARE
+        doubtful = np.flatnonzero(open_rows & visible & (found.scores < STRONG_SCORE))
+        refuted = np.zeros(len(found.scores), bool)
+        if self.opinion is not None:
+            refuted[doubtful] = self.opinion.refuted(redacted_frame, selected(found, doubtful.tolist()))
+        return refuted
+
     def _unintended(self, redacted_frame: Frame, scope: SearchScope, mask: RedactionMask) -> FrameDetections:
         """Detect faces in a frame, without those that were kept on purpose."""
         found = self._detections(redacted_frame, scope)
         unintended = ~mask.shows_kept_face(found.boxes)
-        return FrameDetections(found.boxes[unintended], found.scores[unintended])
+        return selected(found, np.flatnonzero(unintended).tolist())
 
     def _detections(self, redacted_frame: Frame, scope: SearchScope) -> FrameDetections:
         """Detect faces in the whole frame, or only around the boxes of the search scope."""
