@@ -54,6 +54,18 @@ NEAR_DISTANCE, NEAR_DISTANCE_PER_FRAME = 0.7, 0.08
 NEAR_SIZE_RATIO = 1.8
 """Largest ratio between the sizes of two such detections."""
 
+PROPOSAL_SCALES = (DetectionScale(960), DetectionScale(1920, max_enlargement=2.0))
+"""Scales of the proposer; small frames are enlarged, because detectors miss faces below about 10 px."""
+
+MIN_PROPOSAL_SCORE = 0.3
+"""Score from which on the proposer's detections are looked at again."""
+
+MAX_PROPOSED_SHARE = 0.15
+"""Largest size of a proposal as a share of the longer side; larger faces are found without."""
+
+OWN_PROPOSAL_INTERVAL = 24
+"""Interval in frames of proposals by the first detector, which is several times slower than the second one."""
+
 MAX_KNOWN_SHARE = 0.5
 """Share of a confirmed face inside a sure detection from which on it is that face."""
 
@@ -74,12 +86,15 @@ class FaceReview:
     Attributes:
         search: face search of the first look.
         opinion: second opinions.
+        proposer: face search that proposes further detections in key frames; by the second detector if there
+            is one, else by the first.
         accept: score from which on a detection counts by itself.
         threshold: lowest score to report.
     """
 
     search: FaceSearch
     opinion: SecondOpinion
+    proposer: FaceSearch
     accept: float
     threshold: float
 
@@ -98,6 +113,7 @@ class FaceReview:
         """
         context = [before] if before else []
         block = self._at_shot_starts(context, frames)
+        block[-1] = self._with_proposals(block[-1], frames[-1][1])
         block = self._with_opinions(context, block, frames, UPRIGHT_ONLY)
         active = _active_directions([*context, *block])
         if active:
@@ -123,6 +139,20 @@ class FaceReview:
             results.append(self._with_looks(analysis, frame, scales if starts else ()))
             earlier = analysis.luma_grid
         return results
+
+    def _with_proposals(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
+        """Add the proposer's detections, which count only by what a second opinion sees in them."""
+        is_own = self.proposer.detector is self.search.detector
+        if analysis.faces is None or (is_own and analysis.index % OWN_PROPOSAL_INTERVAL):
+            return analysis
+        (proposed,) = self.proposer.analyze([frame], PROPOSAL_SCALES, MIN_PROPOSAL_SCORE)
+        if proposed.faces is None:
+            return FrameAnalysis(analysis.index, None, None)
+        faces = proposed.faces
+        small = box_geometry.size(faces.boxes) <= MAX_PROPOSED_SHARE * max(frame.width, frame.height)
+        faces = selected(faces, np.flatnonzero(small).tolist())
+        weak = replace(faces, scores=np.zeros(len(faces.scores)))
+        return replace(analysis, faces=merge_detections([analysis.faces, weak]))
 
     def _with_opinions(
         self,

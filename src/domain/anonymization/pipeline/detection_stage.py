@@ -104,7 +104,10 @@ class DetectionStage:
         analyses = [analysis for analysis, _ in frames]
         if self._search is not None:
             opinion = SecondOpinion(self._search.detector, self._tools.second_detector, self._search.sampler)
-            review = FaceReview(self._search, opinion, self._spec.tracking.accept, self._spec.low_threshold)
+            proposer = replace(self._search, detector=self._tools.second_detector or self._search.detector)
+            review = FaceReview(
+                self._search, opinion, proposer, self._spec.tracking.accept, self._spec.low_threshold
+            )
             with timed(self._tools.meter, Stage.DETECT):
                 analyses = review.reviewed(before, frames)
         return [

@@ -64,6 +64,7 @@ class ExportSource:
         settings = TrackingSettings.for_images()
         if info.continuous:
             settings = TrackingSettings.for_rate(info.frame_rate, max_interval(self.scales))
+        settings = replace(settings, pixel_aspect=float(info.pixel_aspect))
         return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
 
 

@@ -74,7 +74,7 @@ class Trajectory:
             raw[last + 1 - start :], last + 1, {t: b for t, b in followed.boxes.items() if t > last}
         )
         if settings.widen:
-            raw = widen_narrow(raw)
+            raw = widen_narrow(raw, settings.pixel_aspect)
         smoothed = box_geometry.grow(
             box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin
         )
@@ -115,15 +115,20 @@ class Trajectory:
         )
 
 
-def widen_narrow(boxes: Boxes) -> Boxes:
-    """Widen the boxes (n, 4) of faces that are seen from the side, of which the detector reports a sliver.
+def widen_narrow(boxes: Boxes, pixel_aspect: float) -> Boxes:
+    """Widen the boxes of faces that are seen from the side, of which the detector reports a sliver.
 
     A head is about as deep as its face is high. Boxes of ordinary faces, whose sides differ less, remain.
+
+    Args:
+        boxes: (n, 4) pixels.
+        pixel_aspect: width to height of a pixel as displayed.
     """
-    extents = box_geometry.sides(boxes)
+    pixel = np.array([pixel_aspect, 1.0])
+    extents = box_geometry.sides(boxes) * pixel
     longer = extents.max(axis=1, keepdims=True)
     narrowness = np.clip((WIDEST_NARROW - extents / np.maximum(longer, 1e-9)) / NARROW_RANGE, 0.0, 1.0)
-    added = narrowness * (longer - extents) / 2
+    added = narrowness * (longer - extents) / 2 / pixel
     return np.concatenate([boxes[:, :2] - added, boxes[:, 2:] + added], axis=1)
 
 

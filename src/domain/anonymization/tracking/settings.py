@@ -27,6 +27,7 @@ class TrackingSettings:
         extension: number of frames by which a track is extrapolated at both ends.
         follow: number of frames for which a head is followed by its pixels beyond both ends.
         widen: True to widen narrow boxes, which are faces seen from the side.
+        pixel_aspect: width to height of a pixel as displayed, by which boxes are narrow or not.
         margin: share of a box's width and height that is added on every side.
         smoothing: number of neighbours on each side that a box is averaged with.
     """
@@ -37,6 +38,7 @@ class TrackingSettings:
     extension: int = 4
     follow: int = 0
     widen: bool = True
+    pixel_aspect: float = 1.0
     margin: float = FACE_MARGIN
     smoothing: int = 2
 
