@@ -36,7 +36,7 @@ CROP_SIDE_PX = 160
 FACE_SIDES_PX = (48, 60)
 """Sizes in pixels at which a detection is shown in its crops, the second one mirrored."""
 
-CONFIRMING_EVIDENCE = 0.72
+CONFIRMING_EVIDENCE = 0.8
 """Smallest sum of a detection's score and its mean score on the crops that confirms it."""
 
 UPRIGHT_ONLY = frozenset({0})
