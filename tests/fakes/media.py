@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fakes.results import constant_rate
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
@@ -123,6 +125,28 @@ class FakeEncoder:
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
         return image.tobytes()
+
+
+class FakeSampler:
+    """Samples the nearest pixels; where the map shrinks, the mean of so many that every pixel counts."""
+
+    def sample(self, image: Image, matrix: NDArray[np.float64], width: int, height: int) -> Image:
+        steps = np.hypot(*matrix[:, :2])
+        across, down = (max(1, math.ceil(step - 1e-6)) for step in steps)
+        x = (np.arange(width * across) + 0.5) / across
+        y = (np.arange(height * down) + 0.5) / down
+        columns, rows = (
+            _mirrored(np.floor(a * x + b * y[:, None] + c + 1e-9).astype(int), side)
+            for (a, b, c), side in zip(matrix, image.shape[1::-1], strict=True)
+        )
+        cells = image[rows, columns].reshape(height, down, width, across, 3)
+        return np.ascontiguousarray(np.rint(cells.mean(axis=(1, 3))).astype(np.uint8))
+
+
+def _mirrored(positions: NDArray[np.intp], side: int) -> NDArray[np.intp]:
+    """Return positions inside ``[0, side)``; those beyond a border are mirrored at it."""
+    folded = positions % (2 * side)
+    return np.minimum(folded, 2 * side - 1 - folded)
 
 
 @dataclass

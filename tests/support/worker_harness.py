@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.metrics import FakeMeter
 from fakes.results import ISSUER, FakeVideoEncoder
 from fakes.vision import FakeFaceDetector
@@ -112,7 +112,9 @@ class WorkerHarness:
     def pipeline_tools(self, level: Level) -> PipelineTools:
         self.levels.append(level)
         areas = {TargetKind.TEXT: self.text} if self.text else {}
-        return PipelineTools(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter, box_detectors=areas)
+        return PipelineTools(
+            self.detector, FakeRedactor(), FakeEncoder(), FakeSampler(), 2, self.meter, box_detectors=areas
+        )
 
     def create_archive(self, path: Path) -> FakeZipArchive:
         self.archives.append(FakeZipArchive(path))

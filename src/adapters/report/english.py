@@ -14,7 +14,10 @@ ENGLISH = Messages(
     thousands=",",
     decimal=".",
     title="Redaction report",
-    lead_clean="All {frames} frames were examined and {boxes} areas in them were redacted.",
+    lead_clean=(
+        "All {frames} frames were searched in the directions and sizes listed under Settings, and {boxes} "
+        "areas in them were redacted."
+    ),
     lead_minimal="Faces were not searched for. {boxes} marked areas in {frames} frames were redacted.",
     lead_blanked=(
         "{blanked} of {frames} frames could not be examined, or still revealed too much. They are black in "
@@ -151,9 +154,43 @@ ENGLISH = Messages(
         "Detections with a score of {threshold} or more were considered; the score that a detection needs "
         "depends on the neighbouring frames."
     ),
-    search_for_faces=(
-        "Every frame was searched completely for faces. A face that was missed in some frames is redacted "
-        "there too if it was found before and after."
+    search_in_videos=(
+        "Videos were searched for faces {looks}. Below 24 frames per second the intervals are shorter. The "
+        "first frame of each shot was also searched turned by {degrees} degrees, and so were all frames near "
+        "one with a turned face, in its direction."
+    ),
+    search_in_pictures="Still images were searched for faces {looks}.",
+    looked_upright="upright {interval} ({sides} pixels)",
+    looked_turned="turned by {degrees} degrees {interval} ({sides} pixels)",
+    in_every_frame="in every frame",
+    in_every_picture="in each",
+    every_n_frames="every {every} frames",
+    list_separator=", ",
+    last_separator=" and ",
+    smallest_faces=(
+        "In frames of {width} x {height} pixels, upright faces below about {pixels} pixels were not looked "
+        "for."
+    ),
+    smallest_faces_at_intervals=(
+        "In frames of {width} x {height} pixels, upright faces from about {pixels} pixels were looked for in "
+        "every frame and those from about {smallest} pixels every {every} frames; smaller ones were not."
+    ),
+    smallest_turned_faces="Turned ones were looked for from about {turned} pixels on.",
+    second_opinion={
+        True: "Faces were searched for with {first}. {second} looked again at weak detections.",
+        False: "Faces were searched for with {first}, which also looked again at weak detections.",
+    },
+    heads_followed=(
+        "A face that was missed in some frames is redacted there too if it was found before and after. Where "
+        "it was not found again, the head was followed by its pixels for up to {seconds} seconds."
+    ),
+    heads_not_followed=(
+        "A face that was missed in some frames is redacted there too if it was found before and after. Heads "
+        "were not followed any further."
+    ),
+    search_limits=(
+        "Nothing else was looked for. People whose faces are smaller, turned otherwise, hidden, or never "
+        "turned towards the camera may be visible in the result."
     ),
     search_for_text=(
         "Text and licence plates were searched for in every still image and, in videos, in each frame whose "
@@ -183,6 +220,11 @@ ENGLISH = Messages(
         "faces may have been missed. Redact it again with this aspect (--pixel-aspect), or with the one that "
         "the camera's manual states."
     ),
+    turned_hint=(
+        "Nearly all faces of a source are upright only after a turn by {degrees} degrees clockwise: the "
+        "video has probably lost its rotation flag. Turned faces are found less reliably. Turn the source "
+        "and redact it again."
+    ),
     sources="Sources",
     source="Source",
     size="Size",
@@ -193,7 +235,7 @@ ENGLISH = Messages(
     whole_source="all {count}",
     still_image="still image",
     blanks="Black frames",
-    no_blanks="None. Every frame could be examined, and none revealed too much.",
+    no_blanks="None. Every frame could be searched, and no check found that one revealed too much.",
     some_blanks=(
         "These frames were damaged in the source, could not be examined, or still revealed too much when "
         "they were searched again. They are black in the result."
@@ -222,6 +264,12 @@ ENGLISH = Messages(
         "These tracks have the lowest scores and the fewest detections. They may be something other "
         "than faces; all of them were redacted. Check these first."
     ),
+    weak_frames="Frames with weak evidence",
+    weak_frames_help=(
+        "In these frames a face was covered on weak grounds only: it was never detected with certainty, or "
+        "its head was followed by its pixels until the limit. Something may be uncovered before or after."
+    ),
+    no_weak_frames="None.",
     best_score="Best score",
     detected_in="Found in",
     redacted_in="Redacted in",

@@ -165,6 +165,25 @@ def weakest_tracks_section(facts: ReportData, messages: Messages) -> str:
     )
 
 
+def weak_frames_section(facts: ReportData, messages: Messages) -> str:
+    """Render the runs of frames in which a face is covered on weak grounds only."""
+    if facts.settings.sight is None:
+        return ""
+    runs = [(source.id, *run) for source in facts.sources for run in source.weak_evidence]
+    if not runs:
+        return markup.section(messages.weak_frames, markup.paragraph(messages.no_weak_frames))
+    rows = [
+        (markup.source_name(facts, messages, source), markup.frame_range(messages, start, stop))
+        for source, start, stop in runs[: markup.MAX_ROWS]
+    ]
+    return markup.section(
+        messages.weak_frames,
+        markup.paragraph(messages.weak_frames_help)
+        + markup.table((messages.source, messages.where), rows)
+        + markup.omitted_rows(messages, len(runs) - len(rows)),
+    )
+
+
 def _thumbnails(facts: ReportData, messages: Messages, tracks: Iterable[TrackEvidence]) -> str:
     """Render thumbnails from the redacted frames, embedded in the page."""
     figures = "".join(

@@ -14,7 +14,10 @@ GERMAN = Messages(
     thousands=".",
     decimal=",",
     title="Schwärzungsbericht",
-    lead_clean="Alle {frames} Bilder wurden untersucht, {boxes} Bereiche darin wurden geschwärzt.",
+    lead_clean=(
+        "Alle {frames} Bilder wurden in den Richtungen und Größen durchsucht, die unter Einstellungen "
+        "stehen; {boxes} Bereiche darin wurden geschwärzt."
+    ),
     lead_minimal=(
         "Nach Gesichtern wurde nicht gesucht. In {frames} Bildern wurden {boxes} markierte Bereiche "
         "geschwärzt."
@@ -169,9 +172,45 @@ GERMAN = Messages(
         "Berücksichtigt wurden Funde ab einem Wert von {threshold}; welchen Wert ein Fund braucht, hängt "
         "von den benachbarten Bildern ab."
     ),
-    search_for_faces=(
-        "Jedes Bild wurde vollständig nach Gesichtern durchsucht. Ein Gesicht, das in einigen Bildern "
-        "übersehen wurde, ist auch dort geschwärzt, wenn es davor und danach gefunden wurde."
+    search_in_videos=(
+        "Videos wurden so nach Gesichtern durchsucht: {looks}. Bei weniger als 24 Bildern pro Sekunde sind "
+        "die Abstände kürzer. Das erste Bild jeder Einstellung wurde außerdem um {degrees} Grad gedreht "
+        "durchsucht, ebenso alle Bilder nahe einem gedrehten Gesicht, in dessen Richtung."
+    ),
+    search_in_pictures="Einzelbilder wurden so nach Gesichtern durchsucht: {looks}.",
+    looked_upright="aufrecht {interval} ({sides} Pixel)",
+    looked_turned="um {degrees} Grad gedreht {interval} ({sides} Pixel)",
+    in_every_frame="in jedem Bild",
+    in_every_picture="in jedem",
+    every_n_frames="alle {every} Bilder",
+    list_separator=", ",
+    last_separator=" und ",
+    smallest_faces=(
+        "In Bildern von {width} x {height} Pixeln wurde nach aufrechten Gesichtern unter etwa {pixels} "
+        "Pixeln nicht gesucht."
+    ),
+    smallest_faces_at_intervals=(
+        "In Bildern von {width} x {height} Pixeln wurde in jedem Bild nach aufrechten Gesichtern ab etwa "
+        "{pixels} Pixeln gesucht und alle {every} Bilder nach solchen ab etwa {smallest} Pixeln, nach "
+        "kleineren nicht."
+    ),
+    smallest_turned_faces="Nach gedrehten wurde ab etwa {turned} Pixeln gesucht.",
+    second_opinion={
+        True: "Gesucht wurde mit {first}. Schwache Funde hat {second} ein zweites Mal beurteilt.",
+        False: "Gesucht wurde mit {first}, schwache Funde damit ein zweites Mal beurteilt.",
+    },
+    heads_followed=(
+        "Ein Gesicht, das in einigen Bildern übersehen wurde, ist auch dort geschwärzt, wenn es davor und "
+        "danach gefunden wurde. Wurde es nicht wiedergefunden, so wurde der Kopf anhand seiner Bildpunkte "
+        "weiterverfolgt, höchstens {seconds} Sekunden lang."
+    ),
+    heads_not_followed=(
+        "Ein Gesicht, das in einigen Bildern übersehen wurde, ist auch dort geschwärzt, wenn es davor und "
+        "danach gefunden wurde. Darüber hinaus wurden Köpfe nicht verfolgt."
+    ),
+    search_limits=(
+        "Nach anderem wurde nicht gesucht. Menschen, deren Gesichter kleiner, anders gedreht, verdeckt oder "
+        "der Kamera nie zugewandt sind, können im Ergebnis zu sehen sein."
     ),
     search_for_text=(
         "Nach Schrift und Kennzeichen wurde in jedem Einzelbild gesucht und in Videos in jedem Bild, dessen "
@@ -202,6 +241,12 @@ GERMAN = Messages(
         "wohl gestaucht gespeichert, und Gesichter können übersehen worden sein. Schwärzen Sie sie noch "
         "einmal mit diesem Verhältnis (--pixel-aspect) oder mit dem aus dem Handbuch der Kamera."
     ),
+    turned_hint=(
+        "Fast alle Gesichter einer Quelle stehen erst aufrecht, wenn man sie um {degrees} Grad im "
+        "Uhrzeigersinn dreht. Dem Video ist wohl die Angabe seiner Drehung verloren gegangen. Gedrehte "
+        "Gesichter werden weniger zuverlässig gefunden. Drehen Sie die Quelle und schwärzen Sie sie noch "
+        "einmal."
+    ),
     sources="Quellen",
     source="Quelle",
     size="Größe",
@@ -212,7 +257,10 @@ GERMAN = Messages(
     whole_source="alle {count}",
     still_image="Einzelbild",
     blanks="Schwarze Bilder",
-    no_blanks="Keine. Jedes Bild konnte untersucht werden, und keines gab zu viel preis.",
+    no_blanks=(
+        "Keine. Jedes Bild ließ sich durchsuchen, und bei keinem ergab eine Prüfung, dass es zu viel "
+        "preisgab."
+    ),
     some_blanks=(
         "Diese Bilder sind in der Quelle beschädigt, konnten nicht untersucht werden oder gaben bei der "
         "erneuten Suche noch zu viel preis. Sie sind im Ergebnis ganz schwarz."
@@ -241,6 +289,13 @@ GERMAN = Messages(
         "Diese Spuren haben die niedrigsten Werte und die wenigsten Funde. Es kann sich um etwas anderes "
         "als Gesichter handeln; geschwärzt sind sie alle. Diese Stellen zuerst ansehen."
     ),
+    weak_frames="Bilder mit schwachen Belegen",
+    weak_frames_help=(
+        "In diesen Bildern ist ein Gesicht nur aus schwachem Grund verdeckt: Es wurde nie sicher gefunden, "
+        "oder sein Kopf wurde anhand seiner Bildpunkte bis zur Grenze verfolgt. Davor oder danach kann etwas "
+        "unverdeckt sein."
+    ),
+    no_weak_frames="Keine.",
     best_score="Bester Wert",
     detected_in="Gefunden in",
     redacted_in="Geschwärzt in",

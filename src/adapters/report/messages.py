@@ -71,11 +71,27 @@ class Messages:
     was_kept: str
     was_redacted: str
     threshold: str
-    search_for_faces: str
+    search_in_videos: str
+    search_in_pictures: str
+    looked_upright: str
+    looked_turned: str
+    in_every_frame: str
+    in_every_picture: str
+    every_n_frames: str
+    list_separator: str
+    last_separator: str
+    smallest_faces: str
+    smallest_faces_at_intervals: str
+    smallest_turned_faces: str
+    second_opinion: Mapping[bool, str]
+    heads_followed: str
+    heads_not_followed: str
+    search_limits: str
     search_for_text: str
     kept_text: str
     pixel_aspects: Mapping[AspectOrigin, str]
     aspect_hint: str
+    turned_hint: str
 
     sources: str
     source: str
@@ -106,6 +122,9 @@ class Messages:
     weakest: str
     no_tracks: str
     weakest_help: str
+    weak_frames: str
+    weak_frames_help: str
+    no_weak_frames: str
     best_score: str
     detected_in: str
     redacted_in: str

@@ -6,6 +6,7 @@ from html import escape
 
 from framecloak.adapters.report import markup
 from framecloak.adapters.report.messages import Messages
+from framecloak.adapters.report.search import search_sentences
 from framecloak.adapters.report.timeline import peak_areas, render_plot
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.identities import IdentityMode
@@ -101,7 +102,7 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
     if settings.threshold is not None:
         sentences += [
             messages.shapes[appearance.shape],
-            messages.search_for_faces,
+            *search_sentences(facts, messages),
             messages.threshold.format(threshold=messages.number(settings.threshold, 2)),
         ]
     if settings.video_text_and_plates:
@@ -120,7 +121,12 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
         for source in facts.sources
         if source.aspect_hint
     )
-    sentences += dict.fromkeys([*shapes, *hints])
+    turns = (
+        messages.turned_hint.format(degrees=source.turned_hint)
+        for source in facts.sources
+        if source.turned_hint
+    )
+    sentences += dict.fromkeys([*shapes, *hints, *turns])
     quality = (
         markup.EMPTY_CELL
         if appearance.output_format is OutputFormat.PNG

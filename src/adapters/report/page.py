@@ -30,6 +30,7 @@ def render_report(data: ReportData) -> bytes:
             findings.blanked_section(data, messages),
             findings.gaps_section(data, messages),
             findings.weakest_tracks_section(data, messages),
+            findings.weak_frames_section(data, messages),
             origins.sources_section(data, messages),
             origins.videos_section(data, messages),
             origins.models_section(data, messages),

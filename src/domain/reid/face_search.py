@@ -1,4 +1,4 @@
-"""Face detection in one image: at a medium size first, and at other sizes only if no face is found."""
+"""Face detection in one image: at a medium size first, at other sizes and turned only if no face is found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framecloak.domain.errors import FrameAnalysisError, InvalidImageError
-from framecloak.domain.imaging.detections import Detections, Image
+from framecloak.domain.imaging.detections import Detections, FloatArray, Image
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import FaceDetector
 
@@ -46,7 +46,8 @@ def detect_faces(detector: FaceDetector, frame: Frame) -> Detections:
         frame: the upright image.
 
     Returns:
-        The faces of the first input size with any detections, in pixels of the image, best score first.
+        The faces of the first input size with any detections, in pixels of the image, best score first. If
+        there are none, those of the quarter turn of the image in which a face scores highest.
 
     Raises:
         InvalidImageError: the pixels of the image cannot be read.
@@ -58,7 +59,41 @@ def detect_faces(detector: FaceDetector, frame: Frame) -> Detections:
             border = np.float32(view.border)
             inside = Detections(detections.boxes - border, detections.scores, detections.landmarks - border)
             return inside.scaled(frame.width / view.width, frame.height / view.height)
-    return Detections.empty()
+    return _detect_turned(detector, frame)
+
+
+def _detect_turned(detector: FaceDetector, frame: Frame) -> Detections:
+    """Detect the faces in an image that lies on its side or on its head; none if it does not."""
+    view = _scaled_input(frame.width, frame.height, _MEDIUM_SIDE_PX, detector.stride)
+    upright = _render(frame, view)
+    best = Detections.empty()
+    for turns in (1, 2, 3):
+        image = np.ascontiguousarray(np.rot90(upright, -turns))
+        (detections,) = detector.detect([image], DETECTION_THRESHOLD)
+        if len(detections) and detections.scores.max() > best.scores.max(initial=0.0):
+            best = _turned_back(detections, turns, view.width, view.height)
+    return best.scaled(frame.width / view.width, frame.height / view.height)
+
+
+def _turned_back(detections: Detections, turns: int, width: int, height: int) -> Detections:
+    """Return detections in pixels of the image before it was turned.
+
+    Args:
+        detections: detections in the turned image.
+        turns: number of quarter turns, clockwise.
+        width: width of the image in pixels before it was turned.
+        height: height of the image in pixels before it was turned.
+    """
+    corners = _points_turned_back(detections.boxes.reshape(-1, 2, 2), turns, width, height)
+    boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    landmarks = _points_turned_back(detections.landmarks, turns, width, height)
+    return Detections(boxes, detections.scores, landmarks)
+
+
+def _points_turned_back(points: FloatArray, turns: int, width: int, height: int) -> FloatArray:
+    x, y = points[..., 0], points[..., 1]
+    turned = {1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}
+    return np.stack(turned[turns], axis=-1).astype(np.float32)
 
 
 def _detector_inputs(width: int, height: int, stride: int) -> Iterator[_DetectorInput]:

@@ -26,8 +26,10 @@ from rich.table import Table
 from rich.text import Text
 
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
+from framecloak.domain.anonymization.model.turned_faces import turned_hint
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.imaging.pixel_aspect import AspectOrigin, format_aspect
+from framecloak.entrypoints.cli.sight import describe_sight
 
 if TYPE_CHECKING:
     from framecloak.entrypoints.cli.redact.outcome import RedactionResult
@@ -123,11 +125,19 @@ def _as_table(outcome: RedactionResult) -> Table:
         "speed": f"{outcome.frames_per_second:.1f} frames/s, {outcome.seconds:.1f} s",
         "output": f"{outcome.output} ({_format_size(outcome.size)})",
     }
+    if summary.sight:
+        rows["looked for"] = describe_sight(summary.sight, outcome.sources)
     if shapes := _shapes(outcome):
         rows["pixel aspect"] = ", ".join(shapes)
     if hints := _aspect_hints(outcome):
         listed = " or ".join(f"--pixel-aspect {hint}" for hint in hints)
         rows["hint"] = f"footage seems squeezed, faces may be missed; try {listed}"
+    if turns := _turned_hints(outcome):
+        listed = " or ".join(f"{turn}" for turn in turns)
+        rows["orientation"] = (
+            f"nearly all faces are upright only after a turn by {listed} degrees clockwise; "
+            "the video has probably lost its rotation flag"
+        )
     for name, value in rows.items():
         table.add_row(name, Text(value, overflow="fold"))
     return table
@@ -149,6 +159,15 @@ def _aspect_hints(outcome: RedactionResult) -> list[str]:
     return list(dict.fromkeys(format_aspect(hint) for hint in hints if hint))
 
 
+def _turned_hints(outcome: RedactionResult) -> list[int]:
+    """Return the different turns, in degrees clockwise, that make nearly all faces of a source upright."""
+    counts = outcome.summary.directions
+    hints = (
+        turned_hint(counts.get(source, {}), info.rotation) for source, info in enumerate(outcome.sources)
+    )
+    return list(dict.fromkeys(hint for hint in hints if hint))
+
+
 def _as_json(outcome: RedactionResult) -> dict[str, object]:
     summary = outcome.summary
     return {
@@ -166,7 +185,9 @@ def _as_json(outcome: RedactionResult) -> dict[str, object]:
             {"ratio": format_aspect(info.pixel_aspect), "origin": info.aspect_origin}
             for info in outcome.sources
         ],
+        "sight": asdict(summary.sight) if summary.sight else None,
         "pixel_aspect_hints": _aspect_hints(outcome),
+        "turned_hints": _turned_hints(outcome),
         "model": asdict(outcome.model) if outcome.model else None,
     }
 

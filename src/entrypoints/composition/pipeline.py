@@ -54,6 +54,7 @@ class Container:
     Attributes:
         threads: number of frames processed at the same time.
         max_text_share: share of the frame's area above which text needs agreement.
+        follow_seconds: time for which heads are followed by their pixels.
         open_source: opens a video or an image.
         load_detector: loads the face detector.
         load_second_detector: loads the face detector of second opinions, given the first one's card; returns
@@ -72,6 +73,7 @@ class Container:
 
     threads: int
     max_text_share: float
+    follow_seconds: float
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
     load_second_detector: Callable[[ModelCard], FaceDetector | None]
@@ -94,6 +96,7 @@ class Container:
         return cls(
             threads=settings.threads,
             max_text_share=settings.max_text_share,
+            follow_seconds=settings.follow_seconds,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
             load_second_detector=lambda first: _load_second_detector(settings, first),
@@ -138,6 +141,7 @@ class Container:
             box_detectors=areas,
             residual_tools=residual_tools,
             max_text_share=self.max_text_share,
+            follow_seconds=self.follow_seconds,
         )
 
 

@@ -173,7 +173,10 @@ class FrameRiskView(View, frozen=True, kw_only=True):
     risk: Annotated[
         float,
         Meta(
-            description="Risk, 0 to 1: 1 for a blanked frame, otherwise that of its weakest box.",
+            description=(
+                "Risk, 0 to 1: 1 for a blanked frame, 0.97 where a face is lost inside the picture, "
+                "otherwise that of its weakest box."
+            ),
             examples=[0.9],
         ),
     ]
@@ -181,9 +184,11 @@ class FrameRiskView(View, frozen=True, kw_only=True):
         Reason | None,
         Meta(
             description=(
-                "`blanked`: the frame is black. `residual`: the residual check found a face. `filled`, "
-                "`extended`: a box was interpolated or extrapolated. `unsure`: a detection was accepted only "
-                "because of its track. `score`: all detections were certain. Null if there are no detections."
+                "`blanked`: the frame is black. `ended`: a face was covered for the last time although it "
+                "had not left the picture. `residual`: the residual check found a face. `filled`, "
+                "`extended`: a box was interpolated or extrapolated. `followed`: a head was located by its "
+                "pixels. `unsure`: a detection was accepted only because of its track. `score`: all "
+                "detections were certain. Null if there are no detections."
             ),
             examples=["filled"],
         ),

@@ -6,14 +6,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
-from framecloak.domain.anonymization.model.options import Language, Level, Verify
+from framecloak.domain.anonymization.model.options import (
+    FOLLOW_SECONDS,
+    MAX_FOLLOW_SECONDS,
+    MAX_TEXT_SHARE,
+    Language,
+    Level,
+    Verify,
+)
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.entrypoints.settings.variables import (
     boolean,
     integer,
     min_length,
+    number,
     parsed_by,
     positive,
     setting,
@@ -61,6 +68,14 @@ class AnonymizationSettings:
         " for all workers.",
         positive(1),
         f"{MAX_TEXT_SHARE}",
+    )
+    follow_seconds: float = setting(
+        "FOLLOW_SECONDS",
+        "Time for which a head is followed by its pixels before and after its face was detected; 0 turns it"
+        " off. The same for all workers.",
+        number(0, MAX_FOLLOW_SECONDS),
+        f"{FOLLOW_SECONDS}",
+        unit="seconds",
     )
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",

@@ -175,6 +175,21 @@ def positive(maximum: float) -> Callable[[str], float]:
     return parse
 
 
+def number(minimum: float, maximum: float) -> Callable[[str], float]:
+    """Return a parser of numbers within inclusive limits."""
+
+    def parse(value: str) -> float:
+        try:
+            parsed = float(value)
+        except ValueError:
+            parsed = math.nan
+        if not minimum <= parsed <= maximum:
+            raise ValueError(f"a number from {minimum:g} to {maximum:g}")
+        return parsed
+
+    return parse
+
+
 def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
     """Return a parser that accepts only the allowed words."""
 

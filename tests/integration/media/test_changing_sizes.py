@@ -20,6 +20,7 @@ from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.pictures.source import open_image
+from framecloak.adapters.media.sampling import OpenCvSampler
 from framecloak.adapters.media.video.frames import MAX_DISTORTION
 from framecloak.adapters.media.video.probing import PyAvProber
 from framecloak.adapters.media.video.source import VideoSource, open_video
@@ -82,6 +83,7 @@ def pipeline_tools(folder: Path, level: Level = Level.FACES) -> PipelineTools:
         None if level is Level.MINIMAL else FakeFaceDetector(),
         OpenCvRedactor(),
         OpenCvEncoder(),
+        OpenCvSampler(),
         2,
         video_encoder=X264VideoEncoder(folder),
         box_detectors={TargetKind.TEXT: FakeBoxDetector()} if level is Level.FULL else {},

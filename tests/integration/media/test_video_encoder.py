@@ -18,6 +18,7 @@ from fakes.results import ISSUER, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
+from framecloak.adapters.media.sampling import OpenCvSampler
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
 from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
@@ -62,7 +63,12 @@ def export_job(
 
 def pipeline_tools(folder: Path) -> PipelineTools:
     return PipelineTools(
-        FakeFaceDetector(), OpenCvRedactor(), OpenCvEncoder(), 2, video_encoder=X264VideoEncoder(folder)
+        FakeFaceDetector(),
+        OpenCvRedactor(),
+        OpenCvEncoder(),
+        OpenCvSampler(),
+        2,
+        video_encoder=X264VideoEncoder(folder),
     )
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fakes.media import FakeSource
+from fakes.media import FakeSampler, FakeSource
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.anonymization.detection.scales import DetectionScale
@@ -100,6 +100,7 @@ def test_no_stroke_of_moving_text_is_visible(motion: Motion, still: bool, detect
         ScriptedDetector({}),
         BlackBoxRedactor(),
         RawEncoder(),
+        FakeSampler(),
         2,
         box_detectors={TargetKind.TEXT: detector},
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.media import FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.results import ISSUER, FakeMp4Reader, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
@@ -33,7 +33,7 @@ def result(folder: Path, output_format: OutputFormat) -> Path:
         0, FakeSource("film", 20), None, "frames/{}".format, (Segment(1, 7), Segment(9, 14))
     )
     tools = PipelineTools(
-        FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2, video_encoder=FakeVideoEncoder()
+        FakeFaceDetector(), FakeRedactor(), FakeEncoder(), FakeSampler(), 2, video_encoder=FakeVideoEncoder()
     )
     with ZipArchive(path) as archive:
         ExportJob(ISSUER, Level.FACES, Appearance(output_format), group_sources([export_source])).run(

@@ -13,6 +13,7 @@ from fakes.results import ISSUER
 from fakes.storage import FakeObjectStore
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
+from framecloak.adapters.media.sampling import OpenCvSampler
 from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
@@ -103,7 +104,9 @@ def archive_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = open_video(write_video(folder / "numbered.mp4", 140))
     export_source = ExportSource(0, source, None, str, (Segment(10, 130),))
     job = ExportJob(ISSUER, Level.MINIMAL, Appearance(OutputFormat.MP4), group_sources([export_source]))
-    tools = PipelineTools(None, OpenCvRedactor(), OpenCvEncoder(), 2, video_encoder=X264VideoEncoder(folder))
+    tools = PipelineTools(
+        None, OpenCvRedactor(), OpenCvEncoder(), OpenCvSampler(), 2, video_encoder=X264VideoEncoder(folder)
+    )
     with ZipArchive(folder / "out.zip") as archive:
         job.run(tools, archive, lambda: None)
     return folder / "out.zip"

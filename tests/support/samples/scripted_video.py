@@ -10,6 +10,11 @@ import numpy as np
 
 from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.detection.second_opinion import (
+    CROP_SIDE_PX,
+    FACE_SIDES_PX,
+    REFUTING_SCORE,
+)
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.pipeline.config import ResidualTools
 from framecloak.domain.errors import FrameAnalysisError, TruncatedVideoError
@@ -20,6 +25,9 @@ from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 from framecloak.domain.reid.reference_people import ReferenceEmbeddings
 
 WIDTH, HEIGHT = 320, 192
+BLUE = 2
+"""Channel in which the last pixel of a frame differs from the others, which tells turned ones apart."""
+
 Script = dict[int, list[tuple[float, float, float, float]]]
 """Per frame: centre x, centre y, size, score."""
 
@@ -48,7 +56,9 @@ class ScriptedFrame:
         return picture
 
     def rgb(self, width: int, height: int) -> Image:
-        return np.resize(self.bgr(), (height, width, 3))
+        picture = np.resize(self.bgr(), (height, width, 3))
+        picture[-1, -1, BLUE] = (self.index + 1) % 256
+        return picture
 
 
 @dataclass
@@ -95,17 +105,37 @@ class ScriptedSource:
 
 @dataclass
 class ScriptedDetector:
+    """Detects what the script says in upright frames, and nothing in turned ones.
+
+    In the crops of a second opinion it sees a face of the score ``opinion``, which by default neither
+    confirms nor refutes a detection.
+    """
+
     script: Script
     broken_at: frozenset[int] = frozenset()
     crash_at: int | None = None
     max_batch: int = 1
     stride: int = 32
     batches: list[int] = field(default_factory=list)
+    opinion: float = REFUTING_SCORE + 0.004
     card: ModelCard = field(default_factory=lambda: ModelCard("script", "0" * 64, "none", "CPU", "fp32"))
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        if images[0].shape[:2] == (CROP_SIDE_PX, CROP_SIDE_PX):
+            return [self._detect_in_crop(image) for image in images]
         self.batches.append(len(images))
-        return [self._detect(image, threshold) for image in images]
+        return [
+            self._detect(image, threshold) if is_upright(image) else Detections.empty() for image in images
+        ]
+
+    def _detect_in_crop(self, image: Image) -> Detections:
+        low, high = (CROP_SIDE_PX + np.array([-1, 1]) * min(FACE_SIDES_PX)) / 2
+        box = np.array([[low, low, high, high]], np.float32)
+        return Detections(
+            box,
+            np.array([self.opinion], np.float32),
+            (box[:, None, :2] + (high - low) * LANDMARKS).astype(np.float32),
+        )
 
     def _detect(self, image: Image, threshold: float) -> Detections:
         index = int(image[0, 0, 0])
@@ -119,6 +149,11 @@ class ScriptedDetector:
         boxes = np.hstack([table[:, :2] - half, table[:, :2] + half]) * (image.shape[1] / WIDTH)
         corners, extents = boxes[:, np.newaxis, :2], boxes[:, np.newaxis, 2:] - boxes[:, np.newaxis, :2]
         return Detections(boxes, table[:, 3], (corners + extents * LANDMARKS).astype(np.float32))
+
+
+def is_upright(image: Image) -> bool:
+    """Return whether an image of the detector shows a frame of a scripted video that is not turned."""
+    return bool(image.shape[1] > image.shape[0] and image[0, 0, BLUE] == image[0, 0, 0])
 
 
 @dataclass
@@ -231,10 +266,13 @@ class ScriptedResidualDetector(ScriptedDetector):
     unsearchable_in: frozenset[int] = frozenset()
 
     def _detect(self, image: Image, threshold: float) -> Detections:
-        whole = image.shape[:2] == (HEIGHT, WIDTH)
-        corner = image[HEIGHT - 1, WIDTH - 1] if whole else image[-1, -1]
-        if not whole or image[0, 0].any():
-            return super()._detect(image, threshold) if whole else Detections.empty()
+        corner = image[-1, -1]
+        if image.shape[:2] != (HEIGHT, WIDTH):
+            return Detections.empty()
+        if image[0, 0].any():
+            # A redacted frame whose black corner is not the first one is turned.
+            is_source = corner[BLUE] != corner[0]
+            return super()._detect(image, threshold) if is_source else Detections.empty()
         if int(corner[0]) in self.unsearchable_in:
             raise FrameAnalysisError("not a number")
         scores = dict.fromkeys(self.weak_in, 0.25) | dict.fromkeys(self.residual_in, 0.9)

@@ -14,7 +14,7 @@ from framecloak.adapters.report.german import GERMAN
 from framecloak.adapters.report.messages import Messages
 from framecloak.adapters.report.page import render_report
 from framecloak.adapters.report.timeline import MAX_COLUMNS, render_plot
-from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES
+from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES, DetectionScale
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
 from framecloak.domain.anonymization.identification.log import DecisionRun, IdentityLog, RecordedIdentities
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
@@ -33,10 +33,10 @@ from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,
-    RecordedSettings,
     RecordedSource,
     Summary,
 )
+from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings
 from framecloak.domain.anonymization.results.report_data import MAX_THUMBNAILS, ReportEvidence, Timeline
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
@@ -44,6 +44,7 @@ from framecloak.domain.ports.frames import SourceInfo
 
 INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
+INFERRED_FROM = {10: Origin.FOLLOWED, 11: Origin.EXTENDED}
 
 
 def box(track: int, origin: Origin, score: float = 0.9) -> RedactedBox:
@@ -115,10 +116,10 @@ def test_text_and_plates_are_counted_separately() -> None:
         origin = Origin.FILLED if index % 6 else Origin.DETECTED
         line = RedactedBox((0, 0, 90, 9), 5, 0.6, origin, TargetKind.TEXT)
         plate = RedactedBox((0, 0, 30, 9), 6, 0.6, origin, TargetKind.PLATE, by_shape=True)
-        boxes = (line, plate, box(0, Origin.EXTENDED if index > 9 else Origin.DETECTED))
+        boxes = (line, plate, box(0, INFERRED_FROM.get(index, Origin.DETECTED)))
         gathered.add(0, RedactedFrame(index, b"", boxes, blanked=False))
     assert (gathered.gap_count, gathered.track_count, gathered.plates_by_shape) == (0, 1, 12)
-    assert dict(gathered.inferred) == {Origin.DETECTED: 0, Origin.EXTENDED: 2}
+    assert dict(gathered.inferred) == {Origin.DETECTED: 0, Origin.FOLLOWED: 1, Origin.EXTENDED: 1}
     assert [weak.track for weak in gathered.weakest_tracks()] == [0]
     timeline = gathered.timeline
     assert list(timeline.text_and_plates) == [2] * 12
@@ -143,6 +144,62 @@ def test_kept_text_is_reported() -> None:
         text = render_report(facts).decode()
         assert (ENGLISH.kept_text.format(areas=len(kept)) in text) is bool(kept)
         assert ENGLISH.search_for_text.format(every=6) in text
+
+
+@pytest.mark.parametrize("follow_seconds", [0.0, 1.5])
+@pytest.mark.parametrize("detectors", [(), ("first",), ("first", "second")])
+def test_the_report_says_what_was_looked_for(detectors: tuple[str, ...], follow_seconds: float) -> None:
+    settings = RecordedSettings(
+        Level.FACES,
+        Appearance(),
+        0.12,
+        (DetectionScale(960), DetectionScale(1920, 6), DetectionScale(480, 24, direction=45)),
+        (DetectionScale(640), DetectionScale(320, direction=90), DetectionScale(320, direction=180)),
+        follow_seconds=follow_seconds,
+        detectors=detectors,
+    )
+    infos = [replace(INFO, width=1920, height=1080), replace(INFO, width=640, continuous=False)]
+    sources = [
+        RecordedSource(n, "b" * 64, info, None, (Segment(0, 1),), (), None) for n, info in enumerate(infos)
+    ]
+    facts = ReportData("framecloak 1", "c" * 32, settings, [], sources, Summary(2), evidence(), [])
+    text = render_report(facts).decode()
+    looks = "upright in every frame (960 pixels), upright every 6 frames (1920 pixels), "
+    assert f"searched for faces {looks}turned by 45 degrees every 24 frames (480 pixels)." in text
+    assert "upright in each (640 pixels), turned by 90 and 180 degrees in each (320 pixels)" in text
+    assert "upright faces from about 20 pixels were looked for in every frame and those from about 10" in text
+    assert "640 x 360 pixels, upright faces below about 10 pixels were not looked for. Turned ones" in text
+    assert "Turned ones were looked for from about 40 pixels on." in text
+    assert ("second looked again" in text) is (len(detectors) == 2)
+    assert ("first, which also looked again" in text) is (len(detectors) == 1)
+    assert ("for up to 1.5 seconds" in text) is bool(follow_seconds)
+    assert (ENGLISH.heads_not_followed in text) is not bool(follow_seconds)
+    assert ENGLISH.search_limits in text
+
+
+@pytest.mark.parametrize("messages", [ENGLISH, GERMAN])
+def test_frames_with_weak_evidence_are_listed(messages: Messages) -> None:
+    settings = RecordedSettings(
+        Level.FACES, Appearance(language=Language(messages.language)), 0.12, VIDEO_SCALES, IMAGE_SCALES
+    )
+    for weak, expected in (((), messages.no_weak_frames), (((3, 7), (9, 10)), messages.weak_frames_help)):
+        source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 12),), (), None, weak_evidence=weak)
+        facts = ReportData("framecloak 1", "c" * 32, settings, [], [source], Summary(1), evidence(), [])
+        text = render_report(facts).decode()
+        assert expected in text
+        assert (messages.frame_range.format(first=3, last=6) in text) is bool(weak)
+        assert (messages.one_frame.format(first=9) in text) is bool(weak)
+
+
+@pytest.mark.parametrize("messages", [ENGLISH, GERMAN])
+@pytest.mark.parametrize("hint", [None, 90])
+def test_a_lost_rotation_flag_is_reported(messages: Messages, hint: int | None) -> None:
+    appearance = Appearance(language=Language(messages.language))
+    settings = RecordedSettings(Level.FACES, appearance, 0.12, VIDEO_SCALES, IMAGE_SCALES)
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 12),), (), None, turned_hint=hint)
+    facts = ReportData("framecloak 1", "c" * 32, settings, [], [source], Summary(1), evidence(), [])
+    text = render_report(facts).decode()
+    assert (messages.turned_hint.format(degrees=90) in text) is (hint is not None)
 
 
 def test_thumbnails_of_tracks_name_the_source_when_there_are_several() -> None:

@@ -64,7 +64,7 @@ MAX_PROPOSED_SHARE = 0.15
 """Largest size of a proposal as a share of the longer side; larger faces are found without."""
 
 OWN_PROPOSAL_INTERVAL = 24
-"""Interval in frames of proposals by the first detector, which is several times slower than the second one."""
+"""Largest size of a proposal as a share of the longer side; larger faces are found otherwise."""
 
 MAX_KNOWN_SHARE = 0.5
 """Share of a confirmed face inside a sure detection from which on it is that face."""

@@ -17,9 +17,6 @@ from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 
-MAX_TEXT_SHARE = 0.25
-"""Share of the frame's area from which on text needs agreement, unless a setting names another one."""
-
 MIN_LOOK_PX = 640
 """Longer side in pixels from which on the image searched first is large enough to be searched at a half."""
 

@@ -13,10 +13,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE, mark_unconfirmed
+from framecloak.domain.anonymization.detection.large_text import mark_unconfirmed
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import PLATE_MARGIN, TEXT_MARGIN
+from framecloak.domain.anonymization.model.options import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes

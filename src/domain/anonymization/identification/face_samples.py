@@ -31,7 +31,10 @@ MAX_YAW_PITCH_DEGREES = 45.0
 """Maximum yaw and pitch of a head in degrees."""
 
 MAX_ROLL_DEGREES = 60.0
-"""Maximum roll of a head in degrees; alignment compensates for it."""
+"""Maximum roll of a head in degrees, relative to the direction in which its face was detected.
+
+Alignment compensates for any roll. Landmarks that contradict the direction are wrong, though.
+"""
 
 MIN_SCORE = 0.5
 """Minimum detection score of a face that a recogniser can handle."""
@@ -105,19 +108,22 @@ def collect_samples(
     landmarks = (faces.landmarks[rows] * stretch).astype(np.float32)
     boxes = (faces.boxes * np.tile(stretch, 2)).astype(np.float32)
     views: dict[int, FaceSample] = {}
+    directions = np.zeros(len(faces.scores), np.intp) if faces.directions is None else faces.directions
     for row, chip, points in zip(rows.tolist(), recognizer.align(image, landmarks), landmarks, strict=True):
         quality = assess(chip, points, boxes[row])
-        if _is_usable(quality):
+        if _is_usable(quality, int(directions[row])):
             views[row] = FaceSample(chip, _quality_score(quality))
     return views
 
 
-def _is_usable(quality: Quality) -> bool:
+def _is_usable(quality: Quality, direction: int) -> bool:
+    """Return whether a face that was detected in this direction, in degrees, can be recognised."""
     rotation = max(abs(quality.yaw), abs(quality.pitch))
+    roll = (quality.roll + direction + 180) % 360 - 180
     return (
         quality.sharpness >= MIN_SHARPNESS
         and rotation <= MAX_YAW_PITCH_DEGREES
-        and abs(quality.roll) <= MAX_ROLL_DEGREES
+        and abs(roll) <= MAX_ROLL_DEGREES
     )
 
 

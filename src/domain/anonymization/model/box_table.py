@@ -36,8 +36,9 @@ _KINDS: tuple[tuple[TargetKind | None, bool], ...] = (
 )
 _ORIGIN_CODES = {origin: position for position, origin in enumerate(_ORIGINS)}
 _KIND_CODES = {kind: position for position, kind in enumerate(_KINDS)}
+_DIRECTION_STEP = 45
 _HEADER = Struct("<4sII")
-_MAGIC = b"FBT1"
+_MAGIC = b"FBT2"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,8 @@ class BoxTable:
         corners: (n, 4) int32, ``x1, y1, x2, y2`` in whole pixels.
         tracks: (n,) int32, track ids; -1 for none.
         scores: (n,) float64; NaN for none.
-        codes: (n, 2) uint8, codes of origin and kind; a plate inferred from the shape of its text has a kind
-            code of its own.
+        codes: (n, 3) uint8, codes of origin and kind, and direction in steps of 45 degrees; a plate inferred
+            from the shape of its text has a kind code of its own.
     """
 
     frames: NDArray[np.int64]
@@ -150,7 +151,7 @@ class BoxTable:
         if magic != _MAGIC:
             raise ValueError("not a packed table of boxes")
         body = zlib.decompress(data[_HEADER.size :])
-        shapes = ((frames,), (frames,), (frames,), (boxes, 4), (boxes,), (boxes,), (boxes, 2))
+        shapes = ((frames,), (frames,), (frames,), (boxes, 4), (boxes,), (boxes,), (boxes, 3))
         types = (np.int64, np.int64, np.bool_, np.int32, np.int32, np.float64, np.uint8)
         columns, offset = [], 0
         for shape, kind in zip(shapes, types, strict=True):
@@ -161,14 +162,17 @@ class BoxTable:
 
     def _box(self, row: int) -> RedactedBox:
         x1, y1, x2, y2 = self.corners[row].tolist()
-        origin, kind = self.codes[row].tolist()
+        origin, kind_code, direction = self.codes[row].tolist()
+        kind, by_shape = _KINDS[kind_code]
         track, score = int(self.tracks[row]), float(self.scores[row])
         return RedactedBox(
             (x1, y1, x2, y2),
             None if track < 0 else track,
             None if np.isnan(score) else score,
             _ORIGINS[origin],
-            *_KINDS[kind],
+            kind,
+            by_shape,
+            direction * _DIRECTION_STEP,
         )
 
     def _columns(self) -> tuple[NDArray[np.generic], ...]:
@@ -209,6 +213,7 @@ class BoxTableBuilder:
             self._scores.append(np.nan if box.score is None else box.score)
             self._codes.append(_ORIGIN_CODES[box.origin])
             self._codes.append(_KIND_CODES[box.kind, box.by_shape])
+            self._codes.append(box.direction // _DIRECTION_STEP)
 
     def finish(self) -> BoxTable:
         """Return the table.
@@ -236,7 +241,7 @@ class BoxTableBuilder:
             np.array(self._corners, np.int32).reshape(-1, 4)[rows],
             np.array(self._tracks, np.int32)[rows],
             np.array(self._scores, np.float64)[rows],
-            np.array(self._codes, np.uint8).reshape(-1, 2)[rows],
+            np.array(self._codes, np.uint8).reshape(-1, 3)[rows],
         )
 
 

@@ -24,6 +24,8 @@ class RedactedBox:
         kind: kind of object; None for a region.
         by_shape: True for a plate that was inferred from the shape of its text, not found by a plate
             detector.
+        direction: degrees by which the frame was turned clockwise when the face was detected, a multiple of
+            45; 0 for upright faces and all other kinds.
     """
 
     xyxy: tuple[int, int, int, int]
@@ -32,6 +34,7 @@ class RedactedBox:
     origin: Origin
     kind: TargetKind | None = TargetKind.FACE
     by_shape: bool = False
+    direction: int = 0
 
     @property
     def basis(self) -> Basis | None:

@@ -16,6 +16,15 @@ from framecloak.domain.errors import (
 
 DEFAULT_QUALITY = 90
 
+MAX_TEXT_SHARE = 0.25
+"""Share of the frame's area from which on text needs agreement, unless a setting names another one."""
+
+FOLLOW_SECONDS = 1.5
+"""Default time in seconds for which a head is followed by its pixels where its face is not detected."""
+
+MAX_FOLLOW_SECONDS = 5.0
+"""Longest such time in seconds; every slice is analysed with that much context on either side."""
+
 FRAMES_PER_GROUP = 48
 """Frames of a group in a video, about two seconds; players can seek to its start, which is a keyframe."""
 

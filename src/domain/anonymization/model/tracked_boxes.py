@@ -64,6 +64,8 @@ class TrackedBox:
         kind: kind of object.
         identity: identity decision; None if identities were not requested.
         by_shape: True for text that was classified as a plate by its shape.
+        direction: degrees by which the frame was turned clockwise when the face was detected; of the nearest
+            detection in time if there is none in this frame.
     """
 
     xyxy: tuple[float, float, float, float]
@@ -73,6 +75,7 @@ class TrackedBox:
     kind: TargetKind = TargetKind.FACE
     identity: IdentityDecision | None = None
     by_shape: bool = False
+    direction: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

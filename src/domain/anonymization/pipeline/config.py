@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
 from framecloak.domain.anonymization.detection.scales import DetectionScale, max_interval
 from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
-from framecloak.domain.anonymization.model.options import Appearance, Verify
+from framecloak.domain.anonymization.model.options import FOLLOW_SECONDS, MAX_TEXT_SHARE, Appearance, Verify
 from framecloak.domain.anonymization.residuals.detector import (
     MIN_TURNED_RESIDUAL_SCORE,
     SAMPLE_SCALES,
@@ -62,6 +61,7 @@ class PipelineTools:
         identification: setup of face identification; None if all faces are redacted.
         residual_tools: tools of the residual check; None if frames are not checked.
         max_text_share: share of the frame's area above which text needs agreement.
+        follow_seconds: time for which heads are followed by their pixels; 0 for not at all.
     """
 
     detector: FaceDetector | None
@@ -76,6 +76,7 @@ class PipelineTools:
     identification: IdentificationSetup | None = None
     residual_tools: ResidualTools | None = None
     max_text_share: float = MAX_TEXT_SHARE
+    follow_seconds: float = FOLLOW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

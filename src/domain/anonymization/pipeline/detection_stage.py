@@ -73,14 +73,20 @@ class DetectionStage:
             self._batch = []
 
     def finished(self, allowed: int) -> Iterator[FrameAnalysis]:
-        """Yield analysed frames, waiting until at most ``allowed`` batches and re-detections are running."""
-        while self._running and (len(self._running) > allowed or self._running[0][1].done()):
+        """Yield analysed frames, waiting until few enough are in progress.
+
+        Args:
+            allowed: number of batches of which half may be running. As many frames may be reviewed; together
+                with those in which text is detected again they may be ``allowed``.
+        """
+        half = (allowed + 1) // 2
+        while self._running and (len(self._running) > half or self._running[0][1].done()):
             frames, analyses = self._running.popleft()
             for analysis, frame in zip(analyses.result(), frames, strict=True):
                 self._review.add(analysis, frame)
-        for analysis, frame in self._review.completed(allowed):
+        for analysis, frame in self._review.completed(half):
             self._adaptive.add(analysis, frame)
-        yield from self._adaptive.completed(allowed)
+        yield from self._adaptive.completed(max(0, allowed - self._review.pending))
 
     def _analyze(self, frames: list[Frame]) -> list[FrameAnalysis]:
         if self._search is None:

@@ -93,7 +93,7 @@ def boxes_to_redact(
         _whole_pixels(region.xyxy, frame) for region in keep_text if region.applies_to(frame.index)
     ]
     redacted = [
-        RedactedBox(part, box.track, box.score, box.origin, box.kind, box.by_shape)
+        RedactedBox(part, box.track, box.score, box.origin, box.kind, box.by_shape, box.direction)
         for box in tracked
         for part in _subtract_holes(_whole_pixels(box.xyxy, frame), text_regions if _is_text(box) else [])
     ]

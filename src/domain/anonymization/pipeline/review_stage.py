@@ -50,6 +50,11 @@ class ReviewStage:
             self._before = analysis
             self._block = []
 
+    @property
+    def pending(self) -> int:
+        """Number of frames that are being reviewed or wait for it."""
+        return len(self._block) + sum(len(waiting) for waiting, _ in self._running)
+
     def completed(self, allowed: int) -> Iterator[tuple[FrameAnalysis, Frame]]:
         """Yield reviewed frames, waiting until at most ``allowed`` frames are being reviewed."""
         while self._running:

@@ -11,12 +11,12 @@ from framecloak.domain.anonymization.identification.inherited import InheritedId
 from framecloak.domain.anonymization.identification.log import IdentityLog
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.residuals import CheckMethod, ResidualSummary
+from framecloak.domain.anonymization.model.turned_faces import turned_hint
 from framecloak.domain.anonymization.results.manifest import (
     MANIFEST_FILE,
     FrameLog,
     RecordedFile,
     RecordedModel,
-    RecordedSettings,
     RecordedSource,
     Summary,
     manifest_chunks,
@@ -26,7 +26,10 @@ from framecloak.domain.anonymization.results.manifest_signature import (
     ManifestSignature,
     key_id,
 )
+from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings
 from framecloak.domain.anonymization.results.report_data import ReportEvidence
+from framecloak.domain.anonymization.results.weak_evidence import weak_runs
+from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.security import Signer
 
@@ -145,13 +148,9 @@ class ResultWriter:
         residuals = ResidualSummary(method, self._evidence.residual_counts) if method else None
         signer, tool = self._issuer.signer, self._issuer.tool
         key, summary = key_id(signer.public_key), self._log.summary
+        summary.sight = settings.sight
         videos = tuple(self._files)
-        sources = [
-            replace(source, aspect_hint=summary.shapes[source.id].hint())
-            if source.id in summary.shapes
-            else source
-            for source in sources
-        ]
+        sources = [_with_findings(source, summary, self._evidence) for source in sources]
         facts = ReportData(
             tool, key, settings, models, sources, summary, self._evidence, videos, residuals, self._people
         )
@@ -172,6 +171,14 @@ class ResultWriter:
         self._archive.add(SIGNATURE_FILE, ManifestSignature.sign(digest.hexdigest(), signer).to_json())
         self._archive.commit()
         return summary
+
+
+def _with_findings(source: RecordedSource, summary: Summary, evidence: ReportEvidence) -> RecordedSource:
+    """Return a source with its hints and its frames with weak evidence."""
+    shapes = summary.shapes.get(source.id, ShapeEvidence())
+    turn = turned_hint(summary.directions.get(source.id, {}), source.info.rotation)
+    weak = weak_runs(evidence.tracks_of(source.id), source.tracking.follow if source.tracking else 0)
+    return replace(source, aspect_hint=shapes.hint(), turned_hint=turn, weak_evidence=weak)
 
 
 def _tee(chunks: Iterable[bytes], consume: Callable[[bytes], object]) -> Iterator[bytes]:

@@ -46,7 +46,8 @@ _KINDS: Mapping[str, TargetKind | None] = {"region": None, **{kind.value: kind f
 _BASES = {None, *(basis.value for basis in Basis)}
 _ORIGINS = {origin.value: origin for origin in Origin}
 _FRAME_FIELDS = frozenset({"source", "index", "file", "blanked", "blank_reason", "boxes", "sha256", "link"})
-_BOX_FIELDS = frozenset({"xyxy", "kind", "track", "score", "origin", "basis"})
+_BOX_FIELDS = frozenset({"xyxy", "kind", "track", "score", "origin", "basis", "direction"})
+_DIRECTIONS = range(0, 360, 45)
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
 _DIGEST_PREFIX_LENGTH = 12
 
@@ -101,6 +102,7 @@ class EditedSource:
     Attributes:
         id: index among the inputs.
         sha256: hex digest of its bytes.
+        size: width and height of its frames in pixels.
         segments: frames that were written, disjoint and ascending.
         regions: regions marked by hand.
         keep_text: regions in which text was kept.
@@ -109,6 +111,7 @@ class EditedSource:
 
     id: int
     sha256: str
+    size: tuple[int, int]
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
     keep_text: tuple[Region, ...]
@@ -258,7 +261,11 @@ def _parse_box(index: int, box: object) -> RedactedBox:
     if score is not None and (type(score) not in {int, float} or not 0 <= score <= 1):
         raise _invalid(f"frame {index}: the score of a box must be from 0 to 1, or null")
     by_shape = _is_by_shape(index, box.get("basis"), _KINDS[kind])
-    return _consistent(RedactedBox((*xyxy,), track, score, _ORIGINS[origin], _KINDS[kind], by_shape))
+    direction = box.get("direction", 0)
+    if type(direction) is not int or direction not in _DIRECTIONS:
+        raise _invalid(f"frame {index}: the direction of a box must be a multiple of 45 from 0 to 315")
+    drawn = RedactedBox((*xyxy,), track, score, _ORIGINS[origin], _KINDS[kind], by_shape, direction)
+    return _consistent(drawn)
 
 
 def _is_by_shape(index: int, basis: object, kind: TargetKind | None) -> bool:
@@ -276,15 +283,15 @@ def _consistent(box: RedactedBox) -> RedactedBox:
     """
     if box.kind is None:
         origin = box.origin if box.origin in {Origin.REGION, Origin.EDITED} else Origin.MANUAL
-        return replace(box, track=None, score=None, origin=origin)
+        return replace(box, track=None, score=None, origin=origin, direction=0)
     if box.origin is Origin.RESIDUAL:
-        return replace(box, track=None, score=None, by_shape=False)
+        return replace(box, track=None, score=None, by_shape=False, direction=0)
     is_found = box.track is not None and box.score is not None and box.origin is not Origin.REGION
     if is_found and box.origin not in {Origin.EDITED, Origin.MANUAL}:
         return box
     # A plate drawn by hand is not inferred from the shape of its text.
     origin = Origin.EDITED if box.origin is Origin.EDITED else Origin.MANUAL
-    return replace(box, origin=origin, by_shape=False)
+    return replace(box, origin=origin, by_shape=False, direction=0)
 
 
 def _edited_manifest(
@@ -319,6 +326,9 @@ def _edited_manifest(
 def _parse_source(source: Mapping[str, Any]) -> EditedSource:
     if not _are_counts(source["id"]) or not isinstance(source["sha256"], str):
         raise ValueError("a source must have a number and a digest")
+    width, height = source["width"], source["height"]
+    if not _are_counts(width, height):
+        raise ValueError("a source must have a width and a height")
     segments = tuple(union(_parse_segment(entry) for entry in source["segments"]))
     if not segments:
         raise ValueError("a source has no segments")
@@ -327,7 +337,9 @@ def _parse_source(source: Mapping[str, Any]) -> EditedSource:
     )
     is_given = source.get("pixel_aspect_origin") == AspectOrigin.OPTION
     aspect = parse_aspect(source["pixel_aspect"]) if is_given else None
-    return EditedSource(source["id"], source["sha256"], segments, tuple(regions), tuple(keep_text), aspect)
+    return EditedSource(
+        source["id"], source["sha256"], (width, height), segments, tuple(regions), tuple(keep_text), aspect
+    )
 
 
 def _parse_segment(limits: list[int]) -> Segment:

@@ -6,12 +6,17 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.options import (
+    FOLLOW_SECONDS,
+    MAX_TEXT_SHARE,
+    Appearance,
+    Level,
+    Verify,
+)
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
@@ -25,6 +30,7 @@ from framecloak.domain.anonymization.results.manifest import (
     Summary,
 )
 from framecloak.domain.anonymization.results.recorded_settings import (
+    face_detectors,
     recorded_identities,
     recorded_settings,
     residual_method,
@@ -114,7 +120,7 @@ class ExportJob:
         prepared, table = self.tools_for(group, tools), group.inputs[0].boxes
         if table is not None:
             return rerendered_frames(group.source, segment, table, self.appearance, prepared)
-        spec = self.redaction_spec(group, tools.max_text_share)
+        spec = self.redaction_spec(group, tools.max_text_share, tools.follow_seconds)
         return redacted_frames(group.source, segment, spec, prepared, continuation)
 
     def tools_for(self, group: SourceGroup, tools: PipelineTools) -> PipelineTools:
@@ -167,19 +173,25 @@ class ExportJob:
             entry.finish()
         return continuation
 
-    def redaction_spec(self, group: SourceGroup, max_text_share: float = MAX_TEXT_SHARE) -> RedactionSpec:
+    def redaction_spec(
+        self,
+        group: SourceGroup,
+        max_text_share: float = MAX_TEXT_SHARE,
+        follow_seconds: float = FOLLOW_SECONDS,
+    ) -> RedactionSpec:
         """Return the redaction specification of a group of sources.
 
         Args:
             group: sources that are redacted together.
             max_text_share: share of the frame's area above which text needs agreement.
+            follow_seconds: time for which heads are followed by their pixels.
         """
         export_source = group.inputs[0]
         continuous = group.source.info.continuous
         return RedactionSpec(
             appearance=self.appearance,
             regions=export_source.regions,
-            tracking=export_source.tracking(self.appearance.shape),
+            tracking=export_source.tracking(self.appearance.shape, follow_seconds),
             scales=export_source.scales,
             text_and_plates=text_and_plate_settings(self.level, max_text_share, continuous=continuous),
             keep_text=export_source.keep_text,
@@ -192,14 +204,16 @@ class ExportJob:
 
     def residual_guard(self, group: SourceGroup, tools: PipelineTools) -> ResidualGuard | None:
         """Return the residual check for encoded video frames; None if they are not checked."""
-        spec = self.redaction_spec(group)
+        spec = self.redaction_spec(group, tools.max_text_share, tools.follow_seconds)
         return residual_guard(spec, self.tools_for(group, tools), group.source.info)
 
     def _close(self, result: ResultWriter, tools: PipelineTools) -> Summary:
         detector = tools.detector
         export_sources = [export_source for batch in self.groups for export_source in batch.inputs]
         sources = [
-            _recorded_source(each, each.tracking(self.appearance.shape) if detector else None)
+            _recorded_source(
+                each, each.tracking(self.appearance.shape, tools.follow_seconds) if detector else None
+            )
             for each in export_sources
         ]
         models = [RecordedModel(card) for card in used_models(tools, self.verify)]
@@ -208,7 +222,14 @@ class ExportJob:
             self.earlier_identities.settings if self.earlier_identities else recorded_identities(tools)
         )
         settings = recorded_settings(
-            self.level, self.appearance, threshold, self.based_on, identities, tools.max_text_share
+            self.level,
+            self.appearance,
+            threshold,
+            self.based_on,
+            identities,
+            tools.max_text_share,
+            tools.follow_seconds,
+            face_detectors(tools),
         )
         return result.close(settings, models, sources, residual_method(self.verify, tools))
 

@@ -18,14 +18,12 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
-from framecloak.domain.anonymization.detection.scales import DetectionScale
-from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
-from framecloak.domain.anonymization.identification.log import IdentityLog, RecordedIdentities
+from framecloak.domain.anonymization.identification.log import IdentityLog
 from framecloak.domain.anonymization.model.frames import BlankReason, RedactedBox, RedactedFrame
-from framecloak.domain.anonymization.model.options import Appearance, Level
-from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import ResidualSummary
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
+from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings, settings_entry
+from framecloak.domain.anonymization.results.sight import Sight, smallest_faces
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence, format_aspect
@@ -55,6 +53,8 @@ class RecordedSource:
         tracking: tracking settings; None without face detection.
         keep_text: regions in which text was kept.
         aspect_hint: pixel aspect in which faces are easier to find, where none is declared; None without one.
+        weak_evidence: runs of frames ``[start, stop)`` in which a face is covered on weak grounds only.
+        turned_hint: degrees clockwise by which the source seems to need turning; None without a hint.
     """
 
     id: int
@@ -66,6 +66,8 @@ class RecordedSource:
     tracking: TrackingSettings | None
     keep_text: tuple[Region, ...] = ()
     aspect_hint: Fraction | None = None
+    turned_hint: int | None = None
+    weak_evidence: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +83,6 @@ class RecordedModel:
     segments: tuple[Segment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedSettings:
-    """Settings of a request, common to all sources.
-
-    Attributes:
-        level: extent of the redaction.
-        appearance: format, quality and redaction style of the output.
-        threshold: lowest score of a detection passed to the tracker; None without face detection.
-        video_scales: detection scales of video frames.
-        image_scales: detection scales of still images.
-        video_text_and_plates: settings of text and plate detection in videos; None without it.
-        image_text_and_plates: settings of text and plate detection in still images; None without it.
-        based_on: manifest that supplied the boxes; None if they were detected.
-        identities: identification settings; None if redaction did not depend on identity.
-    """
-
-    level: Level
-    appearance: Appearance
-    threshold: float | None
-    video_scales: tuple[DetectionScale, ...]
-    image_scales: tuple[DetectionScale, ...]
-    video_text_and_plates: TextAndPlateSettings | None = None
-    image_text_and_plates: TextAndPlateSettings | None = None
-    based_on: BasedOn | None = None
-    identities: RecordedIdentities | None = None
-
-
 @dataclass(slots=True)
 class Summary:
     """Counts over the written frames.
@@ -120,6 +95,8 @@ class Summary:
         boxes: redacted boxes by origin.
         kinds: redacted boxes by class, without regions.
         shapes: faces found in other shapes, by id of the source.
+        directions: number of detected faces by id of the source and direction.
+        sight: search for faces; None if they were not searched for.
     """
 
     frames: int = 0
@@ -129,6 +106,8 @@ class Summary:
     boxes: Counter[Origin] = field(default_factory=Counter)
     kinds: Counter[TargetKind | None] = field(default_factory=Counter)
     shapes: dict[int, ShapeEvidence] = field(default_factory=dict)
+    directions: dict[int, Counter[int]] = field(default_factory=dict)
+    sight: Sight | None = None
 
     @property
     def faces(self) -> int:
@@ -189,6 +168,11 @@ class FrameLog:
         if frame.shape_evidence:
             evidence = self.summary.shapes.get(source_id, ShapeEvidence())
             self.summary.shapes[source_id] = evidence + frame.shape_evidence
+        self.summary.directions.setdefault(source_id, Counter()).update(
+            box.direction
+            for box in frame.boxes
+            if box.kind is TargetKind.FACE and box.origin is Origin.DETECTED
+        )
         self._tracks.update((source_id, box.track) for box in frame.boxes if box.track is not None)
         self.summary.tracks = len(self._tracks)
 
@@ -249,8 +233,8 @@ def manifest_chunks(
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
         "tool": tool,
-        "sources": [_source_entry(source) for source in sources],
-        "settings": _settings_entry(settings),
+        "sources": [_source_entry(source, settings) for source in sources],
+        "settings": settings_entry(settings),
         "models": [_model_entry(model) for model in models],
         "files": [asdict(file) for file in files],
         "chain": {"frames": frame_log.summary.frames, "head": frame_log.head.hex()},
@@ -282,6 +266,8 @@ def _box_entry(box: RedactedBox) -> dict[str, object]:
     }
     if box.basis:
         entry["basis"] = box.basis
+    if box.direction:
+        entry["direction"] = box.direction
     return entry
 
 
@@ -292,7 +278,7 @@ def _model_entry(model: RecordedModel) -> dict[str, object]:
     return entry
 
 
-def _source_entry(source: RecordedSource) -> dict[str, object]:
+def _source_entry(source: RecordedSource, settings: RecordedSettings) -> dict[str, object]:
     info = source.info
     entry: dict[str, object] = {
         "id": source.id,
@@ -311,6 +297,11 @@ def _source_entry(source: RecordedSource) -> dict[str, object]:
     }
     if source.aspect_hint:
         entry["pixel_aspect_hint"] = format_aspect(source.aspect_hint)
+    if settings.sight:
+        entry["weak_evidence"] = source.weak_evidence
+        entry["smallest_faces"] = asdict(smallest_faces(settings.scales_of(info), info))
+    if source.turned_hint:
+        entry["turned_hint"] = source.turned_hint
     if source.name is not None:
         # File names may contain bytes that are not UTF-8, which canonical JSON cannot represent.
         entry["name"] = source.name.encode(errors="replace").decode()
@@ -323,32 +314,6 @@ def _segment_entry(segment: Segment) -> list[int]:
 
 def _region_entry(region: Region) -> dict[str, object]:
     return {"xyxy": region.xyxy, "segment": _segment_entry(region.segment) if region.segment else None}
-
-
-def _settings_entry(settings: RecordedSettings) -> dict[str, object]:
-    detects_faces = settings.threshold is not None
-    origin = {"based_on": settings.based_on.entry()} if settings.based_on else {}
-    return origin | {
-        "level": settings.level,
-        "format": settings.appearance.output_format,
-        "quality": settings.appearance.quality,
-        "redaction": settings.appearance.style,
-        "shape": settings.appearance.shape,
-        "audio": settings.appearance.audio,
-        "threshold": settings.threshold,
-        "looks": {
-            "video": [asdict(scale) for scale in settings.video_scales],
-            "picture": [asdict(scale) for scale in settings.image_scales],
-        }
-        if detects_faces
-        else None,
-        "areas": {
-            "video": asdict(settings.video_text_and_plates),
-            "picture": asdict(settings.image_text_and_plates),
-        }
-        if settings.video_text_and_plates and settings.image_text_and_plates
-        else None,
-    }
 
 
 def _summary_entry(summary: Summary) -> dict[str, object]:

@@ -23,6 +23,10 @@ class PartProvenance(TypedDict):
         threshold: lowest score of a detection passed to the tracker; None without face detection.
         max_text_share: share of the frame above which text needed agreement; None without text detection.
             Parts of versions that did not know it lack it.
+        follow_seconds: time for which heads were followed; None without face detection. Parts of versions
+            that did not know it lack it.
+        detectors: names of the face detectors, the first one first. Parts of versions that did not record
+            them lack them.
         method: method of the residual check; None without one.
         identities: identification settings; None without identification.
     """
@@ -32,6 +36,8 @@ class PartProvenance(TypedDict):
     tracking: dict[str, Any] | None
     threshold: float | None
     max_text_share: NotRequired[float | None]
+    follow_seconds: NotRequired[float | None]
+    detectors: NotRequired[list[str]]
     method: dict[str, Any] | None
     identities: dict[str, Any] | None
 
@@ -107,6 +113,7 @@ def _comparable_settings(provenance: PartProvenance) -> dict[str, object]:
         "models": names or _NONE,
         "threshold": provenance["threshold"],
         "max_text_share": provenance.get("max_text_share"),
+        "follow_seconds": provenance.get("follow_seconds"),
     }
     groups: Mapping[str, Mapping[str, Any] | None] = {
         # The file name may differ between machines.

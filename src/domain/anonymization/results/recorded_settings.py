@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.detection.scales import (
     IMAGE_SCALES,
     VIDEO_SCALES,
+    DetectionScale,
 )
 from framecloak.domain.anonymization.detection.text_and_plates import (
     IMAGE_TEXT_AND_PLATES,
@@ -15,14 +15,63 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
     TextAndPlateSettings,
 )
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
-from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.options import (
+    FOLLOW_SECONDS,
+    MAX_TEXT_SHARE,
+    Appearance,
+    Level,
+    Verify,
+)
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.residuals.detector import SEARCH_THRESHOLD
-from framecloak.domain.anonymization.results.manifest import RecordedSettings
+from framecloak.domain.anonymization.results.sight import Sight
 from framecloak.domain.imaging.detections import ModelCard
+from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.reid.matching import default_threshold
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSettings:
+    """Settings of a request, common to all sources.
+
+    Attributes:
+        level: extent of the redaction.
+        appearance: format, quality and redaction style of the output.
+        threshold: lowest score of a detection passed to the tracker; None without face detection.
+        video_scales: detection scales of video frames.
+        image_scales: detection scales of still images.
+        video_text_and_plates: settings of text and plate detection in videos; None without it.
+        image_text_and_plates: settings of text and plate detection in still images; None without it.
+        based_on: manifest that supplied the boxes; None if they were detected.
+        identities: identification settings; None if redaction did not depend on identity.
+        follow_seconds: time for which heads were followed by their pixels.
+        detectors: names of the face detectors, the first one first.
+    """
+
+    level: Level
+    appearance: Appearance
+    threshold: float | None
+    video_scales: tuple[DetectionScale, ...]
+    image_scales: tuple[DetectionScale, ...]
+    video_text_and_plates: TextAndPlateSettings | None = None
+    image_text_and_plates: TextAndPlateSettings | None = None
+    based_on: BasedOn | None = None
+    identities: RecordedIdentities | None = None
+    follow_seconds: float = FOLLOW_SECONDS
+    detectors: tuple[str, ...] = ()
+
+    @property
+    def sight(self) -> Sight | None:
+        """Description of the search for faces; None if they were not searched for."""
+        if self.threshold is None or self.based_on:
+            return None
+        return Sight.of(self.video_scales, self.image_scales, self.detectors, self.follow_seconds)
+
+    def scales_of(self, info: SourceInfo) -> tuple[DetectionScale, ...]:
+        """Return the detection scales of a source; the intervals are those of the reference frame rate."""
+        return self.video_scales if info.continuous else self.image_scales
 
 
 def recorded_settings(
@@ -32,6 +81,8 @@ def recorded_settings(
     based_on: BasedOn | None = None,
     identities: RecordedIdentities | None = None,
     max_text_share: float = MAX_TEXT_SHARE,
+    follow_seconds: float = FOLLOW_SECONDS,
+    detectors: tuple[str, ...] = (),
 ) -> RecordedSettings:
     """Return the settings for the manifest."""
     video, image = (text_and_plate_settings(level, max_text_share, continuous=each) for each in (True, False))
@@ -45,6 +96,8 @@ def recorded_settings(
         image_text_and_plates=None if based_on else image,
         based_on=based_on,
         identities=identities,
+        follow_seconds=follow_seconds,
+        detectors=detectors,
     )
 
 
@@ -52,6 +105,11 @@ def recorded_identities(tools: PipelineTools) -> RecordedIdentities | None:
     """Return the identification settings for the manifest; None without identification."""
     identification = tools.identification
     return RecordedIdentities.of(identification) if identification else None
+
+
+def face_detectors(tools: PipelineTools) -> tuple[str, ...]:
+    """Return the names of the face detectors: the first one, and that of second opinions."""
+    return tuple(detector.card.name for detector in (tools.detector, tools.second_detector) if detector)
 
 
 def used_models(tools: PipelineTools, verify: Verify) -> list[ModelCard]:
@@ -89,3 +147,31 @@ def text_and_plate_settings(
         return None
     settings = VIDEO_TEXT_AND_PLATES if continuous else IMAGE_TEXT_AND_PLATES
     return replace(settings, max_share=max_text_share)
+
+
+def settings_entry(settings: RecordedSettings) -> dict[str, object]:
+    """Return the manifest's entry of the settings."""
+    detects_faces = settings.threshold is not None
+    origin = {"based_on": settings.based_on.entry()} if settings.based_on else {}
+    return origin | {
+        "level": settings.level,
+        "format": settings.appearance.output_format,
+        "quality": settings.appearance.quality,
+        "redaction": settings.appearance.style,
+        "shape": settings.appearance.shape,
+        "audio": settings.appearance.audio,
+        "threshold": settings.threshold,
+        "looks": {
+            "video": [asdict(scale) for scale in settings.video_scales],
+            "picture": [asdict(scale) for scale in settings.image_scales],
+        }
+        if detects_faces
+        else None,
+        "sight": asdict(settings.sight) if settings.sight else None,
+        "areas": {
+            "video": asdict(settings.video_text_and_plates),
+            "picture": asdict(settings.image_text_and_plates),
+        }
+        if settings.video_text_and_plates and settings.image_text_and_plates
+        else None,
+    }

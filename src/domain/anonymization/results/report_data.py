@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from framecloak.domain.anonymization.model.frames import BlankReason, RedactedFrame
+from framecloak.domain.anonymization.model.frames import BlankReason, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.residuals import CheckCounts
 from framecloak.domain.anonymization.model.tracked_boxes import DETECTOR_ORIGINS, Origin
 from framecloak.domain.imaging.detections import Basis, TargetKind
@@ -19,7 +19,7 @@ MAX_TABLE_ROWS = 10
 MAX_THUMBNAILS = 20 * MAX_TABLE_ROWS
 """Maximum number of thumbnails held before those of stronger tracks are dropped."""
 
-INFERRED = frozenset({Origin.FILLED, Origin.EXTENDED})
+INFERRED = frozenset({Origin.FILLED, Origin.EXTENDED, Origin.FOLLOWED})
 """Origins of boxes without a detection in their own frame."""
 
 _MAX_COUNT = 2**16 - 1
@@ -35,6 +35,10 @@ class TrackEvidence:
         first_frame, last_frame: first and last frame in which it was redacted.
         origins: number of frames by origin of the box.
         best_score: highest score of its detections.
+        first_detected: first frame with a detection of it; -1 without one.
+        last_detected: last frame with a detection of it; -1 without one.
+        followed_before: number of frames before its first detection in which its head was followed.
+        followed_after: number of frames since its last detection in which its head was followed.
         thumbnail: JPEG of the redacted face; None without one.
     """
 
@@ -44,7 +48,23 @@ class TrackEvidence:
     last_frame: int
     origins: Counter[Origin] = field(default_factory=Counter)
     best_score: float = 0.0
+    first_detected: int = -1
+    last_detected: int = -1
+    followed_before: int = 0
+    followed_after: int = 0
     thumbnail: bytes | None = None
+
+    def add(self, frame: int, box: RedactedBox) -> None:
+        """Add its box in the next frame."""
+        self.last_frame = frame
+        self.origins[box.origin] += 1
+        if box.origin in {Origin.DETECTED, Origin.LINKED}:
+            self.best_score = max(self.best_score, box.score or 0.0)
+            self.first_detected = frame if self.first_detected < 0 else self.first_detected
+            self.last_detected, self.followed_after = frame, 0
+        elif box.origin is Origin.FOLLOWED:
+            self.followed_before += self.first_detected < 0
+            self.followed_after += self.first_detected >= 0
 
     @property
     def frames(self) -> int:
@@ -96,7 +116,7 @@ class Timeline:
 
     Attributes:
         detected_faces: detected faces.
-        inferred_faces: faces inferred from their track only: filled or extended.
+        inferred_faces: faces inferred from their track only: filled, followed or extended.
         text_and_plates: text and plates, which are detected at intervals and inferred in between.
         regions: regions marked, moved or added by hand.
         blanked: 1 if the frame is black, else 0.
@@ -170,11 +190,8 @@ class ReportEvidence:
             track = self._tracks.get(key)
             if track is None:
                 track = self._tracks[key] = TrackEvidence(source_id, box.track, frame.index, frame.index)
-            track.last_frame = frame.index
-            track.origins[box.origin] += 1
+            track.add(frame.index, box)
             self.inferred[box.origin] += box.origin in INFERRED
-            if box.origin in {Origin.DETECTED, Origin.LINKED} and box.score is not None:
-                track.best_score = max(track.best_score, box.score)
             self._update_gap(key, frame.index, filled=box.origin is Origin.FILLED)
         for thumbnail in frame.thumbnails:
             self._store_thumbnail(self._tracks[source_id, thumbnail.track], thumbnail.data)
@@ -197,6 +214,10 @@ class ReportEvidence:
     def weakest_tracks(self) -> Sequence[TrackEvidence]:
         """Return the tracks with the lowest best score, then the fewest detections, the weakest first."""
         return heapq.nsmallest(MAX_TABLE_ROWS, self._tracks.values(), _evidence_strength)
+
+    def tracks_of(self, source_id: int) -> Sequence[TrackEvidence]:
+        """Return all tracks of a source."""
+        return [track for track in self._tracks.values() if track.source == source_id]
 
     def _store_thumbnail(self, track: TrackEvidence, thumbnail: bytes) -> None:
         """Store the first thumbnail of a track; drop those of stronger tracks when there are too many."""

@@ -15,7 +15,7 @@ from framecloak.domain.anonymization.detection.scales import (
 )
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.margins import ELLIPSE_MARGIN
-from framecloak.domain.anonymization.model.options import RedactionShape
+from framecloak.domain.anonymization.model.options import FOLLOW_SECONDS, RedactionShape
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import FrameSource
@@ -58,12 +58,17 @@ class ExportSource:
         info = self.source.info
         return video_scales(info.frame_rate) if info.continuous else IMAGE_SCALES
 
-    def tracking(self, shape: RedactionShape) -> TrackingSettings:
-        """Return the tracking settings for this source and a redaction shape."""
+    def tracking(self, shape: RedactionShape, follow_seconds: float = FOLLOW_SECONDS) -> TrackingSettings:
+        """Return the tracking settings for this source.
+
+        Args:
+            shape: outline of redacted faces.
+            follow_seconds: time for which heads are followed by their pixels.
+        """
         info = self.source.info
         settings = TrackingSettings.for_images()
         if info.continuous:
-            settings = TrackingSettings.for_rate(info.frame_rate, max_interval(self.scales))
+            settings = TrackingSettings.for_rate(info.frame_rate, max_interval(self.scales), follow_seconds)
         settings = replace(settings, pixel_aspect=float(info.pixel_aspect))
         return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
 

@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
+from framecloak.domain.anonymization.review.ended_tracks import ended_inside
 from framecloak.domain.imaging.detections import TargetKind
 
-RESIDUAL_RISK, FILLED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.8
+ENDED_RISK = 0.97
+"""Risk of a frame in which a track ends inside the picture; the face may be visible from there on."""
+
+RESIDUAL_RISK, FILLED_RISK, FOLLOWED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.85, 0.8
 """Risk of a box by its origin. Where the first detection missed a residual face, it may have missed others
-nearby. At filled and extended boxes nothing was detected; between two detections a face may have moved."""
+nearby. At filled, followed and extended boxes nothing was detected; between two detections a face may have
+moved, and a head that is followed by its pixels may have been confused with what surrounds it."""
 
 
 class Reason(StrEnum):
@@ -24,10 +29,14 @@ class Reason(StrEnum):
 
     BLANKED = "blanked"
     """The frame is black, so its content is lost."""
+    ENDED = "ended"
+    """A tracked face was covered for the last time although it had not left the picture."""
     RESIDUAL = "residual"
     """The residual check detected a face in the redacted frame; it is covered now."""
     FILLED = "filled"
     """A box was interpolated between two detections of a track."""
+    FOLLOWED = "followed"
+    """A head was located by its pixels, before the first or after the last detection of a track."""
     EXTENDED = "extended"
     """A box was extrapolated before the first or after the last detection of a track."""
     UNSURE = "unsure"
@@ -39,6 +48,7 @@ class Reason(StrEnum):
 _REASON_BY_ORIGIN = (
     (Origin.RESIDUAL, Reason.RESIDUAL),
     (Origin.FILLED, Reason.FILLED),
+    (Origin.FOLLOWED, Reason.FOLLOWED),
     (Origin.EXTENDED, Reason.EXTENDED),
     (Origin.LINKED, Reason.UNSURE),
     (Origin.DETECTED, Reason.SCORE),
@@ -51,7 +61,8 @@ class FrameRisk:
 
     Attributes:
         index: frame index in the video.
-        risk: risk in 0..1: 1 for a black frame, otherwise that of the weakest box; 0 without detected boxes.
+        risk: risk in 0..1: 1 for a black frame, `ENDED_RISK` where a track ends inside the picture, otherwise
+            that of the weakest box; 0 without detected boxes.
         reason: reason for the risk; None without a risk.
         lowest_score: lowest detection score of the frame's boxes; None if no box has one.
         boxes: redacted boxes of the frame.
@@ -72,20 +83,29 @@ class Ranking:
         table: redacted boxes of all frames.
         order: (f,) rows of the frames in the table, by descending risk.
         risks: (f,) risk of each frame, in the order of the table.
+        ended: (f,) True for frames in which a track ends inside the picture.
     """
 
     table: BoxTable
     order: NDArray[np.int64]
     risks: NDArray[np.float64]
+    ended: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, table: BoxTable) -> Ranking:
-        """Rank frames by their weakest box; among frames of equal risk the earlier one comes first."""
+    def of(cls, table: BoxTable, size: tuple[int, int]) -> Ranking:
+        """Rank frames by their weakest box; among frames of equal risk the earlier one comes first.
+
+        Args:
+            table: redacted boxes of all frames.
+            size: width and height of the frames in pixels.
+        """
         counts = np.diff(table.ends, prepend=0)
         risks = np.zeros(len(counts))
         np.maximum.at(risks, np.repeat(np.arange(len(counts)), counts), _box_risks(table))
+        ended = ended_inside(table, size)
+        risks[ended] = np.maximum(risks[ended], ENDED_RISK)
         risks[table.blanked] = 1.0
-        return cls(table, np.argsort(-risks, kind="stable"), risks)
+        return cls(table, np.argsort(-risks, kind="stable"), risks, ended)
 
     def page(self, limit: int, offset: int) -> Sequence[FrameRisk]:
         """Return one page of the ranking."""
@@ -103,7 +123,8 @@ class Ranking:
             return FrameRisk(index, risk, Reason.BLANKED, None, ())
         origins = {_effective_origin(box) for box in boxes}
         scores = [box.score for box in boxes if box.score is not None]
-        reason = next((reason for origin, reason in _REASON_BY_ORIGIN if origin in origins), None)
+        by_origin = next((reason for origin, reason in _REASON_BY_ORIGIN if origin in origins), None)
+        reason = Reason.ENDED if self.ended[row] else by_origin
         return FrameRisk(index, risk, reason, min(scores, default=None), boxes)
 
 
@@ -126,5 +147,6 @@ def _box_risks(table: BoxTable) -> NDArray[np.float64]:
     risks[detected] *= EXTENDED_RISK
     risks[origins[Origin.RESIDUAL]] = RESIDUAL_RISK
     risks[filled] = FILLED_RISK
+    risks[origins[Origin.FOLLOWED]] = FOLLOWED_RISK
     risks[origins[Origin.EXTENDED]] = EXTENDED_RISK
     return risks

@@ -246,8 +246,9 @@ class ReviewService:
 
 
 def _rank(document: bytes) -> Ranking:
-    (table,) = read_edited_manifest(document).tables.values()
-    return Ranking.of(table)
+    manifest = read_edited_manifest(document)
+    ((source_id, table),) = manifest.tables.items()
+    return Ranking.of(table, manifest.sources[source_id].size)
 
 
 def _result_missing() -> NotReadyError:

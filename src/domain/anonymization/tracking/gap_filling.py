@@ -32,6 +32,7 @@ class Trajectory:
         frames: (n,) ascending indices of the frames with a detection.
         boxes: (n, 4) detected boxes, in pixels.
         scores: (n,) scores of the detections.
+        directions: (n,) degrees by which the frames were turned clockwise when they were detected.
         propagations: per detection, its propagated boxes in other frames.
     """
 
@@ -40,11 +41,13 @@ class Trajectory:
         frames: NDArray[np.intp],
         boxes: Boxes,
         scores: NDArray[np.float64],
+        directions: NDArray[np.intp],
         propagations: Sequence[Sequence[Propagation]],
     ) -> None:
         self._frames = frames
         self._boxes = boxes
         self._scores = scores
+        self._directions = directions
         self._propagations = propagations
 
     def boxes_per_frame(
@@ -91,7 +94,8 @@ class Trajectory:
                 origin = Origin.FOLLOWED
             else:
                 origin = Origin.FILLED if first < time < last else Origin.EXTENDED
-            yield time, TrackedBox(tuple(box), track_id, score, origin)
+            direction = int(self._directions[row])
+            yield time, TrackedBox(tuple(box), track_id, score, origin, direction=direction)
 
     def _extrapolated(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
         """Extrapolate beyond one end: enclose the position that the velocity predicts and that halfway there.

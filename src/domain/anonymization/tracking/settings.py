@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from framecloak.domain.anonymization.model.margins import FACE_MARGIN
+from framecloak.domain.anonymization.model.options import FOLLOW_SECONDS
 from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
-
-FOLLOW_SECONDS = 1.5
-"""Default time in seconds for which a head is followed by its pixels where its face is not detected."""
 
 MIN_RATE, MAX_RATE = 10.0, 60.0
 """Frames per second to which frame rates are clamped."""

@@ -13,6 +13,7 @@ the whole past, and so on where the video was cut.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from framecloak.domain.anonymization.tracking.gap_filling import Trajectory
 from framecloak.domain.anonymization.tracking.propagated_boxes import Propagations
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.box_geometry import Boxes
+
+Value = TypeVar("Value", np.bool_, np.intp)
 
 
 def track(
@@ -57,7 +60,8 @@ def track(
     rows = np.concatenate([np.arange(n) for n in counts]) if counts else np.empty(0, np.intp)
     boxes = np.concatenate([of_frame.boxes for of_frame in detections]) if counts else np.empty((0, 4))
     scores = np.concatenate([of_frame.scores for of_frame in detections]) if counts else np.empty(0)
-    unconfirmed = _concatenated([of_frame.unconfirmed for of_frame in detections], counts)
+    unconfirmed = _concatenated([of_frame.unconfirmed for of_frame in detections], counts, np.bool_)
+    directions = _concatenated([of_frame.directions for of_frame in detections], counts, np.intp)
     frame_boxes: list[list[TrackedBox]] = [[] for _ in detections]
     members: list[list[tuple[int, int]]] = []
     follower = HeadFollower(thumbnails, detections, shots, settings, due or range(len(detections)))
@@ -67,7 +71,11 @@ def track(
         for tracklet in _accepted_tracklets(*of_track, settings):
             selected = indices[tracklet]
             trajectory = Trajectory(
-                frames[selected], boxes[selected], scores[selected], propagations.of(selected)
+                frames[selected],
+                boxes[selected],
+                scores[selected],
+                directions[selected],
+                propagations.of(selected),
             )
             followed = follower.beyond(frames[selected], boxes[selected], scores[selected])
             for frame, box in trajectory.boxes_per_frame(len(members), shots, settings, followed):
@@ -113,9 +121,11 @@ def _accepted_tracklets(
     return [part[is_accepted[part] | ~unconfirmed[part]] for part in parts]
 
 
-def _concatenated(flags: Sequence[NDArray[np.bool_] | None], counts: Sequence[int]) -> NDArray[np.bool_]:
-    """Concatenate the flags of all frames; None stands for as many False as the frame has detections."""
+def _concatenated(
+    values: Sequence[NDArray[Value] | None], counts: Sequence[int], kind: type[Value]
+) -> NDArray[Value]:
+    """Concatenate the values of all frames; None stands for as many zeros as the frame has detections."""
     filled = [
-        np.zeros(count, bool) if each is None else each for each, count in zip(flags, counts, strict=True)
+        np.zeros(count, kind) if each is None else each for each, count in zip(values, counts, strict=True)
     ]
-    return np.concatenate(filled) if filled else np.empty(0, bool)
+    return np.concatenate(filled) if filled else np.empty(0, kind)

@@ -49,7 +49,8 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
     Returns:
         The frame with empty ``data``, and the name of its file.
     """
-    # Parts of earlier versions have no evidence of other shapes, and give no reason why a frame is black.
+    # Parts of earlier versions have no evidence of other shapes and no reason why a
+    # frame is black, and their boxes no direction.
     index, file, blanked, boxes, faces, check, thumbnails, *later = row
     shapes, reason = (*later, None, None)[:2]
     redacted_boxes = tuple(
@@ -60,8 +61,9 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
             Origin(origin),
             None if kind is None else TargetKind(kind),
             by_shape,
+            *direction,
         )
-        for x1, y1, x2, y2, track, score, origin, kind, by_shape in boxes
+        for x1, y1, x2, y2, track, score, origin, kind, by_shape, *direction in boxes
     )
     identified = tuple(
         IdentifiedFace(
@@ -89,7 +91,7 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
 
 
 def _box_row(box: RedactedBox) -> list[object]:
-    return [*box.xyxy, box.track, box.score, box.origin, box.kind, box.by_shape]
+    return [*box.xyxy, box.track, box.score, box.origin, box.kind, box.by_shape, box.direction]
 
 
 def _face_row(face: IdentifiedFace) -> list[object]:

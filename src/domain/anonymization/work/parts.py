@@ -12,12 +12,17 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import MAX_INT32
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.options import (
+    FOLLOW_SECONDS,
+    MAX_TEXT_SHARE,
+    Appearance,
+    Level,
+    Verify,
+)
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
@@ -27,6 +32,7 @@ from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import RecordedSource, Summary
 from framecloak.domain.anonymization.results.part_consistency import PartConsistency, PartProvenance
 from framecloak.domain.anonymization.results.recorded_settings import (
+    face_detectors,
     recorded_identities,
     recorded_settings,
     residual_method,
@@ -148,9 +154,13 @@ def write_part(
     content: _Content = {
         "info": source.source.info.to_row(),
         "models": [asdict(card) for card in used_models(tools, export.verify)],
-        "tracking": asdict(source.tracking(export.appearance.shape)) if detector else None,
+        "tracking": asdict(source.tracking(export.appearance.shape, tools.follow_seconds))
+        if detector
+        else None,
         "threshold": export.redaction_spec(batch).low_threshold if detector else None,
         "max_text_share": tools.max_text_share if tools.box_detectors else None,
+        "follow_seconds": tools.follow_seconds if detector else None,
+        "detectors": list(face_detectors(tools)),
         "method": asdict(method) if method else None,
         "frames": rows,
         "heads": [list(head) for head in continuation.boundaries.heads],
@@ -290,6 +300,8 @@ class ResultAssembler:
             spec.based_on,
             identities,
             provenance.get("max_text_share") or MAX_TEXT_SHARE,
+            _follow_seconds(provenance),
+            tuple(provenance.get("detectors", ())),
         )
         method = _method(provenance["method"]) if provenance["method"] else None
         return self._writer.close(
@@ -336,6 +348,11 @@ def _recorded_source(spec: AssemblySpec, provenance: PartProvenance) -> Recorded
         tracking=TrackingSettings(**tracking) if tracking else None,
         keep_text=spec.keep_text,
     )
+
+
+def _follow_seconds(provenance: PartProvenance) -> float:
+    seconds = provenance.get("follow_seconds")
+    return FOLLOW_SECONDS if seconds is None else seconds
 
 
 def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:

@@ -66,6 +66,7 @@ function workspace(app, result, signal) {
   return [
     el("p", { class: "facts" }, facts.join(" · ")),
     blanked && el("p", { class: "reason" }, blanked),
+    run.anonymization_level !== "minimal" && el("p", { class: "help" }, t("review.searched")),
     el("div", { class: "actions" }, downloadButton(app, run.request_id), button),
     el(
       "div",

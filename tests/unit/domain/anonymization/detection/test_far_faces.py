@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fakes.media import FakeSampler
 from fakes.results import ISSUER
 from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
 from framecloak.domain.anonymization.model.frames import RedactedFrame
@@ -146,7 +147,7 @@ def redacted(script: VideoScript, segments: Sequence[Segment]) -> list[RedactedF
     frames: list[RedactedFrame] = []
     before = None
     for segment in segments:
-        tools = PipelineTools(FullSizeDetector(script), BlackBoxRedactor(), NullEncoder(), 1)
+        tools = PipelineTools(FullSizeDetector(script), BlackBoxRedactor(), NullEncoder(), FakeSampler(), 1)
         before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
     if before:
         before.close()

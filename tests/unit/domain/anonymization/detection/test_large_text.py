@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.large_text import MAX_TEXT_SHARE, second_looks
+from fakes.media import FakeSampler
+from framecloak.domain.anonymization.detection.large_text import second_looks
 from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.detection.text_and_plates import (
     IMAGE_TEXT_AND_PLATES,
@@ -19,7 +20,7 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
 )
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.options import MAX_TEXT_SHARE, Appearance
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
@@ -85,6 +86,7 @@ def redacted(script: dict[int, list[tuple[float, float, float, float, float]]]) 
         ScriptedDetector({}),
         BlackBoxRedactor(),
         RawEncoder(),
+        FakeSampler(),
         2,
         box_detectors={TargetKind.TEXT: text_detector},
     )

@@ -13,6 +13,8 @@ from framecloak.domain.anonymization.detection.scales import (
     TILE_OVERLAP_PX,
     VIDEO_SCALES,
     DetectionScale,
+    Look,
+    looks_at,
     scaled_sizes,
     tiles,
 )
@@ -21,24 +23,26 @@ sides = st.integers(1, 130).map(lambda blocks: 32 * blocks)
 
 
 def test_every_frame_of_a_video_is_analysed_and_the_first_at_every_size() -> None:
-    every = [scaled_sizes(index, (1920, 1080), VIDEO_SCALES, 32) for index in range(24)]
+    upright = [scale for scale in VIDEO_SCALES if not scale.direction]
+    every = [scaled_sizes(index, (1920, 1080), upright, 32) for index in range(24)]
     assert all((960, 544) in due for due in every)
     assert set(every[0]) == {(960, 544), (1920, 1088), (320, 192)}
     assert sum((1920, 1088) in due for due in every) == 4
 
 
 def test_a_small_frame_is_not_enlarged_and_not_analysed_twice_at_one_size() -> None:
-    assert scaled_sizes(0, (640, 360), VIDEO_SCALES, 32) == {(640, 352): 0}
-    assert scaled_sizes(0, (800, 450), VIDEO_SCALES, 32) == {(800, 448): 0, (320, 192): 64}
+    upright = [scale for scale in VIDEO_SCALES if not scale.direction]
+    assert looks_at(0, (640, 360), upright, 32) == (Look(640, 352, 0), Look(320, 192, 0, smallest_face=64))
+    assert looks_at(0, (800, 450), upright, 32) == (Look(800, 448, 0), Look(320, 192, 0, smallest_face=64))
 
 
 def test_of_scales_with_the_same_size_the_one_for_smaller_faces_counts() -> None:
     scales = (DetectionScale(960), DetectionScale(320, smallest_face=64))
-    assert scaled_sizes(0, (320, 180), scales, 32) == {(320, 192): 0}
+    assert looks_at(0, (320, 180), scales, 32) == (Look(320, 192, 0, smallest_face=0),)
 
 
 def test_an_image_is_analysed_at_every_scale() -> None:
-    assert len(scaled_sizes(5, (6000, 4000), IMAGE_SCALES, 32)) == len(IMAGE_SCALES)
+    assert len(looks_at(5, (6000, 4000), IMAGE_SCALES, 32)) == len(IMAGE_SCALES)
 
 
 @given(st.tuples(st.integers(1, 9000), st.integers(1, 9000)))

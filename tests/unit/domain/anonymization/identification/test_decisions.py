@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.media import FakeArchive
+from fakes.media import FakeArchive, FakeSampler
 from fakes.results import ISSUER
 from framecloak.domain.anonymization.identification.decisions import (
     IdentificationSetup,
@@ -200,6 +200,7 @@ def run(
         detector or ScriptedDetector(script),
         BlackBoxRedactor(),
         RawEncoder(),
+        FakeSampler(),
         2,
         identification=IdentificationSetup(recognizer, people, rule),
         residual_tools=RESIDUAL_TOOLS,

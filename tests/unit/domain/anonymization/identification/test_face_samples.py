@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fakes.recognition import FakeFaceRecognizer, FakeImageFrame
 from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.detection.directions import rotation
 from framecloak.domain.anonymization.detection.display_shape import ReshapedFrame
 from framecloak.domain.anonymization.identification.face_samples import (
     MIN_FACE_SIDE_PX,
@@ -79,6 +80,18 @@ def test_faces_are_sampled_in_the_shape_in_which_they_are_displayed() -> None:
 )
 def test_unsuitable_faces_give_no_sample(image: Image, faces: FrameDetections) -> None:
     assert sample_scores(image, faces) == {}
+
+
+@pytest.mark.parametrize("direction", range(0, 360, 45))
+def test_turned_faces_are_sampled_if_they_were_detected_in_that_direction(direction: int) -> None:
+    upright = detections((70, 40, 120))
+    assert upright.landmarks is not None
+    middle = np.array([130.0, 100.0])
+    landmarks = (upright.landmarks - middle) @ rotation(-direction).T + middle
+    turned = replace(upright, landmarks=landmarks.astype(np.float32), directions=np.array([direction]))
+    assert sample_scores(NOISE, turned).keys() == {0}
+    opposite = replace(turned, directions=np.array([(direction + 180) % 360]))
+    assert sample_scores(NOISE, opposite) == {}
 
 
 def test_a_lost_frame_gives_no_sample() -> None:

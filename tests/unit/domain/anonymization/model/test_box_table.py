@@ -31,6 +31,7 @@ def random_boxes(draw: st.DrawFn) -> RedactedBox:
         draw(st.sampled_from(Origin)),
         kind,
         by_shape=kind is TargetKind.PLATE and draw(st.booleans()),
+        direction=draw(st.sampled_from(range(0, 360, 45))),
     )
 
 

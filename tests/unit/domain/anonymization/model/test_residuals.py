@@ -17,7 +17,7 @@ from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedB
 from framecloak.domain.imaging.detections import TargetKind
 
 LENGTH = 40
-TRACKED = [Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED]
+TRACKED = [Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED, Origin.FOLLOWED]
 Frames = list[list[TrackedBox]]
 
 

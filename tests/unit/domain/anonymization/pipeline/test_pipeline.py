@@ -8,6 +8,7 @@ from collections.abc import Generator
 import numpy as np
 import pytest
 
+from fakes.media import FakeSampler
 from fakes.metrics import FakeMeter
 from framecloak.domain.anonymization.detection import frame_reader
 from framecloak.domain.anonymization.detection.scales import DetectionScale
@@ -48,7 +49,7 @@ def run(
     meter: Meter = NULL_METER,
 ) -> list[RedactedFrame]:
     spec = RedactionSpec(Appearance(), regions, TRACKING, scales)
-    tools = PipelineTools(detector, BlackBoxRedactor(), RawEncoder(), threads, meter)
+    tools = PipelineTools(detector, BlackBoxRedactor(), RawEncoder(), FakeSampler(), threads, meter)
     whole = Segment(0, source.count)
     frames: list[RedactedFrame] = []
     consume(redacted_frames(source, segment or whole, spec, tools), frames.append).close()
@@ -104,7 +105,8 @@ def test_metrics_count_every_frame_and_change_nothing(
     # Frames that are decoded a second time count too.
     assert calls == {
         Stage.DECODE: 60 if look_ahead else 120,
-        Stage.DETECT: 15,
+        # Fifteen batches, and a review after every key frame: with one scale every frame is one.
+        Stage.DETECT: 15 + 60,
         Stage.REDACT: 60,
         Stage.ENCODE: 60,
     }
@@ -142,7 +144,9 @@ def test_continuing_where_a_segment_ended_decodes_nothing_twice(
     before = None
     # The second segment is shorter than the look-ahead of the tracker.
     for segment in (Segment(0, 80), Segment(80, 83), Segment(83, 200)):
-        tools = PipelineTools(ScriptedDetector(script), BlackBoxRedactor(), RawEncoder(), 2, meter)
+        tools = PipelineTools(
+            ScriptedDetector(script), BlackBoxRedactor(), RawEncoder(), FakeSampler(), 2, meter
+        )
         before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
     assert before is not None
     before.close()
@@ -157,7 +161,7 @@ def test_continuing_elsewhere_frees_the_buffered_frames() -> None:
     spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     before = None
     for segment in (Segment(0, 50), Segment(120, 150), Segment(20, 30)):
-        tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2)
+        tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), FakeSampler(), 2)
         frames: list[RedactedFrame] = []
         before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
         assert [frame.index for frame in frames] == list(range(segment.start_frame, segment.end_frame))
@@ -225,7 +229,7 @@ def test_a_truncated_file_can_be_redacted_up_to_its_last_frame() -> None:
 
 def test_stopping_early_frees_everything() -> None:
     source = ScriptedSource(200)
-    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2)
+    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), FakeSampler(), 2)
     spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     frames = redacted_frames(source, Segment(0, 200), spec, tools)
     next(frames)
@@ -255,7 +259,7 @@ def test_memory_holds_no_more_frames_than_the_look_ahead_needs() -> None:
             yield frame
 
     source.frames = counted  # type: ignore[method-assign]
-    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2)
+    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), FakeSampler(), 2)
     spec = RedactionSpec(Appearance(), (), TRACKING, (DetectionScale(320),))
     for frame in redacted_frames(source, Segment(0, 250), spec, tools):
         delivered = frame.index

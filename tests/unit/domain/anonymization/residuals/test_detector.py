@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fakes.media import FakeSampler
 from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
 from framecloak.domain.anonymization.detection.scales import DetectionScale
@@ -160,7 +161,7 @@ def search(
     judge: StubJudge | None = None,
 ) -> tuple[list[list[float]], float | None]:
     residual_detector = ResidualDetector(
-        detector, recognizer, (DetectionScale(WIDTH),), ACCEPT, judge=judge or StubJudge(True)
+        detector, FakeSampler(), recognizer, (DetectionScale(WIDTH),), ACCEPT, judge=judge or StubJudge(True)
     )
     faces = (face_crop(),) if face_crops is None else tuple(face_crops)
     pending = PendingCheck(SearchScope(tuple(near)), (WIDTH, HEIGHT), (WIDTH, HEIGHT), faces)
@@ -178,7 +179,9 @@ def test_occasional_passes_use_other_frames_than_the_detection_in_the_source() -
         spec = RedactionSpec(Appearance(), (), TrackingSettings(), (far, near), verify=verify)
         guard = residual_guard(
             spec,
-            PipelineTools(detector, BlackBoxRedactor(), RawEncoder(), 1, residual_tools=RESIDUAL_TOOLS),
+            PipelineTools(
+                detector, BlackBoxRedactor(), RawEncoder(), FakeSampler(), 1, residual_tools=RESIDUAL_TOOLS
+            ),
             continuous=True,
         )
         assert guard is not None
@@ -261,7 +264,9 @@ def test_frames_are_searched_and_faces_compared_in_the_shape_in_which_they_are_d
             aligned.append(image.shape[:2])
             return super().align(image, landmarks)
 
-    residual_detector = ResidualDetector(detector, ShapeRecorder(0.9), (DetectionScale(2 * WIDTH),), ACCEPT)
+    residual_detector = ResidualDetector(
+        detector, FakeSampler(), ShapeRecorder(0.9), (DetectionScale(2 * WIDTH),), ACCEPT
+    )
     pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), (2 * WIDTH, HEIGHT), (face_crop(),))
     report = residual_detector.detect(shipped(), pending, RedactionMask((WIDTH, HEIGHT), [REMOVED], []))
     assert detector.searched_sizes == [(2 * WIDTH, HEIGHT)]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes.media import FakeSampler
 from fakes.results import FakeVideoEncoder
 from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.model.frames import BlankReason, RedactedBox, RedactedFrame
@@ -90,7 +91,7 @@ class ChainDetector:
 
 
 def residual_guard(detector: ChainDetector, style: RedactionStyle = RedactionStyle.SOLID) -> ResidualGuard:
-    search = ResidualDetector(detector, None, (DetectionScale(WIDTH),), 0.5)
+    search = ResidualDetector(detector, FakeSampler(), None, (DetectionScale(WIDTH),), 0.5)
     return ResidualGuard(
         search, RawReader(), BlackBoxRedactor(), RawEncoder(), Appearance(style=style), threads=1
     )
@@ -351,7 +352,9 @@ def test_the_similarity_before_is_the_highest_of_all_undelivered_versions() -> N
     residuals_ = [np.array([face], np.float64) for face in LEFT_FACES[:MAX_ROUNDS]]
     similarities = (0.3, 0.8, *[None] * (MAX_ROUNDS - 2))
     reports = [*map(ResidualReport, residuals_, similarities), ResidualReport(np.empty((0, 4)), 0.2)]
-    inspector = ScriptedResidualDetector(ChainDetector([]), None, (), 0.5, reports=iter(reports))
+    inspector = ScriptedResidualDetector(
+        ChainDetector([]), FakeSampler(), None, (), 0.5, reports=iter(reports)
+    )
     after = replace(residual_guard(ChainDetector([])), detector=inspector).check_image(frame())
     assert after.check == FrameCheck(
         whole=True, before=MAX_ROUNDS, after=0, similarity_before=0.8, similarity_after=0.2

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.results import ISSUER
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
@@ -63,7 +63,7 @@ def signed() -> bytes:
         0, FakeSource("video.mp4", 9), None, lambda i: f"frames/{i}", (Segment(2, 7),), (Region(1, 1, 5, 5),)
     )
     appearance = Appearance(OutputFormat.PNG, 71, RedactionStyle.BLUR)
-    tools = PipelineTools(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), 2)
+    tools = PipelineTools(FakeFaceDetector(), FakeRedactor(), FakeEncoder(), FakeSampler(), 2)
     ExportJob(ISSUER, Level.FACES, appearance, group_sources([source])).run(tools, archive, lambda: None)
     return archive.read("manifest.json")
 
@@ -139,7 +139,7 @@ def test_residuals_stay_black_in_every_style(document: Document) -> None:
     redactor, archive = RecordingRedactor(), FakeArchive()
     based_on = BasedOn(manifest.sha256, SignatureState.CHANGED)
     ExportJob(ISSUER, Level.FACES, manifest.appearance, group_sources([export_source]), based_on).run(
-        PipelineTools(None, redactor, FakeEncoder(), 1), archive, lambda: None
+        PipelineTools(None, redactor, FakeEncoder(), FakeSampler(), 1), archive, lambda: None
     )
     black = [boxes for style, boxes in redactor.calls if style is RedactionStyle.SOLID]
     assert black == [[[40, 30, 52, 44]]]
@@ -222,6 +222,13 @@ def test_a_plate_keeps_its_basis_until_a_user_draws_it(document: Document) -> No
     assert [box.basis for box in table.boxes(2) or ()] == ["shape", "detector", "detector", None]
 
 
+def test_a_turned_face_keeps_its_direction_until_a_user_draws_it(document: Document) -> None:
+    detected = {"xyxy": [1, 1, 9, 9], "track": 3, "score": 0.5, "origin": "detected", "direction": 90}
+    document["frames"][0]["boxes"] = [detected, detected | {"origin": "manual"}]
+    _, table = read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")
+    assert [box.direction for box in table.boxes(2) or ()] == [90, 0]
+
+
 def test_repeated_boxes_are_accepted(document: Document) -> None:
     document["frames"][0]["boxes"] = [{"xyxy": [1, 1, 9, 9]}] * 3
     _, table = read_edited_manifest(encoded(document)).source_and_boxes("5" * 64, "video.mp4")
@@ -280,6 +287,9 @@ def test_a_frame_with_boxes_need_not_have_blanked(document: Document) -> None:
         (box(kind="plate", basis="guess"), "basis"),
         (box(kind="plate", basis=["shape"]), "basis"),
         (box(kind="text", basis="shape"), "only a plate"),
+        (box(direction=30), "direction"),
+        (box(direction=True), "direction"),
+        (box(direction=360), "direction"),
         (box(colour="red"), "unknown fields"),
         (lambda doc: doc["frames"].append(dict(doc["frames"][0])), "two entries"),
         (lambda doc: doc["frames"].append(7), "not an object"),

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.results import ISSUER
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level
@@ -27,7 +27,7 @@ def export_source(
 
 
 def pipeline_tools(detector: FakeFaceDetector | None = None) -> PipelineTools:
-    return PipelineTools(detector, FakeRedactor(), FakeEncoder(), threads=2)
+    return PipelineTools(detector, FakeRedactor(), FakeEncoder(), FakeSampler(), threads=2)
 
 
 def export_job(*export_sources: ExportSource, level: Level = Level.FACES) -> ExportJob:

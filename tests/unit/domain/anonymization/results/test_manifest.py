@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ from framecloak.domain.anonymization.results.manifest import (
     FrameLog,
     RecordedFile,
     RecordedModel,
-    RecordedSettings,
     RecordedSource,
     manifest_chunks,
     next_link,
 )
+from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import Basis, ModelCard
 from framecloak.domain.model.segments import Region, Segment
@@ -119,6 +119,7 @@ def test_the_manifest_lists_the_redactions() -> None:
             "linked": 0,
             "filled": 0,
             "extended": 0,
+            "followed": 0,
             "region": 1,
             "edited": 0,
             "manual": 0,
@@ -126,6 +127,18 @@ def test_the_manifest_lists_the_redactions() -> None:
         },
         "kinds": {"face": 1, "text": 0, "plate": 0},
     }
+
+
+def test_the_direction_of_a_turned_face_is_recorded() -> None:
+    boxes = (replace(FACE, direction=90), FACE)
+    frames = log(RedactedFrame(0, b"", boxes, blanked=False))
+    sources = [replace(source(), turned_hint=270)]
+    chunks = manifest_chunks("framecloak 0.1.0", KEY, SETTINGS, [RecordedModel(CARD)], sources, [], frames)
+    document = json.loads(b"".join(chunks))
+    VALIDATOR.validate(document)
+    assert [box.get("direction") for box in document["frames"][0]["boxes"]] == [90, None]
+    assert document["sources"][0]["turned_hint"] == 270
+    assert frames.summary.directions == {0: {90: 1, 0: 1}}
 
 
 def test_the_manifest_is_canonical_json() -> None:

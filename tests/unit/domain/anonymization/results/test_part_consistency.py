@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import framecloak.domain.anonymization.results.manifest
-from fakes.media import FakeArchive
+from fakes.media import FakeArchive, FakeSampler
 from fakes.results import ISSUER
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
@@ -66,6 +66,7 @@ def worker(card: ModelCard = FP32, *, plates: bool = False) -> PipelineTools:
         detector,
         BlackBoxRedactor(),
         RawEncoder(),
+        FakeSampler(),
         2,
         box_detectors=box_detectors,
         residual_tools=RESIDUAL_TOOLS,
@@ -134,6 +135,15 @@ def test_parts_with_different_limits_of_text_are_refused() -> None:
     assert "max_text_share: 0.5 instead of 0.25" in refused([worker(), worker(), other])
     document = json.loads(assembled([other] * 3).entries["manifest.json"])
     assert {document["settings"]["areas"][kind]["max_share"] for kind in ("video", "picture")} == {0.5}
+
+
+def test_parts_with_different_times_of_following_are_refused() -> None:
+    other = replace(worker(), follow_seconds=0.0)
+    assert "follow_seconds: 0.0 instead of 1.5" in refused([worker(), worker(), other])
+    document = json.loads(assembled([other] * 3).entries["manifest.json"])
+    assert document["sources"][0]["tracking"]["follow"] == 0
+    document = json.loads(assembled([worker()] * 3).entries["manifest.json"])
+    assert document["sources"][0]["tracking"]["follow"] == 38
 
 
 def test_parts_with_different_models_are_refused() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.results import ISSUER, FakeMp4Reader, FakeSigner, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.model.options import Appearance, Level
@@ -54,7 +54,12 @@ def _result(output_format: OutputFormat) -> Entries:
     ]
     archive = FakeArchive()
     tools = PipelineTools(
-        FakeFaceDetector(), FakeRedactor(), NumberingEncoder(), 2, video_encoder=FakeVideoEncoder()
+        FakeFaceDetector(),
+        FakeRedactor(),
+        NumberingEncoder(),
+        FakeSampler(),
+        2,
+        video_encoder=FakeVideoEncoder(),
     )
     ExportJob(ISSUER, Level.FACES, Appearance(output_format), group_sources(export_sources)).run(
         tools, archive, lambda: None

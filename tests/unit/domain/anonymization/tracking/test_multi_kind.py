@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.media import FakeSampler
 from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.detection.text_and_plates import (
     IMAGE_TEXT_AND_PLATES,
@@ -68,7 +69,9 @@ def run(
         keep_text=keep_text,
     )
     detector = faces or ScriptedDetector({})
-    tools = PipelineTools(detector, BlackBoxRedactor(), RawEncoder(), 2, box_detectors={kind: text_detector})
+    tools = PipelineTools(
+        detector, BlackBoxRedactor(), RawEncoder(), FakeSampler(), 2, box_detectors={kind: text_detector}
+    )
     source = ScriptedSource(length, lost=lost, writing=text_detector.script if writing is None else writing)
     return list(redacted_frames(source, Segment(0, length), spec, tools))
 
@@ -177,6 +180,7 @@ def test_boxes_depend_only_on_frames_between_the_surrounding_passes() -> None:
         ScriptedDetector({}),
         BlackBoxRedactor(),
         RawEncoder(),
+        FakeSampler(),
         2,
         box_detectors={TargetKind.TEXT: ScriptedBoxDetector(script)},
     )
@@ -195,7 +199,7 @@ def test_boxes_from_passes_outside_a_run_of_frames_are_ignored() -> None:
     moved = np.array([LINE[:4]] * 3) + np.array([[60.0], [30.0], [60.0]])
     propagated = {TargetKind.TEXT: PropagatedBoxes(passes, np.array([0, 0, 0]), moved)}
     analyses = [
-        FrameAnalysis(12, FrameDetections.empty(), None, {TargetKind.TEXT: detected}),
+        FrameAnalysis(12, FrameDetections.empty(), None, text_and_plates={TargetKind.TEXT: detected}),
         FrameAnalysis(13, FrameDetections.empty(), None, propagated=propagated),
     ]
     # Detections in frames 6 and 18 belong to no frame of this run.
@@ -338,7 +342,9 @@ def test_text_that_only_an_extra_scale_shows_is_covered_throughout(start: int) -
     settings = replace(VIDEO_TEXT_AND_PLATES, longest_sides=(160,), extra_sides=(320,))
     spec = RedactionSpec(Appearance(), (), FACES, (DetectionScale(320),), text_and_plates=settings)
     detectors = {TargetKind.TEXT: text_detector}
-    tools = PipelineTools(ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), 2, box_detectors=detectors)
+    tools = PipelineTools(
+        ScriptedDetector({}), BlackBoxRedactor(), RawEncoder(), FakeSampler(), 2, box_detectors=detectors
+    )
     source = ScriptedSource(60, writing=text_detector.script)
     frames = list(redacted_frames(source, Segment(start, 60), spec, tools))
     assert [frame.index for frame in frames] == list(range(start, 60))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.media import FakeArchive
+from fakes.media import FakeArchive, FakeSampler
 from fakes.results import ISSUER, FakeVideoEncoder
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
@@ -78,6 +78,7 @@ def pipeline_tools(
         detector,
         BlackBoxRedactor(),
         RawEncoder(),
+        FakeSampler(),
         2,
         video_encoder=FakeVideoEncoder(),
         box_detectors=box_detectors,
