@@ -35,7 +35,7 @@ from benchmarks.support.processes import Client, program, servers
 from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session_per_provider
 from framecloak.adapters.vision.runtime.precision import Precision, choose_precision
-from framecloak.domain.anonymization.detection.faces import analyze_frames
+from framecloak.domain.anonymization.detection.faces import FaceSearch
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
@@ -137,11 +137,12 @@ def redaction(settings: Settings, source: FrameSource, rounds: int) -> str:
     def only_look(instruments: PipelineTools) -> int:
         model = instruments.detector
         assert model is not None  # noqa: S101 -- faces are looked for
+        search = FaceSearch(model, instruments.sampler)
         starts = range(0, len(decoded), model.max_batch)
         with ThreadPoolExecutor(instruments.threads) as pool:
             parts = (decoded[start : start + model.max_batch] for start in starts)
             done = pool.map(
-                lambda part: analyze_frames(part, model, instructions.scales, instructions.low_threshold),
+                lambda part: search.analyze(part, instructions.scales, instructions.low_threshold),
                 parts,
             )
             return sum(map(len, done))

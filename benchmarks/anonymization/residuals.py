@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from framecloak.adapters.media.pictures.reader import OpenCvReader
+from framecloak.adapters.media.sampling import OpenCvSampler
 from framecloak.adapters.media.video.frames import ArrayFrame
-from framecloak.domain.anonymization.detection.faces import analyze_frames
+from framecloak.domain.anonymization.detection.faces import FaceSearch
 from framecloak.domain.anonymization.detection.scales import VIDEO_SCALES
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionStyle, Verify
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
@@ -109,8 +110,9 @@ def remains(
 ) -> tuple[int, list[float]]:
     """Count confident faces in a result, and compare removed faces with what is left of them."""
     sure, similarities = 0, []
+    search = FaceSearch(detector, OpenCvSampler())
     for entry, frame in results(archive):
-        (detected,) = analyze_frames([frame], detector, VIDEO_SCALES, MIN_SCORE)
+        (detected,) = search.analyze([frame], VIDEO_SCALES, MIN_SCORE)
         sure += 0 if detected.faces is None else len(detected.faces.scores)
         image = rgb(frame)
         similarities += [

@@ -12,6 +12,8 @@ from framecloak.adapters.media.scaling import scaled
 from framecloak.domain.imaging.detections import Image
 
 _HALF_PIXEL = 0.5
+_ROUNDING = 1e-6
+"""Error of a step: a map that shrinks by four may have a determinant just below sixteen."""
 _MARGIN_PX = 2
 """Pixels around the sampled region that interpolation reads."""
 
@@ -23,14 +25,14 @@ class OpenCvSampler:
         """Sample an image at the pixels of another one; see `ImageSampler`."""
         region, offset = _region(image, matrix, width, height)
         step = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
-        shrink = max(1, math.floor(step))
+        shrink = max(1, math.floor(step + _ROUNDING))
         rows, columns = (max(1, side // shrink) for side in region.shape[:2])
         zoom = np.array([columns / region.shape[1], rows / region.shape[0]])
         small = scaled(region, columns, rows)
         into = np.column_stack([matrix[:, :2], matrix[:, 2] - offset]) * zoom[:, None]
         # From continuous coordinates to those of OpenCV, whose pixel i is centred at i.
         into[:, 2] += into[:, :2].sum(axis=1) * _HALF_PIXEL - _HALF_PIXEL
-        enlarges = step < 1
+        enlarges = step < 1 - _ROUNDING
         flags = (cv2.INTER_CUBIC if enlarges else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
         sampled = cv2.warpAffine(small, into, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
         return np.asarray(sampled, np.uint8)

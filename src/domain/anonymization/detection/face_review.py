@@ -122,7 +122,10 @@ class FaceReview:
                 for analysis, (_, frame) in zip(block, frames, strict=True)
             ]
             block = self._with_opinions(context, block, frames, UPRIGHT_ONLY | active)
-        return [*block[:-1], replace(block[-1], first_look=frames[-1][0].faces)]
+        first_look = frames[-1][0]
+        # The next review starts from the first look, even if the closer one failed.
+        last = replace(block[-1], first_look=first_look.faces, luma_grid=first_look.luma_grid)
+        return [*block[:-1], last]
 
     def _at_shot_starts(
         self, before: Sequence[FrameAnalysis], frames: Sequence[tuple[FrameAnalysis, Frame]]

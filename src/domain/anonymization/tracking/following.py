@@ -54,7 +54,7 @@ MAX_SHARE_OF_OTHERS = 0.3
 """Share of a followed box inside a sure detection from which on it shows that face, not the one followed."""
 
 MIN_SURE_DETECTIONS = 3
-"""Number of sure detections from which on a track is followed as far as the settings allow."""
+"""Number of sure detections near an end from which on a track is followed as far as the settings allow."""
 
 GROWTH_PER_FRAME = 0.02
 """Share of its size by which a followed box grows on every side per frame, because positions drift."""
@@ -189,7 +189,7 @@ class HeadFollower:
     def beyond(self, frames: NDArray[np.intp], boxes: Boxes, scores: NDArray[np.float64]) -> FollowedHead:
         """Follow a track from its last detection on, and backwards from its first one.
 
-        A track with little evidence is followed no further than it would be extrapolated, so that a single
+        An end with little evidence is followed no further than it would be extrapolated, so that a single
         false detection does not become a long one.
 
         Args:
@@ -201,10 +201,9 @@ class HeadFollower:
         extension = self._settings.extension
         if not self._thumbnails:
             return FollowedHead({}, first - extension, last + extension + 1)
-        evidence = np.count_nonzero(scores >= self._settings.accept)
-        limit = self._settings.reach if evidence >= MIN_SURE_DETECTIONS else extension
+        limit, limit_before = self._limit(last, frames, scores), self._limit(first, frames, scores)
         onwards = range(last, min(last + limit + 1, len(self._thumbnails)))
-        backwards = range(first, max(first - limit - 1, -1), -1)
+        backwards = range(first, max(first - limit_before - 1, -1), -1)
         after = self._followed(onwards, frames, boxes)
         before = self._followed(backwards, frames[::-1], boxes[::-1])
         is_seen = min(self._thumbnail_sides(boxes[-1], last)) >= MIN_HEAD_SIDE_PX
@@ -213,9 +212,19 @@ class HeadFollower:
         unseen_before = min(HIDDEN_FRAMES, extension) if was_seen else extension
         return FollowedHead(
             after | before,
-            min([first, *before]) - unseen_before,
-            max([last, *after]) + unseen + 1,
+            max(min([first, *before]) - unseen_before, first - limit_before),
+            min(max([last, *after]) + unseen, last + limit) + 1,
         )
+
+    def _limit(self, end: int, frames: NDArray[np.intp], scores: NDArray[np.float64]) -> int:
+        """Return the number of frames for which a track is followed beyond one end.
+
+        Only detections near the end count: those further away may lie outside a slice.
+        """
+        settings = self._settings
+        near = np.abs(frames - end) <= settings.memory + settings.max_gap
+        sure = np.count_nonzero(scores[near] >= settings.accept)
+        return settings.reach if sure >= MIN_SURE_DETECTIONS else settings.extension
 
     def _thumbnail_sides(self, box: Boxes, time: int) -> tuple[float, float]:
         small = self._thumbnails[time]

@@ -81,6 +81,6 @@ class TrackingSettings:
         A box is averaged with neighbours ``smoothing`` frames away. Whether one of those is interpolated or
         extrapolated depends on detections up to ``reach + max_gap`` away. Each of those is accepted or
         not by evidence another ``memory`` away, along associations that reach ``VELOCITY_WINDOW`` frames
-        further.
+        further. How far a head is followed depends on detections up to ``max_gap + memory`` from the end.
         """
         return self.smoothing + self.reach + self.max_gap + self.memory + VELOCITY_WINDOW

@@ -1,0 +1,243 @@
+"""A video of textured heads that turn, vanish and come back, and detectors that see what its script says."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from hypothesis import strategies as st
+
+from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.detection.directions import map_from_turned, map_points
+from framecloak.domain.anonymization.detection.second_opinion import CROP_SIDE_PX, FACE_SIDES_PX
+from framecloak.domain.errors import FrameAnalysisError
+from framecloak.domain.imaging.detections import Detections, Image, ModelCard
+from framecloak.domain.imaging.timing import Timing
+from framecloak.domain.ports.frames import Sound, SourceInfo
+
+WIDTH, HEIGHT = 160, 96
+LANE = 40
+"""Width in pixels of the part of the frame that each person stays in; crops are told apart by it."""
+
+SCORES = (0.0, 0.2, 0.4, 0.6, 0.95)
+"""Scores of detections: missed, weak, doubtful and strong ones."""
+
+OPINIONS = (0.0, 0.155, 0.7)
+"""Scores in crops: one that refutes, one that decides nothing, and one that confirms."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A head with a texture of its own.
+
+    Attributes:
+        frames: frames in which it is in sight.
+        centre: centre x and y in the first of them; it moves vertically.
+        speed: pixels per frame.
+        size: side in pixels.
+        direction: degrees by which the frame must be turned to show the face upright.
+        scores: score of the detection by frame; 0 where the face is missed.
+        opinions: score in crops by frame.
+    """
+
+    frames: range
+    centre: tuple[float, float]
+    speed: float
+    size: int
+    direction: int
+    scores: tuple[float, ...]
+    opinions: tuple[float, ...]
+
+    def position(self, index: int) -> tuple[float, float]:
+        return self.centre[0], self.centre[1] + round(self.speed * (index - self.frames.start))
+
+    def is_detectable(self, index: int) -> bool:
+        x, y = self.position(index)
+        return index in self.frames and 0 <= x <= WIDTH and 0 <= y <= HEIGHT
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that happens in the video.
+
+    Attributes:
+        length: number of frames.
+        people: at most one in each lane at a time.
+        cuts: first frames of shots.
+        lost: frames that cannot be decoded.
+        broken_crops: frames in whose crops the detector fails.
+    """
+
+    length: int
+    people: tuple[Person, ...]
+    cuts: frozenset[int] = frozenset()
+    lost: frozenset[int] = frozenset()
+    broken_crops: frozenset[int] = frozenset()
+
+    @cached_property
+    def _textures(self) -> list[np.ndarray]:
+        return [
+            np.random.default_rng(seed).integers(0, 250, (person.size, person.size))
+            for seed, person in enumerate(self.people)
+        ]
+
+    def image(self, index: int) -> Image:
+        """Return a frame, RGB: red is the horizontal position, green the texture, blue the frame's number."""
+        shot = sum(index >= cut for cut in self.cuts)
+        image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+        image[:, :, 0] = np.arange(WIDTH)
+        image[:, :, 1] = np.random.default_rng(shot).integers(0, 110, (HEIGHT, WIDTH)) + 130 * (shot % 2)
+        image[:, :, 2] = index
+        for person, texture in zip(self.people, self._textures, strict=True):
+            if index in person.frames:
+                x, y = (round(value - person.size / 2) for value in person.position(index))
+                rows, columns = np.arange(y, y + person.size), np.arange(x, x + person.size)
+                inside = np.ix_((rows >= 0) & (rows < HEIGHT), (columns >= 0) & (columns < WIDTH))
+                place = np.ix_(
+                    rows[(rows >= 0) & (rows < HEIGHT)], columns[(columns >= 0) & (columns < WIDTH)]
+                )
+                image[..., 1][place] = texture[inside]
+        return image
+
+
+@dataclass(frozen=True)
+class WorldFrame:
+    world: World
+    index: int
+    width: int = WIDTH
+    height: int = HEIGHT
+    nbytes: int = WIDTH * HEIGHT * 3
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+    def bgr(self) -> Image:
+        if self.index in self.world.lost:
+            raise FrameAnalysisError(f"frame {self.index} was not decoded")
+        return np.ascontiguousarray(self.world.image(self.index)[:, :, ::-1])
+
+    def rgb(self, width: int, height: int) -> Image:
+        if (width, height) != (WIDTH, HEIGHT):
+            raise ValueError("the detectors of this video read frames at their own size")
+        return np.ascontiguousarray(self.bgr()[:, :, ::-1])
+
+
+@dataclass
+class WorldSource:
+    world: World
+    sound: Sound | None = None
+
+    @property
+    def info(self) -> SourceInfo:
+        length = self.world.length
+        return SourceInfo("people.mp4", WIDTH, HEIGHT, length, length, 25.0, length / 25, 0, True)
+
+    def timing(self, start: int, stop: int) -> Timing:
+        return Timing.constant_rate(Fraction(25), start, stop)
+
+    def sha256(self) -> str:
+        return "0" * 64
+
+    def frames(self, start: int, stop: int) -> Generator[WorldFrame, None, None]:
+        for index in range(start, stop):
+            yield WorldFrame(self.world, index)
+
+
+@dataclass
+class WorldDetector:
+    """Detects faces where the frame is turned so that they are upright, and scores them in crops as scripted.
+
+    Attributes:
+        crops: frames and lanes of the crops it was shown.
+        directions: frames and directions of the whole images it was shown.
+    """
+
+    world: World
+    max_batch: int = 1
+    stride: int = 32
+    crops: list[tuple[int, int]] = field(default_factory=list)
+    directions: list[tuple[int, int]] = field(default_factory=list)
+    card: ModelCard = field(default_factory=lambda: ModelCard("people", "0" * 64, "none", "CPU", "fp32"))
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        return [self._detect(image, threshold) for image in images]
+
+    def _detect(self, image: Image, threshold: float) -> Detections:
+        height, width = image.shape[:2]
+        index = int(image[height // 2, width // 2, 2])
+        if (width, height) == (CROP_SIDE_PX, CROP_SIDE_PX):
+            return self._in_crop(index, int(image[height // 2, width // 2, 0]) // LANE, threshold)
+        direction = direction_of(image)
+        self.directions.append((index, direction))
+        faces = [
+            (*person.position(index), person.size, person.scores[index])
+            for person in self.world.people
+            if person.direction == direction and person.is_detectable(index)
+        ]
+        table = np.array(faces, np.float64).reshape(-1, 4)
+        table = table[(table[:, 3] > 0) & (table[:, 3] >= threshold)]
+        matrix = map_from_turned((WIDTH, HEIGHT), (width, height), direction)
+        inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+        return _detections(map_points(table[:, :2], inverse), table[:, 2], table[:, 3])
+
+    def _in_crop(self, index: int, lane: int, threshold: float) -> Detections:
+        self.crops.append((index, lane))
+        if index in self.world.broken_crops:
+            raise FrameAnalysisError("not a number")
+        people = [person for person in self.world.people if person.centre[0] // LANE == lane]
+        score = max((person.opinions[index] for person in people), default=0.0)
+        if score < threshold:
+            return Detections.empty()
+        centre = np.full((1, 2), CROP_SIDE_PX / 2)
+        return _detections(centre, np.array([float(FACE_SIDES_PX[0])]), np.array([score]))
+
+
+def direction_of(image: Image) -> int:
+    """Return the degrees by which a frame was turned clockwise, from the slope of its red channel."""
+    red = image[:, :, 0].astype(float)
+    y, x, step = red.shape[0] // 2, red.shape[1] // 2, 16
+    across, down = red[y, x + step] - red[y, x - step], red[y + step, x] - red[y - step, x]
+    return int(round(np.degrees(np.arctan2(down, across)) / 45) * 45 % 360)
+
+
+def _detections(centres: np.ndarray, sizes: np.ndarray, scores: np.ndarray) -> Detections:
+    order = np.argsort(-scores, kind="stable")
+    boxes = np.hstack([centres - sizes[:, None] / 2, centres + sizes[:, None] / 2])[order].astype(np.float32)
+    corners, extents = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
+    return Detections(boxes, scores[order].astype(np.float32), corners + extents * LANDMARKS)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, length: int) -> World:
+    """Draw up to four people of every direction, among cuts, lost frames and failures."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    people = []
+    for lane in range(draw(st.integers(1, 4))):
+        start = int(rng.integers(0, length))
+        weights = rng.dirichlet(np.ones(len(SCORES)))
+        # A face keeps its score for a few frames, so that it can be lost for some time.
+        held = int(rng.integers(1, 12))
+        scores = np.repeat(rng.choice(SCORES, length // held + 1, p=weights), held)[:length]
+        people.append(
+            Person(
+                range(start, int(rng.integers(start + 1, length + 1))),
+                (LANE * (lane + 0.5), float(rng.uniform(0, HEIGHT))),
+                float(rng.choice([0.0, 0.4, 1.0, 2.5]) * rng.choice([-1, 1])),
+                int(rng.integers(14, 34)),
+                int(rng.choice([0, 0, 90, 180, 270, 45, 225])),
+                tuple(scores.tolist()),
+                tuple(np.repeat(rng.choice(OPINIONS, length // held + 1), held)[:length].tolist()),
+            )
+        )
+    frames = st.sets(st.integers(1, length - 1), max_size=3)
+    return World(
+        length,
+        tuple(people),
+        frozenset(draw(frames)),
+        frozenset(draw(frames)) if draw(st.booleans()) else frozenset(),
+        frozenset(draw(frames)) if draw(st.booleans()) else frozenset(),
+    )

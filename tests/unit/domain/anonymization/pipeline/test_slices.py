@@ -1,0 +1,69 @@
+"""Slices of a video with turned, weak, refuted and followed heads: the same result wherever it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakes.media import FakeRedactor, FakeSampler
+from framecloak.domain.anonymization.detection.scales import DetectionScale
+from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec
+from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
+from framecloak.domain.anonymization.results.video_writer import consume
+from framecloak.domain.anonymization.tracking.settings import TrackingSettings
+from framecloak.domain.anonymization.tracking.track_ids import TrackIdMerger
+from framecloak.domain.model.segments import Segment
+from support.samples.turning_people import World, WorldDetector, WorldSource, worlds
+
+LENGTH = 130
+SCALES = (
+    DetectionScale(960),
+    DetectionScale(320, every=4),
+    *(DetectionScale(480, every=4, direction=direction, min_score=0.25) for direction in (90, 180, 270)),
+    *(DetectionScale(480, every=8, direction=direction, min_score=0.25) for direction in (45, 225)),
+)
+TRACKING = TrackingSettings(memory=5, max_gap=4, extension=2, follow=7, smoothing=2)
+
+
+class NullEncoder:
+    """Encodes every image as no bytes: the boxes alone are compared."""
+
+    def encode(self, image: object, appearance: Appearance) -> bytes:
+        return b""
+
+
+def boxes_of(frame: RedactedFrame, ids: Sequence[int]) -> object:
+    return (
+        frame.index,
+        frame.blanked,
+        [(box.xyxy, ids[box.track], box.score, box.origin) for box in frame.boxes],
+    )
+
+
+def redacted(world: World, segments: Sequence[Segment], *, is_continued: bool) -> list[object]:
+    """Redact segments of a video and return their boxes, with the ids that a merged result has."""
+    results: list[object] = []
+    merged, before = TrackIdMerger(), None
+    for segment in segments:
+        detector = WorldDetector(world)
+        tools = PipelineTools(detector, FakeRedactor(), NullEncoder(), FakeSampler(), 1)
+        frames: list[RedactedFrame] = []
+        spec = RedactionSpec(Appearance(), (), TRACKING, SCALES)
+        after = consume(redacted_frames(WorldSource(world), segment, spec, tools, before), frames.append)
+        ids = merged.merge(after.boundaries)
+        results += [boxes_of(frame, ids) for frame in frames]
+        before = after if is_continued else None
+    return results
+
+
+@settings(max_examples=settings.default.max_examples * 2)
+@given(worlds(LENGTH), st.sets(st.integers(1, LENGTH - 1), min_size=1, max_size=4), st.booleans())
+def test_a_video_can_be_cut_anywhere(world: World, cuts: set[int], is_continued: bool) -> None:
+    whole = redacted(world, [Segment(0, LENGTH)], is_continued=False)
+    segments = [Segment(*limits) for limits in pairwise(sorted({0, LENGTH, *cuts}))]
+    assert redacted(world, segments, is_continued=is_continued) == whole
