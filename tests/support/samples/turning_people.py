@@ -121,9 +121,12 @@ class WorldFrame:
         return np.ascontiguousarray(self.world.image(self.index)[:, :, ::-1])
 
     def rgb(self, width: int, height: int) -> Image:
-        if (width, height) != (WIDTH, HEIGHT):
-            raise ValueError("the detectors of this video read frames at their own size")
-        return np.ascontiguousarray(self.bgr()[:, :, ::-1])
+        pixels = self.bgr()[:, :, ::-1]
+        if (width, height) == (2 * WIDTH, 2 * HEIGHT):
+            pixels = pixels.repeat(2, axis=0).repeat(2, axis=1)
+        elif (width, height) != (WIDTH, HEIGHT):
+            raise ValueError("the detectors of this video read frames at their own size, or twice as large")
+        return np.ascontiguousarray(pixels)
 
 
 @dataclass
@@ -180,6 +183,8 @@ class WorldDetector:
         ]
         table = np.array(faces, np.float64).reshape(-1, 4)
         table = table[(table[:, 3] > 0) & (table[:, 3] >= threshold)]
+        if (width, height) == (2 * WIDTH, 2 * HEIGHT):
+            return _detections(2 * table[:, :2], 2 * table[:, 2], table[:, 3])
         matrix = map_from_turned((WIDTH, HEIGHT), (width, height), direction)
         inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
         return _detections(map_points(table[:, :2], inverse), table[:, 2], table[:, 3])

@@ -64,7 +64,7 @@ MAX_PROPOSED_SHARE = 0.15
 """Largest size of a proposal as a share of the longer side; larger faces are found without."""
 
 OWN_PROPOSAL_INTERVAL = 24
-"""Largest size of a proposal as a share of the longer side; larger faces are found otherwise."""
+"""Interval in frames of proposals by the first detector, which is several times slower."""
 
 MAX_KNOWN_SHARE = 0.5
 """Share of a confirmed face inside a sure detection from which on it is that face."""
@@ -86,15 +86,15 @@ class FaceReview:
     Attributes:
         search: face search of the first look.
         opinion: second opinions.
-        proposer: face search that proposes further detections in key frames; by the second detector if there
-            is one, else by the first.
+        proposer: face search that proposes further detections in key frames, by the second detector if there
+            is one, else by the first; None for still images without a second one.
         accept: score from which on a detection counts by itself.
         threshold: lowest score to report.
     """
 
     search: FaceSearch
     opinion: SecondOpinion
-    proposer: FaceSearch
+    proposer: FaceSearch | None
     accept: float
     threshold: float
 
@@ -145,8 +145,10 @@ class FaceReview:
 
     def _with_proposals(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
         """Add the proposer's detections, which count only by what a second opinion sees in them."""
+        if analysis.faces is None or self.proposer is None:
+            return analysis
         is_own = self.proposer.detector is self.search.detector
-        if analysis.faces is None or (is_own and analysis.index % OWN_PROPOSAL_INTERVAL):
+        if is_own and analysis.index % OWN_PROPOSAL_INTERVAL:
             return analysis
         (proposed,) = self.proposer.analyze([frame], PROPOSAL_SCALES, MIN_PROPOSAL_SCORE)
         if proposed.faces is None:

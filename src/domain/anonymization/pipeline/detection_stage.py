@@ -10,6 +10,7 @@ from dataclasses import replace
 from framecloak.domain.anonymization.detection.face_review import FaceReview
 from framecloak.domain.anonymization.detection.faces import FaceSearch
 from framecloak.domain.anonymization.detection.pixel_aspect import look_at
+from framecloak.domain.anonymization.detection.scales import max_interval
 from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.detection.text_and_plates import detect_text_and_plates
 from framecloak.domain.anonymization.identification.decisions import with_samples
@@ -110,9 +111,12 @@ class DetectionStage:
         analyses = [analysis for analysis, _ in frames]
         if self._search is not None:
             opinion = SecondOpinion(self._search.detector, self._tools.second_detector, self._search.sampler)
-            proposer = replace(self._search, detector=self._tools.second_detector or self._search.detector)
             review = FaceReview(
-                self._search, opinion, proposer, self._spec.tracking.accept, self._spec.low_threshold
+                self._search,
+                opinion,
+                self._proposer(self._search),
+                self._spec.tracking.accept,
+                self._spec.low_threshold,
             )
             with timed(self._tools.meter, Stage.DETECT):
                 analyses = review.reviewed(before, frames)
@@ -120,6 +124,12 @@ class DetectionStage:
             with_samples(analysis, frame, self._tools.identification, self._spec.sampling)
             for analysis, (_, frame) in zip(analyses, frames, strict=True)
         ]
+
+    def _proposer(self, search: FaceSearch) -> FaceSearch | None:
+        """Return the search of the second detector; where there is none, that of the first one in videos."""
+        if self._tools.second_detector is not None:
+            return replace(search, detector=self._tools.second_detector)
+        return search if max_interval(self._spec.scales) > 1 else None
 
     def _with_text_and_plates(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
         """Add text and plates to an analysis; mark the frame as not analysed where that fails."""

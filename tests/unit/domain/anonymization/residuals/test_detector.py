@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fakes.media import FakeSampler
+from fakes.media import FakeSampler, FakeSource
 from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
 from framecloak.domain.anonymization.detection.scales import DetectionScale
@@ -182,7 +182,7 @@ def test_occasional_passes_use_other_frames_than_the_detection_in_the_source() -
             PipelineTools(
                 detector, BlackBoxRedactor(), RawEncoder(), FakeSampler(), 1, residual_tools=RESIDUAL_TOOLS
             ),
-            continuous=True,
+            FakeSource("video.mp4", count=12).info,
         )
         assert guard is not None
         full_passes = []

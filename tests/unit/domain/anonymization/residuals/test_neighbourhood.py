@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from fakes.media import FakeSampler
 from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
@@ -39,7 +40,11 @@ def frame(index: int, *, blanked: bool = False) -> RedactedFrame:
     image = np.full((HEIGHT, WIDTH, 3), 0 if blanked else index, np.uint8)
     # The scripted detector tells redacted frames by their black corner.
     image[:8, :8] = 0
-    pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), ()) if index % 10 == 0 and not blanked else None
+    pending = (
+        PendingCheck(SearchScope(), (WIDTH, HEIGHT), (WIDTH, HEIGHT), ())
+        if index % 10 == 0 and not blanked
+        else None
+    )
     return RedactedFrame(index, image.tobytes(), (), blanked=blanked, pending=pending)
 
 
@@ -50,7 +55,7 @@ def delivered(
     blanked: frozenset[int] = frozenset(),
 ) -> dict[int, RedactedFrame]:
     """Check frames one by one and together; return those that are delivered, by their indices."""
-    search = ResidualDetector(detector, None, (DetectionScale(WIDTH),), 0.5)
+    search = ResidualDetector(detector, FakeSampler(), None, (DetectionScale(WIDTH),), 0.5)
     guard = ResidualGuard(search, RawReader(), BlackBoxRedactor(), RawEncoder(), Appearance(), threads=1)
     neighbourhood = Neighbourhood(guard, pool, (WIDTH, HEIGHT))
     result: list[RedactedFrame] = []
