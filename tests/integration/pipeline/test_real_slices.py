@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from fakes.results import ISSUER
@@ -35,6 +36,9 @@ SEGMENTS = (Segment(3, 60), Segment(70, 118))
 REGION = Region(0, 0, 64, 32)
 LENGTH = 120
 """Frames; more than a slice analyses, including those beyond its two ends."""
+
+UPSIDE_DOWN = range(88, 104)
+"""Frames in which the camera hangs upside down."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -77,7 +81,8 @@ class VideoSpec:
 
     def images(self) -> Iterator[Image]:
         """Yield the frames of the demo video with a static line, a scrolling one and one of eight frames."""
-        for index, image in enumerate(demo_shots(LENGTH, self.size)):
+        for index, shot in enumerate(demo_shots(LENGTH, self.size)):
+            image = np.ascontiguousarray(np.rot90(shot, 2)) if index in UPSIDE_DOWN else shot
             for line in self.lines:
                 if index in line.frames:
                     origin = self.box(line, index)[0], line.bottom
@@ -203,6 +208,8 @@ def test_every_line_is_covered_in_every_frame_that_contains_it(
         return any(a <= x1 and b <= y1 and c >= x2 and d >= y2 for a, b, c, d in text_boxes)
 
     assert {box["kind"] for entry in frames for box in entry["boxes"]} >= {"face", "text"}
+    upside_down = [entry for entry in frames if entry["index"] in UPSIDE_DOWN]
+    assert all(any(box["kind"] == "face" for box in entry["boxes"]) for entry in upside_down)
     for entry in frames:
         for line in spec.lines:
             box = spec.box(line, entry["index"])

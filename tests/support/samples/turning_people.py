@@ -59,6 +59,12 @@ class Person:
         return index in self.frames and 0 <= x <= WIDTH and 0 <= y <= HEIGHT
 
 
+def _texture(side: int, seed: int) -> np.ndarray:
+    """Return (side, side) noise with structures of three pixels, which survive a small shift."""
+    coarse = np.random.default_rng(seed).integers(0, 250, (side // 3 + 1, side // 3 + 1))
+    return np.repeat(np.repeat(coarse, 3, axis=0), 3, axis=1)[:side, :side]
+
+
 @dataclass(frozen=True)
 class World:
     """Everything that happens in the video.
@@ -79,10 +85,7 @@ class World:
 
     @cached_property
     def _textures(self) -> list[np.ndarray]:
-        return [
-            np.random.default_rng(seed).integers(0, 250, (person.size, person.size))
-            for seed, person in enumerate(self.people)
-        ]
+        return [_texture(person.size, seed) for seed, person in enumerate(self.people)]
 
     def image(self, index: int) -> Image:
         """Return a frame, RGB: red is the horizontal position, green the texture, blue the frame's number."""

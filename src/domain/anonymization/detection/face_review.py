@@ -140,7 +140,8 @@ class FaceReview:
         for analysis, frame in frames:
             starts = mean_difference(earlier, analysis.luma_grid) >= MIN_CUT_CHANGE
             results.append(self._with_looks(analysis, frame, scales if starts else ()))
-            earlier = analysis.luma_grid
+            if analysis.luma_grid is not None:
+                earlier = analysis.luma_grid
         return results
 
     def _with_proposals(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:

@@ -236,7 +236,9 @@ class HeadFollower:
     def _followed(self, steps: range, frames: NDArray[np.intp], boxes: Boxes) -> dict[int, Boxes]:
         """Follow the last of some detections through frames; frames and boxes are ordered like the steps."""
         low, high = min(steps), max(steps)
-        if len(steps) < 2 or high < self._due.start or low >= self._due.stop:
+        # A box is averaged with those of its neighbours.
+        around = self._settings.smoothing
+        if len(steps) < 2 or high < self._due.start - around or low >= self._due.stop + around:
             return {}
         if self._is_another_face(boxes[-1], steps[0]):
             return {}

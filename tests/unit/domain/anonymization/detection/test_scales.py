@@ -8,15 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.detection.scales import (
+    DIAGONALS,
     IMAGE_SCALES,
     MAX_TILE_PX,
+    MIN_TURNED_SCORE,
+    QUARTER_TURNS,
     TILE_OVERLAP_PX,
     VIDEO_SCALES,
     DetectionScale,
     Look,
     looks_at,
+    max_interval,
     scaled_sizes,
     tiles,
+    video_scales,
 )
 
 sides = st.integers(1, 130).map(lambda blocks: 32 * blocks)
@@ -51,6 +56,53 @@ def test_analysed_sizes_are_multiples_of_the_stride_and_bounded(size: tuple[int,
         assert width % 32 == height % 32 == 0
         assert min(width, height) >= 32
         assert max(width, height) <= 3840
+
+
+@pytest.mark.parametrize("index", range(48))
+def test_other_directions_are_looked_in_with_the_periodic_scales(index: int) -> None:
+    looks = looks_at(index, (1920, 1080), VIDEO_SCALES, 32)
+    turned = {look.direction for look in looks} - {0}
+    assert turned == (
+        {*QUARTER_TURNS, *DIAGONALS} if index % 24 == 0 else set(QUARTER_TURNS) if index % 6 == 0 else set()
+    )
+    for look in looks:
+        if look.direction:
+            assert (look.width, look.height) == (480, 256)
+            assert look.min_score == MIN_TURNED_SCORE
+
+
+def test_images_are_looked_at_in_all_directions_whatever_their_index() -> None:
+    for index in (0, 5):
+        looks = looks_at(index, (1920, 1080), IMAGE_SCALES, 32)
+        assert {look.direction for look in looks} == {0, *QUARTER_TURNS, *DIAGONALS}
+
+
+def test_small_images_are_enlarged_but_no_further_than_allowed() -> None:
+    def largest(size: tuple[int, int]) -> tuple[int, int]:
+        return max((look.width, look.height) for look in looks_at(0, size, IMAGE_SCALES, 32))
+
+    assert largest((640, 360)) == (1280, 704)
+    assert largest((1600, 900)) == (1920, 1088)
+    assert largest((16, 16)) == (32, 32)
+    assert largest((3000, 750)) == (3008, 736)
+
+
+def test_looks_in_different_directions_are_not_the_same_look() -> None:
+    scales = (DetectionScale(960), DetectionScale(480, direction=180), DetectionScale(480, direction=90))
+    assert [look.direction for look in looks_at(0, (320, 192), scales, 32)] == [0, 180, 90]
+
+
+def test_looks_that_coincide_accept_what_any_of_them_accepts() -> None:
+    scales = (
+        DetectionScale(960, direction=90, min_score=0.25, smallest_face=12),
+        DetectionScale(480, direction=90, min_score=0.5),
+    )
+    assert looks_at(0, (320, 192), scales, 32) == (Look(320, 192, 90, smallest_face=0, min_score=0.25),)
+
+
+def test_turned_scales_do_not_lengthen_the_interval_of_key_frames() -> None:
+    assert max_interval(VIDEO_SCALES) == 6
+    assert max_interval(video_scales(10.0)) == 2
 
 
 def test_a_small_image_is_one_tile() -> None:
