@@ -125,7 +125,10 @@ def test_a_render_keeps_the_given_shape(narrow: Image, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
     result = command.run("render", path, "--manifest", tmp_path / "out.zip", "-o", again)
     assert result.code == 0, result.err
-    assert command.Output(again).manifest["sources"] == [first.manifest["sources"][0] | {"tracking": None}]
+    # Nothing is looked for in a render, so it does not say how closely.
+    source = first.manifest["sources"][0] | {"tracking": None}
+    expected = {key: value for key, value in source.items() if key not in {"smallest_faces", "weak_evidence"}}
+    assert command.Output(again).manifest["sources"] == [expected]
 
 
 @pytest.mark.parametrize("written", ["0:0", "1:1000", "9:2", "2", "wide"])

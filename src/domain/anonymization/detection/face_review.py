@@ -57,6 +57,9 @@ NEAR_SIZE_RATIO = 1.8
 PROPOSAL_SCALES = (DetectionScale(960), DetectionScale(1920, max_enlargement=2.0))
 """Scales of the proposer; small frames are enlarged, because detectors miss faces below about 10 px."""
 
+PROPOSED = 0.0
+"""Score of a proposal before it is confirmed: only what a second opinion sees in it counts."""
+
 MIN_PROPOSAL_SCORE = 0.3
 """Score from which on the proposer's detections are looked at again."""
 
@@ -115,6 +118,7 @@ class FaceReview:
         block = self._at_shot_starts(context, frames)
         block[-1] = self._with_proposals(block[-1], frames[-1][1])
         block = self._with_opinions(context, block, frames, UPRIGHT_ONLY)
+        block[-1] = _without_proposals(block[-1])
         active = _active_directions([*context, *block])
         if active:
             block = [
@@ -157,7 +161,7 @@ class FaceReview:
         faces = proposed.faces
         small = box_geometry.size(faces.boxes) <= MAX_PROPOSED_SHARE * max(frame.width, frame.height)
         faces = selected(faces, np.flatnonzero(small).tolist())
-        weak = replace(faces, scores=np.zeros(len(faces.scores)))
+        weak = replace(faces, scores=np.full(len(faces.scores), PROPOSED))
         return replace(analysis, faces=merge_detections([analysis.faces, weak]))
 
     def _with_opinions(
@@ -282,6 +286,14 @@ def selected(detections: FrameDetections, rows: Sequence[int]) -> FrameDetection
         landmarks,
         directions=directions_of(detections)[rows],
     )
+
+
+def _without_proposals(analysis: FrameAnalysis) -> FrameAnalysis:
+    """Return an analysis without the proposals that no second opinion confirmed."""
+    if analysis.faces is None:
+        return analysis
+    found = np.flatnonzero(analysis.faces.scores > PROPOSED).tolist()
+    return replace(analysis, faces=selected(analysis.faces, found))
 
 
 def _active_directions(context: Sequence[FrameAnalysis]) -> frozenset[int]:

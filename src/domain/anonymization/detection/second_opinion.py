@@ -36,8 +36,10 @@ CROP_SIDE_PX = 160
 FACE_SIDES_PX = (48, 60)
 """Sizes in pixels at which a detection is shown in its crops, the second one mirrored."""
 
-CONFIRMING_EVIDENCE = 0.8
-"""Smallest sum of a detection's score and its mean score on the crops that confirms it."""
+CONFIRMING_EVIDENCE, CONFIRMING_STILL_EVIDENCE = 0.8, 0.65
+"""Smallest sum of a detection's score and its mean score on the crops that confirms it, in videos and in
+still images. A still image has no neighbours that could show the face better.
+"""
 
 UPRIGHT_ONLY = frozenset({0})
 
@@ -73,11 +75,13 @@ class SecondOpinion:
         detector: first detector.
         second: second detector; None if there is none, in which case the first one looks alone.
         sampler: sampler of the crops.
+        evidence: smallest sum of a detection's score and its mean score on the crops that confirms it.
     """
 
     detector: FaceDetector
     second: FaceDetector | None
     sampler: ImageSampler
+    evidence: float = CONFIRMING_EVIDENCE
 
     def confirmed(
         self, frame: Frame, weak: FrameDetections, score: float, expected: frozenset[int] = UPRIGHT_ONLY
@@ -151,7 +155,7 @@ class SecondOpinion:
             turned = (direction + degrees) % 360
             views = self._promising_views(image, box, turned, is_expected=turned in expected)
             mean = sum(view.score for view in views) / self._view_count
-            if weak + mean >= CONFIRMING_EVIDENCE if turned in expected else mean >= CONFIRMING_TURNED_SCORE:
+            if weak + mean >= self.evidence if turned in expected else mean >= CONFIRMING_TURNED_SCORE:
                 best = max(views, key=lambda view: view.score)
                 return replace(best, score=max(best.score, score))
         return None

@@ -5,6 +5,10 @@ from __future__ import annotations
 FACE_MARGIN = 0.18
 """Margin of a tracked face on every side, as a share of its width and height."""
 
+MIN_FACE_MARGIN_PX = 4.0
+"""Smallest margin of a tracked face on every side, in pixels: the detector places faces of about 10 pixels no
+better than that."""
+
 ELLIPSE_MARGIN = 0.3
 """Margin of faces that are redacted as ellipses; 0.21 would just reach the corners of the detection."""
 

@@ -10,8 +10,11 @@ from dataclasses import replace
 from framecloak.domain.anonymization.detection.face_review import FaceReview
 from framecloak.domain.anonymization.detection.faces import FaceSearch
 from framecloak.domain.anonymization.detection.pixel_aspect import look_at
-from framecloak.domain.anonymization.detection.scales import max_interval
-from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
+from framecloak.domain.anonymization.detection.second_opinion import (
+    CONFIRMING_EVIDENCE,
+    CONFIRMING_STILL_EVIDENCE,
+    SecondOpinion,
+)
 from framecloak.domain.anonymization.detection.text_and_plates import detect_text_and_plates
 from framecloak.domain.anonymization.identification.decisions import with_samples
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
@@ -35,6 +38,7 @@ class DetectionStage:
         spec: scales and thresholds.
         tools: detectors.
         accept: score from which on a detection must have a counterpart in the next pass.
+        continuous: True for frames of a video, False for unrelated still images.
     """
 
     def __init__(
@@ -44,11 +48,14 @@ class DetectionStage:
         spec: RedactionSpec,
         tools: PipelineTools,
         accept: float,
+        *,
+        continuous: bool,
     ) -> None:
         self._pool = pool
         self._window = window
         self._spec = spec
         self._tools = tools
+        self._continuous = continuous
         self._batch: list[Frame] = []
         self.batch_size = tools.detector.max_batch if tools.detector else 1
         self._running: deque[tuple[list[Frame], Future[list[FrameAnalysis]]]] = deque()
@@ -110,7 +117,12 @@ class DetectionStage:
         """Review the faces up to a key frame, and sample them for identification."""
         analyses = [analysis for analysis, _ in frames]
         if self._search is not None:
-            opinion = SecondOpinion(self._search.detector, self._tools.second_detector, self._search.sampler)
+            opinion = SecondOpinion(
+                self._search.detector,
+                self._tools.second_detector,
+                self._search.sampler,
+                CONFIRMING_EVIDENCE if self._continuous else CONFIRMING_STILL_EVIDENCE,
+            )
             review = FaceReview(
                 self._search,
                 opinion,
@@ -129,7 +141,7 @@ class DetectionStage:
         """Return the search of the second detector; where there is none, that of the first one in videos."""
         if self._tools.second_detector is not None:
             return replace(search, detector=self._tools.second_detector)
-        return search if max_interval(self._spec.scales) > 1 else None
+        return search if self._continuous else None
 
     def _with_text_and_plates(self, analysis: FrameAnalysis, frame: Frame) -> FrameAnalysis:
         """Add text and plates to an analysis; mark the frame as not analysed where that fails."""

@@ -86,7 +86,7 @@ def redacted_frames(
             # A sample of unrelated images says nothing about the others.
             verify = Verify.ALL
         accept = min(kind.accept for kind in settings.values())
-        detection = DetectionStage(pool, window, spec, tools, accept)
+        detection = DetectionStage(pool, window, spec, tools, accept, continuous=source.info.continuous)
         if carried:
             detection.continue_from(carried[-1])
         decision = DecisionStage(window, settings, verify, source.info.continuous, classifier, carried)

@@ -134,7 +134,9 @@ def _propagated_forward(analysis: FrameAnalysis, frame: Frame, before: FrameAnal
     try:
         return replace(analysis, propagated=propagate_forward(frame, before, analysis))
     except FrameAnalysisError:
-        return FrameAnalysis(analysis.index, None, None)
+        # What the next key frame is compared with remains, so that a slice that continues here agrees.
+        failed = FrameAnalysis(analysis.index, None, analysis.luma_grid)
+        return replace(failed, first_look=analysis.first_look)
 
 
 class PassChange(IntEnum):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.model.margins import MIN_FACE_MARGIN_PX
 from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
 from framecloak.domain.anonymization.tracking.following import FollowedHead
@@ -78,9 +79,7 @@ class Trajectory:
         )
         if settings.widen:
             raw = widen_narrow(raw, settings.pixel_aspect)
-        smoothed = box_geometry.grow(
-            box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin
-        )
+        smoothed = _with_margin(box_geometry.enclose(raw, _smooth(raw, settings.smoothing)), settings.margin)
         smoothed = expand_to_propagated(smoothed, start, self._frames, self._boxes, self._propagations)
         following = np.searchsorted(self._frames, times).clip(0, len(self._frames) - 1)
         leading = (following - 1).clip(0)
@@ -117,6 +116,15 @@ class Trajectory:
         return box_geometry.enclose(
             box_geometry.shift(last_boxes, SLOWEST_SHARE * moved), box_geometry.shift(last_boxes, moved)
         )
+
+
+def _with_margin(boxes: Boxes, share: float) -> Boxes:
+    """Return boxes (n, 4) with a margin of a share of their sides, for small faces at least some pixels."""
+    if not share:
+        return boxes
+    missing = np.maximum(MIN_FACE_MARGIN_PX - share * box_geometry.sides(boxes), 0.0)
+    grown = box_geometry.grow(boxes, share)
+    return np.concatenate([grown[:, :2] - missing, grown[:, 2:] + missing], axis=1)
 
 
 def widen_narrow(boxes: Boxes, pixel_aspect: float) -> Boxes:

@@ -56,7 +56,7 @@ class Reviewed:
         frames = [WorldFrame(world, index) for index in range(2 * INTERVAL + 1)]
         first = [search.analyze([frame], SCALES, THRESHOLD)[0] for frame in frames]
         already = len(detector.directions)
-        review = FaceReview(search, SecondOpinion(detector, None, FakeSampler()), ACCEPT, THRESHOLD)
+        review = FaceReview(search, SecondOpinion(detector, None, FakeSampler()), None, ACCEPT, THRESHOLD)
         pairs = list(zip(first, frames, strict=True))
         self.first = first
         self.analyses: list[FrameAnalysis] = review.reviewed(None, pairs[:1])
@@ -143,7 +143,7 @@ def test_each_of_several_weak_faces_is_examined() -> None:
 
 def test_a_confirmed_face_counts_by_itself() -> None:
     scores = [0.0] * LENGTH
-    scores[2] = 0.2
+    scores[2] = 0.35
     result = Reviewed(World(LENGTH, (person(scores, opinion=0.46),)))
     assert result.scores()[2] == [ACCEPT]
     assert [index for index, each in enumerate(result.scores()) if each] == [2]

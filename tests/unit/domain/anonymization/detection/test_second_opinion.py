@@ -132,21 +132,23 @@ def test_without_a_second_detector_the_first_one_decides_alone() -> None:
         return 0.2 if crop.is_mirrored else 0.75
 
     # Its mean score is 0.475.
-    assert len(confirmed(CropDetector(divided), score=0.18).scores) == 1
-    assert len(confirmed(CropDetector(divided), score=0.17).scores) == 0
+    assert len(confirmed(CropDetector(divided), score=0.33).scores) == 1
+    assert len(confirmed(CropDetector(divided), score=0.32).scores) == 0
 
 
 def test_the_mean_of_both_detectors_counts() -> None:
     def run(first: float, second: float) -> int:
-        found = confirmed(CropDetector(lambda _: first), second=CropDetector(lambda _: second))
-        return len(found.scores)
+        def upright(score: float) -> CropDetector:
+            return CropDetector(lambda crop: score if crop.direction == 0 else 0.0)
 
-    assert run(0.3, 0.62) == 1
-    assert run(0.3, 0.58) == 0
+        return len(confirmed(upright(first), second=upright(second)).scores)
+
+    assert run(0.4, 0.82) == 1
+    assert run(0.4, 0.78) == 0
 
 
 def test_a_confirmed_detection_is_accepted_with_the_box_of_the_best_view() -> None:
-    found = confirmed(CropDetector(lambda _: 0.46, side=36.0))
+    found = confirmed(CropDetector(lambda _: 0.46, side=36.0), score=0.35)
     assert found.scores.tolist() == [ACCEPT]
     half = 18 * SIDE / FACE_SIDES_PX[0]
     assert found.boxes[0] == pytest.approx([*(CENTRE - half), *(CENTRE + half)], abs=0.01)
@@ -177,7 +179,7 @@ def test_a_tilted_face_is_found_between_the_directions(tilt: int, direction: int
 
 def test_where_people_are_turned_they_need_no_more_evidence_than_upright_ones() -> None:
     detector = CropDetector(lambda crop: 0.47 if crop.direction == 90 else 0.0)
-    weak = detection(0.2, 90)
+    weak = detection(0.34, 90)
     assert len(opinion(detector).confirmed(position_frame(), weak, ACCEPT).scores) == 0
     found = opinion(detector).confirmed(position_frame(), weak, ACCEPT, frozenset({0, 90}))
     assert directions_of(found).tolist() == [90]

@@ -35,7 +35,11 @@ def boxes_of(
     """Return the boxes of a track by frame, given the centre x of its detections."""
     frames = np.array(list(centres), np.intp)
     trajectory = Trajectory(
-        frames, np.array([box_at(x) for x in centres.values()]), np.full(len(frames), 0.9), [()] * len(frames)
+        frames,
+        np.array([box_at(x) for x in centres.values()]),
+        np.full(len(frames), 0.9),
+        np.zeros(len(frames), np.intp),
+        [()] * len(frames),
     )
     numbers = np.zeros(LENGTH, np.intp) if shots is None else shots
     return dict(trajectory.boxes_per_frame(0, numbers, tracking, head))
@@ -102,14 +106,16 @@ def test_no_box_crosses_a_cut() -> None:
     assert set(boxes) == set(range(9, 22))
 
 
-@given(st.floats(1.0, 100.0), st.floats(1.0, 100.0))
-def test_narrow_boxes_are_widened_around_their_centre_and_never_shrunk(width: float, height: float) -> None:
-    box = np.array([[50.0, 60.0, 50.0 + width, 60.0 + height]])
-    (wide,) = widen_narrow(box)
+@given(st.floats(1.0, 100.0), st.floats(1.0, 100.0), st.sampled_from([1.0, 24 / 11, 0.5]))
+def test_narrow_boxes_are_widened_around_their_centre_and_never_shrunk(
+    width: float, height: float, pixel_aspect: float
+) -> None:
+    box = np.array([[50.0, 60.0, 50.0 + width / pixel_aspect, 60.0 + height]])
+    (wide,) = widen_narrow(box, pixel_aspect)
     assert (wide[:2] <= box[0, :2]).all()
     assert (wide[2:] >= box[0, 2:]).all()
     assert wide[:2] + wide[2:] == pytest.approx(box[0, :2] + box[0, 2:])
-    extents = wide[2:] - wide[:2]
+    extents = (wide[2:] - wide[:2]) * [pixel_aspect, 1.0]
     assert extents.max() == pytest.approx(max(width, height))
     ratio = min(width, height) / max(width, height)
     if ratio >= 0.63:
