@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from framecloak.domain.anonymization.detection.directions import map_boxes, map_from_turned
 from framecloak.domain.anonymization.model.detections import FrameDetections
-from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.models import FaceDetector
 
@@ -33,20 +33,10 @@ def detect_in_directions(
         FrameAnalysisError: the detector fails.
     """
     boxes, scores = [], []
+    size = image.shape[1], image.shape[0]
     for turn in turns:
+        turned = size[::-1] if turn % 2 else size
         (found,) = detector.detect([np.ascontiguousarray(np.rot90(image, -turn))], threshold)
-        boxes.append(_turned_back(found.boxes.astype(np.float64), turn, image.shape[1], image.shape[0]))
+        boxes.append(map_boxes(found.boxes.astype(np.float64), map_from_turned(size, turned, 90 * turn)))
         scores.append(found.scores.astype(np.float64))
     return FrameDetections(np.concatenate(boxes), np.concatenate(scores))
-
-
-def _turned_back(boxes: Boxes, turn: int, width: int, height: int) -> Boxes:
-    """Return boxes, (n, 4), of a turned image in pixels of the image before, which has the given size."""
-    x1, y1, x2, y2 = boxes.T
-    corners = (
-        (x1, y1, x2, y2),
-        (y1, height - x2, y2, height - x1),
-        (width - x2, height - y2, width - x1, height - y1),
-        (width - y2, x1, width - y1, x2),
-    )[turn]
-    return np.stack(corners, axis=1)
