@@ -1,7 +1,8 @@
 """Conversion of decoded frames to 8-bit BGR and RGB arrays.
 
-Colours follow the tags of the stream: matrix (BT.601, BT.709, BT.2020) and range. An untagged stream is
-treated as BT.601, as in ffmpeg and OpenCV. The expensive part of every function runs without the GIL.
+Colours follow the tags of the stream: matrix, range and transfer. HDR is tone-mapped to BT.709. A stream
+without a matrix is treated as BT.601, one with a reserved matrix as BT.709 if it is HD. The expensive part
+of every function runs without the GIL.
 """
 
 from __future__ import annotations
@@ -16,12 +17,22 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from framecloak.adapters.media.scaling import scaled
+from framecloak.adapters.media.video.colour_tags import (
+    BT709,
+    ICTCP,
+    SWSCALE_MATRICES,
+    YCGCO,
+    is_full_range,
+    is_hdr,
+    is_limited_grey,
+    matrix_of,
+    yuv_to_rgb,
+)
+from framecloak.adapters.media.video.tone_mapping import peak_nits, tone_mapped
 from framecloak.domain.imaging.detections import Image
 
 _PLANAR_YUV = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
-_BT601 = (0.299, 0.114)
-_LUMA_WEIGHTS = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
-"""Weights of red and blue in the luma of BT.709, FCC, SMPTE 240M and BT.2020, by their number in H.273."""
+_ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _ALPHA_FORMATS = {"pal8", "ya8", "ya16be", "ya16le"}
 
 
@@ -47,6 +58,10 @@ def to_bgr(frame: av.VideoFrame) -> Image:
     Raises:
         av.FFmpegError: the pixel format cannot be converted.
     """
+    if is_hdr(frame):
+        return _reversed(_tone_mapped(frame, frame.width, frame.height))
+    if _is_ycgco(frame):
+        return _reversed(_ycgco_to_rgb(frame, frame.width, frame.height))
     if _has_alpha(frame):
         return _blend_on_black(_convert_full_size(frame, "bgra"))
     return _convert_full_size(frame, "bgr24")
@@ -61,33 +76,61 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
     Raises:
         av.FFmpegError: the pixel format cannot be converted.
     """
+    if is_hdr(frame):
+        return _tone_mapped(frame, width, height)
     if _has_alpha(frame):
-        return np.asarray(cv2.cvtColor(scaled(to_bgr(frame), width, height), cv2.COLOR_BGR2RGB), np.uint8)
+        return _reversed(scaled(to_bgr(frame), width, height))
     if frame.format.name in _PLANAR_YUV:
         return _scaled_planes(frame, width, height)
-    shrinks = width <= frame.width and height <= frame.height
-    converted = _reformatters.resized.reformat(
-        frame,
-        width,
-        height,
-        "rgb24",
-        interpolation=Interpolation.AREA if shrinks else Interpolation.BICUBIC,
-        dst_color_range=ColorRange.JPEG,
-        threads=1,
-    )
-    return _as_image(converted)
+    if _is_ycgco(frame):
+        return _ycgco_to_rgb(frame, width, height)
+    return _stretched_grey(frame, _as_image(_resized(frame, width, height, "rgb24")))
 
 
 def _convert_full_size(frame: av.VideoFrame, pixel_format: str) -> Image:
+    # Naming a matrix that swscale would take anyway makes its result less exact.
+    matrix = None if frame.colorspace in SWSCALE_MATRICES else matrix_of(frame)
     converted = _reformatters.full_size.reformat(
-        frame, format=pixel_format, dst_color_range=ColorRange.JPEG, threads=1
+        frame,
+        format=pixel_format,
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
     )
     image = _as_image(converted)
-    return image.copy() if converted is frame else image
+    return _stretched_grey(frame, image.copy() if converted is frame else image)
+
+
+def _resized(
+    frame: av.VideoFrame, width: int, height: int, pixel_format: str, *, keeps_matrix: bool = False
+) -> av.VideoFrame:
+    """Return a frame of full range at another size and in another format."""
+    shrinks = width <= frame.width and height <= frame.height
+    method = Interpolation.AREA if shrinks else Interpolation.BICUBIC
+    # With these flags, swscale gives wrong colours in 16 bits.
+    accuracy = Interpolation(0) if pixel_format == "rgb48le" else _ACCURATE
+    matrix = BT709 if keeps_matrix else matrix_of(frame)
+    return _reformatters.resized.reformat(
+        frame,
+        width,
+        height,
+        pixel_format,
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        interpolation=method | accuracy,
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
+    )
 
 
 def _as_image(frame: av.VideoFrame) -> Image:
     return np.ascontiguousarray(frame.to_ndarray(), np.uint8)
+
+
+def _reversed(image: Image) -> Image:
+    """Return RGB as BGR, or BGR as RGB."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _scaled_planes(frame: av.VideoFrame, width: int, height: int) -> Image:
@@ -99,20 +142,56 @@ def _scaled_planes(frame: av.VideoFrame, width: int, height: int) -> Image:
     for plane in frame.planes:
         stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         planes.append(scaled(stored[:, : plane.width], width, height))
-    full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
-    return np.asarray(cv2.transform(cv2.merge(planes), _yuv_to_rgb(frame.colorspace, full_range)), np.uint8)
+    matrix = yuv_to_rgb(matrix_of(frame), is_full_range(frame))
+    return np.asarray(cv2.transform(cv2.merge(planes), matrix), np.uint8)
+
+
+def _is_ycgco(frame: av.VideoFrame) -> bool:
+    return matrix_of(frame) == YCGCO and _has_chroma_planes(frame)
+
+
+def _has_chroma_planes(frame: av.VideoFrame) -> bool:
+    return frame.format.name.startswith(("yuv", "nv", "p0", "p2", "p4", "y2", "uyvy", "yvyu", "vuy", "xv"))
+
+
+def _ycgco_to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
+    """Convert a frame whose matrix swscale does not have."""
+    planes = _resized(frame, width, height, "yuv444p", keeps_matrix=True)
+    stacked = np.moveaxis(planes.to_ndarray(), 0, -1)
+    rgb = cv2.transform(np.ascontiguousarray(stacked, np.uint8), yuv_to_rgb(YCGCO, full_range=True))
+    return _over_black(frame, np.asarray(rgb, np.uint8))
+
+
+def _tone_mapped(frame: av.VideoFrame, width: int, height: int) -> Image:
+    """Convert an HDR frame to RGB of BT.709 at a size; it is resized before, as its display would show it."""
+    ictcp = frame.colorspace == ICTCP and _has_chroma_planes(frame)
+    target = "yuv444p16le" if ictcp else "rgb48le"
+    stored = _resized(frame, width, height, target, keeps_matrix=ictcp).to_ndarray()
+    codes = np.ascontiguousarray(np.moveaxis(stored, 0, -1) if ictcp else stored, np.uint16)
+    image = tone_mapped(codes, frame.color_trc, frame.color_primaries, peak_nits(frame), ictcp=ictcp)
+    return _over_black(frame, image)
+
+
+def _over_black(frame: av.VideoFrame, image: Image) -> Image:
+    """Blend a converted image with black where the frame that it comes from is transparent."""
+    if not _has_alpha(frame):
+        return image
+    alpha = _as_image(_resized(frame, image.shape[1], image.shape[0], "rgba", keeps_matrix=True))[:, :, 3:]
+    return _blend_on_black(np.concatenate([image, alpha], axis=2))
+
+
+def _stretched_grey(frame: av.VideoFrame, image: Image) -> Image:
+    """Return an image of limited grey at full range; its alpha channel, if any, stays as it is."""
+    if not is_limited_grey(frame):
+        return image
+    image[:, :, :3] = cv2.LUT(np.ascontiguousarray(image[:, :, :3]), _limited_to_full())
+    return image
 
 
 @cache
-def _yuv_to_rgb(colorspace: int, full_range: bool) -> NDArray[np.float32]:
-    """Return the (3, 4) matrix from 8-bit YUV to RGB, with offsets in its last column (ITU-T H.273, 8.3)."""
-    red, blue = _LUMA_WEIGHTS.get(colorspace, _BT601)
-    green = 1 - red - blue
-    luma, chroma, black = (1.0, 1.0, 0) if full_range else (255 / 219, 255 / 224, 16)
-    from_u = np.array([0, -2 * (1 - blue) * blue / green, 2 * (1 - blue)]) * chroma
-    from_v = np.array([2 * (1 - red), -2 * (1 - red) * red / green, 0]) * chroma
-    matrix = np.column_stack([np.full(3, luma), from_u, from_v])
-    return np.column_stack([matrix, -matrix @ [black, 128, 128]]).astype(np.float32)
+def _limited_to_full() -> NDArray[np.uint8]:
+    """Return (256,) full-range levels by limited-range level."""
+    return np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
 
 def _has_alpha(frame: av.VideoFrame) -> bool:
