@@ -66,6 +66,29 @@ async def test_other_fields_of_a_form_are_ignored(api: Api, credential: dict[str
 
 
 @pytest.mark.parametrize(
+    ("disposition", "filename"),
+    [
+        (b"filename*=UTF-8''Klinik%20%C3%A4%E2%82%AC.mp4", "Klinik ä€.mp4"),
+        (b"filename*=utf-8'de'%C3%A4.mp4", "ä.mp4"),
+        (b"filename*=ISO-8859-1''caf%E9.mp4", "café.mp4"),
+        (b"filename=\"plain.mp4\"; filename*=UTF-8''%C3%A4.mp4", "ä.mp4"),
+        (b"filename=\"plain.mp4\"; filename*=UTF-8''%FF.mp4", "plain.mp4"),
+        (b"filename=\"plain.mp4\"; filename*=KOI8-R''%FF.mp4", "plain.mp4"),
+        (b"filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"),
+        (b"filename*=UTF-8''a%0D%0Ab.mp4", "ab.mp4"),
+        (b'filename="caf\xe9.mp4"', "café.mp4"),
+        ('filename="日本.mp4"'.encode(), "日本.mp4"),
+    ],
+)
+async def test_names_arrive_in_each_encoding(api: Api, disposition: bytes, filename: str) -> None:
+    _, ada = await api.person("ada")
+    head = b'--frontier\r\nContent-Disposition: form-data; name="file"; ' + disposition
+    body = head + b"\r\nContent-Type: video/mp4\r\n\r\nfilm\r\n--frontier--\r\n"
+    answer = await ada.post("/api/videos/", content=body, headers=FORM)
+    assert (answer.status_code, answer.json()["filename"]) == (201, filename)
+
+
+@pytest.mark.parametrize(
     ("body", "code"),
     [
         (form(('name="other"; filename="a.mp4"', b"film")), "invalid_option"),

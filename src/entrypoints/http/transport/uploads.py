@@ -16,6 +16,7 @@ from multipart import (
 
 from framecloak.domain.errors import InvalidOptionError, UploadIncompleteError, UploadTooLargeError
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, UnsupportedMediaTypeError
+from framecloak.entrypoints.http.transport.form_names import WIRE_CHARSET, decode_name, file_name
 
 UPLOAD_BLOCK_BYTES = 1024 * 1024
 """Size in bytes of the blocks passed on; the server's chunks are too small for one thread call each."""
@@ -137,8 +138,8 @@ async def read_form_file(body: AsyncGenerator[bytes, None], boundary: str, field
     """
     events = _form_events(body, boundary)
     async for event in events:
-        if isinstance(event, MultipartSegment) and event.name == field:
-            return IncomingFile(event.filename or "", join_blocks(_part_content(events, field)))
+        if isinstance(event, MultipartSegment) and decode_name(event.name) == field:
+            return IncomingFile(file_name(event), join_blocks(_part_content(events, field)))
     raise InvalidOptionError("the form has no file", f"send it as the field {field!r}")
 
 
@@ -157,7 +158,7 @@ async def read_form_parts(body: AsyncGenerator[bytes, None], boundary: str) -> d
     name = ""
     async for event in _form_events(body, boundary):
         if isinstance(event, MultipartSegment):
-            name = event.name
+            name = decode_name(event.name)
             if name in parts:
                 raise InvalidOptionError(f"the form has {name!r} more than once", "send it once")
             parts[name] = []
@@ -175,7 +176,7 @@ async def _part_content(
         if event is None:
             ended = True
         elif isinstance(event, MultipartSegment):
-            if event.name == field:
+            if decode_name(event.name) == field:
                 raise InvalidOptionError("the form has more than one file", "send one file for each request")
         elif not ended:
             yield event
@@ -186,7 +187,9 @@ async def _form_events(
 ) -> AsyncIterator[MultipartSegment | bytes | None]:
     """Yield the events of a form: the start of a part, its bytes, and None at its end."""
     try:
-        with PushMultipartParser(boundary, max_header_size=MAX_PART_HEADER_BYTES) as parser:
+        with PushMultipartParser(
+            boundary, max_header_size=MAX_PART_HEADER_BYTES, header_charset=WIRE_CHARSET
+        ) as parser:
             async with aclosing(body) as chunks:
                 async for chunk in chunks:
                     for event in parser.parse(chunk):
