@@ -29,6 +29,12 @@ _DEMUXERS = (
 _CONTAINER_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 _MAX_READ_ERRORS = 64
 
+_REPORT_DAMAGE = {"err_detect": "crccheck+bitstream+buffer+explode"}
+"""Makes decoders report what they would conceal: grey and smeared frames pass for intact ones otherwise."""
+
+_FLAGGING_DECODERS = frozenset({"h264"})
+"""Decoders that flag concealed frames; as an error, they would report harmless metadata, too."""
+
 # A string, because the class accepts no type argument at run time.
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 
@@ -95,6 +101,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if not hasattr(stream, "pix_fmt"):
         message = f"{path.name} uses a codec that this installation cannot decode"
         raise UnreadableVideoError(message, "convert it to H.264")
+    if stream.codec_context.name not in _FLAGGING_DECODERS:
+        stream.codec_context.options = _REPORT_DAMAGE
     return stream
 
 
