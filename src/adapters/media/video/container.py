@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import av
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from framecloak.adapters.media.video.truncation import is_truncated
@@ -34,6 +35,8 @@ _REPORT_DAMAGE = {"err_detect": "crccheck+bitstream+buffer+explode"}
 
 _FLAGGING_DECODERS = frozenset({"h264"})
 """Decoders that flag concealed frames; as an error, they would report harmless metadata, too."""
+
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 # A string, because the class accepts no type argument at run time.
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
@@ -126,15 +129,45 @@ def read_packets(container: InputContainer, stream: VideoStream) -> Generator[Vi
             return
 
 
-def decode(packet: VideoPacket | None) -> tuple[list[av.VideoFrame], bool]:
-    """Decode one packet.
+class PacketDecoder:
+    """Decoder of the packets of one stream, with its transparency."""
 
-    Returns:
-        The decoded frames, and whether the packet was damaged or could not be decoded.
+    def __init__(self) -> None:
+        self._context: VideoCodecContext | None = None
+
+    def decode(self, packet: VideoPacket | None) -> tuple[list[av.VideoFrame], bool]:
+        """Decode one packet; an empty one makes the decoder output its delayed frames.
+
+        Returns:
+            The decoded frames, and whether the packet was damaged or could not be decoded.
+        """
+        if packet is None:
+            return [], True
+        if self._context is None:
+            self._context = _decoder_of(packet.stream)
+        try:
+            return self._context.decode(packet), packet.is_corrupt
+        except av.FFmpegError:
+            return [], True
+
+    def flush(self) -> list[av.VideoFrame]:
+        """Return the delayed frames.
+
+        Raises:
+            av.FFmpegError: they cannot be decoded.
+        """
+        return [] if self._context is None else self._context.decode(None)
+
+
+def _decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """Return the decoder of a stream: libvpx for VP8 and VP9 with alpha, which libav's own decoders ignore.
+
+    WebM stores the transparency beside the frames; the track states it as its alpha mode.
     """
-    if packet is None:
-        return [], True
-    try:
-        return packet.decode(), packet.is_corrupt
-    except av.FFmpegError:
-        return [], True
+    own = stream.codec_context
+    name = _ALPHA_DECODERS.get(own.codec.canonical_name)
+    if stream.metadata.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return own
+    decoder = cast("VideoCodecContext", av.CodecContext.create(name, "r"))
+    decoder.thread_count = own.thread_count
+    return decoder

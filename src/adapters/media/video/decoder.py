@@ -14,8 +14,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from framecloak.adapters.media.video.container import (
+    PacketDecoder,
     VideoPacket,
-    decode,
     open_container,
     read_packets,
     video_stream,
@@ -68,10 +68,11 @@ class Decoder:
         aspect: Fraction | None = None
         first = True
         keyframes_in = keyframes_out = 0
+        decoder = PacketDecoder()
         with closing(self._packets(entry_packet)) as packets:
             for packet in packets:
                 keyframes_in += packet is not None and packet.is_keyframe
-                frames, damaged = decode(packet)
+                frames, damaged = decoder.decode(packet)
                 if damaged:
                     trouble = keyframes_in
                 for frame in frames:

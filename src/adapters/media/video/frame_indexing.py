@@ -17,8 +17,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from framecloak.adapters.media.video.container import (
+    PacketDecoder,
     VideoPacket,
-    decode,
     open_container,
     read_packets,
     video_stream,
@@ -189,14 +189,14 @@ def _timestamps_match_decoder(path: Path, packets: PacketTable) -> bool:
     decoded: list[int | None] = []
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
-        reader = read_packets(container, stream)
+        reader, decoder = read_packets(container, stream), PacketDecoder()
         for packet, _ in zip(reader, range(min(_SAMPLED_PACKETS, len(packets))), strict=False):
-            frames, damaged = decode(packet)
+            frames, damaged = decoder.decode(packet)
             if damaged or any(frame.is_corrupt for frame in frames):
                 return True  # damage at the start gives no evidence against the timestamps
             decoded += [frame.pts for frame in frames]
         try:
-            decoded += [frame.pts for frame in stream.codec_context.decode(None)]
+            decoded += [frame.pts for frame in decoder.flush()]
         except av.FFmpegError:
             return True
     return decoded == expected
@@ -208,8 +208,9 @@ def _by_decoding(path: Path) -> FrameNumbering:
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         stream.codec_context.thread_type = "AUTO"
+        decoder = PacketDecoder()
         for packet in read_packets(container, stream):
             if not (cut_off and packet is not None and packet.is_corrupt):
-                count += len(decode(packet)[0])
+                count += len(decoder.decode(packet)[0])
         promised = _stated_frame_count(container, stream) if cut_off else count
     return FrameNumbering(None, max(promised, count), count, 0)

@@ -17,8 +17,8 @@ from framecloak.adapters.media.file_hash import BackgroundFileHash
 from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.size_limit import check_size
 from framecloak.adapters.media.video.container import (
+    PacketDecoder,
     check_file,
-    decode,
     open_container,
     read_packets,
     video_stream,
@@ -261,9 +261,10 @@ class VideoSource:
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
     packets = 0
+    decoder = PacketDecoder()
     for packet in read_packets(container, stream):
         packets += packet is not None and packet.size > 0
-        frames, _ = decode(packet)
+        frames, _ = decoder.decode(packet)
         if frames:
             return frames[0]
     if is_truncated(path):
