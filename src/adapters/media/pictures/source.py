@@ -1,4 +1,4 @@
-"""Image files (JPEG, PNG, WebP, BMP and TIFF) as sources of a single frame."""
+"""Image files (JPEG, PNG, WebP, BMP, TIFF and AVIF) as sources of their frames, mostly a single one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from framecloak.adapters.media.pictures.header import ImageHeader, UnknownImageError, read_header
+from framecloak.adapters.media.pictures.paged import PagedImageSource, open_paged_image
 from framecloak.adapters.media.size_limit import MAX_PIXELS, check_size
 from framecloak.adapters.media.video.container import check_file
 from framecloak.adapters.media.video.frames import DecodedFrame
@@ -19,7 +20,9 @@ from framecloak.domain.errors import InputNotFoundError, InvalidSegmentError, Un
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".mpo", ".png", ".apng", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
+)
 
 
 def is_image_file(path: Path) -> bool:
@@ -41,22 +44,27 @@ def image_files_in(folder: Path) -> list[Path]:
     return sorted((path for path in images if path.name[0] != "."), key=lambda path: path.name)
 
 
-def open_image(path: Path) -> ImageSource:
+def open_image(path: Path) -> ImageSource | PagedImageSource:
     """Open an image file and read its header. The content determines the format, not the file name.
+
+    A file that holds several images is a source of all of them.
 
     Raises:
         InputNotFoundError: the file does not exist or is not readable.
         EmptyFileError: the file is empty.
-        UnreadableVideoError: the content is not a supported image.
+        UnreadableVideoError: the content is not a supported image, or is damaged in one of several images.
         ImageTooLargeError: the image has more pixels than can be processed.
     """
     check_file(path)
+    paged = open_paged_image(path)
+    if paged is not None:
+        return paged
     try:
         with path.open("rb") as file:
             header = read_header(file)
     except UnknownImageError as error:
         message = f"{path.name} is not an image that can be read"
-        raise UnreadableVideoError(message, "give a JPEG, PNG, WebP, BMP or TIFF file") from error
+        raise UnreadableVideoError(message, "give a JPEG, PNG, WebP, BMP, TIFF or AVIF file") from error
     check_size(path.name, header.width, header.height)
     return ImageSource(path, header)
 
