@@ -225,6 +225,10 @@ ENGLISH = Messages(
         "video has probably lost its rotation flag. Turned faces are found less reliably. Turn the source "
         "and redact it again."
     ),
+    dropped_video_tracks=(
+        "A source has more than one video track. Only the one that players show first was redacted; the "
+        "result does not contain the others: {count}."
+    ),
     sources="Sources",
     source="Source",
     size="Size",

@@ -247,6 +247,10 @@ GERMAN = Messages(
         "Gesichter werden weniger zuverlässig gefunden. Drehen Sie die Quelle und schwärzen Sie sie noch "
         "einmal."
     ),
+    dropped_video_tracks=(
+        "Eine Quelle hat mehrere Videospuren. Geschwärzt wurde nur die, die Abspielprogramme zuerst zeigen; "
+        "die übrigen sind im Ergebnis nicht enthalten: {count}."
+    ),
     sources="Quellen",
     source="Quelle",
     size="Größe",

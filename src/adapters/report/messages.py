@@ -92,6 +92,7 @@ class Messages:
     pixel_aspects: Mapping[AspectOrigin, str]
     aspect_hint: str
     turned_hint: str
+    dropped_video_tracks: str
 
     sources: str
     source: str

@@ -126,7 +126,12 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
         for source in facts.sources
         if source.turned_hint
     )
-    sentences += dict.fromkeys([*shapes, *hints, *turns])
+    dropped = (
+        messages.dropped_video_tracks.format(count=messages.number(source.info.dropped_video_tracks))
+        for source in facts.sources
+        if source.info.dropped_video_tracks
+    )
+    sentences += dict.fromkeys([*shapes, *hints, *turns, *dropped])
     quality = (
         markup.EMPTY_CELL
         if appearance.output_format is OutputFormat.PNG

@@ -29,6 +29,7 @@ class SourceInfo:
         continuous: True if neighbouring frames show the same scene (a video), False for unrelated images.
         pixel_aspect: width to height of one stored pixel as displayed upright.
         aspect_origin: origin of the pixel aspect.
+        dropped_video_tracks: number of further video tracks of the file, which are not read.
     """
 
     name: str
@@ -42,6 +43,7 @@ class SourceInfo:
     continuous: bool
     pixel_aspect: Fraction = SQUARE
     aspect_origin: AspectOrigin = AspectOrigin.SQUARE
+    dropped_video_tracks: int = 0
 
     def to_row(self) -> dict[str, Any]:
         """Return the properties as JSON values for the part of a result."""

@@ -138,6 +138,8 @@ def _as_table(outcome: RedactionResult) -> Table:
             f"nearly all faces are upright only after a turn by {listed} degrees clockwise; "
             "the video has probably lost its rotation flag"
         )
+    if dropped := sum(info.dropped_video_tracks for info in outcome.sources):
+        rows["tracks left out"] = f"{dropped} further video track{'s' if dropped > 1 else ''} of the input"
     for name, value in rows.items():
         table.add_row(name, Text(value, overflow="fold"))
     return table
@@ -188,6 +190,7 @@ def _as_json(outcome: RedactionResult) -> dict[str, object]:
         "sight": asdict(summary.sight) if summary.sight else None,
         "pixel_aspect_hints": _aspect_hints(outcome),
         "turned_hints": _turned_hints(outcome),
+        "dropped_video_tracks": sum(info.dropped_video_tracks for info in outcome.sources),
         "model": asdict(outcome.model) if outcome.model else None,
     }
 

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from framecloak.adapters.media.video.source import open_video
 from support.samples.media import (
+    numbered_frame,
     read_number,
     sequential_frames,
     write_video,
@@ -180,3 +182,22 @@ def _points_to(link: Path, path: Path) -> bool:
         return link.readlink() == path
     except FileNotFoundError:
         return False
+
+
+def test_further_video_tracks_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "views.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("mpeg4", rate=25) for _ in range(3)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for number in range(5):
+            for stream in streams:
+                frame = av.VideoFrame.from_ndarray(numbered_frame(number), "bgr24")
+                frame.pts = number
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode())
+    source = open_video(path)
+    assert source.info.dropped_video_tracks == 2
+    assert [read_number(frame.bgr()) for frame in source.frames(0, 5)] == list(range(5))
+    assert open_video(write_video(tmp_path / "one.mp4", 2)).info.dropped_video_tracks == 0

@@ -88,9 +88,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         TruncatedVideoError: the file ends before its list of streams.
         UnreadableVideoError: no decoder for the stream is installed.
     """
-    moving = [
-        stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
-    ]
+    moving = moving_streams(container)
     if not moving:
         if is_truncated(path):
             message = f"{path.name} is cut off before its list of streams"
@@ -107,6 +105,11 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if stream.codec_context.name not in _FLAGGING_DECODERS:
         stream.codec_context.options = _REPORT_DAMAGE
     return stream
+
+
+def moving_streams(container: InputContainer) -> list[VideoStream]:
+    """Return the video streams of a file; cover art does not count."""
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
 
 
 def read_packets(container: InputContainer, stream: VideoStream) -> Generator[VideoPacket | None, None, None]:

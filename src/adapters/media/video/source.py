@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from framecloak.adapters.media.size_limit import check_size
 from framecloak.adapters.media.video.container import (
     PacketDecoder,
     check_file,
+    moving_streams,
     open_container,
     read_packets,
     video_stream,
@@ -70,6 +71,7 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
         rate = stream.average_rate or stream.guessed_rate or Fraction(0)
         time_base = stream.time_base or Fraction(0)
         end = (stream.start_time or 0) + stream.duration if stream.duration else None
+        dropped = len(moving_streams(container)) - 1
         track = container.streams.best("audio")
         sound = None if track is None else Sound(path, getattr(track, "name", None) or "unknown")
         before_decoding = stream.codec_context.sample_aspect_ratio
@@ -78,6 +80,7 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
         aspects = DeclaredAspects(in_container, stream.codec_context.sample_aspect_ratio)
     numbering = number_frames(path, first)
     info = _source_info(path.name, first, numbering, rate, time_base, aspects)
+    info = replace(info, dropped_video_tracks=dropped)
     clock = _StreamTiming(time_base, end, rate or _DEFAULT_FRAME_RATE)
     return VideoSource(path, info, numbering, _orientation(first), threads, clock, sound, in_container)
 

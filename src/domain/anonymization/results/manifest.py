@@ -300,6 +300,8 @@ def _source_entry(source: RecordedSource, settings: RecordedSettings) -> dict[st
     if settings.sight:
         entry["weak_evidence"] = source.weak_evidence
         entry["smallest_faces"] = asdict(smallest_faces(settings.scales_of(info), info))
+    if info.dropped_video_tracks:
+        entry["dropped_video_tracks"] = info.dropped_video_tracks
     if source.turned_hint:
         entry["turned_hint"] = source.turned_hint
     if source.name is not None:

@@ -141,6 +141,18 @@ def test_the_direction_of_a_turned_face_is_recorded() -> None:
     assert frames.summary.directions == {0: {90: 1, 0: 1}}
 
 
+def test_left_out_video_tracks_are_recorded() -> None:
+    several = replace(source(), info=replace(source().info, dropped_video_tracks=2))
+    for given, expected in ((several, 2), (source(), None)):
+        frames = log(RedactedFrame(0, b"", (FACE,), blanked=False))
+        chunks = manifest_chunks(
+            "framecloak 0.1.0", KEY, SETTINGS, [RecordedModel(CARD)], [given], [], frames
+        )
+        document = json.loads(b"".join(chunks))
+        VALIDATOR.validate(document)
+        assert document["sources"][0].get("dropped_video_tracks") == expected
+
+
 def test_the_manifest_is_canonical_json() -> None:
     assert canonical_json(json.loads(example())) == example()
 
