@@ -13,6 +13,8 @@ from PIL import Image as PillowImage
 from PIL import ImageOps
 
 from framecloak.adapters.media.pictures.source import open_image
+from framecloak.adapters.media.video.probing import OpenVideoCache, PyAvProber
+from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.errors import ImageTooLargeError, InvalidSegmentError, UnreadableVideoError
 from support.samples.media import numbered_frame, read_number, truncate
 
@@ -149,3 +151,23 @@ def test_a_photograph_stays_one_image(tmp_path: Path) -> None:
         numbered(1)[0].save(tmp_path / name)
         info = open_image(tmp_path / name).info
         assert (info.frame_count, info.continuous) == (1, False)
+
+
+@pytest.mark.parametrize(("name", "options"), [*ANIMATIONS.items(), ("pages.tiff", {})])
+def test_the_service_takes_them_as_videos(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    path = write_images(tmp_path / name, numbered(), **options).rename(tmp_path / "upload")
+    probed = PyAvProber().probe(path)
+    assert (probed.width, probed.height, probed.frame_count) == (128, 96, COUNT)
+    assert probed.frame_rate > 0
+    assert probed.frame_index == b""
+    source = OpenVideoCache().open(path)
+    assert [read_number(frame.bgr()) for frame in source.frames(2, 4)] == [2, 3]
+    assert PyAvProber().frame_jpeg(path, COUNT - 1, None).startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
+def test_a_heic_photograph_is_refused_in_words(brand: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(200))
+    with pytest.raises(UnreadableVideoError, match="HEIC"):
+        open_video(path)

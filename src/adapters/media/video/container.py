@@ -36,6 +36,7 @@ _REPORT_DAMAGE = {"err_detect": "crccheck+bitstream+buffer+explode"}
 _FLAGGING_DECODERS = frozenset({"h264"})
 """Decoders that flag concealed frames; as an error, they would report harmless metadata, too."""
 
+_PHOTOGRAPH_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 # A string, because the class accepts no type argument at run time.
@@ -69,6 +70,7 @@ def open_container(path: Path) -> InputContainer:
         TruncatedVideoError: the file ends before its list of frames.
         UnreadableVideoError: the file is not a media file.
     """
+    _refuse_photographs(path)
     try:
         return av.open(f"file:{path}", "r", container_options=_CONTAINER_OPTIONS)
     except (av.FFmpegError, ValueError) as error:
@@ -78,6 +80,17 @@ def open_container(path: Path) -> InputContainer:
             raise TruncatedVideoError(message, "copy or export the file again") from error
         message = f"{path.name} is not a video that can be read"
         raise UnreadableVideoError(message, "give an MP4, MOV, MKV, WebM, AVI or TS file") from error
+
+
+def _refuse_photographs(path: Path) -> None:
+    """Refuse HEIC photographs: libav gives out the tiles that they consist of, one by one."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return  # reported when it is opened
+    if head[4:8] == b"ftyp" and head[8:] in _PHOTOGRAPH_BRANDS:
+        raise UnreadableVideoError(f"{path.name} is a HEIC photograph", "convert it to JPEG")
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
+from framecloak.adapters.media.pictures.paged import open_paged_image
 from framecloak.adapters.media.pictures.previews import shrink_to_width
 from framecloak.adapters.media.video.container import open_container, read_packets, video_stream
 from framecloak.adapters.media.video.frame_index import Flags, Timestamps
@@ -20,6 +21,7 @@ from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.video import ProbedVideo
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
@@ -76,8 +78,10 @@ class OpenVideoCache:
     def __init__(self) -> None:
         self._open = lru_cache(_MAX_OPEN_VIDEOS)(_open_file_version)
 
-    def open(self, path: Path) -> VideoSource:
+    def open(self, path: Path) -> FrameSource:
         """Return a video from the cache, or open it if it is not there or the file has changed.
+
+        An image file that holds several images is a video.
 
         Raises:
             InputNotFoundError: the file cannot be opened.
@@ -107,11 +111,12 @@ class PyAvProber:
             TruncatedVideoError: the file has fewer frames than its header states.
             DomainError: see `open_video`.
         """
-        info = self._videos.open(path).info
+        source = self._videos.open(path)
+        info = source.info
         if info.readable_frames < info.frame_count:
             message = f"the video is cut off: {info.readable_frames} of {info.frame_count} frames can be read"
             raise TruncatedVideoError(message, "copy, export or upload it again")
-        times = _frame_times(path)
+        times = _frame_times(path) if isinstance(source, VideoSource) else None
         return ProbedVideo(
             width=info.width,
             height=info.height,
@@ -149,10 +154,11 @@ def keyframe_numbers(frame_index: bytes) -> list[int]:
     return np.flatnonzero(FrameTimes.from_bytes(frame_index).keyframe).tolist() if frame_index else []
 
 
-def _open_file_version(path: Path, inode: int, size: int, modified: int) -> VideoSource:
+def _open_file_version(path: Path, inode: int, size: int, modified: int) -> FrameSource:
     """Open a video. The other arguments are cache keys that change when the file is replaced."""
     del inode, size, modified
-    return open_video(path)
+    images = open_paged_image(path)
+    return images if images is not None and images.info.continuous else open_video(path)
 
 
 def _frame_times(path: Path) -> FrameTimes | None:
