@@ -15,7 +15,12 @@ from PIL import ImageOps
 from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.probing import OpenVideoCache, PyAvProber
 from framecloak.adapters.media.video.source import open_video
-from framecloak.domain.errors import ImageTooLargeError, InvalidSegmentError, UnreadableVideoError
+from framecloak.domain.errors import (
+    DomainError,
+    ImageTooLargeError,
+    InvalidSegmentError,
+    UnreadableVideoError,
+)
 from support.samples.media import numbered_frame, read_number, truncate
 
 COUNT = 7
@@ -144,6 +149,26 @@ def test_a_damaged_file_is_refused_or_keeps_its_frames(
     except (UnreadableVideoError, ImageTooLargeError):
         return
     assert all(read_number(frame.bgr()) in range(COUNT) for frame in frames)
+
+
+@pytest.mark.parametrize(("name", "options"), [*ANIMATIONS.items(), *PAGED.items()])
+def test_any_mutation_is_read_or_refused(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    path = write_images(tmp_path / name, numbered(), **options)
+    data = path.read_bytes()
+    refused = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        mutated = bytearray(data[: rng.integers(1, len(data)) if seed % 10 == 0 else None])
+        for _ in range(rng.integers(1, 8)):
+            mutated[rng.integers(0, len(mutated) if rng.random() < 0.5 else min(300, len(mutated)))] ^= 0x55
+        path.write_bytes(mutated)
+        try:
+            source = open_image(path)
+            for frame in source.frames(0, source.info.frame_count):
+                assert frame.bgr().shape == (source.info.height, source.info.width, 3)
+        except DomainError:
+            refused += 1
+    assert refused > 5
 
 
 def test_a_photograph_stays_one_image(tmp_path: Path) -> None:

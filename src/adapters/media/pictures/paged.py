@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import warnings
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _UNTIMED_TICKS = _TICKS_PER_SECOND // 10
 
 _PILLOW_ERRORS = (
     *(OSError, ValueError, TypeError, SyntaxError, EOFError, LookupError, struct.error, MemoryError),
+    *(RuntimeError, ArithmeticError, zlib.error),
     DecompressionBombError,
 )
 """What Pillow raises for damaged files of the formats here."""
