@@ -20,6 +20,7 @@ from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
+from framecloak.domain.ports.speech import MutedSound
 from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat, VideoWriter
 
 
@@ -136,6 +137,9 @@ class FakeVideoWriter:
         self._scale, self._ticks = timing.mp4_ticks()
         self._samples: list[bytes] = []
         self.discarded = False
+        self.muted_sound = (
+            MutedSound("fake", 0.1, 0.3, 1.0, ((0.0, 0.5),)) if sound and sound.mute_speech else None
+        )
 
     def add(self, group: FrameGroup) -> None:
         self._samples += group.samples
@@ -157,7 +161,7 @@ class FakeVideoEncoder:
         self.writers: list[FakeVideoWriter] = []
 
     def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:
-        if sound is not None and sound.codec != "aac":
+        if sound is not None and not sound.mute_speech and sound.codec != "aac":
             raise InvalidFormatError(f"the sound is {sound.codec}", "leave it out")
 
     def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:

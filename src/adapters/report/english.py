@@ -55,6 +55,7 @@ ENGLISH = Messages(
     ),
     timeline_label="Redacted areas over time",
     timeline_most="Highest column: {most}",
+    silent_sound="Sound of {file}: silent where marked, {silent} of {total} seconds.",
     legend_found="detected faces",
     legend_inferred="faces inferred from neighbouring frames",
     legend_writing="text and licence plates",
@@ -105,6 +106,7 @@ ENGLISH = Messages(
     },
     audio={
         Audio.DROP: "Sound was left out.",
+        Audio.MUTE_SPEECH: "Sound was kept, and all that may be speech was silenced.",
         Audio.KEEP: "Sound was copied unchanged. Voices and spoken names can identify people.",
     },
     scope_regardless_of_identity={

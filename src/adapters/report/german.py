@@ -59,6 +59,7 @@ GERMAN = Messages(
     ),
     timeline_label="Geschwärzte Bereiche im Verlauf",
     timeline_most="Höchste Säule: {most}",
+    silent_sound="Ton von {file}: stumm, wo markiert, {silent} von {total} Sekunden.",
     legend_found="gefundene Gesichter",
     legend_inferred="aus benachbarten Bildern erschlossene Gesichter",
     legend_writing="Schrift und Kennzeichen",
@@ -116,6 +117,7 @@ GERMAN = Messages(
     },
     audio={
         Audio.DROP: "Der Ton wurde weggelassen.",
+        Audio.MUTE_SPEECH: "Der Ton wurde behalten und überall stummgeschaltet, wo jemand sprechen könnte.",
         Audio.KEEP: (
             "Der Ton wurde unverändert übernommen. Stimmen und gesprochene Namen können Personen "
             "erkennbar machen."

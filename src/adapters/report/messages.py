@@ -41,6 +41,7 @@ class Messages:
     timeline_help: str
     timeline_label: str
     timeline_most: str
+    silent_sound: str
     legend_found: str
     legend_inferred: str
     legend_writing: str

@@ -7,7 +7,7 @@ from html import escape
 from framecloak.adapters.report import markup
 from framecloak.adapters.report.messages import Messages
 from framecloak.adapters.report.search import search_sentences
-from framecloak.adapters.report.timeline import peak_areas, render_plot
+from framecloak.adapters.report.timeline import peak_areas, render_plot, render_ranges
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.identities import IdentityMode
 from framecloak.domain.anonymization.model.options import Level
@@ -83,8 +83,26 @@ def timeline_section(facts: ReportData, messages: Messages) -> str:
         f'<ul class="legend">{legend}</ul><figure style="margin:0">'
         f"{render_plot(timeline, messages.timeline_label)}"
         f'<div class="axis">{axis}</div></figure>'
-        f'<p class="note">{escape(messages.timeline_help)} {escape(peak)}.</p>',
+        f'<p class="note">{escape(messages.timeline_help)} {escape(peak)}.</p>'
+        f"{_silent_sound(facts, messages)}",
     )
+
+
+def _silent_sound(facts: ReportData, messages: Messages) -> str:
+    """Render, below the timeline, a strip per video with the ranges in which its sound is silent."""
+    strips = []
+    for sound in facts.muted:
+        muted = sound.muted
+        seconds = sum(end - start for start, end in muted.ranges)
+        text = messages.silent_sound.format(
+            file=sound.file,
+            silent=messages.number(round(seconds)),
+            total=messages.number(round(muted.duration_seconds)),
+        )
+        strips.append(
+            f'{render_ranges(muted.ranges, muted.duration_seconds, text)}<p class="note">{escape(text)}</p>'
+        )
+    return "".join(strips)
 
 
 def settings_section(facts: ReportData, messages: Messages) -> str:

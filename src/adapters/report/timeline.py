@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -65,6 +66,23 @@ def render_plot(timeline: Timeline, label: str) -> str:
     return (
         f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'preserveAspectRatio="none">{"".join(shapes)}</svg>'
+    )
+
+
+def render_ranges(ranges: Sequence[tuple[float, float]], duration: float, label: str) -> str:
+    """Render ranges of time as a flat SVG strip.
+
+    Args:
+        ranges: start and end of each range in seconds.
+        duration: length of the strip in seconds, positive.
+        label: accessible description of the strip.
+    """
+    path = "".join(
+        f"M{start * WIDTH / duration:.2f} 0V1H{end * WIDTH / duration:.2f}V0z" for start, end in ranges
+    )
+    return (
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} 1" style="height:1rem" '
+        f'preserveAspectRatio="none"><path class="blanked" d="{path}"/></svg>'
     )
 
 

@@ -42,6 +42,12 @@ class TruncatedVideoError(DomainError):
     code = "truncated_video"
 
 
+class SoundLostError(DomainError):
+    """The result would lack the sound that was asked for: there is none, or it cannot be read or copied."""
+
+    code = "sound_lost"
+
+
 class ImageTooLargeError(DomainError):
     """The image has too many pixels; detected from its header, before decoding."""
 

@@ -64,10 +64,18 @@ class Sound:
     Attributes:
         path: file that contains the track.
         codec: name of the codec, such as ``aac``.
+        origin: time on the file's clock, in seconds, at which the clock of the frames is zero.
+        shifts: seconds that the clock of the frames adds to the file's from each of its jumps on.
+        seekable: False if times in the file are not unique, so that it must be read from its beginning.
+        mute_speech: True if what may be speech is silenced in results; otherwise the track is copied.
     """
 
     path: Path
     codec: str
+    origin: Fraction = Fraction(0)
+    shifts: tuple[Fraction, ...] = ()
+    seekable: bool = True
+    mute_speech: bool = False
 
 
 class Frame(Protocol):

@@ -12,6 +12,7 @@ from framecloak.domain.imaging.pixel_aspect import SQUARE
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
+from framecloak.domain.ports.speech import MutedSound
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class GroupEncoder(Protocol):
 
 class VideoWriter(Protocol):
     """Writer of one video file. Temporary files are removed by `finish` or `discard`."""
+
+    @property
+    def muted_sound(self) -> MutedSound | None:
+        """Decisions about speech in the sound of the video; None if it was copied, or there is none."""
+        ...
 
     def add(self, group: FrameGroup) -> None:
         """Append a group.
@@ -126,8 +132,11 @@ class VideoEncoder(Protocol):
         Args:
             video_format: format that the groups were encoded for.
             timing: display times of the frames.
-            sound: sound track; its packets during the frames are copied without re-encoding. None for a
-                silent video.
+            sound: sound track. Its packets during the frames are copied without re-encoding, unless speech
+                in it is to be silenced. None for a silent video.
+
+        Raises:
+            SoundLostError: there is no sound during the frames.
         """
         ...
 

@@ -79,6 +79,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "request_not_found": 404,
     "schema_outdated": 503,
     "segment_not_found": 404,
+    "sound_lost": 422,
     "storage_full": 507,
     "storage_unavailable": 503,
     "token_expired": 410,

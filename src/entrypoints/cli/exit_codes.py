@@ -29,6 +29,7 @@ EXIT_CODES = {
     "truncated_video": 15,
     "image_too_large": 16,
     "unreadable_archive": 17,
+    "sound_lost": 18,
     "invalid_segment": 20,
     "invalid_region": 21,
     "invalid_level": 22,

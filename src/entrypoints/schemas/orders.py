@@ -96,7 +96,9 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     audio: Annotated[
         Audio,
         Meta(
-            description="Audio of videos: dropped or copied. Voices can identify people.", examples=["drop"]
+            description="Audio of videos: dropped, copied, or with all that may be speech silenced. "
+            "Voices can identify people.",
+            examples=["drop"],
         ),
     ] = Audio.DROP
     language: Annotated[

@@ -33,6 +33,7 @@ from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,
+    RecordedSound,
     RecordedSource,
     Summary,
 )
@@ -41,6 +42,7 @@ from framecloak.domain.anonymization.results.report_data import MAX_THUMBNAILS, 
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
+from framecloak.domain.ports.speech import MutedSound
 
 INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
@@ -144,6 +146,20 @@ def test_kept_text_is_reported() -> None:
         text = render_report(facts).decode()
         assert (ENGLISH.kept_text.format(areas=len(kept)) in text) is bool(kept)
         assert ENGLISH.search_for_text.format(every=6) in text
+
+
+def test_silent_sound_is_on_the_timeline() -> None:
+    appearance = Appearance(OutputFormat.MP4, audio=Audio.MUTE_SPEECH)
+    settings = RecordedSettings(Level.FACES, appearance, 0.12, VIDEO_SCALES, IMAGE_SCALES)
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 60),), (), None)
+    muted = MutedSound("fake", 0.1, 0.3, 8.0, ((2.0, 4.0), (6.0, 7.0)))
+    sound = RecordedSound(0, "films/film_0000000.mp4", muted)
+    facts = ReportData(
+        "framecloak 1", "c" * 32, settings, [], [source], Summary(60), evidence(), [], muted=[sound]
+    )
+    text = render_report(facts).decode()
+    assert ENGLISH.silent_sound.format(file=sound.file, silent=3, total=8) in text
+    assert "M300.00 0V1H600.00V0zM900.00 0V1H1050.00V0z" in text
 
 
 @pytest.mark.parametrize("follow_seconds", [0.0, 1.5])

@@ -7,8 +7,11 @@ without timestamps).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -16,6 +19,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from framecloak.adapters.media.stream_clock import MAX_INDEXED_GAP_SECONDS, rising_stamps
 from framecloak.adapters.media.video.container import (
     PacketDecoder,
     VideoPacket,
@@ -41,12 +45,24 @@ class FrameNumbering:
         frame_count: number of frames that the video has, or that its header promises.
         readable_frames: number of frames, from the first on, that the file contains.
         span: ticks from the first frame to the last; 0 if timestamps are missing.
+        stamps: rising timestamps of all frames, where they differ from those of the index; empty otherwise.
+        shifts: ticks that these add to the file's clock from each of its jumps on.
     """
 
     index: FrameIndex | None
     frame_count: int
     readable_frames: int
     span: int
+    stamps: Sequence[int] = ()
+    shifts: Sequence[int] = ()
+
+    def timestamps(self, start: int, stop: int) -> list[int]:
+        """Return the presentation timestamps of the frames ``[start, stop)`` in ticks."""
+        return (
+            list(self.stamps[start:stop])
+            if self.index is None or self.stamps
+            else self.index.timestamps(start, stop)
+        )
 
 
 def number_frames(path: Path, first: av.VideoFrame) -> FrameNumbering:
@@ -123,26 +139,40 @@ def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         rows: list[tuple[int, int, bool, bool]] = []
+        stated: list[int] = []
         for packet in read_packets(container, stream):
             if packet is None or not packet.size:
                 continue
             if packet.pts is None:
                 return None
             dts = packet.pts if packet.dts is None else packet.dts
+            stated += [] if packet.dts is None else [packet.dts]
             rows.append((packet.pts, dts, packet.is_keyframe, _is_shown(packet)))
-        promised = _stated_frame_count(container, stream)
+        promised, time_base = _stated_frame_count(container, stream), stream.time_base or Fraction(0)
     if not rows:
         return FrameNumbering(None, 0, 0, 0)
     pts, dts_, keyframe, shown = (np.array(column) for column in zip(*rows, strict=True))
     packets = _hide_before_first_keyframe(first, PacketTable(pts, dts_, keyframe, shown))
-    if packets is None or not _timestamps_match_decoder(path, packets):
+    # Where the clock falls, times do not order the frames.
+    falls = any(after < before for before, after in pairwise(stated))
+    if falls or packets is None or not _timestamps_match_decoder(path, packets):
         return None
     index = FrameIndex(packets)
     if not is_truncated(path):
-        return FrameNumbering(index, len(index), len(index), index.span)
+        return _numbering_without_jumps(index, time_base)
     # Missing packets would be decoded, and so shown, after the last packet that is present.
     readable = index.intact_frame_count(packets.pts >= packets.dts[-1])
     return FrameNumbering(index, max(promised, len(index) + 1), readable, index.span)
+
+
+def _numbering_without_jumps(index: FrameIndex, time_base: Fraction) -> FrameNumbering:
+    """Return the numbering of a whole file, with times in which long gaps of its clock are closed."""
+    count = len(index)
+    clock = rising_stamps(index.timestamps(0, count), time_base, MAX_INDEXED_GAP_SECONDS)
+    if clock is None or not clock[1]:
+        return FrameNumbering(index, count, count, index.span)
+    rising, shifts = clock
+    return FrameNumbering(index, count, count, rising[-1] - rising[0], rising, shifts)
 
 
 def _is_shown(packet: VideoPacket) -> bool:
@@ -204,13 +234,15 @@ def _timestamps_match_decoder(path: Path, packets: PacketTable) -> bool:
 
 def _by_decoding(path: Path) -> FrameNumbering:
     cut_off = is_truncated(path)
-    count = 0
+    stamps: list[int | None] = []
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         stream.codec_context.thread_type = "AUTO"
         decoder = PacketDecoder()
         for packet in read_packets(container, stream):
             if not (cut_off and packet is not None and packet.is_corrupt):
-                count += len(decoder.decode(packet)[0])
+                stamps += [frame.pts for frame in decoder.decode(packet)[0]]
+        time_base, count = stream.time_base or Fraction(0), len(stamps)
         promised = _stated_frame_count(container, stream) if cut_off else count
-    return FrameNumbering(None, max(promised, count), count, 0)
+    rising, shifts = rising_stamps(stamps, time_base) or ([], [])
+    return FrameNumbering(None, max(promised, count), count, 0, rising, shifts)

@@ -72,8 +72,7 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
         time_base = stream.time_base or Fraction(0)
         end = (stream.start_time or 0) + stream.duration if stream.duration else None
         dropped = len(moving_streams(container)) - 1
-        track = container.streams.best("audio")
-        sound = None if track is None else Sound(path, getattr(track, "name", None) or "unknown")
+        audio_codec = _audio_codec(container)
         before_decoding = stream.codec_context.sample_aspect_ratio
         in_container = stream.sample_aspect_ratio if stream.sample_aspect_ratio != before_decoding else None
         first = _first_frame(container, stream, path)
@@ -82,6 +81,7 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
     info = _source_info(path.name, first, numbering, rate, time_base, aspects)
     info = replace(info, dropped_video_tracks=dropped)
     clock = _StreamTiming(time_base, end, rate or _DEFAULT_FRAME_RATE)
+    sound = None if audio_codec is None else _sound(path, audio_codec, first, numbering, time_base)
     return VideoSource(path, info, numbering, _orientation(first), threads, clock, sound, in_container)
 
 
@@ -143,13 +143,14 @@ class VideoSource:
 
         A stream without timestamps is assumed to run at its average frame rate, from time 0.
         """
-        index, clock = self._numbering.index, self._stream_timing
-        if index is None or not clock.time_base or stop > len(index):
+        numbering, clock = self._numbering, self._stream_timing
+        count = len(numbering.index if numbering.index is not None else numbering.stamps)
+        if not clock.time_base or stop > count:
             return Timing.constant_rate(clock.frame_rate, start, stop)
-        stamps = index.timestamps(start, min(stop + 1, len(index)))
-        if stop < len(index):
+        stamps = numbering.timestamps(start, min(stop + 1, count))
+        if stop < count:
             return Timing(clock.time_base, stamps[:-1], stamps[-1])
-        return Timing(clock.time_base, stamps, stamps[-1] + self._last_frame_ticks(stamps[-1], len(index)))
+        return Timing(clock.time_base, stamps, stamps[-1] + self._last_frame_ticks(stamps[-1], count))
 
     def _last_frame_ticks(self, last: int, count: int) -> int:
         """Return the duration of the video's last frame in ticks.
@@ -260,6 +261,27 @@ class VideoSource:
 
     def _damaged_frame(self, number: int) -> DamagedFrame:
         return DamagedFrame(number, self._info.width, self._info.height)
+
+
+def _audio_codec(container: InputContainer) -> str | None:
+    """Return the codec of the sound that a player would play; None without sound."""
+    track = container.streams.best("audio")
+    if track is None:
+        return None
+    # Decoders have names of their own, such as mp3float.
+    # PyAV reads this attribute from the decoder; its type hints ignore that there may be no decoder.
+    return str(track.codec_context.codec.canonical_name) if hasattr(track, "sample_rate") else "unknown"
+
+
+def _sound(
+    path: Path, codec: str, first: av.VideoFrame, numbering: FrameNumbering, time_base: Fraction
+) -> Sound:
+    if numbering.index is not None and not numbering.shifts:
+        return Sound(path, codec)
+    # Frames without timestamps are shown at a constant rate, the first of them at time zero.
+    origin = Fraction(0) if numbering.stamps else (first.pts or 0) * time_base
+    shifts = tuple(shift * time_base for shift in numbering.shifts)
+    return Sound(path, codec, origin, shifts, seekable=False)
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:

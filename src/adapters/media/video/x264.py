@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias, cast
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange
 
-from framecloak.adapters.media.video.container import open_container
+from framecloak.adapters.media.sound.copying import CopiedSound
+from framecloak.adapters.media.sound.muting import SpeechFreeSound
+from framecloak.adapters.media.sound.silero import SileroSpeechDetector
 from framecloak.adapters.media.video.mp4_boxes import set_display_size
 from framecloak.adapters.media.video.yuv_planes import (
     YuvPlaneEncoder,
@@ -23,11 +24,17 @@ from framecloak.adapters.media.video.yuv_planes import (
     round_up_to_even,
 )
 from framecloak.adapters.media.zip.archive import translate_write_errors
-from framecloak.domain.errors import DomainError, FrameAnalysisError, InvalidFormatError
+from framecloak.domain.errors import (
+    DomainError,
+    FrameAnalysisError,
+    InvalidFormatError,
+    OutputUnwritableError,
+)
 from framecloak.domain.imaging.pixel_aspect import SQUARE, display_size
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
+from framecloak.domain.ports.speech import MutedSound, SpeechDetector
 from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat, VideoWriter
 
 MAX_SIDE_PX = 16384
@@ -41,9 +48,6 @@ _SEI = 6
 _START_CODE = b"\x00\x00\x01"
 _CHUNK_BYTES = 1 << 20
 
-# A string, because the class accepts no type argument at run time.
-AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
-
 
 class X264VideoEncoder:
     """Video encoder based on x264 and PyAV.
@@ -53,10 +57,12 @@ class X264VideoEncoder:
 
     Args:
         folder: folder for videos while they are written; None for the system's temporary folder.
+        speech_detector: detector of speech that is to be silenced; None for Silero VAD.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, speech_detector: SpeechDetector | None = None) -> None:
         self._folder = folder
+        self._speech_detector = speech_detector or SileroSpeechDetector()
 
     def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:
         """Raise an error if a video of this format and sound cannot be written.
@@ -72,9 +78,9 @@ class X264VideoEncoder:
             size = f"{video_format.width}x{video_format.height}"
             message = f"mp4 holds at most {MAX_SIDE_PX} pixels a side, and these frames are {size}"
             raise InvalidFormatError(message, "choose png")
-        if sound is not None and sound.codec not in MP4_AUDIO_CODECS:
-            message = f"the sound of {sound.path.name} is {sound.codec}, which an mp4 cannot hold"
-            raise InvalidFormatError(message, "leave the sound out, or convert it to AAC first")
+        if sound is not None and not sound.mute_speech and sound.codec not in MP4_AUDIO_CODECS:
+            message = f"the sound of {sound.path.name} is {sound.codec}, which an mp4 cannot hold unchanged"
+            raise InvalidFormatError(message, "leave the sound out, mute speech, or convert it to AAC first")
 
     def plane_encoder(self, video_format: VideoFormat) -> FrameEncoder:
         """Return a converter from BGR images to the raw planes that group encoders accept."""
@@ -124,7 +130,7 @@ class X264VideoEncoder:
             StorageFullError: the disk is full.
             OutputUnwritableError: the folder is not writable.
         """
-        return _Mp4Writer(self._folder, video_format, timing, sound)
+        return _Mp4Writer(self._folder, video_format, timing, sound, self._speech_detector)
 
 
 class _X264GroupEncoder:
@@ -189,7 +195,12 @@ def _sample_to_packet(sample: bytes) -> bytes:
 
 class _Mp4Writer:
     def __init__(
-        self, folder: Path | None, video_format: VideoFormat, timing: Timing, sound: Sound | None
+        self,
+        folder: Path | None,
+        video_format: VideoFormat,
+        timing: Timing,
+        sound: Sound | None,
+        speech_detector: SpeechDetector,
     ) -> None:
         with translate_write_errors(folder or Path(tempfile.gettempdir())):
             with tempfile.NamedTemporaryFile(
@@ -218,15 +229,23 @@ class _Mp4Writer:
         )
         self._stream.time_base = self._time_base = Fraction(1, scale)
         self._next_frame = 0
-        self._sound: _AudioTrack | None = None
+        self._sound: CopiedSound | SpeechFreeSound | None = None
+        interval = timing.interval_seconds
         try:
-            self._sound = _AudioTrack(sound, timing, self._container) if sound else None
+            if sound and sound.mute_speech:
+                self._sound = SpeechFreeSound(sound, interval, self._container, speech_detector)
+            elif sound:
+                self._sound = CopiedSound(sound, interval, self._container)
         except DomainError:
             self.discard()
             raise
 
+    @property
+    def muted_sound(self) -> MutedSound | None:
+        return self._sound.muted if isinstance(self._sound, SpeechFreeSound) else None
+
     def add(self, group: FrameGroup) -> None:
-        with translate_write_errors(self._path):
+        with self._translated_errors():
             for sample in group.samples:
                 start, end = self._ticks[self._next_frame : self._next_frame + 2]
                 packet = av.Packet(_sample_to_packet(sample))
@@ -242,7 +261,7 @@ class _Mp4Writer:
     def finish(self) -> Iterator[bytes]:
         if self._next_frame + 1 != len(self._ticks):
             raise ValueError("the video lacks frames")
-        with translate_write_errors(self._path):
+        with self._translated_errors():
             if self._sound:
                 self._sound.write_until(self._ticks[-1] * self._time_base)
             self._container.close()
@@ -261,45 +280,15 @@ class _Mp4Writer:
             self._container.close()
         self._path.unlink(missing_ok=True)
 
-
-class _AudioTrack:
-    """Audio track that is copied into a video packet by packet, interleaved with the frames."""
-
-    def __init__(self, sound: Sound, timing: Timing, container: av.container.OutputContainer) -> None:
-        self._container = container
-        self._start, self._end = timing.interval_seconds
-        self._source = open_container(sound.path)
-        track = self._source.streams.best("audio")
-        if track is None:
-            raise InvalidFormatError(f"{sound.path.name} no longer holds sound", "leave the sound out")
-        self._stream = container.add_stream_from_template(cast("av.AudioStream", track))
-        self._stream.metadata.clear()
-        self._packets = self._packets_in_interval(cast("av.AudioStream", track))
-        self._next_packet = next(self._packets, None)
-
-    def write_until(self, seconds: Fraction) -> None:
-        """Copy the audio packets that begin before a time in the video, in seconds."""
-        while self._next_packet and _start_seconds(self._next_packet) < seconds:
-            self._container.mux_one(self._next_packet)
-            self._next_packet = next(self._packets, None)
-
-    def close(self) -> None:
-        self._packets.close()
-        self._source.close()
-
-    def _packets_in_interval(self, track: av.AudioStream) -> Generator[AudioPacket, None, None]:
-        with suppress(av.FFmpegError):  # a file that cannot be seeked in is read from the beginning
-            self._source.seek(max(0, int(self._start * av.time_base)))
-        for packet in self._source.demux(track):
-            if packet.pts is None or not packet.size or _start_seconds(packet) < self._start:
-                continue
-            if _start_seconds(packet) >= self._end:
-                return
-            packet.pts -= round(self._start / packet.time_base)
-            packet.dts = packet.pts
-            packet.stream = self._stream
-            yield packet
-
-
-def _start_seconds(packet: AudioPacket) -> Fraction:
-    return Fraction(packet.pts or 0) * (packet.time_base or 0)
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate errors of the operating system, and of the muxer, which may reject the copied sound."""
+        with translate_write_errors(self._path):
+            try:
+                yield
+            except OSError:
+                raise
+            except av.FFmpegError as error:
+                if self._sound is None:
+                    raise OutputUnwritableError(f"the video cannot be written: {error.strerror}") from error
+                raise self._sound.rejected(error) from error

@@ -99,6 +99,8 @@ class Audio(StrEnum):
 
     DROP = "drop"
     KEEP = "keep"
+    MUTE_SPEECH = "mute-speech"
+    """Silence what may be a voice, and encode the rest again."""
 
 
 class Verify(StrEnum):
@@ -169,7 +171,7 @@ class Appearance:
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
             raise InvalidOptionError(f"quality {self.quality} is outside 1 to 100", "choose 1 to 100")
-        if self.audio is Audio.KEEP and not self.output_format.is_video:
+        if self.audio is not Audio.DROP and not self.output_format.is_video:
             raise InvalidOptionError(
                 f"{self.output_format} files cannot contain sound", "choose mp4, or leave the sound out"
             )

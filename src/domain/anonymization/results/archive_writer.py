@@ -17,6 +17,7 @@ from framecloak.domain.anonymization.results.manifest import (
     FrameLog,
     RecordedFile,
     RecordedModel,
+    RecordedSound,
     RecordedSource,
     Summary,
     manifest_chunks,
@@ -32,6 +33,7 @@ from framecloak.domain.anonymization.results.weak_evidence import weak_runs
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.security import Signer
+from framecloak.domain.ports.speech import MutedSound
 
 REPORT_FILE = "report.html"
 
@@ -51,6 +53,7 @@ class ReportData:
         files: videos in the archive.
         residuals: results of the residual check; None without one.
         identity_log: identity decisions.
+        muted: decisions about speech in the sound of videos.
     """
 
     tool: str
@@ -63,6 +66,7 @@ class ReportData:
     files: Sequence[RecordedFile]
     residuals: ResidualSummary | None = None
     identity_log: IdentityLog = field(default_factory=IdentityLog)
+    muted: Sequence[RecordedSound] = ()
 
 
 Reporter: TypeAlias = Callable[[ReportData], bytes]
@@ -104,6 +108,7 @@ class ResultWriter:
         self._evidence = ReportEvidence()
         self._people = IdentityLog(earlier_identities.runs if earlier_identities else ())
         self._files: list[RecordedFile] = []
+        self._muted: list[RecordedSound] = []
 
     def add_frame(self, source_id: int, file: str, frame: RedactedFrame, data: bytes) -> None:
         """Write a frame as an image file and log it; its index is the one in its source."""
@@ -130,6 +135,10 @@ class ResultWriter:
         self._archive.add_stream(name, hashed())
         self._files.append(RecordedFile(name, digest.hexdigest(), size))
 
+    def add_muted_sound(self, source_id: int, video: str, muted: MutedSound) -> None:
+        """Log the decisions about speech in the sound of a video."""
+        self._muted.append(RecordedSound(source_id, video, muted))
+
     def close(
         self,
         settings: RecordedSettings,
@@ -152,7 +161,17 @@ class ResultWriter:
         videos = tuple(self._files)
         sources = [_with_findings(source, summary, self._evidence) for source in sources]
         facts = ReportData(
-            tool, key, settings, models, sources, summary, self._evidence, videos, residuals, self._people
+            tool,
+            key,
+            settings,
+            models,
+            sources,
+            summary,
+            self._evidence,
+            videos,
+            residuals,
+            self._people,
+            self._muted,
         )
         self.add_file(REPORT_FILE, [self._issuer.reporter(facts)])
         digest = sha256()
@@ -166,6 +185,7 @@ class ResultWriter:
             self._log,
             identity_log=self._people,
             residuals=residuals,
+            muted=self._muted,
         )
         self._archive.add_stream(MANIFEST_FILE, _tee(document, digest.update))
         self._archive.add(SIGNATURE_FILE, ManifestSignature.sign(digest.hexdigest(), signer).to_json())

@@ -29,6 +29,7 @@ from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence, format_aspect
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
+from framecloak.domain.ports.speech import MutedSound
 from framecloak.domain.support.canonical_json import canonical_json
 
 MANIFEST_FILE = "manifest.json"
@@ -205,6 +206,25 @@ class RecordedFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedSound:
+    """Decisions about speech in a video's sound as the manifest records them.
+
+    Attributes:
+        source: id of the source.
+        file: name of the video's archive entry.
+        muted: decisions.
+    """
+
+    source: int
+    file: str
+    muted: MutedSound
+
+    def to_entry(self) -> dict[str, object]:
+        """Return the entry of the manifest."""
+        return {"source": self.source, "file": self.file, **asdict(self.muted)}
+
+
 def manifest_chunks(
     tool: str,
     key_id: str,
@@ -216,6 +236,7 @@ def manifest_chunks(
     *,
     identity_log: IdentityLog | None = None,
     residuals: ResidualSummary | None = None,
+    muted: Sequence[RecordedSound] = (),
 ) -> Iterator[bytes]:
     """Yield the manifest as canonical JSON in chunks.
 
@@ -229,6 +250,7 @@ def manifest_chunks(
         frame_log: entries of all written frames; this function closes the log.
         identity_log: identity decisions; omitted if the settings request no identification.
         residuals: results of the residual check; None without one.
+        muted: decisions about speech; omitted without any.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
@@ -245,6 +267,8 @@ def manifest_chunks(
     if settings.identities and identity_log:
         decisions = [run.to_entry() for run in identity_log.runs()]
         values["identities"] = {**asdict(settings.identities), "decisions": decisions}
+    if muted:
+        values["sound"] = [sound.to_entry() for sound in muted]
     prefix = b"{"
     for key in sorted([*values, "frames"]):
         yield prefix + canonical_json(key) + b":"

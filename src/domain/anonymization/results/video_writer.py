@@ -65,8 +65,10 @@ def require_video_possible(
 
 
 def video_sound(source: FrameSource, appearance: Appearance) -> Sound | None:
-    """Return the sound to copy into the videos of a source; None for silent videos."""
-    return source.sound if appearance.audio is Audio.KEEP else None
+    """Return the sound for the videos of a source; None for silent videos."""
+    if source.sound is None or appearance.audio is Audio.DROP:
+        return None
+    return replace(source.sound, mute_speech=appearance.audio is Audio.MUTE_SPEECH)
 
 
 def encoded_groups(
@@ -191,6 +193,8 @@ class VideoEntry:
             DomainError: the video cannot be written.
         """
         self._record.add_file(self._name, self._writer.finish())
+        if self._writer.muted_sound is not None:
+            self._record.add_muted_sound(self._source, self._name, self._writer.muted_sound)
 
     def close(self) -> None:
         """Delete temporary files; safe to call after `finish`."""

@@ -70,7 +70,9 @@ Exit codes
 )
 @quality_option(_DEFAULT.quality)
 @audio_option(
-    _DEFAULT.audio, "Audio track of MP4 output: drop it, or copy it unchanged; voices identify people."
+    _DEFAULT.audio,
+    "Audio track of MP4 output: drop it, copy it unchanged, or silence what may be speech; voices identify "
+    "people.",
 )
 @click.option(
     "--segments",

@@ -46,7 +46,7 @@ from framecloak.entrypoints.cli.redact.options import (
 )
 @format_option(None, "Format of the output: jpg, jpeg, png, webp or mp4.")
 @quality_option(None)
-@audio_option(None, "Audio track of MP4 output: drop or copy it.")
+@audio_option(None, "Audio track of MP4 output: drop it, copy it, or silence speech in it.")
 @style_option(None)
 @shape_option(None)
 @threads_option

@@ -55,7 +55,9 @@ def _identities(
 )
 @click.option("--quality", type=click.IntRange(1, 100), help="Quality of JPEG, WebP and MP4.")
 @click.option(
-    "--audio", type=click.Choice(["drop", "keep"]), help="Audio track of MP4 output: drop or copy it."
+    "--audio",
+    type=click.Choice(["drop", "keep", "mute-speech"]),
+    help="Audio track of MP4 output: drop it, copy it, or silence speech in it.",
 )
 @click.option("--language", type=click.Choice(["en", "de"]), help="Language of the report.")
 @click.option(

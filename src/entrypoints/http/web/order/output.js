@@ -10,7 +10,7 @@ const VIDEO = "mp4";
 /** Formats without a choice of quality. */
 const LOSSLESS = new Set(["png"]);
 const QUALITY = 90;
-const SOUNDS = ["drop", "keep"];
+const SOUNDS = ["drop", "mute-speech", "keep"];
 
 /** @param {string} preset default format of this installation */
 export function outputChoice(preset) {
