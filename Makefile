@@ -216,6 +216,10 @@ bench: setup ## Compare with the deface command line: whole processes, medians, 
 bench-hard: setup ## Compare both on deliberately hard footage
 	$(BIN)/python -m benchmarks.anonymization.hard_footage
 
+.PHONY: bench-text
+bench-text: setup ## Draw the screens of devices over footage, and count what the text policy covers and keeps
+	$(BIN)/python -m benchmarks.anonymization.text
+
 .PHONY: bench-sight
 bench-sight: setup ## Look for people whom detection misses: turned, squeezed, small, cut or turning away
 	$(BIN)/python -m benchmarks.anonymization.sight

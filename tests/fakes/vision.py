@@ -9,6 +9,7 @@ import numpy as np
 
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import BoxDetections, Detections, Image, ModelCard
+from framecloak.domain.imaging.readings import Reading
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
 """Positions of the fake's landmarks in a box, relative to its size."""
@@ -108,3 +109,67 @@ def paint_text(image: Image, box: tuple[int, int, int, int], score: float = 0.9)
     """Paint text for the fake detector into an RGB image, in place; score as for ``paint_face``."""
     x1, y1, x2, y2 = box
     image[y1:y2, x1:x2] = (255, 255, round(255 * (1 - score)))
+
+
+class FakeTextReader:
+    """Reads the lines that ``paint_line`` paints. Thread-safe.
+
+    Args:
+        broken: fail on every line.
+
+    Attributes:
+        lines_read: number of lines read so far.
+    """
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.broken = broken
+        self.lines_read = 0
+        self.alphabet = frozenset(map(chr, range(32, 256)))
+        self.card = ModelCard("fake reader", "2" * 64, "none", "CPU", "fp32")
+
+    def read(self, lines: Sequence[Image]) -> list[Reading]:
+        for line in lines:
+            if line.dtype != np.uint8 or line.ndim != 3 or line.shape[2] != 3 or not line.size:
+                raise ValueError(f"{line.shape} is not an image")
+        if self.broken:
+            raise FrameAnalysisError("the fake reader is broken")
+        self.lines_read += len(lines)
+        return [_read_line(line) for line in lines]
+
+
+LINE_CELL_PX = 8
+"""Width of a character that ``paint_line`` paints."""
+
+_DARKEST, _STEP = 205, 3
+"""Red and green of a cell: the detector looks for bright ones."""
+
+
+def paint_line(image: Image, corner: tuple[int, int], text: str, height: int = 16) -> None:
+    """Paint a line for the fake detector and the fake reader into an RGB image, in place.
+
+    Every character is a yellow cell whose red and green values encode it; its blue value makes characters
+    differ as visibly as letters do. The first cell marks the start, so that a turned line is not read.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        corner: x, y of the upper left corner in pixels.
+        text: Latin-1 text.
+        height: height of the line in pixels.
+    """
+    x, y = corner
+    for position, character in enumerate(f"\0{text}"):
+        code = ord(character)
+        left = x + position * LINE_CELL_PX
+        cell = _DARKEST + _STEP * (code >> 4), _DARKEST + _STEP * (code & 15), 53 * code % 130
+        image[y : y + height, left : left + LINE_CELL_PX] = cell
+
+
+def _read_line(line: Image) -> Reading:
+    row = line[line.shape[0] // 2].astype(int)
+    columns = np.flatnonzero((row[:, 0] >= _DARKEST) & (row[:, 1] >= _DARKEST) & (row[:, 2] < 140))
+    if not len(columns) or tuple(row[columns[0], :2]) != (_DARKEST, _DARKEST):
+        return Reading.empty()
+    cells = row[columns[0] + LINE_CELL_PX + LINE_CELL_PX // 2 : columns[-1] + 1 : LINE_CELL_PX]
+    codes = (cells[:, :2] - _DARKEST) // _STEP
+    text = "".join(chr(high << 4 | low) for high, low in codes.tolist())
+    return Reading(text, (1.0,) * len(text))

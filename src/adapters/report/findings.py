@@ -56,6 +56,34 @@ def identities_section(facts: ReportData, messages: Messages) -> str:
     )
 
 
+def text_section(facts: ReportData, messages: Messages) -> str:
+    """Render the decisions of the text policy; text left readable comes first, because it needs a review."""
+    if facts.settings.text_policy is None:
+        return ""
+    log = facts.text_log
+    runs = sorted(log.runs(), key=lambda run: not run.decision.kept)
+    rows = [
+        (
+            messages.number(run.track),
+            markup.source_name(facts, messages, run.source),
+            markup.frame_range(messages, run.start, run.stop),
+            messages.text_rules[run.decision.rule],
+            messages.text_was_kept if run.decision.kept else messages.text_was_covered,
+        )
+        for run in runs[: markup.MAX_ROWS]
+    ]
+    names = (messages.track, messages.source, messages.where, messages.text_rule, "")
+    text = messages.text_summary.format(
+        kept=messages.number(log.kept_tracks), covered=messages.number(log.covered_tracks)
+    )
+    return markup.section(
+        messages.text_decisions,
+        markup.paragraph(text)
+        + markup.table(names, rows)
+        + markup.omitted_rows(messages, len(runs) - len(rows)),
+    )
+
+
 def residuals_section(residuals: ResidualSummary | None, messages: Messages) -> str:
     """Render the results of the residual check."""
     if residuals is None:

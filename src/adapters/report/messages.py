@@ -9,6 +9,7 @@ from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.anonymization.model.text_policy import TextMode, TextRule
 from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 
 
@@ -90,6 +91,13 @@ class Messages:
     search_limits: str
     search_for_text: str
     kept_text: str
+    text_policies: Mapping[TextMode, str]
+    text_decisions: str
+    text_summary: str
+    text_rule: str
+    text_rules: Mapping[TextRule, str]
+    text_was_kept: str
+    text_was_covered: str
     pixel_aspects: Mapping[AspectOrigin, str]
     aspect_hint: str
     turned_hint: str

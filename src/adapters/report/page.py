@@ -26,6 +26,7 @@ def render_report(data: ReportData) -> bytes:
             overview.timeline_section(data, messages),
             overview.settings_section(data, messages),
             findings.identities_section(data, messages),
+            findings.text_section(data, messages),
             findings.residuals_section(data.residuals, messages),
             findings.blanked_section(data, messages),
             findings.gaps_section(data, messages),

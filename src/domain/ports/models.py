@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from framecloak.domain.imaging.detections import BoxDetections, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.imaging.readings import Reading
 from framecloak.domain.model.faces import EmbeddingSpace
 
 
@@ -70,6 +71,38 @@ class BoxDetector(Protocol):
 
         Raises:
             FrameAnalysisError: the model failed on this input.
+        """
+        ...
+
+
+class TextReader(Protocol):
+    """Text recognition model: reads lines of text. Thread-safe."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Description of the weights and of the execution provider."""
+        ...
+
+    @property
+    def alphabet(self) -> frozenset[str]:
+        """Characters that the model can read; text in other scripts is misread or not read at all."""
+        ...
+
+    def read(self, lines: Sequence[Image]) -> list[Reading]:
+        """Read lines of text.
+
+        A line is read by itself: the same pixels give the same text, whatever else is read with them.
+
+        Args:
+            lines: any number of images of one line each, upright, (height, width, 3), uint8, RGB, of any size
+                of at least one pixel.
+
+        Returns:
+            One reading per line, in order; without characters where nothing could be read.
+
+        Raises:
+            ValueError: an image has no pixels or another type.
+            FrameAnalysisError: the model failed, or its output is not finite.
         """
         ...
 

@@ -123,6 +123,7 @@ VERIFICATION_EXIT_CODES = {
     "frames_reordered": 67,
     "file_changed": 68,
     "archive_changed": 71,
+    "name_readable": 72,
     "unknown_signer": 69,
 }
 """Exit codes of ``verify`` by the most severe problem of a result, most severe first."""

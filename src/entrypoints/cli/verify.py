@@ -38,14 +38,23 @@ Exit codes, by the most severe problem
     show_default="the key of this installation, if it has one",
     help="Public key of the expected signer in PEM, as `framecloak signing-key` prints it.",
 )
+@click.option(
+    "--forbid-names",
+    "names_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Names, one a line: also read all text in the frames, and fail if one of them can be read.",
+)
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
-def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_json: bool) -> int:
+def verify(
+    *, archive: Path, key_file: Path | None, names_file: Path | None, data_dir: str | None, as_json: bool
+) -> int:
     """Check every file in OUT.zip against the manifest, and the manifest against its signature.
 
-    Needs only the ZIP and the key, and no network. The report names each change: a changed manifest, and
-    frames that are changed, missing, added or reordered. A key that came with the ZIP is no evidence: get the
-    key from the signer.
+    Needs only the ZIP and the key, no network, and models only for --forbid-names. The report names each
+    change: a changed manifest, and frames that are changed, missing, added or reordered. A key that came
+    with the ZIP is no evidence: get the key from the signer.
     """
     # The model libraries are not needed, and importing them is slow.
     from framecloak.adapters.media.video.mp4_reader import Mp4Reader  # noqa: PLC0415
@@ -63,6 +72,14 @@ def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_jso
         raise UnreadableArchiveError(f"{archive.name} is not a readable ZIP", hint) from error
     with reader:
         result = verification.verify_archive(reader, verify_signature, Mp4Reader(), expected_key, own_key)
+        if names_file is not None:
+            # This does need the model libraries.
+            from framecloak.domain.anonymization.results.readable_names import (  # noqa: PLC0415
+                with_readable_names,
+            )
+            from framecloak.entrypoints.cli.readable_names import readable_names  # noqa: PLC0415
+
+            result = with_readable_names(result, readable_names(reader, names_file))
     _print_result(archive, result, as_json=as_json)
     return SUCCESS if result.worst is None else VERIFICATION_EXIT_CODES[result.worst]
 

@@ -22,10 +22,11 @@ from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.adapters.vision.detection.factory import choose_detector, choose_second_detector
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, text_is_installed
 from framecloak.adapters.vision.detection.yolo_plates import load_plate_detector
+from framecloak.adapters.vision.reading.pp_ocr import PpOcrReader
 from framecloak.adapters.vision.recognition.factory import AUTO, choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision, describe_execution
-from framecloak.adapters.vision.weights.catalogue import CENTERFACE, PP_OCR, YUNET
+from framecloak.adapters.vision.weights.catalogue import CENTERFACE, PP_OCR, PP_OCR_READER, YUNET
 from framecloak.domain.anonymization.model.options import Level, Verify, require_available
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, ResidualTools
 from framecloak.domain.anonymization.results.archive_writer import Issuer
@@ -33,7 +34,7 @@ from framecloak.domain.errors import ModelMissingError
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.ports.archives import Archive
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.models import BoxDetector, FaceDetector, FaceRecognizer
+from framecloak.domain.ports.models import BoxDetector, FaceDetector, FaceRecognizer, TextReader
 from framecloak.domain.ports.pixels import FrameEncoder, Redactor
 from framecloak.domain.ports.video import VideoEncoder
 from framecloak.entrypoints.composition.issuer import issuer
@@ -63,6 +64,7 @@ class Container:
         load_optional_recognizer: as `load_recognizer`, but returns None if no model is installed and none is
             named in the settings.
         load_box_detectors: loads the detectors of text and licence plates, by kind.
+        load_text_reader: loads the model that reads text.
         redactor: removes pixels.
         encoder: encodes image files.
         create_archive: creates the archive of a result.
@@ -80,6 +82,7 @@ class Container:
     load_recognizer: Callable[[], FaceRecognizer]
     load_optional_recognizer: Callable[[], FaceRecognizer | None]
     load_box_detectors: Callable[[], Mapping[TargetKind, BoxDetector]]
+    load_text_reader: Callable[[], TextReader]
     redactor: Redactor
     encoder: FrameEncoder
     create_archive: Callable[[Path], Archive]
@@ -103,6 +106,7 @@ class Container:
             load_recognizer=load_recognizer,
             load_optional_recognizer=lambda: _load_optional_recognizer(settings, load_recognizer),
             load_box_detectors=lambda: _load_box_detectors(settings),
+            load_text_reader=lambda: PpOcrReader.load(Provider(settings.provider)),
             redactor=OpenCvRedactor(),
             encoder=OpenCvEncoder(),
             create_archive=ZipArchive,
@@ -237,6 +241,11 @@ def _load_box_detectors(settings: Settings) -> dict[TargetKind, BoxDetector]:
 
 
 def _describe_model(card: ModelCard) -> str:
-    names = {CENTERFACE.name: "CenterFace", PP_OCR.name: "PP-OCR", YUNET.name: "YuNet"}
+    names = {
+        CENTERFACE.name: "CenterFace",
+        PP_OCR.name: "PP-OCR",
+        PP_OCR_READER.name: "PP-OCR",
+        YUNET.name: "YuNet",
+    }
     name = names.get(card.name, card.name)
     return f"{name} on {describe_execution(card)}"

@@ -280,6 +280,12 @@ def test_list_shows_installed_and_available_models(tmp_path: Path) -> None:
     assert (yunet["licence"], yunet["precision"]) == ("BSD-3-Clause", "fp32")
     text = rows["pp-ocrv6-det-small"]
     assert (text["present"], text["licence"], text["purpose"]) == (True, "Apache-2.0", "text detection")
+    reader = rows["pp-ocrv6-rec-small"]
+    assert (reader["present"], reader["licence"], reader["purpose"]) == (
+        True,
+        "Apache-2.0",
+        "reading of text",
+    )
     assert not rows["buffalo_l"]["present"]
     assert rows["buffalo_l"]["path"] == "framecloak models pull buffalo_l"
     table = run("list", "--model-path", tmp_path).stdout
@@ -310,8 +316,8 @@ def test_verify_trusts_on_first_use_and_detects_changes(tmp_path: Path) -> None:
     code, first = states()
     assert code == 0
     assert {first.pop("det_tiny.onnx"), first.pop("a_recogniser.onnx")} == {"recorded"}
-    assert "PP-OCRv6_det_small.onnx" in first
-    assert list(first.values()) == ["unchanged"] * (5 + len(yunet_if_installed()))
+    assert {"PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"} <= first.keys()
+    assert list(first.values()) == ["unchanged"] * (6 + len(yunet_if_installed()))
     assert states()[1]["det_tiny.onnx"] == "unchanged"
 
     (folder / "det_tiny.onnx").write_bytes(DETECTOR + b"\0")
@@ -331,10 +337,11 @@ def test_verify_of_an_empty_folder_checks_the_wheels(tmp_path: Path) -> None:
 
 
 def test_a_replaced_text_model_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framecloak.adapters.vision.detection.pp_ocr.sha256_of", lambda _: "0" * 64)
+    monkeypatch.setattr("framecloak.adapters.vision.weights.rapidocr_wheel.sha256_of", lambda _: "0" * 64)
     result = run("verify", "--json", "--model-path", tmp_path)
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == [{"path": "pp-ocrv6-det-small", "state": "changed"}]
+    names = ("pp-ocrv6-det-small", "pp-ocrv6-rec-small")
+    assert json.loads(result.stdout) == [{"path": name, "state": "changed"} for name in names]
 
 
 def test_a_custom_plate_detector_is_listed_as_such(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from framecloak.adapters.vision.detection import pp_ocr
-from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, decode
+from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, decode, text_is_installed
 from framecloak.adapters.vision.detection.yolo_plates import YoloPlates, load_plate_detector, plate_detectors
+from framecloak.adapters.vision.reading.pp_ocr import PpOcrReader, reader_is_installed
 from framecloak.adapters.vision.runtime.onnx import Provider
+from framecloak.adapters.vision.weights import rapidocr_wheel
+from framecloak.adapters.vision.weights.catalogue import PP_OCR, PP_OCR_READER
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.errors import (
     FrameAnalysisError,
@@ -102,20 +104,31 @@ def test_non_finite_numbers_and_maps_of_another_size_are_errors(
         broken.detect(np.zeros((64, 64, 3), np.uint8), 0.5)
 
 
-def test_without_the_wheel_text_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pp_ocr.importlib.util, "find_spec", lambda _: None)
-    assert not pp_ocr.text_is_installed()
+@pytest.fixture(params=[PpOcrText, PpOcrReader])
+def text_model(request: pytest.FixtureRequest) -> type[PpOcrText | PpOcrReader]:
+    model: type[PpOcrText | PpOcrReader] = request.param
+    return model
+
+
+def test_without_the_wheel_text_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, text_model: type[PpOcrText | PpOcrReader]
+) -> None:
+    monkeypatch.setattr(rapidocr_wheel.importlib.util, "find_spec", lambda _: None)
+    assert not text_is_installed()
+    assert not reader_is_installed()
     with pytest.raises(ModelMissingError) as caught:
-        PpOcrText.load(Provider.CPU)
+        text_model.load(Provider.CPU)
     assert "pip install" in (caught.value.hint or "")
 
 
-def test_another_text_model_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / pp_ocr.published_text_weights().name
-    path.write_bytes(b"another release")
-    monkeypatch.setattr(pp_ocr, "_weights_path", lambda: path)
+def test_another_text_model_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text_model: type[PpOcrText | PpOcrReader]
+) -> None:
+    for weights in (PP_OCR, PP_OCR_READER):
+        (tmp_path / rapidocr_wheel.rapidocr_weights(weights).name).write_bytes(b"another release")
+    monkeypatch.setattr(rapidocr_wheel, "_path", lambda weights: tmp_path / next(iter(weights.files)))
     with pytest.raises(ModelCorruptError):
-        PpOcrText.load(Provider.CPU)
+        text_model.load(Provider.CPU)
 
 
 def test_a_plate_detector_is_found_by_its_name(tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ compares the results of both.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self, TypeAlias
 
 import cv2
@@ -23,8 +21,8 @@ from framecloak.adapters.vision.detection.batching import stack_images
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import PP_OCR
-from framecloak.adapters.vision.weights.files import sha256_of
-from framecloak.domain.errors import FrameAnalysisError, ModelCorruptError, ModelMissingError
+from framecloak.adapters.vision.weights.rapidocr_wheel import is_in_rapidocr_wheel, rapidocr_weights
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, ModelCard
 
 _Rectangle: TypeAlias = tuple[Sequence[float], Sequence[float], float]
@@ -63,7 +61,7 @@ class PpOcrText:
             ModelCorruptError: its graph has an unknown digest.
             ProviderUnavailableError: the provider does not work on this machine.
         """
-        path = published_text_weights()
+        path = rapidocr_weights(PP_OCR)
         session = open_session(path, provider)
         card = ModelCard(
             name=PP_OCR.name,
@@ -149,33 +147,4 @@ def _mean_inside(probabilities: FloatArray, rectangle: _Rectangle) -> float:
 
 def text_is_installed() -> bool:
     """Return True if the file that `PpOcrText.load` would load exists; it is not loaded."""
-    try:
-        return _weights_path().is_file()
-    except ModelMissingError:
-        return False
-
-
-def published_text_weights() -> Path:
-    """Return the verified path of the weights in the ``rapidocr`` wheel, without importing the wheel.
-
-    Raises:
-        ModelMissingError: the wheel is not installed.
-        ModelCorruptError: the file has an unknown digest.
-    """
-    path = _weights_path()
-    if not path.is_file() or sha256_of(path) != PP_OCR.files[path.name]:
-        raise ModelCorruptError(
-            f"{path} is not the file that Framecloak was tested with",
-            "run `pip install --force-reinstall --no-deps 'rapidocr==3.10.*'`",
-        )
-    return path
-
-
-def _weights_path() -> Path:
-    wheel = importlib.util.find_spec("rapidocr")
-    if wheel is None or wheel.origin is None:
-        raise ModelMissingError(
-            "the text detector is not installed", "run `pip install 'framecloak[embedded]'`"
-        )
-    (name,) = PP_OCR.files
-    return Path(wheel.origin).parent / "models" / name
+    return is_in_rapidocr_wheel(PP_OCR)

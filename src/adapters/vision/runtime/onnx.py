@@ -138,6 +138,7 @@ class OnnxSession:
             on GPUs.
         input: input of the graph.
         outputs: outputs of the graph.
+        metadata: texts that the graph's author stored in its file, by name.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, provider: Provider) -> None:
@@ -146,6 +147,7 @@ class OnnxSession:
         self.uses_io_binding = provider is not Provider.CPU
         self.input = _tensor_info(session.get_inputs()[0])
         self.outputs = tuple(_tensor_info(output) for output in session.get_outputs())
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
 
     def run(self, batch: NDArray[np.uint8] | FloatArray) -> list[FloatArray]:
         """Run the graph on one input array and return all outputs, in the graph's order.

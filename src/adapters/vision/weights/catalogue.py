@@ -100,6 +100,15 @@ PP_OCR = Weights(
     files={"PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"},
 )
 
+PP_OCR_READER = Weights(
+    name="pp-ocrv6-rec-small",
+    purpose="reading of text",
+    licence="Apache-2.0",
+    terms="Free for any use; the licence and its notices are kept.",
+    source="the rapidocr wheel: pip install 'framecloak[embedded]'",
+    files={"PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"},
+)
+
 
 def _pack(name: str, files: Mapping[str, str]) -> Weights:
     return Weights(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.text_policy import LineDecision
 from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import FloatArray, Image, TargetKind
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
@@ -81,6 +82,22 @@ class Thumbnail:
     zoom: tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadLine:
+    """Line of text that was decided on in a frame.
+
+    Attributes:
+        decision: decision by the text policy.
+        levels: (h, w) uint8, grey levels of its box, by which changes are noticed; empty if it is covered.
+    """
+
+    decision: LineDecision
+    levels: NDArray[np.uint8]
+
+
+DetectionKey: TypeAlias = tuple[int, int]
+"""Index of a frame in the video, and row of one of its detections."""
+
 LumaGrid: TypeAlias = NDArray[np.float32]
 """Mean levels of a coarse grid of cells of a frame, for detecting shot boundaries."""
 
@@ -103,6 +120,8 @@ class FrameAnalysis:
         face_samples: samples of faces that are good enough to recognise, by detection row; empty if
             identities are not requested.
         shape_evidence: faces found in other shapes of the frame; None if it was not looked at in them.
+        lines: decisions on the detected text, in the order of its rows; empty without a text policy.
+        seen_lines: decisions in this frame on harmless text that was detected in the surrounding passes.
     """
 
     index: int
@@ -115,6 +134,8 @@ class FrameAnalysis:
     first_look: FrameDetections | None = None
     face_samples: Mapping[int, FaceSample] = field(default_factory=dict)
     shape_evidence: ShapeEvidence | None = None
+    lines: Sequence[ReadLine] = ()
+    seen_lines: Mapping[DetectionKey, LineDecision] = field(default_factory=dict)
 
     def detections(self, kind: TargetKind) -> FrameDetections:
         """Return the detections of one kind; empty if it was not searched for or the frame failed."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck, PendingCheck
+from framecloak.domain.anonymization.model.text_policy import TextDecision
 from framecloak.domain.anonymization.model.tracked_boxes import DETECTOR_ORIGINS, IdentityDecision, Origin
 from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import Basis, TargetKind
@@ -62,6 +63,19 @@ class IdentifiedFace:
     redacted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedText:
+    """Text that the text policy decided on.
+
+    Attributes:
+        track: track id.
+        decision: decision of the policy. Text that is kept may still be covered by another box.
+    """
+
+    track: int
+    decision: TextDecision
+
+
 class BlankReason(StrEnum):
     """Reason why a frame is delivered black."""
 
@@ -92,6 +106,7 @@ class RedactedFrame:
         residuals: boxes of the faces that its check found, without the margin of the fill, for the search of
             the frames around it; not recorded in the result.
         blank_reason: why it is black; None if it is not, or because an edited manifest says so.
+        texts: text with a decision of the text policy, kept text included.
     """
 
     index: int
@@ -105,3 +120,4 @@ class RedactedFrame:
     shape_evidence: ShapeEvidence | None = None
     residuals: tuple[Corners, ...] = ()
     blank_reason: BlankReason | None = None
+    texts: tuple[DecidedText, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from framecloak.domain.anonymization.model.identities import Decision
+from framecloak.domain.anonymization.model.text_policy import TextDecision
 from framecloak.domain.imaging.detections import TargetKind
 
 
@@ -66,6 +67,7 @@ class TrackedBox:
         by_shape: True for text that was classified as a plate by its shape.
         direction: degrees by which the frame was turned clockwise when the face was detected; of the nearest
             detection in time if there is none in this frame.
+        text: decision of the text policy; None without one, and for other kinds.
     """
 
     xyxy: tuple[float, float, float, float]
@@ -76,6 +78,7 @@ class TrackedBox:
     identity: IdentityDecision | None = None
     by_shape: bool = False
     direction: int = 0
+    text: TextDecision | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

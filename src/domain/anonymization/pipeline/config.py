@@ -19,6 +19,7 @@ from framecloak.domain.anonymization.residuals.detector import (
 )
 from framecloak.domain.anonymization.residuals.directions import ALL_TURNS
 from framecloak.domain.anonymization.residuals.guard import ResidualGuard
+from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region
@@ -62,6 +63,7 @@ class PipelineTools:
         residual_tools: tools of the residual check; None if frames are not checked.
         max_text_share: share of the frame's area above which text needs agreement.
         follow_seconds: time for which heads are followed by their pixels; 0 for not at all.
+        line_reader: reader that decides which text is kept; None if all text is redacted.
     """
 
     detector: FaceDetector | None
@@ -77,6 +79,7 @@ class PipelineTools:
     residual_tools: ResidualTools | None = None
     max_text_share: float = MAX_TEXT_SHARE
     follow_seconds: float = FOLLOW_SECONDS
+    line_reader: LineReader | None = None
 
 
 @dataclass(frozen=True, slots=True)

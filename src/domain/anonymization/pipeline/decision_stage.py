@@ -16,6 +16,8 @@ from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import SearchScope, plan_search_scopes
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
+from framecloak.domain.anonymization.text_policy.policy import TextPolicy
+from framecloak.domain.anonymization.text_policy.votes import with_text_decisions
 from framecloak.domain.anonymization.tracking.multi_kind import track_all_kinds
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.anonymization.tracking.track_ids import TrackBoundaries, TrackIds
@@ -48,6 +50,7 @@ class DecisionStage:
         continuous: True for frames of a video, False for unrelated still images.
         classifier: classifier of the faces by identity; None if every face is redacted.
         analyses: analyses of the previous segment, without a gap, up to the start of this one or beyond.
+        text_policy: policy by which text is kept; None if all text is redacted.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class DecisionStage:
         continuous: bool,
         classifier: IdentityClassifier | None,
         analyses: Sequence[FrameAnalysis],
+        text_policy: TextPolicy | None = None,
     ) -> None:
+        self._text_policy = text_policy
         self._window = window
         self._settings = settings
         self._verify = verify
@@ -93,6 +98,15 @@ class DecisionStage:
         )
         if self._classifier:
             tracks = self._classifier.classified(tracks, self._analyses, due)
+        if self._text_policy:
+            tracks = with_text_decisions(
+                tracks,
+                self._analyses,
+                self._text_policy,
+                [self._text_rows(analysis) for analysis in self._analyses],
+                self._settings[TargetKind.TEXT].max_gap,
+                due,
+            )
         numbered = self._numbered(tracks, first, due)
         checked = plan_search_scopes(self._verify, first, tracks.boxes, due)
         decisions = [
@@ -116,6 +130,13 @@ class DecisionStage:
         before = range(due.start, min(due.stop, window.first))
         after = range(max(due.start, window.end), due.stop)
         return outside(before) + numbered + outside(after)
+
+    def _text_rows(self, analysis: FrameAnalysis) -> range:
+        """Return the rows of a frame's detections that are text, counted through all kinds."""
+        kinds = list(self._settings)
+        before = kinds[: kinds.index(TargetKind.TEXT)]
+        start = sum(len(analysis.detections(kind).scores) for kind in before)
+        return range(start, start + len(analysis.detections(TargetKind.TEXT).scores))
 
     def _shots(self) -> NDArray[np.intp]:
         if not self._continuous:

@@ -61,7 +61,9 @@ class DetectionStage:
         self._running: deque[tuple[list[Frame], Future[list[FrameAnalysis]]]] = deque()
         self._search = face_search(tools)
         self._review = ReviewStage(pool, self._reviewed, window.is_sampled)
-        self._adaptive = AdaptiveDetection(pool, self._with_text_and_plates, window.is_sampled, accept)
+        self._adaptive = AdaptiveDetection(
+            pool, self._with_text_and_plates, window.is_sampled, accept, self._with_seen_lines
+        )
 
     def continue_from(self, analysis: FrameAnalysis) -> None:
         """Start after a sampled frame that was analysed by the previous segment."""
@@ -152,8 +154,22 @@ class DetectionStage:
             with timed(self._tools.meter, Stage.DETECT):
                 areas = detect_text_and_plates(frame, self._tools.box_detectors, settings)
                 complete = replace(analysis, text_and_plates=areas)
+                if self._tools.line_reader:
+                    complete = self._tools.line_reader.with_lines(complete, frame)
                 propagated = self._window.interval > 1 and self._window.is_sampled(frame.index)
                 return with_templates(complete, frame) if propagated else complete
+        except FrameAnalysisError:
+            return FrameAnalysis(frame.index, None, None)
+
+    def _with_seen_lines(
+        self, analysis: FrameAnalysis, frame: Frame, before: FrameAnalysis, after: FrameAnalysis
+    ) -> FrameAnalysis:
+        """Decide on the harmless text of two passes in a frame between them."""
+        if self._tools.line_reader is None:
+            return analysis
+        try:
+            with timed(self._tools.meter, Stage.DETECT):
+                return self._tools.line_reader.with_seen_lines(analysis, frame, before, after)
         except FrameAnalysisError:
             return FrameAnalysis(frame.index, None, None)
 

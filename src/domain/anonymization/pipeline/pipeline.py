@@ -89,7 +89,10 @@ def redacted_frames(
         detection = DetectionStage(pool, window, spec, tools, accept, continuous=source.info.continuous)
         if carried:
             detection.continue_from(carried[-1])
-        decision = DecisionStage(window, settings, verify, source.info.continuous, classifier, carried)
+        policy = tools.line_reader.policy if tools.line_reader and TargetKind.TEXT in settings else None
+        decision = DecisionStage(
+            window, settings, verify, source.info.continuous, classifier, carried, policy
+        )
         with closing(RenderStage(pool, source, window, spec, tools)) as rendering:
             known_until = carried[-1].index + 1 if carried else 0
             stages = _Stages(window, detection, decision, rendering, source, tools.threads)

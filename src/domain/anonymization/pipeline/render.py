@@ -10,6 +10,7 @@ import numpy as np
 
 from framecloak.domain.anonymization.model.frames import (
     BlankReason,
+    DecidedText,
     IdentifiedFace,
     RedactedBox,
     RedactedFrame,
@@ -72,6 +73,16 @@ def split_by_identity(
         if box.identity
     ]
     return to_redact, tuple(face for face in identified if _has_pixels(face.xyxy))
+
+
+def without_kept_text(tracked: Iterable[TrackedBox]) -> list[TrackedBox]:
+    """Return the boxes without the text that the text policy keeps."""
+    return [box for box in tracked if box.text is None or not box.text.kept]
+
+
+def decided_texts(tracked: Iterable[TrackedBox]) -> tuple[DecidedText, ...]:
+    """Return the decisions of the text policy on the boxes of a frame."""
+    return tuple(DecidedText(box.track, box.text) for box in tracked if box.text)
 
 
 def boxes_to_redact(

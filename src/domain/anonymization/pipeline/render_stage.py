@@ -17,8 +17,10 @@ from framecloak.domain.anonymization.pipeline.render import (
     NO_EXTRAS,
     RenderExtras,
     boxes_to_redact,
+    decided_texts,
     render,
     split_by_identity,
+    without_kept_text,
 )
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.residuals.face_crops import THUMBNAIL_INTERVAL_FRAMES
@@ -111,7 +113,7 @@ class RenderStage:
         if decision.boxes is not None:
             rule = tools.identification.rule if tools.identification else None
             to_redact, identified = split_by_identity(frame, decision.boxes, rule)
-            boxes = boxes_to_redact(frame, to_redact, spec.regions, spec.keep_text)
+            boxes = boxes_to_redact(frame, without_kept_text(to_redact), spec.regions, spec.keep_text)
         rendered = render(
             frame,
             boxes,
@@ -125,6 +127,7 @@ class RenderStage:
             rendered,
             identified=() if rendered.blanked else identified,
             shape_evidence=decision.shape_evidence,
+            texts=() if rendered.blanked else decided_texts(decision.boxes or ()),
         )
         return self._guard.check_image(rendered) if self._guard else rendered
 

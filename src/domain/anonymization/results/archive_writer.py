@@ -29,6 +29,7 @@ from framecloak.domain.anonymization.results.manifest_signature import (
 )
 from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings
 from framecloak.domain.anonymization.results.report_data import ReportEvidence
+from framecloak.domain.anonymization.results.text_log import TextLog
 from framecloak.domain.anonymization.results.weak_evidence import weak_runs
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
 from framecloak.domain.ports.archives import Archive
@@ -54,6 +55,7 @@ class ReportData:
         residuals: results of the residual check; None without one.
         identity_log: identity decisions.
         muted: decisions about speech in the sound of videos.
+        text_log: decisions of the text policy.
     """
 
     tool: str
@@ -67,6 +69,7 @@ class ReportData:
     residuals: ResidualSummary | None = None
     identity_log: IdentityLog = field(default_factory=IdentityLog)
     muted: Sequence[RecordedSound] = ()
+    text_log: TextLog = field(default_factory=TextLog)
 
 
 Reporter: TypeAlias = Callable[[ReportData], bytes]
@@ -107,6 +110,7 @@ class ResultWriter:
         self._log = FrameLog()
         self._evidence = ReportEvidence()
         self._people = IdentityLog(earlier_identities.runs if earlier_identities else ())
+        self._texts = TextLog()
         self._files: list[RecordedFile] = []
         self._muted: list[RecordedSound] = []
 
@@ -120,6 +124,7 @@ class ResultWriter:
         self._log.add(source_id, video, frame, sha256(sample).hexdigest())
         self._evidence.add(source_id, frame)
         self._people.add(source_id, frame)
+        self._texts.add(source_id, frame)
 
     def add_file(self, name: str, chunks: Iterable[bytes]) -> None:
         """Write a file other than a frame image, and log its digest and size."""
@@ -172,6 +177,7 @@ class ResultWriter:
             residuals,
             self._people,
             self._muted,
+            self._texts,
         )
         self.add_file(REPORT_FILE, [self._issuer.reporter(facts)])
         digest = sha256()
@@ -184,6 +190,7 @@ class ResultWriter:
             self._files,
             self._log,
             identity_log=self._people,
+            text_log=self._texts,
             residuals=residuals,
             muted=self._muted,
         )

@@ -33,6 +33,7 @@ from framecloak.domain.anonymization.results.recorded_settings import (
     face_detectors,
     recorded_identities,
     recorded_settings,
+    recorded_text_policy,
     residual_method,
     text_and_plate_settings,
     used_models,
@@ -230,6 +231,7 @@ class ExportJob:
             tools.max_text_share,
             tools.follow_seconds,
             face_detectors(tools),
+            text_policy=None if self.based_on else recorded_text_policy(tools),
         )
         return result.close(settings, models, sources, residual_method(self.verify, tools))
 
@@ -249,7 +251,13 @@ def _with_track_offset(
         )
         identified = (replace(item, track=item.track + first_track) for item in frame.identified)
         thumbnails = (replace(item, track=item.track + first_track) for item in frame.thumbnails)
-        yield replace(frame, boxes=tuple(boxes), identified=tuple(identified), thumbnails=tuple(thumbnails))
+        yield replace(
+            frame,
+            boxes=tuple(boxes),
+            identified=tuple(identified),
+            thumbnails=tuple(thumbnails),
+            texts=tuple(replace(item, track=item.track + first_track) for item in frame.texts),
+        )
 
 
 def _with_index_offset(frame: RedactedFrame, first: int) -> RedactedFrame:

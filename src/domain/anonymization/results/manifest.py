@@ -24,6 +24,7 @@ from framecloak.domain.anonymization.model.residuals import ResidualSummary
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings, settings_entry
 from framecloak.domain.anonymization.results.sight import Sight, smallest_faces
+from framecloak.domain.anonymization.results.text_log import TextLog
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence, format_aspect
@@ -235,6 +236,7 @@ def manifest_chunks(
     frame_log: FrameLog,
     *,
     identity_log: IdentityLog | None = None,
+    text_log: TextLog | None = None,
     residuals: ResidualSummary | None = None,
     muted: Sequence[RecordedSound] = (),
 ) -> Iterator[bytes]:
@@ -248,6 +250,7 @@ def manifest_chunks(
         sources: all inputs, ordered by id.
         files: archive entries other than frame images, the manifest and its signature.
         frame_log: entries of all written frames; this function closes the log.
+        text_log: decisions of the text policy; omitted if the settings name none.
         identity_log: identity decisions; omitted if the settings request no identification.
         residuals: results of the residual check; None without one.
         muted: decisions about speech; omitted without any.
@@ -269,6 +272,9 @@ def manifest_chunks(
         values["identities"] = {**asdict(settings.identities), "decisions": decisions}
     if muted:
         values["sound"] = [sound.to_entry() for sound in muted]
+    if settings.text_policy and text_log:
+        runs = [run.to_entry() for run in text_log.runs()]
+        values["text"] = {**asdict(settings.text_policy), "decisions": runs}
     prefix = b"{"
     for key in sorted([*values, "frames"]):
         yield prefix + canonical_json(key) + b":"

@@ -27,6 +27,7 @@ from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.residuals.detector import SEARCH_THRESHOLD
 from framecloak.domain.anonymization.results.sight import Sight
+from framecloak.domain.anonymization.results.text_log import RecordedTextPolicy
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.reid.matching import default_threshold
@@ -48,6 +49,7 @@ class RecordedSettings:
         identities: identification settings; None if redaction did not depend on identity.
         follow_seconds: time for which heads were followed by their pixels.
         detectors: names of the face detectors, the first one first.
+        text_policy: text policy; None if all text was covered, or none was searched for.
     """
 
     level: Level
@@ -61,6 +63,7 @@ class RecordedSettings:
     identities: RecordedIdentities | None = None
     follow_seconds: float = FOLLOW_SECONDS
     detectors: tuple[str, ...] = ()
+    text_policy: RecordedTextPolicy | None = None
 
     @property
     def sight(self) -> Sight | None:
@@ -83,6 +86,8 @@ def recorded_settings(
     max_text_share: float = MAX_TEXT_SHARE,
     follow_seconds: float = FOLLOW_SECONDS,
     detectors: tuple[str, ...] = (),
+    *,
+    text_policy: RecordedTextPolicy | None = None,
 ) -> RecordedSettings:
     """Return the settings for the manifest."""
     video, image = (text_and_plate_settings(level, max_text_share, continuous=each) for each in (True, False))
@@ -98,7 +103,13 @@ def recorded_settings(
         identities=identities,
         follow_seconds=follow_seconds,
         detectors=detectors,
+        text_policy=text_policy,
     )
+
+
+def recorded_text_policy(tools: PipelineTools) -> RecordedTextPolicy | None:
+    """Return the text policy for the manifest; None if all text is covered."""
+    return RecordedTextPolicy.of(tools.line_reader) if tools.line_reader else None
 
 
 def recorded_identities(tools: PipelineTools) -> RecordedIdentities | None:
@@ -116,6 +127,8 @@ def used_models(tools: PipelineTools, verify: Verify) -> list[ModelCard]:
     """Return the cards of all models used: detectors, and recognisers of faces and of their residuals."""
     cards = [detector.card for detector in (tools.detector, tools.second_detector) if detector]
     cards += [detector.card for detector in tools.box_detectors.values()]
+    if tools.line_reader:
+        cards.append(tools.line_reader.reader.card)
     if tools.identification:
         cards.append(tools.identification.recognizer.card)
     residual_tools = tools.residual_tools if verify is not Verify.NONE and tools.detector else None

@@ -53,6 +53,8 @@ class ProblemKind(StrEnum):
     """A video or the report was changed or is missing."""
     ARCHIVE_CHANGED = "archive_changed"
     """The archive contains data outside its entries, comments, or other attributes."""
+    NAME_READABLE = "name_readable"
+    """A forbidden name can be read in a frame."""
     UNKNOWN_SIGNER = "unknown_signer"
     """Nothing was changed since signing, but no key was given to identify the signer."""
 

@@ -50,6 +50,7 @@ class AdaptiveDetection:
         detect: detection of text and plates in a frame.
         is_sampled: predicate on frame indices: True for frames of a regular pass.
         high_threshold: score from which on a detection must have a counterpart in the other pass.
+        compare: comparison of a frame with the passes before and after it; None for none.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class AdaptiveDetection:
         detect: Callable[[FrameAnalysis, Frame], FrameAnalysis],
         is_sampled: Callable[[int], bool],
         high_threshold: float,
+        compare: Callable[[FrameAnalysis, Frame, FrameAnalysis, FrameAnalysis], FrameAnalysis] | None = None,
     ) -> None:
+        self._compare = compare
         self._pool = pool
         self._detect = detect
         self._is_sampled = is_sampled
@@ -86,7 +89,8 @@ class AdaptiveDetection:
                 self._queue.append(self._pool.submit(self._detect, pending, its_frame))
             else:
                 self._queue.append(pending)
-        if before and any_unmatched(before, analysis):
+        # Unrelated images have no templates: nothing is carried from one to the next.
+        if before and before.templates and any_unmatched(before, analysis):
             self._queue.append(self._pool.submit(_propagated_forward, analysis, frame, before))
         else:
             self._queue.append(analysis)
@@ -124,7 +128,10 @@ class AdaptiveDetection:
         except FrameAnalysisError:
             return FrameAnalysis(analysis.index, None, None)
         result = self._detect(analysis, frame) if redetect or not complete else analysis
-        return replace(result, propagated=propagated) if result.faces is not None else result
+        if result.faces is None:
+            return result
+        result = replace(result, propagated=propagated)
+        return self._compare(result, frame, before, after) if self._compare else result
 
 
 def _propagated_forward(analysis: FrameAnalysis, frame: Frame, before: FrameAnalysis) -> FrameAnalysis:

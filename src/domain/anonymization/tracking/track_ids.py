@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
+from framecloak.domain.anonymization.model.analysis import DetectionKey
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
-
-DetectionKey: TypeAlias = tuple[int, int]
-"""Index of a frame in the video, and row of one of its detections."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from framecloak.entrypoints.cli.redact.options import (
     report_options,
     shape_option,
     style_option,
+    text_options,
 )
 from framecloak.entrypoints.settings import Settings
 
@@ -100,6 +101,7 @@ Exit codes
     multiple=True,
     help="Region in which level full keeps text readable; faces in it are still redacted; may be repeated.",
 )
+@text_options
 @click.option(
     "--keep-faces",
     metavar="FOLDER",
@@ -149,6 +151,12 @@ def redact(
     regions: Sequence[str],
     regions_from: Path | None,
     keep_text: Sequence[str],
+    text_mode: str,
+    keep_classes: str | None,
+    names: Path | None,
+    text_patterns: Path | None,
+    device_terms: Path | None,
+    fail_open: bool,
     keep_faces: Path | None,
     only_faces: Path | None,
     face_threshold: float | None,
@@ -180,6 +188,7 @@ def redact(
     from framecloak.entrypoints.cli.redact import people, run  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.marks import parse_region, parse_segments  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.region_files import read_regions  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact.text import TextArguments  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
 
     settings = overridden_settings(detector=detector, provider=provider, precision=precision, threads=threads)
@@ -205,6 +214,14 @@ def redact(
         keep_names=keep_names,
         overwrite=overwrite,
         pixel_aspect=None if pixel_aspect is None else parse_aspect(pixel_aspect),
+        text=TextArguments(
+            mode=text_mode,
+            keep=keep_classes,
+            names=names,
+            patterns=text_patterns,
+            device_terms=device_terms,
+            fail_open=fail_open,
+        ),
         people=people.reference_photos(keep_faces, only_faces, face_threshold, unknown_faces),
     )
     output_mode = OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from framecloak.domain.anonymization.model.options import Audio, Language, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.model.text_policy import DEFAULT_KEEP, TextMode
 from framecloak.entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -67,6 +68,51 @@ detection_options: Option[Any] = _combine(
     threads_option,
 )
 """Options for the detector and the hardware that it runs on."""
+
+
+text_options: Option[Any] = _combine(
+    click.option(
+        "--text",
+        "text_mode",
+        type=click.Choice([mode.value for mode in TextMode]),
+        default=TextMode.ALL.value,
+        show_default=True,
+        help="Text that level full covers. identifying: all but what is provably harmless; listed: only what"
+        " matches --names or --text-patterns.",
+    ),
+    click.option(
+        "--keep",
+        "keep_classes",
+        metavar="CLASS,...",
+        show_default=",".join(sorted(DEFAULT_KEEP)),
+        help="Harmless text that --text identifying keeps: measurements, times, device. A time may identify"
+        " an examination.",
+    ),
+    click.option(
+        "--names",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Names to cover wherever they are read, one a line.",
+    ),
+    click.option(
+        "--text-patterns",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Regular expressions (RE2) of further text to cover, one a line.",
+    ),
+    click.option(
+        "--device-terms",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Terms of your devices that --text identifying keeps with the class device, one a line.",
+    ),
+    click.option(
+        "--fail-open",
+        is_flag=True,
+        help="Accept that --text listed leaves text readable that could not be read.",
+    ),
+)
+"""Options of the text policy."""
 
 
 pixel_aspect_option = click.option(

@@ -13,12 +13,14 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Ver
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.sources import group_sources
 from framecloak.domain.anonymization.results.video_writer import require_video_possible
+from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
 from framecloak.entrypoints.cli.progress import Monitor
 from framecloak.entrypoints.cli.redact.inputs import open_export_sources, resolve_inputs
 from framecloak.entrypoints.cli.redact.marks import RegionMark, SegmentMark
 from framecloak.entrypoints.cli.redact.outcome import RedactionResult
 from framecloak.entrypoints.cli.redact.people import ReferencePhotos
+from framecloak.entrypoints.cli.redact.text import TextArguments
 from framecloak.entrypoints.composition.pipeline import Container
 
 
@@ -39,6 +41,7 @@ class RedactArguments:
         overwrite: True if an existing output may be replaced.
         people: identity rule; None to redact all faces.
         pixel_aspect: width to height of one stored pixel of every input; None for what each declares.
+        text: options of the text policy.
     """
 
     inputs: tuple[Path, ...]
@@ -53,6 +56,7 @@ class RedactArguments:
     overwrite: bool = False
     people: ReferencePhotos | None = None
     pixel_aspect: Fraction | None = None
+    text: TextArguments = field(default_factory=TextArguments)
 
     def check(self) -> None:
         """Check everything that can be checked before an input is opened.
@@ -89,6 +93,7 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
         DomainError: the inputs cannot be redacted; see the subclasses.
     """
     arguments.check()
+    policy = arguments.text.policy(arguments.level)
     files = resolve_inputs(arguments.inputs)
     check_no_input_is_replaced(arguments.output, files.paths)
     if files.ignored:
@@ -123,6 +128,10 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
             monitor.show_message(f"Detecting faces with {container.describe_model(model)}")
         for kind, areas in tools.box_detectors.items():
             monitor.show_message(f"Detecting {kind} with {container.describe_model(areas.card)}")
+        if policy:
+            reader = container.load_text_reader()
+            monitor.show_message(f"Reading text with {container.describe_model(reader.card)}")
+            tools = replace(tools, line_reader=LineReader(reader, policy))
         if arguments.people and tools.detector:
             recognizer = container.load_recognizer()
             monitor.show_message(f"Recognising people with {container.describe_model(recognizer.card)}")

@@ -1,0 +1,154 @@
+"""Values of the text policy: which text is covered, and the rule that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from framecloak.domain.errors import InvalidOptionError
+
+
+class TextMode(StrEnum):
+    """Selection of the text to cover at level ``full``."""
+
+    ALL = "all"
+    """All text."""
+    IDENTIFYING = "identifying"
+    """All text except what is provably harmless."""
+    LISTED = "listed"
+    """Only text that matches the lists. It fails open: what cannot be read stays readable."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse a mode as typed by a user; case does not matter.
+
+        Raises:
+            InvalidOptionError: there is no such mode.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            names = ", ".join(cls)
+            raise InvalidOptionError(f"unknown text policy {text!r}", f"use one of {names}") from None
+
+
+class Harmless(StrEnum):
+    """Classes of harmless text that a policy may keep."""
+
+    MEASUREMENTS = "measurements"
+    """Numbers with units, scales, counters and elapsed times."""
+    TIMES = "times"
+    """Clock times, and dates that are not dates of birth: they may identify an examination."""
+    DEVICE = "device"
+    """Modes and makers of devices."""
+
+
+class TextRule(StrEnum):
+    """Rule that decided whether text is covered."""
+
+    UNREAD = "unread"
+    """It was not read, or not surely enough."""
+    PARTLY_VISIBLE = "partly_visible"
+    """The edge of the frame or another box cuts it."""
+    CHANGING = "changing"
+    """Its readings disagree, or its pixels changed between two of them."""
+    NAME = "name"
+    DATE_OF_BIRTH = "date_of_birth"
+    """A date that is marked as one, or may be one."""
+    IDENTIFIER = "identifier"
+    """A number or code of a person, a card, an account or a vehicle."""
+    CONTACT = "contact"
+    """A telephone number or an e-mail address."""
+    LISTED = "listed"
+    """A pattern given with the order."""
+    UNPROVEN = "unproven"
+    """It is read, but nothing proves it harmless."""
+    MEASUREMENT = "measurement"
+    TIME = "time"
+    DEVICE = "device"
+    UNLISTED = "unlisted"
+    """It matches no list, which is all that mode ``listed`` asks for."""
+
+
+IDENTIFYING_RULES = frozenset(
+    {TextRule.NAME, TextRule.DATE_OF_BIRTH, TextRule.IDENTIFIER, TextRule.CONTACT, TextRule.LISTED}
+)
+"""Rules of text that identifies a person; one reading is enough to cover a track."""
+
+_HARMLESS_RULES = {
+    Harmless.MEASUREMENTS: TextRule.MEASUREMENT,
+    Harmless.TIMES: TextRule.TIME,
+    Harmless.DEVICE: TextRule.DEVICE,
+}
+
+DEFAULT_KEEP = frozenset({Harmless.MEASUREMENTS, Harmless.DEVICE})
+"""Classes of text that mode ``identifying`` keeps unless a caller chooses others."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineDecision:
+    """Decision on one line in one frame; it holds no text.
+
+    Attributes:
+        rule: rule that decided.
+        bare: True if the line is harmless only where no other text stands beside it.
+    """
+
+    rule: TextRule
+    bare: bool = False
+
+
+UNREAD_LINE = LineDecision(TextRule.UNREAD)
+
+
+@dataclass(frozen=True, slots=True)
+class TextDecision:
+    """Decision on a tracked line in one frame.
+
+    Attributes:
+        rule: rule that decided.
+        kept: True if the line stays readable.
+    """
+
+    rule: TextRule
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextPolicyOptions:
+    """Options of the text policy, without the lists, which may contain names.
+
+    Attributes:
+        mode: selection of the text to cover.
+        keep: classes of harmless text that stay readable; only in mode ``identifying``.
+    """
+
+    mode: TextMode = TextMode.ALL
+    keep: frozenset[Harmless] = DEFAULT_KEEP
+
+    @property
+    def kept_rules(self) -> frozenset[TextRule]:
+        """Rules of text that stays readable."""
+        if self.mode is TextMode.ALL:
+            return frozenset()
+        if self.mode is TextMode.LISTED:
+            return frozenset({TextRule.UNLISTED})
+        return frozenset(_HARMLESS_RULES[each] for each in self.keep)
+
+
+def parse_keep(names: Iterable[str]) -> frozenset[Harmless]:
+    """Parse classes of harmless text as typed by a user; case does not matter.
+
+    Raises:
+        InvalidOptionError: there is no such class.
+    """
+    kept = set()
+    for name in names:
+        try:
+            kept.add(Harmless(name.strip().lower()))
+        except ValueError:
+            known = ", ".join(Harmless)
+            raise InvalidOptionError(f"unknown class of text {name!r}", f"use any of {known}") from None
+    return frozenset(kept)

@@ -1,0 +1,87 @@
+"""Decision of the text policy on one line, from its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from framecloak.domain.anonymization.model.text_policy import (
+    UNREAD_LINE,
+    LineDecision,
+    TextMode,
+    TextPolicyOptions,
+    TextRule,
+)
+from framecloak.domain.anonymization.text_policy.harmless import HarmlessGrammar
+from framecloak.domain.anonymization.text_policy.identifiers import identifying_rule, looks_like_identifier
+from framecloak.domain.anonymization.text_policy.names import NameIndex
+from framecloak.domain.imaging.readings import Reading
+from framecloak.domain.ports.text import TextPatterns
+
+MIN_MEAN_SCORE = 0.8
+"""Lowest mean score of a line's characters from which on it counts as read."""
+MIN_SCORE = 0.4
+"""Lowest score of any of its characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPolicy:
+    """Text policy with its lists.
+
+    Attributes:
+        options: mode, and classes of text to keep.
+        names: names to cover.
+        patterns: patterns of text to cover; None without any.
+        grammar: grammar of harmless text.
+    """
+
+    options: TextPolicyOptions
+    names: NameIndex = field(default_factory=lambda: NameIndex(()))
+    patterns: TextPatterns | None = None
+    grammar: HarmlessGrammar = field(default_factory=HarmlessGrammar)
+
+    def decide(self, readings: Sequence[Reading], alphabet: Iterable[str] | None = None) -> LineDecision:
+        """Decide on one line.
+
+        Args:
+            readings: readings of the line in each direction that it may be read in; those that identify a
+                person count even with low scores, and a harmless one only if it is sure and the only one.
+            alphabet: characters that the reader knows; None to accept all.
+        """
+        for reading in readings:
+            if rule := self._listed_rule(reading.text):
+                return LineDecision(rule)
+        if self.options.mode is TextMode.LISTED:
+            return LineDecision(TextRule.UNLISTED)
+        for reading in readings:
+            if rule := identifying_rule(reading.text):
+                return LineDecision(rule)
+        known = None if alphabet is None else frozenset(alphabet)
+        sure = [reading for reading in readings if is_sure(reading, known)]
+        if not sure:
+            return UNREAD_LINE
+        best = max(sure, key=lambda reading: reading.mean_score)
+        harmless = self.grammar.parse(best.text)
+        if harmless is None:
+            is_code = looks_like_identifier(best.text)
+            return LineDecision(TextRule.IDENTIFIER if is_code else TextRule.UNPROVEN)
+        return LineDecision(harmless.rule, harmless.bare)
+
+    def keeps(self, rule: TextRule) -> bool:
+        """Return whether text with this rule stays readable."""
+        return rule in self.options.kept_rules
+
+    def _listed_rule(self, text: str) -> TextRule | None:
+        if self.names.matches(text):
+            return TextRule.NAME
+        return TextRule.LISTED if self.patterns and self.patterns.match(text) else None
+
+
+def is_sure(reading: Reading, alphabet: frozenset[str] | None = None) -> bool:
+    """Return whether a line was read with enough certainty to prove it harmless."""
+    return (
+        bool(reading.text)
+        and reading.mean_score >= MIN_MEAN_SCORE
+        and reading.min_score >= MIN_SCORE
+        and (alphabet is None or alphabet.issuperset(reading.text))
+    )

@@ -1,0 +1,115 @@
+"""Decision on tracked text in each frame, from all readings of its track nearby."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.text_policy import (
+    IDENTIFYING_RULES,
+    LineDecision,
+    TextDecision,
+    TextMode,
+    TextRule,
+)
+from framecloak.domain.anonymization.model.tracked_boxes import Tracks
+from framecloak.domain.anonymization.text_policy.policy import TextPolicy
+from framecloak.domain.imaging.detections import TargetKind
+
+MIN_AGREEMENT = 2 / 3
+"""Share of the readings nearby that must be harmless for a line to be kept."""
+
+
+def with_text_decisions(
+    tracks: Tracks,
+    analyses: Sequence[FrameAnalysis],
+    policy: TextPolicy,
+    text_rows: Sequence[range],
+    reach: int,
+    due: range,
+) -> Tracks:
+    """Return tracks whose text has decisions of the policy.
+
+    A line is kept in a frame if the policy keeps what is read there, or what was read in a pass beside it
+    and has not changed since; if most readings of its track nearby agree; and if none of them identifies a
+    person. Readings further away do not count, so that the result does not depend on the division into
+    slices.
+
+    Args:
+        tracks: tracks of a run of frames.
+        analyses: analyses of the same frames.
+        policy: text policy.
+        text_rows: per frame, the rows of its detections, counted through all kinds, that are text.
+        reach: number of frames on each side whose readings count.
+        due: frames to decide on, by their indices in the video.
+    """
+    first = analyses[0].index if analyses else 0
+    votes = [
+        {
+            frame: (
+                row - text_rows[frame].start,
+                analyses[frame].lines[row - text_rows[frame].start].decision,
+            )
+            for frame, row in members
+            if row in text_rows[frame] and row - text_rows[frame].start < len(analyses[frame].lines)
+        }
+        for members in tracks.members
+    ]
+    boxes = list(tracks.boxes)
+    for index in due:
+        position = index - first
+        if not 0 <= position < len(boxes):
+            continue
+        boxes[position] = [
+            replace(box, text=_decision(position, votes[box.track], analyses, policy, reach))
+            if box.kind is TargetKind.TEXT or box.by_shape
+            else box
+            for box in boxes[position]
+        ]
+    return Tracks(boxes, tracks.members)
+
+
+def _decision(
+    position: int,
+    votes: Mapping[int, tuple[int, LineDecision]],
+    analyses: Sequence[FrameAnalysis],
+    policy: TextPolicy,
+    reach: int,
+) -> TextDecision:
+    """Return the decision on one track in one frame, given the row and decision of its line by frame."""
+    near = {frame: vote for frame, vote in votes.items() if abs(frame - position) <= reach}
+    rules = [decision.rule for _, decision in near.values()]
+    here = _rule_here(position, near, analyses, policy)
+    for rule in [here, *rules]:
+        if rule in IDENTIFYING_RULES:
+            return TextDecision(rule, kept=False)
+    if not policy.keeps(here):
+        return TextDecision(here, kept=False)
+    if sum(map(policy.keeps, rules)) < MIN_AGREEMENT * len(rules):
+        covering = Counter(rule for rule in rules if not policy.keeps(rule))
+        return TextDecision(min(covering, key=lambda rule: (-covering[rule], rule)), kept=False)
+    return TextDecision(here, kept=True)
+
+
+def _rule_here(
+    position: int,
+    near: Mapping[int, tuple[int, LineDecision]],
+    analyses: Sequence[FrameAnalysis],
+    policy: TextPolicy,
+) -> TextRule:
+    """Return the rule of a line in a frame: read there, or in a pass beside it whose pixels it still has."""
+    if position in near:
+        return near[position][1].rule
+    seen = analyses[position].seen_lines
+    keys = [(analyses[frame].index, row) for frame, (row, _) in near.items()]
+    found = [seen[key].rule for key in keys if key in seen]
+    if found:
+        return next((rule for rule in found if not policy.keeps(rule)), found[0])
+    # Mode ``listed`` keeps what it does not know; in others, a line that was not seen again is covered.
+    unseen_is_kept = policy.options.mode is TextMode.LISTED
+    if near and (unseen_is_kept or not any(policy.keeps(decision.rule) for _, decision in near.values())):
+        nearest = min(near, key=lambda frame: (abs(frame - position), frame))
+        return near[nearest][1].rule
+    return TextRule.CHANGING if near else TextRule.UNREAD

@@ -1,0 +1,95 @@
+"""Lines in one frame: read upright, compared with their neighbours and with earlier frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes.media import FakeFrame
+from fakes.vision import LINE_CELL_PX, FakeTextReader, paint_line
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.margins import TEXT_MARGIN
+from framecloak.domain.anonymization.model.text_policy import TextMode, TextPolicyOptions, TextRule
+from framecloak.domain.anonymization.text_policy.line_reading import (
+    MAX_LINES,
+    LineReader,
+    is_unchanged,
+)
+from framecloak.domain.anonymization.text_policy.policy import TextPolicy
+from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.detections import Image, TargetKind
+
+HEIGHT = 16
+SHAPE = (400, 640, 3)
+
+
+def rules(
+    lines: Iterable[tuple[str, tuple[int, int]]], turns: int = 0, reader: FakeTextReader | None = None
+) -> list[TextRule]:
+    """Return the rules of lines that are painted at their corners in an image that is then turned."""
+    image: Image = np.full(SHAPE, 90, np.uint8)
+    boxes = []
+    for text, (x, y) in lines:
+        paint_line(image, (x, y), text, HEIGHT)
+        box = (x, y, x + LINE_CELL_PX * (len(text) + 1), y + HEIGHT)
+        width, height = SHAPE[1], SHAPE[0]
+        for _ in range(turns):
+            box, (width, height) = (box[1], width - box[2], box[3], width - box[0]), (height, width)
+        boxes.append(box)
+    corners = np.array(boxes, float).reshape(-1, 4)
+    padded = box_geometry.pad(corners, TEXT_MARGIN * box_geometry.sides(corners).min(axis=1))
+    detections = FrameDetections(padded, np.ones(len(boxes)))
+    analysis = FrameAnalysis(0, FrameDetections.empty(), None, text_and_plates={TargetKind.TEXT: detections})
+    frame = FakeFrame(0, np.ascontiguousarray(np.rot90(image, turns)[..., ::-1]))
+    policy = TextPolicy(TextPolicyOptions(TextMode.IDENTIFYING))
+    read = LineReader(reader or FakeTextReader(), policy).with_lines(analysis, frame)
+    return [line.decision.rule for line in read.lines]
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_line_is_read_in_each_direction(turns: int) -> None:
+    assert rules([("Depth 12.5 cm", (80, 80))], turns) == [TextRule.MEASUREMENT]
+
+
+def test_a_number_without_unit_stays_only_where_it_stands_alone() -> None:
+    assert rules([("15", (80, 80))]) == [TextRule.MEASUREMENT]
+    assert rules([("15", (80, 80)), ("20", (80, 160))]) == [TextRule.MEASUREMENT] * 2
+    assert rules([("15", (80, 80)), ("20", (80 + 4 * LINE_CELL_PX, 80))]) == [TextRule.UNPROVEN] * 2
+
+
+def test_a_line_that_other_text_touches_is_covered() -> None:
+    text = "Depth 12.5 cm"
+    beside = 80 + LINE_CELL_PX * (len(text) + 1)
+    assert rules([(text, (80, 80)), ("Anna", (beside, 80))])[0] is TextRule.PARTLY_VISIBLE
+    assert rules([(text, (80, 80)), ("Anna", (beside + 4 * HEIGHT, 80))])[0] is TextRule.MEASUREMENT
+    assert rules([(text, (80, 80)), ("80 %", (beside, 80))]) == [TextRule.MEASUREMENT] * 2
+
+
+def test_only_so_many_lines_are_read_and_the_rest_is_covered() -> None:
+    lines = [("5 mm", (50 * column + 4, 18 * row + 1)) for row in range(21) for column in range(12)] * 16
+    reader = FakeTextReader()
+    decided = rules(lines, reader=reader)
+    assert len(decided) == len(lines) > 4000
+    assert reader.lines_read == MAX_LINES
+    assert decided.count(TextRule.UNREAD) >= len(lines) - MAX_LINES
+
+
+@given(st.integers(0, 39), st.integers(0, 119), st.integers(0, 2**32 - 1))
+def test_noise_is_no_change_and_a_letter_is_one(row: int, column: int, seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    before = noise.integers(20, 230, (40, 120)).astype(np.uint8)
+    noisy = (before + noise.integers(-8, 9, before.shape)).astype(np.uint8)
+    assert is_unchanged(before, noisy)
+    changed = noisy.copy()
+    changed[max(0, row - 5) : row + 6, max(0, column - 5) : column + 6] ^= 0x80
+    assert not is_unchanged(before, changed)
+
+
+def test_boxes_of_other_sizes_or_without_pixels_have_changed() -> None:
+    assert not is_unchanged(np.zeros((8, 9), np.uint8), np.zeros((8, 8), np.uint8))
+    assert not is_unchanged(np.empty((0, 0), np.uint8), np.empty((0, 0), np.uint8))
