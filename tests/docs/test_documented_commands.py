@@ -8,6 +8,7 @@ with it. Commands that cannot run here go to fake programs, which check their ar
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -229,3 +230,9 @@ def test_the_site_has_every_page() -> None:
     for page in PAGES:
         if page.startswith("docs/"):
             assert page.removeprefix("docs/") in named, page
+
+
+def test_no_documented_command_has_a_file_as_an_argument() -> None:
+    # A photo is longer than what a shell may pass to a program ("Argument list too long").
+    found = [page for page in PAGES if re.search(r"\$\((base64|cat) ", read(page))]
+    assert found == []

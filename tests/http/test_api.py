@@ -107,6 +107,11 @@ async def test_a_path_works_with_and_without_its_trailing_slash(scene: Scene) ->
         assert (with_slash.status_code, with_slash.content) == (200, without.content)
 
 
+async def test_health_counts_workers_under_both_names(scene: Scene) -> None:
+    report = (await scene.ada.get(f"{REQUESTS}/health")).json()
+    assert report["celery_workers"] == report["workers"]
+
+
 async def test_msgpack_and_json_answers_are_equal(scene: Scene) -> None:
     msgpack_headers = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}

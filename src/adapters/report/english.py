@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framecloak.adapters.report.history_messages import ENGLISH_HISTORY
 from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
@@ -24,18 +25,19 @@ ENGLISH = Messages(
         "{blanked} of {frames} frames could not be examined, or still revealed too much. They are black in "
         "the result: nothing in them can be seen. In the other frames, {boxes} areas were redacted."
     ),
+    history=ENGLISH_HISTORY,
     lead_rendered={
         True: (
-            "No search took place. {boxes} areas in {frames} frames were redacted. They were taken from "
-            "another result and edited. {blanked} frames are black."
+            "{boxes} areas in {frames} frames were redacted. They were taken from another result and edited "
+            "by hand. {blanked} frames are black."
         ),
         False: (
-            "No search took place. {boxes} areas in {frames} frames were redacted. They were taken unchanged "
-            "from another result. {blanked} frames are black."
+            "{boxes} areas in {frames} frames were redacted. They were taken unchanged from "
+            "another result. {blanked} frames are black."
         ),
         None: (
-            "No search took place. {boxes} areas in {frames} frames were redacted. They were taken from "
-            "another result. Whether they were edited is unknown, because it has no valid signature. "
+            "{boxes} areas in {frames} frames were redacted. They were taken from another result. "
+            "Whether they were edited is unknown, because it has no valid signature. "
             "{blanked} frames are black."
         ),
     },

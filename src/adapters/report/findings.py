@@ -86,8 +86,13 @@ def text_section(facts: ReportData, messages: Messages) -> str:
 
 def residuals_section(residuals: ResidualSummary | None, messages: Messages) -> str:
     """Render the results of the residual check."""
+    return markup.section(messages.residuals, residual_details(residuals, messages))
+
+
+def residual_details(residuals: ResidualSummary | None, messages: Messages) -> str:
+    """Render the results of a residual check without a heading."""
     if residuals is None:
-        return markup.section(messages.residuals, markup.paragraph(messages.no_residual_check))
+        return markup.paragraph(messages.no_residual_check)
 
     def similarity(value: float | None) -> str:
         return messages.nothing_compared if value is None else messages.number(value, 2)
@@ -108,10 +113,7 @@ def residuals_section(residuals: ResidualSummary | None, messages: Messages) -> 
         limit = messages.number(method.strangers, 2)
         compared = messages.residuals_compared.format(model=method.recognizer, limit=limit)
     method_text = f"{messages.residual_scope[method.verify]} {messages.residuals_help}"
-    return markup.section(
-        messages.residuals,
-        markup.paragraph(method_text) + markup.paragraph(compared) + markup.definitions(rows),
-    )
+    return markup.paragraph(method_text) + markup.paragraph(compared) + markup.definitions(rows)
 
 
 def blanked_section(facts: ReportData, messages: Messages) -> str:

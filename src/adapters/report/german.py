@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framecloak.adapters.report.history_messages import GERMAN_HISTORY
 from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
@@ -28,17 +29,18 @@ GERMAN = Messages(
         "sind im Ergebnis ganz schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} "
         "Bereiche geschwärzt."
     ),
+    history=GERMAN_HISTORY,
     lead_rendered={
         True: (
-            "Es fand keine Suche statt. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
-            "Sie stammen aus einem anderen Ergebnis und wurden bearbeitet. {blanked} Bilder sind schwarz."
+            "In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. Sie stammen aus einem anderen "
+            "Ergebnis und wurden von Hand bearbeitet. {blanked} Bilder sind schwarz."
         ),
         False: (
-            "Es fand keine Suche statt. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
             "Sie stammen unverändert aus einem anderen Ergebnis. {blanked} Bilder sind schwarz."
         ),
         None: (
-            "Es fand keine Suche statt. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
             "Sie stammen aus einem anderen Ergebnis. Ob sie bearbeitet wurden, ist unbekannt, denn es hat "
             "keine gültige Signatur. {blanked} Bilder sind schwarz."
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from framecloak.adapters.report.history_messages import HistoryMessages
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
@@ -26,6 +27,7 @@ class Messages:
     lead_blanked: str
     lead_minimal: str
     lead_rendered: Mapping[bool | None, str]
+    history: HistoryMessages
 
     numbers: str
     frames: str

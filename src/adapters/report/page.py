@@ -6,7 +6,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from framecloak.adapters.report import findings, origins, overview
+from framecloak.adapters.report import findings, history, origins, overview
 from framecloak.adapters.report.english import ENGLISH
 from framecloak.adapters.report.german import GERMAN
 from framecloak.domain.anonymization.model.options import Language
@@ -22,9 +22,12 @@ def render_report(data: ReportData) -> bytes:
     body = "".join(
         (
             overview.title_section(data, messages),
+            history.order_section(data, messages),
             overview.counts_section(data, messages),
             overview.timeline_section(data, messages),
             overview.settings_section(data, messages),
+            history.corrections_section(data, messages),
+            history.first_search_section(data, messages),
             findings.identities_section(data, messages),
             findings.text_section(data, messages),
             findings.residuals_section(data.residuals, messages),

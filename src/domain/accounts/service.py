@@ -14,7 +14,12 @@ from framecloak.domain.accounts.passwords import (
 )
 from framecloak.domain.accounts.secrets import NewSession, SecretFactory
 from framecloak.domain.accounts.tokens import TokenService
-from framecloak.domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
+from framecloak.domain.errors import (
+    InvalidOptionError,
+    NotAuthenticatedError,
+    UsernameTakenError,
+    WeakPasswordError,
+)
 from framecloak.domain.model.accounts import (
     ApiKey,
     Means,
@@ -117,6 +122,42 @@ class AccountService:
                 caller = principal_of(user, Means.SESSION)
                 await work.audit.add(caller, "session.close", f"user:{user.id}", {})
             await work.commit()
+
+    async def change_own_password(
+        self, principal: Principal, old_password: str, new_password: str, address: str
+    ) -> NewSession:
+        """Change the caller's password, end all sessions and JWTs of the account, and open a new session.
+
+        API keys stay valid.
+
+        Args:
+            principal: caller.
+            old_password: current password; wrong ones count as failed sign-ins.
+            new_password: password that takes its place.
+            address: IP address of the caller.
+
+        Raises:
+            InvalidCredentialsError: the old password is wrong, or was changed meanwhile.
+            TooManyAttemptsError: too many wrong passwords.
+            WeakPasswordError: the new password is too short, too long, or the old one.
+        """
+        checked = await self._passwords.check(principal.username, old_password, address)
+        if new_password == old_password:
+            raise WeakPasswordError("the new password is the old one", "choose another password")
+        password_hash = await self._passwords.hash(new_password)
+        secret = self._secrets.new("")
+        expires_at = self._clock.now() + self._session_ttl
+        async with self._database.unit_of_work() as work:
+            user = await work.users.lock(checked.id)
+            if user.id != principal.user_id or user.password_hash != checked.password_hash:
+                raise wrong_credentials()
+            changed = replace(user, password_hash=password_hash, token_generation=user.token_generation + 1)
+            await work.users.update(changed)
+            await work.sessions.remove_all_of_user(user.id)
+            await work.sessions.add(Session(self._secrets.digest(secret), user.id, expires_at))
+            await work.audit.add(principal, "user.password", f"user:{user.id}", {"address": address})
+            await work.commit()
+        return NewSession(secret, changed, expires_at)
 
     async def sign_out_everywhere(self, principal: Principal) -> None:
         """End all sessions and invalidate all JWTs of the caller. API keys stay valid.

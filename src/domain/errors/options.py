@@ -59,6 +59,12 @@ class InvalidOptionError(DomainError):
     code = "invalid_option"
 
 
+class InvalidReferenceError(DomainError):
+    """The reference of an order is not allowed: it may identify a person."""
+
+    code = "invalid_reference"
+
+
 class InvalidSettingError(DomainError):
     """The value of a setting in the environment is not allowed."""
 

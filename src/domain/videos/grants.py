@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.errors import InvalidOptionError, UserNotFoundError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.videos import GrantRole, VideoGrant
-from framecloak.domain.ports.database import Database
+from framecloak.domain.ports.database import Database, UnitOfWork
 
 
 class GrantService:
@@ -31,8 +31,16 @@ class GrantService:
             await work.videos.get(video_id, principal, GrantRole.OWNER)
             return await work.grants.list(video_id)
 
-    async def grant(self, principal: Principal, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
+    async def grant(
+        self, principal: Principal, video_id: int, account: int | str, role: GrantRole
+    ) -> VideoGrant:
         """Grant an account access to a video; for its owner.
+
+        Args:
+            principal: caller.
+            video_id: video to share.
+            account: id of the account, or its user name; case is ignored.
+            role: permission to grant.
 
         Raises:
             VideoNotFoundError: the video does not exist, or the caller may not see it.
@@ -42,6 +50,7 @@ class GrantService:
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.OWNER)
+            user_id = account if isinstance(account, int) else await _user_id(work, account)
             if role is GrantRole.OWNER or user_id == video.owner_id:
                 raise InvalidOptionError(
                     "ownership cannot be granted", "grant viewer or editor to another account"
@@ -65,3 +74,10 @@ class GrantService:
             await work.grants.remove(video_id, user_id)
             await work.audit.add(principal, "video.unshare", f"video:{video_id}", {"user_id": user_id})
             await work.commit()
+
+
+async def _user_id(work: UnitOfWork, username: str) -> int:
+    user = await work.users.find_by_name(username.strip())
+    if user is None:
+        raise UserNotFoundError("there is no account with this user name", "ask for the exact user name")
+    return user.id

@@ -55,6 +55,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "invalid_level": 422,
     "invalid_manifest": 422,
     "invalid_option": 422,
+    "invalid_reference": 422,
     "invalid_region": 422,
     "invalid_segment": 422,
     "invalid_segments": 422,

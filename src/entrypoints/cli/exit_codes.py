@@ -81,6 +81,7 @@ SERVICE_EXIT_CODES = {
     "upload_too_large": 86,
     "upload_incomplete": 87,
     "video_in_use": 88,
+    "invalid_reference": 89,
     "invalid_segments": 90,
     "too_many_frames": 91,
     "request_not_found": 92,
@@ -124,6 +125,7 @@ VERIFICATION_EXIT_CODES = {
     "file_changed": 68,
     "archive_changed": 71,
     "name_readable": 72,
+    "parent_changed": 73,
     "unknown_signer": 69,
 }
 """Exit codes of ``verify`` by the most severe problem of a result, most severe first."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from framecloak.entrypoints.cli.exit_codes import (
 from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 
 if TYPE_CHECKING:
+    from framecloak.adapters.media.zip.archive import ZipReader
     from framecloak.domain.anonymization.results.verification import VerificationResult
 
 _MAX_PRINTED = 20
@@ -39,6 +42,14 @@ Exit codes, by the most severe problem
     help="Public key of the expected signer in PEM, as `framecloak signing-key` prints it.",
 )
 @click.option(
+    "--parent",
+    "parents",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Result that OUT.zip was corrected from; repeat it for several. They are verified too.",
+)
+@click.option(
     "--forbid-names",
     "names_file",
     metavar="FILE",
@@ -48,30 +59,35 @@ Exit codes, by the most severe problem
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
 def verify(
-    *, archive: Path, key_file: Path | None, names_file: Path | None, data_dir: str | None, as_json: bool
+    *,
+    archive: Path,
+    key_file: Path | None,
+    parents: tuple[Path, ...],
+    names_file: Path | None,
+    data_dir: str | None,
+    as_json: bool,
 ) -> int:
     """Check every file in OUT.zip against the manifest, and the manifest against its signature.
 
     Needs only the ZIP and the key, no network, and models only for --forbid-names. The report names each
     change: a changed manifest, and frames that are changed, missing, added or reordered. A key that came
     with the ZIP is no evidence: get the key from the signer.
+
+    A result that was corrected by hand names the results that it was made from, with their signatures. They
+    are listed, and compared with the results given with --parent.
     """
     # The model libraries are not needed, and importing them is slow.
     from framecloak.adapters.media.video.mp4_reader import Mp4Reader  # noqa: PLC0415
-    from framecloak.adapters.media.zip.archive import ZipReader  # noqa: PLC0415
     from framecloak.adapters.security.signing import verify_signature  # noqa: PLC0415
     from framecloak.domain.anonymization.results import verification  # noqa: PLC0415
 
     expected_key, own_key = _key_from_file(key_file), _own_key(data_dir)
-    if not archive.is_file():
-        raise InputNotFoundError(f"there is no file {archive}", "check the path")
-    try:
-        reader = ZipReader(archive)
-    except ObjectNotFoundError as error:
-        hint = "give a result ZIP of framecloak"
-        raise UnreadableArchiveError(f"{archive.name} is not a readable ZIP", hint) from error
-    with reader:
-        result = verification.verify_archive(reader, verify_signature, Mp4Reader(), expected_key, own_key)
+    with ExitStack() as opened:
+        reader = opened.enter_context(_open(archive))
+        earlier = {str(parent): opened.enter_context(_open(parent)) for parent in parents}
+        result = verification.verify_archive(
+            reader, verify_signature, Mp4Reader(), expected_key, own_key, earlier
+        )
         if names_file is not None:
             # This does need the model libraries.
             from framecloak.domain.anonymization.results.readable_names import (  # noqa: PLC0415
@@ -82,6 +98,18 @@ def verify(
             result = with_readable_names(result, readable_names(reader, names_file))
     _print_result(archive, result, as_json=as_json)
     return SUCCESS if result.worst is None else VERIFICATION_EXIT_CODES[result.worst]
+
+
+def _open(archive: Path) -> ZipReader:
+    from framecloak.adapters.media.zip.archive import ZipReader  # noqa: PLC0415
+
+    if not archive.is_file():
+        raise InputNotFoundError(f"there is no file {archive}", "check the path")
+    try:
+        return ZipReader(archive)
+    except ObjectNotFoundError as error:
+        hint = "give a result ZIP of framecloak"
+        raise UnreadableArchiveError(f"{archive.name} is not a readable ZIP", hint) from error
 
 
 def _key_from_file(file: Path | None) -> bytes | None:
@@ -116,11 +144,13 @@ def _print_result(archive: Path, result: VerificationResult, *, as_json: bool) -
                 {"problem": finding.kind, "subject": finding.subject, "detail": finding.detail}
                 for finding in result.problems
             ],
+            "parents": [asdict(ancestor) for ancestor in result.ancestors],
         }
         click.echo(json.dumps(document))
         return
     if result.worst is None:
         click.echo(f"{archive.name} is genuine: {result.frame_count} frames, signed with key {result.key_id}")
+        _print_ancestors(result)
         return
     click.echo(f"{archive.name}: {result.worst.replace('_', ' ')}")
     for finding in result.problems[:_MAX_PRINTED]:
@@ -128,6 +158,18 @@ def _print_result(archive: Path, result: VerificationResult, *, as_json: bool) -
     remaining = len(result.problems) - _MAX_PRINTED
     if remaining > 0:
         click.echo(f"  and {remaining} more; --json lists all of them")
+    _print_ancestors(result)
+
+
+def _print_ancestors(result: VerificationResult) -> None:
+    for ancestor in result.ancestors:
+        by = _printable(ancestor.editor) if ancestor.editor else "an unknown person"
+        at = f" at {_printable(ancestor.edited_at)}" if ancestor.edited_at else ""
+        state = "verified" if ancestor.is_given else "signed" if ancestor.is_signed else "not signed"
+        click.echo(
+            f"  corrected by {by}{at} ({ancestor.edit_count} changes) "
+            f"from the result {_printable(ancestor.manifest_sha256)}, {state}"
+        )
 
 
 def _printable(text: str) -> str:

@@ -121,6 +121,7 @@ class Service:
             meter=meter,
             video_encoder=X264VideoEncoder(self.scratch),
             people=self.use_cases.gallery_people,
+            policy=self.settings.result_policy,
         )
         return SliceWorker(self.database, self.store, self.clock, self.progress_board, resources, name)
 
@@ -221,6 +222,7 @@ def _limits(settings: Settings) -> Limits:
         gallery_capacity=settings.gallery_capacity,
         gallery_index_above=settings.gallery_hnsw_above,
         keep_parts=settings.debug,
+        results=settings.result_policy,
     )
 
 

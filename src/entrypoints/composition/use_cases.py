@@ -16,6 +16,7 @@ from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.policy import ResultPolicy
 from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
@@ -126,6 +127,7 @@ class Limits:
         gallery_capacity: maximum number of faces in a gallery.
         gallery_index_above: number of faces above which a gallery gets an index of its own.
         keep_parts: True to keep the parts of results for debugging.
+        results: rules for results.
     """
 
     session_ttl: timedelta
@@ -137,6 +139,7 @@ class Limits:
     gallery_capacity: int
     gallery_index_above: int
     keep_parts: bool = False
+    results: ResultPolicy = field(default_factory=ResultPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +204,7 @@ class UseCases:
             limits.slice_frames,
             adapters.level_is_available,
             gallery_people,
+            policy=limits.results,
         )
         health = HealthService(database, store, queue, adapters.models_present)
         return cls(
@@ -240,7 +244,13 @@ class UseCases:
                 scratch,
             ),
             rerenders=RerenderService(
-                database, submissions, adapters.archives, adapters.public_key, adapters.verify_signature
+                database,
+                submissions,
+                adapters.archives,
+                adapters.public_key,
+                adapters.verify_signature,
+                clock,
+                limits.results,
             ),
             overlays=OverlayService(
                 database, store, scratch, adapters.open_video, adapters.load_text_detector

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.policy import ResultPolicy
 from framecloak.entrypoints.asgi.headers import SecurityHeaders
 
 
@@ -46,6 +47,7 @@ class HttpConfig:
         default_format: output format of a request that names none.
         default_language: language of the report of a request that names none.
         default_verify: selection of frames for the residual check of a request that names none.
+        results: rules of the installation for results.
         signing_key: public Ed25519 key with which results are verified.
         docs_enabled: whether the OpenAPI document is served.
         metrics_public: whether metrics can be read without a credential.
@@ -73,6 +75,7 @@ class HttpConfig:
     default_format: OutputFormat = OutputFormat.JPG
     default_language: Language = Language.ENGLISH
     default_verify: Verify = Verify.SAMPLE
+    results: ResultPolicy = field(default_factory=ResultPolicy)
     signing_key: bytes = bytes(32)
     docs_enabled: bool = True
     metrics_public: bool = False

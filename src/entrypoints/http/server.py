@@ -77,6 +77,7 @@ def http_config(service: Service) -> HttpConfig:
         default_format=settings.default_output_format,
         default_language=settings.report_language,
         default_verify=settings.default_verify,
+        results=settings.result_policy,
         signing_key=result_signer(settings).public_key,
         docs_enabled=settings.api_docs,
         metrics_public=settings.metrics_public,

@@ -34,6 +34,13 @@ class Credentials(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     password: Password
 
 
+class ChangePasswordBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new password for the own account."""
+
+    old_password: Password
+    new_password: Password
+
+
 class RefreshBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Refresh token to exchange for new tokens."""
 

@@ -82,6 +82,13 @@ class HealthView(View, frozen=True, kw_only=True):
         ),
     ]
     workers: Annotated[int, Meta(description="Number of worker processes.", examples=[3])] | UnsetType = UNSET
+    celery_workers: (
+        Annotated[
+            int,
+            Meta(description="The same as `workers`, for clients of earlier services.", examples=[3]),
+        ]
+        | UnsetType
+    ) = UNSET
     pending_requests: (
         Annotated[
             int | None,
@@ -120,6 +127,7 @@ class HealthView(View, frozen=True, kw_only=True):
         return cls(
             status=report.condition,
             workers=report.workers,
+            celery_workers=report.workers,
             pending_requests=report.pending_requests,
             average_processing_time=report.average_seconds,
             storage_usage=None if report.storage_bytes is None else readable_size(report.storage_bytes),

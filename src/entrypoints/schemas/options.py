@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.policy import ResultPolicy
 from framecloak.domain.anonymization.model.throughput import LEVEL_EFFORTS, VERIFY_EFFORTS, VIDEO_EFFORT
 from framecloak.domain.anonymization.requests.submit import ServiceCapacity
 from framecloak.entrypoints.schemas.common import View
@@ -69,6 +70,10 @@ class OptionsView(View, frozen=True, kw_only=True):
         float, Meta(description="Estimated seconds to process these frames.", examples=[12.5])
     ]
     efforts: EffortsView
+    edit_reasons: Annotated[
+        list[str],
+        Meta(description="Codes of the reasons for edits of results.", examples=[["missed", "other"]]),
+    ]
 
     @classmethod
     def of(
@@ -79,6 +84,7 @@ class OptionsView(View, frozen=True, kw_only=True):
         output_format: OutputFormat,
         language: Language,
         verify: Verify,
+        policy: ResultPolicy,
     ) -> Self:
         """Build the view of the options for new requests.
 
@@ -88,6 +94,7 @@ class OptionsView(View, frozen=True, kw_only=True):
             output_format: default format.
             language: default language of reports.
             verify: default of the residual check.
+            policy: rules for results.
         """
         return cls(
             anonymization_level=level,
@@ -100,4 +107,5 @@ class OptionsView(View, frozen=True, kw_only=True):
             frames_waiting=capacity.frames_waiting,
             seconds_waiting=capacity.seconds_waiting,
             efforts=EffortsView.current(),
+            edit_reasons=list(policy.edit_reasons),
         )

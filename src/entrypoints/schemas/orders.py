@@ -140,6 +140,20 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    reference: (
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                description=(
+                    "Code of the order, up to 80 characters, such as that of a study; part of the file name "
+                    "of the result. It must match `REFERENCE_PATTERN`, and contain no date."
+                ),
+                examples=["STUDY-7 B12"],
+            ),
+        ]
+        | None
+    ) = None
     identities: Annotated[
         IdentitiesBody | None,
         Meta(description="Identity rule; default: all faces are redacted. Not allowed at level `minimal`."),
@@ -181,6 +195,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             identities=self.identities.identities() if self.identities else None,
             verify=self.verify or default_verify,
             pixel_aspect=None if self.pixel_aspect is None else parse_aspect(self.pixel_aspect),
+            reference=self.reference,
         )
 
 

@@ -56,6 +56,9 @@ class StatusView(View, frozen=True, kw_only=True):
     completed_at: datetime | None
     error: Annotated[str | None, Meta(description="Reason of the failure; null otherwise.", examples=[None])]
     error_code: ErrorCode
+    reference: Annotated[
+        str | None, Meta(description="Reference of the order; null without one.", examples=["STUDY-7 B12"])
+    ]
 
     @classmethod
     def of(cls, progress: RequestProgress) -> Self:
@@ -74,6 +77,7 @@ class StatusView(View, frozen=True, kw_only=True):
             completed_at=request.completed_at,
             error=request.error,
             error_code=request.error_code,
+            reference=request.spec.reference,
         )
 
 
@@ -134,6 +138,9 @@ class RequestView(View, frozen=True, kw_only=True):
     completed_at: datetime | None
     error: str | None
     error_code: ErrorCode
+    reference: Annotated[
+        str | None, Meta(description="Reference of the order; null without one.", examples=["STUDY-7 B12"])
+    ]
     result_bytes: Annotated[int | None, Meta(description="Size of the ZIP archive; null if there is none.")]
 
     @classmethod
@@ -165,6 +172,7 @@ class RequestView(View, frozen=True, kw_only=True):
             completed_at=request.completed_at,
             error=request.error,
             error_code=request.error_code,
+            reference=spec.reference,
             result_bytes=request.result_bytes,
         )
 

@@ -8,7 +8,13 @@ from msgspec import Meta
 
 from framecloak.domain.anonymization.model.box_table import MAX_INT32
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.model.options import AppearanceChanges, Audio, Language, RedactionStyle
+from framecloak.domain.anonymization.model.options import (
+    AppearanceChanges,
+    Audio,
+    Language,
+    RedactionStyle,
+    Verify,
+)
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
@@ -25,6 +31,7 @@ MAX_EDITED_FRAMES = 100_000
 
 BoxKind = Literal["face", "text", "plate", "region"]
 Pixel = Annotated[int, Meta(ge=-MAX_INT32, le=MAX_INT32)]
+EditReason = Annotated[str, Meta(min_length=1, max_length=40)]
 Number = Annotated[int, Meta(ge=0, le=MAX_INT32)]
 
 
@@ -49,12 +56,16 @@ class BoxBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Track number of the face, text or plate in the manifest.", examples=[3]),
     ] = None
 
+    reason: Annotated[
+        EditReason | None,
+        Meta(description="Reason why the box is new; null for that of the frame.", examples=["missed"]),
+    ] = None
+
     def to_domain(self) -> DrawnBox:
         """Return the box of the domain."""
         x1, y1, x2, y2 = self.xyxy
-        return DrawnBox(
-            (x1, y1, x2, y2), None if self.kind == "region" else TargetKind(self.kind), self.track
-        )
+        kind = None if self.kind == "region" else TargetKind(self.kind)
+        return DrawnBox((x1, y1, x2, y2), kind, self.track, self.reason)
 
 
 class FrameEditBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,9 +84,22 @@ class FrameEditBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(description="Whether the frame is blanked (black); null to keep its state.", examples=[None]),
     ] = None
 
-    def to_domain(self) -> FrameEdit:
-        """Return the edit of the domain."""
-        return FrameEdit(self.index, tuple(box.to_domain() for box in self.boxes), self.blanked)
+    reason: Annotated[
+        EditReason | None,
+        Meta(
+            description=(
+                "Reason for the changes in the frame, one of `EDIT_REASONS`; null for that of the request. "
+                "A face box that was removed for a reason stays uncovered; without one, the "
+                "residual check covers the face again if it finds it."
+            ),
+            examples=["not_identifying"],
+        ),
+    ] = None
+
+    def to_domain(self, reason: str | None) -> FrameEdit:
+        """Return the edit of the domain, with a reason for changes that have none."""
+        boxes = tuple(box.to_domain() for box in self.boxes)
+        return FrameEdit(self.index, boxes, self.blanked, self.reason or reason)
 
 
 class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +112,17 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Frames whose boxes change, in any order, each once; others stay unchanged.",
         ),
     ]
+    reason: Annotated[
+        EditReason | None,
+        Meta(description="Reason for all changes that have no reason of their own.", examples=["missed"]),
+    ] = None
+    verify: Annotated[
+        Verify | None,
+        Meta(
+            description="Frames that undergo the residual check; null for those of the first order.",
+            examples=["sample"],
+        ),
+    ] = None
     source_sha256: (
         Annotated[
             str,
@@ -125,7 +160,7 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             InvalidOptionError: the webhook has no host.
         """
         return RerenderSpec(
-            edits=tuple(frame.to_domain() for frame in self.frames),
+            edits=tuple(frame.to_domain(self.reason) for frame in self.frames),
             choices=AppearanceChanges(
                 output_format=None if self.output_format is None else OutputFormat.parse(self.output_format),
                 quality=self.quality,
@@ -136,6 +171,7 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             priority=self.priority,
             webhook_url=validate_webhook_url(self.webhook_url),
             source_sha256=self.source_sha256,
+            verify=self.verify,
         )
 
 

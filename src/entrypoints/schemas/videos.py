@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from msgspec import UNSET, Meta, UnsetType
 
 from framecloak.domain.anonymization.overlays.proposals import OverlayProposal
-from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
+from framecloak.domain.errors import InvalidOptionError, InvalidRegionError, InvalidSegmentError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import MarkedRegion, MarkedSegment, Video, VideoGrant
@@ -286,11 +286,36 @@ class ProposalView(View, frozen=True, kw_only=True):
 class PutGrantBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Access to a video to grant to another account."""
 
-    user_id: Annotated[Id, Meta(description="Id of the account.", examples=[2])]
+    user_id: Annotated[
+        Id | None, Meta(description="Id of the account; give it or `username`.", examples=[2])
+    ] = None
+    username: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=150,
+                description="User name of the account; give it or `user_id`.",
+                examples=["grace"],
+            ),
+        ]
+        | None
+    ) = None
     role: Annotated[
         Literal["viewer", "editor"],
         Meta(description="A viewer may view; an editor may also mark and submit.", examples=["viewer"]),
     ]
+
+    def account(self) -> int | str:
+        """Return the id or the user name of the account.
+
+        Raises:
+            InvalidOptionError: both are given, or none.
+        """
+        given: list[int | str] = [each for each in (self.user_id, self.username) if each is not None]
+        if len(given) != 1:
+            raise InvalidOptionError("the grant must name one account", "give user_id or username")
+        return given[0]
 
 
 class GrantView(View, frozen=True, kw_only=True):

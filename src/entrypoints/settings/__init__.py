@@ -16,6 +16,7 @@ from framecloak.entrypoints.settings.api import ApiSettings
 from framecloak.entrypoints.settings.logging import LoggingSettings
 from framecloak.entrypoints.settings.models import MAX_THREADS, PRECISIONS, PROVIDERS, ModelSettings
 from framecloak.entrypoints.settings.recognition import RecognitionSettings
+from framecloak.entrypoints.settings.results import ResultSettings
 from framecloak.entrypoints.settings.retention import RetentionSettings
 from framecloak.entrypoints.settings.storage import StorageSettings, data_folder
 from framecloak.entrypoints.settings.variables import Variable
@@ -28,6 +29,7 @@ class Settings(  # a dataclass has the fields of its last base first
     LoggingSettings,
     RecognitionSettings,
     RetentionSettings,
+    ResultSettings,
     AnonymizationSettings,
     ApiSettings,
     StorageSettings,

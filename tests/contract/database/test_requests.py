@@ -121,7 +121,7 @@ async def test_a_rerender_request_keeps_its_boxes_until_it_ends(database: Databa
     based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id, edited_here=True)
     kept = Region(1, 2, 3, 4), Region(0, 0, 9, 9, Segment(2, 3))
     spec = replace(request_spec_for(video), based_on=based_on, keep_text=kept)
-    snapshot = replace(work_spec_for(spec, 5), boxes=b"\x00boxes", earlier=b"\x00people")
+    snapshot = replace(work_spec_for(spec, 5), boxes=b"\x00boxes", earlier=b"\x00people", history=b"\x00past")
     async with database.unit_of_work() as work:
         request, _ = await work.requests.add(user.id, spec, snapshot, None)
         other, _ = await work.requests.add(user.id, spec, snapshot, None)
@@ -132,7 +132,9 @@ async def test_a_rerender_request_keeps_its_boxes_until_it_ends(database: Databa
         assert await work.requests.snapshot(request.id) == snapshot
         assert (await work.requests.snapshot(base.id)).boxes is None
         await work.requests.finish(request.id, Status.CANCELLED, NOW)
-        assert await work.requests.snapshot(request.id) == replace(snapshot, boxes=None, earlier=None)
+        assert await work.requests.snapshot(request.id) == replace(
+            snapshot, boxes=None, earlier=None, history=None
+        )
         assert (await work.requests.snapshot(other.id)).boxes == snapshot.boxes
 
 
@@ -227,6 +229,19 @@ async def test_requests_are_listed_newest_first(database: Database) -> None:
     assert await ids(user, RequestFilter(video.id, Status.PROCESSING)) == ([mine[0].id], 1)
     assert await ids(user, RequestFilter(status=Status.FAILED)) == ([], 0)
     assert await ids(admin, RequestFilter(video_id=video.id)) == ([foreign.id, mine[2].id, mine[0].id], 3)
+
+
+async def test_requests_are_found_by_a_part_of_their_reference(database: Database) -> None:
+    user = await add_user(database, "ada")
+    spec = replace(request_spec_for(await add_video(database, user)), reference="STUDY_7 100%")
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, spec, work_spec_for(spec, 5), None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert (await work.requests.get(request.id, principal_of(user))).spec.reference == "STUDY_7 100%"
+        for text, total in (("study_7", 1), ("0%", 1), ("STUDYX7", 0), ("%7", 0), ("\x00", 0)):
+            page = await work.requests.list(principal_of(user), RequestFilter(search=text), 10, 0)
+            assert (text, page.total) == (text, total)
 
 
 async def test_an_idempotency_key_gives_the_same_request_again(database: Database) -> None:

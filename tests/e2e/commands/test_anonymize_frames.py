@@ -223,11 +223,13 @@ def test_invalid_batch_file_is_refused(
 
 def test_every_item_of_the_example_is_a_valid_request() -> None:
     items = json.loads(EXAMPLE.read_text())
+    # The command reads `async` itself; the others are fields of an order.
+    assert [item.pop("async", False) for item in items] == [True, False]
     orders = [msgspec.convert(item, SubmitBody).to_domain(Level.FACES, OutputFormat.JPG) for item in items]
     assert [order.video_id for order in orders] == [1, 2]
-    assert [order.segment_ids for order in orders] == [(1, 2), (3, 4)]
-    assert [order.level for order in orders] == [Level.FACES, Level.MINIMAL]
-    assert [order.priority for order in orders] == ["normal", "high"]
+    assert [order.segment_ids for order in orders] == [(1, 2, 3), (4, 5)]
+    assert [order.level for order in orders] == [Level.FACES, Level.FULL]
+    assert [order.appearance.output_format for order in orders] == ["jpg", "png"]
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_health_details_are_for_signed_in_users_only(http: httpx.Client, address
     assert httpx.get(f"{address}/api/frames/anonymize/health/").json() == {"status": "healthy"}
     report = http.get("/api/frames/anonymize/health/").json()
     assert report["checks"] == {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
-    assert (report["status"], report["workers"]) == ("healthy", 1)
+    assert (report["status"], report["workers"], report["celery_workers"]) == ("healthy", 1, 1)
     # The report is computed in the background, so an early request does not get the values yet.
     deadline = time.monotonic() + patience(60)
     while report["storage_bytes"] is None:

@@ -96,6 +96,7 @@ class FakeRequestRepository:
             if (principal.is_admin or each.user_id == principal.user_id)
             and criteria.video_id in {None, each.spec.video_id}
             and criteria.status in {None, each.status}
+            and (criteria.search or "").lower() in (each.spec.reference or "").lower()
         ]
         return Page(found[offset : offset + limit], len(found))
 
@@ -137,7 +138,9 @@ class FakeRequestRepository:
         )
         for key in [key for key in rows.slices if key[0] == request_id]:
             del rows.slices[key]
-        rows.snapshots[request_id] = replace(rows.snapshots[request_id], boxes=None, earlier=None)
+        rows.snapshots[request_id] = replace(
+            rows.snapshots[request_id], boxes=None, earlier=None, history=None
+        )
         if request.spec.webhook_url is not None:
             await FakeNoticeRepository(self._tx).add(request_id, request.spec.webhook_url, now)
         return True

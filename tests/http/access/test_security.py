@@ -434,3 +434,18 @@ async def test_an_unexpected_failure_reveals_nothing(scene: Scene, caplog: pytes
     assert "secret" not in answer.text
     assert "BrokenError" not in answer.text
     assert answer.headers["x-request-id"] in caplog.text
+
+
+async def test_a_video_is_shared_by_user_name(scene: Scene) -> None:
+    grants = f"/api/videos/{scene.video}/grants/"
+    granted = await scene.ada.put(grants, json={"username": " BOB ", "role": "viewer"})
+    assert (granted.status_code, granted.json()["user_id"]) == (200, scene.bob_id)
+    assert (await scene.bob.get(f"/api/videos/{scene.video}")).status_code == 200
+    for body, code in (
+        ({"username": "no one"}, "user_not_found"),
+        ({"username": "ada"}, "invalid_option"),
+        ({}, "invalid_option"),
+        ({"username": "bob", "user_id": scene.bob_id}, "invalid_option"),
+    ):
+        answer = await scene.ada.put(grants, json=body | {"role": "viewer"})
+        assert answer.json()["code"] == code

@@ -142,3 +142,34 @@ async def test_signing_out_with_a_token_ends_every_token_and_session(api: Api) -
         assert (await with_key.post("/api/auth/logout")).status_code == 204
         for client in (with_key, bob):
             assert (await client.get("/api/auth/me")).status_code == 200
+
+
+async def test_the_own_password_is_changed_and_other_sessions_end(api: Api) -> None:
+    await api.person("grace")
+    credentials = {"username": "grace", "password": PASSWORD}
+    fresh = "another good password"
+    async with api.client() as here, api.client() as elsewhere:
+        signed_in = (await here.post("/api/auth/login", json=credentials)).json()
+        await elsewhere.post("/api/auth/login", json=credentials)
+        tokens = (await elsewhere.post("/api/auth/token", json=credentials)).json()
+        headers = {"X-CSRFToken": signed_in["csrf_token"]}
+
+        async def change(old: str, new: str) -> tuple[int, str | None]:
+            body = {"old_password": old, "new_password": new}
+            answer = await here.post("/api/auth/password", json=body, headers=headers)
+            return answer.status_code, answer.json().get("code")
+
+        assert await change("wrong" + PASSWORD, fresh) == (401, "invalid_credentials")
+        assert await change(PASSWORD, "short") == (422, "weak_password")
+        assert await change(PASSWORD, PASSWORD) == (422, "weak_password")
+        assert (await elsewhere.get("/api/auth/me")).status_code == 200
+        assert await change(PASSWORD, fresh) == (200, None)
+        assert (await here.get("/api/auth/me")).status_code == 200
+        assert (await elsewhere.get("/api/auth/me")).status_code == 401
+        bearer = api.client(Authorization=f"Bearer {tokens['access_token']}")
+        assert (await bearer.get("/api/auth/me")).status_code == 401
+        assert (await elsewhere.post("/api/auth/login", json=credentials)).status_code == 401
+        again = credentials | {"password": fresh}
+        assert (await elsewhere.post("/api/auth/login", json=again)).status_code == 200
+    entries = api.world.fake_database.tables.audit.values()
+    assert [entry.subject for entry in entries if entry.action == "user.password"] != []

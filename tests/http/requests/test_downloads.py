@@ -23,7 +23,8 @@ async def test_a_result_is_downloaded_by_a_single_use_link(scene: Scene) -> None
     followed = await scene.ada.get(f"{REQUESTS}/download/{request}/", follow_redirects=True)
     assert (followed.status_code, followed.content) == (200, b"zip")
     assert followed.headers["content-type"] == "application/zip"
-    assert followed.headers["content-disposition"] == f"attachment; filename*=UTF-8''{request}.zip"
+    name = f"{request}_faces_2026-03-01.zip"
+    assert followed.headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
     assert [answer.status_code for answer in followed.history] == [303]
     minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
     assert minted["url"] == f"{REQUESTS}/download/{request}/{minted['token']}/"

@@ -52,6 +52,7 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
         "completed_at": None,
         "error": None,
         "error_code": None,
+        "reference": None,
     }
     (listed,) = (await scene.ada.get(f"{REQUESTS}/requests/?video_id=&status=&limit=20&offset=0")).json()[
         "items"
@@ -63,6 +64,30 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
     )
     assert listed["pixel_aspect"] == "24:11"
     assert (await scene.ada.get(f"{REQUESTS}/requests/?status=completed")).json()["total"] == 0
+
+
+async def test_an_order_is_found_by_its_reference(scene: Scene) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body | {"reference": "  STUDY-7   B12 "})
+    request = answer.json()["request_id"]
+    await scene.ada.post(f"{REQUESTS}/", json=body | {"reference": "STUDY-8"})
+    await scene.ada.post(f"{REQUESTS}/", json=body)
+    for text, total in (("study-7", 1), ("STUDY", 2), ("7 b1", 1), ("%", 0), ("", 3)):
+        page = (await scene.ada.get(f"{REQUESTS}/requests/", params={"search": text})).json()
+        assert (text, page["total"]) == (text, total)
+    for path in ("status", "requests"):
+        assert (await scene.ada.get(f"{REQUESTS}/{path}/{request}/")).json()["reference"] == "STUDY-7 B12"
+    await scene.api.world.complete(UUID(request))
+    followed = await scene.ada.get(f"{REQUESTS}/download/{request}/", follow_redirects=True)
+    assert "STUDY-7-B12_faces_2026-03-01.zip" in followed.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("reference", ["12.03.1956", "Müller, Anna", "A" * 81])
+async def test_a_reference_that_may_identify_a_person_is_refused(scene: Scene, reference: str) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment], "reference": reference}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_reference")
+    assert (await scene.ada.get(f"{REQUESTS}/requests/")).json()["total"] == 0
 
 
 @pytest.mark.parametrize(("broken", "blanked"), [(True, 10), (False, 0)])

@@ -173,7 +173,8 @@ async def test_viewing_a_result_is_audited(result: Result) -> None:
 
 
 async def test_edited_boxes_create_a_new_request(result: Result) -> None:
-    body = {"frames": [{"index": 3, "boxes": [BOX]}], "output_format": "PNG", "redaction": "blur"}
+    edit = {"index": 3, "boxes": [{**BOX, "reason": "missed"}], "reason": "not_identifying"}
+    body = {"frames": [edit], "output_format": "PNG", "redaction": "blur", "reason": "other"}
     answer = await result.render(body)
     assert answer.status_code == 202
     second = UUID(answer.json()["request_id"])
@@ -184,6 +185,9 @@ async def test_edited_boxes_create_a_new_request(result: Result) -> None:
     assert manifest["settings"]["format"] == "png"
     assert manifest["settings"]["redaction"] == "blur"
     assert manifest["settings"]["based_on"]["signature"] == "genuine"
+    (correction,) = manifest["corrections"]
+    assert (correction["result"], correction["editor"]) == (str(result.id), "ada")
+    assert {edit["reason"] for edit in correction["edits"]} == {"missed", "not_identifying"}
     assert manifest["frames"][3]["boxes"] == [
         {"xyxy": [1, 1, 9, 9], "kind": "face", "track": None, "score": None, "origin": "manual"}
     ]
@@ -207,6 +211,8 @@ async def test_edited_boxes_create_a_new_request(result: Result) -> None:
         ({"frames": [], "output_format": "gif"}, "invalid_format"),
         ({"frames": [], "output_format": "png", "audio": "keep"}, "invalid_option"),
         ({"frames": [], "quality": 101}, "validation_failed"),
+        ({"frames": [], "verify": "most"}, "validation_failed"),
+        ({"frames": [{"index": 3, "boxes": [], "reason": "mood"}]}, "invalid_option"),
         ({"frames": [], "webhook_url": "http://:80/"}, "invalid_option"),
     ],
 )

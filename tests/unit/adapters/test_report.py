@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import string
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -18,6 +19,7 @@ from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
 from framecloak.domain.anonymization.identification.log import DecisionRun, IdentityLog, RecordedIdentities
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.model.history import BoxEdit, Change, Correction, History
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Appearance, Audio, Language, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
@@ -37,7 +39,7 @@ from framecloak.domain.anonymization.results.manifest import (
     RecordedSource,
     Summary,
 )
-from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings
+from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings, settings_entry
 from framecloak.domain.anonymization.results.report_data import MAX_THUMBNAILS, ReportEvidence, Timeline
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
@@ -399,6 +401,59 @@ def test_a_rerendered_result_claims_no_more_than_is_known(
         assert text_ in text
     assert "looked over" not in text
     assert "durchgesehen" not in text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_report_of_a_corrected_result_shows_who_changed_what_and_both_searches(
+    language: Language,
+) -> None:
+    counts = CheckCounts(frames=7, residual_before=5, redacted_again=2)
+    method = CheckMethod(Verify.SAMPLE, 0.4, None, None)
+    found = RecordedSettings(
+        Level.FACES, Appearance(), 0.2, VIDEO_SCALES, IMAGE_SCALES, detectors=("finder",)
+    )
+    first = {
+        "tool": "framecloak 1.2",
+        "models": [],
+        "summary": {"frames": 4321, "blanked": 3, "boxes": {"detected": 8765}},
+        "settings": {name: settings_entry(found)[name] for name in ("threshold", "looks", "sight", "areas")},
+        "proof": asdict(method) | asdict(counts),
+    }
+    edit = BoxEdit(7, Change.REMOVED, (1, 2, 3, 4), TargetKind.FACE, 0, Origin.DETECTED, "consent")
+    step = Correction("d" * 64, SignatureState.GENUINE, None, "order", "<b>anna", "2026-11-30", (edit,))
+    settings = replace(
+        found,
+        threshold=None,
+        appearance=Appearance(language=language),
+        based_on=BasedOn("d" * 64, SignatureState.GENUINE, edited_here=True),
+        history=History((step,), json.loads(json.dumps(first))),
+    )
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
+    again = ResidualSummary(method, CheckCounts(frames=11))
+    facts = ReportData("framecloak 2", "c" * 32, settings, [], [source], Summary(40), evidence(), [], again)
+    text = render_report(facts).decode()
+    words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
+    history = words.history
+    expected = [
+        history.title,
+        history.released.format(frames="1"),
+        "&lt;b&gt;anna",
+        history.changes[Change.REMOVED],
+        history.reasons["consent"],
+        "1, 2, 3, 4",
+        history.first_title,
+        "framecloak 1.2",
+        words.number(4321),
+        words.number(8765),
+        words.second_opinion[False].format(first="finder", second=""),
+        words.search_limits,
+    ]
+    assert [each for each in expected if each not in text] == []
+    assert text.count(words.residual_frames) == 2
+    unknown = replace(facts, settings=replace(settings, history=History((step,), {"settings": {}})))
+    assert words.no_residual_check in render_report(unknown).decode()
+    lost = replace(facts, settings=replace(settings, history=History((step,), None)))
+    assert history.first_unknown in render_report(lost).decode()
 
 
 def test_file_names_are_escaped() -> None:

@@ -9,10 +9,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Boolean, ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
-from framecloak.adapters.postgres.connection import Connection, searchable_id
+from framecloak.adapters.postgres.connection import Connection, searchable_id, searchable_text
 from framecloak.adapters.postgres.repositories.webhooks import PostgresNoticeRepository
 from framecloak.adapters.postgres.rows import snapshots
 from framecloak.adapters.postgres.rows.requests import (
@@ -74,6 +86,7 @@ class PostgresRequestRepository:
             "webhook_url": spec.webhook_url,
             "keep_text": [region_values(region) for region in spec.keep_text],
             "pixel_aspect": format_aspect(spec.pixel_aspect) if spec.pixel_aspect else None,
+            "reference": spec.reference,
             "based_on_request_id": spec.based_on.request_id if spec.based_on else None,
             "based_on_manifest": spec.based_on.manifest_sha256 if spec.based_on else None,
             "based_on_signature": spec.based_on.signature if spec.based_on else None,
@@ -287,6 +300,12 @@ def _conditions(principal: Principal, criteria: RequestFilter) -> list[ColumnEle
         conditions.append(RequestRow.video_id == searchable_id(criteria.video_id))
     if criteria.status is not None:
         conditions.append(RequestRow.status == criteria.status)
+    if criteria.search is not None:
+        text = searchable_text(criteria.search)
+        is_found = (
+            RequestRow.reference.icontains(text, autoescape=True) if text else literal(not criteria.search)
+        )
+        conditions.append(is_found)
     return conditions
 
 

@@ -44,6 +44,7 @@ SPEC_COLUMNS = (
     RequestRow.webhook_url,
     RequestRow.keep_text,
     RequestRow.pixel_aspect,
+    RequestRow.reference,
     RequestRow.based_on_request_id,
     RequestRow.based_on_manifest,
     RequestRow.based_on_signature,
@@ -75,7 +76,8 @@ REQUEST_COLUMNS = (*SPEC_COLUMNS, *_STATE_COLUMNS)
 def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
     """Return the request specification in the columns ``SPEC_COLUMNS``."""
     video_id, segment_ids, level, *appearance_columns, verify, priority, webhook_url = columns[:12]
-    keep_text, pixel_aspect, base, manifest, signature, edited_here, *identity_columns = columns[12:]
+    keep_text, pixel_aspect, reference = columns[12:15]
+    base, manifest, signature, edited_here, *identity_columns = columns[15:]
     output_format, quality, style, shape, audio, language = appearance_columns
     appearance = Appearance(
         OutputFormat(output_format),
@@ -97,6 +99,7 @@ def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
         _identities(*identity_columns),
         Verify(verify),
         None if pixel_aspect is None else parse_aspect(pixel_aspect),
+        reference,
     )
 
 

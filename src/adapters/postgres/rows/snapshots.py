@@ -46,14 +46,19 @@ async def add(connection: Connection, request_id: UUID, snapshot: WorkSpec) -> N
     if regions:
         await connection.execute(insert(RequestRegionRow), regions)
     if snapshot.boxes is not None:
-        row = {"request_id": request_id, "boxes": snapshot.boxes, "identities": snapshot.earlier}
+        row = {
+            "request_id": request_id,
+            "boxes": snapshot.boxes,
+            "identities": snapshot.earlier,
+            "history": snapshot.history,
+        }
         await connection.execute(insert(RequestBoxesRow), [row])
 
 
 async def get(connection: Connection, request_id: UUID) -> WorkSpec:
     """Return the snapshot of a request, with segments in order of time and regions in insertion order.
 
-    Boxes, and the identities that belong to them, are available until the request ends.
+    Boxes, and the identities and corrections that belong to them, are available until the request ends.
     """
     row = RequestSegmentRow
     statement = (
@@ -62,12 +67,13 @@ async def get(connection: Connection, request_id: UUID) -> WorkSpec:
         .order_by(row.start_frame, row.end_frame, row.segment_id)
     )
     segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
-    boxes_statement = select(RequestBoxesRow.boxes, RequestBoxesRow.identities).where(
-        RequestBoxesRow.request_id == request_id
-    )
-    boxes, earlier = (await connection.execute(boxes_statement)).one_or_none() or (None, None)
+    boxes_statement = select(
+        RequestBoxesRow.boxes, RequestBoxesRow.identities, RequestBoxesRow.history
+    ).where(RequestBoxesRow.request_id == request_id)
+    found = (await connection.execute(boxes_statement)).one_or_none()
+    boxes, earlier, history = found or (None, None, None)
     regions, people = await _regions(connection, request_id), await _people(connection, request_id)
-    return WorkSpec(segments, regions, boxes, people, earlier)
+    return WorkSpec(segments, regions, boxes, people, earlier, history)
 
 
 async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | None:

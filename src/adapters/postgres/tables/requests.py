@@ -82,6 +82,7 @@ class RequestRow(DefaultBase):
         allowed_values("verify", Verify),
         allowed_values("priority", Priority),
         CheckConstraint("pixel_aspect ~ '^[1-9][0-9]{0,5}:[1-9][0-9]{0,5}$'", name="pixel_aspect"),
+        CheckConstraint("char_length(reference) BETWEEN 1 AND 80", name="reference"),
         CheckConstraint(
             "(based_on_manifest IS NULL) = (based_on_signature IS NULL)"
             " AND (based_on_manifest IS NULL) = (based_on_request_id IS NULL)",
@@ -133,6 +134,7 @@ class RequestRow(DefaultBase):
     webhook_url: Mapped[str | None] = mapped_column(Text)
     keep_text: Mapped[list[list[int | None]]] = mapped_column(JSONB, server_default=text("'[]'"))
     pixel_aspect: Mapped[str | None] = mapped_column(Text)
+    reference: Mapped[str | None] = mapped_column(Text)
     based_on_request_id: Mapped[UUID | None] = mapped_column(Uuid)
     based_on_manifest: Mapped[str | None] = mapped_column(Text)
     based_on_signature: Mapped[str | None] = mapped_column(Text)
@@ -202,6 +204,7 @@ class RequestBoxesRow(DefaultBase):
     )
     boxes: Mapped[bytes] = mapped_column(LargeBinary)
     identities: Mapped[bytes | None] = mapped_column(LargeBinary)
+    history: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class DownloadTokenRow(DefaultBase):

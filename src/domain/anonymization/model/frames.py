@@ -107,6 +107,7 @@ class RedactedFrame:
             the frames around it; not recorded in the result.
         blank_reason: why it is black; None if it is not, or because an edited manifest says so.
         texts: text with a decision of the text policy, kept text included.
+        released: boxes of faces that stay visible because a reviewer decided so; not recorded here.
     """
 
     index: int
@@ -121,3 +122,4 @@ class RedactedFrame:
     residuals: tuple[Corners, ...] = ()
     blank_reason: BlankReason | None = None
     texts: tuple[DecidedText, ...] = ()
+    released: tuple[Corners, ...] = ()

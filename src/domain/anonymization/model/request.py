@@ -12,6 +12,7 @@ from uuid import UUID
 from framecloak.domain.anonymization.model.identities import IdentityOptions, PinnedPeople
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
+from framecloak.domain.anonymization.model.reference import archive_name
 from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
 from framecloak.domain.model.segments import Region, Segment, union
 
@@ -55,6 +56,7 @@ class RequestSpec:
         verify: frames that undergo the residual check.
         pixel_aspect: width to height of one stored pixel as displayed upright; None for what the video
             declares.
+        reference: code of the order, such as that of a study; None without one.
     """
 
     video_id: int
@@ -68,6 +70,7 @@ class RequestSpec:
     identities: IdentityOptions | None = None
     verify: Verify = Verify.SAMPLE
     pixel_aspect: Fraction | None = None
+    reference: str | None = None
 
     @property
     def recognises_faces(self) -> bool:
@@ -87,6 +90,7 @@ class WorkSpec:
         people: people enrolled in the request's gallery; None if it names no gallery.
         earlier: identity decisions of the result that the boxes come from, as written by
             `InheritedIdentities.to_bytes`; None if it contains none.
+        history: corrections that led to the boxes, as written by `History.to_bytes`; None without boxes.
     """
 
     segments: Mapping[int, Segment]
@@ -94,6 +98,7 @@ class WorkSpec:
     boxes: bytes | None = None
     people: PinnedPeople | None = None
     earlier: bytes | None = None
+    history: bytes | None = None
 
     @property
     def ranges(self) -> tuple[Segment, ...]:
@@ -152,6 +157,12 @@ class AnonymizationRequest:
     def known_blanked_frames(self) -> int | None:
         """Number of black frames in the result; None until there is a result."""
         return self.blanked_frames if self.status is Status.COMPLETED else None
+
+    @property
+    def archive_name(self) -> str:
+        """File name of the result."""
+        day = (self.completed_at or self.created_at).date()
+        return archive_name(self.spec.reference, str(self.id), self.spec.level, day)
 
     def require_unfinished(self) -> None:
         """Raise an error if the request has ended.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
+from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import Image, TargetKind
 
@@ -208,8 +208,21 @@ def max_similarity(first: float | None, second: float | None) -> float | None:
     return max(known, default=None)
 
 
+class _Box(Protocol):
+    """Box of a frame, tracked or redacted."""
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]: ...
+    @property
+    def track(self) -> int | None: ...
+    @property
+    def kind(self) -> TargetKind | None: ...
+    @property
+    def origin(self) -> Origin: ...
+
+
 def plan_search_scopes(
-    verify: Verify, first: int, boxes: Sequence[Sequence[TrackedBox]], due: range
+    verify: Verify, first: int, boxes: Sequence[Sequence[_Box]], due: range
 ) -> list[SearchScope | None]:
     """Return which part of each redacted frame the residual check searches.
 
@@ -237,14 +250,14 @@ def plan_search_scopes(
     return scopes
 
 
-def _boxes_next_to_gaps(boxes: Sequence[Sequence[TrackedBox]], index: int) -> tuple[Corners, ...]:
+def _boxes_next_to_gaps(boxes: Sequence[Sequence[_Box]], index: int) -> tuple[Corners, ...]:
     """Return the boxes of faces in a frame that are interpolated in the one before or after."""
     neighbours = [boxes[adjacent] for adjacent in (index - 1, index + 1) if 0 <= adjacent < len(boxes)]
     filled = {box.track for frame in neighbours for box in frame if _is_filled(box)}
     return tuple(_rounded(box.xyxy) for box in boxes[index] if box.track in filled and not _is_filled(box))
 
 
-def _is_filled(box: TrackedBox) -> bool:
+def _is_filled(box: _Box) -> bool:
     # Text is detected at intervals; between them all of it is interpolated, which is no sign of doubt.
     return box.kind is TargetKind.FACE and box.origin is Origin.FILLED
 

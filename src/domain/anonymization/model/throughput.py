@@ -33,7 +33,7 @@ class Workload:
         level: extent of the redaction.
         verify: frames that undergo the residual check.
         is_video: True if videos are written instead of images.
-        is_render: True if the boxes are given, so that no detector runs.
+        is_render: True if the boxes are given, so that detectors run for the residual check only.
     """
 
     level: Level
@@ -55,8 +55,10 @@ class Workload:
         measured in BENCHMARKS.md.
         """
         effort = LEVEL_EFFORTS[Level.MINIMAL]
-        if not self.is_render and self.level is not Level.MINIMAL:
-            effort = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
+        if self.level is not Level.MINIMAL:
+            checked = LEVEL_EFFORTS[Level.FACES] * (VERIFY_EFFORTS[self.verify] - VERIFY_EFFORTS[Verify.NONE])
+            searched = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
+            effort = effort + checked if self.is_render else searched
         return effort + (VIDEO_EFFORT if self.is_video else 0.0)
 
 

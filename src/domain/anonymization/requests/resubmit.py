@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
+from framecloak.domain.anonymization.model.history import (
+    MAX_CORRECTIONS,
+    BoxEdit,
+    Correction,
+)
 from framecloak.domain.anonymization.model.options import AppearanceChanges, Verify
+from framecloak.domain.anonymization.model.policy import ResultPolicy
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
@@ -21,14 +27,25 @@ from framecloak.domain.anonymization.model.request import (
 from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
 from framecloak.domain.anonymization.results.edited_manifest import EditedManifest, read_edited_manifest
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.manifest_signature import SIGNATURE_FILE, signature_state
-from framecloak.domain.anonymization.review.edits import FrameEdit, apply_edits
+from framecloak.domain.anonymization.results.manifest_signature import (
+    SIGNATURE_FILE,
+    signature_fields,
+    signature_state,
+)
+from framecloak.domain.anonymization.review.edits import FrameEdit, apply_edits, record_edits
 from framecloak.domain.anonymization.review.region_coverage import cover_regions, remaining_regions
-from framecloak.domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
+from framecloak.domain.errors import (
+    InvalidOptionError,
+    ManifestMismatchError,
+    NotReadyError,
+    ObjectNotFoundError,
+    RequestNotFoundError,
+)
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region
 from framecloak.domain.model.videos import GrantRole, VideoFacts
 from framecloak.domain.ports.archives import StoredArchives
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.security import SignatureCheck
 
@@ -48,6 +65,7 @@ class RerenderSpec:
         priority: priority of the new request.
         webhook_url: URL to call when the new request is over, or None.
         source_sha256: SHA-256 of the video that the edits were made for, if the caller supplies it.
+        verify: frames that undergo the residual check; None for those of the original order.
     """
 
     edits: tuple[FrameEdit, ...]
@@ -55,15 +73,24 @@ class RerenderSpec:
     priority: Priority = Priority.NORMAL
     webhook_url: str | None = field(default=None, repr=False)
     source_sha256: str | None = None
+    verify: Verify | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """Result that is edited: its request, the work specification of that request, and the video."""
+    """Result that is edited.
+
+    Attributes:
+        request: its request.
+        snapshot: work specification of that request.
+        facts: the video.
+        verify: extent of the residual check that was ordered first.
+    """
 
     request: AnonymizationRequest
     snapshot: WorkSpec
     facts: VideoFacts
+    verify: Verify
 
 
 class RerenderService:
@@ -75,6 +102,8 @@ class RerenderService:
         archives: reads single files of results.
         public_key: returns the public signing key of this installation.
         is_signed: verifies signatures.
+        clock: current time (UTC), which is recorded with each correction.
+        policy: reasons for edits, and the form in which people are named.
     """
 
     def __init__(
@@ -84,12 +113,16 @@ class RerenderService:
         archives: StoredArchives,
         public_key: Callable[[], bytes],
         is_signed: SignatureCheck,
+        clock: Clock,
+        policy: ResultPolicy,
     ) -> None:
         self._database = database
         self._submissions = submissions
         self._archives = archives
         self._public_key = public_key
         self._is_signed = is_signed
+        self._clock = clock
+        self._policy = policy
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_EDITS)
 
     async def submit(
@@ -115,11 +148,12 @@ class RerenderService:
             ManifestMismatchError: the edits are for another video.
             InvalidManifestError: an edit is not possible.
             TooManyBoxesError: there are more boxes than a result can hold.
-            InvalidOptionError: sound is requested for an image format.
+            InvalidOptionError: sound is requested for an image format, or a reason is unknown.
             IdempotencyConflictError: the key was used for a different request.
             QueueUnavailableError: no worker could be notified; nothing was stored.
             StorageUnavailableError: the result cannot be read at the moment.
         """
+        self._require_known_reasons(spec.edits)
         key = (idempotency_key, _fingerprint(request_id, spec)) if idempotency_key else None
         previous = await self._submissions.find_submitted(principal, key) if key else None
         if previous:
@@ -127,7 +161,7 @@ class RerenderService:
         async with self._database.unit_of_work() as work:
             base = await _load_base(work, principal, request_id)
         # Fetching and reading a result takes a while, so no database connection is held meanwhile.
-        new_spec, snapshot = await self._prepare(base, spec)
+        new_spec, snapshot = await self._prepare(principal, base, spec)
 
         async def still_allowed(work: UnitOfWork) -> tuple[RequestSpec, WorkSpec]:
             await _load_base(work, principal, request_id)
@@ -135,7 +169,9 @@ class RerenderService:
 
         return await self._submissions.submit_prepared(principal, still_allowed, key)
 
-    async def _prepare(self, base: _Base, spec: RerenderSpec) -> tuple[RequestSpec, WorkSpec]:
+    async def _prepare(
+        self, principal: Principal, base: _Base, spec: RerenderSpec
+    ) -> tuple[RequestSpec, WorkSpec]:
         previous, snapshot, facts = base.request.spec, base.snapshot, base.facts
         if spec.source_sha256 not in {None, facts.sha256}:
             raise ManifestMismatchError(
@@ -148,7 +184,7 @@ class RerenderService:
             document, signature = await self._read_documents(base.request.require_result())
             manifest = await asyncio.to_thread(read_edited_manifest, document)
             size = facts.width, facts.height
-            boxes, regions = await asyncio.to_thread(_packed_boxes, manifest, spec, snapshot, size)
+            boxes, regions, edits = await asyncio.to_thread(_packed_boxes, manifest, spec, snapshot, size)
         state = signature_state(manifest.sha256, signature, self._public_key, self._is_signed)
         new_spec = RequestSpec(
             previous.video_id,
@@ -161,12 +197,30 @@ class RerenderService:
             BasedOn(manifest.sha256, state, base.request.id, edited_here=bool(spec.edits)),
             # The choice of faces to redact was made together with the boxes.
             previous.identities,
-            # The boxes are final, so there is no residual check.
-            verify=Verify.NONE,
+            verify=spec.verify or base.verify,
             pixel_aspect=previous.pixel_aspect,
+            reference=previous.reference,
         )
+        correction = Correction(
+            manifest.sha256,
+            state,
+            signature_fields(signature),
+            str(base.request.id),
+            self._policy.name_of(principal),
+            self._clock.now().isoformat(timespec="seconds"),
+            edits,
+        )
+        history = manifest.history.with_correction(correction)
         earlier = manifest.identities.of_source(*manifest.sources).to_bytes() if manifest.identities else None
-        return new_spec, WorkSpec(snapshot.segments, regions, boxes, snapshot.people, earlier)
+        work_spec = WorkSpec(snapshot.segments, regions, boxes, snapshot.people, earlier, history.to_bytes())
+        return new_spec, work_spec
+
+    def _require_known_reasons(self, edits: Iterable[FrameEdit]) -> None:
+        known = self._policy.edit_reasons
+        unknown = frozenset[str]().union(*(edit.reasons for edit in edits)) - set(known)
+        if unknown:
+            message = f"there is no reason {min(unknown)!r:.80} for an edit"
+            raise InvalidOptionError(message, f"use one of {', '.join(known)}")
 
     async def _read_documents(self, key: str) -> tuple[bytes, bytes]:
         try:
@@ -185,13 +239,29 @@ async def _load_base(work: UnitOfWork, principal: Principal, request_id: UUID) -
     request = await work.requests.get(request_id, principal)
     video = await work.videos.get(request.spec.video_id, principal, GrantRole.EDITOR)
     request.require_result()
-    return _Base(request, await work.requests.snapshot(request_id), video.facts)
+    verify = (await _first_order(work, principal, request)).spec.verify
+    return _Base(request, await work.requests.snapshot(request_id), video.facts, verify)
+
+
+async def _first_order(
+    work: UnitOfWork, principal: Principal, request: AnonymizationRequest
+) -> AnonymizationRequest:
+    """Return the order at the root of all corrections, as far as the orders still exist."""
+    for _ in range(MAX_CORRECTIONS):
+        parent = request.spec.based_on.request_id if request.spec.based_on else None
+        if parent is None:
+            break
+        try:
+            request = await work.requests.get(parent, principal)
+        except RequestNotFoundError:
+            break
+    return request
 
 
 def _packed_boxes(
     manifest: EditedManifest, spec: RerenderSpec, snapshot: WorkSpec, size: tuple[int, int]
-) -> tuple[bytes, tuple[Region, ...]]:
-    """Return the packed boxes of every frame, and the remaining regions. CPU-bound.
+) -> tuple[bytes, tuple[Region, ...], tuple[BoxEdit, ...]]:
+    """Return the packed boxes of every frame, the remaining regions, and all changes. CPU-bound.
 
     An edit states everything that is redacted in its frame, so it may uncover a region there; the region then
     no longer applies to that frame. In every other frame the region is covered, whatever the boxes say. It is
@@ -201,7 +271,8 @@ def _packed_boxes(
     base = cover_regions(table.clipped_to(*size), snapshot.regions, size)
     edited_table: BoxTable = apply_edits(base, spec.edits).clipped_to(*size)
     final = cover_regions(edited_table, snapshot.regions, size, base.blanked).restricted_to(snapshot.ranges)
-    return final.packed(), remaining_regions(final, snapshot.regions, size)
+    edits = record_edits(base, edited_table, spec.edits)
+    return final.packed(), remaining_regions(final, snapshot.regions, size), edits
 
 
 def _fingerprint(request_id: UUID, spec: RerenderSpec) -> bytes:

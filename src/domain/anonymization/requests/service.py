@@ -191,7 +191,7 @@ class RequestService:
             request = await work.download_tokens.redeem(self._digest(token), request_id, self._clock.now())
             key = request.require_result()
             await work.audit.add(None, "download.redeem", f"request:{request_id}", {})
-            address = await self._store.presigned_get(key, f"{request_id}.zip", LINK_TTL)
+            address = await self._store.presigned_get(key, request.archive_name, LINK_TTL)
             await work.commit()
         return address
 

@@ -16,6 +16,8 @@ from framecloak.domain.anonymization.model.options import (
     require_available,
     require_faces,
 )
+from framecloak.domain.anonymization.model.policy import ResultPolicy
+from framecloak.domain.anonymization.model.reference import parse_reference
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, WorkSpec
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
@@ -82,6 +84,7 @@ class SubmitService:
         slice_frames: maximum frames of one slice.
         level_is_available: returns whether the models for a level are installed.
         people: resolves galleries to people; None where face recognition is not available.
+        policy: rules for references; None for those of an installation without settings.
     """
 
     def __init__(
@@ -94,6 +97,8 @@ class SubmitService:
         slice_frames: int = SLICE_FRAMES,
         level_is_available: Callable[[Level], bool] = lambda _: True,
         people: GalleryPeople | None = None,
+        *,
+        policy: ResultPolicy | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -103,6 +108,7 @@ class SubmitService:
         self._slice_frames = slice_frames
         self._level_is_available = level_is_available
         self._people = people
+        self._policy = policy or ResultPolicy()
 
     async def submit(
         self, principal: Principal, spec: RequestSpec, idempotency_key: str | None = None
@@ -127,6 +133,7 @@ class SubmitService:
             ForbiddenError: the caller may see the video but not have it anonymised.
             InvalidSegmentsError: a segment belongs to another video, or there are none or too many.
             TooManyFramesError: the request exceeds the maximum number of frames.
+            InvalidReferenceError: the reference may identify a person.
             LevelUnavailableError: this installation cannot deliver the level.
             InvalidOptionError: text is to be kept at a level that does not redact text, or people cannot be
                 recognised at that level or with that gallery.
@@ -137,6 +144,9 @@ class SubmitService:
             IdempotencyConflictError: the key was used for a different request.
             QueueUnavailableError: no worker could be notified; nothing was stored.
         """
+        if spec.reference is not None:
+            reference = parse_reference(spec.reference, self._policy.reference_pattern)
+            spec = replace(spec, reference=reference)
         # Loading the model takes longer than a database connection should be held.
         recognizer = await self._load_recognizer() if spec.identities else None
 
@@ -227,6 +237,8 @@ class SubmitService:
             "level": spec.level,
             "frames": request.total_frames,
         }
+        if spec.reference:
+            details["reference"] = spec.reference
         if spec.based_on:
             details["based_on"] = str(spec.based_on.request_id)
         if spec.identities and spec.recognises_faces:

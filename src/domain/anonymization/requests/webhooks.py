@@ -56,6 +56,7 @@ def status_object(request: AnonymizationRequest) -> dict[str, object]:
         "completed_at": _rfc3339(request.completed_at),
         "error": request.error,
         "error_code": request.error_code,
+        "reference": request.spec.reference,
     }
 
 

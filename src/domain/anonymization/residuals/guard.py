@@ -222,6 +222,7 @@ class ResidualGuard:
 
     def _redaction_mask(self, frame: RedactedFrame, size: tuple[int, int]) -> RedactionMask:
         kept_faces = [face.xyxy for face in frame.identified if not face.redacted]
+        kept_faces += frame.released
         return RedactionMask.of_frame(size, frame.boxes, self.appearance, kept_faces)
 
     def _encoded_with_fill(self, decoded: Frame, boxes: Sequence[RedactedBox]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any
@@ -19,6 +19,7 @@ from framecloak.domain.anonymization.model.box_table import (
     BoxTableBuilder,
 )
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.history import History
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Audio,
@@ -63,6 +64,7 @@ class EditedManifest:
         sources: inputs by id.
         tables: boxes to redact by source id.
         identities: identity decisions; None if all faces were to be redacted.
+        history: earlier corrections, and the search that found the boxes.
     """
 
     sha256: str
@@ -71,6 +73,7 @@ class EditedManifest:
     sources: Mapping[int, EditedSource]
     tables: Mapping[int, BoxTable]
     identities: InheritedIdentities | None
+    history: History = field(default_factory=History)
 
     def source_and_boxes(self, digest: str, name: str) -> tuple[EditedSource, BoxTable]:
         """Return the source entry and the boxes of a file.
@@ -146,6 +149,21 @@ def read_edited_manifest(data: bytes) -> EditedManifest:
         raise _invalid("it is not UTF-8") from error
     except ValueError as error:
         raise _invalid(f"it is not valid JSON: {error}") from error
+
+
+def first_search_of(values: Mapping[str, Any]) -> object:
+    """Return the figures of the search that found the boxes; None if a manifest does not have them.
+
+    Args:
+        values: members of a manifest, without its frames.
+    """
+    settings = values.get("settings")
+    if "first_search" in values or not isinstance(settings, dict) or "based_on" in settings:
+        # Earlier versions did not carry them.
+        return values.get("first_search")
+    searched = {name: settings.get(name) for name in ("threshold", "looks", "sight", "areas")}
+    members = {name: values.get(name) for name in ("tool", "models", "summary", "proof")}
+    return members | {"settings": searched}
 
 
 def _require_bounded(data: bytes) -> None:
@@ -317,10 +335,14 @@ def _edited_manifest(
         identities = None if identity_entry is None else InheritedIdentities.read(identity_entry)
     except (KeyError, TypeError, ValueError, DomainError) as error:
         raise _invalid(f"its settings, sources or identities are invalid: {error!s:.200}") from error
+    try:
+        history = History.read(values.get("corrections", []), first_search_of(values))
+    except ValueError as error:
+        raise _invalid(f"its corrections are invalid: {error!s:.200}") from error
     if len(listed) < len(sources) or not builders.keys() <= listed.keys():
         raise _invalid("a source is listed twice, or its frames refer to a source that is not listed")
     tables = {source: builder.finish() for source, builder in builders.items()}
-    return EditedManifest(digest, level, appearance, listed, tables, identities)
+    return EditedManifest(digest, level, appearance, listed, tables, identities, history)
 
 
 def _parse_source(source: Mapping[str, Any]) -> EditedSource:

@@ -10,6 +10,7 @@ from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.history import History
 from framecloak.domain.anonymization.model.options import (
     FOLLOW_SECONDS,
     MAX_TEXT_SHARE,
@@ -64,6 +65,7 @@ class ExportJob:
         based_on: manifest that supplied the boxes of all inputs; None if they are detected.
         verify: frames that undergo the residual check.
         earlier_identities: identity decisions in that manifest; None without any.
+        history: corrections by hand that led to the boxes; None if they are detected.
     """
 
     issuer: Issuer
@@ -73,6 +75,7 @@ class ExportJob:
     based_on: BasedOn | None = None
     verify: Verify = Verify.NONE
     earlier_identities: InheritedIdentities | None = None
+    history: History | None = None
 
     @property
     def frame_count(self) -> int:
@@ -118,10 +121,10 @@ class ExportJob:
         continuation: Continuation | None = None,
     ) -> Generator[RedactedFrame, None, Continuation]:
         """Generate the redacted frames of one segment; arguments and errors as for `redacted_frames`."""
-        prepared, table = self.tools_for(group, tools), group.inputs[0].boxes
-        if table is not None:
-            return rerendered_frames(group.source, segment, table, self.appearance, prepared)
+        prepared, first = self.tools_for(group, tools), group.inputs[0]
         spec = self.redaction_spec(group, tools.max_text_share, tools.follow_seconds)
+        if first.boxes is not None:
+            return rerendered_frames(group.source, segment, first.boxes, spec, prepared, first.exceptions)
         return redacted_frames(group.source, segment, spec, prepared, continuation)
 
     def tools_for(self, group: SourceGroup, tools: PipelineTools) -> PipelineTools:
@@ -209,16 +212,16 @@ class ExportJob:
         return residual_guard(spec, self.tools_for(group, tools), group.source.info)
 
     def _close(self, result: ResultWriter, tools: PipelineTools) -> Summary:
-        detector = tools.detector
+        detects = tools.detector is not None and self.based_on is None
         export_sources = [export_source for batch in self.groups for export_source in batch.inputs]
         sources = [
             _recorded_source(
-                each, each.tracking(self.appearance.shape, tools.follow_seconds) if detector else None
+                each, each.tracking(self.appearance.shape, tools.follow_seconds) if detects else None
             )
             for each in export_sources
         ]
         models = [RecordedModel(card) for card in used_models(tools, self.verify)]
-        threshold = self.redaction_spec(self.groups[0]).low_threshold if detector else None
+        threshold = self.redaction_spec(self.groups[0]).low_threshold if detects else None
         identities = (
             self.earlier_identities.settings if self.earlier_identities else recorded_identities(tools)
         )
@@ -232,6 +235,7 @@ class ExportJob:
             tools.follow_seconds,
             face_detectors(tools),
             text_policy=None if self.based_on else recorded_text_policy(tools),
+            history=self.history,
         )
         return result.close(settings, models, sources, residual_method(self.verify, tools))
 

@@ -1,7 +1,7 @@
 """Manifest of a result: ``manifest.json``, described by ``manifest.schema.json`` beside this file.
 
-It contains no timestamps, file names or machine names, so the same input, settings and key give the same
-bytes.
+It contains no file names, no machine names, and no times but those of orders and of corrections by hand, so
+the same input, settings, order, corrections and key give the same bytes.
 
 It is one line of canonical JSON. Frame entries form a hash chain: the ``link`` of an entry is the SHA-256 of
 the previous link (32 bytes; zeros before the first entry) followed by the canonical JSON of the entry without
@@ -275,6 +275,10 @@ def manifest_chunks(
     if settings.text_policy and text_log:
         runs = [run.to_entry() for run in text_log.runs()]
         values["text"] = {**asdict(settings.text_policy), "decisions": runs}
+    if settings.order:
+        values["order"] = asdict(settings.order)
+    if settings.history:
+        values |= settings.history.members()
     prefix = b"{"
     for key in sorted([*values, "frames"]):
         yield prefix + canonical_json(key) + b":"

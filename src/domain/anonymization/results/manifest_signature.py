@@ -90,6 +90,16 @@ class ManifestSignature:
         )
 
 
+def signature_fields(signature_file: bytes | None) -> dict[str, str] | None:
+    """Return the fields of ``manifest.sig``, unverified; None without a well-formed one."""
+    try:
+        document = ManifestSignature.parse(signature_file or b"").to_json()
+    except ValueError:
+        return None
+    fields: dict[str, str] = json.loads(document)
+    return fields
+
+
 def signature_state(
     manifest_sha256: str,
     signature_file: bytes | None,

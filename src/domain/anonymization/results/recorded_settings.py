@@ -15,6 +15,7 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
     TextAndPlateSettings,
 )
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
+from framecloak.domain.anonymization.model.history import History
 from framecloak.domain.anonymization.model.options import (
     FOLLOW_SECONDS,
     MAX_TEXT_SHARE,
@@ -34,6 +35,23 @@ from framecloak.domain.reid.matching import default_threshold
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedOrder:
+    """Order that a result was made for.
+
+    Attributes:
+        id: id of the request.
+        reference: code of the order; None without one.
+        ordered_by: name or code of the person who ordered it.
+        ordered_at: time of the order, RFC 3339 in UTC.
+    """
+
+    id: str
+    reference: str | None
+    ordered_by: str
+    ordered_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedSettings:
     """Settings of a request, common to all sources.
 
@@ -50,6 +68,8 @@ class RecordedSettings:
         follow_seconds: time for which heads were followed by their pixels.
         detectors: names of the face detectors, the first one first.
         text_policy: text policy; None if all text was covered, or none was searched for.
+        history: corrections by hand, and the search that found the boxes; None if they were detected.
+        order: order that the result was made for; None outside a service.
     """
 
     level: Level
@@ -64,6 +84,8 @@ class RecordedSettings:
     follow_seconds: float = FOLLOW_SECONDS
     detectors: tuple[str, ...] = ()
     text_policy: RecordedTextPolicy | None = None
+    history: History | None = None
+    order: RecordedOrder | None = None
 
     @property
     def sight(self) -> Sight | None:
@@ -88,6 +110,7 @@ def recorded_settings(
     detectors: tuple[str, ...] = (),
     *,
     text_policy: RecordedTextPolicy | None = None,
+    history: History | None = None,
 ) -> RecordedSettings:
     """Return the settings for the manifest."""
     video, image = (text_and_plate_settings(level, max_text_share, continuous=each) for each in (True, False))
@@ -104,6 +127,7 @@ def recorded_settings(
         follow_seconds=follow_seconds,
         detectors=detectors,
         text_policy=text_policy,
+        history=history,
     )
 
 

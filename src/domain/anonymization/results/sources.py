@@ -16,6 +16,7 @@ from framecloak.domain.anonymization.detection.scales import (
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.margins import ELLIPSE_MARGIN
 from framecloak.domain.anonymization.model.options import FOLLOW_SECONDS, RedactionShape
+from framecloak.domain.anonymization.pipeline.rerender import NO_EXCEPTIONS, CheckExceptions
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import FrameSource
@@ -39,7 +40,8 @@ class ExportSource:
         regions: regions to redact regardless of their content; inside the source.
         video_entry_name: returns the archive entry name of the video of a segment.
         keep_text: regions in which text stays readable; inside the source.
-        boxes: boxes to redact if they are already known; no detection takes place then.
+        boxes: boxes to redact if they are already known; they are not detected then.
+        exceptions: what the residual check of known boxes leaves alone.
     """
 
     id: int
@@ -51,6 +53,7 @@ class ExportSource:
     video_entry_name: Callable[[Segment], str] = video_entry_name
     keep_text: tuple[Region, ...] = ()
     boxes: BoxTable | None = None
+    exceptions: CheckExceptions = NO_EXCEPTIONS
 
     @property
     def scales(self) -> tuple[DetectionScale, ...]:

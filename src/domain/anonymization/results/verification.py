@@ -9,6 +9,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Protocol
 
+from framecloak.domain.anonymization.results.ancestry import Ancestor, check_ancestry
 from framecloak.domain.anonymization.results.manifest import CHAIN_START, MANIFEST_FILE, next_link
 from framecloak.domain.anonymization.results.manifest_signature import (
     SIGNATURE_FILE,
@@ -55,6 +56,8 @@ class ProblemKind(StrEnum):
     """The archive contains data outside its entries, comments, or other attributes."""
     NAME_READABLE = "name_readable"
     """A forbidden name can be read in a frame."""
+    PARENT_CHANGED = "parent_changed"
+    """A result that it was made from is not the one that its corrections name, or was changed."""
     UNKNOWN_SIGNER = "unknown_signer"
     """Nothing was changed since signing, but no key was given to identify the signer."""
 
@@ -83,12 +86,14 @@ class VerificationResult:
         key_id: id of the key named by the signature; None without a signature.
         frame_count: number of frames in the manifest.
         file_count: number of files compared with the manifest.
+        ancestors: results that it was made from, the latest one first.
     """
 
     problems: tuple[Finding, ...]
     key_id: str | None
     frame_count: int
     file_count: int
+    ancestors: tuple[Ancestor, ...] = ()
 
     @property
     def worst(self) -> ProblemKind | None:
@@ -110,6 +115,7 @@ def verify_archive(
     demuxer: VideoDemuxer,
     public_key: bytes | None,
     own_key: bytes | None = None,
+    parents: Mapping[str, ArchiveReader] | None = None,
 ) -> VerificationResult:
     """Compare an archive with its manifest, and the manifest with its signature.
 
@@ -122,6 +128,7 @@ def verify_archive(
         demuxer: parser of changed videos, used to name the changed frames.
         public_key: key of the expected signer; None if unknown.
         own_key: key of this installation, which is trusted without being given.
+        parents: results that it was made from, by name; they are verified too.
 
     Raises:
         UnreadableArchiveError: the archive has no manifest that this program can read.
@@ -136,13 +143,26 @@ def verify_archive(
         Finding(ProblemKind.ARCHIVE_CHANGED, misfit.subject, misfit.detail)
         for misfit in archive.foreign_content()
     ]
+    manifests: dict[str, Mapping[str, Any]] = {}
+    for name, parent in (parents or {}).items():
+        verified = verify_archive(parent, verify_signature, demuxer, public_key, own_key)
+        findings += [
+            Finding(ProblemKind.PARENT_CHANGED, f"{name}: {problem.subject}", problem.detail)
+            for problem in verified.problems
+            if problem.kind is not ProblemKind.UNKNOWN_SIGNER
+        ]
+        parent_data = manifest_bytes(parent)
+        manifests[sha256(parent_data).hexdigest()] = parse_untrusted_manifest(parent_data)
+    ancestors, problems = check_ancestry(document, manifests, verify_signature)
+    findings += [Finding(ProblemKind.PARENT_CHANGED, MANIFEST_FILE, problem) for problem in problems]
     is_own = own_key is not None and signed_with == key_id(own_key)
     if public_key is None and not is_own and not findings:
         detail = f"nothing was changed since it was signed with key {signed_with}, whose owner is unknown"
         findings.append(Finding(ProblemKind.UNKNOWN_SIGNER, SIGNATURE_FILE, detail))
     order = list(ProblemKind)
     ranked = sorted(findings, key=lambda finding: order.index(finding.kind))
-    return VerificationResult(tuple(ranked), signed_with, len(document["frames"]), len(set(archive.names)))
+    frames, files = len(document["frames"]), len(set(archive.names))
+    return VerificationResult(tuple(ranked), signed_with, frames, files, ancestors)
 
 
 def _check_signature(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.history import BoxEdit, Change
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.errors import InvalidManifestError
 from framecloak.domain.imaging.box_geometry import Corners
@@ -21,11 +22,13 @@ class DrawnBox:
         xyxy: ``x1, y1, x2, y2`` in whole pixels; clipped to the frame.
         kind: kind of object; None for a region.
         track: track id; None for a box without a track.
+        reason: code of the reason for a new box; None for that of the frame's edit.
     """
 
     xyxy: Corners
     kind: TargetKind | None = TargetKind.FACE
     track: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,18 @@ class FrameEdit:
         index: frame index.
         boxes: all boxes, including those that stay unchanged.
         blanked: True if the frame becomes black; None keeps the current state.
+        reason: code of the reason for all changes that have no reason of their own; None without one.
     """
 
     index: int
     boxes: tuple[DrawnBox, ...]
     blanked: bool | None = None
+    reason: str | None = None
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """All reasons that the edit gives."""
+        return frozenset(reason for reason in (self.reason, *(box.reason for box in self.boxes)) if reason)
 
 
 def apply_edits(table: BoxTable, edits: Iterable[FrameEdit]) -> BoxTable:
@@ -74,6 +84,39 @@ def apply_edits(table: BoxTable, edits: Iterable[FrameEdit]) -> BoxTable:
         frame_edit = edit_by_frame.get(index)
         builder.add(index, before if frame_edit is None else _edited_boxes(before, frame_edit, tracks))
     return builder.finish()
+
+
+def record_edits(before: BoxTable, after: BoxTable, edits: Iterable[FrameEdit]) -> tuple[BoxEdit, ...]:
+    """Return every change that some edits made, for the history of the result, ordered by frame.
+
+    Args:
+        before: boxes before the edits.
+        after: boxes after them, of the same frames.
+        edits: the edits.
+    """
+    changes: list[BoxEdit] = []
+    for edit in sorted(edits, key=lambda each: each.index):
+        old, new = before.boxes(edit.index), after.boxes(edit.index)
+        if (old is None) is not (new is None):
+            change = Change.BLANKED if new is None else Change.SHOWN
+            changes.append(BoxEdit(edit.index, change, reason=edit.reason))
+        reasons = {(box.xyxy, box.kind, box.track): box.reason for box in edit.boxes}
+        known, wanted = ({_key(box): box for box in boxes or ()} for boxes in (old, new))
+        changes += [
+            BoxEdit.of_box(edit.index, Change.REMOVED, box, edit.reason)
+            for key, box in known.items()
+            if key not in wanted
+        ]
+        changes += [
+            BoxEdit.of_box(edit.index, Change.ADDED, box, reasons.get(key) or edit.reason)
+            for key, box in wanted.items()
+            if key not in known
+        ]
+    return tuple(changes)
+
+
+def _key(box: RedactedBox) -> tuple[Corners, TargetKind | None, int | None]:
+    return box.xyxy, box.kind, box.track
 
 
 def _edited_boxes(

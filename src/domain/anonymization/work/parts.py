@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
@@ -16,6 +16,7 @@ from framecloak.domain.anonymization.identification.inherited import InheritedId
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import MAX_INT32
 from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.history import History
 from framecloak.domain.anonymization.model.options import (
     FOLLOW_SECONDS,
     MAX_TEXT_SHARE,
@@ -32,6 +33,7 @@ from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import RecordedSource, Summary
 from framecloak.domain.anonymization.results.part_consistency import PartConsistency, PartProvenance
 from framecloak.domain.anonymization.results.recorded_settings import (
+    RecordedOrder,
     face_detectors,
     recorded_identities,
     recorded_settings,
@@ -149,17 +151,20 @@ def write_part(
             continuation = consume(
                 encoded_groups(frames, segment, target_format, video_encoder, guard), take_group
             )
-    detector, identities = tools.detector, recorded_identities(tools)
+    detects, identities = (
+        tools.detector is not None and source.boxes is None,
+        recorded_identities(tools),
+    )
     method = residual_method(export.verify, tools)
     content: _Content = {
         "info": source.source.info.to_row(),
         "models": [asdict(card) for card in used_models(tools, export.verify)],
         "tracking": asdict(source.tracking(export.appearance.shape, tools.follow_seconds))
-        if detector
+        if detects
         else None,
-        "threshold": export.redaction_spec(batch).low_threshold if detector else None,
+        "threshold": export.redaction_spec(batch).low_threshold if detects else None,
         "max_text_share": tools.max_text_share if tools.box_detectors else None,
-        "follow_seconds": tools.follow_seconds if detector else None,
+        "follow_seconds": tools.follow_seconds if detects else None,
         "detectors": list(face_detectors(tools)),
         "method": asdict(method) if method else None,
         "frames": rows,
@@ -192,6 +197,8 @@ class AssemblySpec:
         keep_text: regions in which text was kept.
         based_on: manifest whose boxes were used; None if the boxes were detected.
         earlier_identities: identities recorded in that manifest, if any.
+        history: corrections by hand that led to the boxes; None if they were detected.
+        order: order that the result is made for.
     """
 
     issuer: Issuer
@@ -204,6 +211,8 @@ class AssemblySpec:
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
     earlier_identities: InheritedIdentities | None = None
+    history: History | None = None
+    order: RecordedOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +311,9 @@ class ResultAssembler:
             provenance.get("max_text_share") or MAX_TEXT_SHARE,
             _follow_seconds(provenance),
             tuple(provenance.get("detectors", ())),
+            history=spec.history,
         )
+        settings = replace(settings, order=spec.order)
         method = _method(provenance["method"]) if provenance["method"] else None
         return self._writer.close(
             settings, self._consistency.models, [_recorded_source(spec, provenance)], method

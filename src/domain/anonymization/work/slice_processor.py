@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -13,14 +14,17 @@ from framecloak.domain.anonymization.detection.display_shape import with_aspect
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
+from framecloak.domain.anonymization.model.history import History
 from framecloak.domain.anonymization.model.object_keys import parts_prefix, result_prefix
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
+from framecloak.domain.anonymization.pipeline.rerender import CheckExceptions
 from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import Summary
+from framecloak.domain.anonymization.results.recorded_settings import RecordedOrder
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease
 from framecloak.domain.anonymization.work.metrics import fetch_measured
@@ -40,7 +44,7 @@ from framecloak.domain.errors import (
     StorageUnavailableError,
     VideoNotFoundError,
 )
-from framecloak.domain.model.accounts import Means, Principal, Role
+from framecloak.domain.model.accounts import Means, Principal, Role, User
 from framecloak.domain.model.videos import GrantRole, Video
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
@@ -63,6 +67,7 @@ class _Job:
     video: Video
     snapshot: WorkSpec
     boxes: BoxTable | None
+    order: RecordedOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +168,23 @@ class SliceProcessor:
             request = await work.requests.get(request_id, WORKER)
             video = await work.videos.get(request.spec.video_id, WORKER, GrantRole.VIEWER)
             snapshot = await work.requests.snapshot(request_id)
+            customer = await work.users.get(request.user_id)
         while len(self._jobs) >= _MAX_CACHED_JOBS:
             del self._jobs[next(iter(self._jobs))]
         if (snapshot.boxes is None) is not (request.spec.based_on is None):
             # Without its boxes, faces would be detected again that a reviewer has already decided about.
             raise InvalidManifestError("the boxes of the request are gone", "render them again")
         boxes = None if snapshot.boxes is None else BoxTable.unpacked(snapshot.boxes)
-        job = self._jobs[request_id] = _Job(request, video, snapshot, boxes)
+        job = self._jobs[request_id] = _Job(request, video, snapshot, boxes, self._order(request, customer))
         return job
+
+    def _order(self, request: AnonymizationRequest, customer: User) -> RecordedOrder:
+        return RecordedOrder(
+            str(request.id),
+            request.spec.reference,
+            self._resources.policy.name_of_user(customer),
+            request.created_at.astimezone(UTC).isoformat(timespec="seconds"),
+        )
 
     async def _produce_part(self, held: ActiveLease, job: _Job, folder: Path) -> None:
         lease = held.lease
@@ -228,16 +242,19 @@ class SliceProcessor:
             video_entry_name=video_entry_names(snapshot.segments),
             keep_text=spec.keep_text,
             boxes=job.boxes,
+            exceptions=_check_exceptions(snapshot),
         )
-        level = Level.MINIMAL if job.boxes is not None else spec.level
+        level = spec.level
+        if job.boxes is not None and level is not Level.MINIMAL:
+            # Known boxes need detectors for the check of their faces only.
+            level = Level.MINIMAL if spec.verify is Verify.NONE else Level.FACES
         export = ExportJob(
             self._resources.issuer,
             spec.level,
             spec.appearance,
             group_sources([source]),
             spec.based_on,
-            # Boxes decided by a reviewer get no residual check: no detector is loaded for it.
-            Verify.NONE if job.boxes is not None else spec.verify,
+            spec.verify,
         )
         tools = replace(
             self._resources.pipeline_tools(level),
@@ -305,6 +322,8 @@ class SliceProcessor:
             keep_text=spec.keep_text,
             based_on=spec.based_on,
             earlier_identities=InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None,
+            history=History.from_bytes(snapshot.history) if snapshot.history else None,
+            order=job.order,
         )
 
     def _open_video(self, job: _Job, video: Path) -> FrameSource:
@@ -348,6 +367,13 @@ class SliceProcessor:
                 await self._store.put_file(key, path)
 
         await self._backoff.run(upload, StorageUnavailableError)
+
+
+def _check_exceptions(snapshot: WorkSpec) -> CheckExceptions:
+    """Return what the residual check of a corrected result leaves alone."""
+    history = History.from_bytes(snapshot.history) if snapshot.history else History()
+    earlier = InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None
+    return CheckExceptions.of(history, earlier)
 
 
 def _result_key(request_id: UUID) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.policy import ResultPolicy
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.archive_writer import Issuer
@@ -35,6 +36,7 @@ class WorkerResources:
         keep_parts: True if the parts of a result stay in the object store for inspection.
         meter: receives metrics of the work.
         video_encoder: encodes videos in the scratch folder; None if this worker writes none.
+        policy: rules for results.
         people: resolves galleries to people; None where requests cannot name a gallery.
     """
 
@@ -50,3 +52,4 @@ class WorkerResources:
     meter: Meter = NULL_METER
     video_encoder: VideoEncoder | None = None
     people: GalleryPeople | None = None
+    policy: ResultPolicy = field(default_factory=ResultPolicy)

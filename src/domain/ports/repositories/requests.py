@@ -26,10 +26,17 @@ from framecloak.domain.ports.repositories.paging import Page
 
 @dataclass(frozen=True, slots=True)
 class RequestFilter:
-    """Criteria for listing requests; a criterion that is None is not applied."""
+    """Criteria for listing requests; a criterion that is None is not applied.
+
+    Attributes:
+        video_id: id of the video.
+        status: current status.
+        search: part of the reference, ignoring case.
+    """
 
     video_id: int | None = None
     status: Status | None = None
+    search: str | None = None
 
 
 class RequestRepository(Protocol):

@@ -12,6 +12,7 @@ from framecloak.domain.anonymization.model.options import (
     Language,
     RedactionShape,
     RedactionStyle,
+    Verify,
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.entrypoints.cli.redact.command import exit_code, overridden_settings
@@ -49,6 +50,12 @@ from framecloak.entrypoints.cli.redact.options import (
 @audio_option(None, "Audio track of MP4 output: drop it, copy it, or silence speech in it.")
 @style_option(None)
 @shape_option(None)
+@click.option(
+    "--verify",
+    type=click.Choice([verify.value for verify in Verify]),
+    show_default="as for the first result",
+    help="Redacted frames to search again for faces: none, a sample or all.",
+)
 @threads_option
 @report_options("the name of SOURCE")
 def render(
@@ -62,6 +69,7 @@ def render(
     audio: str | None,
     style: str | None,
     shape: str | None,
+    verify: str | None,
     threads: int | None,
     language: str | None,
     keep_names: bool,
@@ -69,7 +77,10 @@ def render(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Redact SOURCE at the boxes of a manifest, without any detection.
+    """Redact SOURCE at the boxes of a manifest, and search the result again for faces.
+
+    The boxes are those of the manifest; what the search still finds is covered too. The new manifest lists
+    all corrections that led to it, and carries the figures of the first search.
 
     Boxes may be added, removed and moved. A box needs "xyxy", and may have "kind" (face, text, plate,
     region), "track" and "origin". A moved box has the origin "edited"; a box without an origin counts as
@@ -94,7 +105,16 @@ def render(
         audio=None if audio is None else Audio(audio),
         language=Language(language) if language else settings.report_language,
     )
-    arguments = run.RenderArguments(source, manifest, signature, output, choices, keep_names, overwrite)
+    arguments = run.RenderArguments(
+        source,
+        manifest,
+        signature,
+        output,
+        choices,
+        keep_names,
+        overwrite,
+        Verify(verify) if verify else None,
+    )
     monitor = Monitor(OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN)
     outcome = run.render(arguments, Container.build(settings), monitor)
     monitor.report(outcome)

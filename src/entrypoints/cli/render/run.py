@@ -10,12 +10,18 @@ from zipfile import is_zipfile
 from framecloak.adapters.media.zip.archive import ZipReader
 from framecloak.adapters.security.signing import verify_signature
 from framecloak.domain.anonymization.detection.display_shape import with_aspect
-from framecloak.domain.anonymization.model.options import AppearanceChanges, Level
+from framecloak.domain.anonymization.model.history import Correction
+from framecloak.domain.anonymization.model.options import AppearanceChanges, Level, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
+from framecloak.domain.anonymization.pipeline.rerender import CheckExceptions
 from framecloak.domain.anonymization.results.edited_manifest import MAX_EDITED_BYTES, read_edited_manifest
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.manifest_signature import SIGNATURE_FILE, signature_state
+from framecloak.domain.anonymization.results.manifest_signature import (
+    SIGNATURE_FILE,
+    signature_fields,
+    signature_state,
+)
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.results.video_writer import require_video_possible
 from framecloak.domain.anonymization.review.region_coverage import cover_regions
@@ -40,6 +46,7 @@ class RenderArguments:
         choices: format and look of the output, as far as they differ from the manifest.
         keep_names: True if the name of the source may appear in the output.
         overwrite: True if an existing output may be replaced.
+        verify: frames that undergo the residual check; None for those of the first result.
     """
 
     source: Path
@@ -49,6 +56,7 @@ class RenderArguments:
     choices: AppearanceChanges
     keep_names: bool
     overwrite: bool
+    verify: Verify | None
 
 
 def render(arguments: RenderArguments, container: Container, monitor: Monitor) -> RedactionResult:
@@ -80,6 +88,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
     size = info.width, info.height
     fitted = table.clipped_to(*size)
     boxes = cover_regions(fitted, marks.regions, size)
+    earlier = edited.identities.of_source(marks.id) if edited.identities else None
     export_source: ExportSource = replace(
         opened,
         source=source,
@@ -87,20 +96,32 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
         regions=marks.regions,
         keep_text=marks.keep_text,
         boxes=boxes,
+        exceptions=CheckExceptions.of(edited.history, earlier),
     )
     appearance = arguments.choices.applied_to(edited.appearance)
     video_encoder = container.create_video_encoder(arguments.output.parent)
     require_video_possible([source], appearance, video_encoder)
     based_on = BasedOn(edited.sha256, state)
-    earlier = edited.identities.of_source(marks.id) if edited.identities else None
+    # A file says nothing about who changed it, and when.
+    correction = Correction(edited.sha256, state, signature_fields(signature), None, None, None, ())
+    verify = arguments.verify or edited.history.first_verify or Verify.SAMPLE
+    verify = Verify.NONE if edited.level is Level.MINIMAL else verify
     export = ExportJob(
-        issuer, edited.level, appearance, group_sources([export_source]), based_on, earlier_identities=earlier
+        issuer,
+        edited.level,
+        appearance,
+        group_sources([export_source]),
+        based_on,
+        verify,
+        earlier,
+        edited.history.with_correction(correction),
     )
     monitor.show_message(f"Redacting {len(fitted)} boxes of the manifest (signature: {state})")
     if len(boxes) > len(fitted):
         added = len(boxes) - len(fitted)
         monitor.show_message(f"Adding {added} boxes for regions of the manifest that its boxes do not cover")
-    tools = replace(container.pipeline_tools(Level.MINIMAL), video_encoder=video_encoder)
+    level = Level.MINIMAL if verify is Verify.NONE else Level.FACES
+    tools = replace(container.pipeline_tools(level, verify), video_encoder=video_encoder)
     archive = container.create_archive(arguments.output)
     try:
         with monitor.progress(export.frame_count) as advance:

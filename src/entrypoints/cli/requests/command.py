@@ -76,6 +76,7 @@ def _identities(
     metavar="W:H",
     help="Width to height of one stored pixel as displayed, 1:4 to 4:1; default: as declared, or square.",
 )
+@click.option("--reference", metavar="CODE", help="Code of the order, such as that of a study; no name.")
 @click.option("--priority", type=click.Choice(["normal", "high"]), help="Priority in the queue.")
 @click.option(
     "--async", "in_background", is_flag=True, help="Leave processing to the workers and return immediately."
@@ -109,6 +110,7 @@ def anonymize_frames(
     identities: dict[str, str] | None,
     verify: str | None,
     pixel_aspect: str | None,
+    reference: str | None,
     priority: str | None,
     in_background: bool,
     output: Path | None,
@@ -138,6 +140,7 @@ def anonymize_frames(
         "identities": identities,
         "verify": verify,
         "pixel_aspect": pixel_aspect,
+        "reference": reference,
         "priority": priority,
     }
     options = RequestArguments(

@@ -43,7 +43,7 @@ class GrantsController(Controller):
         self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, grants: Injected[GrantService]
     ) -> GrantView:
         """Grant access: a viewer may view the video, an editor may also mark it and submit requests."""
-        grant = await grants.grant(caller, video_id, data.user_id, GrantRole(data.role))
+        grant = await grants.grant(caller, video_id, data.account(), GrantRole(data.role))
         return GrantView.of(grant, caller)
 
     @delete(

@@ -55,6 +55,7 @@ _SUBMIT_PROBLEMS = (
     "invalid_level",
     "invalid_format",
     "invalid_option",
+    "invalid_reference",
     "invalid_region",
     "invalid_segment",
     "level_unavailable",
@@ -164,6 +165,7 @@ class RequestsController(Controller):
             output_format=config.default_format,
             language=config.default_language,
             verify=config.default_verify,
+            policy=config.results,
         )
 
     @get(
@@ -178,11 +180,15 @@ class RequestsController(Controller):
         requests: Injected[RequestService],
         video_id: VideoFilter = None,
         status: StatusFilter = None,
+        search: Annotated[
+            str | None,
+            QueryParameter(max_length=80, description="Part of the reference; case is ignored."),
+        ] = None,
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> RequestPage:
         """Return your requests, newest first; administrators get the requests of all accounts."""
-        page = await requests.list(caller, RequestFilter(video_id, status), limit, offset)
+        page = await requests.list(caller, RequestFilter(video_id, status, search), limit, offset)
         items = [RequestView.of(request) for request in page.items]
         return RequestPage(items=items, total=page.total, limit=limit, offset=offset)
 

@@ -17,6 +17,7 @@ from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Access, Authenticator, csrf_token
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.accounts import (
+    ChangePasswordBody,
     Credentials,
     MeView,
     RefreshBody,
@@ -94,6 +95,37 @@ class SessionsController(Controller):
             await accounts.sign_out_everywhere(caller)
             authenticator.forget_account(caller.user_id)
         return NegotiatedResponse(None, status_code=204, cookies=_expired_cookies(config))
+
+    @post(
+        "/password",
+        operation_id="changePassword",
+        summary="Change your password",
+        status_code=200,
+        responses=problems(
+            "invalid_credentials", "weak_password", "queue_unavailable", writes=True, body=True
+        ),
+    )
+    async def change_password(
+        self,
+        data: JSONBody[ChangePasswordBody],
+        request: ApiRequest,
+        caller: Caller,
+        accounts: Injected[AccountService],
+        authenticator: Injected[Authenticator],
+        config: Injected[HttpConfig],
+    ) -> Response[SessionView]:
+        """Change the password of the caller, given the old one.
+
+        All sessions and JWTs of the account end, also those of other browsers; this browser gets a new
+        session. API keys stay valid.
+        """
+        address = client_address(request.scope)
+        signed_in = await accounts.change_own_password(caller, data.old_password, data.new_password, address)
+        authenticator.forget_account(caller.user_id)
+        token = csrf_token(config.csrf_secret, signed_in.secret)
+        return NegotiatedResponse(
+            SessionView.of(signed_in, token), cookies=_session_cookies(config, signed_in, token)
+        )
 
     @post(
         "/token",

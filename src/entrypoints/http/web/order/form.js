@@ -3,7 +3,7 @@
 import { el, fill } from "../core/dom.js";
 import { dateTime, duration, t } from "../core/language.js";
 import { go, link } from "../core/router.js";
-import { choices, chosen, disableBecause, form } from "../ui/fields.js";
+import { choices, chosen, disableBecause, field, form } from "../ui/fields.js";
 import { draftFromRun } from "./reorder.js";
 import { choicesOf, choose } from "./choices.js";
 import { orderSummary } from "./summary.js";
@@ -37,6 +37,8 @@ const VERIFICATIONS = ["none", "sample", "all"];
  */
 export function orderForm(app, order, draft, startOver, signal) {
   const { video, segments, regions, options, galleries, noGalleries, like } = order;
+  const reference = el("input", { name: "reference", maxlength: 80, autocomplete: "off" });
+  const referenceField = field(t("run.reference"), reference, t("run.referenceHelp"));
   const segmentField = segmentChoice(app, video, segments);
   const level = choices(
     t("run.level"),
@@ -65,7 +67,7 @@ export function orderForm(app, order, draft, startOver, signal) {
   const advanced = advancedOptions();
   const summary = orderSummary(video, options);
   const prefilled = el("div", { class: "notice filled-in", hidden: true });
-  const questions = [segmentField, { node: level }, identities, keptText, { node: redaction }];
+  const questions = [{ node: referenceField }, segmentField, { node: level }, identities, keptText, { node: redaction }];
   const node = form(
     { class: "order", onchange: update },
     submit,
@@ -128,6 +130,7 @@ export function orderForm(app, order, draft, startOver, signal) {
     const chosenLevel = chosen(level, "level");
     const submitted = await app.api.post("/api/frames/anonymize/", {
       video_id: video.id,
+      reference: reference.value.trim() || null,
       segment_ids: await segmentField.ids(),
       anonymization_level: chosenLevel,
       identities: identities.value(chosenLevel),

@@ -60,7 +60,61 @@ export function keys(app, _place, signal) {
     el("p", { class: "lead" }, t("keys.lead")),
     creationForm,
     list.node,
+    passwordForm(app),
+    signingKey(app, signal),
   );
+}
+
+/**
+ * The public key with which results of this installation are verified, as a file.
+ * @param {import("../app.js").App} app
+ * @param {AbortSignal} signal
+ */
+function signingKey(app, signal) {
+  const key = loaded(
+    app.api,
+    signal,
+    () => app.api.get("/api/frames/anonymize/signing-key", { signal }),
+    (/** @type {{key_id: string, public_key: string}} */ { key_id: id, public_key: pem }) => [
+      el("p", {}, el("code", {}, id)),
+      el(
+        "a",
+        {
+          class: "button",
+          href: `data:application/x-pem-file,${encodeURIComponent(pem)}`,
+          download: `framecloak-${id}.pem`,
+        },
+        t("signingKey.download"),
+      ),
+    ],
+  );
+  return el("section", {}, el("h2", {}, t("signingKey.title")), el("p", {}, t("signingKey.lead")), key.node);
+}
+
+/**
+ * Form to change the own password.
+ * @param {import("../app.js").App} app
+ */
+function passwordForm(app) {
+  const input = (/** @type {string} */ autocomplete) =>
+    el("input", { type: "password", required: true, maxlength: 1000, autocomplete });
+  const [old, fresh, again] = [input("current-password"), input("new-password"), input("new-password")];
+  const node = form(
+    { class: "card row" },
+    async () => {
+      again.setCustomValidity(again.value === fresh.value ? "" : t("password.differs"));
+      if (!again.reportValidity()) return;
+      await app.api.post("/api/auth/password", { old_password: old.value, new_password: fresh.value });
+      node.reset();
+      app.announcer.say(t("password.changed"));
+    },
+    field(t("password.old"), old),
+    field(t("password.new"), fresh, t("password.help")),
+    field(t("password.again"), again),
+    el("button", { type: "submit" }, t("password.change")),
+  );
+  again.addEventListener("input", () => again.setCustomValidity(""));
+  return el("section", {}, el("h2", {}, t("password.title")), node);
 }
 
 /**

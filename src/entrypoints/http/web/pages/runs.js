@@ -22,6 +22,7 @@ export function runs(app, place, signal) {
   const filter = {
     status: STATUSES.includes(statusName) ? statusName : "",
     video_id: String(numberOf(place.query, "video_id") || ""),
+    search: place.query.get("search") ?? "",
     offset: numberOf(place.query, "offset"),
   };
   let listAbort = new AbortController();
@@ -84,7 +85,7 @@ export function runs(app, place, signal) {
   }
 
   function noRuns() {
-    const isFiltered = filter.status || filter.video_id;
+    const isFiltered = filter.status || filter.video_id || filter.search;
     if (isFiltered) return empty(t("runs.noneSuch"));
     return empty(
       t("runs.none"),
@@ -103,6 +104,12 @@ export function runs(app, place, signal) {
   const video = select([["", t("runs.allVideos")]], "", {
     onchange: () => change({ video_id: video.value, offset: 0 }),
   });
+  const search = el("input", {
+    type: "search",
+    value: filter.search,
+    maxlength: 80,
+    onchange: () => change({ search: search.value.trim(), offset: 0 }),
+  });
   /** @param {Map<number, string>} names */
   function showVideos(names) {
     const options = [...names].map(
@@ -115,7 +122,13 @@ export function runs(app, place, signal) {
     {},
     el("h1", { tabindex: "-1" }, t("runs.title")),
     el("p", { class: "lead" }, t("runs.lead")),
-    el("div", { class: "filters" }, field(t("runs.status"), status), field(t("runs.video"), video)),
+    el(
+      "div",
+      { class: "filters" },
+      field(t("runs.search"), search),
+      field(t("runs.status"), status),
+      field(t("runs.video"), video),
+    ),
     list.node,
   );
 }

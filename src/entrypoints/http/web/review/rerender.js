@@ -1,10 +1,12 @@
 /** Summary of the edits, and the button that renders the result again with them. */
 
+import { isAborted } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
-import { t } from "../core/language.js";
+import { hasText, t } from "../core/language.js";
 import { Entry } from "../runs/entry.js";
 import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
+import { field, select } from "../ui/fields.js";
 import { icon } from "../ui/icons.js";
 
 /**
@@ -16,6 +18,8 @@ export function rerenderPanel(app, result, signal) {
   const { boxes, video } = result;
   const text = el("p", { class: "help", "aria-live": "polite" });
   const warning = el("p", { class: "notice" });
+  const reason = select([["", t("review.why.none")]], "", {});
+  const why = field(t("review.why"), reason, t("review.whyHelp"));
   const render = actionButton(app, { class: "primary" }, send, t("review.render"));
   const undo = el("button", { type: "button", onclick: () => boxes.undo() }, icon("undo"), t("review.undo"));
   const discard = actionButton(app, { class: "quiet danger" }, discardAll, t("review.discard"));
@@ -30,12 +34,13 @@ export function rerenderPanel(app, result, signal) {
     warning.textContent = t("review.uncovered", { count: uncovered });
     warning.hidden = !uncovered;
     actions.hidden = !frames;
+    why.hidden = !frames;
     render.hidden = boxes.isSent;
     for (const button of [render, undo, discard]) button.disabled = boxes.isBusy;
   }
 
   async function send() {
-    const body = { frames: boxes.patch(), source_sha256: video?.sha256 };
+    const body = { frames: boxes.patch(), source_sha256: video?.sha256, reason: reason.value || null };
     const { request_id: id } = await app.api.post(`${result.path}/render/`, body, { signal });
     boxes.isSent = true;
     show();
@@ -61,8 +66,26 @@ export function rerenderPanel(app, result, signal) {
     if (await confirmed(question)) boxes.discard();
   }
 
+  async function loadReasons() {
+    try {
+      const { edit_reasons: codes } = await app.api.get("/api/frames/anonymize/options/", { signal });
+      reason.append(...codes.map((/** @type {string} */ code) => el("option", { value: code }, reasonName(code))));
+    } catch (error) {
+      if (!isAborted(error)) app.announcer.problem(error);
+    }
+  }
+
   result.addEventListener("boxes", show);
   signal.addEventListener("abort", () => boxes.isUnsent && app.announcer.say(t("review.kept")));
   show();
-  return el("section", { class: "card" }, el("h2", {}, t("review.rework")), text, warning, actions, runs);
+  loadReasons();
+  return el("section", { class: "card" }, el("h2", {}, t("review.rework")), text, warning, why, actions, runs);
+}
+
+/**
+ * Return the name of a reason; an installation may have reasons that the console does not know.
+ * @param {string} code
+ */
+function reasonName(code) {
+  return hasText(`review.why.${code}`) ? t(`review.why.${code}`) : code;
 }

@@ -49,7 +49,8 @@ export class Entry {
     this.#run = run;
     this.#hasVideo = Boolean(filename);
     this.#filename = filename || t("runs.deletedVideo");
-    const title = filename ? el("a", { href: link(`/videos/${run.video_id}`) }, filename) : this.#filename;
+    const heading = run.reference ? `${run.reference} · ${this.#filename}` : this.#filename;
+    const title = filename ? el("a", { href: link(`/videos/${run.video_id}`) }, heading) : heading;
     this.node = el(
       "li",
       { class: "card run" },

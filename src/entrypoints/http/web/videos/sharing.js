@@ -65,19 +65,20 @@ export function share(app, video) {
     signal,
     () => accounts(app, video, signal),
     (listed) => {
-      const account = listed ? select(listed, listed[0]?.[0] ?? "") : accountNumberInput();
+      const account = listed ? select(listed, listed[0]?.[0] ?? "") : usernameInput();
       const role = select(roles(), ROLES[0]);
       const grantForm = form(
         { class: "stack" },
         async () => {
           problem.textContent = "";
-          await put(app, path, Number(account.value), role.value);
+          const chosen = listed ? { user_id: Number(account.value) } : { username: account.value.trim() };
+          await put(app, path, chosen, role.value);
           grantForm.reset();
           await grants.reload();
         },
         listed
           ? field(t("sharing.account"), account)
-          : field(t("sharing.accountNumber"), account, t("sharing.accountHelp")),
+          : field(t("sharing.username"), account, t("sharing.usernameHelp")),
         field(t("sharing.right"), role),
         el("button", { type: "submit", class: "primary" }, t("sharing.add")),
       );
@@ -101,8 +102,8 @@ function roles() {
   return ROLES.map((role) => [role, t(`sharing.${role}`)]);
 }
 
-function accountNumberInput() {
-  return el("input", { type: "number", min: 1, step: 1, required: true, inputmode: "numeric" });
+function usernameInput() {
+  return el("input", { required: true, maxlength: 150, autocomplete: "off", autocapitalize: "none" });
 }
 
 /**
@@ -124,12 +125,12 @@ async function accounts(app, video, signal) {
 /**
  * @param {import("../app.js").App} app
  * @param {string} path
- * @param {number} account
+ * @param {{user_id: number} | {username: string}} account
  * @param {string} role
  */
 async function put(app, path, account, role) {
   try {
-    await app.api.put(path, { user_id: account, role });
+    await app.api.put(path, { ...account, role });
   } catch (error) {
     if (error instanceof Problem && error.code === "invalid_option")
       throw new Problem({ code: "shared_with_owner" });

@@ -47,7 +47,7 @@ from framecloak.domain.ports.video import ProbedVideo
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import GalleryService
 from support.use_cases import FakeService
-from support.worker_harness import WorkerHarness, frames, unzipped
+from support.worker_harness import WorkerHarness, frames, unzipped, without_order
 
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))
 
@@ -219,8 +219,59 @@ async def test_slices_do_not_change_the_result(tmp_path: Path, output: OutputFor
         second = (await harness.resubmit(first, rerender)).request.id
         await harness.process(second)
         assert (await harness.request(second)).status is Status.COMPLETED
-        results.append(unzipped(harness.result(second)))
+        results.append(without_order(unzipped(harness.result(second))))
     assert results[0] == results[1]
+
+
+async def test_a_corrected_result_is_checked_like_the_first_one_and_names_it(
+    harness: ResubmitHarness,
+) -> None:
+    first = await harness.completed((10, 30))
+    removal = FrameEdit(13, (), reason="not_identifying")
+    drawn = FrameEdit(12, (DrawnBox((40, 40, 50, 50), reason="missed"),))
+    second = (await harness.resubmit(first, RerenderSpec((drawn, removal)))).request
+    await harness.process(second.id)
+    third = (await harness.resubmit(second.id, RerenderSpec((), verify=Verify.ALL))).request
+    assert (second.spec.verify, third.spec.verify) == (harness.request_spec.verify, Verify.ALL)
+    old, new = harness.manifest(first), harness.manifest(second.id)
+    assert new["first_search"]["proof"] == old["proof"]
+    assert new["first_search"]["settings"]["sight"] == old["settings"]["sight"]
+    assert new["first_search"]["summary"] == old["summary"]
+    (correction,) = new["corrections"]
+    assert (correction["result"], correction["editor"]) == (str(first), "anna")
+    assert correction["manifest_sha256"] == new["settings"]["based_on"]["manifest_sha256"]
+    assert correction["edited_at"] == harness.world.clock.now().isoformat(timespec="seconds")
+    face = next(box for entry in old["frames"] if entry["index"] == 13 for box in entry["boxes"])
+    edits = [(edit["frame"], edit["change"], edit["reason"]) for edit in correction["edits"]]
+    assert (12, "added", "missed") in edits
+    assert (13, "removed", "not_identifying") in edits
+    removed = [edit["box"] for edit in correction["edits"] if edit["frame"] == 13]
+    assert {name: face[name] for name in ("xyxy", "kind", "track", "origin")} in removed
+
+
+async def test_corrections_are_listed_one_after_another(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    second = (await harness.resubmit(first, RerenderSpec((EDIT,)))).request.id
+    await harness.process(second)
+    blanked = RerenderSpec((FrameEdit(13, (), blanked=True, reason="other"),))
+    third = (await harness.resubmit(second, blanked)).request.id
+    await harness.process(third)
+    document = harness.manifest(third)
+    assert [entry["result"] for entry in document["corrections"]] == [str(first), str(second)]
+    assert document["corrections"][0] == harness.manifest(second)["corrections"][0]
+    assert document["first_search"] == harness.manifest(second)["first_search"]
+    parent = unzipped(harness.result(second))
+    assert document["corrections"][1]["parent_signature"] == json.loads(parent["manifest.sig"])
+    changes = [edit["change"] for edit in document["corrections"][1]["edits"]]
+    assert changes[0] == "blanked"
+    assert set(changes[1:]) == {"removed"}
+
+
+async def test_a_reason_that_the_installation_does_not_know_is_refused(harness: ResubmitHarness) -> None:
+    first = await harness.completed((10, 14))
+    unknown = FrameEdit(12, (DrawnBox((40, 40, 50, 50), reason="mood"),), reason="other")
+    with pytest.raises(InvalidOptionError, match="'mood'"):
+        await harness.resubmit(first, RerenderSpec((unknown,)))
 
 
 async def test_only_editors_of_the_video_edit_a_result(harness: ResubmitHarness) -> None:

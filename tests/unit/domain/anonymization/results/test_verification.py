@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -14,11 +15,14 @@ from hypothesis import strategies as st
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.results import ISSUER, FakeMp4Reader, FakeSigner, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
+from framecloak.domain.anonymization.model.history import Correction
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
 from framecloak.domain.anonymization.results.export import ExportJob
-from framecloak.domain.anonymization.results.manifest_signature import ManifestSignature
+from framecloak.domain.anonymization.results.manifest_signature import ManifestSignature, signature_fields
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.results.verification import (
     Finding,
@@ -114,6 +118,95 @@ def test_without_a_key_the_signer_is_unknown() -> None:
     assert check(result(), key=None, own=KEY).worst is None
     assert check(result(), key=None, own=bytes(32)).worst is ProblemKind.UNKNOWN_SIGNER
     assert check(result(), key=FakeSigner("else").public_key, own=KEY).worst is ProblemKind.WRONG_KEY
+
+
+def corrected(parent: Entries) -> Entries:
+    """Return a result that was rendered again from the boxes of another one, without changes."""
+    manifest = read_edited_manifest(parent["manifest.json"])
+    fields = signature_fields(parent["manifest.sig"])
+    step = Correction(manifest.sha256, SignatureState.GENUINE, fields, "order 1", "anna", "2026", ())
+    sources = [
+        ExportSource(
+            number,
+            FakeSource("video", 9),
+            None,
+            lambda i, n=number: f"frames/{n}/{i}",  # type: ignore[misc]
+            source.segments,
+            boxes=manifest.tables[number],
+        )
+        for number, source in manifest.sources.items()
+    ]
+    archive = FakeArchive()
+    tools = PipelineTools(None, FakeRedactor(), NumberingEncoder(), FakeSampler(), 2)
+    ExportJob(
+        ISSUER,
+        Level.FACES,
+        Appearance(OutputFormat.PNG),
+        group_sources(sources),
+        BasedOn(manifest.sha256, SignatureState.GENUINE),
+        history=manifest.history.with_correction(step),
+    ).run(tools, archive, lambda: None)
+    return archive.entries
+
+
+def check_chain(entries: Entries, *parents: Entries) -> VerificationResult:
+    given = {f"parent {number}": FakeArchive(entries=parent) for number, parent in enumerate(parents)}
+    return verify_archive(FakeArchive(entries=entries), is_signed, FakeMp4Reader(), KEY, parents=given)
+
+
+def test_the_chain_of_parents_is_followed() -> None:
+    first = result()
+    second = corrected(first)
+    third = corrected(second)
+    for parents, expected in (
+        ((), [False, False]),
+        ((second,), [True, False]),
+        ((first, second), [True, True]),
+    ):
+        verification = check_chain(third, *parents)
+        assert verification.problems == ()
+        assert [ancestor.is_given for ancestor in verification.ancestors] == expected
+        assert all(ancestor.is_signed for ancestor in verification.ancestors)
+    digests = [sha256(entries["manifest.json"]).hexdigest() for entries in (second, first)]
+    assert [ancestor.manifest_sha256 for ancestor in verification.ancestors] == digests
+    assert {ancestor.editor for ancestor in verification.ancestors} == {"anna"}
+    assert check(first).ancestors == ()
+
+
+def _signed(entries: Entries) -> Entries:
+    digest = sha256(entries["manifest.json"]).hexdigest()
+    return {**entries, "manifest.sig": ManifestSignature.sign(digest, ISSUER.signer).to_json()}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda document: document["corrections"][0]["parent_signature"].update(signature="AAAA"),
+        lambda document: document["corrections"][0].update(editor="bob"),
+        lambda document: document["corrections"].pop(0),
+        lambda document: document["corrections"][-1].update(manifest_sha256="0" * 64),
+        lambda document: document["first_search"].update(tool="framecloak 99"),
+        lambda document: document.update(corrections=7),
+    ],
+)
+def test_false_statements_about_parents_are_found_even_if_signed(
+    edit: Callable[[dict[str, Any]], object],
+) -> None:
+    first = result()
+    second = corrected(first)
+    false = _signed(edited(corrected(second), edit))
+    verification = check_chain(false, first, second)
+    assert {finding.kind for finding in verification.problems} == {ProblemKind.PARENT_CHANGED}
+
+
+def test_a_damaged_or_foreign_parent_is_a_problem() -> None:
+    first = result()
+    second = corrected(first)
+    damaged = check_chain(second, {**first, "frames/0/2.png": b"x"})
+    assert [(each.kind, each.subject) for each in damaged.problems] == [
+        (ProblemKind.PARENT_CHANGED, "parent 0: frames/0/2.png")
+    ]
+    assert check_chain(first, second).worst is ProblemKind.PARENT_CHANGED
 
 
 def test_changed_missing_added_and_reordered_files() -> None:

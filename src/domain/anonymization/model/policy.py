@@ -1,0 +1,49 @@
+"""Rules of an installation for results: reasons of edits, and the people named in results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from framecloak.domain.anonymization.model.reference import DEFAULT_REFERENCE_PATTERN
+from framecloak.domain.model.accounts import Principal, User
+
+EDIT_REASONS = ("missed", "not_identifying", "inaccurate", "consent", "other")
+"""Codes of the reasons for an edit that every installation knows: something was missed; what was covered
+identifies no person; a box was in the wrong place or of the wrong size; the person agreed to be visible; and
+other reasons."""
+
+
+class NamedPeople(StrEnum):
+    """Form in which results name the people who ordered, edited and released them."""
+
+    NAME = "name"
+    """The name of the account."""
+    CODE = "code"
+    """A code that only this installation can resolve: ``user-`` and the number of the account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultPolicy:
+    """Rules of an installation for its results.
+
+    Attributes:
+        edit_reasons: codes of the reasons for edits of results.
+        named_people: form in which results name people.
+        reference_pattern: regular expression that references of orders must match.
+    """
+
+    edit_reasons: tuple[str, ...] = EDIT_REASONS
+    named_people: NamedPeople = NamedPeople.NAME
+    reference_pattern: str = DEFAULT_REFERENCE_PATTERN
+
+    def name_of(self, person: Principal) -> str:
+        """Return the name or code of a person for results."""
+        return self._name(person.username, person.user_id)
+
+    def name_of_user(self, user: User) -> str:
+        """Return the name or code of the owner of an account for results."""
+        return self._name(user.username, user.id)
+
+    def _name(self, name: str, user_id: int) -> str:
+        return name if self.named_people is NamedPeople.NAME else f"user-{user_id}"
