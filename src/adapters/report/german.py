@@ -7,7 +7,7 @@ from framecloak.adapters.report.messages import Messages
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
-from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.anonymization.model.record.provenance import SignatureState
 from framecloak.domain.anonymization.model.text_policy import TextMode, TextRule
 from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.model.history import Change
-from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.anonymization.model.record.history import Change
+from framecloak.domain.anonymization.model.record.provenance import SignatureState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.zip.archive import ZipReader
-from framecloak.domain.anonymization.results.readable_names import frames_with_names
+from framecloak.domain.anonymization.results.proof.readable_names import frames_with_names
 from framecloak.domain.anonymization.text_policy.names import NameIndex
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame

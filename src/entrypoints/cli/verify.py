@@ -20,7 +20,7 @@ from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 
 if TYPE_CHECKING:
     from framecloak.adapters.media.zip.archive import ZipReader
-    from framecloak.domain.anonymization.results.verification import VerificationResult
+    from framecloak.domain.anonymization.results.proof.verification import VerificationResult
 
 _MAX_PRINTED = 20
 
@@ -79,7 +79,7 @@ def verify(
     # The model libraries are not needed, and importing them is slow.
     from framecloak.adapters.media.video.mp4_reader import Mp4Reader  # noqa: PLC0415
     from framecloak.adapters.security.signing import verify_signature  # noqa: PLC0415
-    from framecloak.domain.anonymization.results import verification  # noqa: PLC0415
+    from framecloak.domain.anonymization.results.proof import verification  # noqa: PLC0415
 
     expected_key, own_key = _key_from_file(key_file), _own_key(data_dir)
     with ExitStack() as opened:
@@ -90,7 +90,7 @@ def verify(
         )
         if names_file is not None:
             # This does need the model libraries.
-            from framecloak.domain.anonymization.results.readable_names import (  # noqa: PLC0415
+            from framecloak.domain.anonymization.results.proof.readable_names import (  # noqa: PLC0415
                 with_readable_names,
             )
             from framecloak.entrypoints.cli.readable_names import readable_names  # noqa: PLC0415

@@ -16,7 +16,7 @@ from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
-from framecloak.domain.anonymization.model.policy import ResultPolicy
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher

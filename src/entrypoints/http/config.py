@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.model.policy import ResultPolicy
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.entrypoints.asgi.headers import SecurityHeaders
 
 

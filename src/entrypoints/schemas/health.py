@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from msgspec import UNSET, Meta, UnsetType
 
 from framecloak.adapters.security.signing import to_pem
-from framecloak.domain.anonymization.results.manifest_signature import key_id
+from framecloak.domain.anonymization.results.proof.manifest_signature import key_id
 from framecloak.domain.operations.health import Condition, HealthReport
 from framecloak.domain.reid.lazy_analysis import RecognitionHealth
 from framecloak.entrypoints.schemas.common import View

@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.model.policy import EDIT_REASONS, NamedPeople, ResultPolicy
-from framecloak.domain.anonymization.model.reference import DEFAULT_REFERENCE_PATTERN
+from framecloak.domain.anonymization.model.record.policy import EDIT_REASONS, NamedPeople, ResultPolicy
+from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
 from framecloak.entrypoints.settings.variables import setting
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")

@@ -17,7 +17,7 @@ from framecloak.domain.anonymization.model.identities import (
 )
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload

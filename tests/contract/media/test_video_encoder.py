@@ -18,7 +18,7 @@ from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.results.verification import VideoDemuxer
+from framecloak.domain.anonymization.results.proof.verification import VideoDemuxer
 from framecloak.domain.errors import FrameAnalysisError, InvalidFormatError, ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing

@@ -16,7 +16,7 @@ from framecloak.adapters.media.sound.copying import CopiedSound
 from framecloak.adapters.media.sound.muting import SpeechFreeSound
 from framecloak.adapters.media.sound.silero import SileroSpeechDetector
 from framecloak.adapters.media.video.mp4_boxes import set_display_size
-from framecloak.adapters.media.video.yuv_planes import (
+from framecloak.adapters.media.colour.yuv_planes import (
     YuvPlaneEncoder,
     YuvPlaneReader,
     cropped_frame,

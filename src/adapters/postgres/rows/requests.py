@@ -24,7 +24,7 @@ from framecloak.domain.anonymization.model.options import (
     Verify,
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, RequestSpec, Status
 from framecloak.domain.imaging.pixel_aspect import parse_aspect
 from framecloak.domain.model.segments import Region, Segment

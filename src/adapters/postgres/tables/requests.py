@@ -44,7 +44,7 @@ from framecloak.domain.anonymization.model.options import (
     Verify,
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.anonymization.model.record.provenance import SignatureState
 from framecloak.domain.anonymization.model.request import Priority, Status
 
 _IS_UNFINISHED = "completed_at IS NULL"

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from framecloak.domain.anonymization.model.identities import IdentityOptions, PinnedPeople
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
-from framecloak.domain.anonymization.model.provenance import BasedOn
-from framecloak.domain.anonymization.model.reference import archive_name
+from framecloak.domain.anonymization.model.record.provenance import BasedOn
+from framecloak.domain.anonymization.model.record.reference import archive_name
 from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
 from framecloak.domain.model.segments import Region, Segment, union
 

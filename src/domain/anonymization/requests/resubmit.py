@@ -10,14 +10,14 @@ from hashlib import sha256
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
-from framecloak.domain.anonymization.model.history import (
+from framecloak.domain.anonymization.model.record.history import (
     MAX_CORRECTIONS,
     BoxEdit,
     Correction,
 )
 from framecloak.domain.anonymization.model.options import AppearanceChanges, Verify
-from framecloak.domain.anonymization.model.policy import ResultPolicy
-from framecloak.domain.anonymization.model.provenance import BasedOn
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
+from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     Priority,
@@ -27,7 +27,7 @@ from framecloak.domain.anonymization.model.request import (
 from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
 from framecloak.domain.anonymization.results.edited_manifest import EditedManifest, read_edited_manifest
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.manifest_signature import (
+from framecloak.domain.anonymization.results.proof.manifest_signature import (
     SIGNATURE_FILE,
     signature_fields,
     signature_state,

@@ -16,8 +16,8 @@ from framecloak.domain.anonymization.model.options import (
     require_available,
     require_faces,
 )
-from framecloak.domain.anonymization.model.policy import ResultPolicy
-from framecloak.domain.anonymization.model.reference import parse_reference
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
+from framecloak.domain.anonymization.model.record.reference import parse_reference
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, WorkSpec
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher

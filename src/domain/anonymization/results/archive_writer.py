@@ -22,7 +22,7 @@ from framecloak.domain.anonymization.results.manifest import (
     Summary,
     manifest_chunks,
 )
-from framecloak.domain.anonymization.results.manifest_signature import (
+from framecloak.domain.anonymization.results.proof.manifest_signature import (
     SIGNATURE_FILE,
     ManifestSignature,
     key_id,

@@ -19,7 +19,7 @@ from framecloak.domain.anonymization.model.box_table import (
     BoxTableBuilder,
 )
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.model.history import History
+from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Audio,

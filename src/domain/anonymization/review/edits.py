@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.model.history import BoxEdit, Change
+from framecloak.domain.anonymization.model.record.history import BoxEdit, Change
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.errors import InvalidManifestError
 from framecloak.domain.imaging.box_geometry import Corners

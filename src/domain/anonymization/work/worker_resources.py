@@ -10,7 +10,7 @@ from pathlib import Path
 
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
-from framecloak.domain.anonymization.model.policy import ResultPolicy
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.archive_writer import Issuer

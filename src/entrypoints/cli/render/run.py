@@ -10,14 +10,14 @@ from zipfile import is_zipfile
 from framecloak.adapters.media.zip.archive import ZipReader
 from framecloak.adapters.security.signing import verify_signature
 from framecloak.domain.anonymization.detection.display_shape import with_aspect
-from framecloak.domain.anonymization.model.history import Correction
+from framecloak.domain.anonymization.model.record.history import Correction
 from framecloak.domain.anonymization.model.options import AppearanceChanges, Level, Verify
-from framecloak.domain.anonymization.model.provenance import BasedOn
+from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.pipeline.rerender import CheckExceptions
 from framecloak.domain.anonymization.results.edited_manifest import MAX_EDITED_BYTES, read_edited_manifest
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.anonymization.results.manifest_signature import (
+from framecloak.domain.anonymization.results.proof.manifest_signature import (
     SIGNATURE_FILE,
     signature_fields,
     signature_state,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange
 
-from framecloak.adapters.media.video.pixel_formats import to_bgr, to_rgb
+from framecloak.adapters.media.colour.pixel_formats import to_bgr, to_rgb
 from framecloak.domain.imaging.detections import Image
 
 BT709, BT601 = 1, 5

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange
 
-from framecloak.adapters.media.video.pixel_formats import to_bgr, to_rgb
-from framecloak.adapters.media.video.tone_mapping import tone_mapped
+from framecloak.adapters.media.colour.pixel_formats import to_bgr, to_rgb
+from framecloak.adapters.media.colour.tone_mapping import tone_mapped
 
 PQ, HLG, BT2020 = 16, 18, 9
 PEAK, WHITE = 1000.0, 100.0

@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.model.box_table import entries
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results import edited_manifest

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.anonymization.model.record.provenance import SignatureState
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.imaging.box_geometry import Corners
 from framecloak.domain.imaging.detections import TargetKind

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from framecloak.adapters.media.scaling import scaled
-from framecloak.adapters.media.video.colour_tags import (
+from framecloak.adapters.media.colour.colour_tags import (
     BT709,
     ICTCP,
     SWSCALE_MATRICES,
@@ -28,7 +28,7 @@ from framecloak.adapters.media.video.colour_tags import (
     matrix_of,
     yuv_to_rgb,
 )
-from framecloak.adapters.media.video.tone_mapping import peak_nits, tone_mapped
+from framecloak.adapters.media.colour.tone_mapping import peak_nits, tone_mapped
 from framecloak.domain.imaging.detections import Image
 
 _PLANAR_YUV = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}

@@ -17,7 +17,7 @@ from av.buffer import Buffer
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from framecloak.adapters.media.video.colour_tags import HLG, PQ
+from framecloak.adapters.media.colour.colour_tags import HLG, PQ
 from framecloak.domain.imaging.detections import Image
 
 SDR_NITS = 100

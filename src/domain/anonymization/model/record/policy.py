@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from framecloak.domain.anonymization.model.reference import DEFAULT_REFERENCE_PATTERN
+from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
 from framecloak.domain.model.accounts import Principal, User
 
 EDIT_REASONS = ("missed", "not_identifying", "inaccurate", "consent", "other")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
 
-from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.anonymization.model.record.provenance import SignatureState
 from framecloak.domain.ports.security import SignatureCheck, Signer
 from framecloak.domain.support.canonical_json import canonical_json
 

@@ -9,14 +9,14 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Protocol
 
-from framecloak.domain.anonymization.results.ancestry import Ancestor, check_ancestry
+from framecloak.domain.anonymization.results.proof.ancestry import Ancestor, check_ancestry
 from framecloak.domain.anonymization.results.manifest import CHAIN_START, MANIFEST_FILE, next_link
-from framecloak.domain.anonymization.results.manifest_signature import (
+from framecloak.domain.anonymization.results.proof.manifest_signature import (
     SIGNATURE_FILE,
     ManifestSignature,
     key_id,
 )
-from framecloak.domain.anonymization.results.unverified_manifest import (
+from framecloak.domain.anonymization.results.proof.unverified_manifest import (
     manifest_bytes,
     parse_untrusted_manifest,
 )

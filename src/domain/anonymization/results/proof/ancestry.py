@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from framecloak.domain.anonymization.model.history import Correction, History
+from framecloak.domain.anonymization.model.record.history import Correction, History
 from framecloak.domain.anonymization.results.edited_manifest import first_search_of
-from framecloak.domain.anonymization.results.manifest_signature import ManifestSignature
+from framecloak.domain.anonymization.results.proof.manifest_signature import ManifestSignature
 from framecloak.domain.ports.security import SignatureCheck
 from framecloak.domain.support.canonical_json import canonical_json
 

@@ -1,0 +1,1 @@
+"""Colours of pictures and videos: tags, pixel formats and tone mapping."""

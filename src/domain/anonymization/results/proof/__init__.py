@@ -1,0 +1,1 @@
+"""Signatures of results, and their verification."""
