@@ -12,8 +12,8 @@ from framecloak.adapters.report.findings import residual_details
 from framecloak.adapters.report.messages import Messages
 from framecloak.adapters.report.search import search_sentences
 from framecloak.domain.anonymization.detection.scales import DetectionScale
-from framecloak.domain.anonymization.model.record.history import BoxEdit, Correction, History
 from framecloak.domain.anonymization.model.options import Verify
+from framecloak.domain.anonymization.model.record.history import BoxEdit, Correction, History
 from framecloak.domain.anonymization.model.residuals import CheckCounts, CheckMethod, ResidualSummary
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings

@@ -19,10 +19,10 @@ from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
 from framecloak.domain.anonymization.identification.log import DecisionRun, IdentityLog, RecordedIdentities
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
-from framecloak.domain.anonymization.model.record.history import BoxEdit, Change, Correction, History
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Appearance, Audio, Language, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.record.history import BoxEdit, Change, Correction, History
 from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.residuals import (
     CheckCounts,

@@ -16,7 +16,6 @@ import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from framecloak.adapters.media.scaling import scaled
 from framecloak.adapters.media.colour.colour_tags import (
     BT709,
     ICTCP,
@@ -29,6 +28,7 @@ from framecloak.adapters.media.colour.colour_tags import (
     yuv_to_rgb,
 )
 from framecloak.adapters.media.colour.tone_mapping import peak_nits, tone_mapped
+from framecloak.adapters.media.scaling import scaled
 from framecloak.domain.imaging.detections import Image
 
 _PLANAR_YUV = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}

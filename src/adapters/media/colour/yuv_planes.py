@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from framecloak.adapters.media.colour.pixel_formats import to_bgr
 from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.video.frames import ArrayFrame, DecodedFrame
-from framecloak.adapters.media.colour.pixel_formats import to_bgr
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image

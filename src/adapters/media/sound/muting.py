@@ -13,7 +13,11 @@ from av.container import OutputContainer
 from framecloak.adapters.media.sound.copying import no_sound
 from framecloak.adapters.media.sound.decoding import RATE, Channels, decoded_blocks
 from framecloak.adapters.media.sound.packets import SoundPackets
-from framecloak.domain.anonymization.model.record.speech import MARGIN_SECONDS, SPEECH_THRESHOLD, speech_ranges
+from framecloak.domain.anonymization.model.record.speech import (
+    MARGIN_SECONDS,
+    SPEECH_THRESHOLD,
+    speech_ranges,
+)
 from framecloak.domain.errors import SoundLostError
 from framecloak.domain.ports.frames import Sound
 from framecloak.domain.ports.speech import MutedSound, SpeechDetector

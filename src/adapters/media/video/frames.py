@@ -10,10 +10,10 @@ import av
 import cv2
 import numpy as np
 
+from framecloak.adapters.media.colour.pixel_formats import to_bgr, to_rgb
 from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.scaling import scaled
 from framecloak.adapters.media.size_limit import MAX_PIXELS
-from framecloak.adapters.media.colour.pixel_formats import to_bgr, to_rgb
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.pixel_aspect import SQUARE, display_size

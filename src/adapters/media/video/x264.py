@@ -12,10 +12,6 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange
 
-from framecloak.adapters.media.sound.copying import CopiedSound
-from framecloak.adapters.media.sound.muting import SpeechFreeSound
-from framecloak.adapters.media.sound.silero import SileroSpeechDetector
-from framecloak.adapters.media.video.mp4_boxes import set_display_size
 from framecloak.adapters.media.colour.yuv_planes import (
     YuvPlaneEncoder,
     YuvPlaneReader,
@@ -23,6 +19,10 @@ from framecloak.adapters.media.colour.yuv_planes import (
     planes_shape,
     round_up_to_even,
 )
+from framecloak.adapters.media.sound.copying import CopiedSound
+from framecloak.adapters.media.sound.muting import SpeechFreeSound
+from framecloak.adapters.media.sound.silero import SileroSpeechDetector
+from framecloak.adapters.media.video.mp4_boxes import set_display_size
 from framecloak.adapters.media.zip.archive import translate_write_errors
 from framecloak.domain.errors import (
     DomainError,

@@ -15,8 +15,8 @@ from typing import Self
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.options import Verify
+from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.residuals import SearchScope, plan_search_scopes
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
 from framecloak.domain.anonymization.pipeline.continuation import Continuation

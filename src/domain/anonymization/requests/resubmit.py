@@ -10,12 +10,12 @@ from hashlib import sha256
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
+from framecloak.domain.anonymization.model.options import AppearanceChanges, Verify
 from framecloak.domain.anonymization.model.record.history import (
     MAX_CORRECTIONS,
     BoxEdit,
     Correction,
 )
-from framecloak.domain.anonymization.model.options import AppearanceChanges, Verify
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.model.request import (

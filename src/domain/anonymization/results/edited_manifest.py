@@ -19,7 +19,6 @@ from framecloak.domain.anonymization.model.box_table import (
     BoxTableBuilder,
 )
 from framecloak.domain.anonymization.model.frames import RedactedBox
-from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Audio,
@@ -28,6 +27,7 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.manifest import MANIFEST_VERSION
 from framecloak.domain.errors import (

@@ -10,7 +10,6 @@ from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
 from framecloak.domain.anonymization.identification.face_samples import SamplingPlan
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.options import (
     FOLLOW_SECONDS,
     MAX_TEXT_SHARE,
@@ -18,6 +17,7 @@ from framecloak.domain.anonymization.model.options import (
     Level,
     Verify,
 )
+from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
 from framecloak.domain.anonymization.pipeline.continuation import Continuation

@@ -15,7 +15,6 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
     TextAndPlateSettings,
 )
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
-from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.options import (
     FOLLOW_SECONDS,
     MAX_TEXT_SHARE,
@@ -23,6 +22,7 @@ from framecloak.domain.anonymization.model.options import (
     Level,
     Verify,
 )
+from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools

@@ -16,7 +16,6 @@ from framecloak.domain.anonymization.identification.inherited import InheritedId
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import MAX_INT32
 from framecloak.domain.anonymization.model.frames import RedactedFrame
-from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.options import (
     FOLLOW_SECONDS,
     MAX_TEXT_SHARE,
@@ -24,6 +23,7 @@ from framecloak.domain.anonymization.model.options import (
     Level,
     Verify,
 )
+from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.pipeline.config import PipelineTools

@@ -14,9 +14,9 @@ from framecloak.domain.anonymization.detection.display_shape import with_aspect
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.identification.inherited import InheritedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
-from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.object_keys import parts_prefix, result_prefix
 from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.pipeline.continuation import Continuation

@@ -10,8 +10,8 @@ from zipfile import is_zipfile
 from framecloak.adapters.media.zip.archive import ZipReader
 from framecloak.adapters.security.signing import verify_signature
 from framecloak.domain.anonymization.detection.display_shape import with_aspect
-from framecloak.domain.anonymization.model.record.history import Correction
 from framecloak.domain.anonymization.model.options import AppearanceChanges, Level, Verify
+from framecloak.domain.anonymization.model.record.history import Correction
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.pipeline.rerender import CheckExceptions
 from framecloak.domain.anonymization.results.edited_manifest import MAX_EDITED_BYTES, read_edited_manifest

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.model.record.speech import MARGIN_SECONDS, SPEECH_THRESHOLD, speech_ranges
+from framecloak.domain.anonymization.model.record.speech import (
+    MARGIN_SECONDS,
+    SPEECH_THRESHOLD,
+    speech_ranges,
+)
 
 WINDOW = 0.032
 

@@ -12,7 +12,11 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.text_policy import TextMode, TextPolicyOptions, TextRule
-from framecloak.domain.anonymization.results.proof.verification import Finding, ProblemKind, VerificationResult
+from framecloak.domain.anonymization.results.proof.verification import (
+    Finding,
+    ProblemKind,
+    VerificationResult,
+)
 from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.anonymization.text_policy.names import NameIndex
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy

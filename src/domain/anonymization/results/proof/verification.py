@@ -9,8 +9,8 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Protocol
 
-from framecloak.domain.anonymization.results.proof.ancestry import Ancestor, check_ancestry
 from framecloak.domain.anonymization.results.manifest import CHAIN_START, MANIFEST_FILE, next_link
+from framecloak.domain.anonymization.results.proof.ancestry import Ancestor, check_ancestry
 from framecloak.domain.anonymization.results.proof.manifest_signature import (
     SIGNATURE_FILE,
     ManifestSignature,

@@ -15,21 +15,24 @@ from hypothesis import strategies as st
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.results import ISSUER, FakeMp4Reader, FakeSigner, FakeVideoEncoder, is_signed
 from fakes.vision import FakeFaceDetector
-from framecloak.domain.anonymization.model.record.history import Correction
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.record.history import Correction
 from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
 from framecloak.domain.anonymization.results.export import ExportJob
-from framecloak.domain.anonymization.results.proof.manifest_signature import ManifestSignature, signature_fields
-from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
+from framecloak.domain.anonymization.results.proof.manifest_signature import (
+    ManifestSignature,
+    signature_fields,
+)
 from framecloak.domain.anonymization.results.proof.verification import (
     Finding,
     ProblemKind,
     VerificationResult,
     verify_archive,
 )
+from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import UnreadableArchiveError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.segments import Segment

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.model.record.reference import archive_name, contains_date, parse_reference
+from framecloak.domain.anonymization.model.record.reference import (
+    archive_name,
+    contains_date,
+    parse_reference,
+)
 from framecloak.domain.errors import InvalidReferenceError
 
 

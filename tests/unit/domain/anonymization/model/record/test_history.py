@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.model.record.history import BoxEdit, Change, Correction, History
 from framecloak.domain.anonymization.model.options import Verify
+from framecloak.domain.anonymization.model.record.history import BoxEdit, Change, Correction, History
 from framecloak.domain.anonymization.model.record.provenance import SignatureState
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.imaging.detections import TargetKind
