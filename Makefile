@@ -220,6 +220,10 @@ bench-hard: setup ## Compare both on deliberately hard footage
 bench-text: setup ## Draw the screens of devices over footage, and count what the text policy covers and keeps
 	$(BIN)/python -m benchmarks.anonymization.text
 
+.PHONY: bench-speech
+bench-speech: setup ## Mix voices with noise, and measure how much of the speech --audio mute-speech silences
+	$(BIN)/python -m benchmarks.speech
+
 .PHONY: bench-sight
 bench-sight: setup ## Look for people whom detection misses: turned, squeezed, small, cut or turning away
 	$(BIN)/python -m benchmarks.anonymization.sight
