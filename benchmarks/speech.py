@@ -1,4 +1,4 @@
-"""Measure how much of the speech in noise `--audio mute-speech` silences: python benchmarks/speech.py.
+"""Measure how much of the speech in noise `--audio mute-speech` silences: python -m benchmarks.speech.
 
 Needs espeak-ng. Speech of several languages and voices is mixed with noise; speech time is each hundredth of
 a second within 40 dB of the loudest one. Everything goes through the encoder that writes results.
