@@ -82,7 +82,7 @@ def test_video_is_shared_for_viewing_and_editing_and_unshared(
         number = number_of(theirs_page)
         page.get_by_role("button", name=f"Share {video_file.name}").click()
         expect(dialog.get_by_text("This video is not shared with any account.")).to_be_visible()
-        dialog.get_by_label("Account number").fill(number)
+        dialog.get_by_label("User name").fill(friend.username)
         dialog.get_by_role("button", name="Share").click()
         right = dialog.get_by_label(f"Permission of Account {number}")
         expect(right).to_have_value("viewer")
@@ -115,14 +115,17 @@ def test_video_is_shared_for_viewing_and_editing_and_unshared(
         expect(theirs_page.get_by_text("There are no videos yet")).to_be_visible()
 
 
-def test_sharing_errors_are_shown_in_the_dialog(console: Console, video_file: Path) -> None:
+def test_sharing_errors_are_shown_in_the_dialog(visitor: Visitor, video_file: Path) -> None:
+    console = visitor.sign_in()
     page = console.page
     console.upload(video_file)
-    own = number_of(page)
     page.get_by_role("button", name=f"Share {video_file.name}").click()
     dialog = page.get_by_role("dialog")
-    for number, words in (("999999", "This account does not exist."), (own, "already has every permission")):
-        dialog.get_by_label("Account number").fill(number)
+    for name, words in (
+        ("no-such-user", "This account does not exist."),
+        (visitor.username, "already has every permission"),
+    ):
+        dialog.get_by_label("User name").fill(name)
         dialog.get_by_role("button", name="Share").click()
         expect(dialog.get_by_role("alert").get_by_text(words)).to_be_visible()
     page.context.clear_cookies()
