@@ -92,6 +92,7 @@ def test_every_option_of_the_form_is_submitted(console: Console, video_file: Pat
     face = {"label": "patient 17", "embedding": [1.0] + [0.0] * (gallery["dimension"] - 1)}
     console.request("POST", f"/galleries/{gallery['id']}/faces/", face)
     console.open(f"{console.marking_page(video_file.name)}/run")
+    page.get_by_label("Reference").fill(" STUDY-7")
     page.get_by_role("radio", name="Everything").check()
     page.get_by_role("radio", name="Only certain people").check()
     expect(page.get_by_label("Gallery of these people")).to_contain_text("Ward 3b (1 face)")
@@ -123,6 +124,7 @@ def test_every_option_of_the_form_is_submitted(console: Console, video_file: Pat
     order = ordered(page)
     del order["video_id"], order["segment_ids"]
     assert order == {
+        "reference": "STUDY-7",
         "anonymization_level": "full",
         "identities": {
             "mode": "only",
