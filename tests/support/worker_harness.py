@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
 from uuid import UUID
 from zipfile import ZipFile
@@ -31,6 +29,7 @@ from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import BoxDetector
 from framecloak.domain.support.resilience import Backoff
+from support.result_files import unzipped
 from support.use_cases import FakeService
 
 
@@ -145,21 +144,6 @@ class WorkerHarness:
         return {
             key: data for key, data in self.world.fake_store.objects.items() if key.startswith("requests/")
         }
-
-
-def unzipped(data: bytes) -> dict[str, bytes]:
-    with ZipFile(BytesIO(data)) as zipped:
-        return {name: zipped.read(name) for name in zipped.namelist()}
-
-
-def without_order(entries: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the files of a result without what differs between two orders: ids and digests."""
-    document = json.loads(entries["manifest.json"])
-    for member in ("order", "corrections", "files", "signing"):
-        document.pop(member, None)
-    document["settings"].pop("based_on", None)
-    kept = {name: data for name, data in entries.items() if not name.endswith((".html", ".sig"))}
-    return {**kept, "manifest.json": json.dumps(document).encode()}
 
 
 def frames(data: bytes) -> dict[str, NDArray[np.uint8]]:

@@ -39,10 +39,11 @@ from framecloak.domain.reid.galleries.service import GalleryService
 from framecloak.domain.reid.reference_people import ReferencePeople, reference_people
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
+from support.result_files import unzipped
 from support.samples.images import GROUP_BOXES, group_photo
 from support.samples.media import write_video
 from support.use_cases import FakeService
-from support.worker_harness import WorkerHarness, unzipped
+from support.worker_harness import WorkerHarness
 
 SIZE = (960, 640)
 """Width and height of the video, a window on the photograph."""

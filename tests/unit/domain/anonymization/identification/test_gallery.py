@@ -28,8 +28,9 @@ from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import GalleryService
+from support.result_files import unzipped
 from support.use_cases import FakeService
-from support.worker_harness import WorkerHarness, unzipped
+from support.worker_harness import WorkerHarness
 
 
 class GalleryRequest:

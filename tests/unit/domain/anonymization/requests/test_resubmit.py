@@ -46,8 +46,9 @@ from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.ports.video import ProbedVideo
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import GalleryService
+from support.result_files import unzipped, without_order
 from support.use_cases import FakeService
-from support.worker_harness import WorkerHarness, frames, unzipped, without_order
+from support.worker_harness import WorkerHarness, frames
 
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))
 

@@ -29,8 +29,9 @@ from framecloak.domain.errors import (
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import Frame, FrameSource
 from framecloak.domain.ports.object_store import StoredObject
+from support.result_files import unzipped, without_order
 from support.use_cases import FakeService
-from support.worker_harness import WorkerHarness, frames, unzipped, without_order
+from support.worker_harness import WorkerHarness, frames
 
 
 @pytest.fixture
