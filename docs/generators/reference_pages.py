@@ -38,7 +38,7 @@ MADE = "<!-- Made by `make reference`; what is written here by hand is lost. -->
 _WIDTH = 100
 
 _OTHER_EXITS = {
-    0: "done; of `redact` and `render`: every frame was searched; of `verify`: genuine",
+    0: "done; of `redact` and `render`: no frame is black; of `verify`: genuine",
     1: "of `healthcheck`: the process is unhealthy; of `models verify`: a file has changed or is missing",
     USAGE: "invalid command line",
     FRAMES_BLANKED: "done, and some frames are black because they could not be examined",

@@ -160,9 +160,11 @@ ENGLISH = Messages(
         "depends on the neighbouring frames."
     ),
     search_in_videos=(
-        "Videos were searched for faces {looks}. Below 24 frames per second the intervals are shorter. The "
-        "first frame of each shot was also searched turned by {degrees} degrees, and so were all frames near "
-        "one with a turned face, in its direction."
+        "Videos were searched for faces {looks}. Below 24 frames per second the intervals are shorter. Both "
+        "sides of a cut and every frame of a fast camera movement were searched as well, the first frame of "
+        "each shot also turned by {degrees} degrees. Where a face was found before and after at almost the "
+        "same place, or its head could be followed from one to the other, it was redacted in between; "
+        "wherever the searches did not agree, frames in between were searched there."
     ),
     search_in_pictures="Still images were searched for faces {looks}.",
     looked_upright="upright {interval} ({sides} pixels)",
@@ -177,8 +179,9 @@ ENGLISH = Messages(
         "for."
     ),
     smallest_faces_at_intervals=(
-        "In frames of {width} x {height} pixels, upright faces from about {pixels} pixels were looked for in "
-        "every frame and those from about {smallest} pixels every {every} frames; smaller ones were not."
+        "In frames of {width} x {height} pixels, upright faces from about {pixels} pixels were looked for "
+        "every {key_interval} frames and those from about {smallest} pixels every {every} frames; smaller "
+        "ones were not."
     ),
     smallest_turned_faces="Turned ones were looked for from about {turned} pixels on.",
     second_opinion={

@@ -179,8 +179,11 @@ GERMAN = Messages(
     ),
     search_in_videos=(
         "Videos wurden so nach Gesichtern durchsucht: {looks}. Bei weniger als 24 Bildern pro Sekunde sind "
-        "die Abstände kürzer. Das erste Bild jeder Einstellung wurde außerdem um {degrees} Grad gedreht "
-        "durchsucht, ebenso alle Bilder nahe einem gedrehten Gesicht, in dessen Richtung."
+        "die Abstände kürzer. Durchsucht wurden auch beide Seiten eines Schnitts und jedes Bild einer "
+        "schnellen Kamerabewegung, das erste Bild jeder Einstellung außerdem um {degrees} Grad gedreht. Wo "
+        "ein Gesicht davor und danach fast an derselben Stelle gefunden wurde oder der Kopf sich von einem "
+        "Fund zum anderen verfolgen ließ, wurde es dazwischen geschwärzt; wo die Suchen nicht "
+        "übereinstimmten, wurden dort auch Bilder dazwischen durchsucht."
     ),
     search_in_pictures="Einzelbilder wurden so nach Gesichtern durchsucht: {looks}.",
     looked_upright="aufrecht {interval} ({sides} Pixel)",
@@ -195,9 +198,9 @@ GERMAN = Messages(
         "Pixeln nicht gesucht."
     ),
     smallest_faces_at_intervals=(
-        "In Bildern von {width} x {height} Pixeln wurde in jedem Bild nach aufrechten Gesichtern ab etwa "
-        "{pixels} Pixeln gesucht und alle {every} Bilder nach solchen ab etwa {smallest} Pixeln, nach "
-        "kleineren nicht."
+        "In Bildern von {width} x {height} Pixeln wurde alle {key_interval} Bilder nach aufrechten "
+        "Gesichtern ab etwa {pixels} Pixeln gesucht und alle {every} Bilder nach solchen ab etwa {smallest} "
+        "Pixeln, nach kleineren nicht."
     ),
     smallest_turned_faces="Nach gedrehten wurde ab etwa {turned} Pixeln gesucht.",
     second_opinion={

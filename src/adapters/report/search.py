@@ -68,11 +68,13 @@ def _listed(numbers: Sequence[int], messages: Messages) -> str:
 
 def _smallest(facts: ReportData, info: SourceInfo, messages: Messages) -> str:
     smallest = smallest_faces(facts.settings.scales_of(info), info)
-    template = messages.smallest_faces if smallest.every == 1 else messages.smallest_faces_at_intervals
+    is_single = smallest.every == smallest.key_interval
+    template = messages.smallest_faces if is_single else messages.smallest_faces_at_intervals
     upright = template.format(
         width=info.width,
         height=info.height,
-        pixels=smallest.in_every_frame,
+        pixels=smallest.in_key_frames,
+        key_interval=smallest.key_interval,
         smallest=smallest.at_intervals,
         every=smallest.every,
     )

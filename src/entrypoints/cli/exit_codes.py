@@ -134,7 +134,7 @@ VERIFICATION_EXIT_CODES = {
 def describe_exit_codes() -> str:
     """Return the table of exit codes for ``redact --help``, one line per code."""
     rows = [
-        (SUCCESS, "every frame was searched"),
+        (SUCCESS, "done, and no frame is black"),
         (USAGE, "invalid command line"),
         (FRAMES_BLANKED, "done, but some frames could not be examined and are black"),
         *((code, name.replace("_", " ")) for name, code in EXIT_CODES.items()),

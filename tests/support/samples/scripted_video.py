@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
@@ -26,7 +27,17 @@ from framecloak.domain.reid.reference_people import ReferenceEmbeddings
 
 WIDTH, HEIGHT = 320, 192
 BLUE = 2
-"""Channel in which the last pixel of a frame differs from the others, which tells turned ones apart."""
+"""Channel of RGB images that tells where a pixel lies: half its x in even rows, and its y in odd ones."""
+
+RED_OF_BGR = 2
+"""Channel of BGR images that holds the frame's number."""
+
+WINDOW = 24
+"""Side in pixels of the part of an image by which it is located in the frame."""
+
+_Y, _X = np.mgrid[:HEIGHT, :WIDTH]
+POSITIONS = np.where(_Y % 2, _Y, _X // 2).astype(np.uint8)
+"""Blue channel (height, width) of every frame."""
 
 Script = dict[int, list[tuple[float, float, float, float]]]
 """Per frame: centre x, centre y, size, score."""
@@ -34,6 +45,8 @@ Script = dict[int, list[tuple[float, float, float, float]]]
 
 @dataclass(frozen=True)
 class ScriptedFrame:
+    """Carries its number in red and green, and the position of each pixel in blue."""
+
     index: int
     lost: bool = False
     width: int = WIDTH
@@ -49,6 +62,7 @@ class ScriptedFrame:
         if self.lost:
             raise FrameAnalysisError(f"frame {self.index} was not decoded")
         picture = np.full((HEIGHT, WIDTH, 3), self.index, np.uint8)
+        picture[..., 2 - BLUE] = POSITIONS
         for row, (x1, y1, x2, y2, *_) in enumerate(self.writing):
             letters = np.random.default_rng(row).integers(0, 256, (round(y2 - y1), round(x2 - x1), 1))
             place = picture[round(y1) : round(y1) + len(letters), round(x1) : round(x1) + letters.shape[1]]
@@ -56,9 +70,36 @@ class ScriptedFrame:
         return picture
 
     def rgb(self, width: int, height: int) -> Image:
-        picture = np.resize(self.bgr(), (height, width, 3))
-        picture[-1, -1, BLUE] = (self.index + 1) % 256
-        return picture
+        if (width, height) == (WIDTH, HEIGHT):
+            return self.bgr()[:, :, ::-1]
+        rows, columns = np.arange(height) * HEIGHT // height, np.arange(width) * WIDTH // width
+        return self.bgr()[rows][:, columns, ::-1]
+
+
+def located(image: Image) -> tuple[int, int, int] | None:
+    """Return left, top and zoom, 1 or 2, of a part of a frame that the detector reads.
+
+    Left and top are in pixels of the enlarged frame. Returns None if the image is turned.
+    """
+    for row in (0, image.shape[0] - 2 * WINDOW):
+        for column in (0, image.shape[1] - 2 * WINDOW):
+            blue = image[row : row + 2 * WINDOW, column : column + 2 * WINDOW, BLUE].astype(int)
+            if corner := _corner(blue):
+                return corner[0] - column, corner[1] - row, 1
+            odd, even = _corner(blue[1::2, 1::2]), _corner(blue[::2, ::2])
+            if odd and even:
+                return odd[0] + even[0] - column, odd[1] + even[1] - row, 2
+    return None
+
+
+def _corner(blue: NDArray[np.intp]) -> tuple[int, int] | None:
+    """Return left and top of a part of a frame at its own size; None if it is anything else."""
+    for offset in range(2):
+        left, top = 2 * blue[offset, 0] + (blue[offset, 0] != blue[offset, 1]), blue[1 - offset, 0]
+        top -= 1 - offset
+        if np.array_equal(blue, POSITIONS[top : top + blue.shape[0], left : left + blue.shape[1]]):
+            return int(left), int(top)
+    return None
 
 
 @dataclass
@@ -105,7 +146,7 @@ class ScriptedSource:
 
 @dataclass
 class ScriptedDetector:
-    """Detects what the script says in upright frames, and nothing in turned ones.
+    """Detects what the script says in upright frames and parts of them, and nothing in turned ones.
 
     In the crops of a second opinion it sees a face of the score ``opinion``, which by default neither
     confirms nor refutes a detection.
@@ -115,7 +156,7 @@ class ScriptedDetector:
     broken_at: frozenset[int] = frozenset()
     crash_at: int | None = None
     max_batch: int = 1
-    stride: int = 32
+    stride: int = 64
     batches: list[int] = field(default_factory=list)
     opinion: float = REFUTING_SCORE + 0.004
     card: ModelCard = field(default_factory=lambda: ModelCard("script", "0" * 64, "none", "CPU", "fp32"))
@@ -124,9 +165,7 @@ class ScriptedDetector:
         if images[0].shape[:2] == (CROP_SIDE_PX, CROP_SIDE_PX):
             return [self._detect_in_crop(image) for image in images]
         self.batches.append(len(images))
-        return [
-            self._detect(image, threshold) if is_upright(image) else Detections.empty() for image in images
-        ]
+        return [self._detect(image, threshold) for image in images]
 
     def _detect_in_crop(self, image: Image) -> Detections:
         low, high = (CROP_SIDE_PX + np.array([-1, 1]) * min(FACE_SIDES_PX)) / 2
@@ -143,17 +182,18 @@ class ScriptedDetector:
             raise FrameAnalysisError("not a number")
         if index == self.crash_at:
             raise ZeroDivisionError
+        place = located(image)
+        if place is None:
+            return Detections.empty()
+        left, top, zoom = place
         rows = [row for row in self.script.get(index, []) if row[3] >= threshold]
         table = np.array(rows, np.float32).reshape(-1, 4)
         half = table[:, 2:3] / 2
-        boxes = np.hstack([table[:, :2] - half, table[:, :2] + half]) * (image.shape[1] / WIDTH)
+        boxes = np.hstack([table[:, :2] - half, table[:, :2] + half]) * zoom - [left, top, left, top]
+        shown = ((boxes[:, 2:] > 0) & (boxes[:, :2] < image.shape[1::-1])).all(axis=1)
+        boxes, scores = boxes[shown].astype(np.float32), table[shown, 3]
         corners, extents = boxes[:, np.newaxis, :2], boxes[:, np.newaxis, 2:] - boxes[:, np.newaxis, :2]
-        return Detections(boxes, table[:, 3], (corners + extents * LANDMARKS).astype(np.float32))
-
-
-def is_upright(image: Image) -> bool:
-    """Return whether an image of the detector shows a frame of a scripted video that is not turned."""
-    return bool(image.shape[1] > image.shape[0] and image[0, 0, BLUE] == image[0, 0, 0])
+        return Detections(boxes, scores, (corners + extents * LANDMARKS).astype(np.float32))
 
 
 @dataclass
@@ -267,12 +307,11 @@ class ScriptedResidualDetector(ScriptedDetector):
 
     def _detect(self, image: Image, threshold: float) -> Detections:
         corner = image[-1, -1]
-        if image.shape[:2] != (HEIGHT, WIDTH):
-            return Detections.empty()
-        if image[0, 0].any():
+        if image[0, 0].any() and corner.any():
+            return super()._detect(image, threshold)
+        if image.shape[:2] != (HEIGHT, WIDTH) or image[0, 0].any():
             # A redacted frame whose black corner is not the first one is turned.
-            is_source = corner[BLUE] != corner[0]
-            return super()._detect(image, threshold) if is_source else Detections.empty()
+            return Detections.empty()
         if int(corner[0]) in self.unsearchable_in:
             raise FrameAnalysisError("not a number")
         scores = dict.fromkeys(self.weak_in, 0.25) | dict.fromkeys(self.residual_in, 0.9)

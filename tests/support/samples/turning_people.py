@@ -11,15 +11,18 @@ import numpy as np
 from hypothesis import strategies as st
 
 from fakes.vision import LANDMARKS
-from framecloak.domain.anonymization.detection.directions import map_from_turned, map_points
+from framecloak.domain.anonymization.detection.directions import map_from_turned, map_points, turned_size
 from framecloak.domain.anonymization.detection.second_opinion import CROP_SIDE_PX, FACE_SIDES_PX
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Sound, SourceInfo
 
-WIDTH, HEIGHT = 160, 96
-LANE = 40
+WIDTH, HEIGHT = 192, 96
+STRIDE = 48
+"""Number of pixels that sides of images are multiples of; crops for second opinions are the exception."""
+
+LANE = 48
 """Width in pixels of the part of the frame that each person stays in; crops are told apart by it."""
 
 SCORES = (0.0, 0.2, 0.4, 0.6, 0.95)
@@ -74,7 +77,9 @@ class World:
         people: at most one in each lane at a time.
         cuts: first frames of shots.
         lost: frames that cannot be decoded.
-        broken_crops: frames in whose crops the detector fails.
+        broken_crops: frames in whose crops for second opinions the detector fails.
+        broken_regions: frames in whose regions the detector fails.
+        bright: frames whose background is brighter: as large a change as a camera makes that moves fast.
     """
 
     length: int
@@ -82,18 +87,26 @@ class World:
     cuts: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
     broken_crops: frozenset[int] = frozenset()
+    broken_regions: frozenset[int] = frozenset()
+    bright: frozenset[int] = frozenset()
 
     @cached_property
     def _textures(self) -> list[np.ndarray]:
         return [_texture(person.size, seed) for seed, person in enumerate(self.people)]
 
     def image(self, index: int) -> Image:
-        """Return a frame, RGB: red is the horizontal position, green the texture, blue the frame's number."""
+        """Return a frame, RGB.
+
+        Red is the horizontal position, green the texture. Blue is the frame's number in even columns, and the
+        vertical position in odd ones.
+        """
         shot = sum(index >= cut for cut in self.cuts)
         image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
         image[:, :, 0] = np.arange(WIDTH)
-        image[:, :, 1] = np.random.default_rng(shot).integers(0, 110, (HEIGHT, WIDTH)) + 130 * (shot % 2)
+        image[:, :, 1] = np.random.default_rng(shot).integers(0, 110, (HEIGHT, WIDTH)) + 110 * (shot % 2)
+        image[:, :, 1] += 30 * (index in self.bright)
         image[:, :, 2] = index
+        image[:, 1::2, 2] = np.arange(HEIGHT)[:, None]
         for person, texture in zip(self.people, self._textures, strict=True):
             if index in person.frames:
                 x, y = (round(value - person.size / 2) for value in person.position(index))
@@ -158,27 +171,37 @@ class WorldDetector:
     """Detects faces where the frame is turned so that they are upright, and scores them in crops as scripted.
 
     Attributes:
-        crops: frames and lanes of the crops it was shown.
-        directions: frames and directions of the whole images it was shown.
+        crops: frames and lanes of the crops for second opinions that it was shown.
+        directions: frames and directions of the whole images that it was shown.
+        regions: frames and directions of the parts of images that it was shown.
     """
 
     world: World
     max_batch: int = 1
-    stride: int = 32
+    stride: int = STRIDE
     crops: list[tuple[int, int]] = field(default_factory=list)
     directions: list[tuple[int, int]] = field(default_factory=list)
+    regions: list[tuple[int, int]] = field(default_factory=list)
     card: ModelCard = field(default_factory=lambda: ModelCard("people", "0" * 64, "none", "CPU", "fp32"))
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
         return [self._detect(image, threshold) for image in images]
 
     def _detect(self, image: Image, threshold: float) -> Detections:
+        if image.shape[:2] == (CROP_SIDE_PX, CROP_SIDE_PX):
+            return self._in_crop(image, threshold)
         height, width = image.shape[:2]
-        index = int(image[height // 2, width // 2, 2])
-        if (width, height) == (CROP_SIDE_PX, CROP_SIDE_PX):
-            return self._in_crop(index, int(image[height // 2, width // 2, 0]) // LANE, threshold)
+        index = _index(image)
         direction = direction_of(image)
-        self.directions.append((index, direction))
+        matrix, zoom = _map_to_frame(image, direction)
+        if (width, height) == turned_size(WIDTH * zoom, HEIGHT * zoom, direction, STRIDE):
+            self.directions.append((index, direction))
+            if zoom == 1:
+                matrix = map_from_turned((WIDTH, HEIGHT), (width, height), direction)
+        else:
+            self.regions.append((index, direction))
+            if index in self.world.broken_regions:
+                raise FrameAnalysisError("not a number")
         faces = [
             (*person.position(index), person.size, person.scores[index])
             for person in self.world.people
@@ -186,13 +209,14 @@ class WorldDetector:
         ]
         table = np.array(faces, np.float64).reshape(-1, 4)
         table = table[(table[:, 3] > 0) & (table[:, 3] >= threshold)]
-        if (width, height) == (2 * WIDTH, 2 * HEIGHT):
-            return _detections(2 * table[:, :2], 2 * table[:, 2], table[:, 3])
-        matrix = map_from_turned((WIDTH, HEIGHT), (width, height), direction)
-        inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
-        return _detections(map_points(table[:, :2], inverse), table[:, 2], table[:, 3])
+        centres = map_points(table[:, :2], np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2])
+        halves = zoom * table[:, 2:3] / 2
+        shown = ((centres + halves > 0) & (centres - halves < [width, height])).all(axis=1)
+        return _detections(centres[shown], zoom * table[shown, 2], table[shown, 3])
 
-    def _in_crop(self, index: int, lane: int, threshold: float) -> Detections:
+    def _in_crop(self, image: Image, threshold: float) -> Detections:
+        centre = CROP_SIDE_PX // 2
+        index, lane = _index(image), int(image[centre, centre, 0]) // LANE
         self.crops.append((index, lane))
         if index in self.world.broken_crops:
             raise FrameAnalysisError("not a number")
@@ -200,8 +224,8 @@ class WorldDetector:
         score = max((person.opinions[index] for person in people), default=0.0)
         if score < threshold:
             return Detections.empty()
-        centre = np.full((1, 2), CROP_SIDE_PX / 2)
-        return _detections(centre, np.array([float(FACE_SIDES_PX[0])]), np.array([score]))
+        middle = np.full((1, 2), CROP_SIDE_PX / 2)
+        return _detections(middle, np.array([float(FACE_SIDES_PX[0])]), np.array([score]))
 
 
 def direction_of(image: Image) -> int:
@@ -210,6 +234,35 @@ def direction_of(image: Image) -> int:
     y, x, step = red.shape[0] // 2, red.shape[1] // 2, 16
     across, down = red[y, x + step] - red[y, x - step], red[y + step, x] - red[y - step, x]
     return int(round(np.degrees(np.arctan2(down, across)) / 45) * 45 % 360)
+
+
+def _index(image: Image) -> int:
+    """Return the number of a frame, from the pixel of an even column that is nearest to the middle."""
+    y, x = image.shape[0] // 2, image.shape[1] // 2
+    middle = image[y - 4 : y + 5, x - 4 : x + 5].reshape(-1, 3)
+    even = np.flatnonzero(middle[:, 0] % 2 == 0)
+    return int(middle[even[np.abs(even - len(middle) // 2).argmin()], 2])
+
+
+def _map_to_frame(image: Image, direction: int) -> tuple[np.ndarray, int]:
+    """Return the map from pixels of a turned image, or part of it, to those of the frame, and its zoom."""
+    height, width = image.shape[:2]
+    # The middle of an image is mapped most exactly; beyond the border it is mirrored.
+    y, x = np.mgrid[height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8]
+    pixels = image[y, x].astype(float)
+    odd = pixels[..., 0] % 2 == 1
+    unzoomed = map_from_turned((0, 0), (0, 0), direction)
+    positions = np.stack([x, y], axis=-1) + 0.5
+    slope = np.abs(np.polyfit((positions @ unzoomed[0, :2]).ravel(), pixels[..., 0].ravel(), 1)[0])
+    zoom = 1 if slope > 0.75 else 2
+    unzoomed = unzoomed / zoom
+    mapped = map_points(positions, unzoomed)
+    middles = [
+        (values.max() + values.min()) / 2
+        for values in (pixels[..., 0] + 0.5 - mapped[..., 0], (pixels[..., 2] + 0.5 - mapped[..., 1])[odd])
+    ]
+    unzoomed[:, 2] = middles
+    return unzoomed, zoom
 
 
 def _detections(centres: np.ndarray, sizes: np.ndarray, scores: np.ndarray) -> Detections:
@@ -246,6 +299,5 @@ def worlds(draw: st.DrawFn, length: int) -> World:
         length,
         tuple(people),
         frozenset(draw(frames)),
-        frozenset(draw(frames)) if draw(st.booleans()) else frozenset(),
-        frozenset(draw(frames)) if draw(st.booleans()) else frozenset(),
+        *(frozenset(draw(frames)) if draw(st.booleans()) else frozenset() for _ in range(3)),
     )

@@ -171,7 +171,7 @@ def test_the_report_says_what_was_looked_for(detectors: tuple[str, ...], follow_
         Level.FACES,
         Appearance(),
         0.12,
-        (DetectionScale(960), DetectionScale(1920, 6), DetectionScale(480, 24, direction=45)),
+        (DetectionScale(960, 6), DetectionScale(1920, 24), DetectionScale(480, 24, direction=45)),
         (DetectionScale(640), DetectionScale(320, direction=90), DetectionScale(320, direction=180)),
         follow_seconds=follow_seconds,
         detectors=detectors,
@@ -182,10 +182,11 @@ def test_the_report_says_what_was_looked_for(detectors: tuple[str, ...], follow_
     ]
     facts = ReportData("framecloak 1", "c" * 32, settings, [], sources, Summary(2), evidence(), [])
     text = render_report(facts).decode()
-    looks = "upright in every frame (960 pixels), upright every 6 frames (1920 pixels), "
+    looks = "upright every 6 frames (960 pixels), upright every 24 frames (1920 pixels), "
     assert f"searched for faces {looks}turned by 45 degrees every 24 frames (480 pixels)." in text
     assert "upright in each (640 pixels), turned by 90 and 180 degrees in each (320 pixels)" in text
-    assert "upright faces from about 20 pixels were looked for in every frame and those from about 10" in text
+    assert "upright faces from about 20 pixels were looked for every 6 frames and those from about 10" in text
+    assert "from about 10 pixels every 24 frames; smaller ones were not." in text
     assert "640 x 360 pixels, upright faces below about 10 pixels were not looked for. Turned ones" in text
     assert "Turned ones were looked for from about 40 pixels on." in text
     assert ("second looked again" in text) is (len(detectors) == 2)

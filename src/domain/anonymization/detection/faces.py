@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from framecloak.domain.anonymization.detection.directions import (
 from framecloak.domain.anonymization.detection.scales import DetectionScale, Look, Tile, looks_at, tiles
 from framecloak.domain.anonymization.detection.shots import luma_grid
 from framecloak.domain.anonymization.detection.thumbnails import thumbnail
-from framecloak.domain.anonymization.model.analysis import FrameAnalysis, LumaGrid, Thumbnail
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging import box_geometry
@@ -32,6 +32,9 @@ from framecloak.domain.ports.pixels import ImageSampler
 
 SAME_FACE_IOU = 0.4
 """IoU above which detections of two scales are the same face."""
+
+GLANCE_SCALE, GLANCE_STRIDE = DetectionScale(640), 32
+"""Size of the image that tracking works on: that of the second detector's looks, so that it is read once."""
 
 MAX_TURNED_OVERLAP = 0.3
 """Share of a turned detection that an upright one may cover; above it, the turned one must score higher."""
@@ -75,6 +78,23 @@ class FaceSearch:
         due = [looks_at(frame.index + index_offset, frame.display_size, scales, stride) for frame in frames]
         return self.look(frames, due, threshold)
 
+    def first_looks(
+        self, frames: Sequence[Frame], scales: Sequence[DetectionScale], threshold: float
+    ) -> list[FrameAnalysis]:
+        """Detect the faces in a few frames at all scales of their source; arguments as for ``analyze``.
+
+        Returns:
+            As for ``analyze``, together with what `glance` returns.
+        """
+        seen = {frame.index: glance(frame) for frame in frames}
+        readable = [frame for frame in frames if seen[frame.index].faces is not None]
+        looks = [looks_at(0, frame.display_size, scales, self.detector.stride) for frame in readable]
+        for analysis in self.look(readable, looks, threshold):
+            seen[analysis.index] = (
+                replace(seen[analysis.index], faces=analysis.faces) if analysis.faces else analysis
+            )
+        return list(seen.values())
+
     def look(
         self, frames: Sequence[Frame], looks: Sequence[Sequence[Look]], threshold: float
     ) -> list[FrameAnalysis]:
@@ -91,8 +111,6 @@ class FaceSearch:
         detector = self.detector
         batches: dict[tuple[int, ...], list[_FrameTile]] = {}
         per_frame: list[list[FrameDetections] | None] = [[] for _ in frames]
-        grids: list[LumaGrid | None] = [None for _ in frames]
-        thumbnails: list[Thumbnail | None] = [None for _ in frames]
         for position, (frame, due) in enumerate(zip(frames, looks, strict=True)):
             try:
                 scaled: dict[tuple[int, int], Image] = {}
@@ -100,9 +118,6 @@ class FaceSearch:
                     size = look.width, look.height
                     if size not in scaled:
                         scaled[size] = frame.rgb(*size)
-                    if grids[position] is None:
-                        grids[position] = luma_grid(scaled[size])
-                        thumbnails[position] = thumbnail(scaled[size], (frame.width, frame.height))
                     for tile in self._tiles(position, frame, look, scaled[size]):
                         batches.setdefault(tile.pixels.shape, []).append(tile)
             except FrameAnalysisError:
@@ -111,10 +126,8 @@ class FaceSearch:
             for start in range(0, len(frame_tiles), detector.max_batch):
                 self._detect(frame_tiles[start : start + detector.max_batch], threshold, per_frame)
         return [
-            FrameAnalysis(frame.index, merge_detections(found), grid, small)
-            if found is not None
-            else FrameAnalysis(frame.index, None, None)
-            for frame, found, grid, small in zip(frames, per_frame, grids, thumbnails, strict=True)
+            FrameAnalysis(frame.index, None if found is None else merge_detections(found), None)
+            for frame, found in zip(frames, per_frame, strict=True)
         ]
 
     def _tiles(self, position: int, frame: Frame, look: Look, image: Image) -> list[_FrameTile]:
@@ -156,6 +169,20 @@ class FaceSearch:
             collected = per_frame[frame_tile.position]
             if collected is not None:
                 collected.append(frame_tile.to_frame(detections))
+
+
+def glance(frame: Frame) -> FrameAnalysis:
+    """Return what tracking needs to know of a frame besides detections: brightness and a thumbnail."""
+    try:
+        image = frame.rgb(*GLANCE_SCALE.scaled_size(frame.display_size, GLANCE_STRIDE))
+    except FrameAnalysisError:
+        return FrameAnalysis(frame.index, None, None)
+    return FrameAnalysis(
+        frame.index,
+        FrameDetections.empty(),
+        luma_grid(image),
+        thumbnail(image, (frame.width, frame.height)),
+    )
 
 
 def consecutive_from(start: int, min_stop: int, analyses: Sequence[FrameAnalysis]) -> list[FrameAnalysis]:
@@ -243,6 +270,7 @@ def merge_detections(per_look: Sequence[FrameDetections]) -> FrameDetections:
         ]
     )
     directions = np.concatenate([np.empty(0, np.intp), *(directions_of(found) for found in per_look)])
+    interpolated = np.concatenate([np.empty(0, bool), *(is_interpolated(found) for found in per_look)])
     kept = box_geometry.nms(boxes, scores, SAME_FACE_IOU)
     turned = directions[kept] != 0
     if turned.any() and not turned.all():
@@ -250,7 +278,13 @@ def merge_detections(per_look: Sequence[FrameDetections]) -> FrameDetections:
         covered = box_geometry.share_inside(boxes[kept], boxes[upright]) > MAX_TURNED_OVERLAP
         beaten = (covered & (scores[upright][None] >= scores[kept][:, None])).any(axis=1)
         kept = kept[~(turned & beaten)]
-    return FrameDetections(boxes[kept], scores[kept], landmarks[kept], directions=directions[kept])
+    return FrameDetections(
+        boxes[kept],
+        scores[kept],
+        landmarks[kept],
+        directions=directions[kept],
+        interpolated=interpolated[kept],
+    )
 
 
 def directions_of(detections: FrameDetections) -> NDArray[np.intp]:
@@ -258,3 +292,23 @@ def directions_of(detections: FrameDetections) -> NDArray[np.intp]:
     if detections.directions is None:
         return np.zeros(len(detections.scores), np.intp)
     return detections.directions
+
+
+def is_interpolated(detections: FrameDetections) -> NDArray[np.bool_]:
+    """Return which face detections were interpolated, (n,) bool."""
+    if detections.interpolated is None:
+        return np.zeros(len(detections.scores), bool)
+    return detections.interpolated
+
+
+def selected(detections: FrameDetections, rows: Sequence[int] | NDArray[np.intp]) -> FrameDetections:
+    """Return some rows of the face detections of a frame."""
+    rows = np.asarray(rows, np.intp)
+    landmarks = None if detections.landmarks is None else detections.landmarks[rows]
+    return FrameDetections(
+        detections.boxes[rows],
+        detections.scores[rows],
+        landmarks,
+        directions=directions_of(detections)[rows],
+        interpolated=is_interpolated(detections)[rows],
+    )

@@ -73,18 +73,27 @@ MIN_TURNED_SCORE = 0.25
 They are false more often than upright ones, and count only after a second opinion.
 """
 
-VIDEO_SCALES = (
-    DetectionScale(960),
-    DetectionScale(1920, every=6),
-    DetectionScale(3840, every=6, smallest_frame=1921),
-    DetectionScale(320, every=2, smallest_face=64),
-    *(DetectionScale(480, 6, direction=turn, min_score=MIN_TURNED_SCORE) for turn in QUARTER_TURNS),
-    *(DetectionScale(480, 24, direction=turn, min_score=MIN_TURNED_SCORE) for turn in DIAGONALS),
-)
-"""Medium scale in every frame; periodically full scale for distant faces, a small one for close-ups, and all
-other directions.
+KEY_INTERVAL = 6
+"""Interval of key frames, which are looked at as a whole."""
 
-The tracker carries periodic detections over the frames between. The intervals are for `REFERENCE_FPS`.
+BLOCK_INTERVAL = 24
+"""Interval of block boundaries, which are looked at at every scale and in every direction."""
+
+VIDEO_SCALES = (
+    DetectionScale(960, KEY_INTERVAL),
+    DetectionScale(1920, BLOCK_INTERVAL),
+    DetectionScale(3840, BLOCK_INTERVAL, smallest_frame=1921),
+    DetectionScale(320, KEY_INTERVAL, smallest_face=64),
+    *(
+        DetectionScale(480, KEY_INTERVAL, direction=turn, min_score=MIN_TURNED_SCORE)
+        for turn in QUARTER_TURNS
+    ),
+    *(DetectionScale(480, BLOCK_INTERVAL, direction=turn, min_score=MIN_TURNED_SCORE) for turn in DIAGONALS),
+)
+"""Medium scale, a small one for close-ups and quarter turns in key frames; full scale for distant faces and
+the diagonals at block boundaries.
+
+Adaptive detection decides where to look in between. The intervals are for `REFERENCE_FPS`.
 """
 
 REFERENCE_FPS = 24_000 / 1001
@@ -112,12 +121,33 @@ def video_scales(frames_per_second: float) -> tuple[DetectionScale, ...]:
     """
     share = min(1.0, frames_per_second / REFERENCE_FPS)
     # Rounded down: no more time may pass than at the reference rate. Rates are quotients and need some slack.
-    return tuple(replace(scale, every=max(1, int(scale.every * share + 1e-3))) for scale in VIDEO_SCALES)
+    key_interval = max(1, int(KEY_INTERVAL * share + 1e-3))
+    # Below four frames per second every frame is a key frame, and fewer of them make a block.
+    keys_per_block = min(BLOCK_INTERVAL // KEY_INTERVAL, max(1, int(BLOCK_INTERVAL * share + 1e-3)))
+    intervals = {KEY_INTERVAL: key_interval, BLOCK_INTERVAL: keys_per_block * key_interval}
+    return tuple(replace(scale, every=intervals[scale.every]) for scale in VIDEO_SCALES)
 
 
-def max_interval(scales: Sequence[DetectionScale]) -> int:
-    """Return the longest interval at which upright faces are detected, in frames."""
-    return max(scale.every for scale in scales if scale.direction == 0)
+def key_interval(scales: Sequence[DetectionScale]) -> int:
+    """Return the shortest interval at which whole frames are looked at, in frames."""
+    return min(scale.every for scale in scales if scale.direction == 0)
+
+
+def verified_scales(scales: Sequence[DetectionScale]) -> tuple[DetectionScale, ...]:
+    """Return the scales for checking every frame by itself: no frame relies on its neighbours.
+
+    Scales of key frames apply to every frame, and those of block boundaries at the interval of key frames.
+    """
+    key = key_interval(scales)
+    return tuple(
+        scale if scale.direction else replace(scale, every=1 if scale.every <= key else key)
+        for scale in scales
+    )
+
+
+def block_interval(scales: Sequence[DetectionScale]) -> int:
+    """Return the interval at which frames are looked at at every scale, in frames."""
+    return math.lcm(*(scale.every for scale in scales))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class FrameDetections:
             all were detected upright.
         unconfirmed: (n,) bool, True for text too large to count unless other frames agree; None if there is
             none.
+        interpolated: (n,) bool, True for faces that were not detected here, but before and after at almost
+            the same place; None if all were detected.
     """
 
     boxes: Boxes
@@ -34,6 +36,7 @@ class FrameDetections:
     plate_shaped: NDArray[np.bool_] | None = None
     directions: NDArray[np.intp] | None = None
     unconfirmed: NDArray[np.bool_] | None = None
+    interpolated: NDArray[np.bool_] | None = None
 
     @classmethod
     def empty(cls) -> Self:

@@ -17,6 +17,8 @@ class Origin(StrEnum):
     """Detected in this frame with a high score."""
     LINKED = "linked"
     """Detected in this frame with a low score, confirmed by the track."""
+    BETWEEN = "between"
+    """Interpolated between two looks at the frames that agree; this frame was not looked at here."""
     FILLED = "filled"
     """Interpolated between two detections of the track."""
     EXTENDED = "extended"
@@ -34,7 +36,14 @@ class Origin(StrEnum):
 
 
 DETECTOR_ORIGINS = frozenset(
-    {Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED, Origin.FOLLOWED}
+    {
+        Origin.DETECTED,
+        Origin.LINKED,
+        Origin.BETWEEN,
+        Origin.FILLED,
+        Origin.EXTENDED,
+        Origin.FOLLOWED,
+    }
 )
 """Origins that stem from a detector, in this frame or in others of the track."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from framecloak.domain.anonymization.detection.pixel_aspect import ShapeLooks
-from framecloak.domain.anonymization.detection.scales import DetectionScale, max_interval
+from framecloak.domain.anonymization.detection.scales import DetectionScale, key_interval, verified_scales
 from framecloak.domain.anonymization.detection.second_opinion import SecondOpinion
 from framecloak.domain.anonymization.detection.text_and_plates import TextAndPlateSettings
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
@@ -139,7 +139,7 @@ def residual_guard(
         spec.tracking.accept,
         # Faces that a periodic scale detected are redacted. The check applies that scale half an
         # interval away from those frames, where further faces may show.
-        0 if sampled else max_interval(spec.scales) // 2,
+        0 if sampled else key_interval(spec.scales) // 2,
         turns=ALL_TURNS,
         opinion=SecondOpinion(detector, tools.second_detector, tools.sampler),
     )
@@ -165,5 +165,5 @@ def _search_scales(spec: RedactionSpec, *, sampled: bool) -> tuple[DetectionScal
         replace(scale, min_score=max(scale.min_score, MIN_TURNED_RESIDUAL_SCORE))
         if scale.direction
         else scale
-        for scale in spec.scales
+        for scale in verified_scales(spec.scales)
     )

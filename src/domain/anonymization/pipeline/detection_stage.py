@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
-from framecloak.domain.anonymization.detection.face_review import FaceReview
-from framecloak.domain.anonymization.detection.faces import FaceSearch
+from framecloak.domain.anonymization.adaptive.block import CachedFrame
+from framecloak.domain.anonymization.adaptive.faces import AdaptiveFaceDetection
+from framecloak.domain.anonymization.adaptive.key_frames import KeyFramePlan
+from framecloak.domain.anonymization.detection.faces import FaceSearch, glance
 from framecloak.domain.anonymization.detection.pixel_aspect import look_at
+from framecloak.domain.anonymization.detection.scales import key_interval
 from framecloak.domain.anonymization.detection.second_opinion import (
     CONFIRMING_EVIDENCE,
     CONFIRMING_STILL_EVIDENCE,
@@ -60,7 +63,7 @@ class DetectionStage:
         self.batch_size = tools.detector.max_batch if tools.detector else 1
         self._running: deque[tuple[list[Frame], Future[list[FrameAnalysis]]]] = deque()
         self._search = face_search(tools)
-        self._review = ReviewStage(pool, self._reviewed, window.is_sampled)
+        self._review = ReviewStage(pool, self._reviewed, window.is_boundary)
         self._adaptive = AdaptiveDetection(
             pool, self._with_text_and_plates, window.is_sampled, accept, self._with_seen_lines
         )
@@ -72,7 +75,7 @@ class DetectionStage:
 
     def add(self, frame: Frame) -> None:
         """Queue the next frame; detection starts once a batch is full."""
-        self._batch.append(frame)
+        self._batch.append(CachedFrame(frame))
         if len(self._batch) == self.batch_size:
             self.flush()
 
@@ -82,27 +85,31 @@ class DetectionStage:
             self._running.append((self._batch, self._pool.submit(self._analyze, self._batch)))
             self._batch = []
 
-    def finished(self, allowed: int) -> Iterator[FrameAnalysis]:
+    def finished(self, allowed: int, reviewing: int) -> Iterator[FrameAnalysis]:
         """Yield analysed frames, waiting until few enough are in progress.
 
         Args:
-            allowed: number of batches of which half may be running. As many frames may be reviewed; together
-                with those in which text is detected again they may be ``allowed``.
+            allowed: number of batches of which half may be running. In as many frames text may be detected
+                again.
+            reviewing: number of frames whose blocks may be in progress.
         """
         half = (allowed + 1) // 2
         while self._running and (len(self._running) > half or self._running[0][1].done()):
             frames, analyses = self._running.popleft()
             for analysis, frame in zip(analyses.result(), frames, strict=True):
                 self._review.add(analysis, frame)
-        for analysis, frame in self._review.completed(half):
+        for analysis, frame in self._review.completed(reviewing):
             self._adaptive.add(analysis, frame)
-        yield from self._adaptive.completed(max(0, allowed - self._review.pending))
+        yield from self._adaptive.completed(half)
 
     def _analyze(self, frames: list[Frame]) -> list[FrameAnalysis]:
         if self._search is None:
             return [FrameAnalysis(frame.index, FrameDetections.empty(), None) for frame in frames]
         with timed(self._tools.meter, Stage.DETECT):
-            analyses = self._search.analyze(frames, self._spec.scales, self._spec.low_threshold)
+            boundaries = [frame for frame in frames if self._window.is_boundary(frame.index)]
+            first_looks = self._search.first_looks(boundaries, self._spec.scales, self._spec.low_threshold)
+            looked = {analysis.index: analysis for analysis in first_looks}
+            analyses = [looked.get(frame.index) or glance(frame) for frame in frames]
         looks = self._spec.shape_looks
         analyses = [
             replace(analysis, shape_evidence=look_at(frame, self._search.detector))
@@ -125,15 +132,18 @@ class DetectionStage:
                 self._search.sampler,
                 CONFIRMING_EVIDENCE if self._continuous else CONFIRMING_STILL_EVIDENCE,
             )
-            review = FaceReview(
+            detection = AdaptiveFaceDetection(
                 self._search,
+                KeyFramePlan(
+                    self._spec.scales, key_interval(self._spec.scales), self._tools.second_detector is None
+                ),
                 opinion,
                 self._proposer(self._search),
                 self._spec.tracking.accept,
                 self._spec.low_threshold,
             )
             with timed(self._tools.meter, Stage.DETECT):
-                analyses = review.reviewed(before, frames)
+                analyses = detection.detected(before, frames)
         return [
             with_samples(analysis, frame, self._tools.identification, self._spec.sampling)
             for analysis, (_, frame) in zip(analyses, frames, strict=True)

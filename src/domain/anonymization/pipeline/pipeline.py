@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from framecloak.domain.anonymization.detection.faces import consecutive_from
 from framecloak.domain.anonymization.detection.frame_reader import SequentialFrameReader
-from framecloak.domain.anonymization.detection.scales import max_interval
+from framecloak.domain.anonymization.detection.scales import block_interval
 from framecloak.domain.anonymization.detection.shots import SHOT_MARGIN_FRAMES
 from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
 from framecloak.domain.anonymization.model.frames import RedactedFrame
@@ -140,7 +140,7 @@ class _Stages:
             if self.due <= frame.index < rendered.stop:
                 self.rendering.add(frame)
             allowed = max(2 * self.threads, plan.block // (2 * self.detection.batch_size))
-            self.decision.add(self.detection.finished(allowed))
+            self.decision.add(self.detection.finished(allowed, plan.reviewed_blocks * window.block))
             count = MIN_BLOCK_FRAMES if self.due == rendered.start else plan.block
             # The previous segment may have analysed frames that are not decoded again yet.
             decidable = min(self.decision.analyzed_from(self.due) - window.margin, frame.index + 1 - self.due)
@@ -148,14 +148,16 @@ class _Stages:
                 self._decide(count)
             yield from self.rendering.finished(plan.block)
         self.detection.flush()
-        self.decision.add(self.detection.finished(0))
+        self.decision.add(self.detection.finished(0, 0))
         self._decide(rendered.stop - self.due)
         yield from self.rendering.rest()
 
     def _plan(self, nbytes: int) -> MemoryPlan:
         info = self.source.info
         # A frame that was lost takes no memory and gives no indication of the size of the others.
-        plan = MemoryPlan.for_frames(max(nbytes, info.width * info.height), self.window.margin)
+        plan = MemoryPlan.for_frames(
+            max(nbytes, info.width * info.height), self.window.margin, self.window.block, self.threads
+        )
         if plan.decode_twice:
             self.rendering.decode_again(self.window.rendered)
         return plan
@@ -185,14 +187,13 @@ def _window(
         margin += spec.verify is Verify.SAMPLE
         # The first key frame lacks the review of the frames before it.
         margin += 1
-    interval = 1
-    if has_margin:
-        interval = spec.text_and_plates.every if spec.text_and_plates else max_interval(spec.scales)
+    interval = spec.text_and_plates.every if has_margin and spec.text_and_plates else 1
+    block = block_interval(spec.scales) if has_margin else 1
     # A truncated file may have fewer frames after the segment than the margin.
     readable = max(source.info.readable_frames, segment.end_frame)
     # A residual re-opens the frames around it, also across the ends of a segment.
     reach = REACH if has_margin and spec.verify is not Verify.NONE else 0
-    return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable, reach)
+    return FrameWindow(segment.start_frame, segment.end_frame, margin, interval, readable, reach, block)
 
 
 def _tracker_settings(spec: RedactionSpec, tools: PipelineTools) -> dict[TargetKind, TrackingSettings]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -21,6 +22,7 @@ class FrameWindow:
             truncated; at least ``end``.
         reach: number of frames on each side of the segment that are redacted and checked too, because a
             residual in them affects the segment; they are not delivered.
+        block: interval between the boundaries of blocks in which faces are detected together, in frames.
     """
 
     first: int
@@ -29,6 +31,7 @@ class FrameWindow:
     interval: int
     readable: int
     reach: int = 0
+    block: int = 1
 
     @property
     def rendered(self) -> range:
@@ -42,26 +45,34 @@ class FrameWindow:
 
     @property
     def start(self) -> int:
-        """First frame to analyse: a sampled one, at least ``margin`` frames before the first rendered one."""
-        return self.sample_at_or_before(self.rendered.start - self.margin)
+        """First frame to analyse: a sampled boundary, at least ``margin`` before the first rendered one."""
+        return self.start_at_or_before(self.rendered.start - self.margin)
 
     @property
     def stop(self) -> int:
-        """Index after the last frame to decode: ``margin`` after the rendered ones, up to a sample."""
-        last = self.sample_at_or_before(self.rendered.stop + self.margin - 1 + self.interval - 1)
+        """Index after the last frame to decode: ``margin`` after the rendered ones, up to a boundary."""
+        last = self.start_at_or_before(self.rendered.stop + self.margin - 1 + self._alignment - 1)
         return min(self.readable, last + 1)
 
     def is_sampled(self, index: int) -> bool:
         """Return whether text and plates are detected in a frame regardless of its neighbours."""
         return index % self.interval == 0 or index == self.readable - 1
 
-    def sample_at_or_before(self, index: int) -> int:
-        """Return the last regular sample up to and including an index; 0 for negative ones."""
-        return max(0, index) // self.interval * self.interval
+    def is_boundary(self, index: int) -> bool:
+        """Return whether a block of face detection ends with a frame."""
+        return index % self.block == 0 or index == self.readable - 1
+
+    def start_at_or_before(self, index: int) -> int:
+        """Return the last regular sample up to an index that is also a boundary; 0 for negative ones."""
+        return max(0, index) // self._alignment * self._alignment
+
+    @property
+    def _alignment(self) -> int:
+        return math.lcm(self.interval, self.block)
 
     def oldest_needed(self, due: int) -> int:
         """Return the first frame whose analysis is needed when all frames before ``due`` are decided.
 
         The next segment redacts up to twice ``reach`` frames once more.
         """
-        return self.sample_at_or_before(due - 2 * self.reach - self.margin)
+        return self.start_at_or_before(due - 2 * self.reach - self.margin)

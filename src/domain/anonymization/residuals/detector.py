@@ -27,9 +27,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.adaptive.opinions import STRONG_SCORE
 from framecloak.domain.anonymization.detection.display_shape import ReshapedFrame
-from framecloak.domain.anonymization.detection.face_review import STRONG_SCORE, selected
-from framecloak.domain.anonymization.detection.faces import SAME_FACE_IOU, FaceSearch
+from framecloak.domain.anonymization.detection.faces import SAME_FACE_IOU, FaceSearch, selected
 from framecloak.domain.anonymization.detection.scales import (
     DIAGONALS,
     QUARTER_TURNS,

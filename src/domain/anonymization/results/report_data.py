@@ -22,6 +22,9 @@ MAX_THUMBNAILS = 20 * MAX_TABLE_ROWS
 INFERRED = frozenset({Origin.FILLED, Origin.EXTENDED, Origin.FOLLOWED})
 """Origins of boxes without a detection in their own frame."""
 
+LOOKED_AT = frozenset({Origin.DETECTED, Origin.LINKED, Origin.BETWEEN})
+"""Origins of boxes that a detection supports, in their own frame or in the looks before and after it."""
+
 _MAX_COUNT = 2**16 - 1
 
 
@@ -58,7 +61,7 @@ class TrackEvidence:
         """Add its box in the next frame."""
         self.last_frame = frame
         self.origins[box.origin] += 1
-        if box.origin in {Origin.DETECTED, Origin.LINKED}:
+        if box.origin in LOOKED_AT:
             self.best_score = max(self.best_score, box.score or 0.0)
             self.first_detected = frame if self.first_detected < 0 else self.first_detected
             self.last_detected, self.followed_after = frame, 0
@@ -73,8 +76,8 @@ class TrackEvidence:
 
     @property
     def detected_frames(self) -> int:
-        """Number of frames with a detection of it."""
-        return self.origins[Origin.DETECTED] + self.origins[Origin.LINKED]
+        """Number of frames with a detection of it, or between two looks that agree on it."""
+        return sum(self.origins[origin] for origin in LOOKED_AT)
 
 
 @dataclass(frozen=True, slots=True, order=True)

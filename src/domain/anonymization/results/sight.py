@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from framecloak.domain.anonymization.detection.face_review import SHOT_START_SIDE_PX
+from framecloak.domain.anonymization.adaptive.key_frames import SHOT_START_SIDE_PX
 from framecloak.domain.anonymization.detection.scales import DIAGONALS, QUARTER_TURNS, DetectionScale
 from framecloak.domain.imaging.pixel_aspect import display_size
 from framecloak.domain.ports.frames import SourceInfo
@@ -35,13 +35,15 @@ class SmallestFaces:
     """Sizes of the smallest faces that were looked for in one source, in pixels of its frames.
 
     Attributes:
-        in_every_frame: size of upright faces in every frame.
+        in_key_frames: size of upright faces at the most frequent scales.
+        key_interval: interval of those in frames.
         at_intervals: size of upright faces at the scale that enlarges most.
-        every: interval of that scale in frames; 1 if both are the same.
+        every: interval of that scale in frames; the key interval if both are the same.
         turned: size of turned faces where none is known to be; None if those are not looked for.
     """
 
-    in_every_frame: int
+    in_key_frames: int
+    key_interval: int
     at_intervals: int
     every: int
     turned: int | None
@@ -104,7 +106,7 @@ def smallest_faces(scales: Sequence[DetectionScale], info: SourceInfo) -> Smalle
     """Return the sizes of the smallest faces that the scales show in a source.
 
     Args:
-        scales: scales of the source, an upright one of them for every frame.
+        scales: scales of the source.
         info: properties of the source.
     """
     longest = max(display_size((info.width, info.height), info.pixel_aspect))
@@ -114,10 +116,12 @@ def smallest_faces(scales: Sequence[DetectionScale], info: SourceInfo) -> Smalle
         if longest >= scale.smallest_frame
     ]
     zoom, interval = max((zoom, interval) for zoom, interval, direction in applied if direction == 0)
-    always = max(zoom for zoom, interval, direction in applied if direction == 0 and interval == -1)
+    shortest = max(interval for _, interval, direction in applied if direction == 0)
+    always = max(zoom for zoom, each, direction in applied if direction == 0 and each == shortest)
     turned = max((zoom for zoom, _, direction in applied if direction), default=None)
     return SmallestFaces(
         round(SMALLEST_FACE_PX / always),
+        -shortest,
         round(SMALLEST_FACE_PX / zoom),
         -interval,
         None if turned is None else round(SMALLEST_FACE_PX / turned),

@@ -10,7 +10,7 @@ from framecloak.domain.anonymization.detection.image_sequence import ImageSequen
 from framecloak.domain.anonymization.detection.scales import (
     IMAGE_SCALES,
     DetectionScale,
-    max_interval,
+    key_interval,
     video_scales,
 )
 from framecloak.domain.anonymization.model.box_table import BoxTable
@@ -71,7 +71,7 @@ class ExportSource:
         info = self.source.info
         settings = TrackingSettings.for_images()
         if info.continuous:
-            settings = TrackingSettings.for_rate(info.frame_rate, max_interval(self.scales), follow_seconds)
+            settings = TrackingSettings.for_rate(info.frame_rate, key_interval(self.scales), follow_seconds)
         settings = replace(settings, pixel_aspect=float(info.pixel_aspect))
         return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
 

@@ -52,6 +52,7 @@ _REASON_BY_ORIGIN = (
     (Origin.EXTENDED, Reason.EXTENDED),
     (Origin.LINKED, Reason.UNSURE),
     (Origin.DETECTED, Reason.SCORE),
+    (Origin.BETWEEN, Reason.SCORE),
 )
 
 
@@ -141,7 +142,8 @@ def _box_risks(table: BoxTable) -> NDArray[np.float64]:
     # Text and plates are detected at intervals, so a frame without a detection is no sign of risk.
     at_intervals = table.of_kind(TargetKind.TEXT) | table.of_kind(TargetKind.PLATE)
     filled = origins[Origin.FILLED] & ~at_intervals
-    detected = origins[Origin.DETECTED] | origins[Origin.LINKED] | (origins[Origin.FILLED] & at_intervals)
+    detected = origins[Origin.DETECTED] | origins[Origin.LINKED] | origins[Origin.BETWEEN]
+    detected |= origins[Origin.FILLED] & at_intervals
     risks[detected] = 1.0 - np.nan_to_num(table.scores[detected], nan=0.0)
     # Even the lowest score is evidence, so the risk stays below that of a box without a detection.
     risks[detected] *= EXTENDED_RISK

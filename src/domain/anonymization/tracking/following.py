@@ -107,7 +107,8 @@ def follow(
             return
         step = (step + (located - position)) / 2
         position, template = located.astype(np.float64), region
-        moved = box_geometry.shift(box, (located - corner) * zoom)
+        # Positions are whole pixels of the thumbnail, so they are off by up to half of one.
+        moved = box_geometry.shift(box, (located - corner) * zoom) + np.concatenate([-zoom, zoom]) / 2
         yield box_geometry.grow(moved, min(MAX_GROWTH, GROWTH_PER_FRAME * count))
 
 

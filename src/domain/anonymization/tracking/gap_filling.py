@@ -19,7 +19,7 @@ from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 
-WIDEST_NARROW, NARROW_RANGE = 0.62, 0.14
+WIDEST_NARROW, NARROW_RANGE = 0.68, 0.2
 """Ratio of a face's shorter to its longer side below which it is widened, and the range to full widening."""
 
 SLOWEST_SHARE = 0.5
@@ -34,6 +34,7 @@ class Trajectory:
         boxes: (n, 4) detected boxes, in pixels.
         scores: (n,) scores of the detections.
         directions: (n,) degrees by which the frames were turned clockwise when they were detected.
+        interpolated: (n,) bool, True for detections that two agreeing looks stand for.
         propagations: per detection, its propagated boxes in other frames.
     """
 
@@ -43,12 +44,14 @@ class Trajectory:
         boxes: Boxes,
         scores: NDArray[np.float64],
         directions: NDArray[np.intp],
+        interpolated: NDArray[np.bool_],
         propagations: Sequence[Sequence[Propagation]],
     ) -> None:
         self._frames = frames
         self._boxes = boxes
         self._scores = scores
         self._directions = directions
+        self._interpolated = interpolated
         self._propagations = propagations
 
     def boxes_per_frame(
@@ -87,7 +90,9 @@ class Trajectory:
         nearest_rows = np.where(nearer, leading, following)
         for time, box, row in zip(times.tolist(), smoothed.tolist(), nearest_rows.tolist(), strict=True):
             score = float(self._scores[row])
-            if self._frames[row] == time:
+            if self._frames[row] == time and self._interpolated[row]:
+                origin = Origin.BETWEEN
+            elif self._frames[row] == time:
                 origin = Origin.DETECTED if score >= settings.accept else Origin.LINKED
             elif time in followed.boxes:
                 origin = Origin.FOLLOWED

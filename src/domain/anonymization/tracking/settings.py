@@ -42,25 +42,25 @@ class TrackingSettings:
 
     @classmethod
     def for_rate(
-        cls, frames_per_second: float, max_interval: int = 1, follow_seconds: float = FOLLOW_SECONDS
+        cls, frames_per_second: float, key_interval: int = 1, follow_seconds: float = FOLLOW_SECONDS
     ) -> Self:
         """Return the defaults, which are for 25 frames per second, scaled to another rate.
 
-        A face that only a periodic scale shows is detected once per detection interval. The settings allow
+        A face that shows at one scale only is detected once per interval of key frames. The settings allow
         for one missing detection in between. They also cover the frames that may lie between its first or
         last detection and a cut or an end of the video, which are fewer than the interval.
 
         Args:
             frames_per_second: frame rate of the video, clamped to ``MIN_RATE..MAX_RATE``.
-            max_interval: longest detection interval of any scale, in frames.
+            key_interval: interval of key frames.
             follow_seconds: time for which a head is followed by its pixels.
         """
         factor = min(max(frames_per_second, MIN_RATE), MAX_RATE) / 25.0
         defaults = cls()
         return cls(
-            memory=max(2 * max_interval, round(defaults.memory * factor)),
-            max_gap=max(2 * max_interval, round(defaults.max_gap * factor)),
-            extension=max(2, max_interval - 1, round(defaults.extension * factor)),
+            memory=max(2 * key_interval, round(defaults.memory * factor)),
+            max_gap=max(2 * key_interval, round(defaults.max_gap * factor)),
+            extension=max(2, key_interval - 1, round(defaults.extension * factor)),
             follow=round(follow_seconds * min(max(frames_per_second, MIN_RATE), MAX_RATE)),
         )
 

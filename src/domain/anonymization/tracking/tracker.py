@@ -62,6 +62,7 @@ def track(
     scores = np.concatenate([of_frame.scores for of_frame in detections]) if counts else np.empty(0)
     unconfirmed = _concatenated([of_frame.unconfirmed for of_frame in detections], counts, np.bool_)
     directions = _concatenated([of_frame.directions for of_frame in detections], counts, np.intp)
+    interpolated = _concatenated([of_frame.interpolated for of_frame in detections], counts, np.bool_)
     frame_boxes: list[list[TrackedBox]] = [[] for _ in detections]
     members: list[list[tuple[int, int]]] = []
     follower = HeadFollower(thumbnails, detections, shots, settings, due or range(len(detections)))
@@ -75,6 +76,7 @@ def track(
                 boxes[selected],
                 scores[selected],
                 directions[selected],
+                interpolated[selected],
                 propagations.of(selected),
             )
             followed = follower.beyond(frames[selected], boxes[selected], scores[selected])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from fakes.media import FakeSampler
 from fakes.results import ISSUER
-from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
+from framecloak.domain.anonymization.detection.scales import key_interval, video_scales
+from framecloak.domain.anonymization.detection.second_opinion import CROP_SIDE_PX, FACE_SIDES_PX
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
@@ -71,9 +72,16 @@ class VideoScript:
         return 40 + 120 * (sum(index >= cut for cut in self.cuts) % 2)
 
 
+TEXTURE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH)).astype(np.uint8)
+"""Blue channel of all frames, by which parts of them are located."""
+
+SIZES = ((1024, 64), (1920, 128))
+"""Sizes of whole images that show the face: full size, and enlarged for proposals."""
+
+
 @dataclass(frozen=True)
 class NumberedFrame:
-    """Carries its number in its first pixel, and the level of its shot in all others."""
+    """Carries its number in red, the level of its shot in green, and a texture in blue."""
 
     script: VideoScript
     index: int
@@ -86,12 +94,40 @@ class NumberedFrame:
         return self.width, self.height
 
     def bgr(self) -> Image:
-        return self.rgb(self.width, self.height)
+        return self.rgb(self.width, self.height)[:, :, ::-1]
 
     def rgb(self, width: int, height: int) -> Image:
         pixels = np.full((height, width, 3), self.script.level(self.index), np.uint8)
-        pixels[0, 0, 0] = self.index
+        pixels[..., 0] = self.index
+        pixels[..., 2] = texture(width, height)
         return pixels
+
+
+@cache
+def texture(width: int, height: int) -> Image:
+    """Return the blue channel of a frame of another size."""
+    return TEXTURE[(np.arange(height) * HEIGHT // height)[:, None], np.arange(width) * WIDTH // width]
+
+
+def located(image: Image) -> tuple[tuple[int, int], tuple[float, float]] | None:
+    """Return left and top of a part of a frame in the whole image, and the zoom of that on each axis.
+
+    Returns None if the image is smaller than full size, or turned.
+    """
+    blue = image[..., 2]
+    height, width = blue.shape
+    for whole_width, whole_height in SIZES:
+        if height > whole_height or width > whole_width:
+            continue
+        whole = texture(whole_width, whole_height)
+        shifts = whole_height - height + 1, whole_width - width + 1
+        same = np.ones(shifts, bool)
+        for y, x in ((0, 0), (2, 2), (4, 4), (6, 6)):
+            same &= whole[y : y + shifts[0], x : x + shifts[1]] == blue[y, x]
+        for top, left in np.argwhere(same).tolist():
+            if np.array_equal(whole[top : top + height, left : left + width], blue):
+                return (left, top), (whole_width / WIDTH, whole_height / HEIGHT)
+    return None
 
 
 @dataclass
@@ -108,7 +144,7 @@ class FarFaceSource(ScriptedSource):
 
 
 class FullSizeDetector:
-    """Detects the face of a script only in frames at full size."""
+    """Detects the face of a script only at full size, in whole frames and in parts of them."""
 
     max_batch = 1
     stride = 32
@@ -122,12 +158,22 @@ class FullSizeDetector:
 
     def _detect(self, image: Image) -> Detections:
         index, script = int(image[0, 0, 0]), self._script
-        if image.shape[1] < WIDTH or index not in script.visible:
+        if index not in script.visible:
             return Detections.empty()
-        box = np.array([script.face(index)], np.float32)
+        if image.shape[:2] == (CROP_SIDE_PX, CROP_SIDE_PX):
+            corners = (CROP_SIDE_PX + np.array([-1, -1, 1, 1]) * min(FACE_SIDES_PX)) / 2
+        elif place := located(image):
+            corner, zoom = place
+            corners = np.array(script.face(index)) * np.tile(zoom, 2) - np.tile(corner, 2)
+        else:
+            return Detections.empty()
+        if (corners[2:] <= 0).any() or (corners[:2] >= image.shape[1::-1]).any():
+            return Detections.empty()
         confident = script.confident_at is None or index == script.confident_at
         return Detections(
-            box, np.array([0.9 if confident else 0.3], np.float32), np.zeros((1, 5, 2), np.float32)
+            corners[None].astype(np.float32),
+            np.array([0.9 if confident else 0.3], np.float32),
+            np.zeros((1, 5, 2), np.float32),
         )
 
 
@@ -138,8 +184,14 @@ class NullEncoder:
         return b""
 
 
-def redacted(script: VideoScript, segments: Sequence[Segment]) -> list[RedactedFrame]:
-    """Redact some segments of a video, each continued from the one before if possible."""
+def redacted(script: VideoScript, segments: Sequence[Segment], *, is_alone: bool) -> list[RedactedFrame]:
+    """Redact some segments of a video, each continued from the one before if possible.
+
+    Args:
+        script: the video.
+        segments: parts of it, ascending.
+        is_alone: whether there is no second detector.
+    """
     source = FarFaceSource(script.length, script=script)
     export_source = ExportSource(0, source, None, str, (Segment(0, script.length),))
     export = ExportJob(ISSUER, Level.FACES, Appearance(), group_sources([export_source]))
@@ -147,7 +199,14 @@ def redacted(script: VideoScript, segments: Sequence[Segment]) -> list[RedactedF
     frames: list[RedactedFrame] = []
     before = None
     for segment in segments:
-        tools = PipelineTools(FullSizeDetector(script), BlackBoxRedactor(), NullEncoder(), FakeSampler(), 1)
+        tools = PipelineTools(
+            FullSizeDetector(script),
+            BlackBoxRedactor(),
+            NullEncoder(),
+            FakeSampler(),
+            1,
+            second_detector=None if is_alone else FullSizeDetector(script),
+        )
         before = consume(redacted_frames(source, segment, spec, tools, before), frames.append)
     if before:
         before.close()
@@ -170,7 +229,7 @@ def uncovered(script: VideoScript, frames: Sequence[RedactedFrame]) -> list[int]
 def video_scripts(draw: st.DrawFn, *, moving: bool = False) -> VideoScript:
     """Draw one to three shots, each long enough for one pass at full size, or two when the face moves."""
     rate = draw(st.sampled_from(RATES[2:] if moving else RATES) | st.floats(5.0, 61.0))
-    interval = max_interval(video_scales(rate))
+    interval = key_interval(video_scales(rate))
     shortest = max(5, 2 * interval if moving else interval)
     lengths = draw(st.lists(st.integers(shortest, 40), min_size=1, max_size=3))
     limits = np.cumsum(lengths).tolist()
@@ -179,40 +238,46 @@ def video_scripts(draw: st.DrawFn, *, moving: bool = False) -> VideoScript:
     return VideoScript(limits[-1], tuple(limits[:-1]), shot, speed, rate)
 
 
-def redacted_whole(script: VideoScript) -> list[RedactedFrame]:
-    return redacted(script, [Segment(0, script.length)])
+def redacted_whole(script: VideoScript, *, is_alone: bool) -> list[RedactedFrame]:
+    return redacted(script, [Segment(0, script.length)], is_alone=is_alone)
 
 
-@settings(deadline=None)
-@given(video_scripts())
-@example(VideoScript(60, (), 0, 0.0, 10.0))
-@example(VideoScript(60, (), 0, 0.0, 5.0))
-@example(VideoScript(60, (7,), 1, 0.0, 25.0))
-@example(VideoScript(60, (12,), 0, 0.0, 24.0))
-@example(VideoScript(30, (), 0, 0.0, 25.0))
-def test_a_distant_still_face_is_covered_in_every_frame(script: VideoScript) -> None:
-    assert uncovered(script, redacted_whole(script)) == []
+either_number_of_detectors = pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "with second"])
 
 
-@settings(deadline=None)
-@given(video_scripts(moving=True))
-@example(VideoScript(54, (6, 18), 1, 3.0, 25.0))
-@example(VideoScript(60, (), 0, 3.0, 10.0))
-@example(VideoScript(5, (), 0, 3.0, 7.0))
-def test_a_distant_moving_face_is_covered_in_every_frame(script: VideoScript) -> None:
-    assert uncovered(script, redacted_whole(script)) == []
+@either_number_of_detectors
+@settings(deadline=None, max_examples=settings.default.max_examples // 2)
+@given(script=video_scripts())
+@example(script=VideoScript(60, (), 0, 0.0, 10.0))
+@example(script=VideoScript(60, (), 0, 0.0, 5.0))
+@example(script=VideoScript(60, (7,), 1, 0.0, 25.0))
+@example(script=VideoScript(60, (12,), 0, 0.0, 24.0))
+@example(script=VideoScript(30, (), 0, 0.0, 25.0))
+def test_a_distant_still_face_is_covered_in_every_frame(is_alone: bool, script: VideoScript) -> None:
+    assert uncovered(script, redacted_whole(script, is_alone=is_alone)) == []
 
 
+@either_number_of_detectors
+@settings(deadline=None, max_examples=settings.default.max_examples // 2)
+@given(script=video_scripts(moving=True))
+@example(script=VideoScript(54, (6, 18), 1, 3.0, 25.0))
+@example(script=VideoScript(60, (), 0, 3.0, 10.0))
+@example(script=VideoScript(5, (), 0, 3.0, 7.0))
+def test_a_distant_moving_face_is_covered_in_every_frame(is_alone: bool, script: VideoScript) -> None:
+    assert uncovered(script, redacted_whole(script, is_alone=is_alone)) == []
+
+
+@either_number_of_detectors
 @pytest.mark.parametrize("rate", RATES)
-def test_one_confident_detection_covers_two_intervals_on_each_side(rate: float) -> None:
-    interval = max_interval(video_scales(rate))
-    script = VideoScript(10 * interval, (), 0, 0.0, rate, confident_at=4 * interval)
-    covered = set(range(script.length)) - set(uncovered(script, redacted_whole(script)))
-    assert set(range(2 * interval, 6 * interval + 1)) <= covered
+def test_one_confident_detection_covers_two_intervals_on_each_side(is_alone: bool, rate: float) -> None:
+    interval = key_interval(video_scales(rate))
+    script = VideoScript(10 * interval, (), 0, 0.0, rate, confident_at=5 * interval)
+    covered = set(range(script.length)) - set(uncovered(script, redacted_whole(script, is_alone=is_alone)))
+    assert set(range(3 * interval, 7 * interval + 1)) <= covered
 
 
-@given(video_scripts(moving=True), st.data())
-def test_slices_do_not_change_the_result(script: VideoScript, data: st.DataObject) -> None:
+@given(st.booleans(), video_scripts(moving=True), st.data())
+def test_slices_do_not_change_the_result(is_alone: bool, script: VideoScript, data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         script = replace(script, confident_at=data.draw(st.sampled_from(script.visible)))
     inner = st.integers(1, script.length - 1)
@@ -221,22 +286,22 @@ def test_slices_do_not_change_the_result(script: VideoScript, data: st.DataObjec
     continued = data.draw(st.booleans())
     summary = partial(lambda frame: (frame.index, [(box.xyxy, box.origin) for box in frame.boxes]))
     parts = (
-        redacted(script, segments)
+        redacted(script, segments, is_alone=is_alone)
         if continued
-        else [redacted_frame for segment in segments for redacted_frame in redacted(script, [segment])]
+        else [frame for segment in segments for frame in redacted(script, [segment], is_alone=is_alone)]
     )
-    assert list(map(summary, parts)) == list(map(summary, redacted_whole(script)))
+    assert list(map(summary, parts)) == list(map(summary, redacted_whole(script, is_alone=is_alone)))
 
 
 @given(st.floats(0.0, 300.0))
 def test_tracks_bridge_two_detection_intervals_at_every_rate(rate: float) -> None:
     scales = video_scales(rate)
-    interval = max_interval(scales)
+    interval = key_interval(scales)
     tracking = TrackingSettings.for_rate(rate, interval)
     # One pass in between may fail.
     assert min(tracking.max_gap, tracking.memory) >= 2 * interval
     assert tracking.extension >= interval - 1
-    assert {scale.every for scale in scales if scale.longest_side == 960} == {1}
+    assert {scale.every for scale in scales if scale.longest_side == 960} == {interval}
 
 
 @given(st.floats(1.0, 300.0))

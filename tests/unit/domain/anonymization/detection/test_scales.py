@@ -17,22 +17,24 @@ from framecloak.domain.anonymization.detection.scales import (
     VIDEO_SCALES,
     DetectionScale,
     Look,
+    block_interval,
+    key_interval,
     looks_at,
-    max_interval,
     scaled_sizes,
     tiles,
+    verified_scales,
     video_scales,
 )
 
 sides = st.integers(1, 130).map(lambda blocks: 32 * blocks)
 
 
-def test_every_frame_of_a_video_is_analysed_and_the_first_at_every_size() -> None:
+def test_every_key_frame_of_a_video_is_analysed_and_block_boundaries_at_every_size() -> None:
     upright = [scale for scale in VIDEO_SCALES if not scale.direction]
     every = [scaled_sizes(index, (1920, 1080), upright, 32) for index in range(24)]
-    assert all((960, 544) in due for due in every)
+    assert [(960, 544) in due for due in every] == [index % 6 == 0 for index in range(24)]
     assert set(every[0]) == {(960, 544), (1920, 1088), (320, 192)}
-    assert sum((1920, 1088) in due for due in every) == 4
+    assert sum((1920, 1088) in due for due in every) == 1
 
 
 def test_a_small_frame_is_not_enlarged_and_not_analysed_twice_at_one_size() -> None:
@@ -101,8 +103,21 @@ def test_looks_that_coincide_accept_what_any_of_them_accepts() -> None:
 
 
 def test_turned_scales_do_not_lengthen_the_interval_of_key_frames() -> None:
-    assert max_interval(VIDEO_SCALES) == 6
-    assert max_interval(video_scales(10.0)) == 2
+    assert key_interval(VIDEO_SCALES) == 6
+    assert key_interval(video_scales(10.0)) == 2
+
+
+def test_blocks_end_where_all_scales_apply() -> None:
+    assert block_interval(VIDEO_SCALES) == 24
+    assert block_interval(video_scales(10.0)) == 8
+    assert block_interval((DetectionScale(960, 4), DetectionScale(1920, 6))) == 12
+
+
+def test_frames_are_checked_without_their_neighbours() -> None:
+    checked = [scale for scale in verified_scales(VIDEO_SCALES) if not scale.direction]
+    intervals = {scale.longest_side: scale.every for scale in checked}
+    assert intervals == {960: 1, 320: 1, 1920: 6, 3840: 6}
+    assert all(scale in verified_scales(VIDEO_SCALES) for scale in VIDEO_SCALES if scale.direction)
 
 
 def test_a_small_image_is_one_tile() -> None:

@@ -23,10 +23,11 @@ from support.samples.turning_people import LANE, Person, World, WorldDetector, W
 
 LENGTH = 130
 SCALES = (
-    DetectionScale(960),
+    DetectionScale(960, every=4),
+    DetectionScale(1920, every=12, max_enlargement=2.0),
     DetectionScale(320, every=4),
     *(DetectionScale(480, every=4, direction=direction, min_score=0.25) for direction in (90, 180, 270)),
-    *(DetectionScale(480, every=8, direction=direction, min_score=0.25) for direction in (45, 225)),
+    *(DetectionScale(480, every=12, direction=direction, min_score=0.25) for direction in (45, 225)),
 )
 TRACKING = TrackingSettings(memory=5, max_gap=4, extension=2, follow=7, smoothing=2)
 
@@ -71,10 +72,10 @@ def test_the_drawn_videos_show_what_they_are_for() -> None:
     leaves, comes = (0.95,) * 40 + (0.0,) * 90, (0.0,) * 60 + (0.2,) * 6 + (0.0,) * 64
     never, always, doubtful = (0.0,) * length, (0.7,) * length, (0.0,) * 60 + (0.6,) + (0.0,) * 69
     people = (
-        Person(range(length), (20.0, 48.0), 0.4, 26, 90, leaves, never),
-        Person(range(length), (60.0, 48.0), 0.0, 20, 0, comes, always),
-        Person(range(length), (100.0, 48.0), 0.0, 20, 0, comes, never),
-        Person(range(length), (140.0, 48.0), 0.0, 20, 0, doubtful, never),
+        Person(range(length), (LANE * 0.5, 48.0), 0.4, 26, 90, leaves, never),
+        Person(range(length), (LANE * 1.5, 48.0), 0.0, 20, 0, comes, always),
+        Person(range(length), (LANE * 2.5, 48.0), 0.0, 20, 0, comes, never),
+        Person(range(length), (LANE * 3.5, 48.0), 0.0, 20, 0, doubtful, never),
     )
     frames = redacted(World(length, people), [Segment(0, length)], is_continued=False)
     lanes = [{xyxy[0] // LANE for xyxy, *_ in boxes} for _, _, boxes in frames]

@@ -172,7 +172,7 @@ def search(
 
 
 def test_occasional_passes_use_other_frames_than_the_detection_in_the_source() -> None:
-    far, near = DetectionScale(WIDTH, every=6), DetectionScale(WIDTH // 2)
+    far, near = DetectionScale(WIDTH, every=24), DetectionScale(WIDTH // 2, every=6)
     pending = PendingCheck(SearchScope(), (WIDTH, HEIGHT), (WIDTH, HEIGHT), ())
     for verify, full_size in ((Verify.ALL, [3, 9]), (Verify.SAMPLE, range(12))):
         detector = StubDetector([])

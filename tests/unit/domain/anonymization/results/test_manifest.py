@@ -117,6 +117,7 @@ def test_the_manifest_lists_the_redactions() -> None:
         "boxes": {
             "detected": 1,
             "linked": 0,
+            "between": 0,
             "filled": 0,
             "extended": 0,
             "followed": 0,

@@ -49,10 +49,10 @@ def test_every_direction_of_the_defaults_is_described() -> None:
 @pytest.mark.parametrize(
     ("size", "aspect", "expected"),
     [
-        ((1920, 1080), Fraction(1), SmallestFaces(20, 10, 6, 40)),
-        ((3840, 2160), Fraction(1), SmallestFaces(40, 10, 6, 80)),
-        ((640, 360), Fraction(1), SmallestFaces(10, 10, 1, 13)),
-        ((960, 1080), Fraction(2), SmallestFaces(20, 10, 6, 40)),
+        ((1920, 1080), Fraction(1), SmallestFaces(20, 1, 10, 6, 40)),
+        ((3840, 2160), Fraction(1), SmallestFaces(40, 1, 10, 6, 80)),
+        ((640, 360), Fraction(1), SmallestFaces(10, 1, 10, 1, 13)),
+        ((960, 1080), Fraction(2), SmallestFaces(20, 1, 10, 6, 40)),
     ],
 )
 def test_the_smallest_face_depends_on_the_size_of_the_frame(
@@ -71,5 +71,9 @@ def test_the_smallest_face_depends_on_the_size_of_the_frame(
 def test_enlarged_images_show_smaller_faces() -> None:
     info = replace(INFO, width=640, height=360)
     assert smallest_faces((DetectionScale(640), DetectionScale(1920, max_enlargement=2.0)), info) == (
-        SmallestFaces(5, 5, 1, None)
+        SmallestFaces(5, 1, 5, 1, None)
     )
+
+
+def test_the_defaults_show_smaller_faces_at_intervals_than_in_key_frames() -> None:
+    assert smallest_faces(VIDEO_SCALES, INFO) == SmallestFaces(20, 6, 10, 24, 40)

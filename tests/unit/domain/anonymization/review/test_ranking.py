@@ -27,6 +27,7 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
         19: [face(Origin.FOLLOWED, 0.8)],
         16: [face(Origin.MANUAL, None), RedactedBox((0, 0, 9, 9), None, None, Origin.REGION, None)],
         17: [face(Origin.DETECTED, 0.6)],
+        20: [face(Origin.BETWEEN, 0.7)],
         18: [face(Origin.FILLED, 0.5), face(Origin.RESIDUAL, None)],
     }
     for index, boxes in frames.items():
@@ -41,6 +42,7 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
         (14, Reason.EXTENDED),
         (12, Reason.UNSURE),
         (17, Reason.SCORE),
+        (20, Reason.SCORE),
         (10, Reason.SCORE),
         (15, None),
         (16, None),
@@ -48,9 +50,21 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
     risks = [entry.risk for entry in ranked]
     assert risks == sorted(risks, reverse=True)
     assert (risks[0], risks[-1]) == (1.0, 0.0)
-    assert [entry.lowest_score for entry in ranked] == [None, 0.5, 0.5, 0.8, 0.8, 0.2, 0.6, 0.9, None, None]
+    assert [entry.lowest_score for entry in ranked] == [
+        None,
+        0.5,
+        0.5,
+        0.8,
+        0.8,
+        0.2,
+        0.6,
+        0.7,
+        0.9,
+        None,
+        None,
+    ]
     assert [entry.index for entry in ranking.page(2, 5)] == [12, 17]
-    assert ranking.page(2, 10) == []
+    assert ranking.page(2, 11) == []
 
 
 def test_frames_can_be_listed_in_the_order_of_the_video() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.scales import max_interval, video_scales
+from framecloak.domain.anonymization.detection.scales import key_interval, video_scales
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
@@ -219,7 +219,7 @@ def test_smoothing_never_shrinks_a_box_below_its_detection() -> None:
 
 @pytest.mark.parametrize("rate", [5.0, 10.0, 11.4, 12.5, 24.0, 25.0, 60.0, 240.0])
 def test_track_limits_follow_the_frame_rate_within_bounds(rate: float) -> None:
-    interval = max_interval(video_scales(rate))
+    interval = key_interval(video_scales(rate))
     settings_ = TrackingSettings.for_rate(rate, interval)
     seconds = settings_.max_gap / min(max(rate, 10), 60)
     assert seconds == pytest.approx(0.48, rel=0.15)
