@@ -16,7 +16,7 @@ from framecloak.domain.anonymization.adaptive.regions import (
     scale_for,
 )
 from framecloak.domain.anonymization.detection.faces import FaceSearch, selected
-from framecloak.domain.anonymization.detection.scales import BLOCK_INTERVAL, DetectionScale
+from framecloak.domain.anonymization.detection.scales import DetectionScale
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
 
@@ -87,9 +87,8 @@ def propose(block: Block, proposer: FaceSearch, key_interval: int) -> None:
     for position in range(block.first, len(block)):
         index = block.analyses[position].index
         is_boundary = position == len(block) - 1
-        if block.failed(position) or not (is_boundary or index % key_interval == 0):
-            continue
-        if is_own and index % BLOCK_INTERVAL:
+        is_due = is_boundary or (index % key_interval == 0 and not is_own)
+        if block.failed(position) or not is_due:
             continue
         (proposed,) = proposer.analyze([block.frame(position)], PROPOSAL_SCALES, MIN_PROPOSAL_SCORE)
         if proposed.faces is None:

@@ -48,8 +48,9 @@ MIN_CROP_PX = 96
 MAX_CROP_SHARE = 0.6
 """Share of the scaled frame above which the whole is looked at instead of a crop."""
 
-BORDER_PX = 3
-"""Distance in pixels from the border of a crop within which detections are dropped: the face is cut."""
+BORDER_PX, BORDER_SHARE = 3, 0.1
+"""Distance from the border of a crop within which detections are dropped, in pixels and as a share of their
+longer side, whichever is more: the face is cut, and its box is wrong."""
 
 MAX_JOINED_AREA = 1.15
 """Ratio of the area around two regions to the sum of their areas up to which they are joined."""
@@ -138,10 +139,10 @@ def detect_in_region(
     # A face may be cut only where the frame ends too.
     limits = np.array(
         [
-            left + BORDER_PX if left else -np.inf,
-            top + BORDER_PX if top else -np.inf,
-            right - BORDER_PX if right < width else np.inf,
-            bottom - BORDER_PX if bottom < height else np.inf,
+            left or -np.inf,
+            top or -np.inf,
+            right if right < width else np.inf,
+            bottom if bottom < height else np.inf,
         ]
     )
     for direction in sorted(region.directions):
@@ -152,7 +153,8 @@ def detect_in_region(
         (found,) = search.detector.detect([pixels], threshold)
         boxes = map_boxes(found.boxes.astype(np.float64), matrix)
         in_frame = boxes * np.tile(zoom, 2)
-        whole = (boxes[:, :2] >= limits[:2]).all(axis=1) & (boxes[:, 2:] <= limits[2:]).all(axis=1)
+        border = np.maximum(BORDER_PX, BORDER_SHARE * box_geometry.sides(boxes).max(axis=1))[:, None]
+        whole = ((boxes[:, :2] - border >= limits[:2]) & (boxes[:, 2:] + border <= limits[2:])).all(axis=1)
         kept = whole & region.contains(in_frame)
         yield FrameDetections(
             in_frame[kept],

@@ -16,7 +16,7 @@ class Origin(StrEnum):
     DETECTED = "detected"
     """Detected in this frame with a high score."""
     LINKED = "linked"
-    """Detected in this frame with a low score, confirmed by the track."""
+    """Detected in this frame, or on both sides of it, with a low score, confirmed by the track."""
     BETWEEN = "between"
     """Interpolated between two looks at the frames that agree; this frame was not looked at here."""
     FILLED = "filled"

@@ -56,10 +56,13 @@ MAX_SHARE_OF_OTHERS = 0.3
 MIN_SURE_DETECTIONS = 3
 """Number of sure detections near an end from which on a track is followed as far as the settings allow."""
 
-GROWTH_PER_FRAME = 0.02
-"""Share of its size by which a followed box grows on every side per frame, because positions drift."""
+GROWTH_AT_ONCE, GROWTH_PER_FRAME = 0.1, 0.02
+"""Share of its size by which a followed box grows on every side, at once and per frame.
 
-MAX_GROWTH = 0.2
+A head that turns away shows more of itself on one side than the face before, and positions drift.
+"""
+
+MAX_GROWTH = 0.25
 """Largest such growth."""
 
 
@@ -109,7 +112,7 @@ def follow(
         position, template = located.astype(np.float64), region
         # Positions are whole pixels of the thumbnail, so they are off by up to half of one.
         moved = box_geometry.shift(box, (located - corner) * zoom) + np.concatenate([-zoom, zoom]) / 2
-        yield box_geometry.grow(moved, min(MAX_GROWTH, GROWTH_PER_FRAME * count))
+        yield box_geometry.grow(moved, min(MAX_GROWTH, GROWTH_AT_ONCE + GROWTH_PER_FRAME * count))
 
 
 def _locate(

@@ -90,10 +90,9 @@ class Trajectory:
         nearest_rows = np.where(nearer, leading, following)
         for time, box, row in zip(times.tolist(), smoothed.tolist(), nearest_rows.tolist(), strict=True):
             score = float(self._scores[row])
-            if self._frames[row] == time and self._interpolated[row]:
-                origin = Origin.BETWEEN
-            elif self._frames[row] == time:
-                origin = Origin.DETECTED if score >= settings.accept else Origin.LINKED
+            if self._frames[row] == time:
+                sure_origin = Origin.BETWEEN if self._interpolated[row] else Origin.DETECTED
+                origin = sure_origin if score >= settings.accept else Origin.LINKED
             elif time in followed.boxes:
                 origin = Origin.FOLLOWED
             else:
