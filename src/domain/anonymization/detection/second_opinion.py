@@ -166,21 +166,22 @@ class SecondOpinion:
         """Return the best view of a detection; None if its views do not confirm it."""
         for degrees in (0, -NEIGHBOUR_DEGREES, NEIGHBOUR_DEGREES):
             turned = (direction + degrees) % 360
+            is_expected = turned in expected
+            needed = self.evidence - weak if is_expected else CONFIRMING_TURNED_SCORE
             views = self._promising_views(
-                image, box, turned, is_promising=turned in expected and weak >= PROMISING_SCORE
+                image, box, turned, needed, is_promising=is_expected and weak >= PROMISING_SCORE
             )
             if not views and degrees == 0 and weak < PROMISING_SCORE:
                 return None
-            mean = sum(view.score for view in views) / self._view_count
-            if weak + mean >= self.evidence if turned in expected else mean >= CONFIRMING_TURNED_SCORE:
+            if views and sum(view.score for view in views) >= needed * self._view_count:
                 best = max(views, key=lambda view: view.score)
                 return replace(best, score=max(best.score, score))
         return None
 
     def _promising_views(
-        self, image: Image, box: Boxes, direction: int, *, is_promising: bool
+        self, image: Image, box: Boxes, direction: int, needed: float, *, is_promising: bool
     ) -> list[_View]:
-        """Return the views of a detection that show a face; few, if the first ones show none.
+        """Return the views of a detection that show a face; few, if they cannot reach the needed mean score.
 
         If the detection is promising the views go on if any detector sees something in the first crop, else
         only while every one does.
@@ -194,6 +195,9 @@ class SecondOpinion:
                 break
             first_crop_is_empty = all(earlier.score < REFUTING_SCORE for earlier in seen)
             if count == len(self._detectors) and first_crop_is_empty:
+                break
+            best_sum = sum(earlier.score for earlier in seen) + self._view_count - count
+            if best_sum < needed * self._view_count:
                 break
         return seen
 
