@@ -212,6 +212,10 @@ format: setup ## Format the code and apply ruff's fixes
 bench: setup ## Compare with the deface command line: whole processes, medians, coverage
 	$(BIN)/python -m benchmarks.anonymization.redact_vs_deface
 
+.PHONY: bench-scale
+bench-scale: setup ## Measure time and memory against length, faces per frame and resolution (over an hour)
+	$(BIN)/python -m benchmarks.anonymization.scale
+
 .PHONY: bench-hard
 bench-hard: setup ## Compare both on deliberately hard footage
 	$(BIN)/python -m benchmarks.anonymization.hard_footage

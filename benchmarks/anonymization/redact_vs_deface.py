@@ -1,8 +1,10 @@
 """Compare ``framecloak redact`` with the ``deface`` command line: whole processes on the same files.
 
-Run with ``make bench``. Needs the folder of real footage beside the checkout. Prints medians of several
-rounds in which the two alternate, their ratio round by round, peak memory, and how well the boxes of the
-same run cover the hand-verified faces.
+Run with ``make bench``. Needs the folder of real footage beside the checkout. For each precision it prints
+medians of several rounds in which the two alternate, their ratio round by round, peak memory, the processor
+time of detection as a multiple of that of decoding and encoding alone, and how well the boxes of the same run
+cover the hand-verified faces. People who are never missed are counted by ``make bench-sight``, whose footage
+says who is who.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ BIN = Path(sys.executable).parent
 CLIP_FRAMES = 105
 LOOPS = 4
 """How often the clip of 105 frames is repeated, so that start-up time does not dominate."""
+PRECISIONS = ("int8", "fp32")
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Runs:
     """Cost of the rounds of one command."""
 
     seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    """Processor time, user and system, of the process and its threads, in seconds."""
     peak_mb: list[float] = field(default_factory=list)
 
     def add(self, command: list[str | Path]) -> None:
@@ -55,6 +60,7 @@ class Runs:
                 output.seek(0)
                 sys.exit(f"{command} failed:\n{output.read().decode(errors='replace')[-2000:]}")
         self.seconds.append(took)
+        self.processor.append(usage.ru_utime + usage.ru_stime)
         self.peak_mb.append(usage.ru_maxrss / 1024)
 
 
@@ -130,33 +136,50 @@ def coverage(boxes: dict[str, list[list[float]]], folder: Path, *, ellipse: bool
     )
 
 
-def measure_cost(name: str, video: Path, archive: Path, rounds: int) -> None:
-    """Run both commands alternately and print their cost."""
-    ours, theirs = Runs(), Runs()
+def measure_cost(name: str, video: Path, archives: dict[str, Path], rounds: int) -> None:
+    """Run all commands in turn and print their cost; ``archives`` are our results by precision."""
+    theirs, alone = Runs(), Runs()
+    ours = {precision: Runs() for precision in archives}
     for _ in range(rounds):
-        archive.unlink(missing_ok=True)
-        ours.add([BIN / "framecloak", "redact", video, "-o", archive])
-        theirs.add([BIN / "deface", video, "-o", archive.with_suffix(".mp4")])
-    frames = len(manifest(archive)["frames"])
-    ratios = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
+        for precision, archive in archives.items():
+            archive.unlink(missing_ok=True)
+            ours[precision].add(
+                [BIN / "framecloak", "redact", video, "-o", archive, "--precision", precision]
+            )
+        theirs.add([BIN / "deface", video, "-o", video.with_suffix(".defaced.mp4")])
+        alone.add([sys.executable, "-m", "benchmarks.anonymization.decode_and_encode", video])
+    frames = len(manifest(next(iter(archives.values())))["frames"])
+    base = statistics.median(alone.processor)
     print(f"\n{name}, {frames} frames, {rounds} rounds")
-    for label, runs in (("framecloak", ours), ("deface", theirs)):
-        seconds = statistics.median(runs.seconds)
-        peak = statistics.median(runs.peak_mb)
-        print(f"  {label:<11} {seconds:7.2f} s  {frames / seconds:6.1f} frames/s  peak {peak:5.0f} MB")
-    low, high = min(ratios), max(ratios)
-    print(f"  ratio       {statistics.median(ratios):.1f}x  (rounds: {low:.1f}x to {high:.1f}x)")
+    for label, runs in ({f"framecloak {p}": runs for p, runs in ours.items()} | {"deface": theirs}).items():
+        seconds, processor = statistics.median(runs.seconds), statistics.median(runs.processor)
+        print(
+            f"  {label:<16} {seconds:7.2f} s  {frames / seconds:6.1f} frames/s  "
+            f"peak {statistics.median(runs.peak_mb):5.0f} MB  "
+            f"{1000 * processor / frames:6.1f} ms of processor time a frame"
+        )
+    print(f"  decode and JPEG  {1000 * base / frames:34.1f} ms of processor time a frame, alone")
+    for precision, runs in ours.items():
+        ratios = [b / a for a, b in zip(runs.seconds, theirs.seconds, strict=True)]
+        multiples = [a / b - 1 for a, b in zip(runs.processor, alone.processor, strict=True)]
+        print(
+            f"  {precision}: {statistics.median(ratios):.1f}x as fast as deface "
+            f"(rounds: {min(ratios):.1f}x to {max(ratios):.1f}x); all that is not decoding and JPEG costs "
+            f"{statistics.median(multiples):.1f} times as much as those "
+            f"({min(multiples):.1f} to {max(multiples):.1f})"
+        )
 
 
-def compare_coverage(name: str, video: Path, archive: Path) -> None:
+def compare_coverage(name: str, video: Path, archives: dict[str, Path]) -> None:
     """Print how well each covers the hand-verified faces; ours by the boxes of the last round."""
-    width = manifest(archive)["sources"][0]["width"]
-    ours = enlarged(our_boxes(archive), width)
-    theirs = enlarged(deface_boxes(video, CLIP_FRAMES), width)
     print(f"\n{name}, coverage of the hand-verified faces")
-    print(f"  framecloak            {coverage(ours, archive.parent, ellipse=False)}")
-    print(f"  deface, its ellipses  {coverage(theirs, archive.parent, ellipse=True)}")
-    print(f"  deface, its boxes     {coverage(theirs, archive.parent, ellipse=False)}")
+    for precision, archive in archives.items():
+        width = manifest(archive)["sources"][0]["width"]
+        ours = enlarged(our_boxes(archive), width)
+        print(f"  {f'framecloak {precision}':<21} {coverage(ours, archive.parent, ellipse=False)}")
+    theirs = enlarged(deface_boxes(video, CLIP_FRAMES), width)
+    print(f"  deface, its ellipses  {coverage(theirs, video.parent, ellipse=True)}")
+    print(f"  deface, its boxes     {coverage(theirs, video.parent, ellipse=False)}")
 
 
 def main() -> None:
@@ -171,7 +194,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         videos = prepare(folder)
-        archives = {name: folder / f"{name}.zip" for name in videos}
+        archives = {
+            name: {precision: folder / f"{name}-{precision}.zip" for precision in PRECISIONS}
+            for name in videos
+        }
         for name, video in videos.items():
             measure_cost(name, video, archives[name], arguments.rounds)
         # Only now: the kernel never reports a child's peak memory below its parent's size.
