@@ -21,6 +21,7 @@ class FakeMeter:
     retries: list[str] = field(default_factory=list)
     removed: Counter[str] = field(default_factory=Counter)
     not_removed: Counter[str] = field(default_factory=Counter)
+    damaged: list[str] = field(default_factory=list)
 
     def stage(self, stage: Stage, seconds: float) -> None:
         self.stages[stage].append(seconds)
@@ -47,6 +48,9 @@ class FakeMeter:
     def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
         self.removed.update(removed)
         self.not_removed.update(failed)
+
+    def file_damaged(self, kind: str) -> None:
+        self.damaged.append(kind)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -27,6 +28,7 @@ class FakeObjectStore:
         room: capacity in bytes, over all objects.
         unavailable: whether every call fails, as with a store that is down.
         fetched: files that `local_file` has open at this moment.
+        forgotten: keys whose copies were discarded as damaged.
         partial: start times of uploads whose process was killed.
     """
 
@@ -36,6 +38,7 @@ class FakeObjectStore:
     unavailable: bool = False
     fetched: list[Path] = field(default_factory=list)
     partial: list[datetime] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     _modified: dict[str, datetime] = field(default_factory=dict)
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
@@ -68,6 +71,9 @@ class FakeObjectStore:
 
     def cached_file(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
         return self.local_file(key, scratch)
+
+    async def forget_copy(self, key: str) -> None:
+        self.forgotten.append(key)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         data = self._bytes(key)[start:stop]
@@ -125,7 +131,8 @@ class FakeObjectStore:
 
     def _stored(self, key: str) -> StoredObject:
         modified = self._modified.get(key, self.clock.now())
-        return StoredObject(key, len(self.objects[key]), modified)
+        version = sha256(self.objects[key]).hexdigest()
+        return StoredObject(key, len(self.objects[key]), modified, version)
 
     def _address(self, key: str, ttl: timedelta, **query: str) -> str:
         require_key(key)

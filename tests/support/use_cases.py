@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fakes.clock import FakeClock
 from fakes.media import FakeSource, FakeVideoProber
+from fakes.metrics import FakeMeter
 from fakes.persistence.database import FakeDatabase
 from fakes.persistence.galleries import FakeGalleryCipher, FakeGalleryIndexes
 from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
@@ -24,7 +25,7 @@ from fakes.webhooks import FakeWebhookSender
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
-from framecloak.domain.anonymization.model.request import RequestSpec, Status
+from framecloak.domain.anonymization.model.request import RequestSpec, Status, StoredResult
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
@@ -72,6 +73,7 @@ class FakeService:
         self.call_limiter = FakeCallLimiter(clock=self.clock)
         numbers = count()
         secrets = SecretFactory(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
+        self.meter = FakeMeter()
         self.available_levels = set(Level)
         self.frame_extractor = FakeVideoFrameExtractor()
         self.video_source: FrameSource = FakeSource("film.mp4", 100)
@@ -104,6 +106,7 @@ class FakeService:
             webhook_sender=FakeWebhookSender(),
             webhook_secret="webhook secret",
             remove_stale_folders=no_stale_folders,
+            damage_meter=self.meter,
         )
         limits = Limits(
             session_ttl=timedelta(hours=12),
@@ -146,14 +149,18 @@ class FakeService:
         ]
         return RequestSpec(video.id, tuple(ids), Level.FACES, Appearance(), verify=Verify.NONE)
 
-    async def complete(self, request_id: UUID) -> None:
+    async def complete(
+        self, request_id: UUID, sha256: str | None = hashlib.sha256(b"zip").hexdigest()
+    ) -> None:
         """Complete a request within ten seconds, with a ZIP of three bytes."""
         key = f"requests/{request_id}/frames.zip"
         await self.store.put(key, chunks(b"zip"))
         async with self.database.unit_of_work() as work:
             await work.requests.claim(request_id, self.clock.now())
             self.clock.advance(timedelta(seconds=10))
-            await work.requests.finish(request_id, Status.COMPLETED, self.clock.now(), result=(key, 3))
+            await work.requests.finish(
+                request_id, Status.COMPLETED, self.clock.now(), result=StoredResult(key, 3, sha256)
+            )
             await work.commit()
 
 

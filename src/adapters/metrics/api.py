@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from framecloak.adapters.metrics.models import model_meters
-from framecloak.adapters.metrics.prometheus import exposition, process_registry
+from framecloak.adapters.metrics.prometheus import damage_counter, exposition, process_registry
 from framecloak.domain.operations.service_metrics import MetricsSnapshot
 
 LATENCY_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -58,6 +58,7 @@ class ApiMetrics:
         self._errors = Counter(
             "framecloak_http_errors", "Error responses, by error code.", ("code",), registry=registry
         )
+        self.file_damaged = damage_counter(registry)
         self._failed_lookups = Counter(
             "framecloak_lookup_errors",
             "Values that could not be read for a scrape.",

@@ -24,6 +24,7 @@ from prometheus_client.exposition import choose_encoder
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, CleanupStep
 from framecloak.domain.errors import InvalidSettingError
 from framecloak.domain.ports.metrics import SliceOutcome, Stage
+from framecloak.domain.storage.alarm import StoredKind
 
 __all__ = ["MetricsServer", "PrometheusMeter", "exposition", "process_registry", "register_memory_gauges"]
 
@@ -69,6 +70,19 @@ def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     # The client's header is not passed on: the library would copy parts of it into the content type.
     encode, content_type = choose_encoder(_OPENMETRICS if _OPENMETRICS in accept else "")
     return encode(registry), content_type
+
+
+def damage_counter(registry: CollectorRegistry) -> Callable[[str], None]:
+    """Add the counter of damaged files to a registry, and return what counts one by its kind."""
+    damaged = Counter(
+        "framecloak_stored_files_damaged",
+        "Stored files found to differ from what was stored.",
+        ("kind",),
+        registry=registry,
+    )
+    for kind in StoredKind:
+        damaged.labels(kind.value)
+    return lambda kind: damaged.labels(kind).inc()
 
 
 class PrometheusMeter:
@@ -131,6 +145,7 @@ class PrometheusMeter:
             ("what",),
             registry=registry,
         )
+        self.file_damaged = damage_counter(registry)
         # Exported as 0 from the start: Prometheus sees no increase in a counter that first appears as 1.
         self.cleaned_up(CleanupReport().counts(), {step.value: 0 for step in CleanupStep})
 

@@ -78,6 +78,9 @@ class FilesystemStore:
         """Yield the path of the stored file itself, as `local_file` does."""
         return self.local_file(key, scratch)
 
+    async def forget_copy(self, key: str) -> None:
+        """Do nothing, because there are no copies."""
+
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes ``[start, stop)`` of one version, even when the object is replaced meanwhile."""
         require_range(start, stop)
@@ -238,7 +241,9 @@ def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _stored_object(key: str, status: os.stat_result) -> StoredObject:
-    return StoredObject(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+    # The time of the last change cannot be set, unlike that of the last modification.
+    version = f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_ctime_ns}"
+    return StoredObject(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), version)
 
 
 def _remove_if_empty(folder: Path) -> bool:

@@ -155,6 +155,11 @@ class MinioStore:
         require_key(key)
         return self._cache.copy(key, self) if self._cache else self.local_file(key, scratch)
 
+    async def forget_copy(self, key: str) -> None:
+        """Delete the copies of the object on this machine."""
+        if self._cache:
+            await self._cache.discard(key)
+
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes ``[start, stop)`` as they arrive."""
         require_range(start, stop)
@@ -312,4 +317,5 @@ class MinioStore:
 
 def _stored_object(entry: Object) -> StoredObject:
     modified = entry.last_modified or datetime.now(UTC)
-    return StoredObject(entry.object_name or "", entry.size or 0, modified)
+    version = f"{entry.etag}-{entry.version_id}-{modified.timestamp()}"
+    return StoredObject(entry.object_name or "", entry.size or 0, modified, version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framecloak.domain.errors.base import DomainError
+from framecloak.domain.errors.base import DomainError, UserMessage
 
 
 class InvalidSegmentsError(DomainError):
@@ -39,6 +39,16 @@ class NotReadyError(DomainError):
     """The request has no result, or none yet."""
 
     code = "not_ready"
+
+
+class ResultDamagedError(DomainError):
+    """The stored result, or a part of it, is not the one that was made."""
+
+    code = "result_damaged"
+    user_message_override = UserMessage(
+        "the stored result is not the one that was made",
+        "submit the order again; the operator of the installation has been alerted",
+    )
 
 
 class ProcessingTimeoutError(DomainError):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from framecloak.domain.errors.base import DomainError
+from framecloak.domain.errors.base import DomainError, UserMessage
 
 
 class VideoNotFoundError(DomainError):
     """The video does not exist, or the caller may not see it."""
 
     code = "video_not_found"
+
+
+class OriginalDamagedError(DomainError):
+    """The stored file of the video is not the one that was uploaded."""
+
+    code = "original_damaged"
+    user_message_override = UserMessage(
+        "the stored file of the video is not the one that was uploaded",
+        "upload the video again; the operator of the installation has been alerted",
+    )
 
 
 class SegmentNotFoundError(DomainError):

@@ -89,6 +89,10 @@ class Meter(Protocol):
         """Count the objects that a clean-up removed, and its failures, both by category."""
         ...
 
+    def file_damaged(self, kind: str) -> None:
+        """Count a stored file that differs from what was stored, by its kind."""
+        ...
+
 
 class NullMeter:
     """Meter that discards all metrics."""
@@ -115,6 +119,9 @@ class NullMeter:
         """Do nothing."""
 
     def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
+        """Do nothing."""
+
+    def file_damaged(self, kind: str) -> None:
         """Do nothing."""
 
 

@@ -18,11 +18,13 @@ class StoredObject:
         key: path in the store: letters, digits, ``.``, ``_``, ``-`` and ``/``.
         size: size in bytes.
         modified_at: UTC.
+        version: version of the content, opaque; it differs after the object was replaced or altered.
     """
 
     key: str
     size: int
     modified_at: datetime
+    version: str = ""
 
 
 class ObjectStore(Protocol):
@@ -59,6 +61,10 @@ class ObjectStore(Protocol):
         Raises:
             ObjectNotFoundError: the object does not exist; raised on entering.
         """
+        ...
+
+    async def forget_copy(self, key: str) -> None:
+        """Delete the copy of an object from the cache of ``cached_file``, because it is damaged."""
         ...
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:

@@ -32,6 +32,7 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page, UnitOfWork
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.video import ProbedVideo, VideoProber
+from framecloak.domain.storage.originals import Originals
 from framecloak.domain.videos.filenames import sanitize_filename
 
 UPLOAD_TTL = timedelta(hours=1)
@@ -75,6 +76,7 @@ class VideoService:
         clock: current time (UTC).
         scratch: folder for temporary files.
         max_upload_bytes: maximum size of an upload in bytes.
+        originals: provides the files of stored videos.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class VideoService:
         clock: Clock,
         scratch: Path,
         max_upload_bytes: int,
+        originals: Originals,
     ) -> None:
         self._database = database
         self._store = store
@@ -92,6 +95,7 @@ class VideoService:
         self._clock = clock
         self._scratch = scratch
         self._max_upload_bytes = max_upload_bytes
+        self._originals = originals
 
     @property
     def max_upload_bytes(self) -> int:
@@ -224,10 +228,11 @@ class VideoService:
         Raises:
             VideoNotFoundError: the caller may see no such video, or its file is gone.
             FrameNotFoundError: the video has no such frame.
+            OriginalDamagedError: the stored file is not the uploaded one.
         """
         video = await self.get(principal, video_id)
         try:
-            async with self._store.cached_file(video.object_key, self._scratch) as path:
+            async with self._originals.file(video, self._scratch) as path:
                 jpeg = await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(

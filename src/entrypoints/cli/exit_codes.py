@@ -16,6 +16,7 @@ FRAMES_BLANKED = 3
 ITEMS_REJECTED = 4
 REQUEST_FAILED = 5
 CLEANUP_INCOMPLETE = 6
+STORAGE_DAMAGED = 7
 INTERNAL = 70
 SIGNAL_EXIT_BASE = 128
 """Exit code after a signal, minus the number of the signal, as in shells."""
@@ -72,6 +73,8 @@ SERVICE_EXIT_CODES = {
     "object_not_found": 54,
     "webhook_failed": 55,
     "extension_missing": 56,
+    "original_damaged": 57,
+    "result_damaged": 58,
     "video_not_found": 80,
     "segment_not_found": 81,
     "region_not_found": 82,
@@ -150,6 +153,7 @@ def describe_service_exit_codes() -> str:
         (ITEMS_REJECTED, "some items of the batch were rejected"),
         (REQUEST_FAILED, "a request failed; its error is printed"),
         (CLEANUP_INCOMPLETE, "some expired data could not be deleted"),
+        (STORAGE_DAMAGED, "stored files are missing, or are not what was stored"),
         *((code, name.replace("_", " ")) for name, code in SERVICE_EXIT_CODES.items()),
     ]
     return _table(rows)

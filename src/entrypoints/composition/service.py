@@ -45,6 +45,7 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.limits import CallLimiter
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.storage.alarm import NULL_DAMAGE_METER, DamageMeter
 from framecloak.entrypoints.composition.issuer import issuer
 from framecloak.entrypoints.composition.keys import (
     gallery_cipher,
@@ -127,11 +128,14 @@ class Service:
 
 
 @asynccontextmanager
-async def build_service(settings: Settings) -> AsyncIterator[Service]:
+async def build_service(
+    settings: Settings, damage_meter: DamageMeter = NULL_DAMAGE_METER
+) -> AsyncIterator[Service]:
     """Yield the service built from the settings; its connections are closed at the end of the block.
 
     Args:
         settings: settings with the addresses of a database and a Redis server, which may be embedded ones.
+        damage_meter: metrics of damaged files.
 
     Raises:
         SchemaOutdatedError: the schema of the database is of another version; the hint names the command
@@ -192,6 +196,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             remove_stale_folders=lambda: asyncio.to_thread(
                 remove_stale, settings.temp_storage_path, *TEMPORARY_FOLDER_PREFIXES
             ),
+            damage_meter=damage_meter,
         )
         yield Service(
             settings=settings,

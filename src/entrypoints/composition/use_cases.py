@@ -45,6 +45,10 @@ from framecloak.domain.ports.video import VideoFrameExtractor, VideoProber
 from framecloak.domain.ports.webhooks import WebhookSender
 from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
 from framecloak.domain.reid.galleries.service import GalleryService
+from framecloak.domain.storage.alarm import NULL_DAMAGE_METER, DamageMeter
+from framecloak.domain.storage.originals import Originals
+from framecloak.domain.storage.results import ResultIntegrity
+from framecloak.domain.storage.verification import StorageVerification
 from framecloak.domain.videos.grants import GrantService
 from framecloak.domain.videos.marks import MarkService
 from framecloak.domain.videos.service import VideoService
@@ -82,6 +86,7 @@ class Adapters:
         webhook_sender: sends webhooks.
         webhook_secret: secret that signs webhooks.
         remove_stale_folders: deletes the temporary folders of dead processes and returns their number.
+        damage_meter: counts damaged files.
     """
 
     clock: Clock
@@ -111,6 +116,7 @@ class Adapters:
     webhook_sender: WebhookSender
     webhook_secret: str = field(repr=False)
     remove_stale_folders: Callable[[], Awaitable[int]]
+    damage_meter: DamageMeter = NULL_DAMAGE_METER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +170,7 @@ class UseCases:
         dispatcher: order in which requests are processed.
         cleanup: deletion of expired results, uploads and tokens.
         webhooks: notification of receivers when requests end.
+        storage_verification: comparison of all stored files with what was stored.
         health: health checks of the installation.
         service_metrics: metrics of the installation.
     """
@@ -185,6 +192,7 @@ class UseCases:
     dispatcher: Dispatcher
     cleanup: CleanupService
     webhooks: Webhooks
+    storage_verification: StorageVerification
     health: HealthService
     service_metrics: ServiceMetrics
 
@@ -192,6 +200,8 @@ class UseCases:
     def build(cls, adapters: Adapters, limits: Limits) -> Self:
         """Build every use case from the adapters."""
         clock, database, store, queue = adapters.clock, adapters.database, adapters.store, adapters.queue
+        originals = Originals(store, adapters.damage_meter)
+        integrity = ResultIntegrity(store, adapters.damage_meter)
         secrets, scratch, cipher = adapters.secrets, adapters.scratch, adapters.gallery_cipher
         dispatcher = Dispatcher(database, queue, limits.max_concurrent_requests)
         gallery_people = GalleryPeople(database, cipher, clock, adapters.load_recognizer)
@@ -219,7 +229,7 @@ class UseCases:
             ),
             audit=AuditService(database),
             videos=VideoService(
-                database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes
+                database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes, originals
             ),
             grants=GrantService(database),
             marks=MarkService(database),
@@ -234,11 +244,12 @@ class UseCases:
                 lambda: secrets.new(""),
                 secrets.digest,
             ),
-            downloads=DownloadService(database, store, clock, secrets.digest),
+            downloads=DownloadService(database, integrity, clock, secrets.digest),
             reviews=ReviewService(
                 database,
                 store,
                 adapters.archives,
+                integrity,
                 adapters.frame_extractor,
                 adapters.preview_maker,
                 scratch,
@@ -251,9 +262,10 @@ class UseCases:
                 adapters.verify_signature,
                 clock,
                 limits.results,
+                integrity,
             ),
             overlays=OverlayService(
-                database, store, scratch, adapters.open_video, adapters.load_text_detector
+                database, originals, scratch, adapters.open_video, adapters.load_text_detector
             ),
             galleries=GalleryService(database, cipher, clock, limits.gallery_capacity),
             gallery_people=gallery_people,
@@ -270,6 +282,7 @@ class UseCases:
                 keep_parts=limits.keep_parts,
             ),
             webhooks=Webhooks(database, adapters.webhook_sender, clock, adapters.webhook_secret),
+            storage_verification=StorageVerification(database, store),
             health=health,
             service_metrics=ServiceMetrics(database, queue, clock, health),
         )

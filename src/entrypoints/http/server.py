@@ -34,7 +34,7 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
         DomainError: as for `build_service` and `build_faces`.
     """
     metrics = ApiMetrics(version("framecloak"))
-    async with build_service(settings) as service, build_faces(settings, metrics.models) as faces:
+    async with build_service(settings, metrics) as service, build_faces(settings, metrics.models) as faces:
         services = http_services(service, faces, metrics)
         app = with_metrics(create_app(services, http_config(service)), metrics)
         await serve_app(with_access_log(app), listener, stop, settings.trusted_proxies)

@@ -66,7 +66,7 @@ async def run_worker_process(
     port = settings.worker_metrics_port
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
     with metrics:
-        async with build_service(settings) as service:
+        async with build_service(settings, meter) as service:
             warm_up = asyncio.create_task(
                 asyncio.to_thread(_warm_up, instruments, duty, container.describe_model)
             )

@@ -7,7 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
+from framecloak.domain.anonymization.model.request import (
+    AnonymizationRequest,
+    DownloadToken,
+    Status,
+    StoredResult,
+)
 from framecloak.domain.errors import (
     TokenExpiredError,
     TokenNotFoundError,
@@ -85,7 +90,9 @@ async def test_tokens_are_removed_once_their_result_is_gone(database: Database) 
     request = await _with_token(database)
     async with database.unit_of_work() as work:
         await work.requests.claim(request.id, NOW)
-        await work.requests.finish(request.id, Status.COMPLETED, NOW, result=("requests/x.zip", 3))
+        await work.requests.finish(
+            request.id, Status.COMPLETED, NOW, result=StoredResult("requests/x.zip", 3)
+        )
         await work.download_tokens.add(DownloadToken(digest("used"), request.id, NOW + SECOND, NOW))
         await work.download_tokens.add(DownloadToken(digest("late"), request.id, NOW, None))
         assert await work.download_tokens.remove_without_result() == 0

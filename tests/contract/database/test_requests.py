@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.model.identities import (
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, StoredResult, WorkSpec
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import (
@@ -160,7 +160,7 @@ async def test_requests_without_a_result_or_still_missing_are_reported(database:
     async with database.unit_of_work() as work:
         await work.requests.claim(busy, NOW)
         for request_id in (done, deleted):
-            await work.requests.finish(request_id, Status.COMPLETED, NOW, result=("key", 1))
+            await work.requests.finish(request_id, Status.COMPLETED, NOW, result=StoredResult("key", 1))
         await work.requests.clear_result(deleted)
         await work.requests.finish(failed, Status.FAILED, NOW)
         await work.requests.finish(cancelled, Status.CANCELLED, NOW)
@@ -292,7 +292,11 @@ async def test_a_completed_request_has_a_result_until_it_is_deleted(database: Da
     async with database.unit_of_work() as work:
         await work.requests.claim(request.id, NOW)
         await work.requests.finish(
-            request.id, Status.COMPLETED, done, blanked_frames=2, result=("requests/1.zip", 5_000_000_000)
+            request.id,
+            Status.COMPLETED,
+            done,
+            blanked_frames=2,
+            result=StoredResult("requests/1.zip", 5_000_000_000),
         )
         await work.commit()
     completed = replace(
@@ -347,7 +351,9 @@ async def test_pending_and_finished_work_is_measured(database: Database) -> None
         for number, seconds in ((0, 4.5), (1, 2.25)):
             await work.requests.claim(requests[number].id, NOW)
             end = NOW + timedelta(seconds=seconds)
-            await work.requests.finish(requests[number].id, Status.COMPLETED, end, result=("key", 1))
+            await work.requests.finish(
+                requests[number].id, Status.COMPLETED, end, result=StoredResult("key", 1)
+            )
         await work.slices.start_requests(3)
         lease = await work.slices.lease(requests[2].id, 0, "worker", LEASE_DURATION)
         assert lease

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
@@ -256,8 +256,10 @@ async def test_stored_bytes_are_summed(database: Database) -> None:
     video = await add_video(database, owner)
     done, other = [await add_request(database, owner, video) for _ in range(2)]
     async with database.unit_of_work() as work:
-        await work.requests.finish(done.id, Status.COMPLETED, NOW, result=("requests/a.zip", 2**40))
-        await work.requests.finish(other.id, Status.COMPLETED, NOW, result=("requests/b.zip", 7))
+        await work.requests.finish(
+            done.id, Status.COMPLETED, NOW, result=StoredResult("requests/a.zip", 2**40)
+        )
+        await work.requests.finish(other.id, Status.COMPLETED, NOW, result=StoredResult("requests/b.zip", 7))
         assert await work.requests.result_bytes() == 2**40 + 7
         await work.requests.clear_result(done.id)
         assert await work.requests.result_bytes() == 7

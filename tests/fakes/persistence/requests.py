@@ -16,6 +16,7 @@ from framecloak.domain.anonymization.model.request import (
     DownloadToken,
     RequestSpec,
     Status,
+    StoredResult,
     WorkSpec,
 )
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
@@ -116,7 +117,7 @@ class FakeRequestRepository:
         now: datetime,
         *,
         blanked_frames: int = 0,
-        result: tuple[str, int] | None = None,
+        result: StoredResult | None = None,
         error: str | None = None,
         error_code: str | None = None,
     ) -> bool:
@@ -131,8 +132,9 @@ class FakeRequestRepository:
             completed_at=now,
             processed_frames=request.total_frames if completed else request.processed_frames,
             blanked_frames=blanked_frames,
-            result_key=result[0] if result else None,
-            result_bytes=result[1] if result else None,
+            result_key=result.key if result else None,
+            result_bytes=result.size_bytes if result else None,
+            result_sha256=result.sha256 if result else None,
             error=error,
             error_code=error_code,
         )
@@ -197,7 +199,9 @@ class FakeRequestRepository:
     async def clear_result(self, request_id: UUID) -> None:
         rows = await self._tx.write()
         if request := rows.requests.get(request_id):
-            rows.requests[request_id] = replace(request, result_key=None, result_bytes=None)
+            rows.requests[request_id] = replace(
+                request, result_key=None, result_bytes=None, result_sha256=None
+            )
 
 
 class FakeDownloadTokenRepository:

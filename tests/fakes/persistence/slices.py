@@ -95,13 +95,14 @@ class FakeSliceRepository:
         lease_until = self._tx.store.now() + ttl
         return await self._change(lease, lease_until=lease_until, processed_frames=counted)
 
-    async def finish(self, lease: Lease, blanked_frames: int) -> LeaseState:
+    async def finish(self, lease: Lease, blanked_frames: int, sha256: str | None = None) -> LeaseState:
         return await self._change(
             lease,
             state="completed",
             owner=None,
             lease_until=None,
             part_key=lease.key,
+            part_sha256=sha256,
             blanked_frames=blanked_frames,
             processed_frames=len(lease.segment) if lease.kind is SliceKind.FRAMES else 0,
         )
@@ -114,7 +115,7 @@ class FakeSliceRepository:
 
     async def parts(self, request_id: UUID) -> Sequence[FinishedSlice]:
         return [
-            FinishedSlice(number, entry.part_key)
+            FinishedSlice(number, entry.part_key, entry.part_sha256)
             for (owner, number), entry in sorted(self._tx.rows.slices.items(), key=lambda item: item[0][1])
             if owner == request_id and entry.kind is SliceKind.FRAMES and entry.part_key
         ]

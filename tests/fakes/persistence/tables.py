@@ -35,6 +35,7 @@ class SliceEntry:
     processed_frames: int = 0
     blanked_frames: int = 0
     part_key: str | None = None
+    part_sha256: str | None = None
 
 
 @dataclass(frozen=True)

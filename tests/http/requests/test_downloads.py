@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from litestar.exceptions import LitestarException
 
 from support.http import asgi
 from support.http.api import Scene
@@ -64,6 +65,27 @@ async def test_ranges_of_a_result_can_be_downloaded(
         )
     else:
         assert (answer.content, answer.headers["content-length"]) == (content, str(len(content)))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=1-"}])
+@pytest.mark.parametrize("own_store", [False, True])
+async def test_a_swapped_result_is_not_delivered(
+    scene: Scene, own_store: bool, headers: dict[str, str]
+) -> None:
+    request = await scene.request()
+    world = scene.api.world
+    app = scene.api.with_own_store() if own_store else scene.api.app
+    anonymous = replace(scene.api, app=app).client()
+    minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
+    await world.store.put(f"requests/{request}/frames.zip", chunks(b"ZIP"))
+    if own_store or headers:
+        refused = await anonymous.get(minted["url"], headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (500, "result_damaged")
+    else:
+        # The response had begun: the server closes the connection before its announced length.
+        with pytest.raises(LitestarException, match="after response started"):
+            await asgi.call(app, "GET", minted["url"], {})
+    assert world.meter.damaged == ["result"]
 
 
 @pytest.mark.parametrize("own_store", [False, True])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from framecloak.adapters.storage.threads import in_thread
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.errors import ModelMissingError
 from framecloak.domain.operations import probes
 from framecloak.domain.operations.health import Condition, HealthService
@@ -61,7 +61,9 @@ async def test_a_working_installation_is_healthy(world: FakeService) -> None:
     async with world.database.unit_of_work() as work:
         await work.requests.claim(completed_id, world.clock.now())
         ended = world.clock.now() + timedelta(seconds=90)
-        await work.requests.finish(completed_id, Status.COMPLETED, ended, result=("requests/x", 1))
+        await work.requests.finish(
+            completed_id, Status.COMPLETED, ended, result=StoredResult("requests/x", 1)
+        )
         await work.commit()
     report = await health_of(world).check()
     assert report.condition is Condition.HEALTHY

@@ -37,7 +37,13 @@ from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, Reques
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status, WorkSpec
+from framecloak.domain.anonymization.model.request import (
+    AnonymizationRequest,
+    RequestSpec,
+    Status,
+    StoredResult,
+    WorkSpec,
+)
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
 from framecloak.domain.imaging.pixel_aspect import format_aspect
@@ -188,20 +194,20 @@ class PostgresRequestRepository:
         now: datetime,
         *,
         blanked_frames: int = 0,
-        result: tuple[str, int] | None = None,
+        result: StoredResult | None = None,
         error: str | None = None,
         error_code: str | None = None,
     ) -> bool:
         """See the port."""
-        key, size = result or (None, None)
         completed = status is Status.COMPLETED
         changes = {
             "status": status,
             "completed_at": now,
             "processed_frames": RequestRow.total_frames if completed else RequestRow.processed_frames,
             "blanked_frames": blanked_frames,
-            "result_key": key,
-            "result_bytes": size,
+            "result_key": result.key if result else None,
+            "result_bytes": result.size_bytes if result else None,
+            "result_sha256": result.sha256 if result else None,
             "error": error,
             "error_code": error_code,
         }
@@ -288,7 +294,7 @@ class PostgresRequestRepository:
 
     async def clear_result(self, request_id: UUID) -> None:
         """See the port."""
-        cleared = {"result_key": None, "result_bytes": None}
+        cleared = {"result_key": None, "result_bytes": None, "result_sha256": None}
         await self._connection.execute(update(RequestRow).where(RequestRow.id == request_id).values(cleared))
 
 

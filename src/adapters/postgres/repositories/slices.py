@@ -121,7 +121,8 @@ _FINISH = text(
     f"""
     UPDATE slices
     SET state = 'completed', owner = NULL, lease_until = NULL, blanked_frames = :blanked_frames,
-        part_key = :key, processed_frames = CASE kind WHEN 'frames' THEN end_frame - start_frame ELSE 0 END
+        part_key = :key, part_sha256 = :sha256,
+        processed_frames = CASE kind WHEN 'frames' THEN end_frame - start_frame ELSE 0 END
     WHERE {_IS_HELD}
     RETURNING number
     """  # noqa: S608 -- as above
@@ -150,7 +151,7 @@ _COUNT_FRAMES = text(
 
 _PARTS = text(
     """
-    SELECT number, part_key FROM slices
+    SELECT number, part_key, part_sha256 FROM slices
     WHERE request_id = :request_id AND kind = 'frames' AND state = 'completed'
     ORDER BY number
     """
@@ -221,10 +222,15 @@ class PostgresSliceRepository:
         values = {**_lease_parameters(lease), "lasts": ttl, "processed_frames": processed_frames}
         return await self._change_held(lease, in_work, _RENEW, values)
 
-    async def finish(self, lease: Lease, blanked_frames: int) -> LeaseState:
+    async def finish(self, lease: Lease, blanked_frames: int, sha256: str | None = None) -> LeaseState:
         """See the port."""
         in_work = await self._lock_request(lease.request_id)
-        values = {**_lease_parameters(lease), "blanked_frames": blanked_frames, "key": lease.key}
+        values = {
+            **_lease_parameters(lease),
+            "blanked_frames": blanked_frames,
+            "key": lease.key,
+            "sha256": sha256,
+        }
         state = await self._change_held(lease, in_work, _FINISH, values)
         if state is LeaseState.LOST:
             finished = await self._connection.execute(_IS_FINISHED, values)
@@ -242,7 +248,7 @@ class PostgresSliceRepository:
     async def parts(self, request_id: UUID) -> Sequence[FinishedSlice]:
         """See the port."""
         rows = await self._connection.execute(_PARTS, {"request_id": request_id})
-        return [FinishedSlice(number, key) for number, key in rows]
+        return [FinishedSlice(number, key, sha256) for number, key, sha256 in rows]
 
     async def _lock_request(self, request_id: UUID) -> bool:
         """Lock the request and its slices until the transaction ends; return whether it is in progress."""

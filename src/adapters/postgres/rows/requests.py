@@ -68,6 +68,7 @@ _STATE_COLUMNS = (
     RequestRow.error_code,
     RequestRow.result_key,
     RequestRow.result_bytes,
+    RequestRow.result_sha256,
 )
 REQUEST_COLUMNS = (*SPEC_COLUMNS, *_STATE_COLUMNS)
 """Columns for `request_from_row`; they begin with ``SPEC_COLUMNS``, those for `spec_from_row`."""

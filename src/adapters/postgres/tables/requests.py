@@ -101,6 +101,10 @@ class RequestRow(DefaultBase):
         CheckConstraint("(result_key IS NULL) = (result_bytes IS NULL)", name="result"),
         CheckConstraint("result_key IS NULL OR status = 'completed'", name="result_key"),
         CheckConstraint("result_bytes > 0", name="result_bytes"),
+        CheckConstraint(
+            "result_sha256 IS NULL OR result_sha256 ~ '^[0-9a-f]{64}$' AND result_key IS NOT NULL",
+            name="result_sha256",
+        ),
         allowed_values("identity_mode", IdentityMode),
         allowed_values("unknown_faces", Unknown),
         CheckConstraint("identity_threshold > 0 AND identity_threshold <= 1", name="identity_threshold"),
@@ -153,6 +157,7 @@ class RequestRow(DefaultBase):
     error_code: Mapped[str | None] = mapped_column(Text)
     result_key: Mapped[str | None] = mapped_column(Text)
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    result_sha256: Mapped[str | None] = mapped_column(Text)
     identity_mode: Mapped[str | None] = mapped_column(Text)
     gallery_id: Mapped[UUID | None] = mapped_column(Uuid)
     identity_threshold: Mapped[float | None] = mapped_column(Double)

@@ -39,6 +39,10 @@ class SliceRow(DefaultBase):
         CheckConstraint("processed_frames BETWEEN 0 AND end_frame - start_frame", name="processed_frames"),
         CheckConstraint("blanked_frames BETWEEN 0 AND end_frame - start_frame", name="blanked_frames"),
         CheckConstraint("(state = 'completed') = (part_key IS NOT NULL)", name="part_key"),
+        CheckConstraint(
+            "part_sha256 IS NULL OR part_sha256 ~ '^[0-9a-f]{64}$' AND part_key IS NOT NULL",
+            name="part_sha256",
+        ),
     )
 
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
@@ -55,3 +59,4 @@ class SliceRow(DefaultBase):
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     part_key: Mapped[str | None] = mapped_column(Text)
+    part_sha256: Mapped[str | None] = mapped_column(Text)

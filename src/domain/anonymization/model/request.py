@@ -112,6 +112,21 @@ class WorkSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredResult:
+    """Result of a request in the object store.
+
+    Attributes:
+        key: key of the ZIP in the object store.
+        size_bytes: size of the ZIP.
+        sha256: SHA-256 of the ZIP, hex; None for results of versions that did not record it.
+    """
+
+    key: str
+    size_bytes: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnonymizationRequest:
     """Accepted request.
 
@@ -129,6 +144,7 @@ class AnonymizationRequest:
         error_code: reason of the failure as a stable code; None if there is none or none was recorded.
         result_key: key of the ZIP in the object store; None until it is complete.
         result_bytes: size of the ZIP in bytes.
+        result_sha256: SHA-256 of the ZIP, hex; None if it was not recorded.
     """
 
     id: UUID
@@ -145,6 +161,7 @@ class AnonymizationRequest:
     error_code: str | None
     result_key: str | None
     result_bytes: int | None
+    result_sha256: str | None = None
 
     @property
     def progress(self) -> int:
@@ -185,6 +202,14 @@ class AnonymizationRequest:
         if self.result_key is None:
             raise NotReadyError("the result has expired and was deleted", "submit the order again")
         return self.result_key
+
+    def require_stored_result(self) -> StoredResult:
+        """Return the result in the object store.
+
+        Raises:
+            NotReadyError: there is no result.
+        """
+        return StoredResult(self.require_result(), self.result_bytes or 0, self.result_sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,12 @@ class FinishedSlice:
     Attributes:
         number: index of the slice.
         key: key of the part in the object store.
+        sha256: SHA-256 of the part, hex; None for parts of versions that did not record it.
     """
 
     number: int
     key: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

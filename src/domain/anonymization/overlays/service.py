@@ -29,7 +29,7 @@ from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import BoxDetector
-from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.storage.originals import Originals
 
 
 def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[OverlayProposal]:
@@ -67,7 +67,7 @@ class OverlayService:
 
     Args:
         database: database of videos.
-        store: object store of video files.
+        originals: provides video files.
         scratch: folder for temporary files.
         open_video: opens a video file.
         load_text_detector: loads the text detector; slow, so it is called once.
@@ -76,13 +76,13 @@ class OverlayService:
     def __init__(
         self,
         database: Database,
-        store: ObjectStore,
+        originals: Originals,
         scratch: Path,
         open_video: Callable[[Path], FrameSource],
         load_text_detector: Callable[[], BoxDetector],
     ) -> None:
         self._database = database
-        self._store = store
+        self._originals = originals
         self._scratch = scratch
         self._open_video = open_video
         self._load_text_detector = load_text_detector
@@ -104,13 +104,14 @@ class OverlayService:
             VideoNotFoundError: no such video is visible to the caller, or its file is gone.
             ForbiddenError: the caller may see the video but not mark it.
             LevelUnavailableError: this installation has no text detector.
+            OriginalDamagedError: the stored file is not the uploaded one.
             DomainError: the video cannot be decoded.
             StorageUnavailableError: the video file cannot be fetched.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
         try:
-            async with self._lock, self._store.cached_file(video.object_key, self._scratch) as path:
+            async with self._lock, self._originals.file(video, self._scratch) as path:
                 proposals = await asyncio.to_thread(self._propose, path)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(

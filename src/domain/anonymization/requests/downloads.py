@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
 from uuid import UUID
 
-from framecloak.domain.errors import NotReadyError, ObjectNotFoundError
+from framecloak.domain.anonymization.model.request import StoredResult
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.object_store import ObjectStore, StoredObject
+from framecloak.domain.ports.object_store import StoredObject
+from framecloak.domain.storage.results import ResultIntegrity
+
+
+class FoundResult(NamedTuple):
+    """Result behind a download token.
+
+    Attributes:
+        result: recorded size and digest.
+        stored: metadata of its file.
+    """
+
+    result: StoredResult
+    stored: StoredObject
 
 
 class DownloadService:
@@ -16,36 +30,49 @@ class DownloadService:
 
     Args:
         database: database of download tokens.
-        store: object store of results.
+        integrity: compares results with what was made.
         clock: current time (UTC).
         digest: returns the digest that is stored in place of a secret.
     """
 
     def __init__(
-        self, database: Database, store: ObjectStore, clock: Clock, digest: Callable[[str], bytes]
+        self, database: Database, integrity: ResultIntegrity, clock: Clock, digest: Callable[[str], bytes]
     ) -> None:
         self._database = database
-        self._store = store
+        self._integrity = integrity
         self._clock = clock
         self._digest = digest
 
-    async def find_result(self, request_id: UUID, token: str) -> StoredObject:
+    async def find_result(
+        self, request_id: UUID, token: str, *, checked_while_read: bool = False
+    ) -> FoundResult:
         """Return the stored result that a download token is for. The token stays unused.
 
         Args:
             request_id: request whose result is downloaded.
             token: download token.
+            checked_while_read: True if the caller reads all of it through `checked`; otherwise its content is
+                compared now, unless that has been done before.
 
         Raises:
             TokenNotFoundError: the token does not exist for this request.
             TokenUsedError: the token was used.
             TokenExpiredError: the token has expired.
             NotReadyError: the result was deleted meanwhile, or its file is gone.
+            ResultDamagedError: the stored result is not the one that was made.
             StorageUnavailableError: the store cannot be reached.
         """
         async with self._database.unit_of_work() as work:
             request = await work.download_tokens.get(self._digest(token), request_id, self._clock.now())
-        try:
-            return await self._store.stat(request.require_result())
-        except ObjectNotFoundError as error:
-            raise NotReadyError("the result's file is gone", "submit the order again") from error
+        check = self._integrity.require_size if checked_while_read else self._integrity.require_intact
+        return FoundResult(request.require_stored_result(), await check(request))
+
+    def checked(self, found: FoundResult, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield all bytes of a result; its end is withheld until the content has been compared.
+
+        Raises:
+            ResultDamagedError: the stored result is not the one that was made.
+        """
+        if self._integrity.is_verified(found.result, found.stored):
+            return chunks
+        return self._integrity.checked(found.result, found.stored, chunks)

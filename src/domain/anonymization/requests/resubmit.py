@@ -48,6 +48,7 @@ from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.security import SignatureCheck
+from framecloak.domain.storage.results import ResultIntegrity
 
 MAX_CONCURRENT_EDITS = 2
 """Maximum number of manifests edited concurrently: each takes memory and a CPU core for a moment."""
@@ -104,6 +105,7 @@ class RerenderService:
         is_signed: verifies signatures.
         clock: current time (UTC), which is recorded with each correction.
         policy: reasons for edits, and the form in which people are named.
+        integrity: compares results with what was made.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class RerenderService:
         is_signed: SignatureCheck,
         clock: Clock,
         policy: ResultPolicy,
+        integrity: ResultIntegrity,
     ) -> None:
         self._database = database
         self._submissions = submissions
@@ -123,6 +126,7 @@ class RerenderService:
         self._is_signed = is_signed
         self._clock = clock
         self._policy = policy
+        self._integrity = integrity
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_EDITS)
 
     async def submit(
@@ -145,6 +149,7 @@ class RerenderService:
             VideoNotFoundError: the video was deleted, or is no longer visible to the caller.
             ForbiddenError: the caller may see the video but not have it anonymised.
             NotReadyError: the request has no result.
+            ResultDamagedError: the stored result is not the one that was made.
             ManifestMismatchError: the edits are for another video.
             InvalidManifestError: an edit is not possible.
             TooManyBoxesError: there are more boxes than a result can hold.
@@ -180,6 +185,7 @@ class RerenderService:
                 "edit the result of that video",
             )
         appearance = spec.choices.applied_to(previous.appearance)
+        await self._integrity.require_intact(base.request)
         async with self._slots:
             document, signature = await self._read_documents(base.request.require_result())
             manifest = await asyncio.to_thread(read_edited_manifest, document)

@@ -24,6 +24,7 @@ from framecloak.domain.ports.database import Database, Page
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.pixels import PreviewMaker
 from framecloak.domain.ports.video import VideoFrameExtractor
+from framecloak.domain.storage.results import ResultIntegrity
 
 MAX_CONCURRENT_TASKS = 2
 """Maximum number of concurrent tasks: video decoding, image scaling and manifest ranking."""
@@ -76,6 +77,7 @@ class ReviewService:
         database: database of requests.
         store: object store of results.
         archives: reads single files of results.
+        integrity: compares results with what was made.
         decode_frame: decodes single frames of output videos.
         shrink: scales images down.
         scratch: folder for temporary files.
@@ -86,6 +88,7 @@ class ReviewService:
         database: Database,
         store: ObjectStore,
         archives: StoredArchives,
+        integrity: ResultIntegrity,
         decode_frame: VideoFrameExtractor,
         shrink: PreviewMaker,
         scratch: Path,
@@ -93,6 +96,7 @@ class ReviewService:
         self._database = database
         self._store = store
         self._archives = archives
+        self._integrity = integrity
         self._decode_frame = decode_frame
         self._shrink = shrink
         self._scratch = scratch
@@ -164,9 +168,12 @@ class ReviewService:
 
         Raises:
             NotReadyError: the result was deleted meanwhile, or is damaged.
+            ResultDamagedError: the stored result is not the one that was made.
             StorageUnavailableError: the store cannot be reached.
             StorageFullError: the disk is too full to fetch a video.
         """
+        request, _ = await self._load(principal, request_id)
+        await self._integrity.require_intact(request)
         try:
             data = await self._read(entry)
         except ObjectNotFoundError as error:
@@ -190,7 +197,7 @@ class ReviewService:
             StorageUnavailableError: the store cannot be reached.
         """
         request, _ = await self._load(principal, request_id)
-        ranking = await self._ranking(request.require_result())
+        ranking = await self._ranking(request)
         items: Sequence[FrameRisk] = ranking.page(limit, offset)
         return Page(items, len(ranking.order))
 
@@ -211,7 +218,7 @@ class ReviewService:
             StorageUnavailableError: the store cannot be reached.
         """
         request, snapshot = await self._load(principal, request_id)
-        ranking = await self._ranking(request.require_result())
+        ranking = await self._ranking(request)
         return FrameExcerpt(snapshot.ranges, ranking.frames_from(start, limit))
 
     async def _load(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, WorkSpec]:
@@ -230,7 +237,9 @@ class ReviewService:
         async with self._slots:
             return await asyncio.to_thread(self._shrink, data, entry.width)
 
-    async def _ranking(self, key: str) -> Ranking:
+    async def _ranking(self, request: AnonymizationRequest) -> Ranking:
+        await self._integrity.require_intact(request)
+        key = request.require_result()
         ranking = self._rankings.pop(key, None)
         if ranking is None:
             try:

@@ -17,7 +17,12 @@ from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.object_keys import parts_prefix, result_prefix
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.record.history import History
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, WorkSpec
+from framecloak.domain.anonymization.model.request import (
+    AnonymizationRequest,
+    Status,
+    StoredResult,
+    WorkSpec,
+)
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.rerender import CheckExceptions
@@ -51,6 +56,9 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.metrics import Stage, timed
 from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.storage.hashing import hash_file
+from framecloak.domain.storage.originals import Originals
+from framecloak.domain.storage.parts import require_intact_part
 from framecloak.domain.support.resilience import Backoff
 
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
@@ -102,6 +110,7 @@ class SliceProcessor:
         self._clock = clock
         self._resources = resources
         self._backoff = backoff
+        self._originals = Originals(store, resources.meter)
         self._jobs: dict[UUID, _Job] = {}
         self._resumable: _Resumable | None = None
 
@@ -191,7 +200,7 @@ class SliceProcessor:
         path = folder / "part.zip"
         identification = await self._load_identification(job)
         try:
-            stored = self._store.cached_file(job.video.object_key, folder)
+            stored = self._originals.file(job.video, folder)
             async with fetch_measured(self._resources.meter, stored) as video:
                 written = await held.run_in_thread(
                     lambda: self._redact_frames(job, held, video, path, identification)
@@ -199,11 +208,12 @@ class SliceProcessor:
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
         self._resumable = _Resumable(lease, written.continuation)
+        sha256 = (await hash_file(path)).sha256
         await self._upload(held, lease.key, path)
 
         async def finish() -> LeaseState:
             async with self._database.unit_of_work() as work:
-                state = await work.slices.finish(lease, written.blanked_frames)
+                state = await work.slices.finish(lease, written.blanked_frames, sha256)
                 await work.commit()
             return state
 
@@ -276,7 +286,7 @@ class SliceProcessor:
         if request.spec.appearance.output_format.is_video:
             # The source video has the presentation times and the sound.
             try:
-                stored = self._store.cached_file(job.video.object_key, folder)
+                stored = self._originals.file(job.video, folder)
                 async with fetch_measured(self._resources.meter, stored) as video:
                     summary = await self._assemble(held, job, path, video)
             except ObjectNotFoundError as error:
@@ -284,8 +294,9 @@ class SliceProcessor:
         else:
             summary = await self._assemble(held, job, path)
         key = _result_key(request.id)
+        sha256, version = await hash_file(path)
         await self._upload(held, key, path)
-        await self._complete(held, summary, (key, path.stat().st_size))
+        await self._complete(held, summary, StoredResult(key, version.size, sha256))
         held.on_finished()
         if not self._resources.keep_parts:
             await self._store.remove_prefix(parts_prefix(request.id))
@@ -300,6 +311,7 @@ class SliceProcessor:
                 for part in parts:
                     stored = self._store.local_file(part.key, path.parent)
                     async with fetch_measured(self._resources.meter, stored) as file:
+                        await require_intact_part(part, file, self._resources.meter)
                         await held.run_in_thread(lambda file=file: self._add_part(assembler, file))  # type: ignore[misc]
                 return await held.run_in_thread(assembler.finish)
         finally:
@@ -333,7 +345,7 @@ class SliceProcessor:
         with self._resources.read_archive(file) as part:
             assembler.add(part)
 
-    async def _complete(self, held: ActiveLease, summary: Summary, result: tuple[str, int]) -> None:
+    async def _complete(self, held: ActiveLease, summary: Summary, result: StoredResult) -> None:
         lease = held.lease
 
         async def finish() -> LeaseState:
@@ -347,7 +359,7 @@ class SliceProcessor:
                         blanked_frames=summary.blanked,
                         result=result,
                     )
-                elif (await work.requests.get(lease.request_id, WORKER)).result_key == result[0]:
+                elif (await work.requests.get(lease.request_id, WORKER)).result_key == result.key:
                     # An earlier attempt was committed, and only its response was lost.
                     state = LeaseState.HELD
                 await work.commit()

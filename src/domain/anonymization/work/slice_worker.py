@@ -21,7 +21,9 @@ from framecloak.domain.errors import (
     DatabaseUnavailableError,
     DomainError,
     IdentitiesLostError,
+    OriginalDamagedError,
     OutputUnwritableError,
+    ResultDamagedError,
     StorageFullError,
     StorageUnavailableError,
     WorkersDisagreeError,
@@ -41,6 +43,9 @@ TRANSIENT_ERRORS = (
     OutputUnwritableError,
 )
 """Errors of a server or disk rather than of the slice: the slice is retried without limit."""
+
+REQUEST_ERRORS = (IdentitiesLostError, OriginalDamagedError, ResultDamagedError, WorkersDisagreeError)
+"""Errors after which nothing of a request may be delivered, and a retry would not help."""
 
 NO_WORKER_SURVIVED = "no_worker_survived"
 """Error code of a slice whose every attempt ended with the death of the worker."""
@@ -137,8 +142,7 @@ class SliceWorker:
             self._resources.meter.retried("slice")
             await self._release(lease, RETRY_DELAY)
             raise
-        except (IdentitiesLostError, WorkersDisagreeError) as error:
-            # Nothing of the request may be delivered, and a retry would not help.
+        except REQUEST_ERRORS as error:
             logger.warning("a request cannot be processed, %s: %s", error.code, error.__cause__ or error)
             await self._fail_request(lease.request_id, str(error.user_message()), error.code)
         except DomainError as error:

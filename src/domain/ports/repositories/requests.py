@@ -17,6 +17,7 @@ from framecloak.domain.anonymization.model.request import (
     DownloadToken,
     RequestSpec,
     Status,
+    StoredResult,
     WorkSpec,
 )
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
@@ -106,11 +107,11 @@ class RequestRepository(Protocol):
         now: datetime,
         *,
         blanked_frames: int = 0,
-        result: tuple[str, int] | None = None,
+        result: StoredResult | None = None,
         error: str | None = None,
         error_code: str | None = None,
     ) -> bool:
-        """Set the final status of a request, with the key and the size in bytes of its result.
+        """Set the final status of a request, with its result in the object store.
 
         A failed request stores ``error`` for people and ``error_code`` for programs. All slices of the
         request are deleted, and with them every lease. If the request has a webhook, a notice for it is

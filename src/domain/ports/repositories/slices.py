@@ -56,8 +56,13 @@ class SliceRepository(Protocol):
         """Renew a lease and store the progress of its slice; an expired lease cannot be renewed."""
         ...
 
-    async def finish(self, lease: Lease, blanked_frames: int) -> LeaseState:
+    async def finish(self, lease: Lease, blanked_frames: int, sha256: str | None = None) -> LeaseState:
         """Record that the part of a slice is in the object store; possible once, and only with a valid lease.
+
+        Args:
+            lease: lease on the slice.
+            blanked_frames: number of its black frames.
+            sha256: SHA-256 of the part, hex; None for the assembly, which has none.
 
         A repeated call after a lost response returns ``HELD``.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -91,6 +92,7 @@ class DownloadsController(Controller):
                 "token_expired",
                 "not_ready",
                 "range_not_satisfiable",
+                "result_damaged",
                 "storage_unavailable",
                 anonymous=True,
                 parameters=True,
@@ -108,12 +110,18 @@ class DownloadsController(Controller):
     ) -> Redirect | Stream:
         """Return the ZIP archive, or redirect to a URL of the object store that is valid for a minute."""
         range_header = request.headers.get("range")
+        # A range, or what the object store hands out itself, cannot be compared while it is read.
+        found = await downloads.find_result(
+            request_id, token, checked_while_read=objects is not None and range_header is None
+        )
         # Checked before the link is redeemed: an unsatisfiable range must not use it up.
-        byte_range(range_header, (await downloads.find_result(request_id, token)).size)
+        byte_range(range_header, found.stored.size)
         url = await requests.redeem_download_token(request_id, token)
         if objects is None:
             return Redirect(url, status_code=307)
         parts = urlsplit(url)
         key = unquote(parts.path).partition(OBJECTS_PATH)[2]
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        return await object_response(objects, key, query, range_header)
+        return await object_response(
+            objects, key, query, range_header, check=partial(downloads.checked, found)
+        )

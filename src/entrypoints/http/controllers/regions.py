@@ -66,6 +66,7 @@ class RegionsController(Controller):
             "level_unavailable",
             "unreadable_video",
             "examination_failed",
+            "original_damaged",
             "storage_unavailable",
             "storage_full",
             writes=True,

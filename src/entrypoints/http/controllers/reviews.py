@@ -50,7 +50,7 @@ _NOT_MODIFIED = ResponseSpec(
     generate_examples=False,
     description="The client's copy, named by `If-None-Match`, is current; no body.",
 )
-_RESULT_PROBLEMS = ("request_not_found", "not_ready", "storage_unavailable")
+_RESULT_PROBLEMS = ("request_not_found", "not_ready", "result_damaged", "storage_unavailable")
 
 FrameIndex = Annotated[
     int, PathParameter(ge=0, le=MAX_INT32, description="Index of the frame in the video, from 0.")

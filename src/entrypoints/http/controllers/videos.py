@@ -166,7 +166,9 @@ class VideosController(Controller):
         response_headers=[_ETAG_HEADER],
         responses={
             304: _NOT_MODIFIED,
-            **problems("video_not_found", "frame_not_found", *_STORE_PROBLEMS, parameters=True),
+            **problems(
+                "video_not_found", "frame_not_found", "original_damaged", *_STORE_PROBLEMS, parameters=True
+            ),
         },
     )
     async def frame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import quote
 
 from litestar.exceptions import HTTPException
@@ -34,7 +34,12 @@ class RangeError(HTTPException):
 
 
 async def object_response(
-    objects: ObjectServer, key: str, query: Mapping[str, str], range_header: str | None
+    objects: ObjectServer,
+    key: str,
+    query: Mapping[str, str],
+    range_header: str | None,
+    *,
+    check: Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]] | None = None,
 ) -> Stream:
     """Return a response that streams an object or a part of it.
 
@@ -43,6 +48,7 @@ async def object_response(
         key: key of the object, from the path.
         query: decoded query parameters.
         range_header: value of the ``Range`` header; None if missing.
+        check: compares the content while all of it is read; a failure aborts the response.
 
     Raises:
         ForbiddenError: the URL was altered.
@@ -63,6 +69,8 @@ async def object_response(
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stored.size}"
     media_type = _MEDIA_TYPES.get(filename.rpartition(".")[2], "application/octet-stream")
     chunks = objects.store.read(key, start, stop)
+    if check and not partial:
+        chunks = check(chunks)
     return Stream(chunks, status_code=206 if partial else 200, headers=headers, media_type=media_type)
 
 

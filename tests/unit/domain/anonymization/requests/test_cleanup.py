@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from framecloak.domain.anonymization.model.request import RequestSpec, Status
+from framecloak.domain.anonymization.model.request import RequestSpec, Status, StoredResult
 from framecloak.domain.anonymization.requests import cleanup
 from framecloak.domain.anonymization.requests.cleanup import (
     PARTIAL_OBJECT_RETENTION,
@@ -42,7 +42,9 @@ async def completed(world: FakeService, anna: Principal, spec: RequestSpec) -> U
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
-        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
+        await work.requests.finish(
+            request_id, Status.COMPLETED, world.clock.now(), result=StoredResult(key, 3)
+        )
         await work.commit()
     return request_id
 

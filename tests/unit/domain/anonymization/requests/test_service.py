@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.work import result_deletion
 from framecloak.domain.errors import (
@@ -156,7 +156,9 @@ async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world:
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
-        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
+        await work.requests.finish(
+            request_id, Status.COMPLETED, world.clock.now(), result=StoredResult(key, 3)
+        )
         cancelling = asyncio.create_task(world.anonymization.cancel(anna, request_id))
         await asyncio.sleep(0.01)  # it has read that the request is pending, and waits for this writer
         await work.commit()

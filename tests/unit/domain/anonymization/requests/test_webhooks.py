@@ -15,7 +15,7 @@ import pytest
 
 from fakes.persistence.tables import NoticeEntry
 from fakes.webhooks import FakeWebhookSender, webhook_failure
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.anonymization.requests.cleanup import NOTICE_RETENTION, CleanupService
 from framecloak.domain.anonymization.requests.webhooks import (
     ATTEMPT_LEASE,
@@ -52,7 +52,7 @@ async def ended(
     request_id = (await world.submissions.submit(anna, spec)).request.id
     async with world.database.unit_of_work() as work:
         await work.requests.claim(request_id, world.clock.now())
-        result = ("requests/x.zip", 3) if status is Status.COMPLETED else None
+        result = StoredResult("requests/x.zip", 3) if status is Status.COMPLETED else None
         error = "it rained" if status is Status.FAILED else None
         await work.requests.finish(
             request_id, status, world.clock.now(), result=result, error=error, blanked_frames=4
