@@ -16,6 +16,7 @@ from fakes.results import constant_rate
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.errors import (
     DomainError,
+    FrameDamagedError,
     FrameNotFoundError,
     InvalidSegmentError,
     ObjectNotFoundError,
@@ -205,11 +206,16 @@ class FakeVideoProber:
         video: the reported video.
         error: raised by every probe when set.
         probed: number of probed files.
+        damaged: frames that cannot be shown.
     """
 
     video: ProbedVideo = PROBED_VIDEO
     error: DomainError | None = None
     probed: int = 0
+    damaged: frozenset[int] = frozenset()
+
+    def frame_memory(self, width: int, height: int) -> int:
+        return width * height
 
     def probe(self, path: Path) -> ProbedVideo:
         self.probed += 1
@@ -222,4 +228,6 @@ class FakeVideoProber:
     def frame_jpeg(self, path: Path, index: int, width: int | None) -> bytes:
         if not 0 <= index < self.video.frame_count:
             raise FrameNotFoundError(f"the video has no frame {index}")
+        if index in self.damaged:
+            raise FrameDamagedError(f"frame {index} is damaged")
         return b"\xff\xd8%d@%d\xff\xd9" % (index, width or self.video.width)

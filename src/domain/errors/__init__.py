@@ -92,6 +92,7 @@ from framecloak.domain.errors.servers import (
     WebhookFailedError,
 )
 from framecloak.domain.errors.videos import (
+    FrameDamagedError,
     FrameNotFoundError,
     GrantNotFoundError,
     OriginalDamagedError,
@@ -118,6 +119,7 @@ __all__ = [
     "FaceTooSmallError",
     "ForbiddenError",
     "FrameAnalysisError",
+    "FrameDamagedError",
     "FrameNotFoundError",
     "GalleryDamagedError",
     "GalleryFaceNotFoundError",

@@ -45,6 +45,12 @@ class FrameNotFoundError(DomainError):
     code = "frame_not_found"
 
 
+class FrameDamagedError(DomainError):
+    """The frame is damaged in the video's file."""
+
+    code = "frame_damaged"
+
+
 class UploadNotFoundError(DomainError):
     """The upload does not exist, has expired, or its bytes never arrived."""
 

@@ -198,5 +198,10 @@ class VideoProber(Protocol):
 
         Raises:
             FrameNotFoundError: the video has no such frame.
+            FrameDamagedError: the frame is damaged in the file.
         """
+        ...
+
+    def frame_memory(self, width: int, height: int) -> int:
+        """Return the memory in bytes that ``frame_jpeg`` needs at most for a video of this size."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
@@ -33,7 +33,15 @@ from framecloak.domain.ports.database import Database, Page, UnitOfWork
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.video import ProbedVideo, VideoProber
 from framecloak.domain.storage.originals import Originals
+from framecloak.domain.support.memory_budget import MemoryBudget
 from framecloak.domain.videos.filenames import sanitize_filename
+
+PREVIEW_MEMORY_BYTES = 1 << 30
+"""Memory that all frame previews of a process may take together; a larger one runs alone."""
+
+MAX_CONCURRENT_PREVIEWS = 4
+MAX_CONCURRENT_PROBES = 2
+"""Maximum number of uploads examined at the same time, each of which decodes a few frames."""
 
 UPLOAD_TTL = timedelta(hours=1)
 VIDEO_KEY_PREFIX = "videos/"
@@ -96,6 +104,8 @@ class VideoService:
         self._scratch = scratch
         self._max_upload_bytes = max_upload_bytes
         self._originals = originals
+        self._preview_memory = MemoryBudget(PREVIEW_MEMORY_BYTES, MAX_CONCURRENT_PREVIEWS)
+        self._probes = asyncio.Semaphore(MAX_CONCURRENT_PROBES)
 
     @property
     def max_upload_bytes(self) -> int:
@@ -228,11 +238,12 @@ class VideoService:
         Raises:
             VideoNotFoundError: the caller may see no such video, or its file is gone.
             FrameNotFoundError: the video has no such frame.
+            FrameDamagedError: the frame is damaged in the file.
             OriginalDamagedError: the stored file is not the uploaded one.
         """
         video = await self.get(principal, video_id)
         try:
-            async with self._originals.file(video, self._scratch) as path:
+            async with self._preview_slot(video), self._originals.file(video, self._scratch) as path:
                 jpeg = await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
@@ -242,6 +253,10 @@ class VideoService:
             await work.audit.add(principal, "frame.view", f"video:{video_id}", {"index": index})
             await work.commit()
         return jpeg
+
+    def _preview_slot(self, video: Video) -> AbstractAsyncContextManager[None]:
+        memory = self._prober.frame_memory(video.facts.width, video.facts.height)
+        return self._preview_memory.reserve(memory)
 
     async def _require_pending(self, object_key: str) -> None:
         async with self._database.unit_of_work() as work:
@@ -297,7 +312,8 @@ class VideoService:
 
     async def _probe(self, path: Path, filename: str) -> ProbedVideo:
         try:
-            return await asyncio.to_thread(self._prober.probe, path)
+            async with self._probes:
+                return await asyncio.to_thread(self._prober.probe, path)
         except DomainError as error:
             # The name in the store means nothing to the user.
             error.message = error.message.replace(path.name, filename)

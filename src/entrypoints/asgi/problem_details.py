@@ -36,6 +36,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "face_too_small": 422,
     "extension_missing": 503,
     "forbidden": 403,
+    "frame_damaged": 422,
     "frame_not_found": 404,
     "gallery_damaged": 500,
     "gallery_face_not_found": 404,

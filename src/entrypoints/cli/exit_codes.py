@@ -79,6 +79,7 @@ SERVICE_EXIT_CODES = {
     "segment_not_found": 81,
     "region_not_found": 82,
     "grant_not_found": 83,
+    "frame_damaged": 79,
     "frame_not_found": 84,
     "upload_not_found": 85,
     "upload_too_large": 86,

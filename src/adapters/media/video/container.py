@@ -12,6 +12,7 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from framecloak.adapters.media.size_limit import MAX_VIDEO_PIXELS
 from framecloak.adapters.media.video.truncation import is_truncated
 from framecloak.domain.errors import (
     EmptyFileError,
@@ -27,6 +28,9 @@ _DEMUXERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,mjpeg,flv,asf,ogg,mxf,"
     "nut,gif,dv,wtv,yuv4mpegpipe,wav,mp3,aac,flac,ac3,aiff"
 )
+_PROBE_OPTIONS = {"max_pixels": str(MAX_VIDEO_PIXELS)}
+"""Options for what libav decodes to examine a file while it is opened."""
+_SIZED_FORMATS = frozenset({"avi", "flv", "matroska", "mov", "mxf", "nut"})
 _CONTAINER_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 _MAX_READ_ERRORS = 64
 
@@ -72,7 +76,7 @@ def open_container(path: Path) -> InputContainer:
     """
     _refuse_photographs(path)
     try:
-        return av.open(f"file:{path}", "r", container_options=_CONTAINER_OPTIONS)
+        return av.open(f"file:{path}", "r", options=_PROBE_OPTIONS, container_options=_CONTAINER_OPTIONS)
     except (av.FFmpegError, ValueError) as error:
         check_file(path)
         if is_truncated(path):
@@ -80,6 +84,19 @@ def open_container(path: Path) -> InputContainer:
             raise TruncatedVideoError(message, "copy or export the file again") from error
         message = f"{path.name} is not a video that can be read"
         raise UnreadableVideoError(message, "give an MP4, MOV, MKV, WebM, AVI or TS file") from error
+
+
+def stated_size(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, int]:
+    """Return the width and height of a stream in pixels, also beyond what is decoded; (0, 0) for none.
+
+    libav gives no size to a stream whose decoder refuses it. Formats that state the size themselves are read
+    again without a limit, because nothing is decoded for it.
+    """
+    if stream.width or not _SIZED_FORMATS & {*container.format.name.split(",")}:
+        return stream.width, stream.height
+    with av.open(f"file:{path}", "r", container_options=_CONTAINER_OPTIONS) as unlimited:
+        same = unlimited.streams[stream.index]
+        return (same.width, same.height) if isinstance(same, VideoStream) else (0, 0)
 
 
 def _refuse_photographs(path: Path) -> None:
@@ -93,8 +110,14 @@ def _refuse_photographs(path: Path) -> None:
         raise UnreadableVideoError(f"{path.name} is a HEIC photograph", "convert it to JPEG")
 
 
-def video_stream(container: InputContainer, path: Path) -> VideoStream:
+def video_stream(container: InputContainer, path: Path, max_pixels: int = MAX_VIDEO_PIXELS) -> VideoStream:
     """Return the video stream that a player would show; cover art does not count.
+
+    Args:
+        container: open file.
+        path: path of the file, for error messages.
+        max_pixels: maximum number of pixels of a frame; its decoder refuses a larger one at its header, as
+            damage.
 
     Raises:
         NoVideoStreamError: the file has no video stream.
@@ -115,8 +138,9 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if not hasattr(stream, "pix_fmt"):
         message = f"{path.name} uses a codec that this installation cannot decode"
         raise UnreadableVideoError(message, "convert it to H.264")
-    if stream.codec_context.name not in _FLAGGING_DECODERS:
-        stream.codec_context.options = _REPORT_DAMAGE
+    limit = {"max_pixels": str(max_pixels)}
+    reports = stream.codec_context.name not in _FLAGGING_DECODERS
+    stream.codec_context.options = limit | _REPORT_DAMAGE if reports else limit
     return stream
 
 
@@ -150,6 +174,7 @@ class PacketDecoder:
 
     def __init__(self) -> None:
         self._context: VideoCodecContext | None = None
+        self._guard: VideoCodecContext | None = None
 
     def decode(self, packet: VideoPacket | None) -> tuple[list[av.VideoFrame], bool]:
         """Decode one packet; an empty one makes the decoder output its delayed frames.
@@ -161,7 +186,12 @@ class PacketDecoder:
             return [], True
         if self._context is None:
             self._context = _decoder_of(packet.stream)
+            if self._context is not packet.stream.codec_context:
+                self._guard = packet.stream.codec_context
         try:
+            if self._guard:
+                # libvpx allocates a frame before it can be told how large one may be.
+                self._guard.decode(packet)
             return self._context.decode(packet), packet.is_corrupt
         except av.FFmpegError:
             return [], True

@@ -48,12 +48,14 @@ class Decoder:
         index: index of its packets; None if decoding can only begin at the first packet.
         threads: decoding threads per run.
         is_truncated: True if the file is truncated; a partial last packet is then skipped.
+        max_pixels: maximum number of pixels of a frame; a larger one is refused at its header, as damage.
     """
 
     path: Path
     index: FrameIndex | None
     threads: int
     is_truncated: bool
+    max_pixels: int
 
     def run(self, entry_packet: int) -> Generator[DecoderOutput, None, None]:
         """Yield frames in presentation order, decoded from a given packet on.
@@ -105,7 +107,7 @@ class Decoder:
             yield from self._usable_packets(container, self._stream(container))
 
     def _stream(self, container: InputContainer) -> VideoStream:
-        stream = video_stream(container, self.path)
+        stream = video_stream(container, self.path, self.max_pixels)
         stream.codec_context.thread_type = "AUTO"
         stream.codec_context.thread_count = self.threads
         return stream

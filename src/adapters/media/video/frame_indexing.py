@@ -19,6 +19,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from framecloak.adapters.media.size_limit import max_grown_pixels
 from framecloak.adapters.media.stream_clock import MAX_INDEXED_GAP_SECONDS, rising_stamps
 from framecloak.adapters.media.video.container import (
     PacketDecoder,
@@ -75,7 +76,8 @@ def number_frames(path: Path, first: av.VideoFrame) -> FrameNumbering:
     Raises:
         DomainError: see `open_container` and `video_stream`.
     """
-    return _from_sample_tables(path, first) or _from_packets(path, first) or _by_decoding(path)
+    numbering = _from_sample_tables(path, first) or _from_packets(path, first)
+    return numbering or _by_decoding(path, max_grown_pixels(first.width, first.height))
 
 
 def _from_sample_tables(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
@@ -154,8 +156,9 @@ def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
     pts, dts_, keyframe, shown = (np.array(column) for column in zip(*rows, strict=True))
     packets = _hide_before_first_keyframe(first, PacketTable(pts, dts_, keyframe, shown))
     # Where the clock falls, times do not order the frames.
+    max_pixels = max_grown_pixels(first.width, first.height)
     falls = any(after < before for before, after in pairwise(stated))
-    if falls or packets is None or not _timestamps_match_decoder(path, packets):
+    if falls or packets is None or not _timestamps_match_decoder(path, packets, max_pixels):
         return None
     index = FrameIndex(packets)
     if not is_truncated(path):
@@ -208,7 +211,7 @@ def _hide_before_first_keyframe(first: av.VideoFrame, packets: PacketTable) -> P
     return PacketTable(packets.pts, packets.dts, packets.keyframe, packets.shown & (packets.pts >= start))
 
 
-def _timestamps_match_decoder(path: Path, packets: PacketTable) -> bool:
+def _timestamps_match_decoder(path: Path, packets: PacketTable, max_pixels: int) -> bool:
     """Return True if the first packets give one frame each, in the order of their timestamps.
 
     Interlaced streams may hold two packets per frame, one for each field, and an AVI stores the decoding
@@ -218,7 +221,7 @@ def _timestamps_match_decoder(path: Path, packets: PacketTable) -> bool:
     expected: list[int] = sorted(packets.pts[sample][packets.shown[sample]].tolist())
     decoded: list[int | None] = []
     with closing(open_container(path)) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, max_pixels)
         reader, decoder = read_packets(container, stream), PacketDecoder()
         for packet, _ in zip(reader, range(min(_SAMPLED_PACKETS, len(packets))), strict=False):
             frames, damaged = decoder.decode(packet)
@@ -232,11 +235,11 @@ def _timestamps_match_decoder(path: Path, packets: PacketTable) -> bool:
     return decoded == expected
 
 
-def _by_decoding(path: Path) -> FrameNumbering:
+def _by_decoding(path: Path, max_pixels: int) -> FrameNumbering:
     cut_off = is_truncated(path)
     stamps: list[int | None] = []
     with closing(open_container(path)) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, max_pixels)
         stream.codec_context.thread_type = "AUTO"
         decoder = PacketDecoder()
         for packet in read_packets(container, stream):

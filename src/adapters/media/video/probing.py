@@ -15,17 +15,26 @@ import numpy as np
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.paged import open_paged_image
 from framecloak.adapters.media.pictures.previews import shrink_to_width
+from framecloak.adapters.media.size_limit import max_grown_pixels
 from framecloak.adapters.media.video.container import open_container, read_packets, video_stream
 from framecloak.adapters.media.video.frame_index import Flags, Timestamps
 from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
+from framecloak.domain.errors import (
+    FrameAnalysisError,
+    FrameDamagedError,
+    FrameNotFoundError,
+    InputNotFoundError,
+    TruncatedVideoError,
+)
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.video import ProbedVideo
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
 _MAX_OPEN_VIDEOS = 16
+_BYTES_PER_PIXEL = 40
+"""Memory of decoding and converting a frame of H.264 with 16 reference frames, as measured."""
 _INDEX_HEADER = np.dtype([("magic", "S4"), ("frames", "<u4"), ("numerator", "<u4"), ("denominator", "<u4")])
 _INDEX_MAGIC = b"FCI1"
 
@@ -137,16 +146,24 @@ class PyAvProber:
 
         Raises:
             FrameNotFoundError: there is no such frame.
-            FrameAnalysisError: the frame is damaged.
+            FrameDamagedError: the frame is damaged, or its size differs too much from the video's.
             DomainError: see `open_video`.
         """
         source = self._videos.open(path)
         if not 0 <= index < source.info.readable_frames:
             message = f"the video has no frame {index}"
             raise FrameNotFoundError(message, f"frames are numbered 0 to {source.info.readable_frames - 1}")
-        with closing(source.frames(index, index + 1)) as frames:
-            image = next(frames).bgr()
+        try:
+            with closing(source.frames(index, index + 1)) as frames:
+                image = next(frames).bgr()
+        except FrameAnalysisError as error:
+            message = f"frame {index} is damaged in the file and cannot be shown"
+            raise FrameDamagedError(message, "choose another frame; a result shows it black") from error
         return OpenCvEncoder().encode(image if width is None else shrink_to_width(image, width), _PREVIEW)
+
+    def frame_memory(self, width: int, height: int) -> int:
+        """Return the memory in bytes that `frame_jpeg` needs at most for a video of this size."""
+        return max_grown_pixels(width, height) * _BYTES_PER_PIXEL
 
 
 def keyframe_numbers(frame_index: bytes) -> list[int]:

@@ -15,13 +15,14 @@ from av.video.stream import VideoStream
 
 from framecloak.adapters.media.file_hash import BackgroundFileHash
 from framecloak.adapters.media.orientation import Orientation
-from framecloak.adapters.media.size_limit import check_size
+from framecloak.adapters.media.size_limit import MAX_VIDEO_PIXELS, check_size, max_grown_pixels
 from framecloak.adapters.media.video.container import (
     PacketDecoder,
     check_file,
     moving_streams,
     open_container,
     read_packets,
+    stated_size,
     video_stream,
 )
 from framecloak.adapters.media.video.declared_aspects import DeclaredAspects
@@ -67,7 +68,7 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
     check_file(path)
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
-        check_size(path.name, stream.width, stream.height)
+        check_size(path.name, *stated_size(container, stream, path), MAX_VIDEO_PIXELS)
         rate = stream.average_rate or stream.guessed_rate or Fraction(0)
         time_base = stream.time_base or Fraction(0)
         end = (stream.start_time or 0) + stream.duration if stream.duration else None
@@ -125,6 +126,7 @@ class VideoSource:
             numbering.index,
             threads=threads,
             is_truncated=numbering.readable_frames < numbering.frame_count,
+            max_pixels=max_grown_pixels(info.width, info.height),
         )
         self._file_hash = BackgroundFileHash(path)
 

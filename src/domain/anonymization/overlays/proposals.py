@@ -22,6 +22,9 @@ from framecloak.domain.model.segments import Region
 MAX_SAMPLES = 24
 """Maximum number of frames sampled, spread evenly over the video."""
 
+MIN_SAMPLES = 3
+"""Minimum number of frames from which overlays are proposed."""
+
 MAX_STILL_DEVIATION = 6.0
 """Maximum standard deviation over time, in grey levels, of a static pixel; coding noise causes a few."""
 
@@ -99,7 +102,7 @@ def propose_overlays(images: Sequence[Image], texts: Sequence[Boxes]) -> list[Ov
     Returns:
         Proposals from top to bottom; none if too little moves, or with fewer than three samples.
     """
-    if len(images) < 3:
+    if len(images) < MIN_SAMPLES:
         return []
     grey = np.stack([image.mean(axis=2, dtype=np.float32) for image in images])
     spread = grey.std(axis=0)

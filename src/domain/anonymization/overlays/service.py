@@ -12,6 +12,8 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
     detect_text_and_plates,
 )
 from framecloak.domain.anonymization.overlays.proposals import (
+    MAX_SAMPLES,
+    MIN_SAMPLES,
     OverlayProposal,
     propose_overlays,
     sample_indexes,
@@ -31,6 +33,12 @@ from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import BoxDetector
 from framecloak.domain.storage.originals import Originals
 
+SAMPLE_BYTES = 768 << 20
+"""Memory of all samples; of very large frames, fewer are compared."""
+
+BYTES_PER_PIXEL = 8
+"""Memory of a pixel of each sample: its colours, its grey value and its deviation."""
+
 
 def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[OverlayProposal]:
     """Propose regions for overlays in a video, from samples; frames that cannot be analysed are skipped.
@@ -47,7 +55,9 @@ def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[O
     """
     images: list[Image] = []
     texts: list[Boxes] = []
-    for number in sample_indexes(source.info.readable_frames):
+    info = source.info
+    samples = max(MIN_SAMPLES, min(MAX_SAMPLES, SAMPLE_BYTES // (info.width * info.height * BYTES_PER_PIXEL)))
+    for number in sample_indexes(info.readable_frames, samples):
         with closing(source.frames(number, number + 1)) as frames:
             frame = next(frames)
         try:

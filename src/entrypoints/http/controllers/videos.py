@@ -167,7 +167,12 @@ class VideosController(Controller):
         responses={
             304: _NOT_MODIFIED,
             **problems(
-                "video_not_found", "frame_not_found", "original_damaged", *_STORE_PROBLEMS, parameters=True
+                "video_not_found",
+                "frame_not_found",
+                "frame_damaged",
+                "original_damaged",
+                *_STORE_PROBLEMS,
+                parameters=True,
             ),
         },
     )
