@@ -12,6 +12,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from framecloak.domain.errors import InvalidSettingError
+from framecloak.entrypoints.asgi.connection_limits import ConnectionLimits, limited_protocol
 
 MAX_BACKLOG = 2048
 """Maximum number of connections that wait to be accepted."""
@@ -62,7 +63,10 @@ def local_url(listener: socket.socket) -> str:
 
 
 async def serve_app(
-    app: ASGIApp, listener: socket.socket, stop: asyncio.Event, trusted_proxies: str = ""
+    app: ASGIApp,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - immutable
 ) -> None:
     """Serve an application until `stop` is set; running requests are finished first.
 
@@ -70,7 +74,7 @@ async def serve_app(
         app: application to serve.
         listener: listening socket.
         stop: event that ends the server.
-        trusted_proxies: addresses of proxies whose forwarding headers are trusted, separated by commas.
+        limits: limits of connections; the headers of its trusted proxies are believed.
     """
     server = _Server(
         uvicorn.Config(
@@ -79,8 +83,10 @@ async def serve_app(
             access_log=False,
             server_header=False,
             lifespan="on",
-            proxy_headers=bool(trusted_proxies),
-            forwarded_allow_ips=trusted_proxies or None,
+            http=limited_protocol(limits),
+            ws="none",
+            proxy_headers=bool(limits.trusted_proxies),
+            forwarded_allow_ips=limits.trusted_proxies or None,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             backlog=MAX_BACKLOG,

@@ -8,6 +8,7 @@ import socket
 from ipaddress import ip_address
 
 from framecloak.entrypoints.asgi.access_log import with_access_log
+from framecloak.entrypoints.asgi.connection_limits import ConnectionLimits
 from framecloak.entrypoints.asgi.uvicorn_server import serve_app
 from framecloak.entrypoints.clip.app import create_clip_app
 from framecloak.entrypoints.clip.config import ClipServiceConfig
@@ -39,6 +40,6 @@ async def serve_clip(settings: Settings, listener: socket.socket, stop: asyncio.
             settings.clip_service_max_images,
             settings.clip_service_max_body_bytes,
         )
-        await serve_app(
-            with_access_log(create_clip_app(reader, config)), listener, stop, settings.trusted_proxies
-        )
+        # Its clients are the API and the workers, which may all have one address.
+        limits = ConnectionLimits(per_address=0, trusted_proxies=settings.trusted_proxies)
+        await serve_app(with_access_log(create_clip_app(reader, config)), listener, stop, limits)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from framecloak.adapters.metrics.api import ApiMetrics
 from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.entrypoints.asgi.access_log import with_access_log
+from framecloak.entrypoints.asgi.connection_limits import ConnectionLimits
 from framecloak.entrypoints.asgi.headers import SecurityHeaders
 from framecloak.entrypoints.asgi.uvicorn_server import serve_app
 from framecloak.entrypoints.composition.keys import result_signer
@@ -36,8 +37,11 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
     metrics = ApiMetrics(version("framecloak"))
     async with build_service(settings, metrics) as service, build_faces(settings, metrics.models) as faces:
         services = http_services(service, faces, metrics)
+        limits = ConnectionLimits(
+            per_address=settings.max_connections_per_address, trusted_proxies=settings.trusted_proxies
+        )
         app = with_metrics(create_app(services, http_config(service)), metrics)
-        await serve_app(with_access_log(app), listener, stop, settings.trusted_proxies)
+        await serve_app(with_access_log(app), listener, stop, limits)
 
 
 def http_services(service: Service, faces: LazyFaceAnalyzer, metrics: ApiMetrics) -> HttpServices:

@@ -87,6 +87,13 @@ class ApiSettings:
         "60",
         unit="seconds",
     )
+    max_connections_per_address: int = setting(
+        "MAX_CONNECTIONS_PER_ADDRESS",
+        "Maximum number of open connections from one IP address, except TRUSTED_PROXIES; 0 means no limit.",
+        integer(0, 1_000_000),
+        "256",
+        unit="connections",
+    )
     hsts_seconds: int = setting(
         "HSTS_SECONDS",
         "How long browsers must use HTTPS only (HSTS), if SESSION_COOKIE_SECURE is true; 0 turns it off.",

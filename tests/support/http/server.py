@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from litestar.types import ASGIApp
 
+from framecloak.entrypoints.asgi.connection_limits import ConnectionLimits
 from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, serve_app
 
 
@@ -30,11 +31,11 @@ class Address:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[Address]:
+async def served(app: ASGIApp, limits: ConnectionLimits = ConnectionLimits()) -> AsyncIterator[Address]:  # noqa: B008
     """Serve the application on a free local port while the block lasts."""
     listener = listening_socket("127.0.0.1", 0)
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve_app(app, listener, stop))
+    serving = asyncio.create_task(serve_app(app, listener, stop, limits))
     try:
         yield Address(*listener.getsockname())
     finally:
