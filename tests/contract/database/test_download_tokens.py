@@ -105,3 +105,14 @@ async def test_tokens_are_removed_once_their_result_is_gone(database: Database) 
         assert await work.download_tokens.remove_without_result() == 0
         with pytest.raises(TokenNotFoundError):
             await work.download_tokens.redeem(digest("used"), request.id, NOW)
+
+
+async def test_a_token_is_that_of_an_account(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    async with database.unit_of_work() as work:
+        await work.download_tokens.add(DownloadToken(digest("own"), request.id, NOW + SECOND, None, user.id))
+        await work.download_tokens.add(DownloadToken(digest("old"), request.id, NOW + SECOND, None))
+        assert await work.download_tokens.holder(digest("own")) == user.id
+        assert await work.download_tokens.holder(digest("old")) is None
+        assert await work.download_tokens.holder(digest("unknown")) is None

@@ -222,6 +222,10 @@ class FakeDownloadTokenRepository:
             raise TokenExpiredError("the download link has expired", "ask for a new one")
         return self._tx.rows.requests[request_id]
 
+    async def holder(self, digest: bytes) -> int | None:
+        token = self._tx.rows.download_tokens.get(digest)
+        return token.user_id if token else None
+
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         rows = await self._tx.write()
         request = await self.get(digest, request_id, now)

@@ -126,7 +126,7 @@ async def test_a_damaged_result_is_not_an_internal_error(result: Result) -> None
     (result.scene.api.store._root / f"requests/{result.id}/frames.zip").write_bytes(b"zip")
     for part in ("frames/3", "manifest", "report", "review", "boxes"):
         answer = await result.scene.ada.get(result.path(part))
-        assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
+        assert (answer.status_code, answer.json()["code"]) == (409, "result_damaged")
 
 
 async def test_frames_are_listed_by_risk_with_paging(result: Result) -> None:

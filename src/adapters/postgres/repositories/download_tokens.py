@@ -27,6 +27,7 @@ class PostgresDownloadTokenRepository:
             "request_id": token.request_id,
             "expires_at": token.expires_at,
             "used_at": token.used_at,
+            "user_id": token.user_id,
         }
         await self._connection.execute(insert(DownloadTokenRow).values(values))
 
@@ -37,6 +38,11 @@ class PostgresDownloadTokenRepository:
         if row is None:
             raise await self._rejection(digest, request_id)
         return request_from_row(row)
+
+    async def holder(self, digest: bytes) -> int | None:
+        """See the port."""
+        statement = select(DownloadTokenRow.user_id).where(DownloadTokenRow.digest == digest)
+        return (await self._connection.execute(statement)).scalar_one_or_none()
 
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         """See the port."""

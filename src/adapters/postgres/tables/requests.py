@@ -222,3 +222,6 @@ class DownloadTokenRow(DefaultBase):
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(TimestampTz, index=True)
     used_at: Mapped[datetime | None] = mapped_column(TimestampTz)
+    user_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )

@@ -221,9 +221,11 @@ class DownloadToken:
         request_id: id of the request whose result it gives access to.
         expires_at: UTC.
         used_at: UTC, or None if it has not been used.
+        user_id: id of the account that created it; None if it was created before this was recorded.
     """
 
     digest: bytes
     request_id: UUID
     expires_at: datetime
     used_at: datetime | None
+    user_id: int | None = None

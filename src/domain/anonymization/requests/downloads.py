@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.request import StoredResult
+from framecloak.domain.anonymization.requests.link_rights import require_link_rights
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import StoredObject
@@ -57,13 +58,15 @@ class DownloadService:
         Raises:
             TokenNotFoundError: the token does not exist for this request.
             TokenUsedError: the token was used.
-            TokenExpiredError: the token has expired.
+            TokenExpiredError: the token has expired, or its account may no longer use it.
             NotReadyError: the result was deleted meanwhile, or its file is gone.
             ResultDamagedError: the stored result is not the one that was made.
             StorageUnavailableError: the store cannot be reached.
         """
         async with self._database.unit_of_work() as work:
-            request = await work.download_tokens.get(self._digest(token), request_id, self._clock.now())
+            digest = self._digest(token)
+            request = await work.download_tokens.get(digest, request_id, self._clock.now())
+            await require_link_rights(work, digest, request)
         check = self._integrity.require_size if checked_while_read else self._integrity.require_intact
         return FoundResult(request.require_stored_result(), await check(request))
 

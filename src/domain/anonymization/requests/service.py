@@ -12,6 +12,7 @@ from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
+from framecloak.domain.anonymization.requests.link_rights import require_link_rights
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.model.accounts import Principal
@@ -19,6 +20,7 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page, RequestFilter
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.progress import ProgressBoard
+from framecloak.domain.videos.access import require_still_shared
 
 LINK_TTL = timedelta(minutes=1)
 """Validity of the presigned URL behind a download token."""
@@ -159,13 +161,19 @@ class RequestService:
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
             NotReadyError: the request has no result.
         """
         secret = self._new_secret()
         expires_at = self._clock.now() + self._retention.token_ttl
         async with self._database.unit_of_work() as work:
-            (await work.requests.get(request_id, principal)).require_result()
-            await work.download_tokens.add(DownloadToken(self._digest(secret), request_id, expires_at, None))
+            request = await work.requests.get(request_id, principal)
+            await require_still_shared(work, principal, request.spec.video_id)
+            request.require_result()
+            # The commands of the operator have no account; the link is then that of the request's.
+            holder = principal.user_id or None
+            token = DownloadToken(self._digest(secret), request_id, expires_at, None, holder)
+            await work.download_tokens.add(token)
             await work.audit.add(principal, "download.mint", f"request:{request_id}", {})
             await work.commit()
         return Download(secret, request_id, expires_at)
@@ -183,12 +191,14 @@ class RequestService:
         Raises:
             TokenNotFoundError: the token does not exist for this request.
             TokenUsedError: the token was used.
-            TokenExpiredError: the token has expired.
+            TokenExpiredError: the token has expired, or its account may no longer use it.
             NotReadyError: the result was deleted meanwhile.
             StorageUnavailableError: the store cannot be reached; the token stays valid.
         """
         async with self._database.unit_of_work() as work:
-            request = await work.download_tokens.redeem(self._digest(token), request_id, self._clock.now())
+            digest = self._digest(token)
+            request = await work.download_tokens.redeem(digest, request_id, self._clock.now())
+            await require_link_rights(work, digest, request)
             key = request.require_result()
             await work.audit.add(None, "download.redeem", f"request:{request_id}", {})
             address = await self._store.presigned_get(key, request.archive_name, LINK_TTL)

@@ -25,6 +25,7 @@ from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.pixels import PreviewMaker
 from framecloak.domain.ports.video import VideoFrameExtractor
 from framecloak.domain.storage.results import ResultIntegrity
+from framecloak.domain.videos.access import require_still_shared
 
 MAX_CONCURRENT_TASKS = 2
 """Maximum number of concurrent tasks: video decoding, image scaling and manifest ranking."""
@@ -119,6 +120,7 @@ class ReviewService:
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
             NotReadyError: the request has no result.
             FrameNotFoundError: the frame is not in the result.
         """
@@ -143,6 +145,7 @@ class ReviewService:
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
             NotReadyError: the request has no result.
         """
         request, _ = await self._load(principal, request_id)
@@ -153,6 +156,7 @@ class ReviewService:
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
             NotReadyError: the request has no result.
         """
         request, _ = await self._load(principal, request_id)
@@ -193,6 +197,7 @@ class ReviewService:
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
             NotReadyError: the request has no result, or the result is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
@@ -214,6 +219,7 @@ class ReviewService:
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
             NotReadyError: the request has no result, or the result is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
@@ -224,6 +230,7 @@ class ReviewService:
     async def _load(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, WorkSpec]:
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
+            await require_still_shared(work, principal, request.spec.video_id)
             return request, await work.requests.snapshot(request_id)
 
     async def _read(self, entry: ResultEntry) -> bytes:

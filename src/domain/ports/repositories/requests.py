@@ -183,6 +183,10 @@ class DownloadTokenRepository(Protocol):
         """
         ...
 
+    async def holder(self, digest: bytes) -> int | None:
+        """Return the id of the account that created a token; None if it is unknown or was not recorded."""
+        ...
+
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         """Redeem a token atomically: of several concurrent callers, one gets the request.
 

@@ -55,7 +55,7 @@ class DownloadsController(Controller):
             200: ResponseSpec(
                 DownloadView, generate_examples=False, description="The download link, with `redirect=false`."
             ),
-            **problems("request_not_found", "not_ready", parameters=True),
+            **problems("request_not_found", "forbidden", "not_ready", parameters=True),
         },
     )
     async def mint(

@@ -50,7 +50,7 @@ _NOT_MODIFIED = ResponseSpec(
     generate_examples=False,
     description="The client's copy, named by `If-None-Match`, is current; no body.",
 )
-_RESULT_PROBLEMS = ("request_not_found", "not_ready", "result_damaged", "storage_unavailable")
+_RESULT_PROBLEMS = ("request_not_found", "forbidden", "not_ready", "result_damaged", "storage_unavailable")
 
 FrameIndex = Annotated[
     int, PathParameter(ge=0, le=MAX_INT32, description="Index of the frame in the video, from 0.")
@@ -172,7 +172,6 @@ class ReviewsController(Controller):
         responses=problems(
             *_RESULT_PROBLEMS,
             "video_not_found",
-            "forbidden",
             "invalid_manifest",
             "manifest_mismatch",
             "too_many_boxes",
