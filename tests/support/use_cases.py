@@ -23,6 +23,7 @@ from fakes.storage import FakeObjectStore
 from fakes.vision import FakeBoxDetector
 from fakes.webhooks import FakeWebhookSender
 from framecloak.adapters.storage.stored_archives import StoredZips
+from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import RequestSpec, Status, StoredResult
@@ -89,6 +90,7 @@ class FakeService:
             password_hasher=self.hasher,
             tokens=self.tokens,
             secrets=secrets,
+            name_skeletons=name_skeletons,
             video_prober=self.prober,
             open_video=lambda _: self.video_source,
             keyframes=lambda _: [],

@@ -23,6 +23,9 @@ _ACCESS_TYPE = "access"
 _REFRESH_TYPE = "refresh"
 _GENERATION_CLAIM = "gen"
 """Private claim with the account's token generation; changing the account invalidates older generations."""
+_LATEST_EXPIRY = 253_402_300_799
+"""End of the year 9999, the last that a time can express."""
+
 _REQUIRED_CLAIMS = ["aud", "exp", _GENERATION_CLAIM, "iat", "iss", "jti", "sub", "typ"]
 
 
@@ -104,9 +107,11 @@ class JwtIssuer:
         except (jwt.InvalidTokenError, UnicodeError) as error:
             raise _invalid_token() from error
         generation = claims[_GENERATION_CLAIM]
-        if claims["typ"] != kind or not claims["sub"].isdecimal() or type(generation) is not int:
+        if claims["typ"] != kind or type(generation) is not int or type(claims["exp"]) is not int:
             raise _invalid_token()
-        if self._clock.now().timestamp() >= claims["exp"]:
+        if not (claims["sub"].isascii() and claims["sub"].isdecimal()) or type(claims["jti"]) is not str:
+            raise _invalid_token()
+        if not self._clock.now().timestamp() < claims["exp"] <= _LATEST_EXPIRY:
             raise NotAuthenticatedError("the token has expired", "get a new one, or sign in again")
         return claims
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from framecloak.domain.accounts.names import NameSkeletons, require_name, require_unlike_others
 from framecloak.domain.accounts.passwords import (
     MAX_PASSWORD_LENGTH,
     MIN_PASSWORD_LENGTH,
@@ -58,6 +59,7 @@ class AccountService:
         limiter: counter of failed attempts.
         secrets: generator of session secrets and API keys.
         clock: current time (UTC).
+        name_skeletons: returns the skeletons of a name.
         session_ttl: lifetime of a browser session.
     """
 
@@ -69,6 +71,7 @@ class AccountService:
         limiter: AttemptLimiter,
         secrets: SecretFactory,
         clock: Clock,
+        name_skeletons: NameSkeletons,
         session_ttl: timedelta = timedelta(hours=12),
     ) -> None:
         self._database = database
@@ -77,6 +80,7 @@ class AccountService:
         self._secrets = secrets
         self._clock = clock
         self._session_ttl = session_ttl
+        self._name_skeletons = name_skeletons
 
     async def sign_in(
         self, username: str, password: str, address: str, previous_secret: str | None = None
@@ -275,16 +279,15 @@ class AccountService:
 
         Raises:
             ForbiddenError: the caller is not an administrator.
-            UsernameTakenError: the name is in use.
+            UsernameTakenError: the name is in use, or looks like one that is.
             WeakPasswordError: the password is too short or too long.
             InvalidOptionError: the name is not allowed.
         """
         principal.require_admin()
-        name = username.strip()
-        if not name or len(name) > 150 or not name.isprintable():
-            raise InvalidOptionError("a user name has 1 to 150 printable characters", "choose another name")
+        name = require_name(username)
         password_hash = await self._passwords.hash(password)
         async with self._database.unit_of_work() as work:
+            await require_unlike_others(work, name, self._name_skeletons)
             user = await work.users.add(name, password_hash, role)
             await work.audit.add(principal, "user.create", f"user:{user.id}", {"role": role})
             await work.commit()

@@ -31,6 +31,7 @@ from framecloak.adapters.storage.local_cache import PREVIEWS_PREFIX, LocalCache
 from framecloak.adapters.storage.scratch_folder import ScratchFolder, remove_stale
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
+from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.accounts.secrets import SecretFactory
@@ -177,6 +178,7 @@ async def build_service(
                 timedelta(hours=settings.refresh_token_hours),
             ),
             secrets=SecretFactory(new_secret, secret_digest),
+            name_skeletons=name_skeletons,
             video_prober=PyAvProber(),
             open_video=OpenVideoCache().open,
             keyframes=keyframe_numbers,

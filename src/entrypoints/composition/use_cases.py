@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from framecloak.domain.accounts.audit import AuditService
+from framecloak.domain.accounts.names import NameSkeletons
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
@@ -69,6 +70,7 @@ class Adapters:
         password_hasher: hashes passwords.
         tokens: issues access and refresh tokens.
         secrets: generates and hashes secrets.
+        name_skeletons: returns the skeletons of a user name; names that share one look alike.
         video_prober: examines uploaded videos.
         open_video: opens a video file for decoding.
         keyframes: returns the indices of keyframes from the stored frame index of a video.
@@ -99,6 +101,7 @@ class Adapters:
     password_hasher: PasswordHasher
     tokens: TokenIssuer
     secrets: SecretFactory
+    name_skeletons: NameSkeletons
     video_prober: VideoProber
     open_video: Callable[[Path], FrameSource]
     keyframes: Callable[[bytes], Sequence[int]]
@@ -225,6 +228,7 @@ class UseCases:
                 adapters.attempt_limiter,
                 secrets,
                 clock,
+                adapters.name_skeletons,
                 limits.session_ttl,
             ),
             audit=AuditService(database),

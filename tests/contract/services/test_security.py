@@ -170,6 +170,13 @@ def test_only_one_algorithm_is_accepted(issuer: JwtIssuer, clock: FakeClock, alg
         {"sub": "-1"},
         {"sub": "seven"},
         {"exp": None},
+        {"exp": "soon"},
+        {"exp": "4102444800"},
+        {"exp": 4102444800.5},
+        {"exp": [4102444800]},
+        {"exp": 10**30},
+        {"exp": True},
+        {"jti": 7},
         {"jti": None},
         {"typ": None},
         {"sub": None},
@@ -180,7 +187,7 @@ def test_only_one_algorithm_is_accepted(issuer: JwtIssuer, clock: FakeClock, alg
     ids=str,
 )
 def test_every_claim_is_checked_even_with_a_valid_signature(
-    issuer: JwtIssuer, clock: FakeClock, changes: dict[str, str | bool | None]
+    issuer: JwtIssuer, clock: FakeClock, changes: dict[str, object]
 ) -> None:
     now = int(clock.now().timestamp())
     claims = {**CLAIMS, "iat": now, "exp": now + 60, **changes}
@@ -190,6 +197,11 @@ def test_every_claim_is_checked_even_with_a_valid_signature(
         return
     with pytest.raises(NotAuthenticatedError):
         issuer.verify_access(token)
+    claims["typ"] = "refresh" if claims["typ"] == "access" else claims["typ"]
+    token = jwt.encode({name: value for name, value in claims.items() if value is not None}, KEY, "HS256")
+    if changes != {"typ": "refresh"}:
+        with pytest.raises(NotAuthenticatedError):
+            issuer.verify_refresh(token)
 
 
 def test_secrets_are_256_bits_and_never_the_same() -> None:

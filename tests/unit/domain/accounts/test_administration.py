@@ -212,3 +212,16 @@ async def test_administration_is_recorded(world: FakeService) -> None:
         ("boss", "user.change", f"user:{anna.user_id}"),
     ]
     assert "another long password" not in repr(world.fake_database.tables.audit)
+
+
+@pytest.mark.parametrize("twin", ["ADA", "аdа", "ａｄａ", "𝐚𝐝𝐚", " ada "])  # noqa: RUF001
+async def test_a_name_that_looks_like_another_is_refused(world: FakeService, twin: str) -> None:
+    await world.person("ada")
+    with pytest.raises(UsernameTakenError):
+        await world.person(twin)
+    assert await world.person("ida")
+
+
+async def test_of_two_twins_created_at_once_one_is_refused(world: FakeService) -> None:
+    results = await asyncio.gather(world.person("ada"), world.person("аdа"), return_exceptions=True)  # noqa: RUF001
+    assert [type(result) for result in results].count(UsernameTakenError) == 1
