@@ -6,6 +6,7 @@ modules only group them.
 """
 
 from framecloak.domain.errors.accounts import (
+    AccountInUseError,
     ApiKeyNotFoundError,
     CsrfError,
     ForbiddenError,
@@ -106,6 +107,7 @@ from framecloak.domain.errors.videos import (
 )
 
 __all__ = [
+    "AccountInUseError",
     "AlreadyFinishedError",
     "ApiKeyNotFoundError",
     "BatchTooLargeError",

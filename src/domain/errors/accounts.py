@@ -57,6 +57,12 @@ class UsernameTakenError(DomainError):
     code = "username_taken"
 
 
+class AccountInUseError(DomainError):
+    """The account owns videos, requests or galleries."""
+
+    code = "account_in_use"
+
+
 class WeakPasswordError(DomainError):
     """The password is too short or too long."""
 

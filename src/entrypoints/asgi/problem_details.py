@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 PROBLEM_TYPE = "application/problem+json"
 
 STATUS_BY_CODE: Mapping[str, int] = {
+    "account_in_use": 409,
     "already_finished": 409,
     "api_key_not_found": 404,
     "batch_too_large": 422,

@@ -96,6 +96,7 @@ SERVICE_EXIT_CODES = {
     "token_used": 96,
     "token_expired": 97,
     "idempotency_conflict": 98,
+    "account_in_use": 109,
     "user_not_found": 100,
     "username_taken": 101,
     "weak_password": 102,

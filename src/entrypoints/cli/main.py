@@ -40,7 +40,7 @@ class _LazyGroup(click.Group):
         "anonymize-frames": "Submit, follow and manage requests.",
         "reid": "Recognise faces in images.",
         "videos": "Import and list stored videos.",
-        "users": "Create, list and disable accounts.",
+        "users": "Create, list, disable and remove accounts.",
         "audit": "Show the audit log.",
         "db": "Upgrade, downgrade and inspect the database.",
         "settings": "Show the settings of this installation.",

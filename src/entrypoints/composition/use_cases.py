@@ -13,6 +13,7 @@ from typing import Self
 
 from framecloak.domain.accounts.audit import AuditService
 from framecloak.domain.accounts.names import NameSkeletons
+from framecloak.domain.accounts.removal import AccountRemoval
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
@@ -157,6 +158,7 @@ class UseCases:
 
     Attributes:
         accounts: accounts, sessions and API keys.
+        account_removal: removal of accounts.
         audit: audit log.
         videos: stored videos.
         grants: access grants to videos.
@@ -179,6 +181,7 @@ class UseCases:
     """
 
     accounts: AccountService
+    account_removal: AccountRemoval
     audit: AuditService
     videos: VideoService
     grants: GrantService
@@ -231,6 +234,7 @@ class UseCases:
                 adapters.name_skeletons,
                 limits.session_ttl,
             ),
+            account_removal=AccountRemoval(database),
             audit=AuditService(database),
             videos=VideoService(
                 database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes, originals

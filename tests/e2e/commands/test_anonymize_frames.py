@@ -110,6 +110,12 @@ def test_result_of_a_foreground_request_can_be_downloaded_later(
     )
     assert (fetched.code, lines_of_json(fetched.out)[0]["progress"]) == (0, 100)
     assert (tmp_path / "a.zip").stat().st_size == view["result_bytes"]
+    (tmp_path / "a.zip").write_bytes(b"precious")
+    again = ("anonymize-frames", "--status", view["request_id"], "-o", tmp_path / "a.zip")
+    assert "already exists" in error_line(installation.run(*again), 40)
+    assert (tmp_path / "a.zip").read_bytes() == b"precious"
+    assert installation.run(*again, "--force").code == 0
+    assert (tmp_path / "a.zip").stat().st_size == view["result_bytes"]
 
 
 def test_requests_are_listed_newest_first(installation: Installation) -> None:
@@ -243,6 +249,7 @@ def test_every_item_of_the_example_is_a_valid_request() -> None:
         (["--video-id", "0", "--segment-ids", "1"], "0 is not in the range"),
         (["--video-id", "1", "--segment-ids", "1", "--async", "-o", "a.zip"], "--output requires"),
         (["--batch-file", "b.json", "-o", "a.zip"], "--output requires"),
+        (["--list-requests", "--force"], "--force requires"),
         (["--list-requests", "-o", "a.zip"], "--output requires"),
         (["--status", str(uuid4()), "--segment-ids", "1"], "--segment-ids requires --video-id"),
         (["--batch-file", "b.json", "--anonymization-level", "faces"], "--anonymization-level requires"),

@@ -69,6 +69,43 @@ def test_password_is_replaced_and_never_on_a_command_line(installation: Installa
     assert "there is no terminal to read the password from" in error_line(no_terminal, 2)
 
 
+def test_an_account_is_removed_after_it_handed_over(installation: Installation, tmp_path: Path) -> None:
+    for name in ("leaver", "heir"):
+        installation.run("users", "create", name, "--password-stdin", stdin=f"{PASSWORD}\n")
+    film = write_video(tmp_path / "film.mp4", 3)
+    installation.run("videos", "import", str(film), "--owner", "leaver")
+    refused = installation.run("users", "remove", "leaver")
+    assert "owns 1 videos, 0 requests and 0 galleries" in error_line(refused, 109)
+    removed = installation.run("users", "remove", "leaver", "--transfer-to", "heir")
+    assert (removed.code, removed.err) == (0, "")
+    assert removed.out.endswith(": leaver is removed; heir owns what it owned\n")
+    assert "leaver" not in {row["username"] for row in installation.rows("users", "list")}
+
+
+def test_stored_files_are_verified(installation: Installation, tmp_path: Path) -> None:
+    film = write_video(tmp_path / "film.mp4", 3)
+    installation.run("videos", "import", str(film))
+    intact = installation.run("storage", "verify", "--json")
+    report = json.loads(intact.out)
+    assert (intact.code, report["damaged"]) == (0, [])
+    assert report["checked"] >= 1
+    number = installation.rows("videos", "list")[0]["id"]
+    folder = installation.service.settings.data_dir / "objects" / "videos"
+    path = max(folder.iterdir(), key=lambda file: file.stat().st_mtime)
+    content = path.read_bytes()
+    path.write_bytes(content[::-1])
+    damaged = installation.run("storage", "verify")
+    path.write_bytes(content)
+    assert damaged.code == 7
+    assert f"video {number} (film.mp4), videos/{path.name}: it has the SHA-256 " in damaged.out
+    assert "restore this object from a backup" in damaged.out
+
+
+def test_settings_name_the_data_folder_of_the_command(tmp_path: Path, installation: Installation) -> None:
+    rows = json.loads(installation.run("settings", "--json", "--data-dir", str(tmp_path)).out)
+    assert {row["name"]: row["value"] for row in rows}["DATA_DIR"] == str(tmp_path)
+
+
 def test_the_last_administrator_cannot_be_locked_out(installation: Installation) -> None:
     refused = installation.run("users", "disable", "root")
     assert "root is the last administrator" in error_line(refused, 25)

@@ -10,6 +10,7 @@ from fakes.persistence.tables import Transaction
 from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
 from framecloak.domain.model.accounts import ApiKey, Principal, Role, Session, User
 from framecloak.domain.ports.database import AuditEntry, AuditFilter, Page
+from framecloak.domain.ports.repositories.accounts import Owned
 
 
 class FakeUserRepository:
@@ -56,6 +57,39 @@ class FakeUserRepository:
             disabled=user.disabled,
             token_generation=user.token_generation,
         )
+
+    async def owned(self, user_id: int) -> Owned:
+        rows = self._tx.rows
+        return Owned(
+            sum(video.owner_id == user_id for video in rows.videos.values()),
+            sum(request.user_id == user_id for request in rows.requests.values()),
+            sum(gallery.owner_id == user_id for gallery in rows.galleries.values()),
+        )
+
+    async def transfer(self, user_id: int, heir_id: int) -> None:
+        rows = await self._tx.write()
+        for key, video in [*rows.videos.items()]:
+            if video.owner_id == user_id:
+                rows.videos[key] = replace(video, owner_id=heir_id)
+                rows.grants.pop((key, heir_id), None)
+        for request_id, request in [*rows.requests.items()]:
+            if request.user_id == user_id:
+                rows.requests[request_id] = replace(request, user_id=heir_id)
+        for gallery_id, gallery in [*rows.galleries.items()]:
+            if gallery.owner_id == user_id:
+                rows.galleries[gallery_id] = replace(gallery, owner_id=heir_id)
+        rows.idempotency = {key: value for key, value in rows.idempotency.items() if key[0] != user_id}
+
+    async def remove(self, user_id: int) -> None:
+        rows = await self._tx.write()
+        del rows.users[user_id]
+        rows.sessions = {
+            digest: session for digest, session in rows.sessions.items() if session.user_id != user_id
+        }
+        rows.grants = {key: grant for key, grant in rows.grants.items() if key[1] != user_id}
+        rows.download_tokens = {
+            digest: token for digest, token in rows.download_tokens.items() if token.user_id != user_id
+        }
 
 
 class FakeSessionRepository:

@@ -11,9 +11,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from framecloak.adapters.postgres.connection import Connection, Record, searchable_id, searchable_text
 from framecloak.adapters.postgres.tables.accounts import ApiKeyRow, SessionRow, UsedRefreshTokenRow, UserRow
+from framecloak.adapters.postgres.tables.galleries import GalleryRow
+from framecloak.adapters.postgres.tables.requests import RequestRow
+from framecloak.adapters.postgres.tables.videos import GrantRow, VideoRow
 from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
 from framecloak.domain.model.accounts import ApiKey, Role, Session, User
 from framecloak.domain.ports.database import Page
+from framecloak.domain.ports.repositories.accounts import Owned
 
 _USER = (
     UserRow.id,
@@ -122,6 +126,32 @@ class PostgresUserRepository:
         statement = update(UserRow).where(UserRow.id == searchable_id(user.id)).values(changes)
         if not (await self._connection.execute(statement)).rowcount:
             raise UserNotFoundError(f"there is no account {user.id}")
+
+    async def owned(self, user_id: int) -> Owned:
+        """See the port."""
+        counts = [
+            select(func.count()).where(column == searchable_id(user_id)).scalar_subquery()
+            for column in (VideoRow.owner_id, RequestRow.user_id, GalleryRow.owner_id)
+        ]
+        return Owned(*(await self._connection.execute(select(*counts))).one())
+
+    async def transfer(self, user_id: int, heir_id: int) -> None:
+        """See the port."""
+        # The owner of a video needs no grant on it.
+        videos = select(VideoRow.id).where(VideoRow.owner_id == user_id)
+        for statement in (
+            delete(GrantRow).where(GrantRow.user_id == heir_id, GrantRow.video_id.in_(videos)),
+            update(VideoRow).where(VideoRow.owner_id == user_id).values(owner_id=heir_id),
+            update(RequestRow)
+            .where(RequestRow.user_id == user_id)
+            .values(user_id=heir_id, idempotency_key=None, order_digest=None),
+            update(GalleryRow).where(GalleryRow.owner_id == user_id).values(owner_id=heir_id),
+        ):
+            await self._connection.execute(statement)
+
+    async def remove(self, user_id: int) -> None:
+        """See the port."""
+        await self._connection.execute(delete(UserRow).where(UserRow.id == user_id))
 
 
 class PostgresSessionRepository:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from framecloak.domain.model.accounts import ApiKey, Role, Session, User
 from framecloak.domain.ports.repositories.paging import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Numbers of objects that an account owns."""
+
+    videos: int
+    requests: int
+    galleries: int
+
+    @property
+    def is_anything(self) -> bool:
+        """True if the account owns anything."""
+        return bool(self.videos or self.requests or self.galleries)
 
 
 class UserRepository(Protocol):
@@ -55,6 +70,21 @@ class UserRepository(Protocol):
         Raises:
             UserNotFoundError: the account does not exist.
         """
+        ...
+
+    async def owned(self, user_id: int) -> Owned:
+        """Return the numbers of videos, requests and galleries of an account."""
+        ...
+
+    async def transfer(self, user_id: int, heir_id: int) -> None:
+        """Make another account the owner of all videos, requests and galleries of an account.
+
+        Idempotency keys are cleared, because they are unique to an account.
+        """
+        ...
+
+    async def remove(self, user_id: int) -> None:
+        """Delete an account, which owns nothing, with its sessions, keys, links, uploads and grants."""
         ...
 
 

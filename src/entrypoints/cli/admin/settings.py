@@ -11,18 +11,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from framecloak.entrypoints.cli.options import data_dir_option
 from framecloak.entrypoints.settings import Settings, variables
 
 
 @click.command("settings", short_help="Show the settings of this installation.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-def settings(*, as_json: bool) -> None:
+@data_dir_option
+def settings(*, as_json: bool, data_dir: str | None) -> None:
     """Print every setting with its value and its description; secrets are masked.
 
     Settings are environment variables. A secret NAME can also be read from a file: set NAME_FILE to its path.
     Values that are set are bold; defaults are not.
     """
-    rows = _rows()
+    rows = _rows({**os.environ, "DATA_DIR": data_dir} if data_dir else {**os.environ})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -41,14 +43,14 @@ def _describe(row: dict[str, Any]) -> Text:
     return Text.assemble((value + unit, "bold" if row["set"] else ""), "\n", (row["description"], "dim"))
 
 
-def _rows() -> list[dict[str, Any]]:
-    values = Settings.from_environment(os.environ)
+def _rows(environment: dict[str, str]) -> list[dict[str, Any]]:
+    values = Settings.from_environment(environment)
     return [
         {
             "name": described.name,
             "value": described.masked_text(getattr(values, name)),
             "default": described.documented_default,
-            "set": described.is_set(os.environ),
+            "set": described.is_set(environment),
             "unit": described.unit,
             "secret": described.secret,
             "description": described.description,

@@ -26,7 +26,7 @@ password_option = click.option(
 )
 
 
-@click.group(short_help="Create, list and disable accounts.")
+@click.group(short_help="Create, list, disable and remove accounts.")
 def users() -> None:
     """Manage accounts. Passwords are typed or piped in, because command lines are visible to other users."""
 
@@ -97,6 +97,31 @@ def enable(*, name: str, data_dir: str | None) -> None:
 def password(*, name: str, password_stdin: bool, data_dir: str | None) -> None:
     """Change the password of NAME and end the sessions that used the old one."""
     _change_user(name, data_dir, "has a new password", password=_password(from_stdin=password_stdin))
+
+
+@users.command(short_help="Remove an account.")
+@click.argument("name")
+@click.option(
+    "--transfer-to", metavar="HEIR", help="Account that gets the videos, requests and galleries of NAME."
+)
+@data_dir_option
+def remove(*, name: str, transfer_to: str | None, data_dir: str | None) -> None:
+    """Remove the account NAME immediately, with its sessions, tokens, API keys and grants.
+
+    An account that owns videos, requests or galleries is removed only if they are handed over. Entries of the
+    audit log stay, with the name.
+    """
+
+    async def main() -> None:
+        async with connected_service(data_dir) as service:
+            principal = await acting_principal(service, name, including_disabled=True)
+            heir = await acting_principal(service, transfer_to) if transfer_to else None
+            removal = service.use_cases.account_removal
+            await removal.remove(OPERATOR, principal.user_id, heir.user_id if heir else None)
+            outcome = f"is removed; {heir.username} owns what it owned" if heir else "is removed"
+            click.echo(f"account {principal.user_id}: {principal.username} {outcome}")
+
+    run(main)
 
 
 def _change_user(

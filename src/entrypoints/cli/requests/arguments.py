@@ -23,6 +23,7 @@ class RequestArguments:
         body: fields of the submitted request, as in the HTTP API; None leaves a field to its default.
         in_background: True if workers process the request, False if this process does.
         output: path of the result; None to write no result.
+        overwrite: True to replace an existing file at that path.
         username: account to act as; None for the first administrator.
         as_json: True to print JSON.
         data_dir: value of ``--data-dir``.
@@ -37,6 +38,7 @@ class RequestArguments:
     body: dict[str, object]
     in_background: bool
     output: Path | None
+    overwrite: bool
     username: str | None
     as_json: bool
     data_dir: str | None
@@ -71,5 +73,7 @@ class RequestArguments:
             for option, is_set in (("--async", self.in_background), ("--as", self.username is not None)):
                 if is_set:
                     raise click.UsageError(f"{option} requires --video-id or --batch-file")
+        if self.overwrite and self.output is None:
+            raise click.UsageError("--force requires --output")
         if self.output is not None and (self.in_background or not (self.video_id or self.status)):
             raise click.UsageError("--output requires --video-id without --async, or --status")

@@ -84,6 +84,7 @@ def _identities(
 @click.option(
     "-o", "--output", metavar="OUT.zip", type=click.Path(path_type=Path), help="Path of the result."
 )
+@click.option("--force", is_flag=True, help="Overwrite the file named with --output.")
 @click.option("--status", metavar="UUID", type=click.UUID, help="Show the status of a request.")
 @click.option("--list-requests", is_flag=True, help="List the newest requests of all accounts.")
 @click.option("--statistics", is_flag=True, help="Show statistics of the installation.")
@@ -114,6 +115,7 @@ def anonymize_frames(
     priority: str | None,
     in_background: bool,
     output: Path | None,
+    force: bool,
     status: UUID | None,
     list_requests: bool,
     statistics: bool,
@@ -153,6 +155,7 @@ def anonymize_frames(
         body=order,
         in_background=in_background,
         output=output,
+        overwrite=force,
         username=username,
         as_json=as_json,
         data_dir=data_dir,

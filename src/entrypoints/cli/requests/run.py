@@ -56,7 +56,7 @@ async def execute(arguments: RequestArguments) -> int:
         DomainError: the command failed.
     """
     if arguments.output is not None:
-        _require_writable(arguments.output)
+        _require_writable(arguments.output, overwrite=arguments.overwrite)
     async with connected_service(arguments.data_dir) as service:
         commands = _RequestCommands(service, arguments)
         if arguments.video_id is not None:
@@ -286,7 +286,7 @@ class _RequestCommands:
             click.echo(f"item {index}: rejected, {error}")
 
 
-def _require_writable(output: Path) -> None:
+def _require_writable(output: Path, *, overwrite: bool) -> None:
     """Check, before the work begins, that the output can be written.
 
     Raises:
@@ -294,6 +294,8 @@ def _require_writable(output: Path) -> None:
     """
     if output.is_dir():
         raise OutputUnwritableError(f"cannot write {output}: it is a folder", "name a file in it")
+    if output.exists() and not overwrite:
+        raise OutputUnwritableError(f"{output} already exists", "choose another name, or add --force")
     if not output.parent.is_dir():
         raise OutputUnwritableError(
             f"cannot write {output}: {output.parent} is not a folder", "create it, or choose another path"

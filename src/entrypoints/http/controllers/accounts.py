@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Controller, delete, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET
 
+from framecloak.domain.accounts.removal import AccountRemoval
 from framecloak.domain.accounts.service import AccountService
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Authenticator, administrators_only
@@ -19,7 +22,7 @@ from framecloak.entrypoints.schemas.accounts import (
     UserPage,
     UserView,
 )
-from framecloak.entrypoints.schemas.common import ApiKeyId, Limit, Offset, UserId
+from framecloak.entrypoints.schemas.common import MAX_ID, ApiKeyId, Limit, Offset, UserId
 
 
 class AccountsController(Controller):
@@ -130,3 +133,31 @@ class AccountsController(Controller):
         )
         authenticator.forget_account(user_id)
         return UserView.of(changed)
+
+    @delete(
+        "/users/{user_id:int}",
+        operation_id="removeUser",
+        summary="Remove an account",
+        guards=[administrators_only],
+        responses=problems(
+            "forbidden", "user_not_found", "invalid_option", "account_in_use", writes=True, parameters=True
+        ),
+    )
+    async def remove_user(
+        self,
+        user_id: UserId,
+        caller: Caller,
+        account_removal: Injected[AccountRemoval],
+        authenticator: Injected[Authenticator],
+        transfer_to: Annotated[
+            int | None,
+            QueryParameter(
+                ge=1,
+                le=MAX_ID,
+                description="Account that gets what the removed one owns; required if that is anything.",
+            ),
+        ] = None,
+    ) -> None:
+        """Remove an account with its sessions, keys and grants immediately; for administrators only."""
+        await account_removal.remove(caller, user_id, transfer_to)
+        authenticator.forget_account(user_id)

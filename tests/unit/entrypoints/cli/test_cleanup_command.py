@@ -37,6 +37,7 @@ def cleanup_arguments(*, as_json: bool) -> RequestArguments:
         body={},
         in_background=False,
         output=None,
+        overwrite=False,
         username=None,
         as_json=as_json,
         data_dir=None,
