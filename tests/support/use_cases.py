@@ -26,7 +26,8 @@ from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
-from framecloak.domain.anonymization.model.request import RequestSpec, Status, StoredResult
+from framecloak.domain.anonymization.model.request import HighPriorityUsers, RequestSpec, Status, StoredResult
+from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
@@ -64,6 +65,9 @@ class FakeService:
     real_store: ObjectStore | None = None
     vault: GalleryCipher = field(default_factory=FakeGalleryCipher)
     recognizer: FaceRecognizer = field(default_factory=FakeFaceRecognizer)
+    high_priority: HighPriorityPolicy = field(
+        default_factory=lambda: HighPriorityPolicy(HighPriorityUsers.EVERYONE)
+    )
 
     def __post_init__(self) -> None:
         self.fake_database = FakeDatabase(now=self.clock.now)
@@ -119,6 +123,7 @@ class FakeService:
             slice_frames=20,
             gallery_capacity=GALLERY_CAPACITY,
             gallery_index_above=1000,
+            high_priority=self.high_priority,
         )
         self.use_cases = UseCases.build(adapters, limits)
         self.identity = self.use_cases.accounts

@@ -36,7 +36,9 @@ from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.request import HighPriorityUsers
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
+from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.work.slice_worker import SliceWorker
 from framecloak.domain.anonymization.work.worker_resources import WorkerResources
@@ -230,6 +232,9 @@ def _limits(settings: Settings) -> Limits:
         gallery_index_above=settings.gallery_hnsw_above,
         keep_parts=settings.debug,
         results=settings.result_policy,
+        high_priority=HighPriorityPolicy(
+            HighPriorityUsers(settings.high_priority), settings.high_priority_daily_frames
+        ),
     )
 
 

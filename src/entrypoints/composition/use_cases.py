@@ -23,6 +23,7 @@ from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.downloads import DownloadService
+from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.requests.resubmit import RerenderService
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.requests.service import RequestService
@@ -138,6 +139,7 @@ class Limits:
         gallery_index_above: number of faces above which a gallery gets an index of its own.
         keep_parts: True to keep the parts of results for debugging.
         results: rules for results.
+        high_priority: rules for high priority.
     """
 
     session_ttl: timedelta
@@ -150,6 +152,7 @@ class Limits:
     gallery_index_above: int
     keep_parts: bool = False
     results: ResultPolicy = field(default_factory=ResultPolicy)
+    high_priority: HighPriorityPolicy = field(default_factory=HighPriorityPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +224,7 @@ class UseCases:
             adapters.level_is_available,
             gallery_people,
             policy=limits.results,
+            high_priority=limits.high_priority,
         )
         health = HealthService(database, store, queue, adapters.models_present)
         return cls(

@@ -115,9 +115,17 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=["sample"],
         ),
     ] = None
-    priority: Annotated[Priority, Meta(description="Queue of the request.", examples=["normal"])] = (
-        Priority.NORMAL
-    )
+    priority: Annotated[
+        Priority,
+        Meta(
+            description=(
+                "Weight of the request: `high` gets four times the share of the account. It is for "
+                "administrators unless HIGH_PRIORITY says otherwise, within a daily quota; the orders of "
+                "others are processed as `normal`, which is then the `priority` of the request."
+            ),
+            examples=["normal"],
+        ),
+    ] = Priority.NORMAL
     webhook_url: WebhookUrl | None = None
     keep_text: Annotated[
         list[KeepTextBody],

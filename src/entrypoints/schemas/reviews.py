@@ -147,9 +147,17 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Audio | None, Meta(description="Handling of the audio of videos.", examples=["drop"])
     ] = None
     language: Annotated[Language | None, Meta(description="Language of the report.", examples=["en"])] = None
-    priority: Annotated[Priority, Meta(description="Queue of the request.", examples=["normal"])] = (
-        Priority.NORMAL
-    )
+    priority: Annotated[
+        Priority,
+        Meta(
+            description=(
+                "Weight of the request: `high` gets four times the share of the account. It is for "
+                "administrators unless HIGH_PRIORITY says otherwise, within a daily quota; the orders of "
+                "others are processed as `normal`, which is then the `priority` of the request."
+            ),
+            examples=["normal"],
+        ),
+    ] = Priority.NORMAL
     webhook_url: WebhookUrl | None = None
 
     def to_domain(self) -> RerenderSpec:

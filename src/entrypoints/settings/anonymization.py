@@ -15,12 +15,14 @@ from framecloak.domain.anonymization.model.options import (
     Verify,
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.anonymization.model.request import HighPriorityUsers
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.entrypoints.settings.variables import (
     boolean,
     integer,
     min_length,
     number,
+    one_of,
     parsed_by,
     positive,
     setting,
@@ -37,6 +39,21 @@ class AnonymizationSettings:
         integer(1, 1000),
         "5",
         unit="requests",
+    )
+    high_priority: str = setting(
+        "HIGH_PRIORITY",
+        "Accounts that may use high priority, admins or everyone; orders of others are processed with normal"
+        " priority.",
+        one_of([users.value for users in HighPriorityUsers]),
+        HighPriorityUsers.ADMINS.value,
+    )
+    high_priority_daily_frames: int = setting(
+        "HIGH_PRIORITY_DAILY_FRAMES",
+        "Maximum number of frames that one account may submit with high priority in 24 hours; more are"
+        " processed with normal priority.",
+        integer(0, 1_000_000_000),
+        "50000",
+        unit="frames",
     )
     default_level: Level = setting(
         "DEFAULT_ANONYMIZATION_LEVEL",

@@ -13,6 +13,7 @@ import pytest
 from fakes.persistence.database import FakeDatabase
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
+from framecloak.domain.anonymization.requests.dispatcher import fair_order
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import Video
@@ -292,3 +293,73 @@ async def test_pending_work_lists_ready_and_leased_slices(database: Database) ->
     assert (pending[urgent.id].ready, pending[urgent.id].leased) == (0, 1)
     assert pending[urgent.id].priority is Priority.HIGH
     assert (pending[normal.id].ready, pending[normal.id].user_id) == (2, normal.user_id)
+
+
+async def order(database: Database) -> list[UUID]:
+    async with database.unit_of_work() as work:
+        return fair_order(await work.slices.pending_work())
+
+
+async def serve(database: Database) -> UUID:
+    """Lease and finish the slice that is due, as one busy worker does; return its request."""
+    for request_id in await order(database):
+        lease = await leased(database, request_id, (await ready(database, request_id))[0])
+        async with database.unit_of_work() as work:
+            await work.slices.finish(lease, 0)
+            await work.commit()
+        return request_id
+    raise AssertionError("no slice is ready")
+
+
+async def test_one_busy_worker_serves_accounts_in_turn_however_much_one_has_queued(
+    database: Database,
+) -> None:
+    anna = await add_user(database, "anna")
+    video = await add_video(database, anna)
+    annas = [(await another(database, anna.id, video, ((0, 250), (250, 500)))).id for _ in range(8)]
+    await admit(database, 5)
+    assert {await serve(database) for _ in range(3)} <= set(annas)
+    ben = await submitted(database, (0, 2))
+    await admit(database, 5)
+    assert await serve(database) == ben.id
+
+
+async def test_accounts_are_charged_in_frames_and_not_in_slices(database: Database) -> None:
+    long = await submitted(database, *((number * 200, number * 200 + 200) for number in range(10)))
+    short = await submitted(database, *((number * 10, number * 10 + 10) for number in range(40)))
+    await admit(database)
+    served = [await serve(database) for _ in range(24)]
+    assert served.count(long.id) * 200 <= served.count(short.id) * 10 + 200
+    assert served.count(short.id) >= 20
+
+
+async def test_a_high_priority_weighs_more_and_does_not_starve_others(database: Database) -> None:
+    urgent = await submitted(database, *((n * 100, n * 100 + 100) for n in range(30)), priority=Priority.HIGH)
+    normal = await submitted(database, *((n * 100, n * 100 + 100) for n in range(30)))
+    await admit(database)
+    served = [await serve(database) for _ in range(20)]
+    assert (served.count(urgent.id), served.count(normal.id)) == (16, 4)
+
+
+async def test_a_started_request_keeps_its_slot_and_others_share_the_rest(database: Database) -> None:
+    anna = await add_user(database, "anna")
+    video = await add_video(database, anna)
+    annas = [await another(database, anna.id, video, ()) for _ in range(4)]
+    await admit(database, 4)
+    await leased(database, annas[0].id, 0)
+    others = [await submitted(database) for _ in range(3)]
+    await admit(database, 4)
+    in_work = [bool(await ready(database, request.id)) for request in (*annas[1:], *others)]
+    assert in_work == [False] * 3 + [True] * 3
+
+
+async def test_what_an_idle_account_did_not_use_is_bounded(database: Database) -> None:
+    busy = await submitted(database, *((n * 500, n * 500 + 500) for n in range(40)))
+    await admit(database)
+    for _ in range(20):
+        await serve(database)
+    idle = await submitted(database, *((n * 500, n * 500 + 500) for n in range(20)))
+    await admit(database)
+    served = [await serve(database) for _ in range(8)]
+    assert served[:5] == [idle.id] * 5
+    assert served.count(busy.id) >= 1

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from fakes.persistence.tables import Transaction
@@ -14,6 +14,7 @@ from fakes.persistence.webhooks import FakeNoticeRepository
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
+    Priority,
     RequestSpec,
     Status,
     StoredResult,
@@ -78,6 +79,16 @@ class FakeRequestRepository:
                 "the idempotency key was used for a different request", "use a new key for a new request"
             )
         return self._tx.rows.requests[earlier[0]]
+
+    async def high_priority_frames(self, user_id: int, period: timedelta) -> int:
+        await self._tx.write()
+        return sum(
+            request.total_frames
+            for request in self._tx.rows.requests.values()
+            if request.user_id == user_id
+            and request.spec.priority is Priority.HIGH
+            and request.created_at > self._tx.store.now() - period
+        )
 
     async def snapshot(self, request_id: UUID) -> WorkSpec:
         return self._tx.rows.snapshots.get(request_id, WorkSpec({}, ()))

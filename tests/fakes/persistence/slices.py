@@ -11,11 +11,13 @@ from uuid import UUID
 from fakes.persistence.tables import SliceEntry, Transaction
 from framecloak.domain.anonymization.model.request import Priority, Status
 from framecloak.domain.anonymization.model.slices import (
+    MAX_DEFICIT_FRAMES,
     FinishedSlice,
     Lease,
     LeaseState,
     PendingWork,
     SliceKind,
+    slice_cost,
 )
 from framecloak.domain.model.segments import Segment
 
@@ -34,33 +36,48 @@ class FakeSliceRepository:
     async def start_requests(self, limit: int) -> None:
         rows = await self._tx.write()
         live = [request for request in rows.requests.values() if not request.status.is_final]
-        busy = Counter(request.user_id for request in live if request.id in rows.admitted)
-        waiting = [request for request in live if request.id not in rows.admitted]
-        waiting.sort(key=lambda request: (request.spec.priority is not Priority.HIGH, request.created_at))
-        taken, turns = busy.copy(), []
-        for position, request in enumerate(waiting):
+        started = [request for request in live if request.started_at and request.id in rows.admitted]
+        movable = [request for request in live if request not in started]
+        movable.sort(key=lambda request: (request.spec.priority is not Priority.HIGH, request.created_at))
+        taken, turns = Counter(request.user_id for request in started), []
+        for position, request in enumerate(movable):
             taken[request.user_id] += 1
             if taken[request.user_id] <= max(1, limit - 1):
-                turns.append(
-                    (request.spec.priority is not Priority.HIGH, taken[request.user_id], position, request.id)
-                )
-        for turn in sorted(turns)[: max(0, limit - busy.total())]:
-            rows.admitted[turn[3]] = self._tx.store.now()
+                charged = self._charged(request.user_id)
+                age = (request.created_at, position)
+                turns.append((taken[request.user_id], charged, *age, request.id))
+        chosen = {turn[-1] for turn in sorted(turns)[: max(0, limit - len(started))]}
+        for request in movable:
+            if request.id not in chosen:
+                rows.admitted.pop(request.id, None)
+            elif request.id not in rows.admitted:
+                rows.admitted[request.id] = self._tx.store.now()
 
     async def pending_work(self) -> Sequence[PendingWork]:
         now = self._tx.store.now()
+        by_request: dict[UUID, list[SliceEntry]] = {}
+        for (request_id, _), entry in self._tx.rows.slices.items():
+            by_request.setdefault(request_id, []).append(entry)
         found = []
         for request in self._tx.rows.requests.values():
             if self._in_work(request.id):
                 held = sum(
                     bool(entry.lease_until and entry.lease_until > now)
-                    for (request_id, _), entry in self._tx.rows.slices.items()
-                    if request_id == request.id
+                    for entry in by_request.get(request.id, [])
                 )
-                ready = len(self._ready(request.id))
-                priority = request.spec.priority
+                ready = self._ready(request.id)
+                lengths = [len(self._tx.rows.slices[request.id, number].segment) for number in ready]
                 found.append(
-                    PendingWork(request.id, request.user_id, priority, request.created_at, ready, held)
+                    PendingWork(
+                        request.id,
+                        request.user_id,
+                        request.spec.priority,
+                        request.created_at,
+                        len(ready),
+                        held,
+                        self._charged(request.user_id),
+                        max(lengths, default=0),
+                    )
                 )
         return found
 
@@ -85,6 +102,10 @@ class FakeSliceRepository:
         request = rows.requests[request_id]
         started_at = request.started_at or now
         rows.requests[request_id] = replace(request, status=Status.PROCESSING, started_at=started_at)
+        charged = self._charged(request.user_id)
+        rows.clocks[request.user_id] = charged
+        cost = slice_cost(entry.kind, len(entry.segment), request.spec.priority)
+        rows.charged[request.user_id] = charged + cost
         recovered = before.state == "leased"
         return Lease(
             request_id, number, entry.kind, entry.segment, owner, entry.attempts, entry.failures, recovered
@@ -119,6 +140,10 @@ class FakeSliceRepository:
             for (owner, number), entry in sorted(self._tx.rows.slices.items(), key=lambda item: item[0][1])
             if owner == request_id and entry.kind is SliceKind.FRAMES and entry.part_key
         ]
+
+    def _charged(self, user_id: int) -> int:
+        lowest = max(self._tx.rows.clocks.values(), default=0) - MAX_DEFICIT_FRAMES
+        return max(self._tx.rows.charged.get(user_id, 0), lowest)
 
     def _in_work(self, request_id: UUID) -> bool:
         request = self._tx.rows.requests.get(request_id)

@@ -69,6 +69,8 @@ class Tables:
     snapshots: dict[UUID, WorkSpec] = field(default_factory=dict)
     admitted: dict[UUID, datetime] = field(default_factory=dict)
     slices: dict[tuple[UUID, int], SliceEntry] = field(default_factory=dict)
+    charged: dict[int, int] = field(default_factory=dict)
+    clocks: dict[int, int] = field(default_factory=dict)
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
     notices: dict[UUID, NoticeEntry] = field(default_factory=dict)

@@ -127,6 +127,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
         "webhook_notices",
         "galleries",
         "gallery_faces",
+        "account_shares",
     }
     assert tables == {*METADATA.tables, "alembic_version"} - newer
     with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):

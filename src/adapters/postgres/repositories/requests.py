@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -33,6 +33,7 @@ from framecloak.adapters.postgres.rows.requests import (
     region_values,
     request_from_row,
 )
+from framecloak.adapters.postgres.tables.accounts import UserRow
 from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.options import Level, Verify
@@ -42,6 +43,7 @@ from framecloak.domain.anonymization.model.request import (
     RequestSpec,
     Status,
     StoredResult,
+    Priority,
     WorkSpec,
 )
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
@@ -142,6 +144,17 @@ class PostgresRequestRepository:
                 "the idempotency key was used for a different request", "use a new key for a new request"
             )
         return request_from_row(request)
+
+    async def high_priority_frames(self, user_id: int, period: timedelta) -> int:
+        """See the port."""
+        locking = select(UserRow.id).where(UserRow.id == user_id).with_for_update(key_share=True)
+        await self._connection.execute(locking)
+        statement = select(func.coalesce(func.sum(RequestRow.total_frames), 0)).where(
+            RequestRow.user_id == user_id,
+            RequestRow.created_at > func.clock_timestamp() - period,
+            RequestRow.priority == Priority.HIGH,
+        )
+        return int((await self._connection.execute(statement)).scalar_one())
 
     async def snapshot(self, request_id: UUID) -> WorkSpec:
         """See the port."""

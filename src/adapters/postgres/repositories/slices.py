@@ -16,11 +16,13 @@ from framecloak.adapters.postgres.connection import Connection
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.anonymization.model.slices import (
+    MAX_DEFICIT_FRAMES,
     FinishedSlice,
     Lease,
     LeaseState,
     PendingWork,
     SliceKind,
+    slice_cost,
 )
 from framecloak.domain.model.segments import Segment
 
@@ -42,23 +44,49 @@ _LOCK_REQUEST = text(
     f"SELECT {_IN_WORK} FROM requests WHERE id = :request_id FOR NO KEY UPDATE"  # noqa: S608 -- constants
 )
 
-_START_REQUESTS = text(
+_CHARGED = f"""
+    greatest(coalesce(account_shares.charged, 0),
+        (SELECT coalesce(max(clock), 0) FROM account_shares) - {MAX_DEFICIT_FRAMES})
+"""  # noqa: S608 -- a constant
+
+_IS_WAITING = "admitted_at IS NULL AND completed_at IS NULL"
+
+_ANY_WAITING = text(f"SELECT EXISTS (SELECT FROM requests WHERE {_IS_WAITING})")  # noqa: S608 -- a constant
+
+_SHARE_SLOTS = text(
+    # Only the first requests of each account are read, so that the cost does not grow with the queue.
     f"""
-    WITH busy AS (
-        SELECT user_id, count(*) AS requests FROM requests WHERE {_IN_WORK} GROUP BY user_id
-    ), waiting AS (
-        SELECT id, priority, created_at, coalesce(busy.requests, 0) + row_number() OVER (
-            PARTITION BY user_id ORDER BY priority = 'high' DESC, created_at, id) AS turn
-        FROM requests LEFT JOIN busy USING (user_id)
-        WHERE admitted_at IS NULL AND completed_at IS NULL
+    WITH RECURSIVE waiting_accounts AS (
+        (SELECT user_id FROM requests WHERE {_IS_WAITING} ORDER BY user_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT requests.user_id FROM requests
+                WHERE {_IS_WAITING} AND requests.user_id > waiting_accounts.user_id
+                ORDER BY requests.user_id LIMIT 1)
+        FROM waiting_accounts WHERE waiting_accounts.user_id IS NOT NULL
+    ), movable AS (
+        SELECT first.* FROM waiting_accounts CROSS JOIN LATERAL (
+            SELECT id, user_id, priority, created_at FROM requests
+            WHERE {_IS_WAITING} AND requests.user_id = waiting_accounts.user_id
+            ORDER BY priority, created_at, id LIMIT :limit) AS first
+        UNION ALL
+        SELECT id, user_id, priority, created_at FROM requests WHERE {_IN_WORK} AND started_at IS NULL
+    ), started AS (
+        SELECT user_id, count(*) AS requests FROM requests
+        WHERE {_IN_WORK} AND started_at IS NOT NULL GROUP BY user_id
+    ), turns AS (
+        SELECT id, created_at, {_CHARGED} AS charged, coalesce(started.requests, 0) + row_number() OVER (
+            -- 'high' precedes 'normal'
+            PARTITION BY user_id ORDER BY priority, created_at, id) AS turn
+        FROM movable LEFT JOIN started USING (user_id) LEFT JOIN account_shares USING (user_id)
     ), chosen AS (
-        SELECT id FROM waiting
-        WHERE turn <= :most_of_one
-        ORDER BY priority = 'high' DESC, turn, created_at, id
-        LIMIT greatest(0, :limit - (SELECT coalesce(sum(requests), 0) FROM busy))
+        SELECT id FROM turns WHERE turn <= :most_of_one
+        ORDER BY turn, charged, created_at, id
+        LIMIT greatest(0, :limit - (SELECT coalesce(sum(requests), 0) FROM started))
     )
-    UPDATE requests SET admitted_at = clock_timestamp() FROM chosen
-    WHERE requests.id = chosen.id AND requests.admitted_at IS NULL AND requests.completed_at IS NULL
+    UPDATE requests SET admitted_at = CASE WHEN chosen.id IS NOT NULL THEN clock_timestamp() END
+    FROM movable LEFT JOIN chosen USING (id)
+    WHERE requests.id = movable.id AND requests.started_at IS NULL AND requests.completed_at IS NULL
+        AND (requests.admitted_at IS NULL) = (chosen.id IS NOT NULL)
     """  # noqa: S608 -- put together from constants
 )
 
@@ -66,10 +94,14 @@ _PENDING_WORK = text(
     f"""
     SELECT requests.id, requests.user_id, requests.priority, requests.created_at,
         count(*) FILTER (WHERE {_IS_READY.replace(":request_id", "requests.id")}),
-        count(*) FILTER (WHERE slices.state = 'leased' AND slices.lease_until > clock_timestamp())
+        count(*) FILTER (WHERE slices.state = 'leased' AND slices.lease_until > clock_timestamp()),
+        {_CHARGED},
+        coalesce(max(slices.end_frame - slices.start_frame)
+            FILTER (WHERE {_IS_READY.replace(":request_id", "requests.id")}), 0)
     FROM requests JOIN slices ON slices.request_id = requests.id
+        LEFT JOIN account_shares ON account_shares.user_id = requests.user_id
     WHERE {_IN_WORK}
-    GROUP BY requests.id
+    GROUP BY requests.id, account_shares.charged
     ORDER BY requests.created_at, requests.id
     """  # noqa: S608 -- put together from constants
 )
@@ -100,6 +132,19 @@ _MARK_PROCESSING = text(
     UPDATE requests SET status = 'processing', started_at = coalesce(started_at, clock_timestamp())
     WHERE id = :request_id
     """
+)
+
+_CHARGE = text(
+    f"""
+    INSERT INTO account_shares (user_id, clock, charged)
+    SELECT requests.user_id, turn.charged, turn.charged
+        + CASE requests.priority WHEN 'high' THEN CAST(:high_cost AS bigint) ELSE :normal_cost END
+    FROM requests LEFT JOIN account_shares USING (user_id), LATERAL (SELECT {_CHARGED} AS charged) AS turn
+    WHERE requests.id = :request_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        clock = greatest(account_shares.clock, account_shares.charged, excluded.clock),
+        charged = greatest(account_shares.charged, excluded.clock) + excluded.charged - excluded.clock
+    """  # noqa: S608 -- put together from constants
 )
 
 _IS_HELD = """
@@ -186,17 +231,19 @@ class PostgresSliceRepository:
 
     async def start_requests(self, limit: int) -> None:
         """See the port."""
+        if not (await self._connection.execute(_ANY_WAITING)).scalar():
+            return
         await self._connection.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DISPATCH_LOCK_KEY}
         )
-        await self._connection.execute(_START_REQUESTS, {"limit": limit, "most_of_one": max(1, limit - 1)})
+        await self._connection.execute(_SHARE_SLOTS, {"limit": limit, "most_of_one": max(1, limit - 1)})
 
     async def pending_work(self) -> Sequence[PendingWork]:
         """See the port."""
         rows = await self._connection.execute(_PENDING_WORK)
         return [
-            PendingWork(request_id, user_id, Priority(priority), created_at, ready, leased)
-            for request_id, user_id, priority, created_at, ready, leased in rows
+            PendingWork(request_id, user_id, Priority(priority), *figures)
+            for request_id, user_id, priority, *figures in rows
         ]
 
     async def ready_numbers(self, request_id: UUID) -> Sequence[int]:
@@ -214,6 +261,10 @@ class PostgresSliceRepository:
         await self._connection.execute(_MARK_PROCESSING, {"request_id": request_id})
         kind, start_frame, end_frame, attempt, failures, recovered = row
         segment = Segment(start_frame, end_frame)
+        costs = {
+            f"{priority}_cost": slice_cost(SliceKind(kind), len(segment), priority) for priority in Priority
+        }
+        await self._connection.execute(_CHARGE, {"request_id": request_id, **costs})
         return Lease(request_id, number, SliceKind(kind), segment, owner, attempt, failures, recovered)
 
     async def renew(self, lease: Lease, ttl: timedelta, processed_frames: int) -> LeaseState:

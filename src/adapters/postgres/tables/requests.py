@@ -65,6 +65,14 @@ class RequestRow(DefaultBase):
         Index("ix_requests_video_id_created_at", "video_id", "created_at"),
         Index("ix_requests_created_at", "created_at"),
         Index("ix_requests_unfinished", "created_at", postgresql_where=text(_IS_UNFINISHED)),
+        Index(
+            "ix_requests_waiting",
+            "user_id",
+            "priority",
+            "created_at",
+            "id",
+            postgresql_where=text(f"admitted_at IS NULL AND {_IS_UNFINISHED}"),
+        ),
         Index("ix_requests_completed", "completed_at", postgresql_where=text("status = 'completed'")),
         Index(
             "ix_requests_needed_video_id",

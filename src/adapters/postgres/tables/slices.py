@@ -1,4 +1,4 @@
-"""Table of the slices of requests."""
+"""Tables of the slices of requests, and of what accounts were charged for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 
 from advanced_alchemy.base import DefaultBase
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKey,
     Integer,
@@ -60,3 +61,16 @@ class SliceRow(DefaultBase):
     blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     part_key: Mapped[str | None] = mapped_column(Text)
     part_sha256: Mapped[str | None] = mapped_column(Text)
+
+
+class AccountShareRow(DefaultBase):
+    """Frames charged to accounts, which decide whose slice is leased next."""
+
+    __tablename__ = "account_shares"
+    __table_args__ = (CheckConstraint("clock BETWEEN 0 AND charged", name="clock"),)
+
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    charged: Mapped[int] = mapped_column(BigInteger)
+    clock: Mapped[int] = mapped_column(BigInteger, index=True)

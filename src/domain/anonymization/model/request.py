@@ -33,10 +33,17 @@ class Status(StrEnum):
 
 
 class Priority(StrEnum):
-    """Queue that a request waits in."""
+    """Weight of a request among those of all accounts, and queue of its wake-ups."""
 
     NORMAL = "normal"
     HIGH = "high"
+
+
+class HighPriorityUsers(StrEnum):
+    """Accounts that may use high priority."""
+
+    ADMINS = "admins"
+    EVERYONE = "everyone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,16 @@ MAX_ATTEMPTS = 20
 """Attempts after which a slice is given up, so that one that crashes every worker ends as well."""
 
 
+HIGH_PRIORITY_WEIGHT = 4
+"""Weight of a high-priority request: its frames count as a quarter of the frames of a normal one."""
+
+MAX_DEFICIT_FRAMES = 2_500
+"""Frames by which an account may be behind the others and still catch up; see `slice_cost`."""
+
+_FRAMES_PER_ASSEMBLED_FRAME = 50
+"""Frames that are assembled in the time in which one frame is redacted."""
+
+
 class SliceKind(StrEnum):
     """Kind of work in a slice."""
 
@@ -92,6 +102,24 @@ class FinishedSlice:
     sha256: str | None = None
 
 
+def slice_cost(kind: SliceKind, frames: int, priority: Priority) -> int:
+    """Return the frames that a slice is charged to its account; at least 1.
+
+    Fair scheduling serves the account first that was charged the least so far. It is deficit round robin
+    (Shreedhar and Varghese, 1995) with the deficits kept as one clock of charged frames, as in start-time
+    fair queuing (Goyal, Vin and Cheng, 1996). The clock is the charge of the account served last, before that
+    slice. No charge counts as more than `MAX_DEFICIT_FRAMES` below it, so that an account that was idle does
+    not hold up the others for what it did not use.
+
+    Args:
+        kind: kind of work.
+        frames: number of frames of the slice.
+        priority: priority of its request.
+    """
+    work = frames if kind is SliceKind.FRAMES else frames // _FRAMES_PER_ASSEMBLED_FRAME
+    return max(1, work // (HIGH_PRIORITY_WEIGHT if priority is Priority.HIGH else 1))
+
+
 @dataclass(frozen=True, slots=True)
 class PendingWork:
     """Pending work of a request in progress.
@@ -103,6 +131,8 @@ class PendingWork:
         created_at: UTC.
         ready: number of slices that could be started now.
         leased: number of slices that workers hold.
+        charged: frames charged to the account so far; see `slice_cost`.
+        slice_frames: number of frames of the longest ready slice; 0 without one.
     """
 
     request_id: UUID
@@ -111,3 +141,10 @@ class PendingWork:
     created_at: datetime
     ready: int
     leased: int
+    charged: int = 0
+    slice_frames: int = 0
+
+    @property
+    def next_cost(self) -> int:
+        """Frames that its next slice will be charged, at most."""
+        return slice_cost(SliceKind.FRAMES, self.slice_frames, self.priority)

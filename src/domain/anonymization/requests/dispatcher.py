@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.request import Priority
@@ -27,7 +27,7 @@ class Dispatcher:
 
     A wake-up is a message that makes an idle worker poll for work. It carries no state: a lost one is written
     again, and a superfluous one has no effect. Every worker calls `run` before its next slice, so a request
-    that is more urgent, or whose owner has less work in progress, need not wait behind earlier ones.
+    whose account had less work done need not wait behind earlier ones; see `slice_cost`.
 
     Args:
         database: database of requests.
@@ -81,30 +81,21 @@ class Dispatcher:
 def fair_order(pending: Sequence[PendingWork]) -> list[UUID]:
     """Return the ids of the requests that have a slice ready to start, in fair order.
 
-    Urgent requests come first. Among equals, the user with the fewest slices in progress comes first, and
-    among the requests of one user the oldest.
+    The account that was charged the fewest frames comes first; see `slice_cost`. Among the requests of one
+    account, and among accounts with equal charges, high priority comes first, then the oldest.
 
     Args:
         pending: pending work of the requests in progress.
     """
-    busy = Counter[int]()
-    for pending_work in pending:
-        busy[pending_work.user_id] += pending_work.leased
     ready = [pending_work for pending_work in pending if pending_work.ready]
-    ready.sort(
-        key=lambda pending_work: (
-            pending_work.priority is not Priority.HIGH,
-            busy[pending_work.user_id],
-            pending_work.created_at,
-        )
-    )
+    ready.sort(key=lambda pending_work: (pending_work.charged, *_order_in_account(pending_work)))
     return [pending_work.request_id for pending_work in ready]
 
 
 def plan_wakeups(
     pending: Sequence[PendingWork], queued: Mapping[UUID, int], max_queued: int
 ) -> list[tuple[UUID, Priority]]:
-    """Choose the wake-ups to write, in fair order; queued wake-ups count as work in progress.
+    """Choose the wake-ups to write, in fair order; a wake-up is charged like the slice that it announces.
 
     Args:
         pending: pending work of the requests in progress.
@@ -116,30 +107,33 @@ def plan_wakeups(
     """
     chosen: list[tuple[UUID, Priority]] = []
     for priority in (Priority.HIGH, Priority.NORMAL):
-        oldest_first = sorted(
+        candidates = sorted(
             (pending_work for pending_work in pending if pending_work.priority is priority),
-            key=lambda pending_work: pending_work.created_at,
+            key=_order_in_account,
         )
         open_slices = {
             pending_work.request_id: pending_work.ready - queued.get(pending_work.request_id, 0)
-            for pending_work in oldest_first
+            for pending_work in candidates
         }
-        busy = Counter[int]()
-        for pending_work in oldest_first:
-            busy[pending_work.user_id] += pending_work.leased + min(
-                pending_work.ready, queued.get(pending_work.request_id, 0)
-            )
-        remaining = max_queued - sum(queued.get(pending_work.request_id, 0) for pending_work in oldest_first)
+        charged = {pending_work.user_id: pending_work.charged for pending_work in candidates}
+        for pending_work in candidates:
+            announced = min(pending_work.ready, queued.get(pending_work.request_id, 0))
+            charged[pending_work.user_id] += announced * pending_work.next_cost
+        remaining = max_queued - sum(queued.get(pending_work.request_id, 0) for pending_work in candidates)
         while remaining > 0:
             candidates = [
-                pending_work for pending_work in oldest_first if open_slices[pending_work.request_id] > 0
+                pending_work for pending_work in candidates if open_slices[pending_work.request_id] > 0
             ]
             if not candidates:
                 break
             # `min` returns the first of equals, which is the oldest.
-            selected = min(candidates, key=lambda pending_work: busy[pending_work.user_id])
+            selected = min(candidates, key=lambda pending_work: charged[pending_work.user_id])
             chosen.append((selected.request_id, selected.priority))
             open_slices[selected.request_id] -= 1
-            busy[selected.user_id] += 1
+            charged[selected.user_id] += selected.next_cost
             remaining -= 1
     return chosen
+
+
+def _order_in_account(pending_work: PendingWork) -> tuple[bool, datetime]:
+    return pending_work.priority is not Priority.HIGH, pending_work.created_at

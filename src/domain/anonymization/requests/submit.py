@@ -21,6 +21,7 @@ from framecloak.domain.anonymization.model.record.reference import parse_referen
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, WorkSpec
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
+from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.work.slice_planning import SLICE_FRAMES, plan_slices
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
 from framecloak.domain.model.accounts import Principal
@@ -85,6 +86,7 @@ class SubmitService:
         level_is_available: returns whether the models for a level are installed.
         people: resolves galleries to people; None where face recognition is not available.
         policy: rules for references; None for those of an installation without settings.
+        high_priority: rules for high priority; None for those of an installation without settings.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class SubmitService:
         people: GalleryPeople | None = None,
         *,
         policy: ResultPolicy | None = None,
+        high_priority: HighPriorityPolicy | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -109,6 +112,7 @@ class SubmitService:
         self._level_is_available = level_is_available
         self._people = people
         self._policy = policy or ResultPolicy()
+        self._high_priority = high_priority or HighPriorityPolicy()
 
     async def submit(
         self, principal: Principal, spec: RequestSpec, idempotency_key: str | None = None
@@ -209,6 +213,7 @@ class SubmitService:
             is_new = False
             if request is None:
                 spec, snapshot = await prepare(work)
+                spec = await self._high_priority.granted(work, principal, spec, snapshot.frame_count)
                 request, is_new = await work.requests.add(principal.user_id, spec, snapshot, key)
                 if is_new:
                     await self._plan_slices(work, principal, request, snapshot)

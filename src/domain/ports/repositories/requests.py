@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -75,6 +75,13 @@ class RequestRepository(Protocol):
 
         Raises:
             IdempotencyConflictError: the key was used with a different specification.
+        """
+        ...
+
+    async def high_priority_frames(self, user_id: int, period: timedelta) -> int:
+        """Return the frames of the high-priority requests that an account submitted in the last ``period``.
+
+        Until the unit of work ends, other callers of this method for the same account wait.
         """
         ...
 

@@ -27,11 +27,14 @@ class SliceRepository(Protocol):
         ...
 
     async def start_requests(self, limit: int) -> None:
-        """Start pending requests while fewer than ``limit`` are in progress.
+        """Share the slots of requests in progress among the accounts that have unfinished requests.
 
-        Urgent requests come first, then those of the account with the fewest requests in progress, then the
-        oldest. Unless the limit is 1, no account has more than ``limit - 1`` requests in progress, so that
-        one slot stays free for the other accounts.
+        At most ``limit`` requests are in progress. Slots go round the accounts: every account gets a first
+        one before any gets a second. Where slots are too few, the account comes first that was charged the
+        fewest frames, then the one with the oldest request. The requests of one account start in the order
+        of their priority and age. A request in progress without a lease so far returns to the waiting ones
+        if its slot is due to another account. Unless the limit is 1, no account has more than ``limit - 1``
+        requests in progress, so that one slot stays free for the next account.
         """
         ...
 
@@ -49,7 +52,10 @@ class SliceRepository(Protocol):
         ...
 
     async def lease(self, request_id: UUID, number: int, owner: str, ttl: timedelta) -> Lease | None:
-        """Lease a ready slice, or return None if it is not ready. The first lease begins the request."""
+        """Lease a ready slice, or return None if it is not ready. The first lease begins the request.
+
+        The account is charged for the slice; see `slice_cost`.
+        """
         ...
 
     async def renew(self, lease: Lease, ttl: timedelta, processed_frames: int) -> LeaseState:

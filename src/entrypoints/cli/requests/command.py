@@ -77,7 +77,11 @@ def _identities(
     help="Width to height of one stored pixel as displayed, 1:4 to 4:1; default: as declared, or square.",
 )
 @click.option("--reference", metavar="CODE", help="Code of the order, such as that of a study; no name.")
-@click.option("--priority", type=click.Choice(["normal", "high"]), help="Priority in the queue.")
+@click.option(
+    "--priority",
+    type=click.Choice(["normal", "high"]),
+    help="Weight in the queue; high is for administrators unless HIGH_PRIORITY says otherwise.",
+)
 @click.option(
     "--async", "in_background", is_flag=True, help="Leave processing to the workers and return immediately."
 )

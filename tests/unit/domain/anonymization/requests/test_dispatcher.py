@@ -22,9 +22,16 @@ NORMAL, HIGH = Priority.NORMAL, Priority.HIGH
 
 
 def pending(
-    user: int, age: int, ready: int = 10, leased: int = 0, priority: Priority = NORMAL
+    user: int,
+    age: int,
+    ready: int = 10,
+    leased: int = 0,
+    priority: Priority = NORMAL,
+    charged: int = 0,
+    slice_frames: int = 10,
 ) -> PendingWork:
-    return PendingWork(uuid4(), user, priority, NOON - timedelta(seconds=age), ready, leased)
+    created_at = NOON - timedelta(seconds=age)
+    return PendingWork(uuid4(), user, priority, created_at, ready, leased, charged, slice_frames)
 
 
 PENDING_WORK = st.lists(
@@ -40,17 +47,23 @@ PENDING_WORK = st.lists(
 )
 
 
-def test_urgent_requests_come_first_then_users_with_least_work_then_the_oldest() -> None:
+def test_the_account_charged_least_comes_first_then_urgent_requests_then_the_oldest() -> None:
     busy, idle_new, idle_old, urgent = (
-        pending(1, 100, leased=2),
-        pending(2, 10),
-        pending(2, 20),
-        pending(1, 1, priority=HIGH),
+        pending(1, 100, charged=20, priority=HIGH),
+        pending(2, 10, charged=10),
+        pending(2, 20, charged=10),
+        pending(2, 1, charged=10, priority=HIGH),
     )
     assert fair_order([busy, idle_new, idle_old, urgent]) == [
         item.request_id for item in (urgent, idle_old, idle_new, busy)
     ]
     assert fair_order([pending(1, 1, ready=0, leased=4)]) == []
+
+
+def test_wakeups_are_charged_in_frames() -> None:
+    anna, ben = pending(1, 30, 9, slice_frames=100), pending(2, 20, 9, charged=150, slice_frames=10)
+    chosen = [item for item, _ in plan_wakeups([anna, ben], {}, 8)]
+    assert chosen == [item.request_id for item in (anna, anna, ben, ben, ben, ben, ben, anna)]
 
 
 def test_users_take_turns_with_their_oldest_request_first() -> None:

@@ -1,0 +1,36 @@
+"""Frames charged to accounts, and an index of waiting requests by account."""
+
+from alembic import op
+
+revision = "0020"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table and the index; every account starts with nothing charged."""
+    op.execute(
+        """
+        CREATE TABLE account_shares (
+            user_id BIGINT NOT NULL,
+            charged BIGINT NOT NULL,
+            clock BIGINT NOT NULL,
+            CONSTRAINT pk_account_shares PRIMARY KEY (user_id),
+            CONSTRAINT fk_account_shares_user_id_users
+                FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+            CONSTRAINT ck_account_shares_clock CHECK (clock BETWEEN 0 AND charged)
+        )
+        """
+    )
+    op.execute("CREATE INDEX ix_account_shares_clock ON account_shares (clock)")
+    op.execute(
+        "CREATE INDEX ix_requests_waiting ON requests (user_id, priority, created_at, id) "
+        "WHERE admitted_at IS NULL AND completed_at IS NULL"
+    )
+
+
+def downgrade() -> None:
+    """Drop the index and the table; accounts are then charged nothing."""
+    op.execute("DROP INDEX ix_requests_waiting")
+    op.execute("DROP TABLE account_shares")
