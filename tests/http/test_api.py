@@ -112,6 +112,16 @@ async def test_health_counts_workers_under_both_names(scene: Scene) -> None:
     assert report["celery_workers"] == report["workers"]
 
 
+async def test_liveness_states_within_seconds_that_a_server_is_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framecloak.domain.operations.health.CONDITION_SECONDS", 0.0)
+    for reachable, status in ((True, "healthy"), (False, "unhealthy"), (True, "healthy")):
+        scene.api.world.fake_database.reachable = reachable
+        answer = await scene.ada.get("/health")
+        assert (answer.status_code, answer.json()["status"]) == (200, status)
+
+
 async def test_msgpack_and_json_answers_are_equal(scene: Scene) -> None:
     msgpack_headers = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
     body = {"video_id": scene.video, "segment_ids": [scene.segment]}

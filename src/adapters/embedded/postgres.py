@@ -93,13 +93,35 @@ class EmbeddedPostgres:
             if not self._cluster.exists():
                 await asyncio.to_thread(self._create_cluster, programs)
             await self._clear_stale_server()
-            port = await self._listen(programs / "postgres")
-            await self._create_database(port)
+            # Kept for restarts, because clients know the address.
+            self._port = await self._listen(programs / "postgres")
+            await self._create_database(self._port)
         except BaseException:
             await self.stop()
             raise
-        self.url = self._address(port, _DATABASE)
+        self.url = self._address(self._port, _DATABASE)
         return self.url
+
+    @property
+    def name(self) -> str:
+        """Name of the server, for messages."""
+        return "embedded Postgres"
+
+    @property
+    def is_running(self) -> bool:
+        """True while the process of the server runs."""
+        return self._process is not None and self._process.is_running
+
+    async def restart(self) -> None:
+        """Start the server again under its address, after its process ended.
+
+        Raises:
+            DatabaseUnavailableError: it does not start.
+            InvalidSettingError: another program took its port.
+        """
+        programs = postgres_programs(self._account, self._cache)
+        await self._clear_stale_server()
+        await self._listen(programs / "postgres")
 
     async def stop(self) -> None:
         """Close the connections, flush pending writes and stop the server."""

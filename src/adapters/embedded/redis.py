@@ -87,6 +87,25 @@ class EmbeddedRedis:
             raise
         return self.url
 
+    @property
+    def name(self) -> str:
+        """Name of the server, for messages."""
+        return "embedded Redis"
+
+    @property
+    def is_running(self) -> bool:
+        """True while the process of the server runs."""
+        return self._process is not None and self._process.is_running
+
+    async def restart(self) -> None:
+        """Start the server again under its address, after its process ended.
+
+        Raises:
+            QueueUnavailableError: it does not start.
+            InvalidSettingError: another program took its port.
+        """
+        await self._listen(redis_server())
+
     async def stop(self) -> None:
         """Stop the server after flushing pending writes."""
         if self._process is not None:
@@ -102,6 +121,7 @@ class EmbeddedRedis:
             self._process = self._spawn(program, _CONFIGURATION.format(port=port, password=password))
             url = f"redis://:{password}@127.0.0.1:{port}/0"
             if await self._wait_until_ready(url, self._process):
+                self._port = port  # kept for restarts, because clients know the address
                 return url
             await self._process.stop()
         raise QueueUnavailableError("the embedded Redis did not start", self._folder.log_tail())

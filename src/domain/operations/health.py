@@ -16,6 +16,12 @@ from framecloak.domain.ports.queue import JobQueue
 
 OK, FAILED = "ok", "failed"
 
+CONDITION_SECONDS = 2.0
+"""Seconds for which the overall health is reused, however many clients request it."""
+
+_PATIENCE_SECONDS = 0.5
+"""Seconds to wait for a check that is running; a liveness probe gives up after one second."""
+
 
 class Condition(StrEnum):
     """Overall health of an installation."""
@@ -72,6 +78,9 @@ class HealthService:
         self._models_present = models_present
         self._probes = Probes()
         self._stored_size = StoredSize(database)
+        self._checking: asyncio.Task[HealthReport] | None = None
+        self._next_check = 0.0
+        self._condition = Condition.UNHEALTHY  # until a first check has shown that it is not
 
     async def check(self, *, detailed: bool = True) -> HealthReport:
         """Run all checks; failed checks do not raise.
@@ -113,6 +122,17 @@ class HealthService:
             storage_bytes=self._stored_size.known_bytes if detailed else None,
             checks=checks,
         )
+
+    async def condition(self) -> Condition:
+        """Return the overall health, at most a few seconds old; does not wait for a hanging server."""
+        now = asyncio.get_running_loop().time()
+        if self._checking is None or (self._checking.done() and now >= self._next_check):
+            self._next_check = now + CONDITION_SECONDS
+            self._checking = asyncio.create_task(self.check(detailed=False))
+        await asyncio.wait([self._checking], timeout=_PATIENCE_SECONDS)
+        if self._checking.done():
+            self._condition = self._checking.result().condition
+        return self._condition
 
     async def _ping_store(self) -> bool:
         await self._store.ping()

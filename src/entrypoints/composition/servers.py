@@ -22,6 +22,7 @@ from framecloak.adapters.embedded.postgres import EmbeddedPostgres
 from framecloak.adapters.embedded.redis import EmbeddedRedis
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableError
+from framecloak.entrypoints.runtime.server_supervisor import supervised
 from framecloak.entrypoints.settings import Settings
 
 SERVER_WAIT_SECONDS = 30.0
@@ -139,6 +140,8 @@ def remove_data_folder(folder: Path) -> None:
 async def _running_servers(settings: Settings, guest_timeout: float | None) -> AsyncIterator[Settings]:
     """Start the servers without an address, publish their addresses, and stop them at the end of the block.
 
+    A server that ends meanwhile is started again; if it does not stay up, the block is cancelled.
+
     Args:
         settings: settings with at least one missing address.
         guest_timeout: seconds to wait for guests before the servers stop; None to wait indefinitely.
@@ -147,18 +150,22 @@ async def _running_servers(settings: Settings, guest_timeout: float | None) -> A
     # A killed process leaves the addresses of servers behind that were killed with it.
     _remove_addresses(addresses)
     started = _Addresses()
+    embedded: list[EmbeddedPostgres | EmbeddedRedis] = []
     async with AsyncExitStack() as servers:
         if not settings.database_url:
             postgres = EmbeddedPostgres(settings.data_dir / "postgres")
             started["database_url"] = await servers.enter_async_context(postgres)
+            embedded.append(postgres)
             # Only an embedded database is upgraded here; the operator upgrades any other one.
             await Schema(started["database_url"]).upgrade()
         if not settings.redis_url:
             redis = EmbeddedRedis(settings.data_dir / "redis")
             started["redis_url"] = await servers.enter_async_context(redis)
+            embedded.append(redis)
         _write_addresses(addresses, started)
         try:
-            yield replace(settings, **started)
+            async with supervised(embedded):
+                yield replace(settings, **started)
         finally:
             await _withdraw_when_unused(addresses, guest_timeout)
 

@@ -26,8 +26,16 @@ class LivenessView(View, frozen=True, kw_only=True):
     """Liveness of the process."""
 
     status: Annotated[
-        Literal["healthy"], Meta(description="Always `healthy`, because the process responds.")
-    ] = "healthy"
+        Literal["healthy", "unhealthy"],
+        Meta(
+            description=(
+                "`unhealthy`: the database, Redis or the object store cannot be reached, so no request can "
+                "be accepted. The response has status 200 all the same, because the process responds and "
+                "restarting it would not help; `getHealth` answers 503."
+            ),
+            examples=["healthy"],
+        ),
+    ]
     clip_service: Annotated[
         Literal["available", "unavailable"], Meta(description="Whether emotions can be read.")
     ]
@@ -39,10 +47,11 @@ class LivenessView(View, frozen=True, kw_only=True):
     version: Annotated[str, Meta(description="Version of the service.", examples=["0.1.0"])]
 
     @classmethod
-    def of(cls, health: RecognitionHealth, version: str) -> Self:
+    def of(cls, health: RecognitionHealth, condition: Condition, version: str) -> Self:
         """Build the view of the liveness check."""
         detector, recognizer = health.detector, health.recognizer
         return cls(
+            status="unhealthy" if condition is Condition.UNHEALTHY else "healthy",
             clip_service="available" if health.emotions else "unavailable",
             models=ModelsView(
                 detector=None if detector is None else detector.name,

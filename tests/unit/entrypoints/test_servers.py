@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import os
+import signal
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableE
 from framecloak.entrypoints.composition import servers
 from framecloak.entrypoints.composition.servers import owned_servers, remove_data_folder, shared_servers
 from framecloak.entrypoints.settings import Settings
+from support.patience import patience
 
 ELSEWHERE = "postgresql://db/name"
 
@@ -194,3 +197,16 @@ async def test_only_an_unused_data_folder_is_removed(settings: Settings) -> None
     with pytest.raises(OutputUnwritableError, match="is not a data folder of Framecloak"):
         remove_data_folder(folder)
     assert (folder / "thesis.txt").exists()
+
+
+async def test_a_server_that_is_killed_runs_again_under_its_address(settings: Settings) -> None:
+    async with hosted(settings, alone=True) as (url, _, _):
+        async with Redis.from_url(url) as client:
+            pid = int((await client.info("server"))["process_id"])
+        os.kill(pid, signal.SIGKILL)
+        for _ in range(int(20 * patience(60))):
+            if await answers(url):
+                break
+            await asyncio.sleep(0.05)
+        async with Redis.from_url(url) as client:
+            assert int((await client.info("server"))["process_id"]) != pid

@@ -26,9 +26,11 @@ from framecloak.entrypoints.schemas.requests import StatisticsView
     security=[{}],
     responses={},
 )
-async def liveness(config: Injected[HttpConfig], faces: Injected[LazyFaceAnalyzer]) -> LivenessView:
-    """Liveness check for containers; uses neither database nor queue, and needs no credential."""
-    return LivenessView.of(await faces.health(), config.version)
+async def liveness(
+    config: Injected[HttpConfig], faces: Injected[LazyFaceAnalyzer], health: Injected[HealthService]
+) -> LivenessView:
+    """Liveness check for containers; waits for no server, and needs no credential."""
+    return LivenessView.of(await faces.health(), await health.condition(), config.version)
 
 
 class OperationController(Controller):
