@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import asyncpg
-from sqlalchemy import CursorResult, Executable, Row
+from sqlalchemy import URL, CursorResult, Executable, Row
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +23,9 @@ Record: TypeAlias = Row[*tuple[Any, ...]]
 Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
 """Result of a statement."""
 
+_DEFAULT_PORT = 5432
+_MAX_REASON = 200
+"""Maximum number of characters of a reason."""
 UPGRADE_HINT = "run: framecloak db upgrade"
 _UNDEFINED_OBJECT_STATES = frozenset({"42P01", "42703"})
 """SQLSTATEs of undefined tables and columns."""
@@ -69,7 +72,7 @@ class Connection:
             expected = (violations or {}).get(name)
             raise expected or DomainError(f"the database rejected a row by constraint {name!r}") from error
         except (SQLAlchemyError, OSError) as error:
-            raise translate_error(error) from error
+            raise translate_error(error, self._connection.engine.url) from error
 
     async def commit(self) -> None:
         """Commit the transaction.
@@ -80,7 +83,7 @@ class Connection:
         try:
             await self._connection.commit()
         except (SQLAlchemyError, OSError) as error:
-            raise translate_error(error) from error
+            raise translate_error(error, self._connection.engine.url) from error
 
     async def close(self) -> None:
         """Roll back uncommitted changes and return the connection to the pool."""
@@ -108,8 +111,13 @@ def constraint_name(error: IntegrityError) -> str:
     return str(getattr(cause, "constraint_name", None))
 
 
-def translate_error(error: Exception) -> DomainError:
-    """Translate an error of the driver, the pool or the socket into a domain error."""
+def translate_error(error: Exception, url: URL) -> DomainError:
+    """Translate an error of the driver, the pool or the socket into a domain error.
+
+    Args:
+        error: error of a call.
+        url: address of the database, which the message names without user and password.
+    """
     state = _sqlstate(error)
     if state in _UNDEFINED_OBJECT_STATES:
         return SchemaOutdatedError("the database lacks tables that this version needs", UPGRADE_HINT)
@@ -120,8 +128,25 @@ def translate_error(error: Exception) -> DomainError:
             "all connections to the database are busy", "raise the pool size, or add processes"
         )
     return DatabaseUnavailableError(
-        "the database cannot be reached or failed", "start it, or check DATABASE_URL and the database's log"
+        f"{_database_name(url)} cannot be reached or failed ({_reason(error)})",
+        "start it, or check DATABASE_URL and the database's log",
     )
+
+
+def _database_name(url: URL) -> str:
+    host = f"[{url.host}]" if url.host and ":" in url.host else url.host or url.query.get("host", "localhost")
+    return f"the database {url.database} on {host}:{url.port or _DEFAULT_PORT}"
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason in the words of the server, the driver or the system; one line, without values."""
+    original = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    cause = original.__cause__ or original
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    # Further lines hold details, in which stored values may appear.
+    first_line = str(cause).partition("\n")[0].strip()
+    return first_line[:_MAX_REASON] or type(cause).__name__
 
 
 def _sqlstate(error: Exception) -> str:

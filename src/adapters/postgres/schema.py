@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from framecloak.adapters.postgres.connection import UPGRADE_HINT, translate_error
-from framecloak.adapters.postgres.engine import database_configuration, migrations_folder
+from framecloak.adapters.postgres.engine import asyncpg_url, database_configuration, migrations_folder
 from framecloak.domain.errors import InvalidOptionError, SchemaOutdatedError
 
 
@@ -30,6 +30,7 @@ class Schema:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = asyncpg_url(url)
         self._configuration = database_configuration(url, pool_size=None)
         self._scripts = ScriptDirectory(str(migrations_folder()))
 
@@ -44,7 +45,7 @@ class Schema:
             async with self._configuration.get_engine().connect() as connection:
                 return await connection.run_sync(_revision)
         except (SQLAlchemyError, OSError) as error:
-            raise translate_error(error) from error
+            raise translate_error(error, self._url) from error
 
     async def require_current(self) -> None:
         """Check that the database has the schema that this version requires.
@@ -97,7 +98,7 @@ class Schema:
         try:
             await asyncio.to_thread(command, AlembicCommands(self._configuration))
         except (SQLAlchemyError, OSError) as error:
-            raise translate_error(error) from error
+            raise translate_error(error, self._url) from error
 
     def _is_known(self, revision: str) -> bool:
         try:

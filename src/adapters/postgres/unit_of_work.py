@@ -58,7 +58,7 @@ class PostgresUnitOfWork:
         try:
             connection = Connection(await self._engine.connect())
         except (SQLAlchemyError, OSError) as error:
-            raise translate_error(error) from error
+            raise translate_error(error, self._engine.url) from error
         self._connection = connection
         self.users = accounts.PostgresUserRepository(connection)
         self.sessions = accounts.PostgresSessionRepository(connection)
@@ -123,7 +123,7 @@ class PostgresDatabase:
             async with self._engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError) as error:
-            raise translate_error(error) from error
+            raise translate_error(error, self._engine.url) from error
 
     async def close(self) -> None:
         """Close all connections."""

@@ -49,18 +49,18 @@ class RedisAttemptLimiter(RedisAdapter):
     async def hit(self, key: str, limit: int, window: timedelta) -> int:
         """See the port."""
         milliseconds = math.ceil(window.total_seconds() * 1000)
-        with redis_errors("count the attempt"):
+        with redis_errors(self._redis, "count the attempt"):
             remaining = await self._hit(keys=[_redis_key(key)], args=[limit, milliseconds])
         return math.ceil(int(remaining) / 1000)
 
     async def give_back(self, key: str) -> None:
         """See the port."""
-        with redis_errors("take the attempt back"):
+        with redis_errors(self._redis, "take the attempt back"):
             await self._give_back(keys=[_redis_key(key)])
 
     async def reset(self, key: str) -> None:
         """See the port."""
-        with redis_errors("reset the attempts"):
+        with redis_errors(self._redis, "reset the attempts"):
             await self._redis.delete(_redis_key(key))
 
 

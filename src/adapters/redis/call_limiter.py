@@ -39,7 +39,7 @@ class RedisCallLimiter(RedisAdapter):
         """See the port."""
         item = RateLimitItemPerSecond(limit, math.ceil(window.total_seconds()))
         name = key_digest(key)
-        with redis_errors("count the call"):
+        with redis_errors(self._redis, "count the call"):
             if await self._window.hit(item, name):
                 return 0
             reset_at, _ = await self._window.get_window_stats(item, name)

@@ -13,8 +13,8 @@ from arq.connections import ArqRedis
 from redis.asyncio import BlockingConnectionPool, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
@@ -24,6 +24,10 @@ TIMEOUT_SECONDS = 2.0
 
 MAX_CONNECTIONS = 64
 """Maximum number of connections per client; further calls wait for a free one."""
+
+_DEFAULT_PORT = 6379
+_MAX_REASON = 200
+"""Maximum number of characters of a reason."""
 
 _RETRIES = 1
 """Retries of a call, so that it does not fail on a connection that went stale while idle."""
@@ -87,10 +91,11 @@ class RedisAdapter:
 
 
 @contextmanager
-def redis_errors(action: str) -> Generator[None, None, None]:
+def redis_errors(client: ArqRedis, action: str) -> Generator[None, None, None]:
     """Translate errors of Redis into domain errors.
 
     Args:
+        client: client that is called, whose server the message names.
         action: attempted action, as in ``cannot <action>``.
 
     Raises:
@@ -99,7 +104,22 @@ def redis_errors(action: str) -> Generator[None, None, None]:
     try:
         yield
     except (RedisError, OSError) as error:
-        raise QueueUnavailableError(f"cannot {action}: Redis does not answer", "try again shortly") from error
+        hint = "start it, or check REDIS_URL and the log of Redis"
+        if isinstance(error, BusyLoadingError | RedisTimeoutError):
+            hint = "try again shortly"
+        message = f"cannot {action}: Redis on {_server_name(client)} does not answer ({_reason(error)})"
+        raise QueueUnavailableError(message, hint) from error
+
+
+def _server_name(client: ArqRedis) -> str:
+    target = client.connection_pool.connection_kwargs
+    host = target.get("path") or f"{target.get('host', 'localhost')}:{target.get('port', _DEFAULT_PORT)}"
+    return f"{host}, database {target.get('db', 0)}"
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason in the words of the server or the system, in one line."""
+    return str(error).partition("\n")[0].strip()[:_MAX_REASON] or type(error).__name__
 
 
 def key_digest(key: str) -> str:

@@ -64,7 +64,7 @@ class ArqJobQueue(RedisAdapter):
         """See the port."""
         # A unique id, because ARQ remembers the ids of jobs whose worker was killed.
         job_id = f"{request_id}.{_milliseconds(datetime.now(UTC))}.{token_hex(4)}"
-        with redis_errors("submit the request"):
+        with redis_errors(self._redis, "submit the request"):
             await self._redis.enqueue_job(
                 SLICE_TASK,
                 str(request_id),
@@ -77,7 +77,7 @@ class ArqJobQueue(RedisAdapter):
         """See the port."""
         waiting = Counter[UUID]()
         oldest = _milliseconds(datetime.now(UTC) - WAKEUP_TTL)
-        with redis_errors("read the queue"):
+        with redis_errors(self._redis, "read the queue"):
             for queue in _QUEUES.values():
                 lost = []
                 for name in await self._redis.zrange(queue, 0, -1):
@@ -100,7 +100,7 @@ class ArqJobQueue(RedisAdapter):
 
     async def request_cleanup(self) -> None:
         """See the port."""
-        with redis_errors("request a clean-up"):
+        with redis_errors(self._redis, "request a clean-up"):
             await self._redis.enqueue_job(
                 CLEANUP_TASK, _queue_name=CLEANUP_QUEUE, _expires=_CLEANUP_RETENTION
             )
@@ -115,7 +115,7 @@ class ArqJobQueue(RedisAdapter):
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
-        with redis_errors("list the workers"):
+        with redis_errors(self._redis, "list the workers"):
             keys = sorted([key async for key in self._redis.scan_iter(f"{_WORKER_PREFIX}*")])
             heartbeats = await self._redis.mget(keys) if keys else []
         # A heartbeat that expired between the two calls is None.
@@ -132,7 +132,7 @@ class ArqJobQueue(RedisAdapter):
             QueueUnavailableError: Redis cannot be reached.
         """
         heartbeat = _Heartbeat(tuple(queues), datetime.now(UTC).timestamp())
-        with redis_errors("announce the worker"):
+        with redis_errors(self._redis, "announce the worker"):
             await self._redis.set(f"{_WORKER_PREFIX}{name}", msgspec.msgpack.encode(heartbeat), px=WORKER_TTL)
 
     async def retire(self, name: str) -> None:
@@ -141,7 +141,7 @@ class ArqJobQueue(RedisAdapter):
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
-        with redis_errors("retire the worker"):
+        with redis_errors(self._redis, "retire the worker"):
             await self._redis.delete(f"{_WORKER_PREFIX}{name}")
 
     async def claim_slot(self, name: str, ttl: timedelta) -> bool:
@@ -154,12 +154,12 @@ class ArqJobQueue(RedisAdapter):
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
-        with redis_errors("claim a slot"):
+        with redis_errors(self._redis, "claim a slot"):
             return bool(await self._redis.set(f"framecloak:slots:{name}", b"", nx=True, px=ttl))
 
     async def ping(self) -> None:
         """See the port."""
-        with redis_errors("reach the queue"):
+        with redis_errors(self._redis, "reach the queue"):
             await self._redis.ping()
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import uvicorn
 from litestar.types import ASGIApp
 
-from framecloak.domain.errors import InvalidSettingError
 from framecloak.entrypoints.asgi.connection_limits import ConnectionLimits, limited_protocol
-
-MAX_BACKLOG = 2048
-"""Maximum number of connections that wait to be accepted."""
+from framecloak.entrypoints.asgi.listening import MAX_BACKLOG
 
 DRAIN_SECONDS = 5
 """Seconds that running requests have to finish after a stop."""
@@ -24,49 +21,12 @@ KEEP_ALIVE_SECONDS = 65
 """Seconds that an idle connection is kept; more than the minute for which load balancers reuse theirs."""
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket; clients can connect before the application is ready.
-
-    Args:
-        host: host name or address, IPv4 or IPv6.
-        port: port; 0 for any free one.
-
-    Raises:
-        InvalidSettingError: the address is invalid or in use.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(MAX_BACKLOG)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise InvalidSettingError(
-            f"cannot listen on port {port} of {host} ({error.strerror})",
-            "choose another port with --port or PORT",
-        ) from error
-    return listener
-
-
-def local_url(listener: socket.socket) -> str:
-    """Return the URL under which a browser on this machine reaches a listening socket."""
-    host, port = listener.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 -- compared with, not bound to
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 async def serve_app(
     app: ASGIApp,
     listener: socket.socket,
     stop: asyncio.Event,
     limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - immutable
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve an application until `stop` is set; running requests are finished first.
 
@@ -75,6 +35,7 @@ async def serve_app(
         listener: listening socket.
         stop: event that ends the server.
         limits: limits of connections; the headers of its trusted proxies are believed.
+        on_started: called when the application answers requests.
     """
     server = _Server(
         uvicorn.Config(
@@ -90,7 +51,8 @@ async def serve_app(
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             backlog=MAX_BACKLOG,
-        )
+        ),
+        on_started,
     )
     _freeze_garbage_collection()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -109,6 +71,16 @@ def _freeze_garbage_collection() -> None:
 
 class _Server(uvicorn.Server):
     """Uvicorn server that leaves signal handling to the entry point of the process."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and report that the application answers."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

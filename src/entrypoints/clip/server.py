@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from framecloak.entrypoints.asgi.access_log import with_access_log
@@ -18,13 +19,19 @@ from framecloak.entrypoints.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-async def serve_clip(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve_clip(
+    settings: Settings,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    on_started: Callable[[], None] = lambda: None,
+) -> None:
     """Serve the CLIP service until `stop` is set.
 
     Args:
         settings: model, token and limits.
         listener: listening socket.
         stop: event that ends the service.
+        on_started: called when the service answers requests.
 
     Raises:
         DomainError: as for `local_emotion_reader`.
@@ -42,4 +49,4 @@ async def serve_clip(settings: Settings, listener: socket.socket, stop: asyncio.
         )
         # Its clients are the API and the workers, which may all have one address.
         limits = ConnectionLimits(per_address=0, trusted_proxies=settings.trusted_proxies)
-        await serve_app(with_access_log(create_clip_app(reader, config)), listener, stop, limits)
+        await serve_app(with_access_log(create_clip_app(reader, config)), listener, stop, limits, on_started)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -23,25 +24,33 @@ from framecloak.entrypoints.http.services import HttpServices, ObjectServer
 from framecloak.entrypoints.settings import Settings
 
 
-async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve_api(
+    settings: Settings,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    on_started: Callable[[], None] = lambda: None,
+) -> None:
     """Serve the API until `stop` is set; running requests are finished first.
 
     Args:
         settings: settings with the addresses of a database and a Redis server.
         listener: listening socket.
         stop: event that ends the server.
+        on_started: called when the API answers requests.
 
     Raises:
         DomainError: as for `build_service` and `build_faces`.
+        QueueUnavailableError: Redis cannot be reached.
     """
     metrics = ApiMetrics(version("framecloak"))
     async with build_service(settings, metrics) as service, build_faces(settings, metrics.models) as faces:
+        await service.queue.ping()
         services = http_services(service, faces, metrics)
         limits = ConnectionLimits(
             per_address=settings.max_connections_per_address, trusted_proxies=settings.trusted_proxies
         )
         app = with_metrics(create_app(services, http_config(service)), metrics)
-        await serve_app(with_access_log(app), listener, stop, limits)
+        await serve_app(with_access_log(app), listener, stop, limits, on_started)
 
 
 def http_services(service: Service, faces: LazyFaceAnalyzer, metrics: ApiMetrics) -> HttpServices:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import click
 import uvloop
 
+from framecloak.entrypoints.asgi.listening import listening_socket, local_url
 from framecloak.entrypoints.cli.interrupts import set_on_signals
 from framecloak.entrypoints.cli.options import service_settings
 from framecloak.entrypoints.settings import Settings
@@ -29,7 +30,6 @@ def clip_service(*, host: str | None, port: int | None) -> None:
     `listening on http://HOST:PORT` when it accepts requests.
     """
     # Importing Litestar is slow, and `--help` does not need it.
-    from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, local_url  # noqa: PLC0415
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(host=host)
@@ -40,7 +40,6 @@ def clip_service(*, host: str | None, port: int | None) -> None:
         listening_socket(settings.host, settings.clip_service_port) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        click.echo(f"listening on {local_url(listener)}")
         runner.run(_serve(settings, listener))
 
 
@@ -49,4 +48,4 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
     stop = asyncio.Event()
     with set_on_signals(stop):
-        await serve_clip(settings, listener, stop)
+        await serve_clip(settings, listener, stop, lambda: click.echo(f"listening on {local_url(listener)}"))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 
 import click
 import uvloop
 
+from framecloak.entrypoints.asgi.listening import listening_socket, local_url
 from framecloak.entrypoints.cli.interrupts import set_on_signals
 from framecloak.entrypoints.cli.options import data_dir_option, require_addresses, service_settings
 from framecloak.entrypoints.settings import Settings
@@ -27,7 +29,6 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
     API processes can run behind a load balancer.
     """
     # Importing Litestar and SQLAlchemy is slow, and `--help` does not need them.
-    from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, local_url  # noqa: PLC0415
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir, host=host, port=port)
@@ -38,9 +39,7 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
     else:
         listener = socket.socket(fileno=listen_fd)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if listen_fd is None:
-            click.echo(f"listening on {local_url(listener)}")
-        runner.run(_serve_api(settings, listener))
+        runner.run(_serve_api(settings, listener, lambda: _report(local_url(listener), listen_fd)))
 
 
 @click.command(short_help="Process requests.")
@@ -67,12 +66,18 @@ def worker(*, duty: str, data_dir: str | None) -> None:
         runner.run(_work(settings, Duty(duty)))
 
 
-async def _serve_api(settings: Settings, listener: socket.socket) -> None:
+def _report(address: str, listen_fd: int | None) -> None:
+    """Print the address, unless the parent process owns the socket and prints it itself."""
+    if listen_fd is None:
+        click.echo(f"listening on {address}")
+
+
+async def _serve_api(settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
     from framecloak.entrypoints.http.server import serve_api  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
     with set_on_signals(stop):
-        await serve_api(settings, listener, stop)
+        await serve_api(settings, listener, stop, on_started)
 
 
 async def _work(settings: Settings, duty: Duty) -> None:

@@ -12,6 +12,7 @@ import click
 import uvloop
 
 from framecloak.domain.errors import QueueUnavailableError
+from framecloak.entrypoints.asgi.listening import listening_socket, local_url
 from framecloak.entrypoints.cli.interrupts import set_on_signals
 from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 from framecloak.entrypoints.settings import Settings
@@ -64,13 +65,12 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
         DomainError: a model or a device in the settings is not available, or a server does not start or
             cannot be reached.
     """
-    # Importing SQLAlchemy, Litestar and ONNX Runtime is slow, and `--help` does not need them.
-    from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, local_url  # noqa: PLC0415
-    from framecloak.entrypoints.composition.pipeline import require_detector  # noqa: PLC0415
-    from framecloak.entrypoints.composition.servers import owned_servers  # noqa: PLC0415
-
-    await asyncio.to_thread(require_detector, settings)
     with listening_socket(settings.host, settings.port) as listener:
+        # Importing SQLAlchemy, Litestar and ONNX Runtime is slow, and `--help` does not need them.
+        from framecloak.entrypoints.composition.pipeline import require_detector  # noqa: PLC0415
+        from framecloak.entrypoints.composition.servers import owned_servers  # noqa: PLC0415
+
+        await asyncio.to_thread(require_detector, settings)
         async with owned_servers(settings) as connected:
             await _first_administrator(connected)
             address = local_url(listener)

@@ -48,6 +48,7 @@ async def run_worker_process(
 
     Raises:
         DomainError: as for `build_service`, `require_detector` and `MetricsServer`.
+        QueueUnavailableError: Redis cannot be reached.
     """
     if duty.has_slices:
         require_detector(settings)
@@ -67,6 +68,7 @@ async def run_worker_process(
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
     with metrics:
         async with build_service(settings, meter) as service:
+            await service.queue.ping()
             warm_up = asyncio.create_task(
                 asyncio.to_thread(_warm_up, instruments, duty, container.describe_model)
             )

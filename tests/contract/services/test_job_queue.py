@@ -62,6 +62,22 @@ async def test_every_call_reports_an_unavailable_queue(unavailable_queue: JobQue
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
+async def test_a_wrong_password_and_a_closed_port_are_named(redis_url: str) -> None:
+    user, _, server = redis_url.partition("://")[2].rpartition("@")
+    assert user
+    for url, reason in (
+        (
+            f"redis://:hunter2@{server}",
+            r"Redis on 127\.0\.0\.1:\d+, database \d+ .*invalid username-password",
+        ),
+        (UNREACHABLE_URL, r"Redis on 127\.0\.0\.1:1, database 0 .*Connect"),
+    ):
+        async with ArqJobQueue(url) as queue:
+            with pytest.raises(QueueUnavailableError, match=reason) as caught:
+                await queue.ping()
+        assert "hunter2" not in str(caught.value)
+
+
 async def test_expired_and_malformed_wakeups_are_removed(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

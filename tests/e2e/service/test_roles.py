@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from framecloak.entrypoints.asgi.listening import listening_socket
 from support.processes import command, service_process
 from support.processes.service_process import PASSWORD
 from support.samples.media import write_video
@@ -106,6 +107,34 @@ def test_missing_process_is_unhealthy_but_a_worker_without_redis_is_not(
         assert checked.err.startswith(f"the {part} is unhealthy: ")
     checked = command.run("healthcheck", "worker", environment=unreachable)
     assert (checked.code, checked.err.startswith("the worker cannot be checked: ")) == (0, True)
+
+
+@pytest.mark.parametrize("role", ["api", "worker"])
+def test_a_role_does_not_start_before_redis_lets_it_in(
+    database_url: str, redis_url: str, tmp_path: Path, role: str
+) -> None:
+    server = redis_url.rpartition("@")[2]
+    environment = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": f"redis://:wrong-password@{server}",
+        "DATA_DIR": str(tmp_path / "data"),
+        "SECRET_KEY": "one secret for all the processes",
+    }
+    arguments = ("--port", "0") if role == "api" else ()
+    ended = command.run(role, *arguments, environment=environment)
+    assert (ended.code != 0, ended.out) == (True, "")
+    assert f"Redis on {server.partition('/')[0]}" in ended.err
+    assert "invalid username-password" in ended.err
+    assert "wrong-password" not in ended.err
+
+
+def test_a_port_in_use_is_told_before_anything_else(tmp_path: Path) -> None:
+    environment = {"DATA_DIR": str(tmp_path / "data"), "FRAMECLOAK_DETECTOR": "there-is-no-such-model"}
+    with listening_socket("127.0.0.1", 0) as taken:
+        port = str(taken.getsockname()[1])
+        ended = command.run("serve", "--port", port, environment=environment)
+    assert (ended.code != 0, f"cannot listen on port {port}" in ended.err) == (True, True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_maintenance_alone_is_healthy_and_no_worker(

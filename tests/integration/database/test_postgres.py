@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import asyncpg
@@ -95,9 +96,27 @@ async def test_an_unreachable_server_is_reported_without_the_password() -> None:
 async def test_a_wrong_password_is_reported_as_unavailable(database_url: str) -> None:
     name, _, rest = database_url.partition("://")[2].partition("@")
     database = PostgresDatabase(f"postgresql://{name.partition(':')[0]}:wrong@{rest}")
-    with pytest.raises(DatabaseUnavailableError):
+    address = re.escape(rest.partition("/")[0])
+    reason = f"database {rest.rpartition('/')[2]} on {address} .*password authentication failed for user"
+    with pytest.raises(DatabaseUnavailableError, match=reason) as caught:
         await database.ping()
+    assert "wrong" not in str(caught.value)
     await database.close()
+
+
+async def test_a_missing_database_and_a_closed_port_are_named(database_url: str) -> None:
+    server = database_url.rpartition("/")[0]
+    port = available_port(None)
+    for url, reason in (
+        (f"{server}/nothing", r"database nothing on .*\(database \"nothing\" does not exist\)"),
+        (f"postgresql://me@127.0.0.1:{port}/cloak", rf"cloak on 127\.0\.0\.1:{port} .*\(Connect"),
+    ):
+        database = PostgresDatabase(url)
+        with pytest.raises(DatabaseUnavailableError, match=reason):
+            await database.ping()
+        await database.close()
+        with pytest.raises(DatabaseUnavailableError, match=reason):
+            await Schema(url).require_current()
 
 
 async def test_connections_that_the_server_closed_are_replaced(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from litestar.types import ASGIApp
 
 from framecloak.entrypoints.asgi.connection_limits import ConnectionLimits
-from framecloak.entrypoints.asgi.uvicorn_server import listening_socket, serve_app
+from framecloak.entrypoints.asgi.listening import listening_socket
+from framecloak.entrypoints.asgi.uvicorn_server import serve_app
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class PostgresGalleryIndexes:
             async with self._engine.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
         except (SQLAlchemyError, OSError) as error:
-            raise translate_error(error) from error
+            raise translate_error(error, self._engine.url) from error
 
 
 async def _indexed_galleries(connection: AsyncConnection) -> dict[UUID, bool]:
