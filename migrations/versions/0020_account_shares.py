@@ -1,4 +1,4 @@
-"""Frames charged to accounts, and an index of waiting requests by account."""
+"""Frames charged to accounts, an index of waiting requests by account, and a count of postponed slices."""
 
 from alembic import op
 
@@ -23,6 +23,8 @@ def upgrade() -> None:
         )
         """
     )
+    op.execute("ALTER TABLE slices ADD COLUMN postponed INTEGER NOT NULL DEFAULT 0")
+    op.execute("ALTER TABLE slices ADD CONSTRAINT ck_slices_postponed CHECK (postponed >= 0)")
     op.execute("CREATE INDEX ix_account_shares_clock ON account_shares (clock)")
     op.execute(
         "CREATE INDEX ix_requests_waiting ON requests (user_id, priority, created_at, id) "
@@ -33,4 +35,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the index and the table; accounts are then charged nothing."""
     op.execute("DROP INDEX ix_requests_waiting")
+    op.execute("ALTER TABLE slices DROP COLUMN postponed")
     op.execute("DROP TABLE account_shares")

@@ -80,6 +80,7 @@ class FakeService:
         secrets = SecretFactory(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
         self.meter = FakeMeter()
         self.available_levels = set(Level)
+        self.free_bytes = 1 << 40
         self.frame_extractor = FakeVideoFrameExtractor()
         self.video_source: FrameSource = FakeSource("film.mp4", 100)
         self.text_detector: BoxDetector = FakeBoxDetector()
@@ -107,6 +108,7 @@ class FakeService:
             load_recognizer=lambda: self.recognizer,
             level_is_available=lambda level: level in self.available_levels,
             models_present=_models_are_there,
+            free_space=self.free_space,
             gallery_cipher=self.vault,
             gallery_indexes=FakeGalleryIndexes(),
             webhook_sender=FakeWebhookSender(),
@@ -124,6 +126,7 @@ class FakeService:
             gallery_capacity=GALLERY_CAPACITY,
             gallery_index_above=1000,
             high_priority=self.high_priority,
+            min_free_bytes=1 << 30,
         )
         self.use_cases = UseCases.build(adapters, limits)
         self.identity = self.use_cases.accounts
@@ -138,6 +141,9 @@ class FakeService:
         self.reviewing = self.use_cases.reviews
         self.overlays = self.use_cases.overlays
         self.delivery = self.use_cases.downloads
+
+    async def free_space(self) -> int:
+        return self.free_bytes
 
     async def person(self, name: str, role: Role = Role.USER) -> Principal:
         operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS
+from framecloak.domain.errors import StorageFullError
 from framecloak.domain.operations.probes import Probes, StoredSize
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import ObjectStore
@@ -44,7 +45,7 @@ class HealthReport:
             queried or cannot be reached.
         average_seconds: average duration of the latest completed requests; None when there are none.
         storage_bytes: recently computed size of all videos and results; None while unknown.
-        checks: ``ok`` or ``failed`` for database, redis, storage and models.
+        checks: ``ok`` or ``failed`` for database, redis, storage, disk and models.
     """
 
     condition: Condition
@@ -63,6 +64,8 @@ class HealthService:
         store: object store to check.
         queue: job queue to check.
         models_present: returns whether the model files are installed.
+        free_space: returns the free bytes of the fullest disk in use; None not to check it.
+        min_free_bytes: free space in bytes below which a file system counts as full.
     """
 
     def __init__(
@@ -71,11 +74,15 @@ class HealthService:
         store: ObjectStore,
         queue: JobQueue,
         models_present: Callable[[], Awaitable[bool]],
+        free_space: Callable[[], Awaitable[int]] | None = None,
+        min_free_bytes: int = 0,
     ) -> None:
         self._database = database
         self._store = store
         self._queue = queue
         self._models_present = models_present
+        self._free_space = free_space
+        self._min_free_bytes = min_free_bytes
         self._probes = Probes()
         self._stored_size = StoredSize(database)
         self._checking: asyncio.Task[HealthReport] | None = None
@@ -94,23 +101,25 @@ class HealthService:
         if detailed:
             self._stored_size.refresh()
         answer = self._probes.result
-        numbers, stored, workers, models = await asyncio.gather(
+        numbers, stored, workers, models, space = await asyncio.gather(
             answer("database", self._request_figures)
             if detailed
             else answer("database (ping)", self._ping_database),
             answer("storage", self._ping_store),
             answer("redis", self._queue.workers),
             answer("models", self._models_present),
+            answer("disk", self._require_space),
         )
         checks = {
             "database": FAILED if numbers is None else OK,
             "redis": FAILED if workers is None else OK,
             "storage": OK if stored else FAILED,
+            "disk": OK if space else FAILED,
             "models": OK if models else FAILED,
         }
         if FAILED in (checks["database"], checks["redis"], checks["storage"]):
             condition = Condition.UNHEALTHY
-        elif not workers or not models:
+        elif not (workers and models and space):
             condition = Condition.DEGRADED
         else:
             condition = Condition.HEALTHY
@@ -136,6 +145,14 @@ class HealthService:
 
     async def _ping_store(self) -> bool:
         await self._store.ping()
+        return True
+
+    async def _require_space(self) -> bool:
+        if self._free_space is None:
+            return True
+        free = await self._free_space()
+        if free < self._min_free_bytes:
+            raise StorageFullError(f"only {free // 1024**2} MiB are free", "free some space")
         return True
 
     async def _ping_database(self) -> tuple[None, None]:

@@ -26,12 +26,14 @@ from framecloak.adapters.security.passwords import Argon2PasswordHasher
 from framecloak.adapters.security.secrets import InstallationSecret, new_secret, secret_digest
 from framecloak.adapters.security.signing import verify_signature
 from framecloak.adapters.security.tokens import JwtIssuer
+from framecloak.adapters.storage.disk_space import free_bytes
 from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.local_cache import PREVIEWS_PREFIX, LocalCache
 from framecloak.adapters.storage.scratch_folder import ScratchFolder, remove_stale
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.text.confusables import name_skeletons
+from framecloak.adapters.storage.threads import in_thread
 from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.accounts.secrets import SecretFactory
@@ -193,6 +195,7 @@ async def build_service(
             load_recognizer=recognizer_loader(settings),
             level_is_available=level_is_available,
             models_present=lambda: _models_present(settings),
+            free_space=lambda: in_thread(free_bytes, settings.data_dir, settings.temp_storage_path),
             gallery_cipher=gallery_cipher(settings),
             gallery_indexes=PostgresGalleryIndexes(settings.database_url),
             webhook_sender=HttpWebhookSender(allow_private=settings.webhook_allow_private),
@@ -232,6 +235,7 @@ def _limits(settings: Settings) -> Limits:
         gallery_index_above=settings.gallery_hnsw_above,
         keep_parts=settings.debug,
         results=settings.result_policy,
+        min_free_bytes=settings.min_free_disk_mb * 1024**2,
         high_priority=HighPriorityPolicy(
             HighPriorityUsers(settings.high_priority), settings.high_priority_daily_frames
         ),

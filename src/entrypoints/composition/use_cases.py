@@ -85,6 +85,7 @@ class Adapters:
         load_recognizer: loads the face recogniser.
         level_is_available: checks whether the models of a level are installed.
         models_present: checks whether the files of the face detector are installed.
+        free_space: returns the free bytes of the fullest disk that the service writes to.
         gallery_cipher: encrypts galleries.
         gallery_indexes: indexes of large galleries.
         webhook_sender: sends webhooks.
@@ -116,6 +117,7 @@ class Adapters:
     load_recognizer: Callable[[], FaceRecognizer]
     level_is_available: Callable[[Level], bool]
     models_present: Callable[[], Awaitable[bool]]
+    free_space: Callable[[], Awaitable[int]]
     gallery_cipher: GalleryCipher
     gallery_indexes: GalleryIndexes
     webhook_sender: WebhookSender
@@ -140,6 +142,7 @@ class Limits:
         keep_parts: True to keep the parts of results for debugging.
         results: rules for results.
         high_priority: rules for high priority.
+        min_free_bytes: free bytes of a disk below which the installation counts as degraded.
     """
 
     session_ttl: timedelta
@@ -153,6 +156,7 @@ class Limits:
     keep_parts: bool = False
     results: ResultPolicy = field(default_factory=ResultPolicy)
     high_priority: HighPriorityPolicy = field(default_factory=HighPriorityPolicy)
+    min_free_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +230,9 @@ class UseCases:
             policy=limits.results,
             high_priority=limits.high_priority,
         )
-        health = HealthService(database, store, queue, adapters.models_present)
+        health = HealthService(
+            database, store, queue, adapters.models_present, adapters.free_space, limits.min_free_bytes
+        )
         return cls(
             accounts=AccountService(
                 database,

@@ -11,6 +11,7 @@ from pathlib import Path
 from framecloak.entrypoints.settings.variables import (
     Address,
     boolean,
+    integer,
     path,
     setting,
     text,
@@ -44,6 +45,13 @@ class StorageSettings:
         path,
         _scratch_folder,
         default_text="scratch in DATA_DIR",
+    )
+    min_free_disk_mb: int = setting(
+        "MIN_FREE_DISK_MB",
+        "Free space of the disks of DATA_DIR and TEMP_STORAGE_PATH below which the health check is degraded.",
+        integer(0, 1 << 30),
+        "1024",
+        unit="MiB",
     )
     database_url: str = setting(
         "DATABASE_URL",

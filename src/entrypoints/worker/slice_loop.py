@@ -106,7 +106,9 @@ class SliceLoop:
         return task
 
     async def _process(self, lease: Lease, on_finished: Callable[[], None]) -> None:
-        with log_context(request_id=str(lease.request_id), slice=lease.number, attempt=lease.attempt):
+        with log_context(
+            request_id=str(lease.request_id), slice=lease.number, attempt=lease.attempt + lease.postponed
+        ):
             if lease.recovered:
                 logger.warning("took over a slice of a worker that stopped responding")
             logger.debug("started %s %s", lease.kind, lease.segment)

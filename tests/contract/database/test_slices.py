@@ -236,6 +236,18 @@ async def test_a_failed_slice_is_delayed_and_keeps_its_failure_count(
     assert (await leased(database, request.id, 0)).failures == 1
 
 
+async def test_postponements_are_counted_apart_from_failures(database: Database, time_passes: Pass) -> None:
+    request = await submitted(database)
+    await admit(database)
+    async with database.unit_of_work() as work:
+        await work.slices.postpone(await leased(database, request.id, 0), SHORT)
+        await work.commit()
+    assert await ready(database, request.id) == []
+    await time_passes()
+    again = await leased(database, request.id, 0)
+    assert (again.attempt, again.failures, again.postponed) == (1, 0, 1)
+
+
 async def test_a_finished_request_grants_no_leases(database: Database) -> None:
     for status in (Status.CANCELLED, Status.FAILED, Status.COMPLETED):
         request = await submitted(database, (0, 10), (10, 20))

@@ -108,7 +108,15 @@ class FakeSliceRepository:
         rows.charged[request.user_id] = charged + cost
         recovered = before.state == "leased"
         return Lease(
-            request_id, number, entry.kind, entry.segment, owner, entry.attempts, entry.failures, recovered
+            request_id,
+            number,
+            entry.kind,
+            entry.segment,
+            owner,
+            entry.attempts,
+            entry.failures,
+            recovered,
+            entry.postponed,
         )
 
     async def renew(self, lease: Lease, ttl: timedelta, processed_frames: int) -> LeaseState:
@@ -129,7 +137,10 @@ class FakeSliceRepository:
         )
 
     async def release(self, lease: Lease, pause: timedelta) -> None:
-        await self._give_back(lease, pause, blame=0)
+        await self._give_back(lease, pause)
+
+    async def postpone(self, lease: Lease, pause: timedelta) -> None:
+        await self._give_back(lease, pause, postponed=1)
 
     async def fail(self, lease: Lease, pause: timedelta) -> int | None:
         return await self._give_back(lease, pause, blame=1)
@@ -190,7 +201,9 @@ class FakeSliceRepository:
         rows.requests[request.id] = replace(request, processed_frames=max(request.processed_frames, done))
         return LeaseState.HELD
 
-    async def _give_back(self, lease: Lease, pause: timedelta, blame: int) -> int | None:
+    async def _give_back(
+        self, lease: Lease, pause: timedelta, *, blame: int = 0, postponed: int = 0
+    ) -> int | None:
         rows = await self._tx.write()
         entry = self._held(lease)
         if entry is None:
@@ -204,5 +217,6 @@ class FakeSliceRepository:
             processed_frames=0,
             failures=entry.failures + blame,
             attempts=entry.attempts - 1 + blame,
+            postponed=entry.postponed + postponed,
         )
         return entry.failures + blame

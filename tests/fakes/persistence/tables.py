@@ -32,6 +32,7 @@ class SliceEntry:
     not_before: datetime | None = None
     attempts: int = 0
     failures: int = 0
+    postponed: int = 0
     processed_frames: int = 0
     blanked_frames: int = 0
     part_key: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from framecloak.adapters.storage.disk_space import free_bytes
 from framecloak.adapters.storage.threads import in_thread
 from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.errors import ModelMissingError
@@ -51,7 +53,21 @@ def health_of(world: FakeService, models: Callable[[], Awaitable[bool]] = presen
     return HealthService(world.database, world.store, world.queue, models)
 
 
-ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
+ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "disk": "ok", "models": "ok"}
+
+
+async def test_a_disk_below_the_watermark_is_reported(world: FakeService) -> None:
+    world.free_bytes = 1 << 29
+    report = await world.use_cases.health.check()
+    assert (report.condition, report.checks["disk"]) == (Condition.DEGRADED, "failed")
+    world.free_bytes = 1 << 31
+    assert (await world.use_cases.health.check()).checks["disk"] == "ok"
+
+
+def test_the_fullest_disk_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {tmp_path: 5, Path("/proc"): 3}
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(9, 4, free[path]))  # type: ignore[attr-defined]
+    assert free_bytes(tmp_path / "not" / "there", Path("/proc")) == 3
 
 
 async def test_a_working_installation_is_healthy(world: FakeService) -> None:

@@ -123,7 +123,7 @@ _LEASE = text(
     WHERE {_IS_READY} AND slices.number = :number
         AND before.request_id = slices.request_id AND before.number = slices.number
     RETURNING slices.kind, slices.start_frame, slices.end_frame, slices.attempts, slices.failures,
-        before.state = 'leased'
+        before.state = 'leased', slices.postponed
     """  # noqa: S608 -- as above
 )
 
@@ -178,7 +178,7 @@ _GIVE_BACK = text(
     UPDATE slices
     SET state = 'waiting', owner = NULL, lease_until = NULL, processed_frames = 0,
         not_before = clock_timestamp() + :pause, failures = failures + :blame,
-        attempts = attempts - 1 + :blame
+        attempts = attempts - 1 + :blame, postponed = postponed + :postponed
     WHERE {_IS_HELD}
     RETURNING failures
     """  # noqa: S608 -- as above
@@ -259,13 +259,15 @@ class PostgresSliceRepository:
         if row is None:
             return None
         await self._connection.execute(_MARK_PROCESSING, {"request_id": request_id})
-        kind, start_frame, end_frame, attempt, failures, recovered = row
+        kind, start_frame, end_frame, attempt, failures, recovered, postponed = row
         segment = Segment(start_frame, end_frame)
         costs = {
             f"{priority}_cost": slice_cost(SliceKind(kind), len(segment), priority) for priority in Priority
         }
         await self._connection.execute(_CHARGE, {"request_id": request_id, **costs})
-        return Lease(request_id, number, SliceKind(kind), segment, owner, attempt, failures, recovered)
+        return Lease(
+            request_id, number, SliceKind(kind), segment, owner, attempt, failures, recovered, postponed
+        )
 
     async def renew(self, lease: Lease, ttl: timedelta, processed_frames: int) -> LeaseState:
         """See the port."""
@@ -290,7 +292,11 @@ class PostgresSliceRepository:
 
     async def release(self, lease: Lease, pause: timedelta) -> None:
         """See the port."""
-        await self._give_back(lease, pause, blame=0)
+        await self._give_back(lease, pause)
+
+    async def postpone(self, lease: Lease, pause: timedelta) -> None:
+        """See the port."""
+        await self._give_back(lease, pause, postponed=1)
 
     async def fail(self, lease: Lease, pause: timedelta) -> int | None:
         """See the port."""
@@ -316,9 +322,11 @@ class PostgresSliceRepository:
         await self._connection.execute(_COUNT_FRAMES, {"request_id": lease.request_id})
         return LeaseState.HELD
 
-    async def _give_back(self, lease: Lease, pause: timedelta, blame: int) -> int | None:
+    async def _give_back(
+        self, lease: Lease, pause: timedelta, *, blame: int = 0, postponed: int = 0
+    ) -> int | None:
         await self._lock_request(lease.request_id)
-        values = {**_lease_parameters(lease), "pause": pause, "blame": blame}
+        values = {**_lease_parameters(lease), "pause": pause, "blame": blame, "postponed": postponed}
         row = (await self._connection.execute(_GIVE_BACK, values)).one_or_none()
         return None if row is None else int(row[0])
 

@@ -36,6 +36,7 @@ class SliceRow(DefaultBase):
         CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
         CheckConstraint("not_before IS NULL OR state = 'waiting'", name="not_before"),
         CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("postponed >= 0", name="postponed"),
         CheckConstraint("failures BETWEEN 0 AND attempts", name="failures"),
         CheckConstraint("processed_frames BETWEEN 0 AND end_frame - start_frame", name="processed_frames"),
         CheckConstraint("blanked_frames BETWEEN 0 AND end_frame - start_frame", name="blanked_frames"),
@@ -57,6 +58,7 @@ class SliceRow(DefaultBase):
     not_before: Mapped[datetime | None] = mapped_column(TimestampTz)
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    postponed: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     part_key: Mapped[str | None] = mapped_column(Text)

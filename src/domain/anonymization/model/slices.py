@@ -66,6 +66,7 @@ class Lease:
             under an older one.
         failures: number of failures caused by the slice itself.
         recovered: True if the previous lease expired.
+        postponed: number of leases that were given back because of a server or a full disk.
     """
 
     request_id: UUID
@@ -76,6 +77,7 @@ class Lease:
     attempt: int
     failures: int
     recovered: bool
+    postponed: int = 0
 
     @property
     def key(self) -> str:

@@ -56,6 +56,24 @@ BACKOFF = (timedelta(seconds=1), timedelta(seconds=5))
 RETRY_DELAY = timedelta(seconds=5)
 """Delay before a slice is retried after an error that was not its own."""
 
+MAX_RETRY_DELAY = timedelta(minutes=10)
+"""Maximum delay before a slice is retried for which there was no space; the delay doubles each time."""
+
+
+def retry_delay(error: DomainError, postponed: int) -> timedelta:
+    """Return the delay before a slice is retried after an error that was not its own.
+
+    A server that answers again is noticed after a constant delay. A full disk stays full until someone acts,
+    and every attempt costs the work on the slice, so others go first.
+
+    Args:
+        error: error of the attempt.
+        postponed: number of earlier attempts that ended with such an error.
+    """
+    if not isinstance(error, StorageFullError | OutputUnwritableError):
+        return RETRY_DELAY
+    return min(MAX_RETRY_DELAY, RETRY_DELAY * int(2 ** min(postponed, 16)))
+
 
 class SliceWorker:
     """Worker that processes slices, one at a time.
@@ -138,9 +156,9 @@ class SliceWorker:
         except asyncio.CancelledError:
             await run_to_completion(self._release(lease, timedelta()))
             raise
-        except TRANSIENT_ERRORS:
+        except TRANSIENT_ERRORS as error:
             self._resources.meter.retried("slice")
-            await self._release(lease, RETRY_DELAY)
+            await self._postpone(lease, retry_delay(error, lease.postponed))
             raise
         except REQUEST_ERRORS as error:
             logger.warning("a request cannot be processed, %s: %s", error.code, error.__cause__ or error)
@@ -200,6 +218,14 @@ class SliceWorker:
                 await work.commit()
 
         await self._backoff.run(release)
+
+    async def _postpone(self, lease: Lease, delay: timedelta) -> None:
+        async def postpone() -> None:
+            async with self._database.unit_of_work() as work:
+                await work.slices.postpone(lease, delay)
+                await work.commit()
+
+        await self._backoff.run(postpone)
 
     async def _record_failure(self, lease: Lease, error: str, code: str) -> None:
         """Record the failure of a slice; the last permitted failure makes the request fail."""

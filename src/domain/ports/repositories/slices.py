@@ -81,6 +81,13 @@ class SliceRepository(Protocol):
         """
         ...
 
+    async def postpone(self, lease: Lease, pause: timedelta) -> None:
+        """Return a slice that cannot be processed now, for which it is not to blame, and count that.
+
+        A lost lease is ignored.
+        """
+        ...
+
     async def fail(self, lease: Lease, pause: timedelta) -> int | None:
         """Return a slice after a failure of its own, to be restarted after a pause.
 

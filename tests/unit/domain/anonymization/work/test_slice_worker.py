@@ -19,7 +19,12 @@ from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_ATTEMPTS, MAX_FAILURES
 from framecloak.domain.anonymization.work import lease_renewal
-from framecloak.domain.anonymization.work.slice_worker import BACKOFF, RETRY_DELAY
+from framecloak.domain.anonymization.work.slice_worker import (
+    BACKOFF,
+    MAX_RETRY_DELAY,
+    RETRY_DELAY,
+    retry_delay,
+)
 from framecloak.domain.errors import (
     ModelMissingError,
     StorageFullError,
@@ -307,10 +312,32 @@ async def test_a_disk_that_stays_full_fails_no_request(harness: WorkerHarness) -
     for _ in range(MAX_ATTEMPTS + 1):
         with pytest.raises(StorageFullError):
             await harness.process(request_id)
-        harness.world.clock.advance(RETRY_DELAY)
+        harness.world.clock.advance(MAX_RETRY_DELAY)
     harness.max_entries = 1_000_000
     await harness.process(request_id)
     assert (await harness.request(request_id)).status is Status.COMPLETED
+
+
+async def test_a_slice_without_space_is_retried_less_and_less_often(harness: WorkerHarness) -> None:
+    request_id = await harness.submit((0, 5))
+    harness.max_entries = 3
+    for attempt in range(3):
+        delay = retry_delay(StorageFullError("the disk is full"), attempt)
+        assert delay == RETRY_DELAY * 2**attempt
+        with pytest.raises(StorageFullError):
+            await harness.process(request_id)
+        harness.world.clock.advance(delay - timedelta(seconds=1))
+        assert await harness.worker().lease(request_id) is None
+        harness.world.clock.advance(timedelta(seconds=1))
+    lease = await harness.worker().lease(request_id)
+    assert lease is not None
+    assert (lease.attempt, lease.postponed) == (1, 3)
+
+
+def test_a_lost_server_is_tried_again_after_a_constant_delay() -> None:
+    error = StorageUnavailableError("no answer")
+    assert {retry_delay(error, postponed) for postponed in range(9)} == {RETRY_DELAY}
+    assert retry_delay(StorageFullError("full"), 10_000) == MAX_RETRY_DELAY
 
 
 async def test_a_result_stored_after_cancellation_is_removed(harness: WorkerHarness) -> None:
