@@ -1,4 +1,4 @@
-"""Pages generated from the program: settings, errors, commands. ``make reference`` writes them.
+"""Pages generated from the program: settings, errors, commands, log events. ``make reference`` writes them.
 
 They are in git, so that they can be read without a build; a test compares them with the program.
 
@@ -8,6 +8,7 @@ Usage: reference_pages.py [FOLDER]
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 import click
 
 from framecloak.domain.errors import DomainError
+from framecloak.domain.support.log_events import EVENTS, FIELDS
 from framecloak.entrypoints.asgi.problem_details import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
 from framecloak.entrypoints.cli.exit_codes import (
     EXIT_CODES,
@@ -63,7 +65,12 @@ _OVER_HTTP = {
 
 def pages() -> dict[str, str]:
     """Return every page by its file name."""
-    return {"settings.md": settings_page(), "errors.md": errors_page(), "commands.md": commands_page()}
+    return {
+        "settings.md": settings_page(),
+        "errors.md": errors_page(),
+        "commands.md": commands_page(),
+        "log-events.md": log_events_page(),
+    }
 
 
 def settings_page() -> str:
@@ -160,6 +167,31 @@ def _meanings() -> Iterator[tuple[str, str]]:
         # Classes without a code of their own are base classes.
         if "code" in vars(error):
             yield error.code, (inspect.getdoc(error) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def log_events_page() -> str:
+    """List every event of the log, by level, and the fields of its lines."""
+    lines = [
+        "# What the logs say",
+        "",
+        MADE,
+        "",
+        "Every line has `timestamp`, `level`, `logger` and `event`, and other fields by event. `%s` and the",
+        "like stand for words that vary. Lines of libraries are logged at warning and above.",
+        "[Monitoring](../operations/monitoring.md#logs) says how to set the level and the format.",
+        "",
+    ]
+    for level in sorted({event.level for event in EVENTS}):
+        lines += [f"## {logging.getLevelName(level).capitalize()}", ""]
+        lines += ["| event | what it means | fields |", "| --- | --- | --- |"]
+        for event in EVENTS:
+            if event.level == level:
+                named = ", ".join(f"`{name}`" for name in event.fields)
+                lines.append(f"| `{event.message}` | {event.meaning} | {named} |")
+        lines.append("")
+    lines += ["## Fields", "", "| field | what it means |", "| --- | --- |"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in sorted(FIELDS.items())]
+    return "\n".join([*lines, ""])
 
 
 def commands_page() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS,
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.link_rights import require_link_rights
 from framecloak.domain.anonymization.requests.retention import Retention
+from framecloak.domain.anonymization.work.ended_request import log_request_ended
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.clock import Clock
@@ -21,6 +23,8 @@ from framecloak.domain.ports.database import Database, Page, RequestFilter
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.videos.access import require_still_shared
+
+logger = logging.getLogger(__name__)
 
 LINK_TTL = timedelta(minutes=1)
 """Validity of the presigned URL behind a download token."""
@@ -149,8 +153,10 @@ class RequestService:
             if not cancelled:
                 request = await work.requests.get(request_id, principal)
                 request.require_unfinished()
+            ended = await work.requests.get(request_id, principal)
             await work.audit.add(principal, "request.cancel", f"request:{request_id}", {})
             await work.commit()
+        log_request_ended(logger, ended, None)
         await self._board.announce(request_id)
         await self._dispatcher.try_run()
         async with limited_deletion():

@@ -8,6 +8,7 @@ import json
 import logging
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from time import monotonic
 
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 from framecloak.domain.errors import WebhookFailedError
@@ -15,6 +16,7 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.repositories.webhooks import Notice
 from framecloak.domain.ports.webhooks import WebhookSender
+from framecloak.domain.support.log_events import WEBHOOK_DELIVERED, WEBHOOK_POSTPONED
 
 EVENT_ID = "Framecloak-Event-Id"
 TIMESTAMP = "Framecloak-Timestamp"
@@ -114,6 +116,7 @@ class Webhooks:
         return len(notices)
 
     async def _deliver(self, notice: Notice) -> None:
+        began = monotonic()
         try:
             await self._send(notice)
         except WebhookFailedError as error:
@@ -122,6 +125,10 @@ class Webhooks:
         async with self._database.unit_of_work() as work:
             await work.notices.mark_delivered(notice, self._clock.now())
             await work.commit()
+        milliseconds = round(1000 * (monotonic() - began), 1)
+        WEBHOOK_DELIVERED.log(
+            logger, request_id=str(notice.request.id), attempt=notice.attempt, milliseconds=milliseconds
+        )
 
     async def _send(self, notice: Notice) -> None:
         if notice.attempt > len(RETRY_DELAYS) + 1:
@@ -149,6 +156,11 @@ class Webhooks:
         if is_last:
             # The URL is left out, because it may contain a secret of the receiver.
             logger.warning("the webhook of request %s was given up: %s", notice.request.id, error)
+        else:
+            pause = RETRY_DELAYS[notice.attempt - 1].total_seconds()
+            WEBHOOK_POSTPONED.log(
+                logger, request_id=str(notice.request.id), attempt=notice.attempt, pause=pause
+            )
 
 
 def _rfc3339(moment: datetime | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.manifest import Summary
 from framecloak.domain.anonymization.results.recorded_settings import RecordedOrder
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
+from framecloak.domain.anonymization.work.ended_request import log_request_ended
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease
 from framecloak.domain.anonymization.work.metrics import fetch_measured
 from framecloak.domain.anonymization.work.parts import (
@@ -60,6 +62,8 @@ from framecloak.domain.storage.hashing import hash_file
 from framecloak.domain.storage.originals import Originals
 from framecloak.domain.storage.parts import require_intact_part
 from framecloak.domain.support.resilience import Backoff
+
+logger = logging.getLogger(__name__)
 
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 
@@ -362,7 +366,10 @@ class SliceProcessor:
                 elif (await work.requests.get(lease.request_id, WORKER)).result_key == result.key:
                     # An earlier attempt was committed, and only its response was lost.
                     state = LeaseState.HELD
+                ended = await work.requests.get(lease.request_id, WORKER)
                 await work.commit()
+            if state is LeaseState.HELD:
+                log_request_ended(logger, ended, lease.owner)
             return state
 
         await held.complete(lambda: self._backoff.run(finish))

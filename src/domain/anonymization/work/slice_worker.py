@@ -11,6 +11,7 @@ from uuid import UUID
 from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.model.slices import MAX_ATTEMPTS, MAX_FAILURES, Lease, LeaseState
+from framecloak.domain.anonymization.work.ended_request import log_request_ended
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease, LeaseEndedError, WorkerStuckError
 from framecloak.domain.anonymization.work.metrics import count_lease, measure_slice
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
@@ -32,6 +33,7 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.progress import ProgressBoard
+from framecloak.domain.support.log_events import SLICE_RETRIED
 from framecloak.domain.support.resilience import Backoff, run_to_completion
 
 logger = logging.getLogger(__name__)
@@ -158,11 +160,13 @@ class SliceWorker:
             raise
         except TRANSIENT_ERRORS as error:
             self._resources.meter.retried("slice")
-            await self._postpone(lease, retry_delay(error, lease.postponed))
+            pause = retry_delay(error, lease.postponed)
+            await self._postpone(lease, pause)
+            _log_retry(lease, error.code, lease.failures, pause)
             raise
         except REQUEST_ERRORS as error:
             logger.warning("a request cannot be processed, %s: %s", error.code, error.__cause__ or error)
-            await self._fail_request(lease.request_id, str(error.user_message()), error.code)
+            await self._fail_request(lease, str(error.user_message()), error.code)
         except DomainError as error:
             logger.warning("a slice failed, %s: %s", error.code, error)
             await self._record_failure(lease, str(error.user_message()), error.code)
@@ -203,7 +207,7 @@ class SliceWorker:
         if lease.attempt > MAX_ATTEMPTS:
             message = f"frames {lease.segment} were started {MAX_ATTEMPTS} times, and no worker survived"
             self._resources.meter.slice_failed(NO_WORKER_SURVIVED)
-            await self._fail_request(lease.request_id, message, NO_WORKER_SURVIVED)
+            await self._fail_request(lease, message, NO_WORKER_SURVIVED)
             return
         await self._processor.process(held)
 
@@ -229,27 +233,52 @@ class SliceWorker:
 
     async def _record_failure(self, lease: Lease, error: str, code: str) -> None:
         """Record the failure of a slice; the last permitted failure makes the request fail."""
+        pause = BACKOFF[min(lease.failures, len(BACKOFF) - 1)]
 
-        async def blame() -> bool:
+        async def blame() -> tuple[int | None, AnonymizationRequest | None]:
+            ended = None
             async with self._database.unit_of_work() as work:
-                failures = await work.slices.fail(lease, BACKOFF[min(lease.failures, len(BACKOFF) - 1)])
-                is_final = failures is not None and failures >= MAX_FAILURES
-                if is_final:
+                failures = await work.slices.fail(lease, pause)
+                if failures is not None and failures >= MAX_FAILURES:
                     now = self._clock.now()
                     await work.requests.finish(
                         lease.request_id, Status.FAILED, now, error=error, error_code=code
                     )
+                    ended = await work.requests.get(lease.request_id, WORKER)
                 await work.commit()
-            return is_final
+            return failures, ended
 
-        if await run_to_completion(self._backoff.run(blame)):
-            async with limited_deletion():
-                await self._store.remove_prefix(result_prefix(lease.request_id))
+        failures, ended = await run_to_completion(self._backoff.run(blame))
+        if ended:
+            await self._clear_away(lease, ended)
+        elif failures is not None:
+            _log_retry(lease, code, failures, pause)
 
-    async def _fail_request(self, request_id: UUID, error: str, code: str) -> None:
+    async def _fail_request(self, lease: Lease, error: str, code: str) -> None:
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
-            await work.requests.finish(request_id, Status.FAILED, now, error=error, error_code=code)
+            is_new = await work.requests.finish(
+                lease.request_id, Status.FAILED, now, error=error, error_code=code
+            )
+            ended = await work.requests.get(lease.request_id, WORKER) if is_new else None
             await work.commit()
+        await self._clear_away(lease, ended)
+
+    async def _clear_away(self, lease: Lease, ended: AnonymizationRequest | None) -> None:
+        """Log the end of a request, if this worker ended it, and delete what is stored of it."""
+        if ended:
+            log_request_ended(logger, ended, lease.owner)
         async with limited_deletion():
-            await self._store.remove_prefix(result_prefix(request_id))
+            await self._store.remove_prefix(result_prefix(lease.request_id))
+
+
+def _log_retry(lease: Lease, code: str, failures: int, pause: timedelta) -> None:
+    SLICE_RETRIED.log(
+        logger,
+        request_id=str(lease.request_id),
+        slice=lease.number,
+        attempt=lease.attempt + lease.postponed,
+        failures=failures,
+        code=code,
+        pause=pause.total_seconds(),
+    )

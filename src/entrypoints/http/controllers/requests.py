@@ -19,6 +19,7 @@ from framecloak.domain.errors import DomainError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.domain.ports.progress import ProgressBoard
+from framecloak.domain.support.log_events import SUBMITTED
 from framecloak.entrypoints.asgi.access_log import set_log_subject
 from framecloak.entrypoints.asgi.content_negotiation import BatchDTO, convert
 from framecloak.entrypoints.asgi.problem_details import InvalidBodyError, domain_problem, invalid_body_problem
@@ -295,10 +296,10 @@ async def _submit_item(
 def log_submission(submitted: Submitted) -> None:
     """Log the id of a new request, which links the lines of the HTTP request to those of the workers."""
     request = submitted.request
-    fields = {
-        "request_id": request.id,
-        "video_id": request.spec.video_id,
-        "frames": request.total_frames,
-        "priority": request.spec.priority,
-    }
-    logger.info("submitted", extra=fields)
+    SUBMITTED.log(
+        logger,
+        request_id=request.id,
+        video_id=request.spec.video_id,
+        frames=request.total_frames,
+        priority=request.spec.priority,
+    )
