@@ -256,6 +256,10 @@ bench-workers: setup ## Compare one worker with two, and one slice with ten
 bench-drain: setup ## Drain a request of 10,000 frames and a queue of 1,000 requests
 	$(BIN)/python -m benchmarks.service.drain
 
+.PHONY: bench-fleet
+bench-fleet: setup ## Simulate 500 workers on the real dispatcher, Redis and Postgres: 50,000 slices of 200 accounts
+	$(BIN)/python -m benchmarks.service.fleet
+
 .PHONY: bench-galleries
 bench-galleries: setup ## Search a gallery of 100,000 faces, exactly and through its index
 	$(BIN)/python -m benchmarks.faces.gallery_search

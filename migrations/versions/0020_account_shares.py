@@ -30,10 +30,15 @@ def upgrade() -> None:
         "CREATE INDEX ix_requests_waiting ON requests (user_id, priority, created_at, id) "
         "WHERE admitted_at IS NULL AND completed_at IS NULL"
     )
+    op.execute(
+        "CREATE INDEX ix_requests_in_work ON requests (user_id) "
+        "WHERE admitted_at IS NOT NULL AND completed_at IS NULL"
+    )
 
 
 def downgrade() -> None:
     """Drop the index and the table; accounts are then charged nothing."""
+    op.execute("DROP INDEX ix_requests_in_work")
     op.execute("DROP INDEX ix_requests_waiting")
     op.execute("ALTER TABLE slices DROP COLUMN postponed")
     op.execute("DROP TABLE account_shares")

@@ -37,6 +37,10 @@ class FakeJobQueue:
         self._check()
         self.written.append((request_id, priority))
 
+    async def wakeup_counts(self) -> Mapping[Priority, int]:
+        self._check()
+        return Counter(priority for _, priority in self.written)
+
     async def wakeups(self) -> Mapping[UUID, int]:
         self._check()
         return Counter(request_id for request_id, _ in self.written)

@@ -90,6 +90,16 @@ class ArqJobQueue(RedisAdapter):
                     await self._discard(queue, lost)
         return waiting
 
+    async def wakeup_counts(self) -> Mapping[Priority, int]:
+        """See the port."""
+        oldest = _milliseconds(datetime.now(UTC) - WAKEUP_TTL)
+        with redis_errors(self._redis, "read the queue"):
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for queue in _QUEUES.values():
+                    pipeline.zcount(queue, oldest, "+inf")  # the score of a job is the time of its enqueuing
+                counts = await pipeline.execute()
+        return dict(zip(_QUEUES, counts, strict=True))
+
     async def _discard(self, queue: str, names: Sequence[bytes]) -> None:
         """Delete wake-ups from a queue, together with their ARQ job and retry keys."""
         job_keys = [kind.encode() + name for name in names for kind in (job_key_prefix, retry_key_prefix)]

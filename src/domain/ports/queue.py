@@ -40,6 +40,10 @@ class JobQueue(Protocol):
         """Return the number of waiting wake-ups by request."""
         ...
 
+    async def wakeup_counts(self) -> Mapping[Priority, int]:
+        """Return the number of waiting wake-ups by priority; unlike `wakeups`, at a constant cost."""
+        ...
+
     async def request_cleanup(self) -> None:
         """Enqueue a clean-up of expired objects."""
         ...

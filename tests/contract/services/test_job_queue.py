@@ -47,6 +47,7 @@ async def test_wakeups_of_both_priorities_are_counted_per_request(queue: JobQueu
     for request_id, priority in ((first, Priority.NORMAL), (first, Priority.HIGH), (second, Priority.NORMAL)):
         await queue.wake_workers(request_id, priority)
     assert dict(await queue.wakeups()) == {first: 2, second: 1}
+    assert dict(await queue.wakeup_counts()) == {Priority.NORMAL: 2, Priority.HIGH: 1}
 
 
 async def test_a_cleanup_is_not_counted_as_a_wakeup(queue: JobQueue) -> None:
@@ -54,7 +55,9 @@ async def test_a_cleanup_is_not_counted_as_a_wakeup(queue: JobQueue) -> None:
     assert dict(await queue.wakeups()) == {}
 
 
-@pytest.mark.parametrize("call", ["wake_workers", "request_cleanup", "workers", "wakeups", "ping"])
+@pytest.mark.parametrize(
+    "call", ["wake_workers", "request_cleanup", "workers", "wakeups", "wakeup_counts", "ping"]
+)
 async def test_every_call_reports_an_unavailable_queue(unavailable_queue: JobQueue, call: str) -> None:
     arguments = (uuid4(), Priority.NORMAL) if call == "wake_workers" else ()
     with pytest.raises(QueueUnavailableError) as caught:
@@ -85,6 +88,7 @@ async def test_expired_and_malformed_wakeups_are_removed(
         await queue.redis.zadd(NORMAL_QUEUE, {"garbage": 1, f"{uuid4()}.x.y": 2})
         await queue.wake_workers(uuid4(), Priority.NORMAL)
         monkeypatch.setattr(job_queue, "WAKEUP_TTL", -timedelta(seconds=1))
+        assert set((await queue.wakeup_counts()).values()) == {0}
         assert dict(await queue.wakeups()) == {}
         assert await queue.redis.zcard(NORMAL_QUEUE) == 0
 

@@ -29,10 +29,13 @@ from framecloak.domain.model.segments import Segment
 _DISPATCH_LOCK_KEY = 7_203_518_264
 """Key of the advisory lock that admits one dispatcher at a time; arbitrary, but unique in the database."""
 
-_IS_READY = """
-    slices.request_id = :request_id
-    AND (slices.state = 'waiting' AND coalesce(slices.not_before <= clock_timestamp(), true)
-         OR slices.state = 'leased' AND slices.lease_until <= clock_timestamp())
+_CAN_START = """
+    (slices.state = 'waiting' AND coalesce(slices.not_before <= clock_timestamp(), true)
+     OR slices.state = 'leased' AND slices.lease_until <= clock_timestamp())
+"""
+
+_IS_READY = f"""
+    slices.request_id = :request_id AND {_CAN_START}
     AND (slices.kind = 'frames' OR NOT EXISTS (
         SELECT FROM slices AS others
         WHERE others.request_id = :request_id AND others.kind = 'frames' AND others.state <> 'completed'))
@@ -51,19 +54,35 @@ _CHARGED = f"""
 
 _IS_WAITING = "admitted_at IS NULL AND completed_at IS NULL"
 
-_ANY_WAITING = text(f"SELECT EXISTS (SELECT FROM requests WHERE {_IS_WAITING})")  # noqa: S608 -- a constant
-
-_SHARE_SLOTS = text(
-    # Only the first requests of each account are read, so that the cost does not grow with the queue.
-    f"""
-    WITH RECURSIVE waiting_accounts AS (
+# Steps from one account to the next along the index, so that the cost does not grow with the queue.
+_WAITING_ACCOUNTS = f"""
+    waiting_accounts AS (
         (SELECT user_id FROM requests WHERE {_IS_WAITING} ORDER BY user_id LIMIT 1)
         UNION ALL
         SELECT (SELECT requests.user_id FROM requests
                 WHERE {_IS_WAITING} AND requests.user_id > waiting_accounts.user_id
                 ORDER BY requests.user_id LIMIT 1)
         FROM waiting_accounts WHERE waiting_accounts.user_id IS NOT NULL
-    ), movable AS (
+    )
+"""  # noqa: S608 -- a constant
+
+_SLOTS_ARE_DUE = text(
+    # A slot is free, or an account without one can get that of a request that has not begun.
+    f"""
+    WITH RECURSIVE {_WAITING_ACCOUNTS}, in_work AS MATERIALIZED (
+        SELECT user_id, started_at FROM requests WHERE {_IN_WORK}
+    )
+    SELECT EXISTS (SELECT FROM requests WHERE {_IS_WAITING})
+        AND ((SELECT count(*) FROM in_work) < :limit
+             OR EXISTS (SELECT FROM in_work WHERE started_at IS NULL)
+                AND EXISTS (SELECT user_id FROM waiting_accounts WHERE user_id IS NOT NULL
+                            EXCEPT SELECT user_id FROM in_work))
+    """  # noqa: S608 -- put together from constants
+)
+
+_SHARE_SLOTS = text(
+    f"""
+    WITH RECURSIVE {_WAITING_ACCOUNTS}, movable AS (
         SELECT first.* FROM waiting_accounts CROSS JOIN LATERAL (
             SELECT id, user_id, priority, created_at FROM requests
             WHERE {_IS_WAITING} AND requests.user_id = waiting_accounts.user_id
@@ -78,30 +97,32 @@ _SHARE_SLOTS = text(
             -- 'high' precedes 'normal'
             PARTITION BY user_id ORDER BY priority, created_at, id) AS turn
         FROM movable LEFT JOIN started USING (user_id) LEFT JOIN account_shares USING (user_id)
-    ), chosen AS (
-        SELECT id FROM turns WHERE turn <= :most_of_one
-        ORDER BY turn, charged, created_at, id
-        LIMIT greatest(0, :limit - (SELECT coalesce(sum(requests), 0) FROM started))
+    ), ranked AS (
+        SELECT id, turn <= :most_of_one AND :limit >= (SELECT coalesce(sum(requests), 0) FROM started)
+            + row_number() OVER (ORDER BY turn > :most_of_one, turn, charged, created_at, id) AS is_due
+        FROM turns
     )
-    UPDATE requests SET admitted_at = CASE WHEN chosen.id IS NOT NULL THEN clock_timestamp() END
-    FROM movable LEFT JOIN chosen USING (id)
-    WHERE requests.id = movable.id AND requests.started_at IS NULL AND requests.completed_at IS NULL
-        AND (requests.admitted_at IS NULL) = (chosen.id IS NOT NULL)
+    UPDATE requests SET admitted_at = CASE WHEN ranked.is_due THEN clock_timestamp() END
+    FROM ranked
+    WHERE requests.id = ranked.id AND requests.started_at IS NULL AND requests.completed_at IS NULL
+        AND (requests.admitted_at IS NULL) = ranked.is_due
     """  # noqa: S608 -- put together from constants
 )
 
 _PENDING_WORK = text(
     f"""
     SELECT requests.id, requests.user_id, requests.priority, requests.created_at,
-        count(*) FILTER (WHERE {_IS_READY.replace(":request_id", "requests.id")}),
-        count(*) FILTER (WHERE slices.state = 'leased' AND slices.lease_until > clock_timestamp()),
-        {_CHARGED},
-        coalesce(max(slices.end_frame - slices.start_frame)
-            FILTER (WHERE {_IS_READY.replace(":request_id", "requests.id")}), 0)
-    FROM requests JOIN slices ON slices.request_id = requests.id
-        LEFT JOIN account_shares ON account_shares.user_id = requests.user_id
-    WHERE {_IN_WORK}
-    GROUP BY requests.id, account_shares.charged
+        CASE WHEN counted.unfinished = 0 THEN counted.assemblies ELSE counted.ready END, counted.leased,
+        {_CHARGED}, coalesce(counted.longest, 0)
+    FROM requests CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE kind = 'frames' AND state <> 'completed') AS unfinished,
+            count(*) FILTER (WHERE kind = 'frames' AND {_CAN_START}) AS ready,
+            count(*) FILTER (WHERE kind = 'assembly' AND {_CAN_START}) AS assemblies,
+            count(*) FILTER (WHERE state = 'leased' AND lease_until > clock_timestamp()) AS leased,
+            max(end_frame - start_frame) FILTER (WHERE kind = 'frames' AND {_CAN_START}) AS longest
+        FROM slices WHERE slices.request_id = requests.id
+    ) AS counted LEFT JOIN account_shares ON account_shares.user_id = requests.user_id
+    WHERE {_IN_WORK} AND EXISTS (SELECT FROM slices WHERE slices.request_id = requests.id)
     ORDER BY requests.created_at, requests.id
     """  # noqa: S608 -- put together from constants
 )
@@ -231,7 +252,7 @@ class PostgresSliceRepository:
 
     async def start_requests(self, limit: int) -> None:
         """See the port."""
-        if not (await self._connection.execute(_ANY_WAITING)).scalar():
+        if not (await self._connection.execute(_SLOTS_ARE_DUE, {"limit": limit})).scalar():
             return
         await self._connection.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DISPATCH_LOCK_KEY}

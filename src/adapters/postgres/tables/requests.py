@@ -66,6 +66,11 @@ class RequestRow(DefaultBase):
         Index("ix_requests_created_at", "created_at"),
         Index("ix_requests_unfinished", "created_at", postgresql_where=text(_IS_UNFINISHED)),
         Index(
+            "ix_requests_in_work",
+            "user_id",
+            postgresql_where=text(f"admitted_at IS NOT NULL AND {_IS_UNFINISHED}"),
+        ),
+        Index(
             "ix_requests_waiting",
             "user_id",
             "priority",

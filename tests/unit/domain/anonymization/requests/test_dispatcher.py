@@ -132,3 +132,13 @@ async def test_without_a_database_an_optional_run_does_nothing(world: FakeServic
     with pytest.raises(DatabaseUnavailableError):
         await world.dispatcher.run()
     await world.dispatcher.try_run()
+
+
+async def test_a_full_queue_is_not_read(world: FakeService) -> None:
+    anna = await world.person("anna")
+    await world.submissions.submit(anna, await world.request_spec(anna, (0, 40)))
+    world.queue.written += [(uuid4(), NORMAL)] * (MIN_WAKEUPS - len(world.queue.written))
+    before = list(world.queue.written)
+    world.queue.wakeups = None  # type: ignore[method-assign, assignment]
+    assert await world.dispatcher.run()
+    assert world.queue.written == before

@@ -1,0 +1,241 @@
+"""Simulated workers of ``benchmarks.service.fleet``: real dispatcher and leases; frames take time only.
+
+Reads one JSON object with its options from standard input, runs until the queue is drained, and prints one
+JSON object with its measurements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import uvloop
+
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.adapters.redis.job_queue import HIGH_QUEUE, NORMAL_QUEUE, ArqJobQueue
+from framecloak.adapters.redis.progress_board import RedisProgressBoard
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
+from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
+from framecloak.domain.anonymization.work.lease_renewal import ActiveLease, LeaseEndedError
+from framecloak.domain.anonymization.work.slice_planning import choose_slice
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.worker.consumer import POLL_INTERVAL_SECONDS
+from framecloak.entrypoints.worker.lifecycle import HEARTBEAT_INTERVAL, POLL_INTERVAL, SLICE_QUEUES
+
+RESTART_SECONDS = 2.0
+"""Seconds until a dead worker is replaced."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a process of simulated workers.
+
+    Attributes:
+        name: prefix of the names of its workers.
+        database_url, redis_url: servers.
+        workers: number of workers.
+        frames_per_second: speed of a worker.
+        deaths: probability that a worker dies during a slice.
+        slots: maximum number of requests in progress.
+        lease_seconds: validity of a lease without renewal.
+        connections: maximum number of database connections of the process.
+    """
+
+    name: str
+    database_url: str
+    redis_url: str
+    workers: int
+    frames_per_second: float
+    deaths: float
+    slots: int
+    lease_seconds: float
+    connections: int
+
+
+@dataclass
+class Measurements:
+    """Measurements of a process.
+
+    Attributes:
+        leases: time of each lease since the start, and seconds from looking for work to holding it.
+        dispatches: time of each run of the dispatcher since the start, and its seconds.
+        finished: request and number of each slice that counts.
+        deaths: number of workers that died.
+        taken_over: number of leases taken over after they had expired.
+        lost_leases: number of leases that ended before their work did.
+        errors: errors of servers, by text.
+    """
+
+    leases: list[tuple[float, float]] = field(default_factory=list)
+    dispatches: list[tuple[float, float]] = field(default_factory=list)
+    finished: list[tuple[str, int]] = field(default_factory=list)
+    deaths: int = 0
+    taken_over: int = 0
+    lost_leases: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+class Fleet:
+    """Workers of one process, which share its database connections."""
+
+    def __init__(
+        self, options: Options, database: PostgresDatabase, queue: ArqJobQueue, board: RedisProgressBoard
+    ) -> None:
+        self.options = options
+        self.measured = Measurements()
+        self._database = database
+        self._queue = queue
+        self._board = board
+        self._dispatcher = Dispatcher(database, queue, options.slots)
+        self._chance = random.Random(options.name)  # noqa: S311 -- no secret
+        self._began = time.monotonic()
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run the workers until the queue is drained."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            for number in range(self.options.workers):
+                group.create_task(self._slot(number))
+
+    async def _watch(self) -> None:
+        while not self._over.is_set():
+            await asyncio.sleep(1.0)
+            with suppress(DomainError):
+                async with self._database.unit_of_work() as work:
+                    counts = await work.requests.counts()
+                if not counts[Status.PENDING] + counts[Status.PROCESSING]:
+                    self._over.set()
+
+    async def _slot(self, number: int) -> None:
+        """Run one worker after the other: a dead one is replaced."""
+        generation = 0
+        while not self._over.is_set():
+            name = f"{self.options.name}-{number}-{generation}"
+            heartbeat = asyncio.create_task(self._heartbeat(name))
+            try:
+                await self._worker(name)
+            finally:
+                heartbeat.cancel()
+            if not self._over.is_set():
+                self.measured.deaths += 1
+                await asyncio.sleep(RESTART_SECONDS)
+            generation += 1
+
+    async def _heartbeat(self, name: str) -> None:
+        await asyncio.sleep(self._chance.random() * HEARTBEAT_INTERVAL)
+        while True:
+            with suppress(DomainError):
+                await self._queue.announce(name, SLICE_QUEUES)
+            await asyncio.sleep(HEARTBEAT_INTERVAL)
+
+    async def _worker(self, name: str) -> None:
+        """Process slices until the queue is drained or the worker dies."""
+        last: Lease | None = None
+        while not self._over.is_set():
+            try:
+                lease = await self._lease(name, last)
+                if lease is None:
+                    await self._wait_for_work()
+                elif self._chance.random() < self.options.deaths:
+                    # A dead worker neither renews nor releases its lease.
+                    await asyncio.sleep(len(lease.segment) / self.options.frames_per_second / 2)
+                    return
+                else:
+                    await self._process(lease)
+                    last = lease
+            except LeaseEndedError:
+                self.measured.lost_leases += 1
+            except DomainError as error:
+                text = str(error)
+                self.measured.errors[text] = self.measured.errors.get(text, 0) + 1
+                await asyncio.sleep(1.0)
+
+    async def _lease(self, name: str, last: Lease | None) -> Lease | None:
+        """Lease the next slice, as ``SliceLoop`` and ``SliceWorker`` do."""
+        began = time.monotonic()
+        turns = await self._dispatcher.run()
+        self.measured.dispatches.append((began - self._began, time.monotonic() - began))
+        for request_id in turns:
+            after = last.number if last and last.request_id == request_id else None
+            lease = await self._lease_of(request_id, after, name)
+            if lease is not None:
+                self.measured.leases.append((began - self._began, time.monotonic() - began))
+                self.measured.taken_over += lease.recovered
+                return lease
+        return None
+
+    async def _lease_of(self, request_id: UUID, after: int | None, name: str) -> Lease | None:
+        ttl = timedelta(seconds=self.options.lease_seconds)
+        async with self._database.unit_of_work() as work:
+            ready = list(await work.slices.ready_numbers(request_id))
+        while ready:
+            number = choose_slice(ready, after)
+            async with self._database.unit_of_work() as work:
+                lease = await work.slices.lease(request_id, number, name, ttl)
+                await work.commit()
+            if lease is not None:
+                return lease
+            ready.remove(number)
+        return None
+
+    async def _wait_for_work(self) -> None:
+        """Wait for a wake-up, or for the next poll of an idle worker."""
+        until = time.monotonic() + POLL_INTERVAL
+        while time.monotonic() < until and not self._over.is_set():
+            for queue in (HIGH_QUEUE, NORMAL_QUEUE):
+                with suppress(OSError):
+                    if await self._queue.redis.zpopmin(queue):
+                        return
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
+
+    async def _process(self, lease: Lease) -> None:
+        held = ActiveLease(lease, 3600.0, timedelta(seconds=self.options.lease_seconds))
+        frames = len(lease.segment) if lease.kind is SliceKind.FRAMES else len(lease.segment) / 50
+        seconds = frames / self.options.frames_per_second * self._chance.uniform(0.7, 1.3)
+        async with held.renewed(self._database, self._board):
+            await asyncio.sleep(seconds)
+            held.frames_done = len(lease.segment)
+            await held.complete(lambda: self._finish(lease))
+        self.measured.finished.append((str(lease.request_id), lease.number))
+
+    async def _finish(self, lease: Lease) -> LeaseState:
+        async with self._database.unit_of_work() as work:
+            state = await work.slices.finish(lease, 0)
+            if state is LeaseState.HELD and lease.kind is SliceKind.ASSEMBLY:
+                result = str(lease.request_id), 1
+                await work.requests.finish(
+                    lease.request_id, Status.COMPLETED, datetime.now(UTC), result=result
+                )
+            await work.commit()
+        return state
+
+
+async def run(options: Options) -> Measurements:
+    """Run the workers of one process, and return their measurements."""
+    database = PostgresDatabase(options.database_url, options.connections)
+    async with ArqJobQueue(options.redis_url) as queue, RedisProgressBoard(options.redis_url) as board:
+        fleet = Fleet(options, database, queue, board)
+        await fleet.run()
+    await database.close()
+    return fleet.measured
+
+
+def main() -> None:
+    """Run as a program."""
+    options = Options(**json.loads(sys.stdin.readline()))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        measured = runner.run(run(options))
+    print(json.dumps(asdict(measured)))
+
+
+if __name__ == "__main__":
+    main()
