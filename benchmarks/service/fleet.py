@@ -121,6 +121,8 @@ async def watch(database_url: str, redis_url: str, requests: int, samples: list[
             )
             unfinished = await connection.fetchval("select count(*) from requests where completed_at is null")
             samples.append(Sample(time.monotonic() - began, connections, unfinished))
+            if len(samples) % 60 == 0:
+                print(f"  {samples[-1]}", file=sys.stderr, flush=True)
             if emptied < 2 and unfinished < requests * (2 - emptied) / 3:
                 async with Redis.from_url(redis_url) as redis:
                     await redis.flushall()

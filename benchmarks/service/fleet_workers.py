@@ -24,7 +24,7 @@ from framecloak.adapters.redis.progress_board import RedisProgressBoard
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.work.lease_renewal import ActiveLease, LeaseEndedError
+from framecloak.domain.anonymization.work.lease_renewal import RENEWAL_INTERVAL, ActiveLease, LeaseEndedError
 from framecloak.domain.anonymization.work.slice_planning import choose_slice
 from framecloak.domain.errors import DomainError
 from framecloak.entrypoints.worker.consumer import POLL_INTERVAL_SECONDS
@@ -164,25 +164,26 @@ class Fleet:
         began = time.monotonic()
         turns = await self._dispatcher.run()
         self.measured.dispatches.append((began - self._began, time.monotonic() - began))
-        for request_id in turns:
-            after = last.number if last and last.request_id == request_id else None
-            lease = await self._lease_of(request_id, after, name)
-            if lease is not None:
-                self.measured.leases.append((began - self._began, time.monotonic() - began))
-                self.measured.taken_over += lease.recovered
-                return lease
+        for wait in (False, True):
+            for request_id in turns:
+                after = last.number if last and last.request_id == request_id else None
+                lease = await self._lease_of(request_id, after, name, wait=wait)
+                if lease is not None:
+                    self.measured.leases.append((began - self._began, time.monotonic() - began))
+                    self.measured.taken_over += lease.recovered
+                    return lease
         return None
 
-    async def _lease_of(self, request_id: UUID, after: int | None, name: str) -> Lease | None:
+    async def _lease_of(self, request_id: UUID, after: int | None, name: str, *, wait: bool) -> Lease | None:
         ttl = timedelta(seconds=self.options.lease_seconds)
         async with self._database.unit_of_work() as work:
             ready = list(await work.slices.ready_numbers(request_id))
         while ready:
             number = choose_slice(ready, after)
             async with self._database.unit_of_work() as work:
-                lease = await work.slices.lease(request_id, number, name, ttl)
+                lease = await work.slices.lease(request_id, number, name, ttl, wait=wait)
                 await work.commit()
-            if lease is not None:
+            if lease is not None or not wait:
                 return lease
             ready.remove(number)
         return None
@@ -202,8 +203,10 @@ class Fleet:
         frames = len(lease.segment) if lease.kind is SliceKind.FRAMES else len(lease.segment) / 50
         seconds = frames / self.options.frames_per_second * self._chance.uniform(0.7, 1.3)
         async with held.renewed(self._database, self._board):
-            await asyncio.sleep(seconds)
-            held.frames_done = len(lease.segment)
+            ends_at = time.monotonic() + seconds
+            while (left := ends_at - time.monotonic()) > 0:
+                await asyncio.sleep(min(left, RENEWAL_INTERVAL))
+                held.frames_done = int(len(lease.segment) * max(0.0, 1 - left / seconds))
             await held.complete(lambda: self._finish(lease))
         self.measured.finished.append((str(lease.request_id), lease.number))
 

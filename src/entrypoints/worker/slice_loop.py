@@ -128,8 +128,10 @@ class SliceLoop:
 
     async def _lease_next(self) -> Lease | None:
         """Lease the next slice; None if other workers have leased all of them."""
-        for request_id in await self._dispatcher.run():
-            lease = await self._slices.lease(request_id)
-            if lease is not None:
-                return lease
+        turns = await self._dispatcher.run()
+        for wait in (False, True):
+            for request_id in turns:
+                lease = await self._slices.lease(request_id, wait=wait)
+                if lease is not None:
+                    return lease
         return None

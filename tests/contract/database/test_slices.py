@@ -375,3 +375,18 @@ async def test_what_an_idle_account_did_not_use_is_bounded(database: Database) -
     served = [await serve(database) for _ in range(8)]
     assert served[:5] == [idle.id] * 5
     assert served.count(busy.id) >= 1
+
+
+async def test_a_worker_need_not_wait_for_others_that_lease_slices_of_a_request(database: Database) -> None:
+    request = await submitted(database, (0, 10), (10, 20))
+    await admit(database)
+
+    async def try_lease() -> Lease | None:
+        async with database.unit_of_work() as work:
+            return await work.slices.lease(request.id, 1, "second", LONG, wait=False)
+
+    async with database.unit_of_work() as work:
+        assert await work.slices.lease(request.id, 0, "first", LONG)
+        assert await asyncio.create_task(try_lease()) is None
+        await work.commit()
+    assert await try_lease() is not None

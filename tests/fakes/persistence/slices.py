@@ -84,7 +84,11 @@ class FakeSliceRepository:
     async def ready_numbers(self, request_id: UUID) -> Sequence[int]:
         return self._ready(request_id)
 
-    async def lease(self, request_id: UUID, number: int, owner: str, ttl: timedelta) -> Lease | None:
+    async def lease(
+        self, request_id: UUID, number: int, owner: str, ttl: timedelta, *, wait: bool = True
+    ) -> Lease | None:
+        if not wait and self._tx.store.writing.locked():
+            return None
         rows = await self._tx.write()
         if number not in self._ready(request_id):
             return None

@@ -68,7 +68,7 @@ class FakeSliceWorker:
     def __post_init__(self) -> None:
         self._worker = self.harness.worker()
 
-    async def lease(self, request_id: UUID) -> Lease | None:
+    async def lease(self, request_id: UUID, *, wait: bool = True) -> Lease | None:
         return await self._worker.lease(request_id)
 
     async def process(self, lease: Lease, on_counted: Callable[[], None]) -> None:

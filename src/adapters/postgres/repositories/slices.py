@@ -127,6 +127,8 @@ _PENDING_WORK = text(
     """  # noqa: S608 -- put together from constants
 )
 
+_TRY_LOCK_REQUEST = text(f"{_LOCK_REQUEST.text} SKIP LOCKED")
+
 _READY = text(
     f"""
     SELECT number FROM slices JOIN requests ON requests.id = slices.request_id
@@ -206,12 +208,12 @@ _GIVE_BACK = text(
 )
 
 _COUNT_FRAMES = text(
-    # Lost work is repeated, but the progress that clients have seen never decreases.
+    # Lost work is repeated, but the progress that clients have seen never decreases. A row without progress
+    # is not written: every worker renews its lease twice a second.
     """
-    UPDATE requests
-    SET processed_frames = greatest(processed_frames, (
-        SELECT coalesce(sum(slices.processed_frames), 0) FROM slices WHERE slices.request_id = requests.id))
-    WHERE id = :request_id AND status = 'processing'
+    UPDATE requests SET processed_frames = counted.frames
+    FROM (SELECT sum(processed_frames) AS frames FROM slices WHERE request_id = :request_id) AS counted
+    WHERE id = :request_id AND status = 'processing' AND counted.frames > requests.processed_frames
     """
 )
 
@@ -271,9 +273,12 @@ class PostgresSliceRepository:
         """See the port."""
         return list((await self._connection.execute(_READY, {"request_id": request_id})).scalars())
 
-    async def lease(self, request_id: UUID, number: int, owner: str, ttl: timedelta) -> Lease | None:
+    async def lease(
+        self, request_id: UUID, number: int, owner: str, ttl: timedelta, *, wait: bool = True
+    ) -> Lease | None:
         """See the port."""
-        if not await self._lock_request(request_id):
+        locking = _LOCK_REQUEST if wait else _TRY_LOCK_REQUEST
+        if not (await self._connection.execute(locking, {"request_id": request_id})).scalar():
             return None
         values = {"request_id": request_id, "number": number, "owner": owner, "lasts": ttl}
         row = (await self._connection.execute(_LEASE, values)).one_or_none()

@@ -109,8 +109,13 @@ class SliceWorker:
         self._backoff = backoff or Backoff()
         self._processor = SliceProcessor(database, store, clock, resources, self._backoff)
 
-    async def lease(self, request_id: UUID) -> Lease | None:
+    async def lease(self, request_id: UUID, *, wait: bool = True) -> Lease | None:
         """Lease a slice of a request; return None when no slice of it can be started now.
+
+        Args:
+            request_id: id of the request.
+            wait: False to return None as well if other workers change the request at this moment: many that
+                look for work at once then spread over the requests instead of waiting for each other.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
@@ -122,10 +127,13 @@ class SliceWorker:
         while ready:
             number = choose_slice(ready, after)
             async with self._database.unit_of_work() as work:
-                lease = await work.slices.lease(request_id, number, self._name, self._resources.lease_ttl)
+                lease = await work.slices.lease(
+                    request_id, number, self._name, self._resources.lease_ttl, wait=wait
+                )
                 await work.commit()
             if lease is not None:
                 count_lease(self._resources.meter, lease)
+            if lease is not None or not wait:
                 return lease
             ready = [other for other in ready if other != number]
         return None

@@ -51,10 +51,19 @@ class SliceRepository(Protocol):
         """
         ...
 
-    async def lease(self, request_id: UUID, number: int, owner: str, ttl: timedelta) -> Lease | None:
+    async def lease(
+        self, request_id: UUID, number: int, owner: str, ttl: timedelta, *, wait: bool = True
+    ) -> Lease | None:
         """Lease a ready slice, or return None if it is not ready. The first lease begins the request.
 
         The account is charged for the slice; see `slice_cost`.
+
+        Args:
+            request_id: id of the request.
+            number: index of the slice.
+            owner: id of the worker.
+            ttl: validity without renewal.
+            wait: False to return None as well if another worker changes the request at this moment.
         """
         ...
 
