@@ -111,6 +111,26 @@ async def database_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def operated_database_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The address of a migrated database as operators have it: its owner did not make the extension."""
+    name = postgres_server.new_name()
+    role, password = f"owner_of_{name}", "secret"
+    connection = await asyncpg.connect(postgres_server.url)
+    await connection.execute(f"create role {role} login password '{password}'")
+    await connection.execute(f"create database {name} owner {role} template template0")
+    superuser = await asyncpg.connect(postgres_server.database_url(name))
+    await superuser.execute("create extension vector")
+    await superuser.close()
+    server = postgres_server.url.partition("@")[2].rpartition("/")[0]
+    url = f"postgresql://{role}:{password}@{server}/{name}"
+    await Schema(url).upgrade()
+    yield url
+    await postgres_server.drop(name)
+    await connection.execute(f"drop role {role}")
+    await connection.close()
+
+
+@pytest.fixture
 async def postgres_database(database_url: str) -> AsyncIterator[PostgresDatabase]:
     """A migrated database without rows."""
     database = PostgresDatabase(database_url)

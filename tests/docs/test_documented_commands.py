@@ -50,8 +50,8 @@ SIZE = (640, 360)
 
 ON_SERVERS = {
     "docs/operations/installing.md": ("Roles on servers of your own", "empty_database_url"),
-    "docs/operations/backup.md": ("Servers of your own", "database_url"),
-    "docs/operations/upgrading.md": ("Downgrading", "database_url"),
+    "docs/operations/backup.md": ("Servers of your own", "operated_database_url"),
+    "docs/operations/upgrading.md": ("Downgrading", "operated_database_url"),
 }
 """Section that needs a Postgres and a Redis, and the fixture of that Postgres, by page."""
 
