@@ -17,6 +17,7 @@ import json
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -58,6 +59,7 @@ class Sample:
     at: float
     connections: int
     unfinished: int
+    frames: int
 
 
 async def fill(database: PostgresDatabase, accounts: int, slices: int) -> int:
@@ -110,8 +112,8 @@ async def run_workers(options: Sequence[Options]) -> list[Measurements]:
     return list(await asyncio.gather(*map(run, options)))
 
 
-async def watch(database_url: str, redis_url: str, requests: int, samples: list[Sample]) -> None:
-    """Sample the database until cancelled, and empty Redis after a third and two thirds of the requests."""
+async def watch(database_url: str, redis_url: str, total_frames: int, samples: list[Sample]) -> None:
+    """Sample the database until cancelled, and empty Redis after a third and two thirds of the frames."""
     began, emptied = time.monotonic(), 0
     connection = await asyncpg.connect(database_url)
     try:
@@ -119,11 +121,13 @@ async def watch(database_url: str, redis_url: str, requests: int, samples: list[
             connections = await connection.fetchval(
                 "select count(*) from pg_stat_activity where application_name = 'framecloak'"
             )
-            unfinished = await connection.fetchval("select count(*) from requests where completed_at is null")
-            samples.append(Sample(time.monotonic() - began, connections, unfinished))
+            unfinished, frames = await connection.fetchrow(
+                "select count(*) filter (where completed_at is null), sum(processed_frames) from requests"
+            )
+            samples.append(Sample(time.monotonic() - began, connections, unfinished, frames))
             if len(samples) % 60 == 0:
                 print(f"  {samples[-1]}", file=sys.stderr, flush=True)
-            if emptied < 2 and unfinished < requests * (2 - emptied) / 3:
+            if emptied < 2 and frames > total_frames * (1 + emptied) / 3:
                 async with Redis.from_url(redis_url) as redis:
                     await redis.flushall()
                 emptied += 1
@@ -231,7 +235,7 @@ async def measure(given: argparse.Namespace, folder: Path) -> int:
             for number, workers in enumerate(share)
         ]
         samples: list[Sample] = []
-        watching = asyncio.create_task(watch(database_url, redis, requests, samples))
+        watching = asyncio.create_task(watch(database_url, redis, given.slices * SLICE_FRAMES, samples))
         began = time.monotonic()
         measured = await run_workers(options)
         seconds = time.monotonic() - began
@@ -254,6 +258,7 @@ def main() -> int:
     parser.add_argument("--deaths", type=float, default=0.01, help="probability of a death during a slice")
     parser.add_argument("--processes", type=int, default=2, help="processes of simulated workers")
     given = parser.parse_args()
+    subprocess.run("lscpu | grep -E '^(Model name|CPU.s.:|Thread)'", shell=True, check=False)  # noqa: S602, S607 -- a constant
     print(
         f"{given.workers} workers of {given.frames_per_second:g} frames/s, {given.slots} requests in "
         f"progress, {100 * given.deaths:g} % of slices kill their worker; load {os.getloadavg()[0]:.1f}"

@@ -11,8 +11,8 @@ import json
 import random
 import sys
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -29,6 +29,9 @@ from framecloak.domain.anonymization.work.slice_planning import choose_slice
 from framecloak.domain.errors import DomainError
 from framecloak.entrypoints.worker.consumer import POLL_INTERVAL_SECONDS
 from framecloak.entrypoints.worker.lifecycle import HEARTBEAT_INTERVAL, POLL_INTERVAL, SLICE_QUEUES
+
+WORKERS_PER_CLIENT = 25
+"""Workers that share a client of Redis; a real worker has one of its own."""
 
 RESTART_SECONDS = 2.0
 """Seconds until a dead worker is replaced."""
@@ -84,13 +87,18 @@ class Measurements:
 
 
 class Fleet:
-    """Workers of one process, which share its database connections."""
+    """Some of the workers of a process, which share a client of Redis, and its database connections."""
 
     def __init__(
-        self, options: Options, database: PostgresDatabase, queue: ArqJobQueue, board: RedisProgressBoard
+        self,
+        options: Options,
+        measured: Measurements,
+        database: PostgresDatabase,
+        queue: ArqJobQueue,
+        board: RedisProgressBoard,
     ) -> None:
         self.options = options
-        self.measured = Measurements()
+        self.measured = measured
         self._database = database
         self._queue = queue
         self._board = board
@@ -224,12 +232,19 @@ class Fleet:
 
 async def run(options: Options) -> Measurements:
     """Run the workers of one process, and return their measurements."""
+    measured = Measurements()
     database = PostgresDatabase(options.database_url, options.connections)
-    async with ArqJobQueue(options.redis_url) as queue, RedisProgressBoard(options.redis_url) as board:
-        fleet = Fleet(options, database, queue, board)
-        await fleet.run()
+    crews = -(-options.workers // WORKERS_PER_CLIENT)
+    # The group is left first, and with it all workers have ended.
+    async with AsyncExitStack() as clients, asyncio.TaskGroup() as group:
+        for number in range(crews):
+            queue = await clients.enter_async_context(ArqJobQueue(options.redis_url))
+            board = await clients.enter_async_context(RedisProgressBoard(options.redis_url))
+            size = options.workers // crews + (number < options.workers % crews)
+            crew = replace(options, name=f"{options.name}-{number}", workers=size)
+            group.create_task(Fleet(crew, measured, database, queue, board).run())
     await database.close()
-    return fleet.measured
+    return measured
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,17 +16,12 @@ from framecloak.domain.anonymization.work.lease_renewal import RENEWAL_INTERVAL
 from support.http.client import SLICE_FRAMES, Request, wait_until
 from support.listing import folders_below
 from support.pace import PACE
+from support.processes.fork_server import PAUSE
 from support.servers import cluster as clusters
 from support.servers.cluster import Cluster
 from support.servers.s3_server import running_s3
 
 pytestmark = pytest.mark.faults
-
-PAUSES = 8.5
-"""Seconds after which a worker pauses for eight seconds between two attempts: from 7.75 to 15.75."""
-
-UNINTERRUPTED = 5.0
-"""Seconds: more than twice the API's guarantee, and less than the remaining part of such a pause."""
 
 
 def cancel(request: Request) -> httpx.Response:
@@ -69,7 +63,8 @@ def test_cancelling_stops_work_that_waits_for_the_object_store(
     folder.mkdir()
     with ExitStack() as first, ExitStack() as second:
         server = first.enter_context(running_s3(folder))
-        more = server.environment
+        # Longer than any wait of this test: a worker that finishes a pause is never seen to stop.
+        more = server.environment | {PAUSE: str(100 * PACE.hang_seconds)}
         cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
         request = cluster.repeatable_request(video_file, 0, 2 * SLICE_FRAMES).submit()
         with request.held(2):
@@ -81,13 +76,10 @@ def test_cancelling_stops_work_that_waits_for_the_object_store(
         wait_until(
             lambda: all(one.processed_frames == one.frames for one in request.slices()[:2]), "all is redacted"
         )
-        assert not Event().wait(PAUSES)
         with ThreadPoolExecutor(1) as other:
             answer = other.submit(cancel, request)
             wait_until(lambda: request.status()["status"] == "cancelled", "the request is cancelled")
-            began = time.monotonic()
             wait_until(lambda: not cluster.scratch(), "both workers have stopped")
-            assert time.monotonic() - began < PACE.scaled(UNINTERRUPTED)
             assert answer.result().json()["code"] == "storage_unavailable"
         first.close()
         first.enter_context(running_s3(folder, int(server.endpoint.rpartition(":")[2])))

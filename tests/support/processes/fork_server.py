@@ -30,6 +30,7 @@ import time
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -41,6 +42,9 @@ DESCRIPTORS = 5
 
 HALTS = "TEST_HALTS"
 """Variable with the folder of ``halting.py``, where a test requests that slices stop."""
+
+PAUSE = "TEST_PAUSE_SECONDS"
+"""Variable with the seconds that a worker pauses between two attempts to reach a server."""
 
 _LAZY_MODULES = ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "argon2", "rich.progress")
 """Heavy modules that the program imports only where it uses them."""
@@ -197,9 +201,21 @@ def main() -> None:
         order = ForkServer(orders).serve()
     if order is not None:
         _become(order, imported)
+        if PAUSE in os.environ:
+            _set_pause(float(os.environ[PAUSE]))
         if HALTS in os.environ:
             _install_halts(Path(os.environ[HALTS]))
         _run(order.script)
+
+
+def _set_pause(seconds: float) -> None:
+    """Let slices pause for a fixed time, so that a test can tell an interrupted pause from a finished one."""
+    from framecloak.domain.anonymization.work import slice_worker
+    from framecloak.domain.support.resilience import Backoff
+
+    slice_worker.Backoff = partial(  # type: ignore[misc, assignment]
+        Backoff, total_seconds=1e6, first_pause=seconds, max_pause=seconds
+    )
 
 
 def _install_halts(folder: Path) -> None:
