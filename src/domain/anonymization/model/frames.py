@@ -70,10 +70,12 @@ class DecidedText:
     Attributes:
         track: track id.
         decision: decision of the policy. Text that is kept may still be covered by another box.
+        xyxy: box as in `RedactedBox`.
     """
 
     track: int
     decision: TextDecision
+    xyxy: tuple[int, int, int, int]
 
 
 class BlankReason(StrEnum):

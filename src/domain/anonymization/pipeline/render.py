@@ -80,9 +80,10 @@ def without_kept_text(tracked: Iterable[TrackedBox]) -> list[TrackedBox]:
     return [box for box in tracked if box.text is None or not box.text.kept]
 
 
-def decided_texts(tracked: Iterable[TrackedBox]) -> tuple[DecidedText, ...]:
+def decided_texts(frame: Frame, tracked: Iterable[TrackedBox]) -> tuple[DecidedText, ...]:
     """Return the decisions of the text policy on the boxes of a frame."""
-    return tuple(DecidedText(box.track, box.text) for box in tracked if box.text)
+    texts = (DecidedText(box.track, box.text, _whole_pixels(box.xyxy, frame)) for box in tracked if box.text)
+    return tuple(text for text in texts if _has_pixels(text.xyxy))
 
 
 def boxes_to_redact(

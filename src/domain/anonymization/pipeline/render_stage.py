@@ -127,7 +127,7 @@ class RenderStage:
             rendered,
             identified=() if rendered.blanked else identified,
             shape_evidence=decision.shape_evidence,
-            texts=() if rendered.blanked else decided_texts(decision.boxes or ()),
+            texts=() if rendered.blanked else decided_texts(frame, decision.boxes or ()),
         )
         return self._guard.check_image(rendered) if self._guard else rendered
 

@@ -12,6 +12,7 @@ from framecloak.domain.anonymization.identification.log import IdentityLog
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.residuals import CheckMethod, ResidualSummary
 from framecloak.domain.anonymization.model.turned_faces import turned_hint
+from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import (
     MANIFEST_FILE,
     FrameLog,
@@ -100,17 +101,22 @@ class ResultWriter:
         issuer: issuer of the result.
         archive: open and empty archive; the caller discards it when a method raises.
         earlier_identities: identity decisions in the manifest that supplied the boxes; None without any.
+        earlier_text: decisions on text in that manifest; None without any.
     """
 
     def __init__(
-        self, issuer: Issuer, archive: Archive, earlier_identities: InheritedIdentities | None = None
+        self,
+        issuer: Issuer,
+        archive: Archive,
+        earlier_identities: InheritedIdentities | None = None,
+        earlier_text: InheritedText | None = None,
     ) -> None:
         self._issuer = issuer
         self._archive = archive
         self._log = FrameLog()
         self._evidence = ReportEvidence()
         self._people = IdentityLog(earlier_identities.runs if earlier_identities else ())
-        self._texts = TextLog()
+        self._texts = TextLog(earlier_text.runs if earlier_text else ())
         self._files: list[RecordedFile] = []
         self._muted: list[RecordedSound] = []
 

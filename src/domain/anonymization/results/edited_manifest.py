@@ -29,6 +29,7 @@ from framecloak.domain.anonymization.model.options import (
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
+from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import MANIFEST_VERSION
 from framecloak.domain.errors import (
     DomainError,
@@ -64,6 +65,7 @@ class EditedManifest:
         sources: inputs by id.
         tables: boxes to redact by source id.
         identities: identity decisions; None if all faces were to be redacted.
+        text: decisions of the text policy; None if all text was to be covered.
         history: earlier corrections, and the search that found the boxes.
     """
 
@@ -73,6 +75,7 @@ class EditedManifest:
     sources: Mapping[int, EditedSource]
     tables: Mapping[int, BoxTable]
     identities: InheritedIdentities | None
+    text: InheritedText | None = None
     history: History = field(default_factory=History)
 
     def source_and_boxes(self, digest: str, name: str) -> tuple[EditedSource, BoxTable]:
@@ -339,10 +342,14 @@ def _edited_manifest(
         history = History.read(values.get("corrections", []), first_search_of(values))
     except ValueError as error:
         raise _invalid(f"its corrections are invalid: {error!s:.200}") from error
+    try:
+        text = None if values.get("text") is None else InheritedText.read(values["text"])
+    except ValueError as error:
+        raise _invalid(f"its decisions on text are invalid: {error!s:.200}") from error
     if len(listed) < len(sources) or not builders.keys() <= listed.keys():
         raise _invalid("a source is listed twice, or its frames refer to a source that is not listed")
     tables = {source: builder.finish() for source, builder in builders.items()}
-    return EditedManifest(digest, level, appearance, listed, tables, identities, history)
+    return EditedManifest(digest, level, appearance, listed, tables, identities, text, history)
 
 
 def _parse_source(source: Mapping[str, Any]) -> EditedSource:

@@ -25,6 +25,7 @@ from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.pipeline.rerender import rerendered_frames
 from framecloak.domain.anonymization.residuals.guard import ResidualGuard
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
+from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,
     RecordedSource,
@@ -66,6 +67,7 @@ class ExportJob:
         verify: frames that undergo the residual check.
         earlier_identities: identity decisions in that manifest; None without any.
         history: corrections by hand that led to the boxes; None if they are detected.
+        earlier_text: decisions on text in that manifest; None without any.
     """
 
     issuer: Issuer
@@ -76,6 +78,7 @@ class ExportJob:
     verify: Verify = Verify.NONE
     earlier_identities: InheritedIdentities | None = None
     history: History | None = None
+    earlier_text: InheritedText | None = None
 
     @property
     def frame_count(self) -> int:
@@ -98,7 +101,7 @@ class ExportJob:
             StorageFullError: the disk is full.
             OutputUnwritableError: writing fails for any other reason.
         """
-        record = ResultWriter(self.issuer, archive, self.earlier_identities)
+        record = ResultWriter(self.issuer, archive, self.earlier_identities, self.earlier_text)
         if tools.video_encoder:
             sources = [export_source.source for batch in self.groups for export_source in batch.inputs]
             require_video_possible(sources, self.appearance, tools.video_encoder)
@@ -234,7 +237,7 @@ class ExportJob:
             tools.max_text_share,
             tools.follow_seconds,
             face_detectors(tools),
-            text_policy=None if self.based_on else recorded_text_policy(tools),
+            text_policy=self.earlier_text.policy if self.earlier_text else recorded_text_policy(tools),
             history=self.history,
         )
         return result.close(settings, models, sources, residual_method(self.verify, tools))

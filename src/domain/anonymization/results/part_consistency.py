@@ -29,6 +29,7 @@ class PartProvenance(TypedDict):
             them lack them.
         method: method of the residual check; None without one.
         identities: identification settings; None without identification.
+        text: text policy; None if all text is covered. Parts of versions that did not know it lack it.
     """
 
     info: dict[str, Any]
@@ -40,6 +41,7 @@ class PartProvenance(TypedDict):
     detectors: NotRequired[list[str]]
     method: dict[str, Any] | None
     identities: dict[str, Any] | None
+    text: NotRequired[dict[str, Any] | None]
 
 
 class PartConsistency:
@@ -121,6 +123,7 @@ def _comparable_settings(provenance: PartProvenance) -> dict[str, object]:
         "tracking": provenance["tracking"],
         "verification": provenance["method"],
         "identities": provenance["identities"],
+        "text": provenance.get("text"),
     }
     for group, values in groups.items():
         settings |= {f"{group} {name}": value for name, value in (values or {}).items()}

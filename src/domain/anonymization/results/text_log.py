@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeAlias
 
-from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.frames import DecidedText, RedactedFrame
 from framecloak.domain.anonymization.model.text_policy import (
     Harmless,
     TextDecision,
@@ -46,6 +47,27 @@ class RecordedTextPolicy:
             reader.reader.card.name,
         )
 
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Self:
+        """Read the policy from a manifest or a part, which have the same form.
+
+        Raises:
+            ValueError: a value is invalid.
+        """
+        if entry.keys() != _POLICY_FIELDS:
+            raise ValueError("the text policy lacks fields, or has unknown ones")
+        keep, names, patterns, model = (entry[name] for name in ("keep", "names", "patterns", "model"))
+        is_valid = isinstance(keep, list | tuple) and isinstance(model, str) and bool(model)
+        if not is_valid or {type(names), type(patterns)} != {bool}:
+            raise ValueError("the text policy must say what it keeps, whether it had lists, and the model")
+        return cls(TextMode(entry["mode"]), tuple(map(Harmless, keep)), names, patterns, model)
+
+
+_POLICY_FIELDS = frozenset({"mode", "keep", "names", "patterns", "model"})
+
+Place: TypeAlias = tuple[int, tuple[int, int, int, int]]
+"""First frame in which kept text has a box, and the box."""
+
 
 @dataclass(slots=True)
 class TextRun:
@@ -56,6 +78,8 @@ class TextRun:
         track: track id within the source.
         start, stop: half-open range of frames ``[start, stop)``.
         decision: decision of the policy.
+        places: boxes of text that was kept, each with the first frame in which it has that box; covered text
+            has its boxes among those of the frames.
     """
 
     source: int
@@ -63,24 +87,38 @@ class TextRun:
     start: int
     stop: int
     decision: TextDecision
+    places: list[Place] = field(default_factory=list)
+
+    def add(self, index: int, text: DecidedText) -> None:
+        """Extend the run by the next frame."""
+        self.stop = index + 1
+        if text.decision.kept and (not self.places or self.places[-1][1] != text.xyxy):
+            self.places.append((index, text.xyxy))
 
     def to_entry(self) -> dict[str, object]:
         """Return the manifest entry of the run."""
-        return {
+        entry: dict[str, object] = {
             "source": self.source,
             "track": self.track,
             "segment": [self.start, self.stop],
             "rule": self.decision.rule,
             "kept": self.decision.kept,
         }
+        if self.places:
+            entry["places"] = [{"frame": index, "xyxy": xyxy} for index, xyxy in self.places]
+        return entry
 
 
 class TextLog:
-    """Collector of the decisions on text; frames are added in the order in which they are written."""
+    """Collector of the decisions on text; frames are added in the order in which they are written.
 
-    def __init__(self) -> None:
+    Args:
+        earlier: decisions of an earlier result, if this one takes its boxes from there.
+    """
+
+    def __init__(self, earlier: Sequence[TextRun] = ()) -> None:
         self._open_runs: dict[tuple[int, int], TextRun] = {}
-        self._closed_runs: list[TextRun] = []
+        self._closed_runs: list[TextRun] = list(earlier)
 
     def add(self, source_id: int, frame: RedactedFrame) -> None:
         """Add a written frame with its index and track ids as in the manifest."""
@@ -92,7 +130,7 @@ class TextLog:
                     self._closed_runs.append(run)
                 run = TextRun(source_id, text.track, frame.index, frame.index, text.decision)
                 self._open_runs[key] = run
-            run.stop = frame.index + 1
+            run.add(frame.index, text)
 
     def runs(self) -> Sequence[TextRun]:
         """Return all runs, ordered by source and first frame."""

@@ -8,12 +8,14 @@ from typing import Any
 
 from framecloak.domain.anonymization.model.frames import (
     BlankReason,
+    DecidedText,
     IdentifiedFace,
     RedactedBox,
     RedactedFrame,
 )
 from framecloak.domain.anonymization.model.identities import Decision
 from framecloak.domain.anonymization.model.residuals import FaceThumbnail, FrameCheck
+from framecloak.domain.anonymization.model.text_policy import TextDecision, TextRule
 from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision, Origin
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.imaging.pixel_aspect import ShapeEvidence
@@ -36,6 +38,7 @@ def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
         [thumbnail.to_row() for thumbnail in frame.thumbnails],
         astuple(frame.shape_evidence) if frame.shape_evidence else None,
         frame.blank_reason,
+        [_text_row(text) for text in frame.texts],
     ]
 
 
@@ -49,10 +52,10 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
     Returns:
         The frame with empty ``data``, and the name of its file.
     """
-    # Parts of earlier versions have no evidence of other shapes and no reason why a
-    # frame is black, and their boxes no direction.
+    # Parts of earlier versions have no evidence of other shapes, no reason why a frame is black and no
+    # decisions on text, and their boxes no direction.
     index, file, blanked, boxes, faces, check, thumbnails, *later = row
-    shapes, reason = (*later, None, None)[:2]
+    shapes, reason, texts = (*later, None, None, None)[:3]
     redacted_boxes = tuple(
         RedactedBox(
             (x1, y1, x2, y2),
@@ -86,6 +89,7 @@ def frame_from_row(row: list[Any], track_ids: Sequence[int]) -> tuple[RedactedFr
         thumbnails=tuple(FaceThumbnail.from_row(thumbnail, track_ids) for thumbnail in thumbnails),
         shape_evidence=ShapeEvidence(*shapes) if shapes else None,
         blank_reason=BlankReason(reason) if reason else None,
+        texts=tuple(_decided_text(text, track_ids) for text in texts or ()),
     )
     return frame, file
 
@@ -96,3 +100,12 @@ def _box_row(box: RedactedBox) -> list[object]:
 
 def _face_row(face: IdentifiedFace) -> list[object]:
     return [*face.xyxy, face.track, face.decision.decision, face.decision.evidence, face.redacted]
+
+
+def _text_row(text: DecidedText) -> list[object]:
+    return [*text.xyxy, text.track, text.decision.rule, text.decision.kept]
+
+
+def _decided_text(row: list[Any], track_ids: Sequence[int]) -> DecidedText:
+    x1, y1, x2, y2, track, rule, kept = row
+    return DecidedText(track_ids[track], TextDecision(TextRule(rule), kept), (x1, y1, x2, y2))

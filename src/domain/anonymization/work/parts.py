@@ -30,6 +30,7 @@ from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
 from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import RecordedSource, Summary
 from framecloak.domain.anonymization.results.part_consistency import PartConsistency, PartProvenance
 from framecloak.domain.anonymization.results.recorded_settings import (
@@ -37,10 +38,12 @@ from framecloak.domain.anonymization.results.recorded_settings import (
     face_detectors,
     recorded_identities,
     recorded_settings,
+    recorded_text_policy,
     residual_method,
     used_models,
 )
 from framecloak.domain.anonymization.results.sources import video_entry_name
+from framecloak.domain.anonymization.results.text_log import RecordedTextPolicy
 from framecloak.domain.anonymization.results.video_writer import (
     EncodedFrames,
     VideoEntry,
@@ -151,10 +154,8 @@ def write_part(
             continuation = consume(
                 encoded_groups(frames, segment, target_format, video_encoder, guard), take_group
             )
-    detects, identities = (
-        tools.detector is not None and source.boxes is None,
-        recorded_identities(tools),
-    )
+    detects = tools.detector is not None and source.boxes is None
+    identities, text = recorded_identities(tools), recorded_text_policy(tools)
     method = residual_method(export.verify, tools)
     content: _Content = {
         "info": source.source.info.to_row(),
@@ -172,6 +173,7 @@ def write_part(
         "tails": [(*key, number) for key, number in continuation.boundaries.tails.items()],
         "groups": groups,
         "identities": asdict(identities) if identities else None,
+        "text": asdict(text) if text else None,
     }
     try:
         archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
@@ -197,6 +199,7 @@ class AssemblySpec:
         keep_text: regions in which text was kept.
         based_on: manifest whose boxes were used; None if the boxes were detected.
         earlier_identities: identities recorded in that manifest, if any.
+        earlier_text: decisions on text in that manifest; None without any.
         history: corrections by hand that led to the boxes; None if they were detected.
         order: order that the result is made for.
     """
@@ -211,6 +214,7 @@ class AssemblySpec:
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
     earlier_identities: InheritedIdentities | None = None
+    earlier_text: InheritedText | None = None
     history: History | None = None
     order: RecordedOrder | None = None
 
@@ -242,7 +246,7 @@ class ResultAssembler:
     def __init__(self, spec: AssemblySpec, archive: Archive, on_frame: Callable[[], None]) -> None:
         self._spec = spec
         self._on_frame = on_frame
-        self._writer = ResultWriter(spec.issuer, archive, spec.earlier_identities)
+        self._writer = ResultWriter(spec.issuer, archive, spec.earlier_identities, spec.earlier_text)
         self._expected_indexes = (
             index for segment in spec.segments for index in range(segment.start_frame, segment.end_frame)
         )
@@ -311,6 +315,7 @@ class ResultAssembler:
             provenance.get("max_text_share") or MAX_TEXT_SHARE,
             _follow_seconds(provenance),
             tuple(provenance.get("detectors", ())),
+            text_policy=spec.earlier_text.policy if spec.earlier_text else _text_policy(provenance),
             history=spec.history,
         )
         settings = replace(settings, order=spec.order)
@@ -364,6 +369,11 @@ def _recorded_source(spec: AssemblySpec, provenance: PartProvenance) -> Recorded
 def _follow_seconds(provenance: PartProvenance) -> float:
     seconds = provenance.get("follow_seconds")
     return FOLLOW_SECONDS if seconds is None else seconds
+
+
+def _text_policy(provenance: PartProvenance) -> RecordedTextPolicy | None:
+    entry = provenance.get("text")
+    return RecordedTextPolicy.read(entry) if entry else None
 
 
 def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:

@@ -115,6 +115,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
         verify,
         earlier,
         edited.history.with_correction(correction),
+        edited.text.of_source(marks.id) if edited.text else None,
     )
     monitor.show_message(f"Redacting {len(fitted)} boxes of the manifest (signature: {state})")
     if len(boxes) > len(fitted):
