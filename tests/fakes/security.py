@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 
 from fakes.clock import NOON
-from framecloak.domain.errors import NotAuthenticatedError
+from framecloak.domain.errors import NotAuthenticatedError, TextListsLostError
 from framecloak.domain.ports.security import RefreshToken, TokenPair, TokenSubject
 
 
@@ -58,3 +61,27 @@ class FakeTokenIssuer:
             case [found, user_id, generation, _] if found == kind and token not in self.expired:
                 return TokenSubject(int(user_id), int(generation))
         raise NotAuthenticatedError("the token is not valid", "sign in again")
+
+
+@dataclass
+class FakeTextListCipher:
+    """Marks plaintext with its key and context, so that tests notice a wrong one.
+
+    Attributes:
+        key: name of the key.
+    """
+
+    key: str = "first"
+    _numbers: count[int] = field(default_factory=count)
+
+    def seal(self, context: str, plaintext: bytes) -> bytes:
+        return f"{next(self._numbers)}|{self.key}|{context}|".encode() + base64.b64encode(plaintext)
+
+    def open(self, context: str, sealed: bytes) -> bytes:
+        _, key, found, value = sealed.split(b"|") if sealed.count(b"|") == 3 else (b"",) * 4
+        if (key, found) != (self.key.encode(), context.encode()):
+            raise TextListsLostError("the lists were changed, moved, or encrypted with another key", "again")
+        return base64.b64decode(value)
+
+    def digest(self, plaintext: bytes) -> bytes:
+        return hashlib.sha256(f"{self.key}|".encode() + plaintext).digest()

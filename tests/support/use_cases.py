@@ -18,7 +18,7 @@ from fakes.persistence.galleries import FakeGalleryCipher, FakeGalleryIndexes
 from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
 from fakes.recognition import FakeFaceRecognizer
 from fakes.results import FakeSigner, FakeVideoFrameExtractor, fake_preview, is_signed
-from fakes.security import FakePasswordHasher, FakeTokenIssuer
+from fakes.security import FakePasswordHasher, FakeTextListCipher, FakeTokenIssuer
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeBoxDetector
 from fakes.webhooks import FakeWebhookSender
@@ -28,6 +28,8 @@ from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import HighPriorityUsers, RequestSpec, Status, StoredResult
 from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
+from framecloak.adapters.text.re2_patterns import Re2Patterns
+from framecloak.domain.anonymization.model.text_policy import TextLists
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment
@@ -41,6 +43,7 @@ from framecloak.entrypoints.composition.use_cases import Adapters, Limits, UseCa
 
 PASSWORD = "correct horse battery"
 GALLERY_CAPACITY = 3
+INSTALLATION_PATTERN = "ward [0-9]"
 
 
 def digest(secret: str) -> bytes:
@@ -84,6 +87,7 @@ class FakeService:
         self.frame_extractor = FakeVideoFrameExtractor()
         self.video_source: FrameSource = FakeSource("film.mp4", 100)
         self.text_detector: BoxDetector = FakeBoxDetector()
+        self.text_cipher = FakeTextListCipher()
         adapters = Adapters(
             clock=self.clock,
             scratch=self.scratch,
@@ -111,6 +115,8 @@ class FakeService:
             free_space=self.free_space,
             gallery_cipher=self.vault,
             gallery_indexes=FakeGalleryIndexes(),
+            text_list_cipher=self.text_cipher,
+            compile_patterns=Re2Patterns,
             webhook_sender=FakeWebhookSender(),
             webhook_secret="webhook secret",
             remove_stale_folders=no_stale_folders,
@@ -127,6 +133,7 @@ class FakeService:
             gallery_index_above=1000,
             high_priority=self.high_priority,
             min_free_bytes=1 << 30,
+            text_lists=TextLists(patterns=(INSTALLATION_PATTERN,)),
         )
         self.use_cases = UseCases.build(adapters, limits)
         self.identity = self.use_cases.accounts

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSampler, FakeSource
 from fakes.metrics import FakeMeter
 from fakes.results import ISSUER, FakeVideoEncoder
-from fakes.vision import FakeFaceDetector
+from fakes.vision import FakeFaceDetector, FakeTextReader
 from framecloak.adapters.media.zip.archive import ZipReader
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
@@ -91,6 +91,8 @@ class WorkerHarness:
             meter=self.meter,
             video_encoder=FakeVideoEncoder(),
             people=self.world.people,
+            text=self.world.use_cases.text_orders,
+            load_text_reader=FakeTextReader,
         )
         world = self.world
         return SliceWorker(

@@ -63,6 +63,12 @@ class IdentitiesLostError(DomainError):
     code = "identities_lost"
 
 
+class TextListsLostError(DomainError):
+    """The lists of the request's text policy can no longer be decrypted."""
+
+    code = "text_lists_lost"
+
+
 class WorkersDisagreeError(DomainError):
     """Workers with different models or settings processed parts of one request."""
 

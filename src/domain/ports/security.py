@@ -144,6 +144,31 @@ class GalleryCipher(Protocol):
         ...
 
 
+class TextListCipher(Protocol):
+    """Cipher for the lists of text policies, which contain names. Thread-safe."""
+
+    def seal(self, context: str, plaintext: bytes) -> bytes:
+        """Encrypt a value. Encrypting the same value twice gives different results.
+
+        Args:
+            context: name of the place where the value is stored; opening requires the same one.
+            plaintext: value to encrypt.
+        """
+        ...
+
+    def open(self, context: str, sealed: bytes) -> bytes:
+        """Return the decrypted value.
+
+        Raises:
+            TextListsLostError: the value was changed, or sealed for another place or with another key.
+        """
+        ...
+
+    def digest(self, plaintext: bytes) -> bytes:
+        """Return 32 bytes that are equal for equal values, and reveal nothing about them without the key."""
+        ...
+
+
 class Signer(Protocol):
     """Signer with the private key of an installation; the same message always gives the same signature."""
 

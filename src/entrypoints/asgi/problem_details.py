@@ -87,6 +87,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "sound_lost": 422,
     "storage_full": 507,
     "storage_unavailable": 503,
+    "text_lists_lost": 409,
     "token_expired": 410,
     "token_not_found": 404,
     "token_used": 410,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from framecloak.adapters.security.secrets import InstallationSecret
 from framecloak.adapters.security.signing import Ed25519Signer
+from framecloak.adapters.security.text_lists import AesTextListCipher
 from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.entrypoints.settings import Settings
 
@@ -50,6 +51,15 @@ def gallery_cipher(settings: Settings) -> AesGalleryCipher:
 
 def _gallery_key(secret: InstallationSecret) -> bytes:
     return secret.derive_key("galleries")
+
+
+def text_list_cipher(settings: Settings) -> AesTextListCipher:
+    """Return the cipher that encrypts the lists of text policies while a request is processed.
+
+    Raises:
+        InvalidSettingError: as for `installation_secret`.
+    """
+    return AesTextListCipher(installation_secret(settings).derive_key("text lists"))
 
 
 def result_signer(settings: Settings) -> Ed25519Signer:

@@ -64,7 +64,7 @@ class Container:
         load_optional_recognizer: as `load_recognizer`, but returns None if no model is installed and none is
             named in the settings.
         load_box_detectors: loads the detectors of text and licence plates, by kind.
-        load_text_reader: loads the model that reads text.
+        load_text_reader: loads the model that reads text, once.
         redactor: removes pixels.
         encoder: encodes image files.
         create_archive: creates the archive of a result.
@@ -106,7 +106,7 @@ class Container:
             load_recognizer=load_recognizer,
             load_optional_recognizer=lambda: _load_optional_recognizer(settings, load_recognizer),
             load_box_detectors=lambda: _load_box_detectors(settings),
-            load_text_reader=lambda: PpOcrReader.load(Provider(settings.provider)),
+            load_text_reader=cache(lambda: PpOcrReader.load(Provider(settings.provider))),
             redactor=OpenCvRedactor(),
             encoder=OpenCvEncoder(),
             create_archive=ZipArchive,

@@ -34,6 +34,7 @@ from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.adapters.storage.threads import in_thread
+from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.accounts.secrets import SecretFactory
@@ -49,6 +50,7 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.limits import CallLimiter
 from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.ports.models import TextReader
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.storage.alarm import NULL_DAMAGE_METER, DamageMeter
 from framecloak.entrypoints.composition.issuer import issuer
@@ -56,6 +58,7 @@ from framecloak.entrypoints.composition.keys import (
     gallery_cipher,
     installation_secret,
     result_signer,
+    text_list_cipher,
     webhook_secret,
 )
 from framecloak.entrypoints.composition.pipeline import (
@@ -105,13 +108,18 @@ class Service:
     use_cases: UseCases
 
     def build_worker(
-        self, name: str, pipeline_tools: Callable[[Level], PipelineTools], meter: Meter = NULL_METER
+        self,
+        name: str,
+        pipeline_tools: Callable[[Level], PipelineTools],
+        load_text_reader: Callable[[], TextReader],
+        meter: Meter = NULL_METER,
     ) -> SliceWorker:
         """Build the slice worker; only worker processes need it and its models.
 
         Args:
             name: unique name of the worker.
             pipeline_tools: returns the tools of the pipeline for a level of redaction.
+            load_text_reader: loads the model that reads text.
             meter: metrics of the work.
         """
         resources = WorkerResources(
@@ -128,6 +136,8 @@ class Service:
             video_encoder=X264VideoEncoder(self.scratch),
             people=self.use_cases.gallery_people,
             policy=self.settings.result_policy,
+            text=self.use_cases.text_orders,
+            load_text_reader=load_text_reader,
         )
         return SliceWorker(self.database, self.store, self.clock, self.progress_board, resources, name)
 
@@ -198,6 +208,8 @@ async def build_service(
             free_space=lambda: in_thread(free_bytes, settings.data_dir, settings.temp_storage_path),
             gallery_cipher=gallery_cipher(settings),
             gallery_indexes=PostgresGalleryIndexes(settings.database_url),
+            text_list_cipher=text_list_cipher(settings),
+            compile_patterns=Re2Patterns,
             webhook_sender=HttpWebhookSender(allow_private=settings.webhook_allow_private),
             webhook_secret=webhook_secret(settings),
             remove_stale_folders=lambda: asyncio.to_thread(
@@ -239,6 +251,7 @@ def _limits(settings: Settings) -> Limits:
         high_priority=HighPriorityPolicy(
             HighPriorityUsers(settings.high_priority), settings.high_priority_daily_frames
         ),
+        text_lists=settings.text_lists,
     )
 
 

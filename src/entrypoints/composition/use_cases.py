@@ -5,7 +5,7 @@ The API, the workers, the commands and the tests get their use cases from here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
+from framecloak.domain.anonymization.model.text_policy import NO_LISTS, TextLists
 from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
@@ -30,6 +31,7 @@ from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
 from framecloak.domain.anonymization.review.service import ReviewService
+from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.operations.health import HealthService
 from framecloak.domain.operations.service_metrics import ServiceMetrics
 from framecloak.domain.ports.archives import StoredArchives
@@ -43,7 +45,14 @@ from framecloak.domain.ports.pixels import PreviewMaker
 from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.ports.queue import JobQueue
 from framecloak.domain.ports.repositories.galleries import GalleryIndexes
-from framecloak.domain.ports.security import GalleryCipher, PasswordHasher, SignatureCheck, TokenIssuer
+from framecloak.domain.ports.security import (
+    GalleryCipher,
+    PasswordHasher,
+    SignatureCheck,
+    TextListCipher,
+    TokenIssuer,
+)
+from framecloak.domain.ports.text import TextPatterns
 from framecloak.domain.ports.video import VideoFrameExtractor, VideoProber
 from framecloak.domain.ports.webhooks import WebhookSender
 from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
@@ -88,6 +97,8 @@ class Adapters:
         free_space: returns the free bytes of the fullest disk that the service writes to.
         gallery_cipher: encrypts galleries.
         gallery_indexes: indexes of large galleries.
+        text_list_cipher: encrypts the lists of text policies.
+        compile_patterns: compiles regular expressions that text is searched for.
         webhook_sender: sends webhooks.
         webhook_secret: secret that signs webhooks.
         remove_stale_folders: deletes the temporary folders of dead processes and returns their number.
@@ -120,6 +131,8 @@ class Adapters:
     free_space: Callable[[], Awaitable[int]]
     gallery_cipher: GalleryCipher
     gallery_indexes: GalleryIndexes
+    text_list_cipher: TextListCipher
+    compile_patterns: Callable[[Iterable[str]], TextPatterns]
     webhook_sender: WebhookSender
     webhook_secret: str = field(repr=False)
     remove_stale_folders: Callable[[], Awaitable[int]]
@@ -143,6 +156,7 @@ class Limits:
         results: rules for results.
         high_priority: rules for high priority.
         min_free_bytes: free bytes of a disk below which the installation counts as degraded.
+        text_lists: patterns and device terms that apply to each text policy.
     """
 
     session_ttl: timedelta
@@ -157,6 +171,7 @@ class Limits:
     results: ResultPolicy = field(default_factory=ResultPolicy)
     high_priority: HighPriorityPolicy = field(default_factory=HighPriorityPolicy)
     min_free_bytes: int = 0
+    text_lists: TextLists = NO_LISTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +194,7 @@ class UseCases:
         galleries: galleries of enrolled faces.
         gallery_people: people of the gallery that a request names.
         gallery_maintenance: indexes and encryption keys of galleries.
+        text_orders: text policies of requests.
         dispatcher: order in which requests are processed.
         cleanup: deletion of expired results, uploads and tokens.
         webhooks: notification of receivers when requests end.
@@ -202,6 +218,7 @@ class UseCases:
     galleries: GalleryService
     gallery_people: GalleryPeople
     gallery_maintenance: GalleryMaintenance
+    text_orders: TextOrders
     dispatcher: Dispatcher
     cleanup: CleanupService
     webhooks: Webhooks
@@ -218,6 +235,7 @@ class UseCases:
         secrets, scratch, cipher = adapters.secrets, adapters.scratch, adapters.gallery_cipher
         dispatcher = Dispatcher(database, queue, limits.max_concurrent_requests)
         gallery_people = GalleryPeople(database, cipher, clock, adapters.load_recognizer)
+        text_orders = TextOrders(adapters.text_list_cipher, adapters.compile_patterns, limits.text_lists)
         submissions = SubmitService(
             database,
             queue,
@@ -229,6 +247,7 @@ class UseCases:
             gallery_people,
             policy=limits.results,
             high_priority=limits.high_priority,
+            text=text_orders,
         )
         health = HealthService(
             database, store, queue, adapters.models_present, adapters.free_space, limits.min_free_bytes
@@ -290,6 +309,7 @@ class UseCases:
             gallery_maintenance=GalleryMaintenance(
                 database, cipher, adapters.gallery_indexes, limits.gallery_index_above
             ),
+            text_orders=text_orders,
             dispatcher=dispatcher,
             cleanup=CleanupService(
                 database,

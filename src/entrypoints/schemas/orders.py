@@ -21,12 +21,14 @@ from framecloak.domain.anonymization.model.options import (
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Priority, RequestSpec
+from framecloak.domain.anonymization.model.text_policy import NO_LISTS, TextChoice
 from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError
 from framecloak.domain.imaging.pixel_aspect import parse_aspect
 from framecloak.entrypoints.schemas.common import Body, Id, View
 from framecloak.entrypoints.schemas.identities import IdentitiesBody
 from framecloak.entrypoints.schemas.problems import Problem
+from framecloak.entrypoints.schemas.text import TextBody
 from framecloak.entrypoints.schemas.videos import AreaBody
 
 SegmentIds = (
@@ -167,6 +169,11 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Identity rule; default: all faces are redacted. Not allowed at level `minimal`."),
     ] = None
 
+    text: Annotated[
+        TextBody | None,
+        Meta(description="Text to cover at level `full`; default: all text."),
+    ] = None
+
     def to_domain(
         self,
         default_level: Level,
@@ -180,12 +187,13 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             InvalidLevelError: the level does not exist.
             InvalidFormatError: the format does not exist.
             InvalidSegmentsError: an id of a segment is invalid.
-            InvalidOptionError: the webhook has no host, audio is to be copied to an image format, or the
-                pixel aspect is impossible.
+            InvalidOptionError: the webhook has no host, audio is to be copied to an image format, the pixel
+                aspect is impossible, or the text policy contradicts itself.
             InvalidRegionError, InvalidSegmentError: a region in which text is kept is invalid.
         """
         level = default_level if self.anonymization_level is None else Level.parse(self.anonymization_level)
         output = default_format if self.output_format is None else OutputFormat.parse(self.output_format)
+        text = self.text.choice() if self.text else TextChoice()
         return RequestSpec(
             video_id=self.video_id,
             segment_ids=_parse_segment_ids(self.segment_ids),
@@ -204,6 +212,8 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             verify=self.verify or default_verify,
             pixel_aspect=None if self.pixel_aspect is None else parse_aspect(self.pixel_aspect),
             reference=self.reference,
+            text=text.options(),
+            text_lists=None if text.lists == NO_LISTS else text.lists,
         )
 
 

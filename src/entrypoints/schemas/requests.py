@@ -15,6 +15,7 @@ from framecloak.domain.anonymization.requests.service import Download, RequestPr
 from framecloak.domain.imaging.pixel_aspect import format_aspect
 from framecloak.entrypoints.schemas.common import PageBase, View
 from framecloak.entrypoints.schemas.identities import IdentitiesView
+from framecloak.entrypoints.schemas.text import TextView
 from framecloak.entrypoints.schemas.videos import AreaView
 
 BlankedFrames: TypeAlias = Annotated[
@@ -124,6 +125,7 @@ class RequestView(View, frozen=True, kw_only=True):
     identities: Annotated[
         IdentitiesView | None, Meta(description="Identity rule; null if all faces are redacted.")
     ]
+    text: Annotated[TextView, Meta(description="Text that level `full` covers.")]
     verify: Annotated[
         Verify, Meta(description="Redacted frames that are checked again for faces.", examples=["sample"])
     ]
@@ -160,6 +162,7 @@ class RequestView(View, frozen=True, kw_only=True):
             keep_text=[AreaView.of(region) for region in spec.keep_text],
             pixel_aspect=format_aspect(spec.pixel_aspect) if spec.pixel_aspect else None,
             identities=IdentitiesView.of(spec.identities) if spec.identities else None,
+            text=TextView.of(spec.text),
             verify=spec.verify,
             priority=spec.priority,
             status=request.status,

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from framecloak.domain.anonymization.model.record.policy import EDIT_REASONS, NamedPeople, ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
+from framecloak.domain.anonymization.model.text_policy import TextLists
 from framecloak.entrypoints.settings.variables import setting
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -36,6 +38,11 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _entries(separator: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of entries with a separator between them."""
+    return lambda value: tuple(filter(None, map(str.strip, value.split(separator))))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResultSettings:
     """Settings of results."""
@@ -60,6 +67,28 @@ class ResultSettings:
         _pattern,
         DEFAULT_REFERENCE_PATTERN,
     )
+
+    device_terms: tuple[str, ...] = setting(
+        "TEXT_DEVICE_TERMS",
+        "Terms that the devices of this installation show, separated by commas; text policy identifying keeps"
+        " them.",
+        _entries(","),
+        lambda _: (),
+        default_text="none",
+    )
+    text_patterns: tuple[str, ...] = setting(
+        "TEXT_PATTERNS",
+        "Regular expressions (RE2) of text that each text policy covers, such as the numbers of cases, one a"
+        " line.",
+        _entries("\n"),
+        lambda _: (),
+        default_text="none",
+    )
+
+    @property
+    def text_lists(self) -> TextLists:
+        """Lists of text that these settings make."""
+        return TextLists(patterns=self.text_patterns, device_terms=self.device_terms)
 
     @property
     def result_policy(self) -> ResultPolicy:

@@ -73,7 +73,7 @@ async def run_worker_process(
                 asyncio.to_thread(_warm_up, instruments, duty, container.describe_model)
             )
             parts = WorkerParts(
-                slices=service.build_worker(name, instruments, meter),
+                slices=service.build_worker(name, instruments, container.load_text_reader, meter),
                 dispatcher=service.use_cases.dispatcher,
                 webhooks=service.use_cases.webhooks,
                 cleaner=service.use_cases.cleanup,

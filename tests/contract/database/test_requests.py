@@ -20,6 +20,7 @@ from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, StoredResult, WorkSpec
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
+from framecloak.domain.anonymization.model.text_policy import Harmless, TextMode, TextPolicyOptions
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import (
     IdempotencyConflictError,
@@ -89,6 +90,27 @@ async def test_the_pixel_aspect_of_a_request_is_stored(database: Database, aspec
         assert (await work.requests.get(request.id, principal_of(user))).spec == spec
 
 
+@pytest.mark.parametrize("mode", TextMode)
+async def test_the_text_policy_of_a_request_is_stored_and_its_lists_until_it_ends(
+    database: Database, mode: TextMode
+) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    options = TextPolicyOptions(mode, frozenset({Harmless.TIMES}), names=True)
+    spec = replace(request_spec_for(video, 7), text=options)
+    snapshot = replace(work_spec_for(spec, 42), text_lists=b"\x00sealed")
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, spec, snapshot, None)
+        other, _ = await work.requests.add(user.id, spec, snapshot, None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert (await work.requests.get(request.id, principal_of(user))).spec == spec
+        assert await work.requests.snapshot(request.id) == snapshot
+        await work.requests.finish(request.id, Status.FAILED, NOW, error="no", error_code="x")
+        assert (await work.requests.snapshot(request.id)).text_lists is None
+        assert (await work.requests.snapshot(other.id)).text_lists == snapshot.text_lists
+
+
 async def test_the_segments_and_regions_of_a_request_are_kept_as_submitted(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
@@ -121,7 +143,13 @@ async def test_a_rerender_request_keeps_its_boxes_until_it_ends(database: Databa
     based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id, edited_here=True)
     kept = Region(1, 2, 3, 4), Region(0, 0, 9, 9, Segment(2, 3))
     spec = replace(request_spec_for(video), based_on=based_on, keep_text=kept)
-    snapshot = replace(work_spec_for(spec, 5), boxes=b"\x00boxes", earlier=b"\x00people", history=b"\x00past")
+    snapshot = replace(
+        work_spec_for(spec, 5),
+        boxes=b"\x00boxes",
+        earlier=b"\x00people",
+        history=b"\x00past",
+        earlier_text=b"\x00text",
+    )
     async with database.unit_of_work() as work:
         request, _ = await work.requests.add(user.id, spec, snapshot, None)
         other, _ = await work.requests.add(user.id, spec, snapshot, None)
@@ -133,7 +161,7 @@ async def test_a_rerender_request_keeps_its_boxes_until_it_ends(database: Databa
         assert (await work.requests.snapshot(base.id)).boxes is None
         await work.requests.finish(request.id, Status.CANCELLED, NOW)
         assert await work.requests.snapshot(request.id) == replace(
-            snapshot, boxes=None, earlier=None, history=None
+            snapshot, boxes=None, earlier=None, history=None, earlier_text=None
         )
         assert (await work.requests.snapshot(other.id)).boxes == snapshot.boxes
 

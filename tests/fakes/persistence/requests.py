@@ -48,7 +48,7 @@ class FakeRequestRepository:
         request = AnonymizationRequest(
             id=uuid4(),
             user_id=user_id,
-            spec=order,
+            spec=replace(order, text_lists=None),
             status=Status.PENDING,
             total_frames=snapshot.frame_count,
             processed_frames=0,
@@ -152,7 +152,12 @@ class FakeRequestRepository:
         for key in [key for key in rows.slices if key[0] == request_id]:
             del rows.slices[key]
         rows.snapshots[request_id] = replace(
-            rows.snapshots[request_id], boxes=None, earlier=None, history=None
+            rows.snapshots[request_id],
+            boxes=None,
+            earlier=None,
+            history=None,
+            earlier_text=None,
+            text_lists=None,
         )
         if request.spec.webhook_url is not None:
             await FakeNoticeRepository(self._tx).add(request_id, request.spec.webhook_url, now)

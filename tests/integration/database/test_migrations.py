@@ -123,6 +123,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
         "request_segments",
         "request_regions",
         "request_boxes",
+        "request_text_lists",
         "used_refresh_tokens",
         "webhook_notices",
         "galleries",

@@ -34,7 +34,7 @@ from framecloak.adapters.postgres.rows.requests import (
     request_from_row,
 )
 from framecloak.adapters.postgres.tables.accounts import UserRow
-from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
+from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow, RequestTextListsRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
@@ -95,6 +95,10 @@ class PostgresRequestRepository:
             "keep_text": [region_values(region) for region in spec.keep_text],
             "pixel_aspect": format_aspect(spec.pixel_aspect) if spec.pixel_aspect else None,
             "reference": spec.reference,
+            "text_mode": spec.text.mode,
+            "text_keep": sorted(spec.text.keep),
+            "text_names": spec.text.names,
+            "text_patterns": spec.text.patterns,
             "based_on_request_id": spec.based_on.request_id if spec.based_on else None,
             "based_on_manifest": spec.based_on.manifest_sha256 if spec.based_on else None,
             "based_on_signature": spec.based_on.signature if spec.based_on else None,
@@ -229,7 +233,7 @@ class PostgresRequestRepository:
         row = finished.one_or_none()
         if row is None:
             return False
-        for table in (SliceRow, RequestBoxesRow):
+        for table in (SliceRow, RequestBoxesRow, RequestTextListsRow):
             await self._connection.execute(delete(table).where(table.request_id == request_id))
         if row.webhook_url is not None:
             await PostgresNoticeRepository(self._connection).add(request_id, row.webhook_url, now)

@@ -26,6 +26,7 @@ from framecloak.domain.anonymization.model.options import (
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, RequestSpec, Status
+from framecloak.domain.anonymization.model.text_policy import Harmless, TextMode, TextPolicyOptions
 from framecloak.domain.imaging.pixel_aspect import parse_aspect
 from framecloak.domain.model.segments import Region, Segment
 
@@ -45,6 +46,10 @@ SPEC_COLUMNS = (
     RequestRow.keep_text,
     RequestRow.pixel_aspect,
     RequestRow.reference,
+    RequestRow.text_mode,
+    RequestRow.text_keep,
+    RequestRow.text_names,
+    RequestRow.text_patterns,
     RequestRow.based_on_request_id,
     RequestRow.based_on_manifest,
     RequestRow.based_on_signature,
@@ -78,7 +83,8 @@ def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
     """Return the request specification in the columns ``SPEC_COLUMNS``."""
     video_id, segment_ids, level, *appearance_columns, verify, priority, webhook_url = columns[:12]
     keep_text, pixel_aspect, reference = columns[12:15]
-    base, manifest, signature, edited_here, *identity_columns = columns[15:]
+    text_mode, text_keep, *text_lists = columns[15:19]
+    base, manifest, signature, edited_here, *identity_columns = columns[19:]
     output_format, quality, style, shape, audio, language = appearance_columns
     appearance = Appearance(
         OutputFormat(output_format),
@@ -101,6 +107,7 @@ def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
         Verify(verify),
         None if pixel_aspect is None else parse_aspect(pixel_aspect),
         reference,
+        TextPolicyOptions(TextMode(text_mode), frozenset(map(Harmless, text_keep)), *text_lists),
     )
 
 

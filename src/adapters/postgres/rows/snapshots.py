@@ -12,6 +12,7 @@ from framecloak.adapters.postgres.tables.requests import (
     RequestRegionRow,
     RequestRow,
     RequestSegmentRow,
+    RequestTextListsRow,
 )
 from framecloak.domain.anonymization.model.identities import PinnedPeople
 from framecloak.domain.anonymization.model.request import WorkSpec
@@ -51,14 +52,18 @@ async def add(connection: Connection, request_id: UUID, snapshot: WorkSpec) -> N
             "boxes": snapshot.boxes,
             "identities": snapshot.earlier,
             "history": snapshot.history,
+            "text": snapshot.earlier_text,
         }
         await connection.execute(insert(RequestBoxesRow), [row])
+    if snapshot.text_lists is not None:
+        lists = {"request_id": request_id, "sealed": snapshot.text_lists}
+        await connection.execute(insert(RequestTextListsRow), [lists])
 
 
 async def get(connection: Connection, request_id: UUID) -> WorkSpec:
     """Return the snapshot of a request, with segments in order of time and regions in insertion order.
 
-    Boxes, and the identities and corrections that belong to them, are available until the request ends.
+    Boxes with what belongs to them, and the lists of a text policy, are available until the request ends.
     """
     row = RequestSegmentRow
     statement = (
@@ -68,12 +73,14 @@ async def get(connection: Connection, request_id: UUID) -> WorkSpec:
     )
     segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
     boxes_statement = select(
-        RequestBoxesRow.boxes, RequestBoxesRow.identities, RequestBoxesRow.history
+        RequestBoxesRow.boxes, RequestBoxesRow.identities, RequestBoxesRow.history, RequestBoxesRow.text
     ).where(RequestBoxesRow.request_id == request_id)
     found = (await connection.execute(boxes_statement)).one_or_none()
-    boxes, earlier, history = found or (None, None, None)
+    boxes, earlier, history, text = found or (None, None, None, None)
+    lists_statement = select(RequestTextListsRow.sealed).where(RequestTextListsRow.request_id == request_id)
+    lists = (await connection.execute(lists_statement)).scalar_one_or_none()
     regions, people = await _regions(connection, request_id), await _people(connection, request_id)
-    return WorkSpec(segments, regions, boxes, people, earlier, history)
+    return WorkSpec(segments, regions, boxes, people, earlier, history, text, lists)
 
 
 async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | None:

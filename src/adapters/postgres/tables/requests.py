@@ -46,6 +46,7 @@ from framecloak.domain.anonymization.model.options import (
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.provenance import SignatureState
 from framecloak.domain.anonymization.model.request import Priority, Status
+from framecloak.domain.anonymization.model.text_policy import Harmless, TextMode
 
 _IS_UNFINISHED = "completed_at IS NULL"
 
@@ -124,6 +125,10 @@ class RequestRow(DefaultBase):
         CheckConstraint("people_threshold > 0 AND people_threshold <= 1", name="people_threshold"),
         CheckConstraint("people_faces > 0", name="people_faces"),
         digest_check("people_digest"),
+        allowed_values("text_mode", TextMode),
+        CheckConstraint(
+            f"text_keep <@ ARRAY[{', '.join(repr(str(each)) for each in Harmless)}]", name="text_keep"
+        ),
         CheckConstraint(
             "num_nulls(identity_mode, gallery_id, unknown_faces, people_threshold, people_faces, "
             "people_digest) IN (0, 6) AND (identity_threshold IS NULL OR identity_mode IS NOT NULL)",
@@ -178,6 +183,10 @@ class RequestRow(DefaultBase):
     people_threshold: Mapped[float | None] = mapped_column(Double)
     people_faces: Mapped[int | None] = mapped_column(Integer)
     people_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    text_mode: Mapped[str] = mapped_column(Text, server_default=text("'all'"))
+    text_keep: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{device,measurements}'"))
+    text_names: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    text_patterns: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
 
 
 class RequestSegmentRow(DefaultBase):
@@ -223,6 +232,18 @@ class RequestBoxesRow(DefaultBase):
     boxes: Mapped[bytes] = mapped_column(LargeBinary)
     identities: Mapped[bytes | None] = mapped_column(LargeBinary)
     history: Mapped[bytes | None] = mapped_column(LargeBinary)
+    text: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class RequestTextListsRow(DefaultBase):
+    """Encrypted lists of text policies, which contain names; deleted when the request ends."""
+
+    __tablename__ = "request_text_lists"
+
+    request_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True
+    )
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class DownloadTokenRow(DefaultBase):

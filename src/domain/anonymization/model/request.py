@@ -13,6 +13,7 @@ from framecloak.domain.anonymization.model.identities import IdentityOptions, Pi
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.model.record.reference import archive_name
+from framecloak.domain.anonymization.model.text_policy import TextLists, TextPolicyOptions
 from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
 from framecloak.domain.model.segments import Region, Segment, union
 
@@ -64,6 +65,8 @@ class RequestSpec:
         pixel_aspect: width to height of one stored pixel as displayed upright; None for what the video
             declares.
         reference: code of the order, such as that of a study; None without one.
+        text: text to cover at level ``full``.
+        text_lists: lists of the text policy, before they are encrypted; None for a stored request.
     """
 
     video_id: int
@@ -78,6 +81,8 @@ class RequestSpec:
     verify: Verify = Verify.SAMPLE
     pixel_aspect: Fraction | None = None
     reference: str | None = None
+    text: TextPolicyOptions = field(default_factory=TextPolicyOptions)
+    text_lists: TextLists | None = field(default=None, repr=False)
 
     @property
     def recognises_faces(self) -> bool:
@@ -98,6 +103,9 @@ class WorkSpec:
         earlier: identity decisions of the result that the boxes come from, as written by
             `InheritedIdentities.to_bytes`; None if it contains none.
         history: corrections that led to the boxes, as written by `History.to_bytes`; None without boxes.
+        earlier_text: decisions on text of that result, as written by `InheritedText.to_bytes`; None if it
+            contains none.
+        text_lists: encrypted lists of the text policy; None without a policy, and once the request has ended.
     """
 
     segments: Mapping[int, Segment]
@@ -106,6 +114,8 @@ class WorkSpec:
     people: PinnedPeople | None = None
     earlier: bytes | None = None
     history: bytes | None = None
+    earlier_text: bytes | None = None
+    text_lists: bytes | None = field(default=None, repr=False)
 
     @property
     def ranges(self) -> tuple[Segment, ...]:

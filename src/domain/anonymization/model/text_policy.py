@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Self
 
+from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.errors import InvalidOptionError
 
 
@@ -123,10 +125,14 @@ class TextPolicyOptions:
     Attributes:
         mode: selection of the text to cover.
         keep: classes of harmless text that stay readable; only in mode ``identifying``.
+        names: True if a list of names to cover was given.
+        patterns: True if patterns of text to cover were given.
     """
 
     mode: TextMode = TextMode.ALL
     keep: frozenset[Harmless] = DEFAULT_KEEP
+    names: bool = False
+    patterns: bool = False
 
     @property
     def kept_rules(self) -> frozenset[TextRule]:
@@ -136,6 +142,97 @@ class TextPolicyOptions:
         if self.mode is TextMode.LISTED:
             return frozenset({TextRule.UNLISTED})
         return frozenset(_HARMLESS_RULES[each] for each in self.keep)
+
+
+@dataclass(frozen=True, slots=True)
+class TextLists:
+    """Lists of a text policy. They are personal data: no log, result or error may contain them.
+
+    Attributes:
+        names: names to cover.
+        patterns: regular expressions of text to cover.
+        device_terms: terms that devices show, which stay readable in mode ``identifying``.
+    """
+
+    names: tuple[str, ...] = field(default=(), repr=False)
+    patterns: tuple[str, ...] = field(default=(), repr=False)
+    device_terms: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_bytes(cls, packed: bytes) -> Self:
+        """Decode the result of `to_bytes`."""
+        return cls(**{name: tuple(entries) for name, entries in json.loads(packed).items()})
+
+    def to_bytes(self) -> bytes:
+        """Encode the lists; equal lists have equal encodings."""
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True).encode()
+
+
+NO_LISTS = TextLists()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextChoice:
+    """Text policy as a caller asks for it, before it is checked.
+
+    Attributes:
+        mode: selection of the text to cover.
+        keep: classes of harmless text to keep; None for the default ones.
+        lists: lists of the caller.
+        fail_open: True if the caller accepts that text that cannot be read stays readable.
+    """
+
+    mode: TextMode = TextMode.ALL
+    keep: frozenset[Harmless] | None = None
+    lists: TextLists = NO_LISTS
+    fail_open: bool = False
+
+    def options(self) -> TextPolicyOptions:
+        """Return the options of the policy.
+
+        Raises:
+            InvalidOptionError: an option has no effect, or the mode fails open without the caller's consent.
+        """
+        lists, mode = self.lists, self.mode
+        if mode is TextMode.ALL and (self.keep is not None or lists != NO_LISTS or self.fail_open):
+            raise InvalidOptionError(
+                "text policy all covers all text, so its other options have no effect",
+                "leave them out, or use text policy identifying",
+            )
+        if mode is TextMode.LISTED:
+            self._require_listed()
+        elif self.fail_open and mode is TextMode.IDENTIFYING:
+            raise InvalidOptionError(
+                "text policy identifying fails closed, so consent to failing open has no effect",
+                "leave it out",
+            )
+        keep = DEFAULT_KEEP if self.keep is None else self.keep
+        return TextPolicyOptions(mode, keep, any(lists.names), any(lists.patterns))
+
+    def _require_listed(self) -> None:
+        if not self.fail_open:
+            raise InvalidOptionError(
+                "text policy listed keeps all text that matches no list, also what cannot be read",
+                "use text policy identifying, or consent to failing open if that is what you want",
+            )
+        if self.keep is not None or self.lists.device_terms:
+            raise InvalidOptionError(
+                "text policy listed keeps everything that matches no list, so text to keep cannot be named",
+                "leave it out, or use text policy identifying",
+            )
+
+
+def require_text_is_covered(level: Level, mode: TextMode) -> None:
+    """Raise an error if a level covers no text, so that a text policy has no effect.
+
+    Raises:
+        InvalidOptionError: it covers none, and the policy is not that of all text.
+    """
+    if mode is not TextMode.ALL and level is not Level.FULL:
+        raise InvalidOptionError(
+            f"level {level} does not redact text, so text policy {mode} has no effect",
+            "leave the policy out, or use level full",
+        )
 
 
 def parse_keep(names: Iterable[str]) -> frozenset[Harmless]:

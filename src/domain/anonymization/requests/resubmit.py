@@ -206,6 +206,7 @@ class RerenderService:
             verify=spec.verify or base.verify,
             pixel_aspect=previous.pixel_aspect,
             reference=previous.reference,
+            text=previous.text,
         )
         correction = Correction(
             manifest.sha256,
@@ -218,8 +219,10 @@ class RerenderService:
         )
         history = manifest.history.with_correction(correction)
         earlier = manifest.identities.of_source(*manifest.sources).to_bytes() if manifest.identities else None
-        work_spec = WorkSpec(snapshot.segments, regions, boxes, snapshot.people, earlier, history.to_bytes())
-        return new_spec, work_spec
+        text = manifest.text.of_source(*manifest.sources).to_bytes() if manifest.text else None
+        return new_spec, WorkSpec(
+            snapshot.segments, regions, boxes, snapshot.people, earlier, history.to_bytes(), text
+        )
 
     def _require_known_reasons(self, edits: Iterable[FrameEdit]) -> None:
         known = self._policy.edit_reasons

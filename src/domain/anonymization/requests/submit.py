@@ -19,9 +19,11 @@ from framecloak.domain.anonymization.model.options import (
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import parse_reference
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, WorkSpec
+from framecloak.domain.anonymization.model.text_policy import TextMode
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
+from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.anonymization.work.slice_planning import SLICE_FRAMES, plan_slices
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
 from framecloak.domain.model.accounts import Principal
@@ -87,6 +89,7 @@ class SubmitService:
         people: resolves galleries to people; None where face recognition is not available.
         policy: rules for references; None for those of an installation without settings.
         high_priority: rules for high priority; None for those of an installation without settings.
+        text: text policies of requests; None where all text is covered.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class SubmitService:
         *,
         policy: ResultPolicy | None = None,
         high_priority: HighPriorityPolicy | None = None,
+        text: TextOrders | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -113,6 +117,7 @@ class SubmitService:
         self._people = people
         self._policy = policy or ResultPolicy()
         self._high_priority = high_priority or HighPriorityPolicy()
+        self._text = text
 
     async def submit(
         self, principal: Principal, spec: RequestSpec, idempotency_key: str | None = None
@@ -153,11 +158,13 @@ class SubmitService:
             spec = replace(spec, reference=reference)
         # Loading the model takes longer than a database connection should be held.
         recognizer = await self._load_recognizer() if spec.identities else None
+        text_lists = await self._sealed_lists(spec)
 
         async def prepared(work: UnitOfWork) -> tuple[RequestSpec, WorkSpec]:
-            return spec, await self._snapshot(work, principal, spec, recognizer)
+            snapshot = await self._snapshot(work, principal, spec, recognizer)
+            return replace(spec, text_lists=None), replace(snapshot, text_lists=text_lists)
 
-        key = (idempotency_key, _fingerprint(spec)) if idempotency_key else None
+        key = (idempotency_key, self._fingerprint(spec)) if idempotency_key else None
         return await run_to_completion(self._submit(principal, prepared, key))
 
     async def capacity(self) -> ServiceCapacity:
@@ -228,6 +235,19 @@ class SubmitService:
             raise InvalidOptionError("this installation cannot recognise people", "leave identities out")
         return await self._people.recognizer()
 
+    async def _sealed_lists(self, spec: RequestSpec) -> bytes | None:
+        if self._text:
+            return await self._text.seal(spec)
+        if spec.text.mode is not TextMode.ALL:
+            raise InvalidOptionError("this installation cannot read text", "use text policy all")
+        return None
+
+    def _fingerprint(self, spec: RequestSpec) -> bytes:
+        """Return a digest that differs for different specifications, and does not reveal their lists."""
+        lists = self._text.digest(spec.text_lists) if self._text and spec.text_lists else b""
+        values = asdict(replace(spec, text_lists=None)) | {"text_lists": lists.hex()}
+        return hashlib.sha256(json.dumps(values, sort_keys=True, default=_comparable).encode()).digest()
+
     async def _plan_slices(
         self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: WorkSpec
     ) -> None:
@@ -244,6 +264,8 @@ class SubmitService:
         }
         if spec.reference:
             details["reference"] = spec.reference
+        if spec.text.mode is not TextMode.ALL:
+            details["text"] = spec.text.mode
         if spec.based_on:
             details["based_on"] = str(spec.based_on.request_id)
         if spec.identities and spec.recognises_faces:
@@ -294,6 +316,6 @@ async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
     )
 
 
-def _fingerprint(spec: RequestSpec) -> bytes:
-    """Return a digest that differs for different specifications."""
-    return hashlib.sha256(json.dumps(asdict(spec), sort_keys=True, default=str).encode()).digest()
+def _comparable(value: object) -> object:
+    # The order of a set differs between processes.
+    return sorted(value) if isinstance(value, frozenset) else str(value)

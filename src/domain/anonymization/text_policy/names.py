@@ -81,13 +81,9 @@ class NameIndex:
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._words: set[str] = set()
-        for number, entry in enumerate(entries, 1):
-            if number > MAX_NAMES:
-                raise InvalidOptionError(
-                    f"the list of names has more than {MAX_NAMES} entries",
-                    "leave out names that cannot occur",
-                )
-            self._words.update(_name_words(entry, number))
+        for telling, joined in _checked_names(entries):
+            forms = {form for word in (*telling, joined) for form in word_forms(word)}
+            self._words.update(form for form in forms if len(form) >= _MIN_LENGTH)
         self._lengths = sorted({len(word) for word in self._words if len(word) >= _MIN_JOINED_LENGTH})
         self._parts: defaultdict[tuple[int, int, str], list[str]] = defaultdict(list)
         for word in self._words:
@@ -141,28 +137,43 @@ class NameIndex:
                         yield candidate
 
 
-def _name_words(entry: str, number: int) -> set[str]:
-    """Return the forms of the words of an entry that identify a person.
+def require_usable_names(entries: Iterable[str]) -> None:
+    """Raise an error unless a list of names can be searched for; faster than to build its index.
 
     Raises:
-        InvalidOptionError: there is none, or the entry is too long.
+        InvalidOptionError: as for `NameIndex`.
     """
-    if not entry.strip():
-        return set()
-    if len(entry) > MAX_NAME_LENGTH:
-        raise InvalidOptionError(
-            f"name {number} of the list has more than {MAX_NAME_LENGTH} characters", "write one name a line"
-        )
-    found = words(entry)
-    long_enough = [word for word in found if len(word) >= _MIN_LENGTH]
-    if not long_enough:
-        raise InvalidOptionError(
-            f"name {number} of the list has a single letter, which would cover nearly every line",
-            "write the name in full, or leave it out",
-        )
-    telling = [word for word in long_enough if fold(word) not in _PARTICLES] or long_enough
-    forms = {form for word in (*telling, "".join(found)) for form in word_forms(word)}
-    return {form for form in forms if len(form) >= _MIN_LENGTH}
+    for _ in _checked_names(entries):
+        pass
+
+
+def _checked_names(entries: Iterable[str]) -> Iterator[tuple[list[str], str]]:
+    """Yield the words of each name that identify a person, and all its words joined.
+
+    Raises:
+        InvalidOptionError: an entry has no such word or is too long, or there are too many.
+    """
+    for number, entry in enumerate(entries, 1):
+        if number > MAX_NAMES:
+            raise InvalidOptionError(
+                f"the list of names has more than {MAX_NAMES} entries", "leave out names that cannot occur"
+            )
+        if not entry.strip():
+            continue
+        if len(entry) > MAX_NAME_LENGTH:
+            raise InvalidOptionError(
+                f"name {number} of the list has more than {MAX_NAME_LENGTH} characters",
+                "write one name a line",
+            )
+        found = words(entry)
+        long_enough = [word for word in found if len(word) >= _MIN_LENGTH]
+        if not long_enough:
+            raise InvalidOptionError(
+                f"name {number} of the list has a single letter, which would cover nearly every line",
+                "write the name in full, or leave it out",
+            )
+        telling = [word for word in long_enough if fold(word) not in _PARTICLES] or long_enough
+        yield telling, "".join(found)
 
 
 def _parts(length: int) -> list[tuple[int, int]]:

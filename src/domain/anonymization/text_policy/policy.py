@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from framecloak.domain.anonymization.model.text_policy import (
     UNREAD_LINE,
     LineDecision,
+    TextLists,
     TextMode,
     TextPolicyOptions,
     TextRule,
@@ -39,6 +41,26 @@ class TextPolicy:
     names: NameIndex = field(default_factory=lambda: NameIndex(()))
     patterns: TextPatterns | None = None
     grammar: HarmlessGrammar = field(default_factory=HarmlessGrammar)
+
+    @classmethod
+    def of(
+        cls,
+        options: TextPolicyOptions,
+        lists: TextLists,
+        compile_patterns: Callable[[Iterable[str]], TextPatterns],
+    ) -> Self:
+        """Build a policy; CPU-bound for a long list of names.
+
+        Raises:
+            InvalidOptionError: a list is invalid.
+        """
+        patterns = tuple(filter(None, lists.patterns))
+        return cls(
+            options,
+            NameIndex(lists.names),
+            compile_patterns(patterns) if patterns else None,
+            HarmlessGrammar(lists.device_terms),
+        )
 
     def decide(self, readings: Sequence[Reading], alphabet: Iterable[str] | None = None) -> LineDecision:
         """Decide on one line.

@@ -25,14 +25,18 @@ from framecloak.domain.anonymization.model.request import (
     WorkSpec,
 )
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
+from framecloak.domain.anonymization.model.text_policy import TextMode
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.rerender import CheckExceptions
 from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
 from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import Summary
 from framecloak.domain.anonymization.results.recorded_settings import RecordedOrder
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.work.ended_request import log_request_ended
+from framecloak.domain.anonymization.text_policy.line_reading import LineReader
+from framecloak.domain.anonymization.text_policy.policy import TextPolicy
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease
 from framecloak.domain.anonymization.work.metrics import fetch_measured
 from framecloak.domain.anonymization.work.parts import (
@@ -49,6 +53,7 @@ from framecloak.domain.errors import (
     InvalidManifestError,
     ObjectNotFoundError,
     StorageUnavailableError,
+    TextListsLostError,
     VideoNotFoundError,
 )
 from framecloak.domain.model.accounts import Means, Principal, Role, User
@@ -80,6 +85,7 @@ class _Job:
     snapshot: WorkSpec
     boxes: BoxTable | None
     order: RecordedOrder
+    text: TextPolicy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +169,11 @@ class SliceProcessor:
 
     def release_resources(self) -> None:
         """Release frames and decoders kept for the next slice, because there is no work now."""
+        self._close_continuation()
+        # Their text policies contain names.
+        self._jobs.clear()
+
+    def _close_continuation(self) -> None:
         if self._resumable:
             self._resumable.continuation.close()
         self._resumable = None
@@ -173,7 +184,7 @@ class SliceProcessor:
         if previous and _continues(previous.lease, lease):
             self._resumable = None
             return previous.continuation
-        self.release_resources()
+        self._close_continuation()
         return None
 
     async def _load_job(self, request_id: UUID) -> _Job:
@@ -188,8 +199,19 @@ class SliceProcessor:
             # Without its boxes, faces would be detected again that a reviewer has already decided about.
             raise InvalidManifestError("the boxes of the request are gone", "render them again")
         boxes = None if snapshot.boxes is None else BoxTable.unpacked(snapshot.boxes)
-        job = self._jobs[request_id] = _Job(request, video, snapshot, boxes, self._order(request, customer))
+        text = await self._load_text_policy(request, snapshot)
+        order = self._order(request, customer)
+        job = self._jobs[request_id] = _Job(request, video, snapshot, boxes, order, text)
         return job
+
+    async def _load_text_policy(self, request: AnonymizationRequest, snapshot: WorkSpec) -> TextPolicy | None:
+        if self._resources.text:
+            return await self._resources.text.policy(request, snapshot.text_lists)
+        if request.spec.text.mode is not TextMode.ALL:
+            raise TextListsLostError(
+                "this worker cannot read text", "run workers and API with the same version"
+            )
+        return None
 
     def _order(self, request: AnonymizationRequest, customer: User) -> RecordedOrder:
         return RecordedOrder(
@@ -274,6 +296,7 @@ class SliceProcessor:
             self._resources.pipeline_tools(level),
             video_encoder=self._resources.video_encoder,
             identification=identification,
+            line_reader=self._line_reader(job),
         )
         archive = self._resources.create_archive(path)
         try:
@@ -281,6 +304,10 @@ class SliceProcessor:
             return write_part(export, held.lease.segment, tools, archive, held.count_frame, previous)
         finally:
             archive.discard()
+
+    def _line_reader(self, job: _Job) -> LineReader | None:
+        load = self._resources.load_text_reader
+        return LineReader(load(), job.text) if load and job.text else None
 
     async def _produce_result(self, held: ActiveLease, job: _Job, folder: Path) -> None:
         request = job.request
@@ -301,6 +328,7 @@ class SliceProcessor:
         sha256, version = await hash_file(path)
         await self._upload(held, key, path)
         await self._complete(held, summary, StoredResult(key, version.size, sha256))
+        self._jobs.pop(request.id, None)
         held.on_finished()
         if not self._resources.keep_parts:
             await self._store.remove_prefix(parts_prefix(request.id))
@@ -338,6 +366,7 @@ class SliceProcessor:
             keep_text=spec.keep_text,
             based_on=spec.based_on,
             earlier_identities=InheritedIdentities.from_bytes(snapshot.earlier) if snapshot.earlier else None,
+            earlier_text=InheritedText.from_bytes(snapshot.earlier_text) if snapshot.earlier_text else None,
             history=History.from_bytes(snapshot.history) if snapshot.history else None,
             order=job.order,
         )

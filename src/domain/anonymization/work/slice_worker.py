@@ -27,6 +27,7 @@ from framecloak.domain.errors import (
     ResultDamagedError,
     StorageFullError,
     StorageUnavailableError,
+    TextListsLostError,
     WorkersDisagreeError,
 )
 from framecloak.domain.ports.clock import Clock
@@ -46,7 +47,13 @@ TRANSIENT_ERRORS = (
 )
 """Errors of a server or disk rather than of the slice: the slice is retried without limit."""
 
-REQUEST_ERRORS = (IdentitiesLostError, OriginalDamagedError, ResultDamagedError, WorkersDisagreeError)
+REQUEST_ERRORS = (
+    IdentitiesLostError,
+    OriginalDamagedError,
+    ResultDamagedError,
+    TextListsLostError,
+    WorkersDisagreeError,
+)
 """Errors after which nothing of a request may be delivered, and a retry would not help."""
 
 NO_WORKER_SURVIVED = "no_worker_survived"

@@ -14,9 +14,11 @@ from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.archive_writer import Issuer
+from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.ports.archives import Archive, ArchiveReader
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.ports.models import TextReader
 from framecloak.domain.ports.video import VideoEncoder
 
 
@@ -38,6 +40,8 @@ class WorkerResources:
         video_encoder: encodes videos in the scratch folder; None if this worker writes none.
         policy: rules for results.
         people: resolves galleries to people; None where requests cannot name a gallery.
+        text: text policies of requests; None where all text is covered.
+        load_text_reader: loads the model that reads text; slow on the first call.
     """
 
     issuer: Issuer
@@ -53,3 +57,5 @@ class WorkerResources:
     video_encoder: VideoEncoder | None = None
     people: GalleryPeople | None = None
     policy: ResultPolicy = field(default_factory=ResultPolicy)
+    text: TextOrders | None = None
+    load_text_reader: Callable[[], TextReader] | None = None

@@ -8,13 +8,12 @@ from pathlib import Path
 from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.text_policy import (
-    DEFAULT_KEEP,
+    TextChoice,
+    TextLists,
     TextMode,
-    TextPolicyOptions,
     parse_keep,
+    require_text_is_covered,
 )
-from framecloak.domain.anonymization.text_policy.harmless import HarmlessGrammar
-from framecloak.domain.anonymization.text_policy.names import NameIndex
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
 from framecloak.domain.errors import InvalidOptionError
 from framecloak.entrypoints.cli.text_lists import read_lines
@@ -52,46 +51,33 @@ class TextArguments:
             InputNotFoundError: a list cannot be read.
             EmptyFileError: a list has no entries.
         """
-        mode = TextMode.parse(self.mode)
-        given = (self.keep, self.names, self.patterns, self.device_terms)
-        if mode is TextMode.ALL:
-            if any(each is not None for each in given) or self.fail_open:
-                raise InvalidOptionError(
-                    "--text all covers all text, so the other options for text have no effect",
-                    "leave them out, or use --text identifying",
-                )
+        choice = self.choice()
+        options = choice.options()
+        require_text_is_covered(level, options.mode)
+        if options.mode is TextMode.ALL:
             return None
-        if level is not Level.FULL:
+        if options.mode is TextMode.LISTED and not (options.names or options.patterns):
             raise InvalidOptionError(
-                f"level {level} does not redact text, so --text {mode} has no effect",
-                "leave out --text, or use --level full",
+                "text policy listed without a list would cover no text", "give names or patterns"
             )
-        self._require_consistent(mode)
-        return TextPolicy(
-            TextPolicyOptions(mode, DEFAULT_KEEP if self.keep is None else parse_keep(self.keep.split(","))),
-            NameIndex(read_lines(self.names) if self.names else ()),
-            Re2Patterns(filter(None, read_lines(self.patterns))) if self.patterns else None,
-            HarmlessGrammar(read_lines(self.device_terms) if self.device_terms else ()),
+        return TextPolicy.of(options, choice.lists, Re2Patterns)
+
+    def choice(self) -> TextChoice:
+        """Return the text policy with its lists, which are not checked yet.
+
+        Raises:
+            InvalidOptionError: the mode or a class of text does not exist, or a list is invalid.
+            InputNotFoundError: a list cannot be read.
+            EmptyFileError: a list has no entries.
+        """
+        lists = (tuple(read_lines(path)) if path else () for path in self._files)
+        return TextChoice(
+            mode=TextMode.parse(self.mode),
+            keep=None if self.keep is None else parse_keep(self.keep.split(",")),
+            lists=TextLists(*lists),
+            fail_open=self.fail_open,
         )
 
-    def _require_consistent(self, mode: TextMode) -> None:
-        if mode is TextMode.LISTED:
-            if not self.fail_open:
-                raise InvalidOptionError(
-                    "--text listed keeps all text that matches no list, also what cannot be read",
-                    "use --text identifying, or add --fail-open if that is what you want",
-                )
-            if self.names is None and self.patterns is None:
-                raise InvalidOptionError(
-                    "--text listed without a list would cover no text", "add --names or --text-patterns"
-                )
-            if self.keep is not None or self.device_terms is not None:
-                raise InvalidOptionError(
-                    "--text listed keeps everything that matches no list, so --keep and --device-terms have"
-                    " no effect",
-                    "leave them out, or use --text identifying",
-                )
-        elif self.fail_open:
-            raise InvalidOptionError(
-                "--text identifying fails closed, so --fail-open has no effect", "leave it out"
-            )
+    @property
+    def _files(self) -> tuple[Path | None, Path | None, Path | None]:
+        return self.names, self.patterns, self.device_terms

@@ -8,10 +8,12 @@ from uuid import UUID
 
 import click
 
+from framecloak.domain.anonymization.model.text_policy import TextMode, parse_keep
 from framecloak.entrypoints.cli.admin.connection import run
 from framecloak.entrypoints.cli.exit_codes import describe_service_exit_codes
 from framecloak.entrypoints.cli.options import data_dir_option
 from framecloak.entrypoints.cli.requests.arguments import RequestArguments
+from framecloak.entrypoints.cli.text_lists import read_lines
 
 _EPILOG = f"""\
 \b
@@ -43,6 +45,22 @@ def _identities(
     return {"mode": mode, "gallery_id": gallery}
 
 
+def _text(
+    mode: str | None, keep: str | None, names: Path | None, patterns: Path | None, *, fail_open: bool
+) -> dict[str, object] | None:
+    """Return the text policy of a request body; None if no option names one."""
+    if mode is None and not (keep or names or patterns or fail_open):
+        return None
+    body: dict[str, object] = {"mode": mode or TextMode.ALL, "fail_open": fail_open}
+    if keep is not None:
+        body["keep"] = sorted(parse_keep(keep.split(",")))
+    if names:
+        body["names"] = read_lines(names)
+    if patterns:
+        body["patterns"] = read_lines(patterns)
+    return body
+
+
 @click.command("anonymize-frames", epilog=_EPILOG, short_help="Submit, follow and manage requests.")
 @click.option("--video-id", type=click.IntRange(min=1), help="Video to anonymise.")
 @click.option(
@@ -70,6 +88,31 @@ def _identities(
     "--verify",
     type=click.Choice(["none", "sample", "all"]),
     help="Redacted frames to search again for faces.",
+)
+@click.option(
+    "--text",
+    "text_mode",
+    type=click.Choice([mode.value for mode in TextMode]),
+    help="Text to cover at level full; identifying keeps what is provably harmless, listed covers only what"
+    " matches --names or --text-patterns.",
+)
+@click.option(
+    "--keep", metavar="CLASSES", help="Harmless text that --text identifying keeps, separated by commas."
+)
+@click.option(
+    "--names",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Names to cover, one a line; stored encrypted until the request ends.",
+)
+@click.option(
+    "--text-patterns",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Regular expressions (RE2) of further text to cover, one a line.",
+)
+@click.option(
+    "--fail-open", is_flag=True, help="Accept that --text listed leaves text readable that could not be read."
 )
 @click.option(
     "--pixel-aspect",
@@ -114,6 +157,11 @@ def anonymize_frames(
     language: str | None,
     identities: dict[str, str] | None,
     verify: str | None,
+    text_mode: str | None,
+    keep: str | None,
+    names: Path | None,
+    text_patterns: Path | None,
+    fail_open: bool,
     pixel_aspect: str | None,
     reference: str | None,
     priority: str | None,
@@ -145,6 +193,7 @@ def anonymize_frames(
         "language": language,
         "identities": identities,
         "verify": verify,
+        "text": _text(text_mode, keep, names, text_patterns, fail_open=fail_open),
         "pixel_aspect": pixel_aspect,
         "reference": reference,
         "priority": priority,

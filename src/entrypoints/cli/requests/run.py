@@ -85,6 +85,7 @@ class _RequestCommands:
         self._arguments = arguments
         container = Container.build(service.settings)
         self._pipeline_tools = cache(lambda level: container.pipeline_tools(level, Verify.ALL))
+        self._load_text_reader = container.load_text_reader
 
     async def submit_one(self) -> int:
         """Submit one request, and process it here unless ``--async`` is given."""
@@ -200,7 +201,9 @@ class _RequestCommands:
         anonymization = self._service.use_cases.requests
         try:
             with monitor.remote_progress(request.total_frames) as show:
-                worker = self._service.build_worker(f"command-{token_hex(4)}", self._pipeline_tools)
+                worker = self._service.build_worker(
+                    f"command-{token_hex(4)}", self._pipeline_tools, self._load_text_reader
+                )
                 working = asyncio.create_task(worker.process_request(request.id))
                 try:
                     while not working.done():

@@ -49,6 +49,9 @@ logger = logging.getLogger(__name__)
 MAX_BATCH_SIZE = 100
 """Maximum number of requests in a batch."""
 
+MAX_SUBMIT_BYTES = 8 << 20
+"""Maximum size of a body in bytes; a list of 100,000 names takes about 2 MiB."""
+
 _SUBMIT_PROBLEMS = (
     "video_not_found",
     "forbidden",
@@ -99,6 +102,7 @@ class RequestsController(Controller):
         operation_id="submitRequest",
         summary="Submit a request",
         status_code=202,
+        request_max_body_size=MAX_SUBMIT_BYTES,
         responses=problems(*_SUBMIT_PROBLEMS, "idempotency_conflict", writes=True, body=True),
     )
     async def submit(
@@ -125,6 +129,7 @@ class RequestsController(Controller):
         summary="Submit several requests",
         status_code=202,
         dto=BatchDTO,
+        request_max_body_size=MAX_SUBMIT_BYTES,
         responses=problems(writes=True, body=True),
     )
     async def submit_batch(

@@ -1,0 +1,107 @@
+"""Schemas of the text policy of a request."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import msgspec
+from msgspec import Meta
+
+from framecloak.domain.anonymization.model.text_policy import (
+    Harmless,
+    TextChoice,
+    TextLists,
+    TextMode,
+    TextPolicyOptions,
+)
+from framecloak.entrypoints.schemas.common import Body, View
+
+MAX_NAMES = 100_000
+"""Maximum number of names of a request."""
+MAX_PATTERNS = 1000
+"""Maximum number of patterns of a request."""
+
+_Name = Annotated[str, Meta(max_length=200)]
+_Pattern = Annotated[str, Meta(max_length=1000)]
+
+
+class TextBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Text to cover at level `full`."""
+
+    mode: Annotated[
+        TextMode,
+        Meta(
+            description=(
+                "`all`: all text. `identifying`: all text except what is read surely and provably harmless. "
+                "`listed`: only what matches the lists, so that text that cannot be read stays readable; "
+                "refused unless `fail_open` is true."
+            ),
+            examples=["identifying"],
+        ),
+    ] = TextMode.ALL
+    keep: Annotated[
+        list[Harmless] | None,
+        Meta(
+            description=(
+                "Classes of harmless text that mode `identifying` keeps; default: measurements and device. "
+                "Clock times and dates, `times`, can identify an examination."
+            ),
+            examples=[["measurements", "device"]],
+        ),
+    ] = None
+    names: Annotated[
+        list[_Name],
+        Meta(
+            max_length=MAX_NAMES,
+            description=(
+                "Names to cover, in whatever spelling they are read. They are stored encrypted until the "
+                "request ends, and are part of no result, response or log."
+            ),
+            examples=[["Erika Mustermann"]],
+        ),
+    ] = msgspec.field(default_factory=list)
+    patterns: Annotated[
+        list[_Pattern],
+        Meta(
+            max_length=MAX_PATTERNS,
+            description="Regular expressions (RE2) of text to cover; stored like the names.",
+            examples=[["case [0-9]{6}"]],
+        ),
+    ] = msgspec.field(default_factory=list)
+    fail_open: Annotated[
+        bool, Meta(description="Consent to leave text readable that cannot be read, for mode `listed`.")
+    ] = False
+
+    def choice(self) -> TextChoice:
+        """Return the text policy of the domain, which is not checked yet."""
+        return TextChoice(
+            mode=self.mode,
+            keep=None if self.keep is None else frozenset(self.keep),
+            lists=TextLists(tuple(self.names), tuple(self.patterns)),
+            fail_open=self.fail_open,
+        )
+
+
+class TextView(View, frozen=True, kw_only=True):
+    """Text that is covered at level `full`; the lists are not shown."""
+
+    mode: Annotated[TextMode, Meta(examples=["identifying"])]
+    keep: Annotated[
+        list[Harmless],
+        Meta(
+            description="Classes of harmless text that stay readable.", examples=[["measurements", "device"]]
+        ),
+    ]
+    names: Annotated[bool, Meta(description="Whether names were given.")]
+    patterns: Annotated[bool, Meta(description="Whether patterns were given.")]
+
+    @classmethod
+    def of(cls, options: TextPolicyOptions) -> Self:
+        """Build the view of a text policy."""
+        is_selective = options.mode is TextMode.IDENTIFYING
+        return cls(
+            mode=options.mode,
+            keep=[each for each in Harmless if is_selective and each in options.keep],
+            names=options.names,
+            patterns=options.patterns,
+        )
