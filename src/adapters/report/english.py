@@ -284,6 +284,7 @@ ENGLISH = Messages(
         BlankReason.NOT_DECODED: "damaged in the source",
         BlankReason.NOT_SEARCHED: "could not be examined",
         BlankReason.RESIDUALS: "a face still showed",
+        BlankReason.NAME_READABLE: "a name could still be read",
     },
     frame_range="frames {first} to {last}",
     one_frame="frame {first}",

@@ -311,6 +311,7 @@ GERMAN = Messages(
         BlankReason.NOT_DECODED: "in der Quelle beschädigt",
         BlankReason.NOT_SEARCHED: "konnte nicht untersucht werden",
         BlankReason.RESIDUALS: "ein Gesicht blieb erkennbar",
+        BlankReason.NAME_READABLE: "ein Name blieb lesbar",
     },
     frame_range="Bilder {first} bis {last}",
     one_frame="Bild {first}",

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import jsonschema
 import numpy as np
 import pytest
 
+from framecloak.domain.anonymization.results import manifest as manifest_module
 from framecloak.domain.imaging.detections import Image
 from framecloak.entrypoints.cli.main import main
 from support.samples.media import write_image, write_video
 
 LENGTH = 8
+SCHEMA = json.loads(Path(manifest_module.__file__).with_name("manifest.schema.json").read_text("utf-8"))
 NAME = "BERGMANN, ANNA"
 LINES = {
     NAME: ((30, 60), "name", False),
@@ -159,6 +162,21 @@ def test_images_of_one_size_with_different_text_are_redacted_together(
     _, redacted, *_ = redact(capsys, folder, "--text", "identifying")
     for image, original in zip(redacted, (screen(), upside_down()), strict=True):
         assert not np.array_equal(image, original)
+
+
+def test_verify_all_covers_a_name_that_a_region_keeps(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, names: Path
+) -> None:
+    source = write_image(tmp_path / "screen.png", screen())
+    options = ("--text", "identifying", "--names", names, "--keep-text", "0,0,640,130")
+    _, (image,), *_ = redact(capsys, source, *options)
+    assert is_readable(NAME, image, screen())
+    manifest, (image,), *_ = redact(capsys, source, *options, "--force", "--verify", "all")
+    assert not is_readable(NAME, image, screen())
+    assert is_readable("12.03.1961", image, screen())
+    (frame,) = manifest["frames"]
+    assert [box["kind"] for box in frame["boxes"] if box["origin"] == "residual"] == ["text"]
+    jsonschema.Draft202012Validator(SCHEMA).validate(manifest)
 
 
 @pytest.mark.parametrize("output_format", ["png", "mp4"])

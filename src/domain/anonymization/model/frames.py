@@ -90,6 +90,9 @@ class BlankReason(StrEnum):
     RESIDUALS = "residuals"
     """A face still showed after the last round of the residual check."""
 
+    NAME_READABLE = "name_readable"
+    """A name of the request could still be read after it was covered."""
+
 
 @dataclass(frozen=True, slots=True)
 class RedactedFrame:

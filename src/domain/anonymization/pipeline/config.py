@@ -19,6 +19,7 @@ from framecloak.domain.anonymization.residuals.detector import (
 )
 from framecloak.domain.anonymization.residuals.directions import ALL_TURNS
 from framecloak.domain.anonymization.residuals.guard import ResidualGuard
+from framecloak.domain.anonymization.residuals.readable_names import NameGuard, NameSearch
 from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging.detections import TargetKind
@@ -153,6 +154,29 @@ def residual_guard(
         tools.meter,
         checked_again,
         info.pixel_aspect,
+    )
+
+
+def name_guard(spec: RedactionSpec, tools: PipelineTools, info: SourceInfo) -> NameGuard | None:
+    """Build the search of redacted frames for names; None unless all frames are checked and names are given.
+
+    Args:
+        spec: specification of the redaction.
+        tools: tools of the pipeline.
+        info: properties of the source.
+    """
+    lines, residual_tools = tools.line_reader, tools.residual_tools
+    if lines is None or not len(lines.policy.names) or spec.verify is not Verify.ALL or not residual_tools:
+        return None
+    return NameGuard(
+        NameSearch.of(lines.policy.names, tools.box_detectors[TargetKind.TEXT], lines.reader),
+        residual_tools.reader,
+        tools.redactor,
+        tools.encoder,
+        spec.appearance,
+        (info.width, info.height),
+        info.pixel_aspect,
+        tools.meter,
     )
 
 

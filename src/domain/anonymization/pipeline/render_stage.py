@@ -11,7 +11,12 @@ from framecloak.domain.anonymization.detection.frame_reader import SequentialFra
 from framecloak.domain.anonymization.model.frames import IdentifiedFace, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import SearchScope
-from framecloak.domain.anonymization.pipeline.config import PipelineTools, RedactionSpec, residual_guard
+from framecloak.domain.anonymization.pipeline.config import (
+    PipelineTools,
+    RedactionSpec,
+    name_guard,
+    residual_guard,
+)
 from framecloak.domain.anonymization.pipeline.decision_stage import FrameDecision
 from framecloak.domain.anonymization.pipeline.render import (
     NO_EXTRAS,
@@ -59,6 +64,7 @@ class RenderStage:
         # Frames of a video file are checked again once their group is encoded: see ``video_writer.py``.
         is_video = spec.appearance.output_format.is_video
         self._guard = residual_guard(spec, tools, source.info, checked_again=is_video)
+        self._names = name_guard(spec, tools, source.info)
         self._neighbourhood: Neighbourhood | None = None
         if self._guard and window.reach:
             self._neighbourhood = Neighbourhood(self._guard, pool, (source.info.width, source.info.height))
@@ -129,6 +135,7 @@ class RenderStage:
             shape_evidence=decision.shape_evidence,
             texts=() if rendered.blanked else decided_texts(frame, decision.boxes or ()),
         )
+        rendered = self._names.check(rendered) if self._names else rendered
         return self._guard.check_image(rendered) if self._guard else rendered
 
     def _extras(self, index: int, search: SearchScope | None) -> RenderExtras:

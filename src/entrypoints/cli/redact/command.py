@@ -261,6 +261,7 @@ def _describe_reasons(counts: Mapping[str, int]) -> str:
         "not_decoded": "damaged in the source",
         "not_searched": "not examined",
         "residuals": "still showed a face",
+        "name_readable": "still showed a name",
     }
     known = [f"{counts[reason]} {text}" for reason, text in words.items() if counts.get(reason)]
     return ", ".join(known) or "as in the edited result"

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from framecloak.domain.anonymization.detection.text_and_plates import (
-    IMAGE_TEXT_AND_PLATES,
-    detect_text_and_plates,
-)
-from framecloak.domain.anonymization.model.analysis import FrameAnalysis
-from framecloak.domain.anonymization.model.detections import FrameDetections
-from framecloak.domain.anonymization.model.text_policy import TextMode, TextPolicyOptions, TextRule
+from framecloak.domain.anonymization.residuals.readable_names import NameSearch
 from framecloak.domain.anonymization.results.proof.verification import (
     Finding,
     ProblemKind,
     VerificationResult,
 )
-from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.anonymization.text_policy.names import NameIndex
-from framecloak.domain.anonymization.text_policy.policy import TextPolicy
-from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import BoxDetector, TextReader
 
@@ -39,16 +30,8 @@ def frames_with_names(
     Raises:
         FrameAnalysisError: a frame cannot be decoded, or a model failed.
     """
-    # Mode ``listed`` reads each line in every direction, and decides by nothing but the list.
-    lines = LineReader(reader, TextPolicy(TextPolicyOptions(TextMode.LISTED), names))
-    found = []
-    for frame in frames:
-        areas = detect_text_and_plates(frame, {TargetKind.TEXT: detector}, IMAGE_TEXT_AND_PLATES)
-        empty = FrameAnalysis(frame.index, FrameDetections.empty(), None, text_and_plates=areas)
-        analysis = lines.with_lines(empty, frame)
-        if any(line.decision.rule is TextRule.NAME for line in analysis.lines):
-            found.append(frame.index)
-    return found
+    search = NameSearch.of(names, detector, reader)
+    return [frame.index for frame in frames if len(search.boxes(frame))]
 
 
 def with_readable_names(

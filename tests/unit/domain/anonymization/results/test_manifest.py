@@ -112,7 +112,7 @@ def test_the_manifest_lists_the_redactions() -> None:
     assert document["summary"] == {
         "frames": 3,
         "blanked": 1,
-        "blank_reasons": {"not_decoded": 1, "not_searched": 0, "residuals": 0},
+        "blank_reasons": {"not_decoded": 1, "not_searched": 0, "residuals": 0, "name_readable": 0},
         "tracks": 1,
         "boxes": {
             "detected": 1,
