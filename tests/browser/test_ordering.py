@@ -106,6 +106,10 @@ def test_every_option_of_the_form_is_submitted(console: Console, video_file: Pat
     page.get_by_role("radio", name="Only certain people").check()
     expect(similarity).to_have_value(str(gallery["threshold"]))
     similarity.press("ArrowLeft")
+    page.get_by_role("radio", name="Leave harmless text readable").check()
+    page.get_by_role("checkbox", name="Device").uncheck()
+    page.get_by_role("checkbox", name="Dates and times").check()
+    page.get_by_label("Names to cover").fill(" Erika Mustermann\n\nMüller, Jan\n")
     page.get_by_role("button", name="Choose areas in the frame").click()
     page.get_by_role("button", name="Add area").click()
     page.get_by_label("Left", exact=True).fill("8")
@@ -132,6 +136,12 @@ def test_every_option_of_the_form_is_submitted(console: Console, video_file: Pat
             "threshold": pytest.approx(gallery["threshold"] - 0.01),
             "unknown": "keep",
         },
+        "text": {
+            "mode": "identifying",
+            "keep": ["measurements", "times"],
+            "names": ["Erika Mustermann", "Müller, Jan"],
+            "patterns": [],
+        },
         "keep_text": [{"x": 8, "y": 90, "width": 80, "height": 60, "start_frame": None, "end_frame": None}],
         "redaction": "pixelate",
         "verify": "all",
@@ -145,7 +155,38 @@ def test_every_option_of_the_form_is_submitted(console: Console, video_file: Pat
     }
     run = page.locator(".card.run").first
     expect(run).to_contain_text(video_file.name)
-    expect(run).to_contain_text("Everything · only certain people · Pixelated · WEBP · every frame checked")
+    expect(run).to_contain_text(
+        "Everything · only certain people · harmless text readable · Pixelated · WEBP · every frame checked"
+    )
+
+
+def test_text_that_fails_open_needs_consent(console: Console, video_file: Path) -> None:
+    page = console.page
+    console.upload(video_file)
+    console.open(f"{console.marking_page(video_file.name)}/run")
+    policy = page.get_by_role("group", name="Text in the picture")
+    expect(policy.get_by_role("radio").first).to_be_disabled()
+    page.get_by_role("radio", name="Everything").check()
+    page.get_by_role("radio", name="Cover listed text only").check()
+    expect(page.get_by_role("checkbox", name="Measurements")).to_be_hidden()
+    page.get_by_label("Names to cover").fill("Erika Mustermann")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("checkbox", name="I accept")).to_be_focused()
+    page.get_by_role("checkbox", name="I accept").check()
+    order = ordered(page)
+    assert order["text"] == {
+        "mode": "listed",
+        "names": ["Erika Mustermann"],
+        "patterns": [],
+        "fail_open": True,
+    }
+    expect(page.locator(".card.run").first).to_contain_text("only listed text")
+    (run,) = console.request("GET", "/api/frames/anonymize/requests/").json()["items"]
+    console.open(f"/videos/{run['video_id']}/run?like={run['request_id']}")
+    expect(page.get_by_text("enter them again")).to_be_visible()
+    expect(page.get_by_role("radio", name="Cover listed text only")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="I accept")).not_to_be_checked()
+    expect(page.get_by_label("Names to cover")).to_have_value("")
 
 
 def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, video_file: Path) -> None:
@@ -169,6 +210,7 @@ def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, video
     expect(page.get_by_text("nothing would be covered at this level")).to_be_visible()
     order = ordered(page)
     assert (order["verify"], order["identities"], order["keep_text"]) == ("none", None, [])
+    assert order["text"] is None
     assert "quality" not in order
 
 

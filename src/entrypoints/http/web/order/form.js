@@ -9,6 +9,7 @@ import { choicesOf, choose } from "./choices.js";
 import { orderSummary } from "./summary.js";
 import { identityChoice } from "./identities.js";
 import { keptTextChoice } from "./kept-text.js";
+import { textChoice } from "./text-policy.js";
 import { advancedOptions } from "./advanced.js";
 import { outputChoice } from "./output.js";
 import { segmentChoice } from "./segments.js";
@@ -50,6 +51,7 @@ export function orderForm(app, order, draft, startOver, signal) {
     options.levels.includes(options.anonymization_level) ? options.anonymization_level : LEVELS[0],
   );
   const identities = identityChoice(galleries, noGalleries);
+  const text = textChoice();
   const keptText = keptTextChoice(app, video, signal);
   const redaction = choices(
     t("run.redaction"),
@@ -67,7 +69,7 @@ export function orderForm(app, order, draft, startOver, signal) {
   const advanced = advancedOptions();
   const summary = orderSummary(video, options);
   const prefilled = el("div", { class: "notice filled-in", hidden: true });
-  const questions = [{ node: referenceField }, segmentField, { node: level }, identities, keptText, { node: redaction }];
+  const questions = [{ node: referenceField }, segmentField, { node: level }, identities, text, keptText, { node: redaction }];
   const node = form(
     { class: "order", onchange: update },
     submit,
@@ -85,6 +87,7 @@ export function orderForm(app, order, draft, startOver, signal) {
   function update() {
     const chosenLevel = chosen(level, "level");
     identities.update(chosenLevel);
+    text.update(chosenLevel);
     keptText.update(chosenLevel);
     output.update();
     const isMinimal = chosenLevel === "minimal";
@@ -134,6 +137,7 @@ export function orderForm(app, order, draft, startOver, signal) {
       segment_ids: await segmentField.ids(),
       anonymization_level: chosenLevel,
       identities: identities.value(chosenLevel),
+      text: text.value(chosenLevel),
       keep_text: keptText.value(chosenLevel),
       redaction: chosen(redaction, "redaction"),
       verify: chosenLevel === "minimal" ? "none" : chosen(verification, "verify"),
@@ -152,7 +156,9 @@ export function orderForm(app, order, draft, startOver, signal) {
   if (like) {
     fillIn(draftFromRun(like, segments));
     const reset = el("a", { href: link(`/videos/${video.id}/run`) }, t("run.startOver"));
-    showPrefilled(t("run.filledInLike", { when: dateTime(like.created_at) }), reset);
+    const { names, patterns } = like.text;
+    const lost = names || patterns ? ` ${t("text.listsGone")}` : "";
+    showPrefilled(t("run.filledInLike", { when: dateTime(like.created_at) }) + lost, reset);
   }
   initial = currentContent();
   if (content) {

@@ -2,6 +2,7 @@
 
 import { isAborted, Problem } from "../core/api.js";
 import { checkboxKey } from "./segments.js";
+import { textChoices } from "./text-policy.js";
 
 /**
  * Return the run to reorder; null when it is no longer accessible or belongs to another video.
@@ -43,6 +44,7 @@ export function draftFromRun(run, segments) {
     priority: run.priority,
     aspect: run.pixel_aspect ?? "",
     identities: people?.mode ?? "everybody",
+    ...textChoices(run.text),
   };
   // This level has no check, so its setting says nothing about the others.
   if (run.anonymization_level !== "minimal") choices.verify = run.verify;

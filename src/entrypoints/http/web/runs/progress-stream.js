@@ -20,6 +20,7 @@ import { ConnectionSlots } from "../core/connection-slots.js";
  * @property {string | null} pixel_aspect given width to height of one pixel; null for what the video declares
  * @property {"none" | "sample" | "all"} verify
  * @property {{mode: "except" | "only", gallery_id: string, threshold: number | null, unknown: string} | null} identities
+ * @property {import("../order/text-policy.js").TextPolicy} text text that level `full` covers
  * @property {Status} status
  * @property {number} progress
  * @property {number} total_frames

@@ -6,7 +6,7 @@ import { isAborted, messageOf } from "../core/api.js";
 /**
  * A labelled control.
  * @param {string} label
- * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control
  * @param {string} [help] text below the control
  */
 export function field(label, control, help = "") {
