@@ -439,3 +439,32 @@ def test_a_review_fits_a_phone_in_german(chromium: Browser, address: str, video_
         expect(page.locator("iframe.report")).to_be_visible()
         widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert widths == [PHONE["width"], PHONE["width"]]
+
+
+def test_a_track_of_text_is_flipped_with_one_click(console: Console, scanned: Path) -> None:
+    page = console.page
+    console.upload(scanned)
+    console.open(f"{console.marking_page(scanned.name)}/run")
+    page.get_by_role("radio", name="Everything").check()
+    page.get_by_role("radio", name="Cover listed text only").check()
+    page.get_by_label("Names to cover").fill("Klara Meyer")
+    page.get_by_role("checkbox", name="I accept").check()
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("link", name="Review").first.click(timeout=WORK_MS)
+    texts = page.get_by_role("region", name="Text", exact=True).get_by_role("listitem")
+    expect(texts.filter(has_text="name on the list").first).to_contain_text("covered · ")
+    expect(texts.first).to_contain_text("readable · on no list · frames 0 to")
+    readable = texts.first
+    expect(page.get_by_text("KLARA")).to_have_count(0)
+    readable.get_by_role("button", name="Cover").click()
+    expect(readable).to_contain_text("covered")
+    expect(page.get_by_text("frames are changed and not rendered yet")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(readable).to_contain_text("readable")
+    readable.get_by_role("button", name="Cover").click()
+    with page.expect_request(lambda request: request.url.endswith("/render/")) as sent:
+        page.get_by_role("button", name="Render again").click()
+    frames = sent.value.post_data_json["frames"]
+    assert len(frames) > 1
+    tracks = {box["track"] for frame in frames for box in frame["boxes"] if box["kind"] == "text"}
+    assert len(tracks) >= 2, "the text that was covered stays covered"

@@ -13,8 +13,10 @@ from framecloak.domain.anonymization.model.text_policy import (
     TextLists,
     TextMode,
     TextPolicyOptions,
+    TextRule,
 )
-from framecloak.entrypoints.schemas.common import Body, View
+from framecloak.domain.anonymization.review.texts import TextRange, TextTrack
+from framecloak.entrypoints.schemas.common import Body, PageBase, View
 
 MAX_NAMES = 100_000
 """Maximum number of names of a request."""
@@ -105,3 +107,55 @@ class TextView(View, frozen=True, kw_only=True):
             names=options.names,
             patterns=options.patterns,
         )
+
+
+class PlaceView(View, frozen=True, kw_only=True):
+    """A box of text that was kept, up to the frame of the next one."""
+
+    frame: Annotated[int, Meta(description="First frame with this box.", examples=[0])]
+    xyxy: Annotated[tuple[int, int, int, int], Meta(description="Left, top, right, bottom in whole pixels.")]
+
+
+class TextRangeView(View, frozen=True, kw_only=True):
+    """Frames of a track of text with the same decision."""
+
+    start_frame: Annotated[int, Meta(examples=[0])]
+    end_frame: Annotated[int, Meta(description="Frame after the last one.", examples=[250])]
+    rule: Annotated[TextRule, Meta(description="Rule that decided.", examples=["measurement"])]
+    kept: Annotated[bool, Meta(description="Whether the text policy kept it.")]
+    covered: Annotated[
+        bool, Meta(description="Whether it is covered in all these frames, also by a reviewer.")
+    ]
+    places: Annotated[list[PlaceView], Meta(description="Boxes of text that was kept.")]
+
+    @classmethod
+    def of(cls, text: TextRange) -> Self:
+        """Build the view of a range."""
+        return cls(
+            start_frame=text.start,
+            end_frame=text.stop,
+            rule=text.decision.rule,
+            kept=text.decision.kept,
+            covered=text.is_covered,
+            places=[PlaceView(frame=frame, xyxy=xyxy) for frame, xyxy in text.places],
+        )
+
+
+class TextTrackView(View, frozen=True, kw_only=True):
+    """A track of text in a result; what it says is not recorded."""
+
+    track: Annotated[int, Meta(description="Track number in the manifest.", examples=[3])]
+    covered: Annotated[bool, Meta(description="Whether it is covered in all frames.")]
+    ranges: list[TextRangeView]
+
+    @classmethod
+    def of(cls, track: TextTrack) -> Self:
+        """Build the view of a track."""
+        ranges = [TextRangeView.of(each) for each in track.ranges]
+        return cls(track=track.track, covered=track.is_covered, ranges=ranges)
+
+
+class TextTrackPage(PageBase, frozen=True, kw_only=True):
+    """Tracks of text, those that are readable first."""
+
+    items: list[TextTrackView]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import httpx
+import numpy as np
 import pytest
 
+from fakes.media import PROBED_VIDEO, FakeSource
+from fakes.vision import FakeBoxDetector, paint_line
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.text_policy import TextLists, TextMode, TextPolicyOptions
+from framecloak.domain.imaging.detections import Image
 from support.http.api import Scene
 from support.http.faces import problem
+from support.worker_harness import WorkerHarness
 
 NAME = "Mustermann, Erika"
 REQUESTS = "/api/frames/anonymize"
@@ -119,3 +127,88 @@ async def test_names_rest_encrypted_and_are_compared_by_a_key(scene: Scene) -> N
     tables = repr(asdict(scene.api.world.fake_database.store.tables))
     assert "identifying" in tables
     assert "Mustermann" not in tables
+
+
+LINES = ("Depth 12.5 cm", "Berger, Anna.")
+
+
+def draw(index: int) -> Image:
+    image = np.full((160, 256, 3), 90, np.uint8)
+    for row, text in enumerate(LINES):
+        paint_line(image, (16 + 8 * (row == 0 and index >= 5), 16 + 72 * row), text, height=32)
+    return image[..., ::-1].copy()
+
+
+@dataclass
+class Result:
+    """A result of Ada's with a line that was kept and one that was covered."""
+
+    scene: Scene
+    harness: WorkerHarness
+    id: UUID
+
+    async def texts(self, **query: int) -> dict[str, Any]:
+        answer = await self.scene.ada.get(f"{REQUESTS}/{self.id}/texts/", params=query)
+        assert answer.status_code == 200, answer.text
+        page: dict[str, Any] = answer.json()
+        return page
+
+    async def boxes(self) -> list[dict[str, Any]]:
+        answer = await self.scene.ada.get(f"{REQUESTS}/{self.id}/boxes/")
+        frames: list[dict[str, Any]] = answer.json()["items"]
+        return frames
+
+
+@pytest.fixture
+async def result(scene: Scene) -> Result:
+    world = scene.api.world
+    world.prober.video = replace(PROBED_VIDEO, width=256, height=160)
+    harness = WorkerHarness(world)
+    harness.anna, harness.text = scene.owner, FakeBoxDetector()
+    harness.open_video = lambda _: FakeSource("film.mp4", 100, draw)
+    spec = replace(
+        await world.request_spec(scene.owner, (0, 10)),
+        level=Level.FULL,
+        text=TextPolicyOptions(TextMode.IDENTIFYING, names=True),
+        text_lists=TextLists(("Berger",)),
+    )
+    request_id = (await world.submissions.submit(scene.owner, spec)).request.id
+    await harness.process(request_id)
+    return Result(scene, harness, request_id)
+
+
+async def test_text_is_listed_by_track_with_the_rule_and_never_with_its_words(result: Result) -> None:
+    page = await result.texts()
+    kept, covered = page["items"]
+    assert (page["total"], kept["covered"], covered["covered"]) == (2, False, True)
+    (shown,), (hidden,) = kept["ranges"], covered["ranges"]
+    assert (shown["rule"], shown["kept"]) == ("measurement", True)
+    assert (shown["start_frame"], shown["end_frame"]) == (0, 10)
+    assert [place["frame"] for place in shown["places"]][:2] == [0, 5], "the line moves once"
+    assert (hidden["rule"], hidden["kept"], hidden["places"]) == ("name", False, [])
+    assert "Berger" not in json.dumps(page)
+    assert [each["track"] for each in (await result.texts(limit=1, offset=1))["items"]] == [covered["track"]]
+
+
+async def test_a_track_that_a_reviewer_flips_is_listed_as_it_is_now(result: Result) -> None:
+    kept, covered = (await result.texts())["items"]
+    (shown,) = kept["ranges"]
+    frames = []
+    for item in await result.boxes():
+        place = [each for each in shown["places"] if each["frame"] <= item["index"]][-1]
+        rest = [box for box in item["boxes"] if box["track"] != covered["track"]]
+        boxes = [{name: box[name] for name in ("xyxy", "kind", "track")} for box in rest]
+        boxes.append({"xyxy": place["xyxy"], "kind": "text", "track": kept["track"]})
+        frames.append({"index": item["index"], "boxes": boxes})
+    answer = await result.scene.ada.post(f"{REQUESTS}/{result.id}/render/", json={"frames": frames})
+    again = replace(result, id=UUID(answer.json()["request_id"]))
+    await again.harness.process(again.id)
+    now = {each["track"]: each for each in (await again.texts())["items"]}
+    assert now[kept["track"]]["covered"] is True
+    assert now[covered["track"]]["covered"] is False
+    assert now[kept["track"]]["ranges"][0]["kept"] is True, "what the policy decided stays recorded"
+
+
+async def test_text_of_others_and_of_results_without_a_policy_is_not_listed(result: Result) -> None:
+    stranger = await result.scene.bob.get(f"{REQUESTS}/{result.id}/texts/")
+    assert await problem(stranger) == (404, "request_not_found")

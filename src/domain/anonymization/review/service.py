@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, WorkSpec
@@ -16,6 +17,7 @@ from framecloak.domain.anonymization.results.edited_manifest import read_edited_
 from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Ranking
+from framecloak.domain.anonymization.review.texts import TextTrack, text_tracks
 from framecloak.domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Segment
@@ -30,7 +32,7 @@ from framecloak.domain.videos.access import require_still_shared
 MAX_CONCURRENT_TASKS = 2
 """Maximum number of concurrent tasks: video decoding, image scaling and manifest ranking."""
 
-_MAX_CACHED_RANKINGS = 4
+_MAX_CACHED_RESULTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class ReviewService:
         self._shrink = shrink
         self._scratch = scratch
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_TASKS)
-        self._rankings: OrderedDict[str, Ranking] = OrderedDict()
+        self._findings: OrderedDict[str, _Findings] = OrderedDict()
 
     async def frame(
         self, principal: Principal, request_id: UUID, index: int, width: int | None = None
@@ -202,7 +204,7 @@ class ReviewService:
             StorageUnavailableError: the store cannot be reached.
         """
         request, _ = await self._load(principal, request_id)
-        ranking = await self._ranking(request)
+        ranking = (await self._read_findings(request)).ranking
         items: Sequence[FrameRisk] = ranking.page(limit, offset)
         return Page(items, len(ranking.order))
 
@@ -224,8 +226,20 @@ class ReviewService:
             StorageUnavailableError: the store cannot be reached.
         """
         request, snapshot = await self._load(principal, request_id)
-        ranking = await self._ranking(request)
+        ranking = (await self._read_findings(request)).ranking
         return FrameExcerpt(snapshot.ranges, ranking.frames_from(start, limit))
+
+    async def texts(self, principal: Principal, request_id: UUID, limit: int, offset: int) -> Page[TextTrack]:
+        """Return the tracks of text of a result, those that are readable first; none without a text policy.
+
+        Raises:
+            RequestNotFoundError: no such request is visible to the caller.
+            NotReadyError: the request has no result, or the result is damaged.
+            StorageUnavailableError: the store cannot be reached.
+        """
+        request, _ = await self._load(principal, request_id)
+        texts = (await self._read_findings(request)).texts
+        return Page(texts[offset : offset + limit], len(texts))
 
     async def _load(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, WorkSpec]:
         async with self._database.unit_of_work() as work:
@@ -244,27 +258,36 @@ class ReviewService:
         async with self._slots:
             return await asyncio.to_thread(self._shrink, data, entry.width)
 
-    async def _ranking(self, request: AnonymizationRequest) -> Ranking:
+    async def _read_findings(self, request: AnonymizationRequest) -> _Findings:
         await self._integrity.require_intact(request)
         key = request.require_result()
-        ranking = self._rankings.pop(key, None)
-        if ranking is None:
+        findings = self._findings.pop(key, None)
+        if findings is None:
             try:
                 document = await self._archives.read(key, MANIFEST_FILE)
             except ObjectNotFoundError as error:
                 raise _result_missing() from error
             async with self._slots:
-                ranking = await asyncio.to_thread(_rank, document)
-        self._rankings[key] = ranking
-        while len(self._rankings) > _MAX_CACHED_RANKINGS:
-            self._rankings.popitem(last=False)
-        return ranking
+                findings = await asyncio.to_thread(_Findings.read, document)
+        self._findings[key] = findings
+        while len(self._findings) > _MAX_CACHED_RESULTS:
+            self._findings.popitem(last=False)
+        return findings
 
 
-def _rank(document: bytes) -> Ranking:
-    manifest = read_edited_manifest(document)
-    ((source_id, table),) = manifest.tables.items()
-    return Ranking.of(table, manifest.sources[source_id].size)
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What a manifest tells a reviewer."""
+
+    ranking: Ranking
+    texts: tuple[TextTrack, ...]
+
+    @classmethod
+    def read(cls, document: bytes) -> Self:
+        manifest = read_edited_manifest(document)
+        ((source_id, table),) = manifest.tables.items()
+        ranking = Ranking.of(table, manifest.sources[source_id].size)
+        return cls(ranking, text_tracks(manifest.text, table))
 
 
 def _result_missing() -> NotReadyError:

@@ -24,12 +24,16 @@ from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import Limit, Offset, RequestId
 from framecloak.entrypoints.schemas.orders import SubmittedView
 from framecloak.entrypoints.schemas.reviews import BoxesView, FrameRiskView, RenderBody, ReviewPage
+from framecloak.entrypoints.schemas.text import TextTrackPage, TextTrackView
 
 MAX_EDIT_BYTES = 8 << 20
 """Maximum size of a body with edits, which holds more than 100,000 boxes."""
 
 MAX_FRAMES_PER_RESPONSE = 1000
 """Maximum number of frames in a response with boxes."""
+
+MAX_TEXTS_PER_RESPONSE = 1000
+"""Maximum number of tracks in a response with text."""
 
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
@@ -58,6 +62,10 @@ FrameIndex = Annotated[
 StartFrame = Annotated[int, QueryParameter(ge=0, le=MAX_INT32, description="Index of the first frame.")]
 FrameCount = Annotated[
     int, QueryParameter(ge=1, le=MAX_FRAMES_PER_RESPONSE, description="Maximum number of frames.")
+]
+
+TextCount = Annotated[
+    int, QueryParameter(ge=1, le=MAX_TEXTS_PER_RESPONSE, description="Maximum number of tracks.")
 ]
 
 
@@ -162,6 +170,25 @@ class ReviewsController(Controller):
     ) -> BoxesView:
         """Return the redacted boxes of consecutive frames, and the ranges of frames of the result."""
         return BoxesView.of(await reviews.frames_from(caller, request_id, start_frame, limit))
+
+    @get(
+        "/texts",
+        operation_id="listTexts",
+        summary="List text by track",
+        responses=problems(*_RESULT_PROBLEMS, parameters=True),
+    )
+    async def texts(
+        self,
+        request_id: RequestId,
+        caller: Caller,
+        reviews: Injected[ReviewService],
+        limit: TextCount = 100,
+        offset: Offset = 0,
+    ) -> TextTrackPage:
+        """Return the tracks of text that the text policy decided on, those that are readable first."""
+        page = await reviews.texts(caller, request_id, limit, offset)
+        items = [TextTrackView.of(track) for track in page.items]
+        return TextTrackPage(items=items, total=page.total, limit=limit, offset=offset)
 
     @post(
         "/render",

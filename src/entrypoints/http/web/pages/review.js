@@ -9,6 +9,7 @@ import { panel } from "../review/panel.js";
 import { report } from "../review/report.js";
 import { loadResult, videoOf } from "../review/result.js";
 import { rerenderPanel } from "../review/rerender.js";
+import { textPanel } from "../review/texts.js";
 import { filmstrip } from "../review/filmstrip.js";
 import { blankedIn } from "../runs/blanked.js";
 import { downloadButton } from "../runs/download.js";
@@ -83,7 +84,13 @@ function workspace(app, result, signal) {
         ),
         filmstrip(app, result, signal),
       ),
-      el("div", { class: "lists" }, panel(app, result), result.canEdit && rerenderPanel(app, result, signal)),
+      el(
+        "div",
+        { class: "lists" },
+        panel(app, result),
+        textPanel(app, result, signal),
+        result.canEdit && rerenderPanel(app, result, signal),
+      ),
     ),
     sheet,
   ];

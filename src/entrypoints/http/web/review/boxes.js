@@ -116,7 +116,7 @@ export class Boxes extends EventTarget {
   async add(range, area, kind) {
     this.#added += 1;
     const box = { id: `new ${this.#added}`, xyxy: corners(area), kind, track: null, score: null };
-    await this.#edit(range, (boxes) => [...boxes, { ...box, origin: "manual" }]);
+    await this.edit(range, (boxes) => [...boxes, { ...box, origin: "manual" }]);
     return box.id;
   }
 
@@ -131,7 +131,7 @@ export class Boxes extends EventTarget {
   async change(range, id, from, to, image) {
     const before = corners(from);
     const moves = corners(to).map((side, index) => side - before[index]);
-    await this.#edit(range, (boxes) =>
+    await this.edit(range, (boxes) =>
       boxes.map((box) => {
         if (box.id !== id) return box;
         const area = areaOf({ xyxy: box.xyxy.map((side, index) => side + moves[index]) });
@@ -147,7 +147,7 @@ export class Boxes extends EventTarget {
    * @param {string} id
    */
   async remove(range, id) {
-    await this.#edit(range, (boxes) => boxes.filter((box) => box.id !== id));
+    await this.edit(range, (boxes) => boxes.filter((box) => box.id !== id));
   }
 
   /** Undo the last change. */
@@ -170,10 +170,11 @@ export class Boxes extends EventTarget {
   }
 
   /**
+   * Change the boxes of a range of frames; black frames stay as they are.
    * @param {Range} range
-   * @param {(boxes: Box[]) => Box[]} change
+   * @param {(boxes: Box[], frame: number) => Box[]} change
    */
-  async #edit(range, change) {
+  async edit(range, change) {
     this.#pendingChanges += 1;
     this.#emit();
     try {
@@ -188,7 +189,7 @@ export class Boxes extends EventTarget {
       const before = this.at(frame);
       // Black frames have no boxes.
       if (!before) continue;
-      const after = change(before);
+      const after = change(before, frame);
       if (serialized(after) === serialized(before)) continue;
       replaced.push([frame, this.#edited.get(frame)]);
       this.#setEdit(
