@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.adapters.vision.detection.batching import stack_images
-from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
-from framecloak.adapters.vision.runtime.precision import Precision
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider
+from framecloak.adapters.vision.runtime.rapidocr_graph import open_rapidocr_graph
 from framecloak.adapters.vision.weights.catalogue import PP_OCR
-from framecloak.adapters.vision.weights.rapidocr_wheel import is_in_rapidocr_wheel, rapidocr_weights
+from framecloak.adapters.vision.weights.rapidocr_wheel import is_in_rapidocr_wheel
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import BoxDetections, FloatArray, Image, ModelCard
 
@@ -61,16 +61,7 @@ class PpOcrText:
             ModelCorruptError: its graph has an unknown digest.
             ProviderUnavailableError: the provider does not work on this machine.
         """
-        path = rapidocr_weights(PP_OCR)
-        session = open_session(path, provider)
-        card = ModelCard(
-            name=PP_OCR.name,
-            sha256=PP_OCR.files[path.name],
-            licence=PP_OCR.licence,
-            provider=session.provider.label,
-            precision=Precision.FP32.value,
-        )
-        return cls(session, card)
+        return cls(*open_rapidocr_graph(PP_OCR, provider))
 
     def detect(self, image: Image, threshold: float) -> BoxDetections:
         """Detect the text lines in an image.

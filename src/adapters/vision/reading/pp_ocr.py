@@ -14,10 +14,10 @@ from typing import Self
 import cv2
 import numpy as np
 
-from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
-from framecloak.adapters.vision.runtime.precision import Precision
+from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider
+from framecloak.adapters.vision.runtime.rapidocr_graph import open_rapidocr_graph
 from framecloak.adapters.vision.weights.catalogue import PP_OCR_READER
-from framecloak.adapters.vision.weights.rapidocr_wheel import is_in_rapidocr_wheel, rapidocr_weights
+from framecloak.adapters.vision.weights.rapidocr_wheel import is_in_rapidocr_wheel
 from framecloak.domain.errors import FrameAnalysisError, ModelCorruptError
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.imaging.readings import Reading
@@ -68,16 +68,7 @@ class PpOcrReader:
             ModelCorruptError: its graph has an unknown digest.
             ProviderUnavailableError: the provider does not work on this machine.
         """
-        path = rapidocr_weights(PP_OCR_READER)
-        session = open_session(path, provider)
-        card = ModelCard(
-            name=PP_OCR_READER.name,
-            sha256=PP_OCR_READER.files[path.name],
-            licence=PP_OCR_READER.licence,
-            provider=session.provider.label,
-            precision=Precision.FP32.value,
-        )
-        return cls(session, card)
+        return cls(*open_rapidocr_graph(PP_OCR_READER, provider))
 
     def read(self, lines: Sequence[Image]) -> list[Reading]:
         """Read lines of text.
