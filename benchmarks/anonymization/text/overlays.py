@@ -125,14 +125,15 @@ def draw(
                 break
             style = chance.choice(STYLES)
             box = x + x1, y + y1, x + x2, y + y2
-            if not _touch(box, avoid):
+            if not touch(box, avoid):
                 _draw_line(canvas, (x, y), text, font, style)
                 lines.append(Line(text, identifies, size, style, box))
             x += x2 + 3 * size + chance.randint(0, 200)
     return np.asarray(canvas.convert("RGB")), lines
 
 
-def _touch(first: Box, second: Box) -> bool:
+def touch(first: Box, second: Box) -> bool:
+    """Return whether two boxes overlap."""
     return first[0] < second[2] and first[2] > second[0] and first[1] < second[3] and first[3] > second[1]
 
 
