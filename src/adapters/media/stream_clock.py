@@ -27,6 +27,9 @@ def rising_stamps(
 ) -> tuple[list[int], list[int]] | None:
     """Return time stamps that only rise, from those of frames in display order.
 
+    Some files state when a frame is decoded, and the stamps of frames that are shown in another order fall
+    by a few frames. Such stamps are sorted: the times are right, and only their order is not.
+
     Args:
         stamps: ticks of each frame as the decoder reports them.
         time_base: duration of a tick in seconds.
@@ -39,6 +42,7 @@ def rising_stamps(
     known = [stamp for stamp in stamps if stamp is not None]
     if not known or len(known) != len(stamps) or not time_base:
         return None
+    known = _sorted_between_jumps(known, time_base, max_gap_seconds)
     steps = [after - before for before, after in pairwise(known) if after > before]
     step = median_low(steps) if steps else 1
     rising, shifts, shift = [known[0]], [], 0
@@ -50,6 +54,15 @@ def rising_stamps(
             tick = expected
         rising.append(tick if tick > rising[-1] else expected)
     return rising, shifts
+
+
+def _sorted_between_jumps(stamps: Sequence[int], time_base: Fraction, max_gap_seconds: int) -> list[int]:
+    parts: list[list[int]] = [[]]
+    for place, stamp in enumerate(stamps):
+        if place and not -MAX_OVERLAP_SECONDS <= (stamp - stamps[place - 1]) * time_base <= max_gap_seconds:
+            parts.append([])
+        parts[-1].append(stamp)
+    return [stamp for part in parts for stamp in sorted(part)]
 
 
 class PacketClock:

@@ -80,3 +80,13 @@ def test_packets_follow_each_other_whatever_their_stamps(stamps: list[int | None
 def test_equal_stamps_are_counted_on() -> None:
     clock = PacketClock()
     assert [clock.start(Fraction(5), PACKET) for _ in range(3)] == [5, 5 + PACKET, 5 + 2 * PACKET]
+
+
+@given(starts, st.integers(2, 60), st.data())
+def test_stamps_in_the_order_of_decoding_are_sorted(start: int, count: int, data: st.DataObject) -> None:
+    """AVI, ASF and MXF may state when frames are decoded; those that wait for others come too late."""
+    regular = [start + FRAME * number for number in range(count)]
+    stamps = list(regular)
+    for place in data.draw(st.sets(st.integers(0, count - 2))):
+        stamps[place : place + 2] = reversed(stamps[place : place + 2])
+    assert rising_stamps(stamps, TICK) == (regular, [])

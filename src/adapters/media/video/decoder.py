@@ -28,7 +28,7 @@ class DecoderOutput(NamedTuple):
 
     Attributes:
         frame: frame as delivered by the decoder.
-        keyframe: True if the frame was decoded from its own packet alone.
+        keyframe: True if the frame was decoded from its own packet alone, as container and decoder agree.
         suspect: True if a decoding error may have affected the frame.
         pixel_aspect: pixel aspect in the bitstream, as of the last keyframe; None if it states none.
     """
@@ -63,12 +63,16 @@ class Decoder:
         The decoder reports an error as soon as it occurs, while it still holds back earlier frames. So
         every frame is suspect from a report up to the first keyframe that was submitted after it.
 
+        Some containers call every frame a keyframe. So a keyframe is one only if the decoder agrees, and
+        all frames before the first one are suspect, unless decoding begins at the first packet.
+
         Args:
             entry_packet: index of a keyframe packet in decoding order, or 0.
         """
         trouble: int | None = None
         aspect: Fraction | None = None
         first = True
+        entered = entry_packet == 0
         keyframes_in = keyframes_out = 0
         decoder = PacketDecoder()
         with closing(self._packets(entry_packet)) as packets:
@@ -78,17 +82,19 @@ class Decoder:
                 if damaged:
                     trouble = keyframes_in
                 for frame in frames:
-                    keyframe = self._is_keyframe(frame)
-                    keyframes_out += keyframe
+                    claimed = self._is_called_keyframe(frame)
+                    keyframe = claimed and frame.key_frame
+                    keyframes_out += claimed
+                    entered |= keyframe
                     # If a keyframe is lost, this count lags behind and frames stay suspect for longer.
                     if keyframe and trouble is not None and keyframes_out > trouble:
                         trouble = None
                     if packet is not None and (keyframe or first):
                         # At the packets between, the decoder may be ahead of the frames that it gives out.
                         aspect, first = packet.stream.codec_context.sample_aspect_ratio, False
-                    yield DecoderOutput(frame, keyframe, trouble is not None, aspect)
+                    yield DecoderOutput(frame, keyframe, trouble is not None or not entered, aspect)
 
-    def _is_keyframe(self, frame: av.VideoFrame) -> bool:
+    def _is_called_keyframe(self, frame: av.VideoFrame) -> bool:
         if self.index is None or frame.pts is None:
             return frame.key_frame
         return self.index.is_keyframe(frame.pts)

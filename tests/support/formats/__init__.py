@@ -1,0 +1,1 @@
+"""Table of media formats: the matrix tests write and read each of its rows, and formats.md lists them."""
