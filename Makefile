@@ -75,7 +75,14 @@ demo-once: $(VENV)/.product ## Run the demo and stop the service afterwards
 
 .PHONY: test
 test: setup ## Run the tests (under ten minutes on two cores)
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser and not nightly" tests
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser and not nightly and not formats" tests
+
+# Number of mutated files of each container.
+MUTATIONS ?= 20
+
+.PHONY: test-formats
+test-formats: setup ## Read every container, codec and quirk, and MUTATIONS mutated files of each container
+	MUTATIONS=$(MUTATIONS) $(BIN)/pytest -n $(JOBS) --dist worksteal -m formats tests/integration/media
 
 .PHONY: test-nightly
 test-nightly: setup ## Run the long tests: a thousand examples per property, whole videos at full size (about an hour)
@@ -157,8 +164,8 @@ docs: $(VENV_DOCS)/.installed ## Build the documentation into out/site; any warn
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet --site-dir $(abspath $(OUT))/site
 
 .PHONY: reference
-reference: setup ## Generate the pages of settings, errors and commands from the program
-	$(BIN)/python docs/generators/reference_pages.py
+reference: setup ## Generate the pages of settings, errors, commands and formats from the program
+	PYTHONPATH=tests $(BIN)/python docs/generators/reference_pages.py
 
 .PHONY: test-docs
 test-docs: setup docs clients ## Run every command and example of the documentation, and check the built pages
@@ -182,7 +189,7 @@ lock: $(UV) ## Update all locks to the newest versions that pyproject.toml allow
 test-newest: $(UV) ## Run the tests on the newest versions that pyproject.toml allows, ignoring the locks
 	$(call environment,$(VENV_NEWEST))
 	$(UV) pip install --quiet --python $(VENV_NEWEST)/bin/python --refresh --upgrade --editable '.[embedded,dev]'
-	$(VENV_NEWEST)/bin/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser and not nightly" tests
+	$(VENV_NEWEST)/bin/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser and not nightly and not formats" tests
 
 .PHONY: test-image-steps
 test-image-steps: ## Run the build and start steps of the images without Docker

@@ -1,6 +1,7 @@
-"""Pages generated from the program: settings, errors, commands, log events. ``make reference`` writes them.
+"""Pages generated from the program and its tests: settings, errors, commands, log events, formats.
 
-They are in git, so that they can be read without a build; a test compares them with the program.
+``make reference`` writes them. They are in git, so that they can be read without a build; a test compares
+them with the program.
 
 Usage: reference_pages.py [FOLDER]
 """
@@ -16,6 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+from formats_page import formats_page
 
 from framecloak.domain.errors import DomainError
 from framecloak.domain.support.log_events import EVENTS, FIELDS
@@ -70,6 +72,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "commands.md": commands_page(),
         "log-events.md": log_events_page(),
+        "formats.md": formats_page(MADE),
     }
 
 

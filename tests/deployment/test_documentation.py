@@ -47,7 +47,7 @@ FIGURES = {
 def test_generated_pages_are_current(tmp_path: Path) -> None:
     # In a separate process: click keeps the help option names of earlier tests.
     program = ROOT / "docs" / "generators" / "reference_pages.py"
-    environment = {"PYTHONPATH": str(ROOT / "namespace"), "PATH": os.environ["PATH"]}
+    environment = {"PYTHONPATH": f"{ROOT / 'namespace'}:{ROOT / 'tests'}", "PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, program, tmp_path], check=True, env=environment)
     generated = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
     assert len(generated) == 4

@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
+from fakes.speech import FakeSpeechDetector
 from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.adapters.media.video.x264 import MP4_AUDIO_CODECS, X264VideoEncoder
 from framecloak.domain.errors import InvalidFormatError, SoundLostError
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Sound
 from framecloak.domain.ports.video import VideoFormat
+from support.formats.codecs import SOUND_CODECS, VIDEO_CODECS
+from support.formats.containers import CONTAINERS, Container
+from support.formats.ffmpeg import needs_ffmpeg, shown_by_ffmpeg
 from support.samples.beeps import FRAME_RATE, beep_times, write_beeping_video
 from support.samples.media import write_video
 
 FORMAT = VideoFormat(64, 48, Fraction(FRAME_RATE), 50)
 MAX_OFFSET_SECONDS = 0.03
 WRAP_SECONDS = 2**33 / 90000
-AMBIGUOUS = {("mp4", "mp2"): "mp3"}
-"""Codecs that FFmpeg takes for another of their family, because the container has one code for both."""
-ENCODERS = {"mp3": "libmp3lame", "opus": "libopus"}
-CONTAINERS: dict[str, tuple[str, set[str]]] = {
-    "mp4": ("libx264", set(MP4_AUDIO_CODECS)),
-    "mov": ("libx264", {"aac", "ac3", "alac", "eac3", "mp2", "mp3"}),
-    "mkv": ("libx264", set(MP4_AUDIO_CODECS)),
-    "webm": ("libvpx", {"opus"}),
-    "avi": ("mpeg4", {"aac", "ac3", "flac", "mp2", "mp3"}),
-    "ts": ("libx264", {"aac", "ac3", "eac3", "mp2", "mp3", "opus"}),
-    "mpg": ("mpeg2video", {"ac3", "mp2", "mp3"}),
-    "flv": ("libx264", {"aac", "mp3"}),
-    "ogv": ("libvpx", {"flac", "opus"}),
-    "nut": ("mpeg4", {"aac", "ac3", "flac", "mp2", "mp3"}),
-    "asf": ("mpeg4", {"aac", "ac3", "eac3", "mp2", "mp3"}),
-}
-CASES = [(suffix, codec) for suffix, (_, codecs) in CONTAINERS.items() for codec in sorted(codecs)]
+SOUNDS = [
+    pytest.param(
+        container, codec, id=f"{container.suffix}-{codec}", marks=[pytest.mark.formats] if place else []
+    )
+    for container in CONTAINERS
+    for place, codec in enumerate(container.sound)
+]
 
 
-def kept(folder: Path, source: VideoSource, start: int, stop: int) -> Path:
+def kept(folder: Path, source: VideoSource, start: int, stop: int, sound: Sound | None = None) -> Path:
     """Write black frames with the sound of some frames of a source."""
-    encoder = X264VideoEncoder(folder)
+    encoder = X264VideoEncoder(folder, FakeSpeechDetector(math.inf))
     group = encoder.group_encoder(FORMAT)
     for _ in range(start, stop):
         group.add(bytes(64 * 48 * 3 // 2))
-    writer = encoder.writer(FORMAT, source.timing(start, stop), source.sound)
+    writer = encoder.writer(FORMAT, source.timing(start, stop), sound or source.sound)
     result = folder / "kept.mp4"
     try:
         writer.add(group.finish())
@@ -55,7 +51,9 @@ def kept(folder: Path, source: VideoSource, start: int, stop: int) -> Path:
     return result
 
 
-def assert_beeps_with_frames(folder: Path, source: VideoSource, start: int, stop: int) -> None:
+def assert_beeps_with_frames(
+    folder: Path, source: VideoSource, start: int, stop: int, sound: Sound | None = None
+) -> None:
     """Compare the beeps of a result with the frames that are half a second after a full one in the source."""
     begin, end = source.timing(start, stop).interval_seconds
     zero = source.timing(0, 1).interval_seconds[0]
@@ -64,19 +62,52 @@ def assert_beeps_with_frames(folder: Path, source: VideoSource, start: int, stop
         for half in map(Fraction, range(1, 200, 2))
         if begin - zero <= half / 2 < end - zero - Fraction(1, 10)
     ]
-    assert beep_times(kept(folder, source, start, stop)) == pytest.approx(expected, abs=MAX_OFFSET_SECONDS)
+    assert beep_times(kept(folder, source, start, stop, sound)) == pytest.approx(
+        expected, abs=MAX_OFFSET_SECONDS
+    )
 
 
-@pytest.mark.parametrize(("suffix", "codec"), CASES, ids=[f"{suffix}-{codec}" for suffix, codec in CASES])
-def test_every_codec_keeps_its_time_in_every_container(tmp_path: Path, suffix: str, codec: str) -> None:
-    path = tmp_path / f"a.{suffix}"
-    write_beeping_video(path, ENCODERS.get(codec, codec), video_codec=CONTAINERS[suffix][0])
+def write_sounding(folder: Path, container: Container, codec: str) -> Path:
+    path = folder / f"a.{container.suffix}"
+    frames = VIDEO_CODECS[container.video[0]].encoder
+    return write_beeping_video(
+        path, SOUND_CODECS[codec].encoder, video_codec=frames, format_name=container.format
+    )
+
+
+def parts(source: VideoSource) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of frames whose sound is compared."""
+    return (0, source.info.frame_count), (30, 80), (65, source.info.frame_count)
+
+
+@pytest.mark.parametrize(("container", "codec"), SOUNDS)
+def test_sound_keeps_its_time_in_every_container(tmp_path: Path, container: Container, codec: str) -> None:
+    source = open_video(write_sounding(tmp_path, container, codec))
+    assert source.sound is not None
+    assert source.sound.codec == dict(container.taken_for).get(codec, codec)
+    if source.sound.codec in MP4_AUDIO_CODECS:
+        X264VideoEncoder().require_supported(FORMAT, source.sound)
+        for start, stop in parts(source):
+            assert_beeps_with_frames(tmp_path, source, start, stop)
+    else:
+        with pytest.raises(InvalidFormatError, match=codec):
+            X264VideoEncoder().require_supported(FORMAT, source.sound)
+    encoded_again = replace(source.sound, mute_speech=True)
+    assert_beeps_with_frames(tmp_path, source, 30, 80, encoded_again)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("container", "codec"), SOUNDS)
+def test_sound_is_that_of_ffmpeg(tmp_path: Path, container: Container, codec: str) -> None:
+    path = write_sounding(tmp_path, container, codec)
     source = open_video(path)
     assert source.sound is not None
-    assert source.sound.codec in {codec, AMBIGUOUS.get((suffix, codec))}
-    X264VideoEncoder().require_supported(FORMAT, source.sound)
-    for start, stop in ((0, source.info.frame_count), (30, 80), (65, source.info.frame_count)):
-        assert_beeps_with_frames(tmp_path, source, start, stop)
+    sound = source.sound
+    if sound.codec not in MP4_AUDIO_CODECS:
+        sound = replace(sound, mute_speech=True)
+    beeps = beep_times(kept(tmp_path, source, 0, source.info.frame_count, sound))
+    expected = shown_by_ffmpeg(path, tmp_path).beeps
+    assert beeps == pytest.approx(expected, abs=MAX_OFFSET_SECONDS)
 
 
 @pytest.mark.parametrize("to_wrap", [0.0, 0.5, 1.44, 2.5, 3.96, 59, -0.01])

@@ -35,20 +35,19 @@ class Reference:
     beeps: list[float]
 
 
-def shown_by_ffmpeg(path: Path, folder: Path, *arguments: str) -> Reference:
+def shown_by_ffmpeg(path: Path, folder: Path) -> Reference:
     """Decode a file with FFmpeg's command line.
 
     Args:
         path: file to read.
         folder: folder for what FFmpeg writes.
-        arguments: further arguments of the output.
     """
     output = folder / "reference.nut"
     command = [
         *("ffmpeg", "-v", "error", "-nostdin", "-y", "-copyts", "-threads", "1", "-i", str(path)),
         *("-map", "0:v:0", "-map", "0:a:0?", "-c:v", "rawvideo", "-pix_fmt", "bgr24", "-c:a", "pcm_s16le"),
         *("-sws_flags", "bicubic+accurate_rnd+full_chroma_int", "-vsync", "passthrough"),
-        *("-enc_time_base:v", "-1", *arguments, str(output)),
+        *("-enc_time_base:v", "-1", str(output)),
     ]
     result = subprocess.run(command, capture_output=True, check=False, timeout=patience(60))
     if not output.exists() or not output.stat().st_size:

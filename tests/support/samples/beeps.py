@@ -46,7 +46,8 @@ def write_beeping_video(
         video = container.add_stream(video_codec, rate=FRAME_RATE, options={"g": "10", "bf": "0"})
         video.width, video.height = _SIZE
         video.pix_fmt = "yuv420p"
-        audio = container.add_stream(audio_codec, rate=SAMPLE_RATE, layout="stereo")
+        audio = container.add_stream(audio_codec, rate=SAMPLE_RATE, layout="stereo", options={"strict": "-2"})
+        audio.bit_rate = 128_000
         resampler = av.AudioResampler(
             format=audio.format,
             layout="stereo",
