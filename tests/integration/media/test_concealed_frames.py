@@ -15,6 +15,7 @@ from framecloak.domain.ports.frames import Frame
 from support.samples.media import write_video
 
 COUNT = 24
+OPTIONS = {"ffv1": {"level": "3"}, "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"}}
 
 
 def textured_frames() -> list[Image]:
@@ -40,6 +41,9 @@ def pixels(frames: Iterator[Frame]) -> list[Image | None]:
         ("divx3.avi", "msmpeg4"),
         ("mpeg4.avi", "mpeg4"),
         ("mpeg2.ts", "mpeg2video"),
+        ("ffv1.avi", "ffv1"),
+        ("ffv1.mkv", "ffv1"),
+        ("vp9.webm", "libvpx-vp9"),
     ],
 )
 def test_no_concealed_frame_is_shown(name: str, codec: str, tmp_path: Path) -> None:
@@ -48,7 +52,7 @@ def test_no_concealed_frame_is_shown(name: str, codec: str, tmp_path: Path) -> N
         size=(160, 120),
         codec=codec,
         images=textured_frames(),
-        options={"g": "6", "b": "3M"},
+        options={"g": "6", "b": "3M"} | OPTIONS.get(codec, {}),
     )
     intact = pixels(open_video(path).frames(0, COUNT))
     data = path.read_bytes()
@@ -66,3 +70,11 @@ def test_no_concealed_frame_is_shown(name: str, codec: str, tmp_path: Path) -> N
             assert original is not None
             assert shown is None or np.abs(shown.astype(int) - original).mean() < 12
     assert 6 <= missing < 6 * COUNT
+
+
+@pytest.mark.parametrize("level", ["1", "3"])
+@pytest.mark.parametrize("checksums", ["0", "1"])
+def test_intact_ffv1_is_shown(level: str, checksums: str, tmp_path: Path) -> None:
+    options = {"level": level} if level == "1" else {"level": level, "slicecrc": checksums}
+    path = write_video(tmp_path / "a.mkv", 8, codec="ffv1", options=options)
+    assert all(image is not None for image in pixels(open_video(path).frames(0, 8)))

@@ -13,6 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from framecloak.adapters.media.size_limit import MAX_VIDEO_PIXELS
+from framecloak.adapters.media.video.ffv1_slices import has_damaged_slice
 from framecloak.adapters.media.video.truncation import is_truncated
 from framecloak.domain.errors import (
     EmptyFileError,
@@ -41,7 +42,8 @@ _FLAGGING_DECODERS = frozenset({"h264"})
 """Decoders that flag concealed frames; as an error, they would report harmless metadata, too."""
 
 _PHOTOGRAPH_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})
-_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+_PREFERRED_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders that see damage, and transparency, which WebM stores beside the frames; libav's own do not."""
 
 # A string, because the class accepts no type argument at run time.
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
@@ -188,11 +190,12 @@ class PacketDecoder:
             self._context = _decoder_of(packet.stream)
             if self._context is not packet.stream.codec_context:
                 self._guard = packet.stream.codec_context
+        damaged = packet.is_corrupt or (self._context.name == "ffv1" and has_damaged_slice(bytes(packet)))
         try:
             if self._guard:
                 # libvpx allocates a frame before it can be told how large one may be.
                 self._guard.decode(packet)
-            return self._context.decode(packet), packet.is_corrupt
+            return self._context.decode(packet), damaged
         except av.FFmpegError:
             return [], True
 
@@ -206,13 +209,9 @@ class PacketDecoder:
 
 
 def _decoder_of(stream: VideoStream) -> VideoCodecContext:
-    """Return the decoder of a stream: libvpx for VP8 and VP9 with alpha, which libav's own decoders ignore.
-
-    WebM stores the transparency beside the frames; the track states it as its alpha mode.
-    """
     own = stream.codec_context
-    name = _ALPHA_DECODERS.get(own.codec.canonical_name)
-    if stream.metadata.get("alpha_mode") != "1" or name not in av.codecs_available:
+    name = _PREFERRED_DECODERS.get(own.codec.canonical_name)
+    if name not in av.codecs_available:
         return own
     decoder = cast("VideoCodecContext", av.CodecContext.create(name, "r"))
     decoder.thread_count = own.thread_count
