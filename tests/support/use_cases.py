@@ -22,6 +22,7 @@ from fakes.security import FakePasswordHasher, FakeTextListCipher, FakeTokenIssu
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeBoxDetector
 from fakes.webhooks import FakeWebhookSender
+from framecloak.adapters.report.batch_index import render_batch_index
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.domain.accounts.secrets import SecretFactory
@@ -104,6 +105,7 @@ class FakeService:
             open_video=lambda _: self.video_source,
             keyframes=lambda _: [],
             archives=StoredZips(self.store),
+            render_batch_index=render_batch_index,
             frame_extractor=self.frame_extractor,
             preview_maker=fake_preview,
             public_key=lambda: FakeSigner().public_key,

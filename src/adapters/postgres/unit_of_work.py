@@ -16,11 +16,13 @@ from framecloak.adapters.postgres.engine import database_configuration
 from framecloak.adapters.postgres.repositories import (
     accounts,
     audit,
+    batches,
     download_tokens,
     galleries,
     marks,
     requests,
     slices,
+    templates,
     videos,
     webhooks,
 )
@@ -46,6 +48,8 @@ class PostgresUnitOfWork:
     notices: database.NoticeRepository
     galleries: database.GalleryRepository
     gallery_faces: database.GalleryFaceRepository
+    templates: database.TemplateRepository
+    batches: database.BatchRepository
     audit: database.AuditLogRepository
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -75,6 +79,8 @@ class PostgresUnitOfWork:
         self.notices = webhooks.PostgresNoticeRepository(connection)
         self.galleries = galleries.PostgresGalleryRepository(connection)
         self.gallery_faces = galleries.PostgresGalleryFaceRepository(connection)
+        self.templates = templates.PostgresTemplateRepository(connection)
+        self.batches = batches.PostgresBatchRepository(connection)
         return self
 
     async def __aexit__(

@@ -18,6 +18,11 @@ from framecloak.domain.errors.accounts import (
     WeakPasswordError,
 )
 from framecloak.domain.errors.base import DomainError
+from framecloak.domain.errors.batches import (
+    BatchNotFoundError,
+    TemplateMismatchError,
+    TemplateNotFoundError,
+)
 from framecloak.domain.errors.faces import (
     BatchTooLargeError,
     FaceNotFoundError,
@@ -111,6 +116,7 @@ __all__ = [
     "AccountInUseError",
     "AlreadyFinishedError",
     "ApiKeyNotFoundError",
+    "BatchNotFoundError",
     "BatchTooLargeError",
     "CsrfError",
     "DatabaseUnavailableError",
@@ -173,6 +179,8 @@ __all__ = [
     "SoundLostError",
     "StorageFullError",
     "StorageUnavailableError",
+    "TemplateMismatchError",
+    "TemplateNotFoundError",
     "TextListsLostError",
     "TokenExpiredError",
     "TokenNotFoundError",

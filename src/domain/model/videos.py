@@ -49,6 +49,50 @@ class VideoFacts:
     rotation: int
 
 
+class VideoState(StrEnum):
+    """Progress of the work on a video, as far as the caller may see it; in the order of the work."""
+
+    NEW = "new"
+    """Nothing is marked, and nothing was requested."""
+    MARKED = "marked"
+    """Segments or regions are marked."""
+    ORDERED = "ordered"
+    """The latest request is waiting or in progress."""
+    FAILED = "failed"
+    """The latest request failed."""
+    READY = "ready"
+    """The latest request is completed; its result awaits review."""
+    RELEASED = "released"
+    """The result of the latest request was reviewed and released."""
+
+
+class VideoOrder(StrEnum):
+    """Order of a list of videos; ties are listed newest first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    NAME = "name"
+    """By title, or by file name without one; case is ignored."""
+    STATE = "state"
+    LONGEST = "longest"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFilter:
+    """Criteria for listing videos; a criterion that is None is not applied.
+
+    Attributes:
+        search: words, all of which occur in title, file name, tags or the reference of a request; case is
+            ignored.
+        tag: tag of the video; case is ignored.
+        state: state of the work.
+    """
+
+    search: str | None = None
+    tag: str | None = None
+    state: VideoState | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Video:
     """A stored video.
@@ -61,6 +105,9 @@ class Video:
         facts: properties of the file.
         created_at: UTC.
         access: role of the requesting caller.
+        title: display name; None for the file name. It stays in the installation.
+        tags: labels for searching, sorted.
+        state: progress of the work, as the requesting caller may see it.
     """
 
     id: int
@@ -70,6 +117,14 @@ class Video:
     facts: VideoFacts
     created_at: datetime
     access: GrantRole = GrantRole.OWNER
+    title: str | None = None
+    tags: tuple[str, ...] = ()
+    state: VideoState = VideoState.NEW
+
+    @property
+    def name(self) -> str:
+        """Title of the video, or its file name without one."""
+        return self.title or self.filename
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from framecloak.domain.ports.repositories.accounts import (
     UserRepository,
 )
 from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter, AuditLogRepository
+from framecloak.domain.ports.repositories.batches import BatchRepository
 from framecloak.domain.ports.repositories.galleries import GalleryFaceRepository, GalleryRepository
 from framecloak.domain.ports.repositories.paging import Page
 from framecloak.domain.ports.repositories.requests import (
@@ -20,6 +21,7 @@ from framecloak.domain.ports.repositories.requests import (
     RequestRepository,
 )
 from framecloak.domain.ports.repositories.slices import SliceRepository
+from framecloak.domain.ports.repositories.templates import TemplateRepository
 from framecloak.domain.ports.repositories.videos import (
     GrantRepository,
     MarkRepository,
@@ -33,6 +35,7 @@ __all__ = [
     "AuditEntry",
     "AuditFilter",
     "AuditLogRepository",
+    "BatchRepository",
     "Database",
     "DownloadTokenRepository",
     "GalleryFaceRepository",
@@ -46,6 +49,7 @@ __all__ = [
     "RequestRepository",
     "SessionRepository",
     "SliceRepository",
+    "TemplateRepository",
     "UnitOfWork",
     "UploadRepository",
     "UserRepository",
@@ -70,6 +74,8 @@ class UnitOfWork(Protocol):
     notices: NoticeRepository
     galleries: GalleryRepository
     gallery_faces: GalleryFaceRepository
+    templates: TemplateRepository
+    batches: BatchRepository
     audit: AuditLogRepository
 
     async def __aenter__(self) -> Self:

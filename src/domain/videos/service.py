@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -27,13 +27,21 @@ from framecloak.domain.errors import (
     VideoNotFoundError,
 )
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.model.videos import GrantRole, PendingUpload, Video, VideoFacts
+from framecloak.domain.model.videos import (
+    GrantRole,
+    PendingUpload,
+    Video,
+    VideoFacts,
+    VideoFilter,
+    VideoOrder,
+)
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page, UnitOfWork
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.video import ProbedVideo, VideoProber
 from framecloak.domain.storage.originals import Originals
 from framecloak.domain.support.memory_budget import MemoryBudget
+from framecloak.domain.videos.descriptions import clean_tags, clean_title
 from framecloak.domain.videos.filenames import sanitize_filename
 
 PREVIEW_MEMORY_BYTES = 1 << 30
@@ -201,10 +209,49 @@ class VideoService:
         await self._discard(upload)
         return video
 
-    async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
-        """Return a page of the videos that the caller may see, newest first."""
+    async def list(
+        self,
+        principal: Principal,
+        limit: int,
+        offset: int,
+        criteria: VideoFilter | None = None,
+        order: VideoOrder = VideoOrder.NEWEST,
+    ) -> Page[Video]:
+        """Return a page of the videos that the caller may see and that meet the criteria."""
         async with self._database.unit_of_work() as work:
-            return await work.videos.list(principal, limit, offset)
+            return await work.videos.list(principal, limit, offset, criteria, order)
+
+    async def tags(self, principal: Principal) -> Mapping[str, int]:
+        """Return the tags of all videos that the caller may see, with the number of videos."""
+        async with self._database.unit_of_work() as work:
+            return await work.videos.tags(principal)
+
+    async def describe(
+        self,
+        principal: Principal,
+        video_id: int,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> Video:
+        """Change title and tags of a video.
+
+        Arguments that are None leave their field unchanged; an empty title removes the title.
+
+        Raises:
+            VideoNotFoundError: the video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but not edit it.
+            InvalidOptionError: the title or a tag is too long, or there are too many tags.
+        """
+        async with self._database.unit_of_work() as work:
+            video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
+            new_title = video.title if title is None else clean_title(title)
+            new_tags = video.tags if tags is None else clean_tags(tags)
+            await work.videos.describe(video_id, new_title, new_tags)
+            details: dict[str, object] = {"title": new_title, "tags": list(new_tags)}
+            await work.audit.add(principal, "video.describe", f"video:{video_id}", details)
+            await work.commit()
+        return replace(video, title=new_title, tags=new_tags)
 
     async def get(self, principal: Principal, video_id: int) -> Video:
         """Return a video that the caller may see.

@@ -114,6 +114,9 @@ SERVICE_EXIT_CODES = {
     "model_mismatch": 115,
     "identities_lost": 122,
     "workers_disagree": 123,
+    "batch_not_found": 77,
+    "template_not_found": 78,
+    "template_mismatch": 79,
     "text_lists_lost": 124,
 }
 """Additional exit codes by ``DomainError.code`` of the service and its management commands."""

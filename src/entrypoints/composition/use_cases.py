@@ -16,6 +16,9 @@ from framecloak.domain.accounts.names import NameSkeletons
 from framecloak.domain.accounts.removal import AccountRemoval
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.accounts.service import AccountService
+from framecloak.domain.anonymization.batches.results import BatchResultsService, IndexRenderer
+from framecloak.domain.anonymization.batches.service import BatchService
+from framecloak.domain.anonymization.batches.templates import TemplateService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
@@ -86,6 +89,7 @@ class Adapters:
         open_video: opens a video file for decoding.
         keyframes: returns the indices of keyframes from the stored frame index of a video.
         archives: reads single entries of stored results.
+        render_batch_index: renders the index page of the results of a batch.
         frame_extractor: decodes a single frame of a result video.
         preview_maker: downscales images.
         public_key: returns the key that verifies signatures of this installation.
@@ -120,6 +124,7 @@ class Adapters:
     open_video: Callable[[Path], FrameSource]
     keyframes: Callable[[bytes], Sequence[int]]
     archives: StoredArchives
+    render_batch_index: IndexRenderer
     frame_extractor: VideoFrameExtractor
     preview_maker: PreviewMaker
     public_key: Callable[[], bytes]
@@ -190,6 +195,9 @@ class UseCases:
         downloads: downloads of results by token.
         reviews: review of results.
         rerenders: results rendered again with edits.
+        templates: templates of orders.
+        batches: orders of many videos at once.
+        batch_results: all results of a batch as one archive.
         overlays: proposed regions of static overlays.
         galleries: galleries of enrolled faces.
         gallery_people: people of the gallery that a request names.
@@ -214,6 +222,9 @@ class UseCases:
     downloads: DownloadService
     reviews: ReviewService
     rerenders: RerenderService
+    templates: TemplateService
+    batches: BatchService
+    batch_results: BatchResultsService
     overlays: OverlayService
     galleries: GalleryService
     gallery_people: GalleryPeople
@@ -252,6 +263,16 @@ class UseCases:
         health = HealthService(
             database, store, queue, adapters.models_present, adapters.free_space, limits.min_free_bytes
         )
+        requests = RequestService(
+            database,
+            store,
+            dispatcher,
+            adapters.progress_board,
+            clock,
+            limits.retention,
+            lambda: secrets.new(""),
+            secrets.digest,
+        )
         return cls(
             accounts=AccountService(
                 database,
@@ -271,15 +292,11 @@ class UseCases:
             grants=GrantService(database),
             marks=MarkService(database),
             submissions=submissions,
-            requests=RequestService(
-                database,
-                store,
-                dispatcher,
-                adapters.progress_board,
-                clock,
-                limits.retention,
-                lambda: secrets.new(""),
-                secrets.digest,
+            requests=requests,
+            templates=TemplateService(database),
+            batches=BatchService(database, submissions, requests),
+            batch_results=BatchResultsService(
+                database, store, adapters.archives, adapters.render_batch_index
             ),
             downloads=DownloadService(database, integrity, clock, secrets.digest),
             reviews=ReviewService(

@@ -12,6 +12,7 @@ from framecloak.entrypoints.asgi.problem_details import EXCEPTION_HANDLERS
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.console import console_router
 from framecloak.entrypoints.http.controllers.accounts import AccountsController
+from framecloak.entrypoints.http.controllers.batches import BatchesController
 from framecloak.entrypoints.http.controllers.downloads import DownloadsController
 from framecloak.entrypoints.http.controllers.faces import FacesController
 from framecloak.entrypoints.http.controllers.galleries import GalleriesController
@@ -24,6 +25,7 @@ from framecloak.entrypoints.http.controllers.requests import RequestsController
 from framecloak.entrypoints.http.controllers.reviews import ReviewsController
 from framecloak.entrypoints.http.controllers.segments import SegmentsController
 from framecloak.entrypoints.http.controllers.sessions import SessionsController
+from framecloak.entrypoints.http.controllers.templates import TemplatesController
 from framecloak.entrypoints.http.controllers.videos import VideosController
 from framecloak.entrypoints.http.dependencies import dependencies
 from framecloak.entrypoints.http.middleware.authentication import AuthenticationMiddleware, Authenticator
@@ -36,6 +38,8 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     RequestsController,
     DownloadsController,
     ReviewsController,
+    BatchesController,
+    TemplatesController,
     VideosController,
     SegmentsController,
     RegionsController,

@@ -231,6 +231,7 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
         security=[{name: []} for name in schemes],
         tags=[
             Tag("Frame anonymization", "Requests for anonymised frames, their progress and their results."),
+            Tag("Batches", "Orders of many videos at once, and templates of orders."),
             Tag("Videos", "Stored videos and access to them."),
             Tag("Marks", "Time ranges and image regions marked in videos."),
             Tag("Re-identification", "Detection, comparison and emotions of faces in images."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -60,14 +61,9 @@ class KeepTextBody(AreaBody, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A region in which text is kept; in the whole video if no frames are given."""
 
 
-class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request for anonymised frames."""
+class OrderOptions(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of a request that do not depend on the video."""
 
-    video_id: Annotated[Id, Meta(description="Id of a video that you may edit.", examples=[123])]
-    segment_ids: Annotated[
-        SegmentIds,
-        Meta(description="Ids of 1 to 100 segments of the video.", examples=[[1, 2, 3], "1,2,3"]),
-    ]
     anonymization_level: (
         Annotated[
             ShortText,
@@ -150,20 +146,6 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
-    reference: (
-        Annotated[
-            str,
-            Meta(
-                max_length=200,
-                description=(
-                    "Code of the order, up to 80 characters, such as that of a study; part of the file name "
-                    "of the result. It must match `REFERENCE_PATTERN`, and contain no date."
-                ),
-                examples=["STUDY-7 B12"],
-            ),
-        ]
-        | None
-    ) = None
     identities: Annotated[
         IdentitiesBody | None,
         Meta(description="Identity rule; default: all faces are redacted. Not allowed at level `minimal`."),
@@ -181,12 +163,11 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         default_language: Language = Language.ENGLISH,
         default_verify: Verify = Verify.SAMPLE,
     ) -> RequestSpec:
-        """Return the request of the domain.
+        """Return the request of the domain; its video and segments are placeholders.
 
         Raises:
             InvalidLevelError: the level does not exist.
             InvalidFormatError: the format does not exist.
-            InvalidSegmentsError: an id of a segment is invalid.
             InvalidOptionError: the webhook has no host, audio is to be copied to an image format, the pixel
                 aspect is impossible, or the text policy contradicts itself.
             InvalidRegionError, InvalidSegmentError: a region in which text is kept is invalid.
@@ -195,8 +176,8 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         output = default_format if self.output_format is None else OutputFormat.parse(self.output_format)
         text = self.text.choice() if self.text else TextChoice()
         return RequestSpec(
-            video_id=self.video_id,
-            segment_ids=_parse_segment_ids(self.segment_ids),
+            video_id=0,
+            segment_ids=(),
             level=level,
             appearance=Appearance(
                 output,
@@ -211,10 +192,50 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             identities=self.identities.identities() if self.identities else None,
             verify=self.verify or default_verify,
             pixel_aspect=None if self.pixel_aspect is None else parse_aspect(self.pixel_aspect),
-            reference=self.reference,
             text=text.options(),
             text_lists=None if text.lists == NO_LISTS else text.lists,
         )
+
+
+class SubmitBody(OrderOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for anonymised frames."""
+
+    video_id: Annotated[Id, Meta(description="Id of a video that you may edit.", examples=[123])]
+    segment_ids: Annotated[
+        SegmentIds,
+        Meta(description="Ids of 1 to 100 segments of the video.", examples=[[1, 2, 3], "1,2,3"]),
+    ]
+    reference: (
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                description=(
+                    "Code of the order, up to 80 characters, such as that of a study; part of the file name "
+                    "of the result. It must match `REFERENCE_PATTERN`, and contain no date."
+                ),
+                examples=["STUDY-7 B12"],
+            ),
+        ]
+        | None
+    ) = None
+
+    def to_domain(
+        self,
+        default_level: Level,
+        default_format: OutputFormat,
+        default_language: Language = Language.ENGLISH,
+        default_verify: Verify = Verify.SAMPLE,
+    ) -> RequestSpec:
+        """Return the request of the domain.
+
+        Raises:
+            InvalidSegmentsError: an id of a segment is invalid.
+            DomainError: as for the options.
+        """
+        spec = super().to_domain(default_level, default_format, default_language, default_verify)
+        segment_ids = _parse_segment_ids(self.segment_ids)
+        return replace(spec, video_id=self.video_id, segment_ids=segment_ids, reference=self.reference)
 
 
 class SubmittedView(View, frozen=True, kw_only=True):

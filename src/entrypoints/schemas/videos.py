@@ -12,9 +12,9 @@ from framecloak.domain.anonymization.overlays.proposals import OverlayProposal
 from framecloak.domain.errors import InvalidOptionError, InvalidRegionError, InvalidSegmentError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region, Segment
-from framecloak.domain.model.videos import MarkedRegion, MarkedSegment, Video, VideoGrant
+from framecloak.domain.model.videos import MarkedRegion, MarkedSegment, Video, VideoGrant, VideoState
 from framecloak.domain.videos.service import StartedUpload
-from framecloak.entrypoints.schemas.common import Body, Id, Label, PageBase, View
+from framecloak.entrypoints.schemas.common import NO_NUL, Body, Id, Label, PageBase, View
 
 Filename = Annotated[
     str,
@@ -53,6 +53,23 @@ class VideoView(View, frozen=True, kw_only=True):
         ),
     ]
     is_own: Annotated[bool, Meta(description="Whether you uploaded it.", examples=[True])]
+    title: Annotated[
+        str | None,
+        Meta(
+            description="Display name; null for the file name. Not part of results.", examples=["Theatre 2"]
+        ),
+    ]
+    tags: Annotated[list[str], Meta(description="Labels for searching, sorted.", examples=[["ward 3"]])]
+    state: Annotated[
+        VideoState,
+        Meta(
+            description=(
+                "Progress of the work, by marks and your latest request: `ready` is a result that awaits "
+                "review, `released` one that was released."
+            ),
+            examples=["new"],
+        ),
+    ]
 
     @classmethod
     def of(cls, video: Video, caller: Principal) -> Self:
@@ -72,11 +89,50 @@ class VideoView(View, frozen=True, kw_only=True):
             created_at=video.created_at,
             access=video.access.value,
             is_own=video.owner_id == caller.user_id,
+            title=video.title,
+            tags=list(video.tags),
+            state=video.state,
         )
 
 
+class DescribeVideoBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes to a video; omitted fields stay unchanged. A title of null removes the title."""
+
+    title: (
+        Annotated[
+            str,
+            Meta(
+                max_length=1000,
+                pattern=NO_NUL,
+                description="Display name, up to 200 characters.",
+                examples=["Theatre 2"],
+            ),
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
+    tags: (
+        Annotated[
+            list[Annotated[str, Meta(max_length=200, pattern=NO_NUL)]],
+            Meta(
+                max_length=100,
+                description="Up to 20 labels of up to 40 characters, without commas.",
+                examples=[["ward 3"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class TagView(View, frozen=True, kw_only=True):
+    """A tag."""
+
+    tag: Annotated[str, Meta(examples=["ward 3"])]
+    videos: Annotated[int, Meta(description="Number of videos with it that you may see.", examples=[20])]
+
+
 class VideoPage(PageBase, frozen=True, kw_only=True):
-    """Videos, newest first."""
+    """Videos, in the requested order."""
 
     items: list[VideoView]
 

@@ -21,7 +21,7 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.model.accounts import Role, User
 from framecloak.domain.model.segments import Region, Segment
-from framecloak.domain.model.videos import GrantRole, PendingUpload
+from framecloak.domain.model.videos import GrantRole, PendingUpload, VideoState
 from framecloak.domain.ports.database import Database
 from support.samples.persistence import NOW, add_request, add_user, add_video, facts, principal_of
 
@@ -123,7 +123,8 @@ async def test_a_video_with_a_pending_request_cannot_be_removed(database: Databa
         with pytest.raises(VideoInUseError):
             await work.videos.remove(video.id)
     async with database.unit_of_work() as work:
-        assert await work.videos.get(video.id, principal_of(owner), GrantRole.OWNER) == video
+        kept = await work.videos.get(video.id, principal_of(owner), GrantRole.OWNER)
+        assert kept == replace(video, state=VideoState.ORDERED)
 
 
 async def test_segments_are_listed_changed_and_removed(database: Database) -> None:

@@ -14,6 +14,7 @@ from fakes.persistence.accounts import (
     FakeSessionRepository,
     FakeUserRepository,
 )
+from fakes.persistence.batches import FakeBatchRepository, FakeTemplateRepository
 from fakes.persistence.galleries import FakeGalleryFaceRepository, FakeGalleryRepository
 from fakes.persistence.requests import FakeDownloadTokenRepository, FakeRequestRepository
 from fakes.persistence.slices import FakeSliceRepository
@@ -29,6 +30,7 @@ from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.database import (
     ApiKeyRepository,
     AuditLogRepository,
+    BatchRepository,
     DownloadTokenRepository,
     GalleryFaceRepository,
     GalleryRepository,
@@ -39,6 +41,7 @@ from framecloak.domain.ports.database import (
     RequestRepository,
     SessionRepository,
     SliceRepository,
+    TemplateRepository,
     UploadRepository,
     UserRepository,
     VideoRepository,
@@ -65,6 +68,8 @@ class FakeUnitOfWork:
         self.notices: NoticeRepository = FakeNoticeRepository(self._transaction)
         self.galleries: GalleryRepository = FakeGalleryRepository(self._transaction)
         self.gallery_faces: GalleryFaceRepository = FakeGalleryFaceRepository(self._transaction)
+        self.templates: TemplateRepository = FakeTemplateRepository(self._transaction)
+        self.batches: BatchRepository = FakeBatchRepository(self._transaction)
         self.audit: AuditLogRepository = FakeAuditLogRepository(self._transaction)
 
     async def __aenter__(self) -> Self:

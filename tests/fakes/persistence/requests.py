@@ -108,6 +108,8 @@ class FakeRequestRepository:
             if (principal.is_admin or each.user_id == principal.user_id)
             and criteria.video_id in {None, each.spec.video_id}
             and criteria.status in {None, each.status}
+            and criteria.user_id in {None, each.user_id}
+            and criteria.is_render in {None, each.spec.based_on is not None}
             and (criteria.search or "").lower() in (each.spec.reference or "").lower()
         ]
         return Page(found[offset : offset + limit], len(found))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID
 
+from framecloak.domain.anonymization.model.orders.batch import Batch
+from framecloak.domain.anonymization.model.orders.template import Template
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, WorkSpec
 from framecloak.domain.anonymization.model.slices import SliceKind
 from framecloak.domain.imaging.detections import FloatArray
@@ -77,6 +79,9 @@ class Tables:
     notices: dict[UUID, NoticeEntry] = field(default_factory=dict)
     galleries: dict[UUID, EncryptedGallery] = field(default_factory=dict)
     gallery_faces: dict[UUID, tuple[EncryptedFace, FloatArray]] = field(default_factory=dict)
+    templates: dict[UUID, Template] = field(default_factory=dict)
+    batches: dict[UUID, Batch] = field(default_factory=dict)
+    batch_keys: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from fakes.persistence.tables import Transaction
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
@@ -27,7 +30,10 @@ from framecloak.domain.model.videos import (
     PendingUpload,
     Video,
     VideoFacts,
+    VideoFilter,
     VideoGrant,
+    VideoOrder,
+    VideoState,
 )
 from framecloak.domain.ports.database import Page
 
@@ -54,20 +60,74 @@ class FakeVideoRepository:
             raise ForbiddenError(
                 f"the role {role} on video {video_id} does not allow this", f"ask for {required_role} rights"
             )
-        return replace(video, access=role)
+        return self._seen_by(principal, video, role)
 
     async def frame_index(self, video_id: int) -> bytes:
         if video_id not in self._tx.rows.frame_indexes:
             raise VideoNotFoundError(f"there is no video {video_id}")
         return self._tx.rows.frame_indexes[video_id]
 
-    async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
+    async def list(
+        self,
+        principal: Principal,
+        limit: int,
+        offset: int,
+        criteria: VideoFilter | None = None,
+        order: VideoOrder = VideoOrder.NEWEST,
+    ) -> Page[Video]:
         videos = [
-            replace(video, access=role)
+            self._seen_by(principal, video, role)
             for video in reversed(self._tx.rows.videos.values())
             if (role := self._role(video, principal))
         ]
-        return Page(videos[offset : offset + limit], len(videos))
+        wanted = criteria or VideoFilter()
+        found = [video for video in videos if self._matches(video, wanted, principal)]
+        keys: dict[VideoOrder, Callable[[Video], Any]] = {
+            VideoOrder.NEWEST: lambda video: -video.id,
+            VideoOrder.OLDEST: lambda video: video.id,
+            VideoOrder.NAME: lambda video: (video.name.lower(), -video.id),
+            VideoOrder.LONGEST: lambda video: (-video.facts.duration, -video.id),
+            VideoOrder.STATE: lambda video: (list(VideoState).index(video.state), -video.id),
+        }
+        found.sort(key=keys[order])
+        return Page(found[offset : offset + limit], len(found))
+
+    async def tags(self, principal: Principal) -> Mapping[str, int]:
+        videos = [video for video in self._tx.rows.videos.values() if self._role(video, principal)]
+        counts = Counter(tag for video in videos for tag in video.tags)
+        return dict(sorted(counts.items(), key=lambda entry: (entry[0].casefold(), entry[0])))
+
+    async def describe(self, video_id: int, title: str | None, tags: Sequence[str]) -> None:
+        rows = await self._tx.write()
+        if video := rows.videos.get(video_id):
+            rows.videos[video_id] = replace(video, title=title, tags=tuple(tags))
+
+    def _requests(self, video: Video, principal: Principal) -> Sequence[AnonymizationRequest]:
+        return [
+            each
+            for each in self._tx.rows.requests.values()
+            if each.spec.video_id == video.id and (principal.is_admin or each.user_id == principal.user_id)
+        ]
+
+    def _seen_by(self, principal: Principal, video: Video, role: GrantRole) -> Video:
+        rows = self._tx.rows
+        requests = [each for each in self._requests(video, principal) if each.status is not Status.CANCELLED]
+        state = VideoState.NEW
+        if requests:
+            ended = {Status.COMPLETED: VideoState.READY, Status.FAILED: VideoState.FAILED}
+            state = ended.get(requests[-1].status, VideoState.ORDERED)
+        elif any(each.video_id == video.id for each in [*rows.segments.values(), *rows.regions.values()]):
+            state = VideoState.MARKED
+        return replace(video, access=role, state=state)
+
+    def _matches(self, video: Video, wanted: VideoFilter, principal: Principal) -> bool:
+        references = [each.spec.reference or "" for each in self._requests(video, principal)]
+        texts = [video.title or "", video.filename, ",".join(video.tags), *references]
+        return (
+            all(any(word.lower() in text.lower() for text in texts) for word in (wanted.search or "").split())
+            and (wanted.tag is None or wanted.tag.lower() in [tag.lower() for tag in video.tags])
+            and wanted.state in {None, video.state}
+        )
 
     async def stored_bytes(self) -> int:
         return sum(video.facts.size_bytes for video in self._tx.rows.videos.values())

@@ -323,6 +323,10 @@ def _conditions(principal: Principal, criteria: RequestFilter) -> list[ColumnEle
         conditions.append(RequestRow.video_id == searchable_id(criteria.video_id))
     if criteria.status is not None:
         conditions.append(RequestRow.status == criteria.status)
+    if criteria.user_id is not None:
+        conditions.append(RequestRow.user_id == searchable_id(criteria.user_id))
+    if criteria.is_render is not None:
+        conditions.append(RequestRow.based_on_request_id.is_not(None) == criteria.is_render)
     if criteria.search is not None:
         text = searchable_text(criteria.search)
         is_found = (

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from framecloak.adapters.postgres.connection import Connection, Record, searchable_id, searchable_text
+from framecloak.adapters.postgres.rows.video_lists import matching, ordering, video_state
 from framecloak.adapters.postgres.tables.accounts import UserRow
 from framecloak.adapters.postgres.tables.videos import FrameIndexRow, GrantRow, UploadRow, VideoRow
 from framecloak.domain.errors import (
@@ -23,7 +24,16 @@ from framecloak.domain.errors import (
     VideoNotFoundError,
 )
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.model.videos import GrantRole, PendingUpload, Video, VideoFacts, VideoGrant
+from framecloak.domain.model.videos import (
+    GrantRole,
+    PendingUpload,
+    Video,
+    VideoFacts,
+    VideoFilter,
+    VideoGrant,
+    VideoOrder,
+    VideoState,
+)
 from framecloak.domain.ports.database import Page
 
 _VIDEO = (
@@ -41,6 +51,7 @@ _VIDEO = (
     VideoRow.duration,
     VideoRow.rotation,
 )
+_DESCRIPTION = (VideoRow.title, VideoRow.tags)
 _UPLOAD = (
     UploadRow.id,
     UploadRow.owner_id,
@@ -69,7 +80,7 @@ class PostgresVideoRepository:
     async def get(self, video_id: int, principal: Principal, required_role: GrantRole) -> Video:
         """See the port."""
         statement = (
-            select(GrantRow.role, *_VIDEO)
+            select(GrantRow.role, video_state(principal), *_DESCRIPTION, *_VIDEO)
             .select_from(VideoRow)
             .outerjoin(GrantRow, _is_grant_to(principal))
             .where(VideoRow.id == searchable_id(video_id), _is_visible_to(principal))
@@ -93,22 +104,52 @@ class PostgresVideoRepository:
             raise VideoNotFoundError(f"there is no video {video_id}")
         return bytes(content)
 
-    async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
+    async def list(
+        self,
+        principal: Principal,
+        limit: int,
+        offset: int,
+        criteria: VideoFilter | None = None,
+        order: VideoOrder = VideoOrder.NEWEST,
+    ) -> Page[Video]:
         """See the port."""
+        hits = (
+            select(VideoRow.id, GrantRow.role, func.count().over().label("total"))
+            .outerjoin(GrantRow, _is_grant_to(principal))
+            .where(_is_visible_to(principal), *matching(principal, criteria or VideoFilter()))
+        )
+        # States are computed for the page only, unless they decide which videos are on it.
+        page = hits.order_by(*ordering(principal, order)).limit(limit).offset(offset).subquery()
+        statement = (
+            select(page.c.total, page.c.role, video_state(principal), *_DESCRIPTION, *_VIDEO)
+            .join(page, page.c.id == VideoRow.id)
+            .order_by(*ordering(principal, order))
+        )
+        rows = (await self._connection.execute(statement)).all()
+        if not rows and offset:
+            counting = select(func.count()).select_from(hits.subquery())
+            return Page([], (await self._connection.execute(counting)).scalar_one())
+        videos = [_video_with_access(tuple(row)[1:], principal) for row in rows]
+        return Page(videos, rows[0].total if rows else 0)
+
+    async def tags(self, principal: Principal) -> Mapping[str, int]:
+        """See the port."""
+        tag = func.unnest(VideoRow.tags).label("tag")
         visible = (
-            select(VideoRow.id, GrantRow.role)
+            select(tag)
+            .select_from(VideoRow)
             .outerjoin(GrantRow, _is_grant_to(principal))
             .where(_is_visible_to(principal))
             .subquery()
         )
-        statement = (
-            select(visible.c.role, *_VIDEO)
-            .join(visible, visible.c.id == VideoRow.id)
-            .order_by(VideoRow.id.desc())
-        )
-        rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
-        total = await self._connection.execute(select(func.count()).select_from(visible))
-        return Page([_video_with_access(row, principal) for row in rows], total.scalar_one())
+        statement = select(visible.c.tag, func.count()).group_by(visible.c.tag)
+        counts = [(tag, count) for tag, count in await self._connection.execute(statement)]
+        return dict(sorted(counts, key=lambda entry: (entry[0].casefold(), entry[0])))
+
+    async def describe(self, video_id: int, title: str | None, tags: Sequence[str]) -> None:
+        """See the port."""
+        statement = update(VideoRow).where(VideoRow.id == searchable_id(video_id))
+        await self._connection.execute(statement.values(title=title, tags=list(tags)))
 
     async def stored_bytes(self) -> int:
         """See the port."""
@@ -216,10 +257,10 @@ def _video(row: Record | tuple[Any, ...]) -> Video:
     return Video(video_id, owner_id, filename, object_key, VideoFacts(*facts), created_at)
 
 
-def _video_with_access(row: Record, principal: Principal) -> Video:
-    """Return the video in a row that begins with the role granted to the principal, or null."""
-    role, *rest = row
-    video = _video(tuple(rest))
+def _video_with_access(row: Record | tuple[Any, ...], principal: Principal) -> Video:
+    """Return the video in a row that begins with granted role or null, state, title and tags."""
+    role, state, title, tags, *rest = row
+    video = replace(_video(tuple(rest)), state=VideoState(state), title=title, tags=tuple(tags))
     if principal.is_admin or video.owner_id == principal.user_id:
         return video
     return replace(video, access=GrantRole(role))

@@ -101,7 +101,7 @@ def spec_from_row(columns: Sequence[Any]) -> RequestSpec:
         appearance,
         Priority(priority),
         webhook_url,
-        tuple(_region(region) for region in keep_text),
+        tuple(region_from_values(region) for region in keep_text),
         None if manifest is None else BasedOn(manifest, SignatureState(signature), base, edited_here),
         _identities(*identity_columns),
         Verify(verify),
@@ -126,7 +126,8 @@ def region_values(region: Region) -> list[int | None]:
     return [region.x, region.y, region.width, region.height, *ends]
 
 
-def _region(row: Sequence[Any]) -> Region:
+def region_from_values(row: Sequence[Any]) -> Region:
+    """Return the region in a JSON array, as written by `region_values`."""
     x, y, width, height, start, end = row
     return Region(x, y, width, height, None if start is None else Segment(start, end))
 

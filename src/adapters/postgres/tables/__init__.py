@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import MetaData
 
 from framecloak.adapters.postgres.tables.accounts import UserRow
+from framecloak.adapters.postgres.tables.batches import BatchRow
 from framecloak.adapters.postgres.tables.galleries import GalleryRow
 from framecloak.adapters.postgres.tables.requests import RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
@@ -18,5 +19,6 @@ from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
 METADATA: MetaData
 """Metadata of all tables, shared by the modules of this package."""
 (METADATA,) = {
-    table.metadata for table in (UserRow, GalleryRow, VideoRow, RequestRow, SliceRow, WebhookNoticeRow)
+    table.metadata
+    for table in (UserRow, BatchRow, GalleryRow, VideoRow, RequestRow, SliceRow, WebhookNoticeRow)
 }

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from advanced_alchemy.base import DefaultBase, IdentityBase
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Double,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,6 +44,7 @@ class VideoRow(IdentityBase):
         CheckConstraint("frame_count > 0", name="frame_count"),
         CheckConstraint("frame_rate >= 0 AND duration >= 0", name="timing"),
         CheckConstraint("rotation IN (0, 90, 180, 270)", name="rotation"),
+        CheckConstraint("char_length(title) BETWEEN 1 AND 200", name="title"),
     )
 
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
@@ -56,6 +59,8 @@ class VideoRow(IdentityBase):
     duration: Mapped[float] = mapped_column(Double)
     rotation: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
+    title: Mapped[str | None] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
 
 
 class FrameIndexRow(DefaultBase):

@@ -71,6 +71,12 @@ class ServiceCapacity:
     seconds_waiting: float
 
 
+Marking: TypeAlias = Callable[[UnitOfWork, RequestSpec], Awaitable[RequestSpec]]
+"""Function that marks the video of a request within its transaction, and completes the specification."""
+
+Recording: TypeAlias = Callable[[UnitOfWork, AnonymizationRequest], Awaitable[None]]
+"""Function that records an accepted request within its transaction."""
+
 Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[RequestSpec, WorkSpec]]]
 """Function that checks permissions within a unit of work, and returns the two specifications of a request."""
 
@@ -120,7 +126,13 @@ class SubmitService:
         self._text = text
 
     async def submit(
-        self, principal: Principal, spec: RequestSpec, idempotency_key: str | None = None
+        self,
+        principal: Principal,
+        spec: RequestSpec,
+        idempotency_key: str | None = None,
+        *,
+        marking: Marking | None = None,
+        recording: Recording | None = None,
     ) -> Submitted:
         """Accept a request.
 
@@ -133,6 +145,9 @@ class SubmitService:
             spec: specification of the result.
             idempotency_key: a repeated key with the same specification returns the request of the first call,
                 even if the video and its segments have changed since.
+            marking: marks the video before its marks are read, and completes the specification; its errors
+                are passed on, and nothing is marked then.
+            recording: records the request, also one accepted earlier with the same key.
 
         Returns:
             The new request, or the one accepted earlier with the same key.
@@ -153,6 +168,25 @@ class SubmitService:
             IdempotencyConflictError: the key was used for a different request.
             QueueUnavailableError: no worker could be notified; nothing was stored.
         """
+        spec, prepared = await self._preparation(principal, spec, marking)
+        key = (idempotency_key, self._fingerprint(spec)) if idempotency_key else None
+        return await run_to_completion(self._submit(principal, prepared, key, recording))
+
+    async def frames_of(self, principal: Principal, spec: RequestSpec, marking: Marking | None = None) -> int:
+        """Return the number of frames of a request as `submit` would accept it; nothing is stored.
+
+        Raises:
+            DomainError: `submit` would reject the request with this error.
+        """
+        _, prepared = await self._preparation(principal, spec, marking)
+        async with self._database.unit_of_work() as work:
+            _, snapshot = await prepared(work)
+        return snapshot.frame_count
+
+    async def _preparation(
+        self, principal: Principal, spec: RequestSpec, marking: Marking | None
+    ) -> tuple[RequestSpec, Preparation]:
+        """Return the specification with a checked reference, and its preparation within a unit of work."""
         if spec.reference is not None:
             reference = parse_reference(spec.reference, self._policy.reference_pattern)
             spec = replace(spec, reference=reference)
@@ -161,11 +195,11 @@ class SubmitService:
         text_lists = await self._sealed_lists(spec)
 
         async def prepared(work: UnitOfWork) -> tuple[RequestSpec, WorkSpec]:
-            snapshot = await self._snapshot(work, principal, spec, recognizer)
-            return replace(spec, text_lists=None), replace(snapshot, text_lists=text_lists)
+            complete = await marking(work, spec) if marking else spec
+            snapshot = await self._snapshot(work, principal, complete, recognizer)
+            return replace(complete, text_lists=None), replace(snapshot, text_lists=text_lists)
 
-        key = (idempotency_key, self._fingerprint(spec)) if idempotency_key else None
-        return await run_to_completion(self._submit(principal, prepared, key))
+        return spec, prepared
 
     async def capacity(self) -> ServiceCapacity:
         """Return the current capacity and backlog of the installation."""
@@ -211,7 +245,11 @@ class SubmitService:
             return Submitted(request, await _estimate(work, request)) if request else None
 
     async def _submit(
-        self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
+        self,
+        principal: Principal,
+        prepare: Preparation,
+        key: tuple[str, bytes] | None,
+        recording: Recording | None = None,
     ) -> Submitted:
         # Ping first: a stored request is visible to others immediately and cannot be withdrawn.
         await self._queue.ping()
@@ -224,6 +262,8 @@ class SubmitService:
                 request, is_new = await work.requests.add(principal.user_id, spec, snapshot, key)
                 if is_new:
                     await self._plan_slices(work, principal, request, snapshot)
+            if recording:
+                await recording(work, request)
             seconds = await _estimate(work, request)
             await work.commit()
         if is_new:

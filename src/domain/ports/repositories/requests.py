@@ -33,11 +33,15 @@ class RequestFilter:
         video_id: id of the video.
         status: current status.
         search: part of the reference, ignoring case.
+        user_id: id of the account that submitted it.
+        is_render: True for results rendered again, False for the others.
     """
 
     video_id: int | None = None
     status: Status | None = None
     search: str | None = None
+    user_id: int | None = None
+    is_render: bool | None = None
 
 
 class RequestRepository(Protocol):

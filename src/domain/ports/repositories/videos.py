@@ -5,7 +5,7 @@ Methods with a ``Principal`` treat what that caller may not see as missing. Time
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
@@ -19,7 +19,9 @@ from framecloak.domain.model.videos import (
     PendingUpload,
     Video,
     VideoFacts,
+    VideoFilter,
     VideoGrant,
+    VideoOrder,
 )
 from framecloak.domain.ports.repositories.paging import Page
 
@@ -50,8 +52,23 @@ class VideoRepository(Protocol):
         """
         ...
 
-    async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
-        """Return a page of the videos that the caller may see, newest first."""
+    async def list(
+        self,
+        principal: Principal,
+        limit: int,
+        offset: int,
+        criteria: VideoFilter | None = None,
+        order: VideoOrder = VideoOrder.NEWEST,
+    ) -> Page[Video]:
+        """Return a page of the videos that the caller may see and that meet the criteria."""
+        ...
+
+    async def tags(self, principal: Principal) -> Mapping[str, int]:
+        """Return the tags of all videos that the caller may see, with the number of videos."""
+        ...
+
+    async def describe(self, video_id: int, title: str | None, tags: Sequence[str]) -> None:
+        """Set title and tags of a video. The caller has checked access to the video."""
         ...
 
     async def stored_bytes(self) -> int:

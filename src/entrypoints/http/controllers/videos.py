@@ -6,13 +6,14 @@ import re
 from hashlib import sha256
 from typing import Annotated
 
-from litestar import Controller, Response, delete, get, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.datastructures import ResponseHeader
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
+from msgspec import UNSET
 
 from framecloak.domain.errors import FrameNotFoundError
-from framecloak.domain.model.videos import Video
+from framecloak.domain.model.videos import Video, VideoFilter, VideoOrder, VideoState
 from framecloak.domain.videos.service import VideoService
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.console import matches_etag
@@ -20,7 +21,14 @@ from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import UploadOperation, problems
 from framecloak.entrypoints.http.transport.uploads import incoming_video
 from framecloak.entrypoints.schemas.common import Limit, Offset, VideoId
-from framecloak.entrypoints.schemas.videos import BeginUploadBody, UploadView, VideoPage, VideoView
+from framecloak.entrypoints.schemas.videos import (
+    BeginUploadBody,
+    DescribeVideoBody,
+    TagView,
+    UploadView,
+    VideoPage,
+    VideoView,
+)
 
 MAX_PREVIEW_WIDTH = 8192
 """Maximum width of a preview in pixels; frames are never enlarged."""
@@ -124,12 +132,56 @@ class VideosController(Controller):
 
     @get("/", operation_id="listVideos", summary="List videos", responses=problems(parameters=True))
     async def list_videos(
-        self, caller: Caller, videos: Injected[VideoService], limit: Limit = 20, offset: Offset = 0
+        self,
+        caller: Caller,
+        videos: Injected[VideoService],
+        q: Annotated[
+            str | None,
+            QueryParameter(
+                max_length=200,
+                description=(
+                    "Words, all of which occur in title, file name, tags or the reference of a request; "
+                    "case is ignored."
+                ),
+            ),
+        ] = None,
+        tag: Annotated[
+            str | None, QueryParameter(max_length=200, description="Only videos with this tag.")
+        ] = None,
+        state_of_work: Annotated[
+            VideoState | None, QueryParameter(name="state", description="Only videos in this state.")
+        ] = None,
+        sort: Annotated[VideoOrder, QueryParameter(description="Order of the list.")] = VideoOrder.NEWEST,
+        limit: Limit = 20,
+        offset: Offset = 0,
     ) -> VideoPage:
-        """Return your videos and those shared with you, newest first; all videos for administrators."""
-        page = await videos.list(caller, limit, offset)
+        """Return your videos and those shared with you; all videos for administrators."""
+        page = await videos.list(caller, limit, offset, VideoFilter(q, tag, state_of_work), sort)
         items = [VideoView.of(video, caller) for video in page.items]
         return VideoPage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @get("/tags", operation_id="listTags", summary="List tags", responses=problems())
+    async def list_tags(self, caller: Caller, videos: Injected[VideoService]) -> list[TagView]:
+        """Return the tags of all videos that you may see."""
+        return [TagView(tag=tag, videos=count) for tag, count in (await videos.tags(caller)).items()]
+
+    @patch(
+        "/{video_id:int}",
+        operation_id="describeVideo",
+        summary="Change title and tags",
+        responses=problems("video_not_found", "forbidden", "invalid_option", writes=True, body=True),
+    )
+    async def describe_video(
+        self,
+        video_id: VideoId,
+        data: JSONBody[DescribeVideoBody],
+        caller: Caller,
+        videos: Injected[VideoService],
+    ) -> VideoView:
+        """Rename a video or change its tags; for its owner and editors."""
+        title = None if data.title is UNSET else data.title or ""
+        tags = None if data.tags is UNSET else data.tags
+        return VideoView.of(await videos.describe(caller, video_id, title=title, tags=tags), caller)
 
     @get(
         "/{video_id:int}",

@@ -1,0 +1,1 @@
+"""Use cases of many videos at once: templates, batches and their results."""

@@ -1,0 +1,208 @@
+"""Use cases of batches: order many videos at once, follow and cancel the orders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from uuid import UUID
+
+from framecloak.domain.anonymization.batches.marking import marking_of
+from framecloak.domain.anonymization.model.orders.batch import Batch, BatchPlan, BatchVideo
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
+from framecloak.domain.anonymization.model.throughput import (
+    MAX_RATED_REQUESTS,
+    Workload,
+    estimate_seconds,
+    throughput,
+)
+from framecloak.domain.anonymization.requests.service import RequestService
+from framecloak.domain.anonymization.requests.submit import SubmitService
+from framecloak.domain.errors import AlreadyFinishedError, DomainError, StorageUnavailableError
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.database import Database, Page, UnitOfWork
+from framecloak.domain.support.resilience import run_to_completion
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """State of a batch with an estimate of its end.
+
+    Attributes:
+        batch: the batch as stored.
+        estimated_seconds: estimated whole seconds until its last order is completed; None when it is over.
+    """
+
+    batch: Batch
+    estimated_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A video that a batch would reject.
+
+    Attributes:
+        number: index in the batch, from 0.
+        video_id: id of the video.
+        error: reason.
+    """
+
+    number: int
+    video_id: int
+    error: DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEstimate:
+    """Preview of a batch.
+
+    Attributes:
+        accepted: number of orders that would be accepted.
+        frames: number of frames of these orders.
+        seconds: estimated whole seconds until the last one is completed, including the queue.
+        rejected: videos that would be rejected.
+    """
+
+    accepted: int
+    frames: int
+    seconds: int
+    rejected: tuple[Rejection, ...]
+
+
+class BatchService:
+    """Use cases of batches.
+
+    Args:
+        database: storage of the batches.
+        submissions: accepts each order.
+        requests: cancels orders.
+    """
+
+    def __init__(self, database: Database, submissions: SubmitService, requests: RequestService) -> None:
+        self._database = database
+        self._submissions = submissions
+        self._requests = requests
+
+    async def submit(
+        self, principal: Principal, plan: BatchPlan, idempotency_key: str | None = None
+    ) -> BatchProgress:
+        """Order all videos of a batch. Each order is accepted or rejected independently of the others.
+
+        Args:
+            principal: caller.
+            plan: what to order.
+            idempotency_key: a repeated key with the same plan returns the batch of the first call, and orders
+                only what that call did not reach.
+
+        Raises:
+            IdempotencyConflictError: the key was used for a different batch.
+        """
+        return await run_to_completion(self._submit(principal, plan, idempotency_key))
+
+    async def _submit(
+        self, principal: Principal, plan: BatchPlan, idempotency_key: str | None
+    ) -> BatchProgress:
+        key = (idempotency_key, _fingerprint(plan)) if idempotency_key else None
+        async with self._database.unit_of_work() as work:
+            batch_id, _ = await work.batches.add(principal.user_id, plan.template_name, key)
+            known = {item.number for item in (await work.batches.get(batch_id, principal)).items}
+            details: dict[str, object] = {"videos": len(plan.videos), "template": plan.template_name}
+            await work.audit.add(principal, "batch.submit", f"batch:{batch_id}", details)
+            await work.commit()
+        for number, video in enumerate(plan.videos):
+            if number not in known:
+                await self._order(principal, plan, batch_id, number, video)
+        return await self.get(principal, batch_id)
+
+    async def _order(
+        self, principal: Principal, plan: BatchPlan, batch_id: UUID, number: int, video: BatchVideo
+    ) -> None:
+        async def record(work: UnitOfWork, request: AnonymizationRequest) -> None:
+            await work.batches.accept(batch_id, number, video.video_id, request.id)
+
+        # Clients' keys contain no blanks, so this one never equals the key of a single request.
+        key = f"batch {batch_id} {number}"
+        marking = marking_of(principal, video, plan.marks)
+        try:
+            await self._submissions.submit(
+                principal, _spec(plan, video), key, marking=marking, recording=record
+            )
+        except DomainError as error:
+            public = error.user_message()
+            async with self._database.unit_of_work() as work:
+                await work.batches.reject(batch_id, number, video.video_id, error.code, public.message)
+                await work.commit()
+
+    async def estimate(self, principal: Principal, plan: BatchPlan) -> BatchEstimate:
+        """Return what a batch would cost and which videos it would reject; nothing is stored."""
+        frames = 0
+        rejected = []
+        for number, video in enumerate(plan.videos):
+            try:
+                frames += await self._submissions.frames_of(
+                    principal, _spec(plan, video), marking_of(principal, video, plan.marks)
+                )
+            except DomainError as error:
+                rejected.append(Rejection(number, video.video_id, error))
+        async with self._database.unit_of_work() as work:
+            waiting = Counter(await work.requests.pending_frames())
+            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
+        waiting[Workload.of(plan.spec)] += frames
+        seconds = math.ceil(estimate_seconds(waiting, rate))
+        return BatchEstimate(len(plan.videos) - len(rejected), frames, seconds, tuple(rejected))
+
+    async def get(self, principal: Principal, batch_id: UUID) -> BatchProgress:
+        """Return a batch with an estimate of its end.
+
+        Raises:
+            BatchNotFoundError: no such batch is visible to the caller.
+        """
+        async with self._database.unit_of_work() as work:
+            batch = await work.batches.get(batch_id, principal)
+            if all(request.status.is_final for request in batch.requests):
+                return BatchProgress(batch, None)
+            waiting = await work.requests.pending_frames()
+            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
+        return BatchProgress(batch, math.ceil(estimate_seconds(waiting, rate)))
+
+    async def list(self, principal: Principal, limit: int, offset: int) -> Page[Batch]:
+        """Return the batches visible to the caller, newest first."""
+        async with self._database.unit_of_work() as work:
+            return await work.batches.list(principal, limit, offset)
+
+    async def cancel(self, principal: Principal, batch_id: UUID) -> BatchProgress:
+        """Cancel all orders of a batch that have not ended; the newest first, so that none starts meanwhile.
+
+        Raises:
+            BatchNotFoundError: no such batch is visible to the caller.
+            StorageUnavailableError: the orders are cancelled, but stored data could not be deleted in time;
+                the next clean-up deletes them.
+        """
+        batch = (await self.get(principal, batch_id)).batch
+        failures = []
+        for request in reversed(batch.requests):
+            if request.status.is_final:
+                continue
+            try:
+                await self._requests.cancel(principal, request.id)
+            except AlreadyFinishedError:
+                continue
+            except StorageUnavailableError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return await self.get(principal, batch_id)
+
+
+def _spec(plan: BatchPlan, video: BatchVideo) -> RequestSpec:
+    reference = video.reference or plan.spec.reference
+    return replace(
+        plan.spec, video_id=video.video_id, segment_ids=video.segment_ids or (), reference=reference
+    )
+
+
+def _fingerprint(plan: BatchPlan) -> bytes:
+    """Return a digest that differs for different plans."""
+    return hashlib.sha256(json.dumps(asdict(plan), sort_keys=True, default=str).encode()).digest()

@@ -1,0 +1,1 @@
+"""Templates of orders, and orders of many videos at once."""
