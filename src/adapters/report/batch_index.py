@@ -53,7 +53,7 @@ _MESSAGES = {
         title="Ergebnisse vom {date}",
         lead="{results} von {orders} Aufträgen haben hier ein Ergebnis. Aufträge mit schwarzen Bildern "
         "sollten geprüft werden.",
-        columns=("Nr.", "Kennzeichen", "Auftrag", "Stufe", "Bilder", "Schwarze Bilder", "Stand", "Dateien"),
+        columns=("Nr.", "Referenz", "Auftrag", "Stufe", "Bilder", "Schwarze Bilder", "Stand", "Dateien"),
         statuses={
             Status.PENDING: "wartet",
             Status.PROCESSING: "in Arbeit",

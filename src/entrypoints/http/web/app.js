@@ -11,6 +11,7 @@ import { ProgressFeed } from "./runs/progress-stream.js";
 import { shell } from "./ui/shell.js";
 import { failure } from "./ui/placeholders.js";
 import { Uploads } from "./pages/upload.js";
+import { Selection } from "./videos/selection.js";
 import { Announcer } from "./ui/announcer.js";
 import { closeDialogs, keepOnTop } from "./ui/dialog.js";
 import { preventStrayDrops } from "./ui/drop-zone.js";
@@ -22,12 +23,13 @@ import { preventStrayDrops } from "./ui/drop-zone.js";
  * @property {"user" | "admin"} role
  */
 
-/** State shared by all pages: API client, signed-in user, announcer, progress feed and uploads. */
+/** State shared by all pages: API client, signed-in user, announcer, progress feed, uploads and selection. */
 export class App {
   api = new Api();
   announcer = new Announcer();
   progress = new ProgressFeed(this.api);
   uploads = new Uploads();
+  selection = new Selection();
   /** @type {User | null} */
   user = null;
   #root = el("div", { class: "app" });
@@ -109,6 +111,7 @@ export class App {
     }
     this.user = null;
     this.uploads.clear();
+    this.selection.clear();
     location.hash = "";
     this.show();
   }
@@ -128,6 +131,7 @@ export class App {
     if (!this.user) return;
     this.user = null;
     this.uploads.clear();
+    this.selection.clear();
     this.show(t("signIn.expired"));
   }
 

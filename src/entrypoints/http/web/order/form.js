@@ -3,6 +3,7 @@
 import { el, fill } from "../core/dom.js";
 import { dateTime, duration, t } from "../core/language.js";
 import { go, link } from "../core/router.js";
+import { saveTemplateButton } from "../many/save-template.js";
 import { choices, chosen, disableBecause, field, form } from "../ui/fields.js";
 import { draftFromRun } from "./reorder.js";
 import { choicesOf, choose } from "./choices.js";
@@ -82,7 +83,7 @@ export function orderForm(app, order, draft, startOver, signal) {
     summary.node,
   );
   // Show errors beside the submit button.
-  summary.node.append(/** @type {Element} */ (node.lastElementChild));
+  summary.node.append(/** @type {Element} */ (node.lastElementChild), saveTemplateButton(app, order, orderBody));
 
   function update() {
     const chosenLevel = chosen(level, "level");
@@ -129,9 +130,9 @@ export function orderForm(app, order, draft, startOver, signal) {
     prefilled.hidden = false;
   }
 
-  async function submit() {
+  async function orderBody() {
     const chosenLevel = chosen(level, "level");
-    const submitted = await app.api.post("/api/frames/anonymize/", {
+    return {
       video_id: video.id,
       reference: reference.value.trim() || null,
       segment_ids: await segmentField.ids(),
@@ -143,7 +144,11 @@ export function orderForm(app, order, draft, startOver, signal) {
       verify: chosenLevel === "minimal" ? "none" : chosen(verification, "verify"),
       ...output.value(),
       ...advanced.value(),
-    });
+    };
+  }
+
+  async function submit() {
+    const submitted = await app.api.post("/api/frames/anonymize/", await orderBody());
     draft.discard();
     app.announcer.say(t("run.started", { time: duration(submitted.estimated_processing_time) }));
     go("/runs");

@@ -2,7 +2,7 @@
 
 import { el } from "../core/dom.js";
 import { duration, number, t } from "../core/language.js";
-import { thumbnail } from "../videos/video.js";
+import { nameOf, thumbnail } from "../videos/video.js";
 
 /**
  * @typedef {object} Options options as returned by the API
@@ -45,7 +45,7 @@ export function orderSummary(video, options) {
     "aside",
     { class: "card finish", "aria-label": t("run.summary") },
     thumbnail(video),
-    el("h2", {}, video.filename),
+    el("h2", {}, nameOf(video)),
     el("div", { "aria-live": "polite" }, estimate, time, problem),
     start,
   );

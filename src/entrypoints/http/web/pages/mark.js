@@ -11,6 +11,7 @@ import { proposalLayer, proposalList } from "../mark/proposal-views.js";
 import { Proposals } from "../mark/proposals.js";
 import { timeline } from "../mark/timeline.js";
 import { loaded } from "../ui/placeholders.js";
+import { nameOf } from "../videos/video.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -27,7 +28,7 @@ export function mark(app, place, signal) {
   }
   const heading = el("h1", { tabindex: "-1" }, t("mark.title"));
   const content = loaded(app.api, signal, load, (marks) => {
-    heading.textContent = marks.video.filename;
+    heading.textContent = nameOf(marks.video);
     return workspace(app, marks, signal);
   });
   return el(

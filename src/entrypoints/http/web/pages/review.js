@@ -19,6 +19,7 @@ import { isFinal } from "../runs/progress-stream.js";
 import { kindOf } from "../runs/kind.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
 import { empty, loaded } from "../ui/placeholders.js";
+import { nameOf } from "../videos/video.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -43,7 +44,7 @@ export function review(app, place, signal) {
   const heading = el("h1", { tabindex: "-1" }, t("review.title"));
   const content = loaded(app.api, signal, load, ({ run, video, result }, reload) => {
     if (!result) return unfinished(app, run, video, signal, reload);
-    if (result.video) heading.textContent = t("review.of", { name: result.video.filename });
+    if (result.video) heading.textContent = t("review.of", { name: nameOf(result.video) });
     const start = Number.parseInt(place.query.get("frame") ?? "", 10);
     if (!Number.isNaN(start)) result.seek(start);
     // As a string, because a number 0 would be left out of the address.

@@ -1,5 +1,8 @@
 /** Pages of the console and their addresses. */
 
+import { batchPage } from "../many/batch-page.js";
+import { orderMany } from "../many/order-page.js";
+import { templatesPage } from "../many/templates-page.js";
 import { admin } from "./admin.js";
 import { faces } from "./faces.js";
 import { galleries } from "./galleries.js";
@@ -17,6 +20,9 @@ export const ROUTES = [
   { path: "/videos", title: "videos.title", section: "videos", page: videos },
   { path: "/videos/:id", title: "mark.title", section: "videos", page: mark },
   { path: "/videos/:id/run", title: "run.title", section: "videos", page: run },
+  { path: "/order", title: "many.title", section: "videos", page: orderMany },
+  { path: "/templates", title: "templates.title", section: "videos", page: templatesPage },
+  { path: "/batches/:id", title: "batch.title", section: "runs", page: batchPage },
   { path: "/runs", title: "runs.title", section: "runs", page: runs },
   { path: "/runs/:id/review", title: "review.title", section: "runs", page: review },
   { path: "/faces", title: "faces.title", section: "faces", page: faces },

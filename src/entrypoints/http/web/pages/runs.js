@@ -3,11 +3,13 @@
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link, numberOf, remember } from "../core/router.js";
+import { batchList } from "../many/batch-list.js";
 import { Entry } from "../runs/entry.js";
 import { isFinal } from "../runs/progress-stream.js";
 import { field, select } from "../ui/fields.js";
 import { pageAt, pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/placeholders.js";
+import { nameOf } from "../videos/video.js";
 
 const PAGE = 10;
 const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
@@ -35,7 +37,7 @@ export function runs(app, place, signal) {
       app.api.get("/api/videos/", { query: { limit: 100 }, signal }),
     ]);
     /** @type {Map<number, string>} */
-    const names = new Map(videos.items.map((/** @type {any} */ video) => [video.id, video.filename]));
+    const names = new Map(videos.items.map((/** @type {any} */ video) => [video.id, nameOf(video)]));
     await addMissing(names, page.items);
     return { page, names };
   }
@@ -50,7 +52,7 @@ export function runs(app, place, signal) {
     const fetchVideo = (/** @type {number} */ id) =>
       app.api.get(`/api/videos/${id}`, { signal }).catch(() => null);
     for (const video of await Promise.all([...missing].map(fetchVideo)))
-      if (video) names.set(video.id, video.filename);
+      if (video) names.set(video.id, nameOf(video));
   }
 
   const list = loaded(app.api, signal, load, ({ page, names }) => {
@@ -122,6 +124,7 @@ export function runs(app, place, signal) {
     {},
     el("h1", { tabindex: "-1" }, t("runs.title")),
     el("p", { class: "lead" }, t("runs.lead")),
+    batchList(app, signal),
     el(
       "div",
       { class: "filters" },

@@ -10,7 +10,11 @@ import { link } from "../core/router.js";
  * after the other: a browser has few connections to one server, and parallel uploads are not faster.
  */
 export class Uploads extends EventTarget {
-  node = el("div", { class: "uploads" });
+  #summary = el("p", { class: "facts", role: "status" });
+  #cards = el("div", { class: "uploads" });
+  node = el("div", { class: "uploads" }, this.#summary, this.#cards);
+  /** Number of files since nothing was being sent, and of those that are complete. */
+  #round = { files: 0, done: 0 };
   /** The first is being sent, the others wait. @type {Set<Upload>} */
   #queued = new Set();
   /** @type {Set<Upload>} */
@@ -28,9 +32,12 @@ export class Uploads extends EventTarget {
    */
   add(app, file) {
     const upload = new Upload(app, file);
+    if (!this.#queued.size) this.#round = { files: 0, done: 0 };
+    this.#round.files += 1;
     this.#all.add(upload);
-    this.node.append(upload.node);
-    upload.addEventListener("done", () => this.dispatchEvent(new Event("done")));
+    this.#cards.append(upload.node);
+    this.retranslate();
+    upload.addEventListener("done", () => this.#uploaded(app, upload, file.name));
     upload.addEventListener("finished", () => {
       this.#queued.delete(upload);
       this.#sendNext();
@@ -38,6 +45,23 @@ export class Uploads extends EventTarget {
     upload.addEventListener("retry", () => this.#enqueue(upload));
     upload.addEventListener("removed", () => this.#all.delete(upload));
     this.#enqueue(upload);
+  }
+
+  /**
+   * One file keeps its card; of several, only one line tells how many are complete.
+   * @param {import("../app.js").App} app
+   * @param {Upload} upload
+   * @param {string} name
+   */
+  #uploaded(app, upload, name) {
+    const round = this.#round;
+    round.done += 1;
+    if (round.files > 1) upload.remove();
+    const isLast = this.#queued.size === 1;
+    if (round.files === 1) app.announcer.say(t("upload.doneOne", { name }));
+    else if (isLast) app.announcer.say(t("upload.doneMany", { count: round.done }));
+    this.retranslate();
+    this.dispatchEvent(new Event("done"));
   }
 
   /** @param {Upload} upload */
@@ -57,12 +81,18 @@ export class Uploads extends EventTarget {
     this.#queued.clear();
     for (const upload of queued) upload.cancel();
     this.#all.clear();
-    fill(this.node);
+    this.#round = { files: 0, done: 0 };
+    fill(this.#cards);
+    this.retranslate();
   }
 
   /** Show all texts in the current language. */
   retranslate() {
     for (const upload of this.#all) upload.show();
+    const { files, done } = this.#round;
+    this.#summary.hidden = files < 2;
+    this.#summary.textContent = files < 2 ? "" : t("upload.many", { done, total: files });
+    this.node.hidden = !this.#all.size && files < 2;
   }
 }
 
@@ -116,12 +146,16 @@ class Upload extends EventTarget {
       const onProgress = (/** @type {number} */ share) => this.#setState({ is: "sending", share });
       const { id } = await this.#app.api.upload(path, this.#file, onProgress, this.#cancelled.signal);
       this.#setState({ is: "done", id });
-      this.#app.announcer.say(t("upload.doneOne", { name: this.#file.name }));
       this.dispatchEvent(new Event("done"));
     } catch (error) {
       this.#setState(isAborted(error) ? { is: "removed" } : { is: "failed", error });
     }
     this.dispatchEvent(new Event("finished"));
+  }
+
+  /** Show it no longer. */
+  remove() {
+    this.#setState({ is: "removed" });
   }
 
   #retry() {

@@ -8,6 +8,7 @@ import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, select } from "../ui/fields.js";
 import { icon } from "../ui/icons.js";
+import { nameOf } from "../videos/video.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -45,7 +46,7 @@ export function rerenderPanel(app, result, signal) {
     boxes.isSent = true;
     show();
     const run = await app.api.get(`/api/frames/anonymize/requests/${id}/`, { signal });
-    const entry = new Entry(app, run, video?.filename ?? "");
+    const entry = new Entry(app, run, video ? nameOf(video) : "");
     fill(runs, entry.node);
     app.announcer.say(t("review.rendering"));
     app.progress.subscribe(id, signal, (state) => {

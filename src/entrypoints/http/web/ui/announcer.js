@@ -7,6 +7,8 @@ import { icon } from "./icons.js";
 
 /** Milliseconds for which a success message is shown. */
 const MESSAGE_DURATION = 6000;
+/** Most success messages that are shown at once. */
+const MAX_MESSAGES = 2;
 
 /** Short messages in a corner, and a banner for lasting conditions. */
 export class Announcer {
@@ -22,6 +24,8 @@ export class Announcer {
   say(text) {
     const message = el("p", { class: "message" }, text);
     this.#messages.append(message);
+    // More of them would cover the page.
+    while (this.#messages.childElementCount > MAX_MESSAGES) this.#messages.firstElementChild?.remove();
     setTimeout(() => message.remove(), MESSAGE_DURATION);
   }
 

@@ -93,6 +93,7 @@ function accountMenu(app) {
         t("account.number", { number: String(app.user?.id ?? "") }),
       ),
       preferences(app),
+      el("a", { href: link("/templates") }, t("templates.title")),
       el("a", { href: link("/keys") }, t("keys.title")),
       el("button", { type: "button", onclick: () => app.signOut() }, t("account.signOut")),
     ),

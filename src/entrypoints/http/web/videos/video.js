@@ -17,7 +17,18 @@ import { t } from "../core/language.js";
  * @property {string} created_at
  * @property {"viewer" | "editor" | "owner"} access right of the signed-in user
  * @property {boolean} is_own whether the signed-in user uploaded it
+ * @property {string | null} title display name; null for the file name
+ * @property {string[]} tags
+ * @property {"new" | "marked" | "ordered" | "failed" | "ready" | "released"} state
  */
+
+/**
+ * Return the title of a video, or its file name without one.
+ * @param {Video} video
+ */
+export function nameOf(video) {
+  return video.title || video.filename;
+}
 
 /**
  * Thumbnail from the middle of the video, because the first frames are often black.
