@@ -42,6 +42,17 @@ def test_hadolint_reports_no_problem() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_a_build_without_options_finds_the_dockerfile() -> None:
+    """`docker build -t face-reid-service .`, as the documentation of the earlier face service says."""
+    assert (ROOT / "Dockerfile").is_symlink()
+    assert (ROOT / "Dockerfile").resolve() == (DOCKER / "Dockerfile").resolve()
+
+
+def test_the_last_stage_listens_where_the_earlier_face_service_did(dockerfile: Dockerfile) -> None:
+    exposed = [words for instruction, words in dockerfile.steps("framecloak") if instruction == "EXPOSE"]
+    assert exposed == ["8000"]
+
+
 def test_the_last_stage_is_the_whole_service(dockerfile: Dockerfile) -> None:
     assert set(TARGETS) <= set(dockerfile.stages)
     assert next(reversed(dockerfile.stages)) == "framecloak"

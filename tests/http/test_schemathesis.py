@@ -48,7 +48,7 @@ LABELS = [
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
     # Event streams end at once; unfinished requests would be followed for a quarter of an hour.
-    config = replace(CONFIG, max_stream_duration=timedelta(milliseconds=20), pending_wait=timedelta(0))
+    config = replace(CONFIG, max_stream_duration=timedelta(milliseconds=20))
     return make_api(tmp_path_factory.mktemp("api"), config)
 
 

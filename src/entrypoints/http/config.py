@@ -54,8 +54,6 @@ class HttpConfig:
         metrics_token: bearer token that grants access to metrics; empty for none.
         principal_ttl: time for which a validated credential is cached.
         session_ttl: lifetime of the session cookie in the browser.
-        pending_wait: time for which a pending request counts as new; a query of its status waits until a
-            worker has started it or this time has passed.
         event_interval: minimum time between two events of a stream.
         max_stream_duration: maximum duration of an event stream; the client then reconnects.
         heartbeat: time without an event after which an event stream sends a comment to stay alive.
@@ -82,7 +80,6 @@ class HttpConfig:
     metrics_token: str = field(default="", repr=False)
     principal_ttl: timedelta = timedelta(seconds=1)
     session_ttl: timedelta = timedelta(hours=12)
-    pending_wait: timedelta = timedelta(seconds=2)
     event_interval: timedelta = timedelta(milliseconds=500)
     max_stream_duration: timedelta = timedelta(hours=24)
     heartbeat: timedelta = timedelta(seconds=15)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self, TypeAlias
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from framecloak.domain.anonymization.model.options import Audio, Language, Level, RedactionStyle, Verify
@@ -39,7 +40,20 @@ class StatusView(View, frozen=True, kw_only=True):
     """Status of a request."""
 
     request_id: UUID
-    status: Annotated[Status, Meta(examples=["processing"])]
+    status: Annotated[
+        Status,
+        Meta(
+            description=(
+                "`getRequestStatus` answers `processing` from the acceptance of a request to its end: "
+                "clients of earlier services poll only while they see it. Event streams answer `pending` "
+                "until a worker starts."
+            ),
+            examples=["processing"],
+        ),
+    ]
+    is_waiting: Annotated[
+        bool, Meta(description="Whether the request waits in the queue, and no worker has started it.")
+    ]
     progress: Annotated[
         int, Meta(description="Progress in percent, rounded down; 100 only when completed.", examples=[65])
     ]
@@ -68,6 +82,7 @@ class StatusView(View, frozen=True, kw_only=True):
         return cls(
             request_id=request.id,
             status=request.status,
+            is_waiting=request.status is Status.PENDING,
             progress=request.progress,
             total_frames=request.total_frames,
             processed_frames=request.processed_frames,
@@ -80,6 +95,10 @@ class StatusView(View, frozen=True, kw_only=True):
             error_code=request.error_code,
             reference=request.spec.reference,
         )
+
+    def for_polling(self) -> Self:
+        """Return the view for clients that poll: an accepted request is being processed until it ends."""
+        return msgspec.structs.replace(self, status=Status.PROCESSING) if self.is_waiting else self
 
 
 class EventView(View, frozen=True, kw_only=True):
@@ -96,7 +115,7 @@ class EventView(View, frozen=True, kw_only=True):
     ] = "message"
     data: Annotated[
         str,
-        Meta(description="JSON: the response of `getRequestStatus`, or problem details."),
+        Meta(description="JSON: the fields of `getRequestStatus`, or problem details."),
     ]
 
 

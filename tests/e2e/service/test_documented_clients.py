@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
 from support.patience import patience
@@ -59,6 +60,22 @@ async def _next_video_is(number: int, database_url: str) -> None:
     await connection.close()
 
 
+@pytest.fixture
+def full_queue(served: Served) -> Iterator[None]:
+    """Six orders ahead of the client's, so that no worker can start it at once."""
+    headers = {"Authorization": f"Token {served.key}"}
+    with httpx.Client(base_url=served.address, headers=headers, follow_redirects=True) as http:
+        body = {"video_id": 123, "segment_ids": [1, 2, 3], "anonymization_level": "full"}
+        requests = [
+            http.post("/api/frames/anonymize/", json=body).raise_for_status().json()["request_id"]
+            for _ in range(6)
+        ]
+        states = [http.get(f"/api/frames/anonymize/status/{request}/").json() for request in requests]
+        assert {state["status"] for state in states} == {"processing"}
+        assert states[-1]["is_waiting"]
+        yield
+
+
 def assert_is_the_result(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         frames = [name for name in archive.namelist() if name.startswith("frames/")]
@@ -70,6 +87,7 @@ def assert_is_the_result(path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("full_queue")
 def test_the_python_client(served: Served, tmp_path: Path) -> None:
     output = tmp_path / "frames.zip"
     arguments = [CLIENTS / "polling.py.txt", served.address, served.key, output]
@@ -80,6 +98,7 @@ def test_the_python_client(served: Served, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node to run it")
+@pytest.mark.usefixtures("full_queue")
 def test_the_browser_client(served: Served, tmp_path: Path) -> None:
     output = tmp_path / "frames.zip"
     arguments = [CLIENTS / "browser.js.txt", served.address, "admin", PASSWORD, output]

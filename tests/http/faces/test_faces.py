@@ -348,3 +348,46 @@ async def test_health_names_the_models_once_they_are_used(scene: Scene) -> None:
     assert before["models"] == {"detector": None, "recognizer": None}
     assert (after["status"], after["clip_service"], after["provider"]) == ("healthy", "available", "CPU")
     assert after["models"] == {"detector": "fake", "recognizer": "fake"}
+
+
+def _faces_with_cosine(cosine: float, dimension: int) -> tuple[list[float], list[float]]:
+    other = [cosine, (1 - cosine**2) ** 0.5]
+    rest = [0.0] * (dimension - 2)
+    return [1.0, 0.0, *rest], [*other, *rest]
+
+
+@pytest.mark.parametrize(
+    ("dimension", "strangers", "same"), [(128, 0.82, 0.965), (512, 0.05, 0.6)], ids=["dlib", "arcface"]
+)
+async def test_the_threshold_of_earlier_services_matches_the_same_person_only(
+    scene: Scene, dimension: int, strangers: float, same: float
+) -> None:
+    target, stranger = _faces_with_cosine(strangers, dimension)
+    _, other = _faces_with_cosine(same, dimension)
+    body = {"target_embedding": target, "embeddings": [stranger, other], "threshold": 0.5}
+    for change in ({}, {"scale": "calibrated"}):
+        (match,) = (await scene.ada.post("/find_matches", json=body | change)).json()
+        assert match["index"] == 1
+        assert match["cosine"] == pytest.approx(same, abs=1e-6)
+        assert match["score"] > 0.9
+        assert match["similarity"] == match["score" if change else "cosine"]
+
+
+async def test_a_comparison_has_cosine_and_score(scene: Scene) -> None:
+    first, second = _faces_with_cosine(0.82, 128)
+    body = {"face1_embedding": first, "face2_embedding": second}
+    answer = (await scene.ada.post("/compare", json=body)).json()
+    assert answer["similarity"] == answer["cosine"] == pytest.approx(0.82, abs=1e-6)
+    assert answer["score"] < 0.01
+    scored = (await scene.ada.post("/compare", json=body | {"scale": "calibrated"})).json()
+    assert scored == answer | {"similarity": answer["score"]}
+    as_arcface = (await scene.ada.post("/compare", json=body | {"model": "buffalo_l"})).json()
+    assert as_arcface["score"] > 0.99
+
+
+async def test_a_calibrated_threshold_is_a_probability(scene: Scene) -> None:
+    first, second = _faces_with_cosine(0.5, 512)
+    body = {"target_embedding": first, "embeddings": [second], "threshold": -0.1, "scale": "calibrated"}
+    assert (await scene.ada.post("/find_matches", json=body)).json()["code"] == "invalid_option"
+    body["threshold"] = 0
+    assert len((await scene.ada.post("/find_matches", json=body)).json()) == 1

@@ -41,7 +41,8 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
     status = (await scene.ada.get(f"{REQUESTS}/status/{request}/")).json()
     assert status == {
         "request_id": request,
-        "status": "pending",
+        "status": "processing",
+        "is_waiting": True,
         "progress": 0,
         "total_frames": 20,
         "processed_frames": 0,

@@ -13,8 +13,9 @@ from framecloak.domain.errors import DomainError, InvalidImageError
 from framecloak.domain.model.faces import ImageAnalysis
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.reid.analysis import require_batch_size
+from framecloak.domain.reid.calibration import calibration_of, min_cosine
 from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
-from framecloak.domain.reid.matching import Match, compare, find_matches
+from framecloak.domain.reid.matching import compare, find_matches
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, decode
 from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
 from framecloak.entrypoints.asgi.problem_details import domain_problem
@@ -145,9 +146,10 @@ class FacesController(Controller):
         responses=problems("invalid_embedding", writes=True, body=True),
     )
     async def compare_faces(self, data: JSONBody[CompareBody]) -> SimilarityView:
-        """Return the cosine similarity of two embeddings of the same model."""
+        """Return the cosine similarity of two embeddings of the same model, and its calibrated score."""
         first, second = decode_embedding(data.face1_embedding), decode_embedding(data.face2_embedding)
-        return SimilarityView(similarity=compare(first, second))
+        calibration = calibration_of(data.model, len(first))
+        return SimilarityView.of(compare(first, second), calibration, data.scale)
 
     @post(
         "/find_matches",
@@ -165,13 +167,16 @@ class FacesController(Controller):
             found: list[float] = decode(sent, media_type, list[float], base_path=f"embeddings[{number}]")
             return found
 
-        def search() -> list[Match]:
+        def search() -> list[MatchView]:
             target = decode_embedding(data.target_embedding)
             candidates = decode_embeddings(data.embeddings, len(target), row)
-            return find_matches(target, candidates, data.threshold, data.top_k)
+            calibration = calibration_of(data.model, len(target))
+            threshold = min_cosine(data.threshold, data.scale, calibration)
+            found = find_matches(target, candidates, threshold, data.top_k)
+            return [MatchView.of(match, calibration, data.scale) for match in found]
 
         # Run in a thread: other requests proceed between two rows and during NumPy calls.
-        return [MatchView.of(match) for match in await asyncio.to_thread(search)]
+        return await asyncio.to_thread(search)
 
 
 def _decode_batch_image(field: msgspec.Raw, media_type: str) -> bytes:

@@ -27,11 +27,7 @@ from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Authenticator
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.transport.server_sent_events import (
-    EVENT_STREAM,
-    ProgressEvents,
-    wait_for_start,
-)
+from framecloak.entrypoints.http.transport.server_sent_events import EVENT_STREAM, ProgressEvents
 from framecloak.entrypoints.schemas.common import MAX_ID, Limit, Offset, RequestId
 from framecloak.entrypoints.schemas.options import OptionsView
 from framecloak.entrypoints.schemas.orders import BatchResult, SubmitBody, SubmittedView
@@ -221,15 +217,13 @@ class RequestsController(Controller):
         request_id: RequestId,
         caller: Caller,
         requests: Injected[RequestService],
-        progress_board: Injected[ProgressBoard],
-        config: Injected[HttpConfig],
     ) -> StatusView:
         """Return the progress in percent, the number of processed frames and the estimated remaining time.
 
-        For a newly submitted request, the response is delayed until a worker has started it, for at most two
-        seconds.
+        The status is `processing` as soon as a request is accepted; `is_waiting` says whether it still waits
+        in the queue.
         """
-        return StatusView.of(await wait_for_start(requests, progress_board, config, caller, request_id))
+        return StatusView.of(await requests.status(caller, request_id)).for_polling()
 
     @get(
         "/events/{request_id:uuid}",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
 
 import msgspec
 
-from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.requests.service import RequestProgress, RequestService
+from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.errors import DomainError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.progress import ProgressBoard
@@ -22,41 +20,6 @@ from framecloak.entrypoints.schemas.requests import StatusView
 EVENT_STREAM = "text/event-stream"
 
 _HEARTBEAT = b": still here\n\n"
-
-
-async def wait_for_start(
-    requests: RequestService,
-    progress_board: ProgressBoard,
-    config: HttpConfig,
-    caller: Principal,
-    request_id: UUID,
-) -> RequestProgress:
-    """Return the progress of a request once a worker has started it or it is no longer new.
-
-    Clients written for the previous service stop polling when they see ``pending``, so they must not see it
-    only because they were faster than an idle worker.
-
-    Raises:
-        RequestNotFoundError: the request does not exist, or the caller may not see it.
-    """
-    progress = await requests.status(caller, request_id)
-    remaining = _remaining_wait(progress, config)
-    if remaining <= 0:
-        return progress
-    deadline = monotonic() + remaining
-    with progress_board.listen(request_id) as listener:
-        progress = await requests.status(caller, request_id)
-        while progress.request.status is Status.PENDING and (remaining := deadline - monotonic()) > 0:
-            await listener.wait_for_change(remaining)
-            progress = await requests.status(caller, request_id)
-    return progress
-
-
-def _remaining_wait(progress: RequestProgress, config: HttpConfig) -> float:
-    """Return the seconds for which a pending request still counts as new; 0 for other requests."""
-    if progress.request.status is not Status.PENDING:
-        return 0.0
-    return (config.pending_wait - (datetime.now(UTC) - progress.request.created_at)).total_seconds()
 
 
 class ProgressEvents:

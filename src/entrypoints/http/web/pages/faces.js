@@ -75,7 +75,7 @@ export function faces(app, _place, signal) {
       return fill(similarity, files.length === 1 && el("p", { class: "help" }, t("faces.second")));
     try {
       const body = { face1_embedding: first.embedding, face2_embedding: second.embedding };
-      const { similarity: cosine } = await app.api.post("/compare", body, { signal });
+      const { cosine } = await app.api.post("/compare", body, { signal });
       if (chosen[0] === first && chosen[1] === second) fill(similarity, comparisonCard(cosine, model, scale));
     } catch (error) {
       app.announcer.problem(error);

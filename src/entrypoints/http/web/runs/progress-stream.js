@@ -142,7 +142,9 @@ export class ProgressFeed {
   async #poll(subscription) {
     const { id, signal } = subscription;
     const state = await this.#api.get(`/api/frames/anonymize/status/${id}/`, { signal }).catch(() => null);
-    if (state && this.#subscriptions.has(subscription)) this.#receive(subscription, state);
+    if (!state || !this.#subscriptions.has(subscription)) return;
+    // The polled status does not tell waiting and running apart.
+    this.#receive(subscription, state.is_waiting ? { ...state, status: "pending" } : state);
   }
 
   /**
