@@ -99,3 +99,24 @@ def test_videos_are_renamed_tagged_searched_and_sorted(console: Console, video_f
     expect(page.locator(".card.video")).to_have_count(2)
     page.reload()
     expect(page.locator(".card.video")).to_have_count(2)
+
+
+def test_a_result_and_a_video_with_everything_are_deleted_with_receipts(
+    console: Console, video_files: list[Path]
+) -> None:
+    page = console.page
+    console.upload(video_files[0])
+    run = console.submit_all_frames(video_files[0].name)
+    expect(run.get_by_role("link", name="Review")).to_be_visible(timeout=WORK_MS)
+    run.get_by_role("button", name="Delete result").click()
+    with page.expect_download() as receipt:
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    assert "manifest_sha256" in Path(receipt.value.path()).read_text()
+    expect(run).to_contain_text("The result was deleted.")
+    console.open("/videos")
+    page.get_by_role("button", name=f"Delete {video_files[0].name}").click()
+    page.get_by_label("Also delete all results").check()
+    with page.expect_download() as receipt:
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    assert "video_sha256" in Path(receipt.value.path()).read_text()
+    expect(page.get_by_text("There are no videos yet")).to_be_visible()

@@ -27,6 +27,7 @@ from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.downloads import DownloadService
+from framecloak.domain.anonymization.requests.erasure import ErasureService
 from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.requests.resubmit import RerenderService
 from framecloak.domain.anonymization.requests.retention import Retention
@@ -193,6 +194,7 @@ class UseCases:
         submissions: new requests.
         requests: progress, lists and cancellation of requests.
         downloads: downloads of results by token.
+        erasures: deletion of results and videos, with receipts.
         reviews: review of results.
         rerenders: results rendered again with edits.
         templates: templates of orders.
@@ -220,6 +222,7 @@ class UseCases:
     submissions: SubmitService
     requests: RequestService
     downloads: DownloadService
+    erasures: ErasureService
     reviews: ReviewService
     rerenders: RerenderService
     templates: TemplateService
@@ -299,6 +302,7 @@ class UseCases:
                 database, store, adapters.archives, adapters.render_batch_index
             ),
             downloads=DownloadService(database, integrity, clock, secrets.digest),
+            erasures=ErasureService(database, store, adapters.archives, clock),
             reviews=ReviewService(
                 database,
                 store,

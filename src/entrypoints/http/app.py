@@ -14,6 +14,7 @@ from framecloak.entrypoints.http.console import console_router
 from framecloak.entrypoints.http.controllers.accounts import AccountsController
 from framecloak.entrypoints.http.controllers.batches import BatchesController
 from framecloak.entrypoints.http.controllers.downloads import DownloadsController
+from framecloak.entrypoints.http.controllers.erasures import ErasuresController
 from framecloak.entrypoints.http.controllers.faces import FacesController
 from framecloak.entrypoints.http.controllers.galleries import GalleriesController
 from framecloak.entrypoints.http.controllers.grants import GrantsController
@@ -39,6 +40,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     DownloadsController,
     ReviewsController,
     BatchesController,
+    ErasuresController,
     TemplatesController,
     VideosController,
     SegmentsController,

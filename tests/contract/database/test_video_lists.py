@@ -158,3 +158,17 @@ async def test_a_page_behind_the_end_knows_the_total(database: Database) -> None
     async with database.unit_of_work() as work:
         page = await work.videos.list(principal_of(owner), 10, 5, VideoFilter(state=VideoState.NEW))
     assert (list(page.items), page.total) == ([], 1)
+
+
+async def test_results_of_all_accounts_for_a_video_are_found(database: Database) -> None:
+    owner, editor = await add_user(database, "owner"), await add_user(database, "editor")
+    video, other = await add_video(database, owner), await add_video(database, owner)
+    for user, of in ((owner, video), (editor, video), (owner, other)):
+        await _finish(database, user, of, Status.COMPLETED)
+    await _finish(database, owner, video, Status.FAILED)
+    await add_request(database, owner, video)
+    async with database.unit_of_work() as work:
+        found = await work.requests.with_results(video.id)
+        assert [request.user_id for request in found] == [owner.id, editor.id]
+        await work.requests.clear_result(found[0].id)
+        assert list(await work.requests.with_results(video.id)) == [found[1]]

@@ -214,6 +214,10 @@ class FakeRequestRepository:
         requests = self._tx.rows.requests
         return {*request_ids} - {each.id for each in requests.values() if not each.status.is_final}
 
+    async def with_results(self, video_id: int) -> Sequence[AnonymizationRequest]:
+        requests = self._tx.rows.requests.values()
+        return [each for each in requests if each.spec.video_id == video_id and each.result_key]
+
     async def clear_result(self, request_id: UUID) -> None:
         rows = await self._tx.write()
         if request := rows.requests.get(request_id):

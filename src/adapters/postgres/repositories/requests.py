@@ -309,6 +309,15 @@ class PostgresRequestRepository:
         statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), _IS_UNFINISHED)
         return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
 
+    async def with_results(self, video_id: int) -> Sequence[AnonymizationRequest]:
+        """See the port."""
+        statement = (
+            select(*REQUEST_COLUMNS)
+            .where(RequestRow.video_id == searchable_id(video_id), RequestRow.result_key.is_not(None))
+            .order_by(RequestRow.created_at, RequestRow.id)
+        )
+        return [request_from_row(row) for row in await self._connection.execute(statement)]
+
     async def clear_result(self, request_id: UUID) -> None:
         """See the port."""
         cleared = {"result_key": None, "result_bytes": None, "result_sha256": None}

@@ -172,6 +172,10 @@ class RequestRepository(Protocol):
         """Return those of the ids that are not processed any more, or that do not exist."""
         ...
 
+    async def with_results(self, video_id: int) -> Sequence[AnonymizationRequest]:
+        """Return the requests of all accounts for a video that have a result, oldest first."""
+        ...
+
     async def clear_result(self, request_id: UUID) -> None:
         """Clear the result key of a request whose result was deleted."""
         ...

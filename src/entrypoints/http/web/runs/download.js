@@ -18,5 +18,5 @@ export function downloadButton(app, id) {
     el("a", { href: url, download: "" }).click();
     app.announcer.say(t("runs.downloading"));
   }
-  return actionButton(app, { class: "primary" }, download, icon("download"), t("runs.download"));
+  return actionButton(app, {}, download, icon("download"), t("runs.download"));
 }

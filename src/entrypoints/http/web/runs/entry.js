@@ -6,12 +6,14 @@ import { link } from "../core/router.js";
 import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
+import { removeButton } from "../ui/inputs.js";
 import { blankedIn } from "./blanked.js";
 import { downloadButton } from "./download.js";
 import { failureOf } from "./failure.js";
 import { isFinal } from "./progress-stream.js";
 import { kindOf } from "./kind.js";
 import { RateMeter } from "./rate.js";
+import { saveReceipt } from "./receipt.js";
 
 const PATH = "/api/frames/anonymize";
 
@@ -125,14 +127,30 @@ export class Entry {
   #buttons() {
     const { status, request_id: id } = this.#run;
     const app = this.#app;
+    if (status === "completed" && this.#run.result_bytes === null)
+      return [el("p", { class: "facts" }, t("runs.erased")), this.#hasVideo && reorderLink(this.#run)];
     if (status === "completed") {
       return [
+        el("a", { class: "button primary", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),
         downloadButton(app, id),
-        el("a", { class: "button", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),
+        removeButton(t("runs.erase"), () => this.#erase()),
       ];
     }
     if (isFinal(this.#run)) return [this.#hasVideo && reorderLink(this.#run)];
     return [actionButton(app, {}, () => this.#cancel(), t("runs.cancelRun"))];
+  }
+
+  async #erase() {
+    const text = t("runs.eraseWords", { name: this.#filename });
+    if (!(await confirmed({ title: t("runs.erase"), text, action: t("delete") }))) return;
+    try {
+      saveReceipt(await this.#app.api.delete(`${PATH}/${this.#run.request_id}/result`));
+      this.#app.announcer.say(t("runs.eraseDone"));
+      this.#actions.dataset.status = "";
+      this.update({ ...this.#run, result_bytes: null });
+    } catch (error) {
+      this.#app.announcer.problem(error);
+    }
   }
 
   async #cancel() {

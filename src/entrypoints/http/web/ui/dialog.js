@@ -34,10 +34,10 @@ function open(dialog) {
 
 /**
  * Ask the user to confirm an action.
- * @param {{title: string, text: string, action: string}} question
+ * @param {{title: string, text: string, action: string, extra?: Node}} question `extra` is shown below the text
  * @returns {Promise<boolean>}
  */
-export function confirmed({ title, text, action }) {
+export function confirmed({ title, text, action, extra }) {
   const [heading, description] = [uniqueId("dialog"), uniqueId("dialog")];
   return new Promise((resolve) => {
     const answer = (/** @type {boolean} */ yes) => () => {
@@ -54,6 +54,7 @@ export function confirmed({ title, text, action }) {
       },
       el("h2", { id: heading }, title),
       el("p", { id: description }, text),
+      extra,
       el(
         "div",
         { class: "actions" },

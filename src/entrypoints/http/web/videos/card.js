@@ -3,6 +3,7 @@
 import { el } from "../core/dom.js";
 import { dateTime, duration, number, size, t } from "../core/language.js";
 import { link } from "../core/router.js";
+import { saveReceipt } from "../runs/receipt.js";
 import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
 import { describe } from "./describe.js";
@@ -103,16 +104,20 @@ function iconButton(name, kind, label, onclick) {
  * @param {() => void} reload
  */
 async function remove(app, video, reload) {
+  const name = nameOf(video);
+  const everything = el("input", { type: "checkbox" });
   const question = {
     title: t("videos.delete"),
-    text: t("videos.deleteWords", { name: nameOf(video) }),
+    text: t("videos.deleteWords", { name }),
+    extra: el("label", { class: "check" }, everything, el("span", {}, t("videos.deleteAll"))),
     action: t("delete"),
   };
   if (!(await confirmed(question))) return;
   try {
-    await app.api.delete(`/api/videos/${video.id}`);
+    if (everything.checked) saveReceipt(await app.api.delete(`/api/videos/${video.id}/everything`));
+    else await app.api.delete(`/api/videos/${video.id}`);
     app.selection.set([video], false);
-    app.announcer.say(t("videos.deleted", { name: nameOf(video) }));
+    app.announcer.say(t("videos.deleted", { name }));
     reload();
   } catch (error) {
     app.announcer.problem(error);
