@@ -25,12 +25,12 @@ from fakes.webhooks import FakeWebhookSender
 from framecloak.adapters.report.batch_index import render_batch_index
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.text.confusables import name_skeletons
+from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import HighPriorityUsers, RequestSpec, Status, StoredResult
-from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
-from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.domain.anonymization.model.text_policy import TextLists
+from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.model.accounts import Means, Principal, Role
 from framecloak.domain.model.segments import Segment

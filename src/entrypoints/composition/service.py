@@ -33,8 +33,8 @@ from framecloak.adapters.storage.local_cache import PREVIEWS_PREFIX, LocalCache
 from framecloak.adapters.storage.scratch_folder import ScratchFolder, remove_stale
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
-from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.adapters.storage.threads import in_thread
+from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender

@@ -40,10 +40,10 @@ from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
+    Priority,
     RequestSpec,
     Status,
     StoredResult,
-    Priority,
     WorkSpec,
 )
 from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload

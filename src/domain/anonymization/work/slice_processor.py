@@ -34,9 +34,9 @@ from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import Summary
 from framecloak.domain.anonymization.results.recorded_settings import RecordedOrder
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
-from framecloak.domain.anonymization.work.ended_request import log_request_ended
 from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
+from framecloak.domain.anonymization.work.ended_request import log_request_ended
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease
 from framecloak.domain.anonymization.work.metrics import fetch_measured
 from framecloak.domain.anonymization.work.parts import (
