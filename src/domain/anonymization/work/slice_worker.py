@@ -12,11 +12,12 @@ from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.model.slices import MAX_ATTEMPTS, MAX_FAILURES, Lease, LeaseState
 from framecloak.domain.anonymization.work.ended_request import log_request_ended
+from framecloak.domain.anonymization.work.jobs import WORKER
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease, LeaseEndedError, WorkerStuckError
 from framecloak.domain.anonymization.work.metrics import count_lease, measure_slice
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.anonymization.work.slice_planning import choose_slice
-from framecloak.domain.anonymization.work.slice_processor import WORKER, SliceProcessor
+from framecloak.domain.anonymization.work.slice_processor import SliceProcessor
 from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import (
     DatabaseUnavailableError,

@@ -16,7 +16,7 @@ from fakes.persistence.galleries import FakeGalleryCipher
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityOptions, PinnedPeople
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
-from framecloak.domain.anonymization.work.slice_processor import WORKER
+from framecloak.domain.anonymization.work.jobs import WORKER
 from framecloak.domain.errors import (
     GalleryNotFoundError,
     IdentitiesLostError,
