@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from unicodedata import normalize
 
 from confusable_homoglyphs.confusables import confusables_data
 
 
+@lru_cache(maxsize=16384)
 def name_skeletons(name: str) -> frozenset[str]:
     """Return the skeletons of a name; names that share one look alike, or differ only in case.
 
