@@ -16,8 +16,12 @@ def upgrade() -> None:
         "FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE"
     )
     op.execute("CREATE INDEX ix_download_tokens_user_id ON download_tokens (user_id)")
+    # Faces of a gallery are enrolled one after the other, so their numbers rise in the order of the commits.
+    op.execute("ALTER TABLE gallery_faces ADD COLUMN number BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY")
+    op.execute("CREATE INDEX ix_gallery_faces_gallery_id_number ON gallery_faces (gallery_id, number)")
 
 
 def downgrade() -> None:
     """Drop the columns."""
+    op.execute("ALTER TABLE gallery_faces DROP COLUMN number")
     op.execute("ALTER TABLE download_tokens DROP COLUMN user_id")

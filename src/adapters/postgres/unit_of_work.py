@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
@@ -26,6 +27,7 @@ from framecloak.adapters.postgres.repositories import (
     videos,
     webhooks,
 )
+from framecloak.adapters.postgres.vector_search.sign_indexes import SignIndexes
 from framecloak.domain.ports import database
 
 DEFAULT_POOL_SIZE = 16
@@ -52,8 +54,9 @@ class PostgresUnitOfWork:
     batches: database.BatchRepository
     audit: database.AuditLogRepository
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, signs: SignIndexes) -> None:
         self._engine = engine
+        self._signs = signs
         self._connection: Connection | None = None
         self._audit: audit.PostgresAuditLogRepository | None = None
 
@@ -77,8 +80,8 @@ class PostgresUnitOfWork:
         self.slices = slices.PostgresSliceRepository(connection)
         self.download_tokens = download_tokens.PostgresDownloadTokenRepository(connection)
         self.notices = webhooks.PostgresNoticeRepository(connection)
-        self.galleries = galleries.PostgresGalleryRepository(connection)
-        self.gallery_faces = galleries.PostgresGalleryFaceRepository(connection)
+        self.galleries = galleries.PostgresGalleryRepository(connection, self._signs)
+        self.gallery_faces = galleries.PostgresGalleryFaceRepository(connection, self._signs)
         self.templates = templates.PostgresTemplateRepository(connection)
         self.batches = batches.PostgresBatchRepository(connection)
         return self
@@ -104,24 +107,42 @@ class PostgresUnitOfWork:
             self._audit.log_committed()
 
 
+DEFAULT_SIGNS_ABOVE = 20_000
+DEFAULT_SIGNS_BYTES = 1 << 30
+
+
 class PostgresDatabase:
     """A Postgres database; see the port.
 
     Args:
         url: ``postgresql://user:password@host:port/name``.
         pool_size: maximum number of connections; a unit of work waits until one is free.
+        signs_above: number of faces above which a gallery has an index in memory.
+        signs_bytes: memory of all these indexes.
 
     Raises:
         InvalidSettingError: the URL is not the URL of a Postgres database.
     """
 
-    def __init__(self, url: str, pool_size: int = DEFAULT_POOL_SIZE) -> None:
+    def __init__(
+        self,
+        url: str,
+        pool_size: int = DEFAULT_POOL_SIZE,
+        *,
+        signs_above: int = DEFAULT_SIGNS_ABOVE,
+        signs_bytes: int = DEFAULT_SIGNS_BYTES,
+    ) -> None:
         self._engine = database_configuration(url, pool_size).get_engine()
+        self._signs = SignIndexes(self._engine, signs_above, signs_bytes)
         event.listen(self._engine.sync_engine, "checkout", _require_alive)
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """See the port."""
-        return PostgresUnitOfWork(self._engine)
+        return PostgresUnitOfWork(self._engine, self._signs)
+
+    def loaded_signs(self, gallery_id: UUID) -> int | None:
+        """Return the memory in bytes of a gallery's signs; None if they are not loaded."""
+        return self._signs.loaded_bytes(gallery_id)
 
     async def ping(self) -> None:
         """See the port."""
@@ -133,6 +154,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._signs.close()
         await self._engine.dispose()
 
 

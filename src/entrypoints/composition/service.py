@@ -169,7 +169,7 @@ async def build_service(
         with suppress(StorageUnavailableError):  # the regular clean-up reports it
             remove_stale(settings.temp_storage_path, *TEMPORARY_FOLDER_PREFIXES)
         scratch = resources.enter_context(ScratchFolder(settings.temp_storage_path, SCRATCH_PREFIX))
-        database = PostgresDatabase(settings.database_url)
+        database = PostgresDatabase(settings.database_url, signs_above=settings.gallery_hnsw_above)
         resources.push_async_callback(database.close)
         queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
         progress_board = await resources.enter_async_context(RedisProgressBoard(settings.redis_url))

@@ -45,7 +45,8 @@ class RecognitionSettings:
     )
     gallery_hnsw_above: int = setting(
         "GALLERY_HNSW_ABOVE",
-        "Number of faces above which a gallery is searched with an approximate index (HNSW), not exactly.",
+        "Number of faces above which a gallery is searched with an index, not exactly: by the signs of long"
+        " vectors in memory, or of short ones (below 256 numbers) with HNSW in the database.",
         integer(0, 100_000_000),
         "20000",
         unit="faces",

@@ -32,6 +32,7 @@ from framecloak.adapters.postgres.rows.galleries import (
 )
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
 from framecloak.adapters.postgres.vector_search.search import nearest_faces
+from framecloak.adapters.postgres.vector_search.sign_indexes import SignIndexes
 from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import Principal
@@ -40,10 +41,16 @@ from framecloak.domain.ports.repositories.paging import Page
 
 
 class PostgresGalleryRepository:
-    """Postgres repository of galleries; see the port."""
+    """Postgres repository of galleries; see the port.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: connection of the unit of work.
+        signs: indexes in memory, from which deleted galleries are dropped.
+    """
+
+    def __init__(self, connection: Connection, signs: SignIndexes) -> None:
         self._connection = connection
+        self._signs = signs
 
     async def add(self, gallery: EncryptedGallery) -> None:
         """See the port."""
@@ -80,11 +87,15 @@ class PostgresGalleryRepository:
     async def remove(self, gallery_id: UUID) -> None:
         """See the port."""
         await self._connection.execute(delete(GalleryRow).where(GalleryRow.id == gallery_id))
+        self._signs.drop(gallery_id)
 
     async def remove_expired(self, now: datetime) -> Sequence[UUID]:
         """See the port."""
         statement = delete(GalleryRow).where(GalleryRow.expires_at <= now).returning(GalleryRow.id)
-        return list((await self._connection.execute(statement)).scalars())
+        removed = list((await self._connection.execute(statement)).scalars())
+        for gallery_id in removed:
+            self._signs.drop(gallery_id)
+        return removed
 
     async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
         """See the port."""
@@ -126,10 +137,16 @@ class PostgresGalleryRepository:
 
 
 class PostgresGalleryFaceRepository:
-    """Postgres repository of enrolled faces; see the port."""
+    """Postgres repository of enrolled faces; see the port.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: connection of the unit of work.
+        signs: indexes in memory.
+    """
+
+    def __init__(self, connection: Connection, signs: SignIndexes) -> None:
         self._connection = connection
+        self._signs = signs
 
     async def add(self, faces: Sequence[EncryptedFace], vectors: FloatArray) -> None:
         """See the port."""
@@ -175,15 +192,18 @@ class PostgresGalleryFaceRepository:
     async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
         """See the port."""
         matches = and_(GalleryFaceRow.id == face_id, GalleryFaceRow.gallery_id == gallery_id)
-        if not (await self._connection.execute(delete(GalleryFaceRow).where(matches))).rowcount:
+        statement = delete(GalleryFaceRow).where(matches).returning(GalleryFaceRow.number)
+        number = (await self._connection.execute(statement)).scalar_one_or_none()
+        if number is None:
             raise GalleryFaceNotFoundError(f"gallery {gallery_id} has no face {face_id}")
+        self._signs.remove_face(gallery_id, number)
         await self._change_count(gallery_id, -1)
 
     async def search(
         self, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
     ) -> Sequence[tuple[EncryptedFace, float]]:
         """See the port."""
-        return await nearest_faces(self._connection, gallery, query, threshold, top_k)
+        return await nearest_faces(self._connection, self._signs, gallery, query, threshold, top_k)
 
     async def lock_with_outdated_keys(
         self, gallery_id: UUID, key_id: str, limit: int

@@ -5,7 +5,9 @@
 Vectors of all models share one column without a fixed dimension. A gallery has one model, so vectors of
 different models are never compared. A pgvector index needs a fixed dimension, and an index over several
 galleries would return neighbours from other galleries. Therefore each large gallery gets a partial index of
-its own (`adapters.postgres.vector_search.indexes`), with half-precision numbers to halve its size.
+its own (`adapters.postgres.vector_search.indexes`), with half-precision numbers to halve its size. Galleries
+of long vectors have an index in memory instead (`adapters.postgres.vector_search.sign_indexes`), which reads
+faces in the order of their numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +16,18 @@ from datetime import datetime
 from uuid import UUID
 
 from advanced_alchemy.base import DefaultBase
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from framecloak.adapters.postgres.tables.columns import CLOCK_TIMESTAMP, TimestampTz
@@ -55,6 +68,7 @@ class GalleryFaceRow(DefaultBase):
     __table_args__ = (
         Index("ix_gallery_faces_gallery_id_key_id", "gallery_id", "key_id"),
         Index("ix_gallery_faces_gallery_id_created_at", "gallery_id", "created_at", "id"),
+        Index("ix_gallery_faces_gallery_id_number", "gallery_id", "number"),
         CheckConstraint("octet_length(person) = 16", name="person"),
     )
 
@@ -67,3 +81,4 @@ class GalleryFaceRow(DefaultBase):
     notes: Mapped[bytes] = mapped_column("metadata", LargeBinary)
     vector: Mapped[list[float]] = mapped_column(Vector)
     created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True))

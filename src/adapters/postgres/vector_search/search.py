@@ -1,22 +1,26 @@
 """Search in a gallery: exact, or approximate where the gallery has an index.
 
-An index returns candidates by half-precision inner products (HNSW: Malkov and Yashunin, 2016, in pgvector's
-implementation). These are compared again exactly, so that every reported similarity equals that of an exact
-search. An index search may miss a face, more often in larger galleries. Therefore an empty result is only
-reported after an exact search.
+Galleries of long vectors have an index of signs in memory (`sign_index`). In those of short vectors, an index
+of Postgres returns candidates by half-precision inner products (HNSW: Malkov and Yashunin, 2016, in the
+implementation of pgvector). Candidates are compared again exactly, so that every reported similarity equals
+that of an exact search. An index search may miss a face, more often in larger galleries. Therefore an empty
+result is only reported after an exact search, or when the candidates were complete.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 from uuid import UUID
 
 from sqlalchemy import select, text
 
-from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.connection import Connection, Record
 from framecloak.adapters.postgres.rows.galleries import FACE_COLUMNS, face_from_row
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow
+from framecloak.adapters.postgres.vector_search.sign_index import SignIndex, packed_signs
+from framecloak.adapters.postgres.vector_search.sign_indexes import SignIndexes
 from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery, RotatedQuery
 
 MIN_EF_SEARCH = 100
@@ -49,6 +53,12 @@ _EXACT_SEARCH = f"""
     ORDER BY distance, id LIMIT :top_k
 """  # noqa: S608 -- literals from this file
 
+_EXACT_CANDIDATES = f"""
+    SELECT id, person, vector <#> {_QUERY_VECTOR} AS distance FROM gallery_faces
+    WHERE gallery_id = :gallery_id AND number = ANY(:numbers) AND key_id = :key_id
+    ORDER BY distance, id
+"""  # noqa: S608 -- literals from this file
+
 # The gallery's id is a literal: Postgres uses a partial index only if the plan proves its condition.
 _INDEX_SEARCH = f"""
     SELECT id, person, vector <#> {_QUERY_VECTOR} AS distance FROM (
@@ -69,12 +79,18 @@ _SET_SEARCH_OPTIONS = """
 
 
 async def nearest_faces(
-    connection: Connection, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
+    connection: Connection,
+    signs: SignIndexes,
+    gallery: EncryptedGallery,
+    query: RotatedQuery,
+    threshold: float,
+    top_k: int,
 ) -> Sequence[tuple[EncryptedFace, float]]:
     """Return the best face of each sufficiently similar person; see the port of gallery faces.
 
     Args:
         connection: connection of the transaction.
+        signs: indexes in memory.
         gallery: gallery to search.
         query: query vector and its key id.
         threshold: minimum cosine similarity.
@@ -84,7 +100,10 @@ async def nearest_faces(
         Faces with their cosine similarities, in descending order.
     """
     best = None
-    if gallery.indexed:
+    index = await signs.current(gallery, query.key_id, connection)
+    if index is not None:
+        best = await _search_signs(connection, index, gallery, query, threshold, top_k)
+    elif gallery.indexed:
         best = await _search_index(connection, gallery, query, threshold, top_k)
     if best is None:
         best = await _search_exactly(connection, gallery, query, threshold, top_k)
@@ -108,6 +127,28 @@ async def _search_exactly(
     return {face_id: _cosine(distance) for face_id, distance in rows}
 
 
+async def _search_signs(
+    connection: Connection,
+    index: SignIndex,
+    gallery: EncryptedGallery,
+    query: RotatedQuery,
+    threshold: float,
+    top_k: int,
+) -> BestFaces | None:
+    """Return the best of the faces that are nearest by their signs; None when some may be missing."""
+    found = await asyncio.to_thread(index.nearest, packed_signs(query.vector), threshold)
+    parameters = {
+        "gallery_id": gallery.id,
+        "key_id": query.key_id,
+        "vector": query.vector.tolist(),
+        "numbers": found.numbers.tolist(),
+    }
+    rows = (await connection.execute(text(_EXACT_CANDIDATES), parameters)).all()
+    best = _best_of_people([row for row in rows if -row[2] >= threshold], top_k)
+    # Complete candidates leave out one in a hundred of the faces at the very threshold, and fewer above it.
+    return best if found.complete or len(best) == top_k else None
+
+
 async def _search_index(
     connection: Connection, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int
 ) -> BestFaces | None:
@@ -121,15 +162,21 @@ async def _search_index(
     parameters = {"key_id": query.key_id, "vector": query.vector.tolist(), "candidates": candidates}
     rows = (await connection.execute(statement, parameters)).all()
     similar = [row for row in rows if -row[2] >= threshold]
-    people: set[bytes] = set()
-    best: BestFaces = {}
-    for face_id, person, distance in similar:
-        if person not in people and len(best) < top_k:
-            people.add(person)
-            best[face_id] = _cosine(distance)
+    best = _best_of_people(similar, top_k)
     # All candidates are similar enough but belong to too few people: more people may follow.
     is_truncated = len(similar) == candidates and len(best) < top_k
     return best if best and not is_truncated else None
+
+
+def _best_of_people(rows: Sequence[Record], top_k: int) -> BestFaces:
+    """Return the best face of each person in rows of id, person and distance, nearest first."""
+    people: set[bytes] = set()
+    best: BestFaces = {}
+    for face_id, person, distance in rows:
+        if person not in people and len(best) < top_k:
+            people.add(person)
+            best[face_id] = _cosine(distance)
+    return best
 
 
 def _cosine(distance: float) -> float:

@@ -15,6 +15,9 @@ from framecloak.domain.reid.galleries.encryption import reencrypt_faces, reencry
 BATCH_SIZE = 500
 """Number of faces re-encrypted per transaction."""
 
+SIGN_DIMENSION = 256
+"""Dimension from which the database searches the signs of vectors instead of an index of this kind."""
+
 RETRY_SECONDS = 0.2
 """Seconds before the next attempt to lock faces that another process has locked."""
 
@@ -59,7 +62,12 @@ class GalleryMaintenance:
             large = await work.galleries.larger_than(self._index_above // 2)
         existing = await self._indexes.existing()
         # A gallery with two keys is searched exactly: many results of an index would have the other key.
-        settled = {gallery.id: gallery for gallery in large if gallery.old_key_id is None}
+        # Long vectors are searched by their signs, in an index that every process keeps in memory.
+        settled = {
+            gallery.id: gallery
+            for gallery in large
+            if gallery.old_key_id is None and gallery.space.dimension < SIGN_DIMENSION
+        }
         for gallery_id in existing - set(settled):
             await self._drop(gallery_id)
         made = 0
