@@ -9,6 +9,7 @@ VENV_CLIP ?= .venv-clip
 VENV_GPU ?= .venv-gpu
 VENV_RELEASE ?= .venv-release
 VENV_DOCS ?= .venv-docs
+VENV_AUDIT ?= .venv-audit
 VENV_NEWEST ?= .venv-newest
 VENV_UV ?= .venv-uv
 OUT ?= out
@@ -184,6 +185,16 @@ lock: $(UV) ## Update all locks to the newest versions that pyproject.toml allow
 		--excludes requirements/clip.excludes --output-file requirements/clip.lock pyproject.toml
 	$(COMPILE) --group release --output-file requirements/release.lock
 	$(COMPILE) --group docs --output-file requirements/docs.lock
+	$(COMPILE) --group audit --output-file requirements/audit.lock
+
+$(VENV_AUDIT)/.installed: requirements/audit.lock $(UV)
+	$(call environment,$(VENV_AUDIT))
+	$(call sync,$(VENV_AUDIT),audit.lock)
+	touch $@
+
+.PHONY: audit
+audit: $(VENV_AUDIT)/.installed ## Compare the locks with published advisories; skipped, and says so, where they cannot be reached
+	$(VENV_AUDIT)/bin/python release/audit.py $(VENV_AUDIT)/bin/pip-audit
 
 .PHONY: test-newest
 test-newest: $(UV) ## Run the tests on the newest versions that pyproject.toml allows, ignoring the locks
@@ -281,4 +292,4 @@ soak-short: setup ## Run the soak test for one minute
 
 .PHONY: clean
 clean: ## Remove everything that the tasks above created
-	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) $(VENV_DOCS) $(VENV_NEWEST) $(VENV_UV) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) $(VENV_DOCS) $(VENV_NEWEST) $(VENV_AUDIT) $(VENV_UV) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
