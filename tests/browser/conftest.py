@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service shared by all tests."""
     arguments = ("serve", "--port", "0", "--data-dir", tmp_path_factory.mktemp("browsed"))
-    environment = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
+    environment = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD, "HIGH_PRIORITY": "everyone"}
     with service_process.started(*arguments, environment=environment) as running:
         yield running.wait_for("ready ")
 
