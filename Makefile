@@ -98,6 +98,10 @@ test-browser: setup ## Test the web console in a real Chromium
 screenshots: setup ## Take the screenshots in docs/screenshots again
 	$(BIN)/python tests/browser/take_screenshots.py docs/screenshots
 
+.PHONY: text-picture
+text-picture: setup ## Draw the picture of docs/concepts/readable-text.md again
+	$(BIN)/python tests/integration/pipeline/take_text_picture.py docs/readable-text.jpg
+
 .PHONY: test-faults
 test-faults: setup ## Kill, pause and starve real processes and servers; every frame must be delivered once
 	$(BIN)/pytest -n $(FAULT_JOBS) -m faults --durations 5 tests/e2e
