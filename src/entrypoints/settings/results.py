@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from framecloak.domain.anonymization.model.record.policy import EDIT_REASONS, NamedPeople, ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
 from framecloak.domain.anonymization.model.text_policy import TextLists
+from framecloak.domain.anonymization.text_policy.harmless import HarmlessGrammar
+from framecloak.domain.errors import InvalidOptionError
 from framecloak.entrypoints.settings.variables import setting
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -38,9 +39,29 @@ def _pattern(value: str) -> str:
     return value
 
 
-def _entries(separator: str) -> Callable[[str], tuple[str, ...]]:
-    """Return a parser of entries with a separator between them."""
-    return lambda value: tuple(filter(None, map(str.strip, value.split(separator))))
+def _entries(value: str, separator: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, value.split(separator))))
+
+
+def _device_terms(value: str) -> tuple[str, ...]:
+    terms = _entries(value, ",")
+    try:
+        HarmlessGrammar(terms)
+    except InvalidOptionError as error:
+        raise ValueError(f"terms of two characters or more, separated by commas ({error.message})") from error
+    return terms
+
+
+def _text_patterns(value: str) -> tuple[str, ...]:
+    # Imported only where it is needed: most commands have no patterns.
+    from framecloak.adapters.text.re2_patterns import Re2Patterns  # noqa: PLC0415
+
+    patterns = _entries(value, "\n")
+    try:
+        Re2Patterns(patterns)
+    except InvalidOptionError as error:
+        raise ValueError(f"one regular expression (RE2) a line ({error.message})") from error
+    return patterns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +93,7 @@ class ResultSettings:
         "TEXT_DEVICE_TERMS",
         "Terms that the devices of this installation show, separated by commas; text policy identifying keeps"
         " them.",
-        _entries(","),
+        _device_terms,
         lambda _: (),
         default_text="none",
     )
@@ -80,7 +101,7 @@ class ResultSettings:
         "TEXT_PATTERNS",
         "Regular expressions (RE2) of text that each text policy covers, such as the numbers of cases, one a"
         " line.",
-        _entries("\n"),
+        _text_patterns,
         lambda _: (),
         default_text="none",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
@@ -71,6 +72,8 @@ def test_settings_come_from_the_environment() -> None:
         "BASE_URL": "https://faces.example/",
         "DEFAULT_ANONYMIZATION_LEVEL": "Minimal",
         "DEFAULT_OUTPUT_FORMAT": "PNG",
+        "TEXT_DEVICE_TERMS": " NBI, Ward view,",
+        "TEXT_PATTERNS": "case [0-9]+\n\nroom [0-9]{3,4}",
     }
     defaults = Settings.from_environment({})
     assert Settings.from_environment(environment) == replace(
@@ -86,6 +89,8 @@ def test_settings_come_from_the_environment() -> None:
         session_cookie_secure=True,
         default_level=Level.MINIMAL,
         default_output_format=OutputFormat.PNG,
+        device_terms=("NBI", "Ward view"),
+        text_patterns=("case [0-9]+", "room [0-9]{3,4}"),
     )
     assert Settings.from_environment(dict.fromkeys(environment, "")) == defaults
 
@@ -118,10 +123,12 @@ def test_settings_come_from_the_environment() -> None:
         ("CLIP_PROMPTS", "a {emotion} face|a face"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
+        ("TEXT_DEVICE_TERMS", "NBI,x"),
+        ("TEXT_PATTERNS", "(?=ward"),
     ],
 )
 def test_a_bad_setting_is_named(name: str, value: str) -> None:
-    with pytest.raises(InvalidSettingError, match=f"{name} is '{value}'"):
+    with pytest.raises(InvalidSettingError, match=re.escape(f"{name} is '{value}'")):
         Settings.from_environment({name: value})
 
 
