@@ -189,6 +189,16 @@ def test_text_that_fails_open_needs_consent(console: Console, video_file: Path) 
     expect(page.get_by_label("Names to cover")).to_have_value("")
 
 
+def test_speech_is_silenced_on_request(console: Console, video_file: Path) -> None:
+    page = console.page
+    console.upload(video_file)
+    console.open(f"{console.marking_page(video_file.name)}/run")
+    page.get_by_label("Format").select_option("mp4")
+    page.get_by_label("Sound", exact=True).select_option("mute-speech")
+    order = ordered(page)
+    assert (order["output_format"], order["audio"]) == ("mp4", "mute-speech")
+
+
 def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, video_file: Path) -> None:
     page = console.page
     console.upload(video_file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -182,7 +182,13 @@ class FakeVideoEncoder:
             image = np.frombuffer(pixels, np.uint8).reshape(video_format.height, video_format.width, 3)
             yield EncodedFrame(first + number, image)
 
-    def writer(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> VideoWriter:
+    def writer(
+        self,
+        video_format: VideoFormat,
+        timing: Timing,
+        sound: Sound | None,
+        checkpoint: Callable[[], None] | None = None,
+    ) -> VideoWriter:
         self.writers.append(FakeVideoWriter(video_format, timing, sound))
         return self.writers[-1]
 

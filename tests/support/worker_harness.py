@@ -65,6 +65,7 @@ class WorkerHarness:
         self.meter = FakeMeter()
         self.stored_parts: set[str] = set()
         self.pixel_aspect: Fraction | None = None
+        self.video_encoder = FakeVideoEncoder()
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
         self.anna: Principal = await self.world.person("anna")
@@ -89,7 +90,7 @@ class WorkerHarness:
             pipeline_tools=self.pipeline_tools,
             time_limit=self.time_limit,
             meter=self.meter,
-            video_encoder=FakeVideoEncoder(),
+            video_encoder=self.video_encoder,
             people=self.world.people,
             text=self.world.use_cases.text_orders,
             load_text_reader=FakeTextReader,

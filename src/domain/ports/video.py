@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -126,7 +126,13 @@ class VideoEncoder(Protocol):
         """
         ...
 
-    def writer(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> VideoWriter:
+    def writer(
+        self,
+        video_format: VideoFormat,
+        timing: Timing,
+        sound: Sound | None,
+        checkpoint: Callable[[], None] | None = None,
+    ) -> VideoWriter:
         """Return a writer for a new video.
 
         Args:
@@ -134,6 +140,8 @@ class VideoEncoder(Protocol):
             timing: display times of the frames.
             sound: sound track. Its packets during the frames are copied without re-encoding, unless speech
                 in it is to be silenced. None for a silent video.
+            checkpoint: called regularly while speech is looked for, which takes minutes in long videos; what
+                it raises stops the search.
 
         Raises:
             SoundLostError: there is no sound during the frames.

@@ -24,6 +24,7 @@ from support.processes import command, service_process
 from support.processes.command import FRAMECLOAK
 from support.processes.service_process import PASSWORD, ServiceProcess
 from support.samples import images
+from support.samples.beeps import beep_times, write_beeping_video
 from support.samples.media import write_video
 
 ENVIRONMENT = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
@@ -89,6 +90,24 @@ def test_video_becomes_a_zip_of_redacted_frames(http: httpx.Client, address: str
         manifest = json.loads(archive.read("manifest.json"))
     assert [picture[60:90, 100:120].max() == 0 for picture in pictures] == [True] * 3 + [False] * 12
     assert manifest["summary"]["frames"] == 15
+
+
+def test_sound_of_a_video_keeps_its_time_without_speech(http: httpx.Client, tmp_path: Path) -> None:
+    facts = service_process.upload(http, write_beeping_video(tmp_path / "sound.mkv", "vorbis"))
+    whole = service_process.mark(http, facts["id"], 0, facts["frame_count"])
+    request = service_process.submit(http, facts["id"], [whole], output_format="mp4", audio="mute-speech")
+    assert service_process.follow(http, request)[-1]["status"] == "completed"
+    data = http.get(f"/api/frames/anonymize/download/{request}/", follow_redirects=True).content
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".mp4"))
+        archive.extract(name, tmp_path)
+        manifest = json.loads(archive.read("manifest.json"))
+    assert manifest["settings"]["audio"] == "mute-speech"
+    (sound,) = manifest["sound"]
+    silent = sound["ranges"]
+    assert [beep for beep in (0.5, 1.5, 2.5, 3.5) if not any(a <= beep <= b for a, b in silent)] == [
+        pytest.approx(beep, abs=0.03) for beep in beep_times(tmp_path / name)
+    ]
 
 
 def test_several_requests_are_processed_and_one_is_cancelled(http: httpx.Client, tmp_path: Path) -> None:

@@ -180,6 +180,24 @@ async def test_an_idempotency_key_prevents_duplicate_requests(scene: Scene) -> N
     assert bad.status_code == 422
 
 
+@pytest.mark.parametrize("audio", ["drop", "keep", "mute-speech"])
+async def test_the_sound_of_videos_is_ordered_alone_and_in_batches(scene: Scene, audio: str) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment], "output_format": "mp4", "audio": audio}
+    alone = (await scene.ada.post(f"{REQUESTS}/", json=body)).json()
+    (batched,) = (await scene.ada.post(f"{REQUESTS}/batch/", json=[body])).json()
+    for request in (alone["request_id"], batched["request_id"]):
+        assert (await scene.ada.get(f"{REQUESTS}/requests/{request}/")).json()["audio"] == audio
+
+
+@pytest.mark.parametrize("audio", ["keep", "mute-speech"])
+async def test_images_have_no_sound(scene: Scene, audio: str) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment], "output_format": "png", "audio": audio}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
+    (batched,) = (await scene.ada.post(f"{REQUESTS}/batch/", json=[body])).json()
+    assert (batched["status"], batched["error"]["code"]) == ("rejected", "invalid_option")
+
+
 async def test_an_invalid_request_does_not_stop_the_rest_of_a_batch(scene: Scene) -> None:
     good = {"video_id": scene.video, "segment_ids": f" {scene.segment} "}
     batch = [good, good | {"unknown": 1}, {"video_id": 77, "segment_ids": [1]}, "nonsense", good]

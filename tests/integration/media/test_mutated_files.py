@@ -31,7 +31,7 @@ def sample(folder: Path, kind: Container | ImageFormat) -> Path:
     if not kind.sound:
         return write_frames(path, codec, kind.format, count=6)
     sound = SOUND_CODECS[kind.sound[0]].encoder
-    return write_beeping_video(path, sound, video_codec=codec.encoder, format_name=kind.format, seconds=1)
+    return write_beeping_video(path, sound, video_codec=codec.encoder, format_name=kind.format, seconds=0.4)
 
 
 def faults(path: Path, first: int, count: int) -> list[object]:

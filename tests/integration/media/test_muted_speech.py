@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from fakes.speech import FakeSpeechDetector
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.domain.errors import SoundLostError
@@ -118,4 +119,26 @@ def test_frames_without_sound_are_an_error(tmp_path: Path) -> None:
     late = Timing.constant_rate(Fraction(25), 1000, 1010)
     with pytest.raises(SoundLostError):
         muted(tmp_path, Sound(path, "aac"), late)
+    assert not list(tmp_path.glob(".film*"))
+
+
+class StoppedError(Exception):
+    """Raised by a checkpoint."""
+
+
+def test_the_search_for_speech_can_be_stopped(tmp_path: Path) -> None:
+    source = open_video(write_beeping_video(tmp_path / "a.mkv", "aac", seconds=12))
+    assert source.sound is not None
+    calls = 0
+
+    def checkpoint() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            raise StoppedError
+
+    sound = replace(source.sound, mute_speech=True)
+    encoder = X264VideoEncoder(tmp_path, FakeSpeechDetector())
+    with pytest.raises(StoppedError):
+        encoder.writer(FORMAT, source.timing(0, 300), sound, checkpoint)
     assert not list(tmp_path.glob(".film*"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
 
@@ -43,6 +43,7 @@ class SpeechFreeSound:
         interval: start and end on the clock of the source's frames, in seconds.
         container: video that is being written.
         detector: speech detector.
+        checkpoint: called for every block of sound in which speech is looked for; what it raises stops that.
 
     Raises:
         SoundLostError: there is no sound in the interval, or it cannot be decoded.
@@ -54,9 +55,11 @@ class SpeechFreeSound:
         interval: tuple[Fraction, Fraction],
         container: OutputContainer,
         detector: SpeechDetector,
+        checkpoint: Callable[[], None] | None = None,
     ) -> None:
         self._name, self._container = sound.path.name, container
         self._sound, self._interval = sound, interval
+        self._checkpoint = checkpoint or _no_checkpoint
         self._duration = interval[1] - interval[0]
         self.muted = self._find_speech(detector)
         self._source = SoundPackets(sound, *interval)
@@ -130,7 +133,9 @@ class SpeechFreeSound:
 
             def samples() -> Iterator[Channels]:
                 yield first[1][channel]
-                yield from (block[channel] for _, block in blocks)
+                for _, block in blocks:
+                    self._checkpoint()
+                    yield block[channel]
 
             heard = _levelled(_resampled(samples(), detector.rate))
             values = np.fromiter(detector.probabilities(heard), np.float64)
@@ -162,6 +167,10 @@ class SpeechFreeSound:
             position, waiting = position + whole, [joined[:, whole:]]
         if position is not None and waiting[0].shape[1]:
             yield position, waiting[0]
+
+
+def _no_checkpoint() -> None:
+    """Do nothing."""
 
 
 def _layout(source: SoundPackets) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +25,6 @@ from framecloak.adapters.media.sound.silero import SileroSpeechDetector
 from framecloak.adapters.media.video.mp4_boxes import set_display_size
 from framecloak.adapters.media.zip.archive import translate_write_errors
 from framecloak.domain.errors import (
-    DomainError,
     FrameAnalysisError,
     InvalidFormatError,
     OutputUnwritableError,
@@ -118,19 +117,26 @@ class X264VideoEncoder:
         if shown != len(group.samples):
             raise FrameAnalysisError(f"a group has {shown} frames instead of {len(group.samples)}")
 
-    def writer(self, video_format: VideoFormat, timing: Timing, sound: Sound | None) -> VideoWriter:
+    def writer(
+        self,
+        video_format: VideoFormat,
+        timing: Timing,
+        sound: Sound | None,
+        checkpoint: Callable[[], None] | None = None,
+    ) -> VideoWriter:
         """Return a writer for a new video file.
 
         Args:
             video_format: format that its groups were encoded for.
             timing: presentation times of its frames.
             sound: audio to copy for the same period; None for a silent video.
+            checkpoint: called regularly while speech is looked for; what it raises stops the search.
 
         Raises:
             StorageFullError: the disk is full.
             OutputUnwritableError: the folder is not writable.
         """
-        return _Mp4Writer(self._folder, video_format, timing, sound, self._speech_detector)
+        return _Mp4Writer(self._folder, video_format, timing, sound, self._speech_detector, checkpoint)
 
 
 class _X264GroupEncoder:
@@ -201,6 +207,7 @@ class _Mp4Writer:
         timing: Timing,
         sound: Sound | None,
         speech_detector: SpeechDetector,
+        checkpoint: Callable[[], None] | None,
     ) -> None:
         with translate_write_errors(folder or Path(tempfile.gettempdir())):
             with tempfile.NamedTemporaryFile(
@@ -233,10 +240,10 @@ class _Mp4Writer:
         interval = timing.interval_seconds
         try:
             if sound and sound.mute_speech:
-                self._sound = SpeechFreeSound(sound, interval, self._container, speech_detector)
+                self._sound = SpeechFreeSound(sound, interval, self._container, speech_detector, checkpoint)
             elif sound:
                 self._sound = CopiedSound(sound, interval, self._container)
-        except DomainError:
+        except BaseException:
             self.discard()
             raise
 

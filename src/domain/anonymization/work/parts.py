@@ -240,7 +240,7 @@ class ResultAssembler:
     Args:
         spec: metadata for the manifest.
         archive: open and empty archive; the caller discards it if any method raises.
-        on_frame: called after each written frame.
+        on_frame: called after each written frame, and regularly while speech is looked for.
     """
 
     def __init__(self, spec: AssemblySpec, archive: Archive, on_frame: Callable[[], None]) -> None:
@@ -347,6 +347,7 @@ class ResultAssembler:
             video_format(SourceInfo.from_row(content["info"]), appearance),
             video.source.timing(segment.start_frame, segment.end_frame),
             video_sound(video.source, appearance),
+            self._on_frame,
         )
         self._video = VideoEntry(self._writer, 0, video.entry_name(segment), writer, self._on_frame)
 
