@@ -125,8 +125,14 @@ class Client:
 
     def another(self, username: str) -> Client:
         """Create another account and sign it in."""
-        body = {"username": username, "password": PASSWORD, "role": "user"}
+        one_time = "only for the first sign-in"
+        body = {"username": username, "password": one_time, "role": "user"}
         self.http.post("/api/users", json=body).raise_for_status()
+        with httpx.Client(base_url=str(self.http.base_url)) as http:
+            tokens = http.post("/api/auth/token", json={"username": username, "password": one_time})
+            headers = {"Authorization": f"Bearer {tokens.raise_for_status().json()['access_token']}"}
+            change = {"old_password": one_time, "new_password": PASSWORD}
+            http.post("/api/auth/password", json=change, headers=headers).raise_for_status()
         return Client(str(self.http.base_url), username)
 
     def upload(self, path: Path) -> int:

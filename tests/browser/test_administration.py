@@ -32,6 +32,16 @@ def test_account_is_created_given_another_password_and_locked(
         assert not httpx.post(
             f"{address}/api/auth/login", json=credentials | {"password": PASSWORD}
         ).is_success
+        page_of_visitor = visitor.page
+        page_of_visitor.goto(address)
+        visitor.fill_in(NEW_PASSWORD)
+        expect(page_of_visitor.get_by_role("heading", name="Choose a password")).to_be_visible()
+        page_of_visitor.get_by_label("Current password").fill(NEW_PASSWORD)
+        page_of_visitor.get_by_label("New password", exact=True).fill(PASSWORD)
+        page_of_visitor.get_by_label("New password again").fill(PASSWORD)
+        page_of_visitor.get_by_role("button", name="Change password").click()
+        expect(page_of_visitor.get_by_role("heading", name="Videos", exact=True)).to_be_visible()
+        credentials["password"] = PASSWORD
         page.get_by_role("button", name=f"Lock: {name}", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Lock").click()
         expect(page.get_by_role("button", name=f"Unlock: {name}", exact=True)).to_be_visible()

@@ -49,6 +49,9 @@ VISIBLE_KEY_CHARACTERS = len(KEY_PREFIX) + 6
 """Number of leading characters of an API key that stay visible, to identify the key in lists."""
 
 
+MAX_DISPLAY_NAME_LENGTH = 100
+
+
 class AccountService:
     """Authentication and administration of accounts.
 
@@ -155,7 +158,12 @@ class AccountService:
             user = await work.users.lock(checked.id)
             if user.id != principal.user_id or user.password_hash != checked.password_hash:
                 raise wrong_credentials()
-            changed = replace(user, password_hash=password_hash, token_generation=user.token_generation + 1)
+            changed = replace(
+                user,
+                password_hash=password_hash,
+                token_generation=user.token_generation + 1,
+                must_change_password=False,
+            )
             await work.users.update(changed)
             await work.sessions.remove_all_of_user(user.id)
             await work.sessions.add(Session(self._secrets.digest(secret), user.id, expires_at))
@@ -274,8 +282,39 @@ class AccountService:
             await work.audit.add(principal, "api_key.revoke", f"api_key:{key_id}", {})
             await work.commit()
 
+    async def change_profile(
+        self, principal: Principal, *, display_name: str | None = None, language: str | None = None
+    ) -> User:
+        """Change the caller's display name and language.
+
+        Arguments that are None leave their field unchanged; an empty text removes it.
+
+        Raises:
+            InvalidOptionError: the display name is too long or not printable.
+        """
+        name = None if display_name is None else " ".join(display_name.split())
+        if name and (len(name) > MAX_DISPLAY_NAME_LENGTH or not name.isprintable()):
+            raise InvalidOptionError(
+                f"a display name has up to {MAX_DISPLAY_NAME_LENGTH} printable characters",
+                "choose another name",
+            )
+        async with self._database.unit_of_work() as work:
+            user = await work.users.lock(principal.user_id)
+            changed = replace(
+                user,
+                display_name=user.display_name if name is None else name or None,
+                language=user.language if language is None else language or None,
+            )
+            await work.users.update(changed)
+            details: dict[str, object] = {"display_name": changed.display_name, "language": changed.language}
+            await work.audit.add(principal, "user.profile", f"user:{user.id}", details)
+            await work.commit()
+        return changed
+
     async def create_user(self, principal: Principal, username: str, password: str, role: Role) -> User:
         """Create an account; for administrators.
+
+        The password must be changed at the first sign-in, unless the operator of the installation sets it.
 
         Raises:
             ForbiddenError: the caller is not an administrator.
@@ -289,6 +328,9 @@ class AccountService:
         async with self._database.unit_of_work() as work:
             await require_unlike_others(work, name, self._name_skeletons)
             user = await work.users.add(name, password_hash, role)
+            if principal.auth_method is not Means.COMMAND:
+                user = replace(user, must_change_password=True)
+                await work.users.update(user)
             await work.audit.add(principal, "user.create", f"user:{user.id}", {"role": role})
             await work.commit()
         return user
@@ -326,7 +368,8 @@ class AccountService:
     ) -> User:
         """Change an account; for administrators. Arguments that are None leave their field unchanged.
 
-        All sessions and JWTs of the account become invalid.
+        All sessions and JWTs of the account become invalid. A new password must be changed at the next
+        sign-in, unless the operator of the installation sets it, or the caller for the own account.
 
         Raises:
             ForbiddenError: the caller is not an administrator.
@@ -339,6 +382,7 @@ class AccountService:
         if may_demote and user_id == principal.user_id:
             raise InvalidOptionError("you would lock yourself out", "ask another administrator")
         password_hash = None if password is None else await self._passwords.hash(password)
+        is_one_time = principal.auth_method is not Means.COMMAND and user_id != principal.user_id
         async with self._database.unit_of_work() as work:
             # The same lock order everywhere prevents deadlocks.
             administrators = await work.users.lock_administrators() if may_demote else 0
@@ -353,6 +397,7 @@ class AccountService:
                 disabled=user.disabled if disabled is None else disabled,
                 password_hash=password_hash or user.password_hash,
                 token_generation=user.token_generation + 1,
+                must_change_password=user.must_change_password if password is None else is_one_time,
             )
             await work.users.update(changed)
             await work.sessions.remove_all_of_user(user_id)

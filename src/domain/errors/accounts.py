@@ -33,6 +33,12 @@ class TooManyAttemptsError(DomainError):
         self.retry_after = retry_after
 
 
+class PasswordChangeRequiredError(DomainError):
+    """The password was set by an administrator and must be changed before anything else."""
+
+    code = "password_change_required"
+
+
 class ForbiddenError(DomainError):
     """The caller lacks the permission for this operation."""
 

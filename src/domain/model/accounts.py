@@ -40,6 +40,10 @@ class User:
         disabled: True if the account is locked out; effective immediately for every authentication method.
         created_at: UTC.
         token_generation: increased by every change of the account; JWTs of earlier generations are invalid.
+        must_change_password: True if the password was set by an administrator; sessions and JWTs then permit
+            nothing but changing it.
+        display_name: name shown to people; None for the user name.
+        language: language of the console, ``en`` or ``de``; None for that of the browser.
     """
 
     id: int
@@ -49,6 +53,9 @@ class User:
     disabled: bool
     created_at: datetime
     token_generation: int
+    must_change_password: bool = False
+    display_name: str | None = None
+    language: str | None = None
 
     @property
     def is_administrator(self) -> bool:
@@ -65,12 +72,18 @@ class Principal:
         username: name of the account.
         role: role of the account.
         auth_method: authentication method.
+        must_change_password: True if nothing is permitted until the password is changed.
+        display_name: name shown to people; None for the user name.
+        language: language of the console; None for that of the browser.
     """
 
     user_id: int
     username: str
     role: Role
     auth_method: Means
+    must_change_password: bool = False
+    display_name: str | None = None
+    language: str | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -100,7 +113,11 @@ def require_enabled(user: User | None) -> User:
 
 def principal_of(user: User, auth_method: Means) -> Principal:
     """Return the principal for an account."""
-    return Principal(user.id, user.username, user.role, auth_method)
+    # API keys are not exchanged for the password, so its change does not concern them.
+    must_change = user.must_change_password and auth_method in {Means.SESSION, Means.JWT}
+    return Principal(
+        user.id, user.username, user.role, auth_method, must_change, user.display_name, user.language
+    )
 
 
 @dataclass(frozen=True, slots=True)

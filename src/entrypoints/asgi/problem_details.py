@@ -77,6 +77,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "original_damaged": 409,
     "output_unwritable": 500,
     "overloaded": 503,
+    "password_change_required": 403,
     "processing_timeout": 500,
     "provider_unavailable": 503,
     "queue_unavailable": 503,

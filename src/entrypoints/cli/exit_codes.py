@@ -105,6 +105,7 @@ SERVICE_EXIT_CODES = {
     "invalid_credentials": 105,
     "too_many_attempts": 106,
     "forbidden": 107,
+    "password_change_required": 109,
     "csrf_failed": 108,
     "gallery_not_found": 110,
     "gallery_face_not_found": 111,

@@ -67,6 +67,7 @@ def problems(
     """
     all_codes = [*_COMMON_CODES, *codes]
     all_codes += () if anonymous else _AUTHENTICATION_CODES
+    all_codes += () if anonymous else ("password_change_required",)
     all_codes += ("csrf_failed",) if writes and not anonymous else ()
     all_codes += _BODY_CODES if body else _PARAMETER_CODES if parameters else ()
     by_status: defaultdict[int, list[str]] = defaultdict(list)

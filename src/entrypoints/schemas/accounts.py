@@ -27,6 +27,22 @@ NewPassword = Annotated[
 ]
 
 
+MustChange = Annotated[
+    bool,
+    Meta(
+        description="Whether an administrator set the password: it must be changed before anything else.",
+        examples=[False],
+    ),
+]
+DisplayName = Annotated[
+    str | None,
+    Meta(description="Name shown to people and in reports; null for the user name.", examples=["Ada L."]),
+]
+LanguageOfConsole = Annotated[
+    str | None, Meta(description="Language of the console; null for the browser's.", examples=["en"])
+]
+
+
 class Credentials(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Credentials to sign in with."""
 
@@ -41,6 +57,22 @@ class ChangePasswordBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=
     new_password: Password
 
 
+class ChangeProfileBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes to the own account; omitted fields stay unchanged, and null removes them."""
+
+    display_name: (
+        Annotated[
+            str,
+            Meta(max_length=400, pattern=NO_NUL, description="Up to 100 characters.", examples=["Ada L."]),
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
+    language: Annotated[
+        Literal["en", "de"] | UnsetType | None, Meta(description="Language of the console.")
+    ] = UNSET
+
+
 class RefreshBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Refresh token to exchange for new tokens."""
 
@@ -48,7 +80,7 @@ class RefreshBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CreateUserBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to create."""
+    """An account to create; its password must be changed at the first sign-in."""
 
     username: Username
     password: NewPassword
@@ -92,6 +124,9 @@ class UserView(View, frozen=True, kw_only=True):
     ]
     disabled: Annotated[bool, Meta(description="Whether the account is disabled.", examples=[False])]
     created_at: datetime
+    one_time_sign_in: MustChange
+    display_name: DisplayName
+    language: LanguageOfConsole
 
     @classmethod
     def of(cls, user: User) -> Self:
@@ -102,6 +137,9 @@ class UserView(View, frozen=True, kw_only=True):
             role=user.role,
             disabled=user.disabled,
             created_at=user.created_at,
+            one_time_sign_in=user.must_change_password,
+            display_name=user.display_name,
+            language=user.language,
         )
 
 
@@ -120,6 +158,9 @@ class MeView(View, frozen=True, kw_only=True):
     authenticated_by: Annotated[
         Means, Meta(description="Authentication method of this request.", examples=["session"])
     ]
+    one_time_sign_in: MustChange
+    display_name: DisplayName
+    language: LanguageOfConsole
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
@@ -129,6 +170,9 @@ class MeView(View, frozen=True, kw_only=True):
             username=principal.username,
             role=principal.role,
             authenticated_by=principal.auth_method,
+            one_time_sign_in=principal.must_change_password,
+            display_name=principal.display_name,
+            language=principal.language,
         )
 
 

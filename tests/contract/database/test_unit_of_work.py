@@ -268,3 +268,23 @@ async def test_an_impossible_name_is_not_found(database: Database, text: str) ->
         assert await work.users.find_by_name(text) is None
         with pytest.raises(UploadNotFoundError):
             await work.uploads.claim(text, owner.id, NOW)
+
+
+async def test_every_part_of_an_account_that_can_change_is_stored(database: Database) -> None:
+    user = await add_user(database, "ada")
+    changed = replace(
+        user,
+        role=Role.ADMIN,
+        password_hash="another hash",
+        disabled=True,
+        token_generation=3,
+        must_change_password=True,
+        display_name="Ada L.",
+        language="de",
+    )
+    async with database.unit_of_work() as work:
+        await work.users.update(changed)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert await work.users.get(user.id) == changed
+        assert await work.users.find_by_name("ADA") == changed

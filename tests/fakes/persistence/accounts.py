@@ -56,6 +56,9 @@ class FakeUserRepository:
             password_hash=user.password_hash,
             disabled=user.disabled,
             token_generation=user.token_generation,
+            must_change_password=user.must_change_password,
+            display_name=user.display_name,
+            language=user.language,
         )
 
     async def owned(self, user_id: int) -> Owned:

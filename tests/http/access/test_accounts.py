@@ -9,7 +9,7 @@ from support.use_cases import PASSWORD
 
 async def test_accounts_are_created_changed_and_used(api: Api) -> None:
     root, admin = await api.person("root", Role.ADMIN)
-    body = {"username": "grace", "password": "a good long password"}
+    body = {"username": "grace", "password": "for the first sign-in"}
     created = await admin.post("/api/users/", json=body)
     assert created.status_code == 201
     assert created.json() | {"username": "grace", "role": "user", "disabled": False} == created.json()
@@ -23,6 +23,11 @@ async def test_accounts_are_created_changed_and_used(api: Api) -> None:
     assert [user["username"] for user in (await admin.get("/api/users")).json()["items"]] == ["root", "grace"]
     own_change = await admin.patch(f"/api/users/{root.user_id}", json={"disabled": True})
     assert (own_change.status_code, own_change.json()["code"]) == (422, "invalid_option")
+    browser = api.client()
+    signed_in = (await browser.post("/api/auth/login", json=body)).json()
+    change = {"old_password": body["password"], "new_password": "a good long password"}
+    headers = {"X-CSRFToken": signed_in["csrf_token"]}
+    assert (await browser.post("/api/auth/password", json=change, headers=headers)).status_code == 200
     credentials = {"username": "grace", "password": "a good long password"}
     tokens = (await admin.post("/api/auth/token", json=credentials)).json()
     assert tokens["token_type"] == "Bearer"
@@ -32,6 +37,9 @@ async def test_accounts_are_created_changed_and_used(api: Api) -> None:
         "username": "grace",
         "role": "user",
         "authenticated_by": "jwt",
+        "one_time_sign_in": False,
+        "display_name": None,
+        "language": None,
     }
     assert (await grace.get(f"/api/users/{created.json()['id']}")).status_code == 200
     assert (await grace.get(f"/api/users/{root.user_id}")).json()["code"] == "forbidden"

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
+import httpx
 from playwright.sync_api import (
     APIResponse,
     Browser,
@@ -39,6 +40,9 @@ FRAMES = 30
 
 WORK_MS = 1000 * patience(60)
 """Milliseconds before unfinished work of a worker counts as a hang."""
+
+ONE_TIME_PASSWORD = "only for the first sign-in"
+"""Password that an administrator sets."""
 
 _numbers = count(1)
 
@@ -159,6 +163,16 @@ def wrapped_texts(nodes: Locator) -> list[str]:
     return found
 
 
+def choose_password(address: str, username: str, one_time: str) -> None:
+    """Change the password that an administrator set to the common test password."""
+    with httpx.Client(base_url=address) as http:
+        credentials = {"username": username, "password": one_time}
+        token = http.post("/api/auth/token", json=credentials).raise_for_status().json()["access_token"]
+        body = {"old_password": one_time, "new_password": PASSWORD}
+        headers = {"Authorization": f"Bearer {token}"}
+        http.post("/api/auth/password", json=body, headers=headers).raise_for_status()
+
+
 @contextmanager
 def visit(
     chromium: Browser,
@@ -181,8 +195,9 @@ def visit(
     """
     username = f"visitor-{next(_numbers)}"
     with service_process.signed_in(address) as http:
-        body = {"username": username, "password": PASSWORD, "role": role}
+        body = {"username": username, "password": ONE_TIME_PASSWORD, "role": role}
         http.post("/api/users", json=body).raise_for_status()
+        choose_password(address, username, ONE_TIME_PASSWORD)
     context = chromium.new_context(viewport=size, locale=locale, color_scheme=brightness)
     visitor = Visitor(context.new_page(), address, username)
     yield visitor

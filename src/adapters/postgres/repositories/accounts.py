@@ -27,6 +27,9 @@ _USER = (
     UserRow.disabled,
     UserRow.created_at,
     UserRow.token_generation,
+    UserRow.must_change_password,
+    UserRow.display_name,
+    UserRow.language,
 )
 _API_KEY = (
     ApiKeyRow.id,
@@ -122,6 +125,9 @@ class PostgresUserRepository:
             "password_hash": user.password_hash,
             "disabled": user.disabled,
             "token_generation": user.token_generation,
+            "must_change_password": user.must_change_password,
+            "display_name": user.display_name,
+            "language": user.language,
         }
         statement = update(UserRow).where(UserRow.id == searchable_id(user.id)).values(changes)
         if not (await self._connection.execute(statement)).rowcount:
@@ -262,5 +268,5 @@ class PostgresApiKeyRepository:
 
 
 def _user(row: Record | tuple[Any, ...]) -> User:
-    user_id, username, password_hash, role, disabled, created_at, token_generation = row
-    return User(user_id, username, password_hash, Role(role), disabled, created_at, token_generation)
+    user_id, username, password_hash, role, *state = row
+    return User(user_id, username, password_hash, Role(role), *state)

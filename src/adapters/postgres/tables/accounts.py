@@ -38,6 +38,8 @@ class UserRow(IdentityBase):
         CheckConstraint("username <> ''", name="username"),
         allowed_values("role", Role),
         CheckConstraint("token_generation >= 0", name="token_generation"),
+        CheckConstraint("char_length(display_name) BETWEEN 1 AND 100", name="display_name"),
+        allowed_values("language", ("en", "de")),
     )
 
     username: Mapped[str] = mapped_column(Text)
@@ -46,6 +48,9 @@ class UserRow(IdentityBase):
     disabled: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
     token_generation: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
+    display_name: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(Text)
 
 
 class SessionRow(DefaultBase):

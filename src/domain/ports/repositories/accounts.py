@@ -65,7 +65,7 @@ class UserRepository(Protocol):
         ...
 
     async def update(self, user: User) -> None:
-        """Store the role, password hash, disabled flag and token generation of an account.
+        """Store everything of an account but its id, user name and time of creation.
 
         Raises:
             UserNotFoundError: the account does not exist.

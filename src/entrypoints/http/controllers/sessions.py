@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, get, patch, post
 from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
+from msgspec import UNSET
 
 from framecloak.domain.accounts.secrets import NewSession
 from framecloak.domain.accounts.service import AccountService
-from framecloak.domain.model.accounts import Means
+from framecloak.domain.model.accounts import Means, principal_of
 from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.config import HttpConfig
@@ -18,6 +19,7 @@ from framecloak.entrypoints.http.middleware.authentication import Access, Authen
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.accounts import (
     ChangePasswordBody,
+    ChangeProfileBody,
     Credentials,
     MeView,
     RefreshBody,
@@ -25,6 +27,8 @@ from framecloak.entrypoints.schemas.accounts import (
     TokenView,
 )
 
+_TEMPORARY_PASSWORD = {"temporary_password": True}
+"""Option of endpoints that are available before a password of an administrator is changed."""
 _NO_CREDENTIAL = {"access": Access.ANYONE}
 _SIGN_IN_PROBLEMS = problems("invalid_credentials", "queue_unavailable", anonymous=True, body=True)
 
@@ -71,6 +75,7 @@ class SessionsController(Controller):
         "/logout",
         operation_id="signOut",
         summary="Sign out",
+        opt=_TEMPORARY_PASSWORD,
         status_code=204,
         responses={204: ResponseSpec(None, description="Signed out."), **problems(writes=True)},
     )
@@ -100,6 +105,7 @@ class SessionsController(Controller):
         "/password",
         operation_id="changePassword",
         summary="Change your password",
+        opt=_TEMPORARY_PASSWORD,
         status_code=200,
         responses=problems(
             "invalid_credentials", "weak_password", "queue_unavailable", writes=True, body=True
@@ -162,7 +168,35 @@ class SessionsController(Controller):
         """
         return TokenView.of(await accounts.refresh_tokens(data.refresh_token))
 
-    @get("/me", operation_id="whoAmI", summary="Get the account of the caller", responses=problems())
+    @patch(
+        "/me",
+        operation_id="changeProfile",
+        summary="Change display name and language",
+        responses=problems("invalid_option", writes=True, body=True),
+    )
+    async def change_profile(
+        self,
+        data: JSONBody[ChangeProfileBody],
+        caller: Caller,
+        accounts: Injected[AccountService],
+        authenticator: Injected[Authenticator],
+    ) -> MeView:
+        """Change how the caller is named in reports, and the language of the console."""
+        changed = await accounts.change_profile(
+            caller,
+            display_name=None if data.display_name is UNSET else data.display_name or "",
+            language=None if data.language is UNSET else data.language or "",
+        )
+        authenticator.forget_account(caller.user_id)
+        return MeView.of(principal_of(changed, caller.auth_method))
+
+    @get(
+        "/me",
+        operation_id="whoAmI",
+        summary="Get the account of the caller",
+        opt=_TEMPORARY_PASSWORD,
+        responses=problems(),
+    )
     async def who_am_i(self, caller: Caller) -> MeView:
         """Return the account of the caller and the kind of credential used."""
         return MeView.of(caller)

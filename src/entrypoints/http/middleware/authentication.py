@@ -20,7 +20,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from framecloak.domain.accounts.service import AccountService
-from framecloak.domain.errors import CsrfError, NotAuthenticatedError
+from framecloak.domain.errors import CsrfError, NotAuthenticatedError, PasswordChangeRequiredError
 from framecloak.domain.model.accounts import Means, Principal
 from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.http.config import HttpConfig
@@ -276,7 +276,13 @@ class AuthenticationMiddleware(ASGIMiddleware):
         options = scope["route_handler"].opt
         if not options.get("unlimited"):
             access = Access(options.get("access", Access.SIGNED_IN))
-            scope["user"] = await self._authenticator.authenticate(ASGIConnection(scope), access)
+            caller = await self._authenticator.authenticate(ASGIConnection(scope), access)
+            if caller and caller.must_change_password and not options.get("temporary_password"):
+                raise PasswordChangeRequiredError(
+                    "the password was set by an administrator and must be changed first",
+                    "change it at POST /api/auth/password",
+                )
+            scope["user"] = caller
         await next_app(scope, receive, send)
 
 

@@ -2,10 +2,11 @@
 
 import { Api, csrfToken, Problem } from "./core/api.js";
 import { el, fill } from "./core/dom.js";
-import { loadLanguage, preferredLanguage, storeLanguage, t } from "./core/language.js";
+import { language, loadLanguage, preferredLanguage, storeLanguage, t } from "./core/language.js";
 import { currentPlace, match } from "./core/router.js";
 import { chosenTheme, useTheme } from "./core/theme.js";
 import { ROUTES } from "./pages/routes.js";
+import { forcedChange } from "./pages/profile.js";
 import { signIn } from "./pages/sign-in.js";
 import { ProgressFeed } from "./runs/progress-stream.js";
 import { shell } from "./ui/shell.js";
@@ -21,6 +22,9 @@ import { preventStrayDrops } from "./ui/drop-zone.js";
  * @property {number} id
  * @property {string} username
  * @property {"user" | "admin"} role
+ * @property {boolean} one_time_sign_in whether an administrator set the password
+ * @property {string | null} display_name
+ * @property {import("./core/language.js").Language | null} language
  */
 
 /** State shared by all pages: API client, signed-in user, announcer, progress feed, uploads and selection. */
@@ -66,7 +70,16 @@ export class App {
         );
       this.user = null;
     }
+    await this.#useLanguage();
     this.show();
+  }
+
+  /** Use the language of the account. */
+  async #useLanguage() {
+    const chosen = this.user?.language;
+    if (!chosen || chosen === language()) return;
+    storeLanguage(chosen);
+    await loadLanguage(chosen);
   }
 
   /**
@@ -80,6 +93,11 @@ export class App {
     if (!this.user) {
       document.title = `${t("signIn.title")} – Framecloak`;
       fill(this.#root, signIn(this, reason));
+      return;
+    }
+    if (this.user.one_time_sign_in) {
+      document.title = `${t("password.forced")} – Framecloak`;
+      fill(this.#root, forcedChange(this));
       return;
     }
     const matched = match(ROUTES, currentPlace()) ?? match(ROUTES, { ...currentPlace(), path: "/missing" });
@@ -96,9 +114,10 @@ export class App {
    * Set the signed-in user and show the page for the current address.
    * @param {User} user
    */
-  signedIn(user) {
+  async signedIn(user) {
     this.user = user;
     this.announcer.clear();
+    await this.#useLanguage();
     this.show();
   }
 
@@ -123,6 +142,10 @@ export class App {
   async changeLanguage(language) {
     storeLanguage(language);
     await loadLanguage(language);
+    if (this.user && !this.user.one_time_sign_in) {
+      this.user.language = language;
+      this.api.patch("/api/auth/me", { language }).catch((error) => this.announcer.problem(error));
+    }
     this.uploads.retranslate();
     this.show();
   }

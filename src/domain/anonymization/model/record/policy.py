@@ -39,11 +39,11 @@ class ResultPolicy:
 
     def name_of(self, person: Principal) -> str:
         """Return the name or code of a person for results."""
-        return self._name(person.username, person.user_id)
+        return self._name(person.display_name or person.username, person.user_id)
 
     def name_of_user(self, user: User) -> str:
         """Return the name or code of the owner of an account for results."""
-        return self._name(user.username, user.id)
+        return self._name(user.display_name or user.username, user.id)
 
     def _name(self, name: str, user_id: int) -> str:
         return name if self.named_people is NamedPeople.NAME else f"user-{user_id}"

@@ -5,6 +5,7 @@ import { dateTime, t } from "../core/language.js";
 import { confirmed, showDialog } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
 import { empty, loaded } from "../ui/placeholders.js";
+import { passwordForm, profileForm } from "./profile.js";
 
 /**
  * @typedef {object} Key a key as returned by the API
@@ -60,7 +61,8 @@ export function keys(app, _place, signal) {
     el("p", { class: "lead" }, t("keys.lead")),
     creationForm,
     list.node,
-    passwordForm(app),
+    profileForm(app),
+    el("section", {}, el("h2", {}, t("password.title")), passwordForm(app, () => {})),
     signingKey(app, signal),
   );
 }
@@ -89,32 +91,6 @@ function signingKey(app, signal) {
     ],
   );
   return el("section", {}, el("h2", {}, t("signingKey.title")), el("p", {}, t("signingKey.lead")), key.node);
-}
-
-/**
- * Form to change the own password.
- * @param {import("../app.js").App} app
- */
-function passwordForm(app) {
-  const input = (/** @type {string} */ autocomplete) =>
-    el("input", { type: "password", required: true, maxlength: 1000, autocomplete });
-  const [old, fresh, again] = [input("current-password"), input("new-password"), input("new-password")];
-  const node = form(
-    { class: "card row" },
-    async () => {
-      again.setCustomValidity(again.value === fresh.value ? "" : t("password.differs"));
-      if (!again.reportValidity()) return;
-      await app.api.post("/api/auth/password", { old_password: old.value, new_password: fresh.value });
-      node.reset();
-      app.announcer.say(t("password.changed"));
-    },
-    field(t("password.old"), old),
-    field(t("password.new"), fresh, t("password.help")),
-    field(t("password.again"), again),
-    el("button", { type: "submit" }, t("password.change")),
-  );
-  again.addEventListener("input", () => again.setCustomValidity(""));
-  return el("section", {}, el("h2", {}, t("password.title")), node);
 }
 
 /**

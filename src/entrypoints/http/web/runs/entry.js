@@ -73,7 +73,9 @@ export class Entry {
   /** @param {import("./progress-stream.js").Run} state */
   update(state) {
     const wasFinal = isFinal(this.#run);
-    this.#run = { ...this.#run, ...state };
+    // Progress does not tell the size of the result; null would mean that there is none.
+    const size = wasFinal ? {} : { result_bytes: undefined };
+    this.#run = { ...this.#run, ...size, ...state };
     this.#show();
     if (isFinal(state) && !wasFinal) {
       const text = t(`runs.${state.status}One`, { name: this.#filename });

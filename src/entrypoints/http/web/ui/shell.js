@@ -81,7 +81,7 @@ function accountMenu(app) {
         if (to && !menu.contains(to)) menu.open = false;
       },
     },
-    el("summary", {}, icon("account"), el("span", {}, app.user?.username)),
+    el("summary", {}, icon("account"), el("span", {}, app.user?.display_name ?? app.user?.username)),
     el(
       "div",
       { class: "menu" },
