@@ -139,6 +139,7 @@ class FakeService:
         )
         self.use_cases = UseCases.build(adapters, limits)
         self.identity = self.use_cases.accounts
+        self.api_keys = self.use_cases.api_keys
         self.collection = self.use_cases.videos
         self.sharing = self.use_cases.grants
         self.marking = self.use_cases.marks

@@ -1,10 +1,9 @@
-"""Use cases of accounts: sign-in, authentication, API keys, administration."""
+"""Use cases of accounts: sign-in, authentication, administration."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from framecloak.domain.accounts.names import NameSkeletons, require_name, require_unlike_others
 from framecloak.domain.accounts.passwords import (
@@ -22,7 +21,6 @@ from framecloak.domain.errors import (
     WeakPasswordError,
 )
 from framecloak.domain.model.accounts import (
-    ApiKey,
     Means,
     Principal,
     Role,
@@ -37,17 +35,10 @@ from framecloak.domain.ports.limits import AttemptLimiter
 from framecloak.domain.ports.security import PasswordHasher, TokenIssuer, TokenPair
 
 __all__ = [
-    "KEY_PREFIX",
     "MAX_PASSWORD_LENGTH",
     "MIN_PASSWORD_LENGTH",
-    "VISIBLE_KEY_CHARACTERS",
     "AccountService",
 ]
-
-KEY_PREFIX = "fck_"
-VISIBLE_KEY_CHARACTERS = len(KEY_PREFIX) + 6
-"""Number of leading characters of an API key that stay visible, to identify the key in lists."""
-
 
 MAX_DISPLAY_NAME_LENGTH = 100
 
@@ -60,7 +51,7 @@ class AccountService:
         hasher: password hashing.
         tokens: issuer of JWTs.
         limiter: counter of failed attempts.
-        secrets: generator of session secrets and API keys.
+        secrets: generator of session secrets, and digests of API keys.
         clock: current time (UTC).
         name_skeletons: returns the skeletons of a name.
         session_ttl: lifetime of a browser session.
@@ -243,44 +234,6 @@ class AccountService:
                 await work.api_keys.touch(key.id, minute)
                 await work.commit()
         return principal
-
-    async def create_api_key(
-        self, principal: Principal, name: str, expires_at: datetime | None = None
-    ) -> tuple[ApiKey, str]:
-        """Create an API key for the caller, and return it with its secret, which is shown only once.
-
-        Raises:
-            InvalidOptionError: the key has no name, or its expiry is in the past.
-        """
-        if not name.strip() or len(name) > 100:
-            raise InvalidOptionError("a key needs a name of 1 to 100 characters", "name its purpose")
-        if expires_at is not None and expires_at <= self._clock.now():
-            raise InvalidOptionError("the key would have expired already", "choose a later time")
-        secret = self._secrets.new(KEY_PREFIX)
-        digest = self._secrets.digest(secret)
-        async with self._database.unit_of_work() as work:
-            key = await work.api_keys.add(
-                principal.user_id, name.strip(), secret[:VISIBLE_KEY_CHARACTERS], digest, expires_at
-            )
-            await work.audit.add(principal, "api_key.create", f"api_key:{key.id}", {})
-            await work.commit()
-        return key, secret
-
-    async def list_api_keys(self, principal: Principal) -> Sequence[ApiKey]:
-        """Return the caller's keys, newest first."""
-        async with self._database.unit_of_work() as work:
-            return await work.api_keys.list(principal.user_id)
-
-    async def revoke_api_key(self, principal: Principal, key_id: int) -> None:
-        """Revoke a key of the caller.
-
-        Raises:
-            ApiKeyNotFoundError: the caller has no such key.
-        """
-        async with self._database.unit_of_work() as work:
-            await work.api_keys.remove(key_id, principal.user_id)
-            await work.audit.add(principal, "api_key.revoke", f"api_key:{key_id}", {})
-            await work.commit()
 
     async def change_profile(
         self, principal: Principal, *, display_name: str | None = None, language: str | None = None

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from framecloak.domain.accounts.api_keys import ApiKeyService
 from framecloak.domain.accounts.audit import AuditService
 from framecloak.domain.accounts.names import NameSkeletons
 from framecloak.domain.accounts.removal import AccountRemoval
@@ -187,6 +188,7 @@ class UseCases:
     Attributes:
         accounts: accounts, sessions and API keys.
         account_removal: removal of accounts.
+        api_keys: API keys of accounts.
         audit: audit log.
         videos: stored videos.
         grants: access grants to videos.
@@ -215,6 +217,7 @@ class UseCases:
 
     accounts: AccountService
     account_removal: AccountRemoval
+    api_keys: ApiKeyService
     audit: AuditService
     videos: VideoService
     grants: GrantService
@@ -288,6 +291,7 @@ class UseCases:
                 limits.session_ttl,
             ),
             account_removal=AccountRemoval(database),
+            api_keys=ApiKeyService(database, secrets, clock),
             audit=AuditService(database),
             videos=VideoService(
                 database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes, originals

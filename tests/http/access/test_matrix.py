@@ -207,7 +207,7 @@ async def make_cast(api: Api) -> Cast:
     gallery = await world.use_cases.galleries.create(ada, "people", EmbeddingSpace("model", "0" * 64, 4))
     upload = await world.collection.begin_upload(ada, "film.mp4")
     await world.store.put(upload.upload.object_key, chunks(b"film"))
-    key, _ = await world.identity.create_api_key(ada, "another")
+    key, _ = await world.api_keys.create(ada, "another")
     return Cast(
         clients,
         {

@@ -49,7 +49,7 @@ async def use(database: PostgresDatabase, folder: Path) -> WorkerHarness:
     await harness.world.anonymization.issue_download_token(harness.anna, completed)
     await harness.world.submissions.submit(harness.anna, harness.request_spec)
     ben = await harness.world.person("ben")
-    await harness.world.identity.create_api_key(ben, "script", None)
+    await harness.world.api_keys.create(ben, "script", None)
     return harness
 
 

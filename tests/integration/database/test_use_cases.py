@@ -65,13 +65,13 @@ async def test_accounts_sessions_and_keys_work_together(world: FakeService) -> N
         await world.person("aNNa")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     assert await world.identity.authenticate_session(signed_in.secret) == anna
-    key, secret = await world.identity.create_api_key(anna, "one", world.clock.now() + timedelta(days=1))
+    key, secret = await world.api_keys.create(anna, "one", world.clock.now() + timedelta(days=1))
     assert (await world.identity.authenticate_api_key(secret)).user_id == anna.user_id
-    (listed,) = await world.identity.list_api_keys(anna)
+    (listed,) = await world.api_keys.list(anna)
     assert (listed.id, listed.digest, listed.expires_at) == (key.id, key.digest, key.expires_at)
     assert listed.last_used_at is not None
     with pytest.raises(ApiKeyNotFoundError):
-        await world.identity.revoke_api_key(admin, key.id)
+        await world.api_keys.revoke(admin, key.id)
     await world.identity.change_user(admin, anna.user_id, disabled=True)
     for attempt in (
         world.identity.authenticate_session(signed_in.secret),
@@ -80,7 +80,7 @@ async def test_accounts_sessions_and_keys_work_together(world: FakeService) -> N
         with pytest.raises(NotAuthenticatedError):
             await attempt
     await world.identity.change_user(admin, anna.user_id, disabled=False)
-    await world.identity.revoke_api_key(anna, key.id)
+    await world.api_keys.revoke(anna, key.id)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_api_key(secret)
     with pytest.raises(UserNotFoundError):

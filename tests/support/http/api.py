@@ -74,7 +74,7 @@ class Api:
     async def person(self, name: str, role: Role = Role.USER) -> tuple[Principal, httpx.AsyncClient]:
         """Create an account and a client that uses one of its API keys."""
         principal = await self.world.person(name, role)
-        _, key = await self.world.identity.create_api_key(principal, "tests")
+        _, key = await self.world.api_keys.create(principal, "tests")
         return principal, self.client(Authorization=f"Token {key}")
 
     async def browser(self, name: str) -> httpx.AsyncClient:

@@ -19,7 +19,7 @@ import pytest
 from fakes.clock import FakeClock
 from framecloak.adapters.security.secrets import new_secret
 from framecloak.adapters.security.tokens import JwtIssuer
-from framecloak.domain.accounts.service import KEY_PREFIX
+from framecloak.domain.accounts.api_keys import KEY_PREFIX
 from framecloak.entrypoints.runtime.log_masking import masked
 from framecloak.entrypoints.runtime.logs import OWN_LOGGERS, VERBOSE_LOGGERS, configure_logging, log_context
 from framecloak.entrypoints.settings import Settings

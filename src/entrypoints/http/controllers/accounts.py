@@ -8,6 +8,7 @@ from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET
 
+from framecloak.domain.accounts.api_keys import ApiKeyService
 from framecloak.domain.accounts.removal import AccountRemoval
 from framecloak.domain.accounts.service import AccountService
 from framecloak.entrypoints.http.dependencies import Caller, Injected
@@ -32,9 +33,9 @@ class AccountsController(Controller):
     tags = ("Accounts",)
 
     @get("/auth/api-keys", operation_id="listApiKeys", summary="List your API keys", responses=problems())
-    async def list_api_keys(self, caller: Caller, accounts: Injected[AccountService]) -> list[ApiKeyView]:
+    async def list_api_keys(self, caller: Caller, api_keys: Injected[ApiKeyService]) -> list[ApiKeyView]:
         """Return the caller's API keys without their secrets, newest first."""
-        return [ApiKeyView.of(key) for key in await accounts.list_api_keys(caller)]
+        return [ApiKeyView.of(key) for key in await api_keys.list(caller)]
 
     @post(
         "/auth/api-keys",
@@ -43,10 +44,10 @@ class AccountsController(Controller):
         responses=problems("invalid_option", writes=True, body=True),
     )
     async def create_api_key(
-        self, data: JSONBody[CreateApiKeyBody], caller: Caller, accounts: Injected[AccountService]
+        self, data: JSONBody[CreateApiKeyBody], caller: Caller, api_keys: Injected[ApiKeyService]
     ) -> NewApiKeyView:
         """Create an API key for programs; its secret is returned only once."""
-        key, secret = await accounts.create_api_key(caller, data.name, data.expires_at)
+        key, secret = await api_keys.create(caller, data.name, data.expires_at)
         return NewApiKeyView.of_new(key, secret)
 
     @delete(
@@ -59,11 +60,11 @@ class AccountsController(Controller):
         self,
         key_id: ApiKeyId,
         caller: Caller,
-        accounts: Injected[AccountService],
+        api_keys: Injected[ApiKeyService],
         authenticator: Injected[Authenticator],
     ) -> None:
         """Revoke an API key of the caller, with immediate effect."""
-        await accounts.revoke_api_key(caller, key_id)
+        await api_keys.revoke(caller, key_id)
         authenticator.forget_account(caller.user_id)
 
     @get(

@@ -202,8 +202,8 @@ async def test_one_of_many_starting_processes_creates_the_first_administrator(tm
 
 async def test_administration_is_recorded(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
-    key, _ = await world.identity.create_api_key(anna, "script")
-    await world.identity.revoke_api_key(anna, key.id)
+    key, _ = await world.api_keys.create(anna, "script")
+    await world.api_keys.revoke(anna, key.id)
     await world.identity.change_user(boss, anna.user_id, disabled=True, password="another long password")
     rows = [(row.username, row.action, row.subject) for row in world.fake_database.tables.audit.values()]
     assert rows[-3:] == [

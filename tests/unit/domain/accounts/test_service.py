@@ -173,7 +173,7 @@ async def test_a_disabled_account_is_refused_immediately_by_every_method(world: 
     anna = await world.person("anna")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
-    _, key = await world.identity.create_api_key(anna, "script")
+    _, key = await world.api_keys.create(anna, "script")
     await world.identity.change_user(boss, anna.user_id, disabled=True)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_session(signed_in.secret)
@@ -192,7 +192,7 @@ async def test_a_disabled_account_is_refused_immediately_by_every_method(world: 
 
 async def test_a_changed_role_takes_effect_immediately(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
-    _, key = await world.identity.create_api_key(anna, "script")
+    _, key = await world.api_keys.create(anna, "script")
     await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
     assert (await world.identity.authenticate_api_key(key)).is_admin
 
@@ -257,18 +257,18 @@ async def test_one_of_many_concurrent_refreshes_gets_tokens(world: FakeService) 
 
 async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: FakeService) -> None:
     anna = await world.person("anna")
-    key, secret = await world.identity.create_api_key(anna, " nightly ")
+    key, secret = await world.api_keys.create(anna, " nightly ")
     assert (key.name, key.digest) == ("nightly", digest(secret))
     assert secret.startswith(key.prefix)
     assert secret not in repr(world.fake_database.tables)
     assert (await world.identity.authenticate_api_key(secret)).user_id == anna.user_id
-    (listed,) = await world.identity.list_api_keys(anna)
+    (listed,) = await world.api_keys.list(anna)
     assert listed.last_used_at == world.clock.now().replace(second=0, microsecond=0)
 
 
 async def test_the_use_of_a_key_is_recorded_once_a_minute(world: FakeService) -> None:
     anna = await world.person("anna")
-    _, secret = await world.identity.create_api_key(anna, "script")
+    _, secret = await world.api_keys.create(anna, "script")
     before = world.fake_database.commits
     for seconds in (0, 20, 20, 20):
         world.clock.advance(timedelta(seconds=seconds))
@@ -279,16 +279,16 @@ async def test_the_use_of_a_key_is_recorded_once_a_minute(world: FakeService) ->
 async def test_users_list_their_own_keys_newest_first(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     for person, name in ((anna, "one"), (ben, "other"), (anna, "two")):
-        await world.identity.create_api_key(person, name)
-    assert [key.name for key in await world.identity.list_api_keys(anna)] == ["two", "one"]
-    assert [key.name for key in await world.identity.list_api_keys(ben)] == ["other"]
+        await world.api_keys.create(person, name)
+    assert [key.name for key in await world.api_keys.list(anna)] == ["two", "one"]
+    assert [key.name for key in await world.api_keys.list(ben)] == ["other"]
 
 
 async def test_revoked_expired_and_unknown_keys_are_refused(world: FakeService) -> None:
     anna = await world.person("anna")
-    revoked, secret = await world.identity.create_api_key(anna, "one")
-    await world.identity.revoke_api_key(anna, revoked.id)
-    _, short = await world.identity.create_api_key(anna, "two", world.clock.now() + timedelta(hours=1))
+    revoked, secret = await world.api_keys.create(anna, "one")
+    await world.api_keys.revoke(anna, revoked.id)
+    _, short = await world.api_keys.create(anna, "two", world.clock.now() + timedelta(hours=1))
     world.clock.advance(timedelta(hours=2))
     for bad in (secret, short, "fck_made-up"):
         with pytest.raises(NotAuthenticatedError):
@@ -297,11 +297,11 @@ async def test_revoked_expired_and_unknown_keys_are_refused(world: FakeService) 
 
 async def test_only_the_owner_revokes_a_key(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    key, secret = await world.identity.create_api_key(anna, "one")
+    key, secret = await world.api_keys.create(anna, "one")
     with pytest.raises(ApiKeyNotFoundError):
-        await world.identity.revoke_api_key(ben, key.id)
+        await world.api_keys.revoke(ben, key.id)
     with pytest.raises(ApiKeyNotFoundError):
-        await world.identity.revoke_api_key(anna, 999)
+        await world.api_keys.revoke(anna, 999)
     assert await world.identity.authenticate_api_key(secret)
 
 
@@ -309,20 +309,20 @@ async def test_only_the_owner_revokes_a_key(world: FakeService) -> None:
 async def test_a_key_needs_a_name(world: FakeService, name: str) -> None:
     anna = await world.person("anna")
     with pytest.raises(InvalidOptionError):
-        await world.identity.create_api_key(anna, name)
+        await world.api_keys.create(anna, name)
 
 
 async def test_a_key_that_would_have_expired_already_is_refused(world: FakeService) -> None:
     anna = await world.person("anna")
     with pytest.raises(InvalidOptionError):
-        await world.identity.create_api_key(anna, "one", world.clock.now())
+        await world.api_keys.create(anna, "one", world.clock.now())
 
 
 async def test_signing_out_everywhere_keeps_only_api_keys(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     browsers = [await world.identity.sign_in(name, PASSWORD, "10.0.0.1") for name in ("anna", "anna", "ben")]
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
-    _, key = await world.identity.create_api_key(anna, "script")
+    _, key = await world.api_keys.create(anna, "script")
     await world.identity.sign_out_everywhere(anna)
     for browser in browsers[:2]:
         with pytest.raises(NotAuthenticatedError):
