@@ -17,17 +17,17 @@ from framecloak.entrypoints.http.controllers.downloads import DownloadsControlle
 from framecloak.entrypoints.http.controllers.erasures import ErasuresController
 from framecloak.entrypoints.http.controllers.faces import FacesController
 from framecloak.entrypoints.http.controllers.galleries import GalleriesController
-from framecloak.entrypoints.http.controllers.grants import GrantsController
 from framecloak.entrypoints.http.controllers.metrics import metrics
 from framecloak.entrypoints.http.controllers.objects import ObjectsController
 from framecloak.entrypoints.http.controllers.operations import OperationController, liveness
-from framecloak.entrypoints.http.controllers.regions import RegionsController
 from framecloak.entrypoints.http.controllers.requests import RequestsController
 from framecloak.entrypoints.http.controllers.reviews import ReviewsController
-from framecloak.entrypoints.http.controllers.segments import SegmentsController
 from framecloak.entrypoints.http.controllers.sessions import SessionsController
 from framecloak.entrypoints.http.controllers.templates import TemplatesController
-from framecloak.entrypoints.http.controllers.videos import VideosController
+from framecloak.entrypoints.http.controllers.videos.grants import GrantsController
+from framecloak.entrypoints.http.controllers.videos.regions import RegionsController
+from framecloak.entrypoints.http.controllers.videos.segments import SegmentsController
+from framecloak.entrypoints.http.controllers.videos.videos import VideosController
 from framecloak.entrypoints.http.dependencies import dependencies
 from framecloak.entrypoints.http.middleware.authentication import AuthenticationMiddleware, Authenticator
 from framecloak.entrypoints.http.middleware.rate_limit import RateLimiter

@@ -30,7 +30,7 @@ from framecloak.entrypoints.schemas.common import Body, Id, View
 from framecloak.entrypoints.schemas.identities import IdentitiesBody
 from framecloak.entrypoints.schemas.problems import Problem
 from framecloak.entrypoints.schemas.text import TextBody
-from framecloak.entrypoints.schemas.videos import AreaBody
+from framecloak.entrypoints.schemas.videos.marks import AreaBody
 
 SegmentIds = (
     list[int]

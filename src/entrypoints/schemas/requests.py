@@ -17,7 +17,7 @@ from framecloak.domain.imaging.pixel_aspect import format_aspect
 from framecloak.entrypoints.schemas.common import PageBase, View
 from framecloak.entrypoints.schemas.identities import IdentitiesView
 from framecloak.entrypoints.schemas.text import TextView
-from framecloak.entrypoints.schemas.videos import AreaView
+from framecloak.entrypoints.schemas.videos.marks import AreaView
 
 BlankedFrames: TypeAlias = Annotated[
     int | None,

@@ -18,7 +18,11 @@ from framecloak.entrypoints.asgi.access_log import set_log_subject
 from framecloak.entrypoints.asgi.content_negotiation import JSON, MSGPACK, ApiRequest, prefers_msgpack
 from framecloak.entrypoints.http.console import matches_etag
 from framecloak.entrypoints.http.controllers.requests import IdempotencyKey, log_submission
-from framecloak.entrypoints.http.controllers.videos import CREDENTIAL_HEADERS, FRAME_CACHE_CONTROL, Width
+from framecloak.entrypoints.http.controllers.videos.videos import (
+    CREDENTIAL_HEADERS,
+    FRAME_CACHE_CONTROL,
+    Width,
+)
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import Limit, Offset, RequestId

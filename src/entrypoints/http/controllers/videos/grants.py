@@ -10,7 +10,7 @@ from framecloak.domain.videos.grants import GrantService
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import UserId, VideoId
-from framecloak.entrypoints.schemas.videos import GrantView, PutGrantBody
+from framecloak.entrypoints.schemas.videos.grants import GrantView, PutGrantBody
 
 
 class GrantsController(Controller):

@@ -10,7 +10,7 @@ from framecloak.domain.videos.marks import MarkService
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import RegionId, VideoId
-from framecloak.entrypoints.schemas.videos import CreateRegionBody, ProposalView, RegionView
+from framecloak.entrypoints.schemas.videos.marks import CreateRegionBody, ProposalView, RegionView
 
 
 class RegionsController(Controller):

@@ -11,7 +11,7 @@ from framecloak.domain.videos.service import VideoService
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import SegmentId, VideoId
-from framecloak.entrypoints.schemas.videos import ChangeSegmentBody, CreateSegmentBody, SegmentView
+from framecloak.entrypoints.schemas.videos.marks import ChangeSegmentBody, CreateSegmentBody, SegmentView
 
 
 class SegmentsController(Controller):

@@ -21,7 +21,7 @@ from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import UploadOperation, problems
 from framecloak.entrypoints.http.transport.uploads import incoming_video
 from framecloak.entrypoints.schemas.common import Limit, Offset, VideoId
-from framecloak.entrypoints.schemas.videos import (
+from framecloak.entrypoints.schemas.videos.videos import (
     BeginUploadBody,
     DescribeVideoBody,
     TagView,

@@ -1,0 +1,1 @@
+"""Controllers of videos, and of what belongs to one: segments, regions, grants."""

@@ -1,0 +1,1 @@
+"""Schemas of videos, and of what belongs to one: segments, regions, grants."""
