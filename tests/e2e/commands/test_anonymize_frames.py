@@ -53,6 +53,21 @@ def test_request_in_the_foreground(installation: Installation, tmp_path: Path) -
     assert request.spec.appearance.style == "pixelate"
 
 
+def test_request_with_a_text_policy(installation: Installation, tmp_path: Path) -> None:
+    output, names = tmp_path / "frames.zip", tmp_path / "names.txt"
+    names.write_text("Mustermann, Erika\n\n", "utf-8")
+    segment = str(installation.segments[SHORT_VIDEO])
+    order = ("anonymize-frames", "--video-id", "1", "--segment-ids", segment, "-o", output)
+    full = (*order, "--anonymization-level", "full", "--text", "identifying", "--keep", "times")
+    assert installation.run(*full, "--names", names).code == 0
+    text = installation.newest_request().spec.text
+    assert (text.mode, sorted(text.keep)) == ("identifying", ["times"])
+    assert (text.names, text.patterns) == (True, False)
+    assert command.Output(output).manifest["text"]["names"] is True
+    error_line(installation.run(*full, "--names", tmp_path / "missing"), 10)
+    error_line(installation.run(*full, "--fail-open"), 25)
+
+
 def test_request_is_left_to_the_workers_and_followed(installation: Installation, tmp_path: Path) -> None:
     segment = str(installation.segments[SHORT_VIDEO])
     submitted = installation.run(
