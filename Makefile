@@ -83,7 +83,7 @@ MUTATIONS ?= 20
 
 .PHONY: test-formats
 test-formats: setup ## Read every container, codec and quirk, and MUTATIONS mutated files of each container
-	MUTATIONS=$(MUTATIONS) $(BIN)/pytest -n $(JOBS) --dist worksteal -m formats tests/integration/media
+	MUTATIONS=$(MUTATIONS) $(BIN)/pytest -n $(JOBS) --dist worksteal -m formats tests/integration
 
 .PHONY: test-nightly
 test-nightly: setup ## Run the long tests: a thousand examples per property, whole videos at full size (about an hour)
