@@ -18,6 +18,7 @@ from framecloak.domain.model.segments import Region
 from framecloak.entrypoints.schemas.common import NO_NUL, Body, Label, Username, View
 from framecloak.entrypoints.schemas.orders import OrderOptions
 from framecloak.entrypoints.schemas.requests import RequestView
+from framecloak.entrypoints.schemas.text import TextBody
 
 TemplateId = Annotated[UUID, PathParameter(description="Id of the template.")]
 TemplateName = Annotated[
@@ -202,10 +203,14 @@ def content_of(template: Template) -> TemplateContent:
 
 
 def options_of(request: AnonymizationRequest) -> OrderOptions:
-    """Return the options with which a request was ordered, without its webhook and regions of one video."""
+    """Return the options with which a request was ordered, without its webhook and regions of one video.
+
+    Lists of a text policy are gone with their request, and consent to fail open is not repeated.
+    """
     view = msgspec.to_builtins(RequestView.of(request))
-    names = {each.encode_name for each in msgspec.structs.fields(OrderOptions)} - {"keep_text"}
-    return msgspec.convert({name: view[name] for name in names if name in view}, OrderOptions)
+    names = {each.encode_name for each in msgspec.structs.fields(OrderOptions)} - {"keep_text", "text"}
+    options = msgspec.convert({name: view[name] for name in names if name in view}, OrderOptions)
+    return msgspec.structs.replace(options, text=TextBody.of(request.spec.text))
 
 
 def _region_body(region: Region, label: str | None = None) -> TemplateRegionBody:

@@ -83,6 +83,13 @@ class TextBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             fail_open=self.fail_open,
         )
 
+    @classmethod
+    def of(cls, options: TextPolicyOptions) -> Self | None:
+        """Return a policy that can be repeated without its lists; None for others: all text is covered."""
+        if options.mode is not TextMode.IDENTIFYING:
+            return None
+        return cls(mode=options.mode, keep=[each for each in Harmless if each in options.keep])
+
 
 class TextView(View, frozen=True, kw_only=True):
     """Text that is covered at level `full`; the lists are not shown."""

@@ -22,6 +22,10 @@ CONTENT: dict[str, Any] = {
 }
 
 
+def _with_text(**lists: list[str]) -> dict[str, Any]:
+    return {"anonymization_level": "full", "text": {"mode": "identifying", **lists}}
+
+
 async def _videos(scene: Scene, count: int) -> list[dict[str, Any]]:
     answers = [
         await scene.ada.post(f"/api/videos/?filename={number}.mp4", content=b"film", headers=VIDEO)
@@ -177,6 +181,8 @@ async def test_all_results_are_one_archive_with_an_index(scene: Scene) -> None:
         ({"segments": [{"start_time": 2, "end_time": 1}]}, "invalid_segment"),
         ({"frame_width": None}, "invalid_option"),
         ({"name": "   "}, "invalid_option"),
+        ({"options": _with_text(names=["Erika Mustermann"])}, "invalid_option"),
+        ({"options": _with_text(patterns=["case [0-9]+"])}, "invalid_option"),
     ],
 )
 async def test_a_template_is_checked_when_it_is_stored(
@@ -230,6 +236,24 @@ async def test_the_options_of_last_time_are_offered(scene: Scene) -> None:
     body["options"] = last
     assert (await scene.ada.post(f"{BATCHES}/", json=body)).json()["rejected"] == 0
     assert (await scene.bob.get(f"{TEMPLATES}/last")).json() == {"options": None}
+
+
+async def test_the_names_of_last_time_are_not_repeated(scene: Scene) -> None:
+    options = _with_text(names=["Erika Mustermann"])
+    options["text"]["keep"] = ["device"]
+    body = {"videos": [{"video_id": scene.video}], "options": options}
+    assert (await scene.ada.post(f"{BATCHES}/", json=body)).json()["rejected"] == 0
+    answer = await scene.ada.get(f"{TEMPLATES}/last")
+    assert "Erika" not in answer.text
+    last = answer.json()["options"]["text"]
+    assert (last["mode"], last["keep"], last["names"]) == ("identifying", ["device"], [])
+
+
+async def test_a_repeated_key_with_other_names_is_refused(scene: Scene) -> None:
+    key = {"Idempotency-Key": "monday"}
+    for names, status in ((["Ann Other"], 202), (["Ann Other"], 202), (["Ben Other"], 409)):
+        body = {"videos": [{"video_id": scene.video}], "options": _with_text(names=names)}
+        assert (await scene.ada.post(f"{BATCHES}/", json=body, headers=key)).status_code == status
 
 
 async def test_videos_are_renamed_tagged_and_found(scene: Scene) -> None:

@@ -104,7 +104,7 @@ class BatchService:
     async def _submit(
         self, principal: Principal, plan: BatchPlan, idempotency_key: str | None
     ) -> BatchProgress:
-        key = (idempotency_key, _fingerprint(plan)) if idempotency_key else None
+        key = (idempotency_key, self._fingerprint(plan)) if idempotency_key else None
         async with self._database.unit_of_work() as work:
             batch_id, _ = await work.batches.add(principal.user_id, plan.template_name, key)
             known = {item.number for item in (await work.batches.get(batch_id, principal)).items}
@@ -134,6 +134,16 @@ class BatchService:
             async with self._database.unit_of_work() as work:
                 await work.batches.reject(batch_id, number, video.video_id, error.code, public.message)
                 await work.commit()
+
+    def _fingerprint(self, plan: BatchPlan) -> bytes:
+        """Return a digest that differs for different plans, and does not reveal their lists."""
+        values = {
+            "videos": [asdict(video) for video in plan.videos],
+            "marks": asdict(plan.marks),
+            "template": plan.template_name,
+            "spec": self._submissions.fingerprint(plan.spec).hex(),
+        }
+        return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).digest()
 
     async def estimate(self, principal: Principal, plan: BatchPlan) -> BatchEstimate:
         """Return what a batch would cost and which videos it would reject; nothing is stored."""
@@ -201,8 +211,3 @@ def _spec(plan: BatchPlan, video: BatchVideo) -> RequestSpec:
     return replace(
         plan.spec, video_id=video.video_id, segment_ids=video.segment_ids or (), reference=reference
     )
-
-
-def _fingerprint(plan: BatchPlan) -> bytes:
-    """Return a digest that differs for different plans."""
-    return hashlib.sha256(json.dumps(asdict(plan), sort_keys=True, default=str).encode()).digest()

@@ -169,7 +169,7 @@ class SubmitService:
             QueueUnavailableError: no worker could be notified; nothing was stored.
         """
         spec, prepared = await self._preparation(principal, spec, marking)
-        key = (idempotency_key, self._fingerprint(spec)) if idempotency_key else None
+        key = (idempotency_key, self.fingerprint(spec)) if idempotency_key else None
         return await run_to_completion(self._submit(principal, prepared, key, recording))
 
     async def frames_of(self, principal: Principal, spec: RequestSpec, marking: Marking | None = None) -> int:
@@ -282,7 +282,7 @@ class SubmitService:
             raise InvalidOptionError("this installation cannot read text", "use text policy all")
         return None
 
-    def _fingerprint(self, spec: RequestSpec) -> bytes:
+    def fingerprint(self, spec: RequestSpec) -> bytes:
         """Return a digest that differs for different specifications, and does not reveal their lists."""
         lists = self._text.digest(spec.text_lists) if self._text and spec.text_lists else b""
         values = asdict(replace(spec, text_lists=None)) | {"text_lists": lists.hex()}

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from framecloak.domain.anonymization.batches.templates import TemplateService
 from framecloak.domain.anonymization.model.orders.template import TemplateMarks
 from framecloak.domain.anonymization.requests.service import RequestService
+from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import Caller, Injected
@@ -116,7 +117,18 @@ class TemplatesController(Controller):
 
 
 def _checked(content: TemplateContent, config: HttpConfig) -> tuple[dict[str, object], TemplateMarks]:
-    """Return options and marks of a template, after a check of both."""
+    """Return options and marks of a template, after a check of both.
+
+    Raises:
+        InvalidOptionError: it holds names or patterns of a text policy, which are kept encrypted, and only
+            until a request ends.
+        DomainError: the options or marks are invalid.
+    """
+    text = content.options.text
+    if text is not None and (text.names or text.patterns):
+        raise InvalidOptionError(
+            "a template holds no names or patterns of text", "leave them out, and give them with each order"
+        )
     content.options.to_domain(
         config.default_level, config.default_format, config.default_language, config.default_verify
     )

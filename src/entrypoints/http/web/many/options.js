@@ -54,6 +54,7 @@ export function optionChoices(/** @type {() => void} */ onchange) {
       language: report.value,
       audio: isVideo ? base.audio : "drop",
       keep_text: level.value === "full" ? base.keep_text : [],
+      text: level.value === "full" ? base.text : null,
       identities: level.value === "minimal" ? null : base.identities,
     };
   }

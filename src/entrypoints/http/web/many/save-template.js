@@ -9,6 +9,13 @@ import { field, form } from "../ui/fields.js";
 const OF_ONE_VIDEO = ["video_id", "segment_ids", "reference", "keep_text"];
 
 /**
+ * Return a text policy without its lists, which name people and are given with each order. One that consists of
+ * lists alone covers all text instead.
+ * @param {{mode: string} | null} text
+ */
+const withoutLists = (text) => (text?.mode === "identifying" ? { ...text, names: [], patterns: [] } : null);
+
+/**
  * @param {import("../app.js").App} app
  * @param {import("../order/form.js").Order} order
  * @param {() => Promise<Record<string, any>>} orderBody body of the order as it would be sent
@@ -27,7 +34,7 @@ export function saveTemplateButton(app, order, orderBody) {
     const isToEnd = (/** @type {any} */ each) => each.end_frame >= video.frame_count;
     await app.api.post("/api/templates/", {
       name,
-      options: Object.fromEntries(options),
+      options: { ...Object.fromEntries(options), text: withoutLists(body.text) },
       segments: segments.map((each) => ({
         start_time: seconds(each.start_frame),
         end_time: isToEnd(each) ? null : seconds(each.end_frame),
