@@ -50,7 +50,7 @@ def test_generated_pages_are_current(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": f"{ROOT / 'namespace'}:{ROOT / 'tests'}", "PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, program, tmp_path], check=True, env=environment)
     generated = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
-    assert len(generated) == 4
+    assert len(generated) == 5
     for name, text in generated.items():
         assert read(f"docs/reference/{name}") == text, f"{name}: make reference"
 

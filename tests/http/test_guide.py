@@ -16,6 +16,7 @@ PAGED = {
     "listFramesByRisk",
     "listGalleries",
     "listRequests",
+    "listTexts",
     "listUsers",
     "listVideos",
 }

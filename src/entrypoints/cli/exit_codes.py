@@ -105,7 +105,7 @@ SERVICE_EXIT_CODES = {
     "invalid_credentials": 105,
     "too_many_attempts": 106,
     "forbidden": 107,
-    "password_change_required": 109,
+    "password_change_required": 75,
     "csrf_failed": 108,
     "gallery_not_found": 110,
     "gallery_face_not_found": 111,
@@ -117,7 +117,7 @@ SERVICE_EXIT_CODES = {
     "workers_disagree": 123,
     "batch_not_found": 77,
     "template_not_found": 78,
-    "template_mismatch": 79,
+    "template_mismatch": 76,
     "text_lists_lost": 124,
 }
 """Additional exit codes by ``DomainError.code`` of the service and its management commands."""

@@ -9,7 +9,7 @@ import pytest
 
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchItem
 from framecloak.domain.anonymization.model.orders.template import Template, TemplateMarks, TimeRange
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.errors import BatchNotFoundError, IdempotencyConflictError, TemplateNotFoundError
 from framecloak.domain.model.accounts import Role, User
 from framecloak.domain.model.segments import Region
@@ -105,7 +105,7 @@ async def test_a_batch_keeps_the_outcome_of_each_video(database: Database) -> No
     assert (batch.progress, batch.counts[Status.PENDING]) == (0, 1)
     async with database.unit_of_work() as work:
         await work.requests.claim(request.id, NOW)
-        await work.requests.finish(request.id, Status.COMPLETED, NOW, result=("key", 1))
+        await work.requests.finish(request.id, Status.COMPLETED, NOW, result=StoredResult("key", 1))
         await work.videos.remove(first.id)
         await work.commit()
         batch = await work.batches.get(batch_id, principal_of(owner))

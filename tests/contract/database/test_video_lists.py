@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.model.accounts import Role, User
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import GrantRole, Video, VideoFilter, VideoOrder, VideoState
@@ -39,7 +39,7 @@ async def _ids(
 
 async def _finish(database: Database, user: User, video: Video, status: Status) -> None:
     request = await add_request(database, user, video)
-    result = ("key", 1) if status is Status.COMPLETED else None
+    result = StoredResult("key", 1) if status is Status.COMPLETED else None
     async with database.unit_of_work() as work:
         await work.requests.claim(request.id, NOW)
         await work.requests.finish(request.id, status, NOW, result=result)

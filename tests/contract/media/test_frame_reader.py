@@ -141,5 +141,9 @@ def test_a_reduced_image_has_the_means_of_the_pixels(
     frame = OpenCvReader().read(OpenCvEncoder().encode(image, Appearance(form, quality=95)), 0)
     assert (frame.width, frame.height) == (width, height)
     size = max(1, round(width * across)), max(1, round(height * down))
-    expected = cv2.resize(frame.bgr(), size, interpolation=cv2.INTER_AREA)[:, :, ::-1]
+    # Sides that shrink are averaged; OpenCV's area scaling would repeat pixels along one that grows.
+    averaged = min(width, size[0]), min(height, size[1])
+    growing = cv2.INTER_CUBIC if averaged == (width, height) else cv2.INTER_LINEAR
+    means = cv2.resize(frame.bgr(), averaged, interpolation=cv2.INTER_AREA)
+    expected = cv2.resize(means, size, interpolation=growing)[:, :, ::-1]
     assert np.abs(frame.rgb(*size).astype(int) - expected).mean() < 3

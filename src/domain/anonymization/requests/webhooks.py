@@ -48,6 +48,7 @@ def status_object(request: AnonymizationRequest) -> dict[str, object]:
     return {
         "request_id": str(request.id),
         "status": request.status.value,
+        "is_waiting": False,
         "progress": request.progress,
         "total_frames": request.total_frames,
         "processed_frames": request.processed_frames,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fakes.clock import NOON
 from fakes.persistence.database import FakeDatabase
 from fakes.queue import FakeJobQueue
-from framecloak.domain.anonymization.model.request import Priority, Status
+from framecloak.domain.anonymization.model.request import Priority, Status, StoredResult
 from framecloak.domain.anonymization.model.slices import MAX_DEFICIT_FRAMES, Lease, SliceKind, slice_cost
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.model.segments import Segment
@@ -85,7 +85,9 @@ class Fleet:
         async with self.database.unit_of_work() as work:
             await work.slices.finish(lease, 0)
             if lease.kind is SliceKind.ASSEMBLY:
-                await work.requests.finish(lease.request_id, Status.COMPLETED, NOON, result=("key", 1))
+                await work.requests.finish(
+                    lease.request_id, Status.COMPLETED, NOON, result=StoredResult("key", 1)
+                )
             await work.commit()
 
 
