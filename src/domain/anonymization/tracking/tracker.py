@@ -31,6 +31,9 @@ from framecloak.domain.imaging.box_geometry import Boxes
 
 Value = TypeVar("Value", np.bool_, np.intp)
 
+MAX_TURN_DEGREES = 45
+"""Largest angle between a weak detection and the sure ones of the same face near it."""
+
 
 def track(
     detections: Sequence[FrameDetections],
@@ -67,7 +70,8 @@ def track(
     members: list[list[tuple[int, int]]] = []
     follower = HeadFollower(thumbnails, detections, shots, settings, due or range(len(detections)))
     propagations = Propagations(propagated, np.cumsum([0, *counts]))
-    for indices in associate(frames, boxes, shots, settings.max_gap).tracks():
+    for chain in associate(frames, boxes, shots, settings.max_gap).tracks():
+        indices = chain[~_misdirected(frames[chain], scores[chain], directions[chain], settings)]
         of_track = frames[indices], boxes[indices], scores[indices], unconfirmed[indices]
         for tracklet in _accepted_tracklets(*of_track, settings):
             selected = indices[tracklet]
@@ -84,6 +88,36 @@ def track(
                 frame_boxes[frame].append(box)
             members.append(list(zip(frames[selected].tolist(), rows[selected].tolist(), strict=True)))
     return Tracks(frame_boxes, members)
+
+
+def _misdirected(
+    frames: NDArray[np.intp],
+    scores: NDArray[np.float64],
+    directions: NDArray[np.intp],
+    settings: TrackingSettings,
+) -> NDArray[np.bool_]:
+    """Return which weak detections of a chain show a face turned otherwise than the sure ones near them.
+
+    A chin upside down resembles a face, whose box lies beside the real one. The gap that it leaves is filled
+    between the detections around it.
+
+    Args:
+        frames: (n,) ascending frame indices.
+        scores: (n,).
+        directions: (n,) degrees.
+        settings: thresholds and reach.
+
+    Returns:
+        (n,) bool.
+    """
+    sure = np.flatnonzero(scores >= settings.accept)
+    if not len(sure) or not directions.any():
+        return np.zeros(len(frames), bool)
+    apart = np.abs(frames[:, None] - frames[sure][None])
+    turned = np.abs((directions[:, None] - directions[sure][None] + 180) % 360 - 180)
+    is_near = (apart == apart.min(axis=1, keepdims=True)) & (apart <= settings.memory)
+    agrees = (is_near & (turned <= MAX_TURN_DEGREES)).any(axis=1)
+    return np.asarray((scores < settings.accept) & is_near.any(axis=1) & ~agrees)
 
 
 def _accepted_tracklets(

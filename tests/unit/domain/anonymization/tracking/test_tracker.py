@@ -26,6 +26,10 @@ def detections_of(*detections: tuple[float, float, float, float]) -> FrameDetect
     return FrameDetections(np.hstack([table[:, :2] - half, table[:, :2] + half]), table[:, 3])
 
 
+def in_directions(detections: FrameDetections, upside_down: np.ndarray) -> FrameDetections:
+    return replace(detections, directions=np.where(upside_down, 180, 0))
+
+
 def one_shot(length: int) -> np.ndarray:
     return np.zeros(length, np.intp)
 
@@ -53,7 +57,11 @@ def detections_in_shots(draw: st.DrawFn, max_frames: int = 40) -> tuple[list[Fra
         if rng.random() < 0.2:
             row.append((*rng.uniform(0, 400, 2), rng.uniform(5, 60), float(rng.uniform(0.12, 0.6))))
     cuts = rng.random(length) < draw(st.sampled_from([0.0, 0.05, 0.2]))
-    return [detections_of(*row) for row in rows], np.cumsum(cuts)
+    turned = draw(st.sampled_from([0.0, 0.3]))
+    detections = [detections_of(*row) for row in rows]
+    return [in_directions(each, rng.random(len(each.scores)) < turned) for each in detections], np.cumsum(
+        cuts
+    )
 
 
 def xyxys(boxes: list[TrackedBox]) -> np.ndarray:
@@ -195,6 +203,27 @@ def test_confirmation_ends_with_the_confirmation_window() -> None:
 def test_a_stray_weak_detection_is_not_redacted() -> None:
     detections = [FrameDetections.empty(), detections_of((50, 50, 20, 0.3)), FrameDetections.empty()]
     assert not any(track(detections, one_shot(3), QUICK).boxes)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "is_kept"), [(0, True), (45, True), (315, True), (90, False), (180, False)]
+)
+def test_a_weak_detection_turned_otherwise_does_not_move_the_box(degrees: int, is_kept: bool) -> None:
+    detections = walk(9, speed=0)
+    (stray,) = (detections_of((100, 120, 40, 0.3)),)
+    detections[4] = replace(stray, directions=np.array([degrees]))
+    (box,) = track(detections, one_shot(9), replace(QUICK, smoothing=0)).boxes[4]
+    assert box.origin is (Origin.LINKED if is_kept else Origin.FILLED)
+    assert bool(box_geometry.centre(np.array([box.xyxy]))[0, 1] > 110) is is_kept
+
+
+def test_a_weak_detection_keeps_its_direction_on_the_way_between_two() -> None:
+    sure, other = walk(1, speed=0)[0], walk(1, speed=0)[0]
+    detections = [replace(sure, directions=np.array([0]))] * 4
+    detections += [replace(detections_of((100, 100, 40, 0.3)), directions=np.array([90]))]
+    detections += [replace(other, directions=np.array([90]))] * 4
+    assert all(len(boxes) == 1 for boxes in track(detections, one_shot(9), QUICK).boxes)
+    assert track(detections, one_shot(9), QUICK).boxes[4][0].origin is Origin.LINKED
 
 
 def test_two_people_who_pass_each_other_keep_their_tracks() -> None:
