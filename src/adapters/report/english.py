@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from framecloak.adapters.report.history_messages import ENGLISH_HISTORY
 from framecloak.adapters.report.messages import Messages
+from framecloak.adapters.report.text_messages import ENGLISH_TEXT
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.record.provenance import SignatureState
-from framecloak.domain.anonymization.model.text_policy import TextMode, TextRule
 from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 
 ENGLISH = Messages(
@@ -26,6 +26,7 @@ ENGLISH = Messages(
         "the result: nothing in them can be seen. In the other frames, {boxes} areas were redacted."
     ),
     history=ENGLISH_HISTORY,
+    text=ENGLISH_TEXT,
     lead_rendered={
         True: (
             "{boxes} areas in {frames} frames were redacted. They were taken from another result and edited "
@@ -205,33 +206,6 @@ ENGLISH = Messages(
         "number is a multiple of {every} and wherever the image changes; in between they were tracked. Text "
         "in the shape of a licence plate number counts as a licence plate."
     ),
-    text_policies={
-        TextMode.IDENTIFYING: ("Text was covered unless it was read surely and provably harmless."),
-        TextMode.LISTED: (
-            "Only text that matches the given lists was covered. Text that could not be read stayed readable,"
-            " and may name people."
-        ),
-    },
-    text_decisions="Text",
-    text_summary="{kept} tracks of text stayed readable in at least one frame, and {covered} were covered.",
-    text_rule="Rule",
-    text_rules={
-        TextRule.UNREAD: "not read surely",
-        TextRule.PARTLY_VISIBLE: "partly visible",
-        TextRule.CHANGING: "changing",
-        TextRule.NAME: "name",
-        TextRule.DATE_OF_BIRTH: "date of birth, or a date that may be one",
-        TextRule.IDENTIFIER: "identifier",
-        TextRule.CONTACT: "telephone number or e-mail address",
-        TextRule.LISTED: "matches a given pattern",
-        TextRule.UNPROVEN: "not provably harmless",
-        TextRule.MEASUREMENT: "measurement",
-        TextRule.TIME: "time",
-        TextRule.DEVICE: "device",
-        TextRule.UNLISTED: "on no list",
-    },
-    text_was_kept="left readable",
-    text_was_covered="covered",
     kept_text=(
         "Text was left readable on purpose in marked areas ({areas}). Faces in them were redacted. Names and "
         "dates written there can identify people."

@@ -67,17 +67,17 @@ def text_section(facts: ReportData, messages: Messages) -> str:
             messages.number(run.track),
             markup.source_name(facts, messages, run.source),
             markup.frame_range(messages, run.start, run.stop),
-            messages.text_rules[run.decision.rule],
-            messages.text_was_kept if run.decision.kept else messages.text_was_covered,
+            messages.text.rules[run.decision.rule],
+            messages.text.was_kept if run.decision.kept else messages.text.was_covered,
         )
         for run in runs[: markup.MAX_ROWS]
     ]
-    names = (messages.track, messages.source, messages.where, messages.text_rule, "")
-    text = messages.text_summary.format(
+    names = (messages.track, messages.source, messages.where, messages.text.rule, "")
+    text = messages.text.summary.format(
         kept=messages.number(log.kept_tracks), covered=messages.number(log.covered_tracks)
     )
     return markup.section(
-        messages.text_decisions,
+        messages.text.title,
         markup.paragraph(text)
         + markup.table(names, rows)
         + markup.omitted_rows(messages, len(runs) - len(rows)),

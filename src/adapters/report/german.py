@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from framecloak.adapters.report.history_messages import GERMAN_HISTORY
 from framecloak.adapters.report.messages import Messages
+from framecloak.adapters.report.text_messages import GERMAN_TEXT
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.record.provenance import SignatureState
-from framecloak.domain.anonymization.model.text_policy import TextMode, TextRule
 from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 
 GERMAN = Messages(
@@ -30,6 +30,7 @@ GERMAN = Messages(
         "Bereiche geschwärzt."
     ),
     history=GERMAN_HISTORY,
+    text=GERMAN_TEXT,
     lead_rendered={
         True: (
             "In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. Sie stammen aus einem anderen "
@@ -225,35 +226,6 @@ GERMAN = Messages(
         "Nummer ein Vielfaches von {every} ist, sowie überall, wo sich das Bild ändert; dazwischen wurden "
         "sie verfolgt. Schrift in der Form eines Kennzeichens zählt als Kennzeichen."
     ),
-    text_policies={
-        TextMode.IDENTIFYING: (
-            "Schrift wurde geschwärzt, sofern sie nicht sicher gelesen und nachweislich harmlos war."
-        ),
-        TextMode.LISTED: (
-            "Nur Schrift, die auf den angegebenen Listen steht, wurde geschwärzt. Was nicht gelesen werden"
-            " konnte, blieb lesbar und kann Menschen nennen."
-        ),
-    },
-    text_decisions="Schrift",
-    text_summary="{kept} Schriftzüge blieben in mindestens einem Bild lesbar, {covered} wurden geschwärzt.",
-    text_rule="Regel",
-    text_rules={
-        TextRule.UNREAD: "nicht sicher gelesen",
-        TextRule.PARTLY_VISIBLE: "nur teilweise sichtbar",
-        TextRule.CHANGING: "wechselnd",
-        TextRule.NAME: "Name",
-        TextRule.DATE_OF_BIRTH: "Geburtsdatum oder ein Datum, das eines sein kann",
-        TextRule.IDENTIFIER: "Kennnummer",
-        TextRule.CONTACT: "Telefonnummer oder E-Mail-Adresse",
-        TextRule.LISTED: "entspricht einem angegebenen Muster",
-        TextRule.UNPROVEN: "nicht nachweislich harmlos",
-        TextRule.MEASUREMENT: "Messwert",
-        TextRule.TIME: "Uhrzeit",
-        TextRule.DEVICE: "Geräteangabe",
-        TextRule.UNLISTED: "auf keiner Liste",
-    },
-    text_was_kept="blieb lesbar",
-    text_was_covered="geschwärzt",
     kept_text=(
         "In markierten Bereichen ({areas}) blieb Schrift absichtlich lesbar. Gesichter darin wurden "
         "geschwärzt. Namen und Daten, die dort stehen, können Menschen erkennbar machen."

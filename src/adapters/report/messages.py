@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from framecloak.adapters.report.history_messages import HistoryMessages
+from framecloak.adapters.report.text_messages import TextMessages
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
 from framecloak.domain.anonymization.model.record.provenance import SignatureState
-from framecloak.domain.anonymization.model.text_policy import TextMode, TextRule
 from framecloak.domain.imaging.pixel_aspect import AspectOrigin
 
 
@@ -28,6 +28,7 @@ class Messages:
     lead_minimal: str
     lead_rendered: Mapping[bool | None, str]
     history: HistoryMessages
+    text: TextMessages
 
     numbers: str
     frames: str
@@ -93,13 +94,6 @@ class Messages:
     search_limits: str
     search_for_text: str
     kept_text: str
-    text_policies: Mapping[TextMode, str]
-    text_decisions: str
-    text_summary: str
-    text_rule: str
-    text_rules: Mapping[TextRule, str]
-    text_was_kept: str
-    text_was_covered: str
     pixel_aspects: Mapping[AspectOrigin, str]
     aspect_hint: str
     turned_hint: str

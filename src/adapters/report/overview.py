@@ -128,7 +128,7 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
             messages.search_for_text.format(every=messages.number(settings.video_text_and_plates.every))
         )
     if settings.text_policy:
-        sentences.append(messages.text_policies[settings.text_policy.mode])
+        sentences.append(messages.text.policies[settings.text_policy.mode])
     if keep_text_count := sum(len(source.keep_text) for source in facts.sources):
         sentences.append(messages.kept_text.format(areas=messages.number(keep_text_count)))
     shapes = (
