@@ -21,7 +21,14 @@ from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
 from framecloak.domain.ports.speech import MutedSound
-from framecloak.domain.ports.video import FrameGroup, GroupEncoder, VideoFormat, VideoWriter
+from framecloak.domain.ports.video import (
+    SOFTWARE_ENCODER,
+    EncoderIdentity,
+    FrameGroup,
+    GroupEncoder,
+    VideoFormat,
+    VideoWriter,
+)
 
 
 class FakeSigner:
@@ -157,7 +164,8 @@ class FakeVideoWriter:
 class FakeVideoEncoder:
     """Writes videos of any size, and no sound but AAC."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: EncoderIdentity | None = None) -> None:
+        self.identity = identity or EncoderIdentity(SOFTWARE_ENCODER)
         self.writers: list[FakeVideoWriter] = []
 
     def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:

@@ -108,6 +108,10 @@ ENGLISH = Messages(
             "of the source."
         ),
     },
+    hardware_encoder=(
+        "The videos were encoded by the hardware encoder {name}. Another device or driver may encode the "
+        "same frames to other bytes."
+    ),
     audio={
         Audio.DROP: "Sound was left out.",
         Audio.MUTE_SPEECH: "Sound was kept, and all that may be speech was silenced.",

@@ -119,6 +119,10 @@ GERMAN = Messages(
             "Bildzeiten der Quelle."
         ),
     },
+    hardware_encoder=(
+        "Die Videos wurden von der Hardware mit {name} kodiert. Ein anderes Gerät oder ein anderer Treiber "
+        "kann dieselben Bilder in andere Bytes kodieren."
+    ),
     audio={
         Audio.DROP: "Der Ton wurde weggelassen.",
         Audio.MUTE_SPEECH: "Der Ton wurde behalten und überall stummgeschaltet, wo jemand sprechen könnte.",

@@ -60,6 +60,7 @@ class Messages:
     styles: Mapping[RedactionStyle, str]
     shapes: Mapping[RedactionShape, str]
     formats: Mapping[bool, str]
+    hardware_encoder: str
     audio: Mapping[Audio, str]
     scope_regardless_of_identity: Mapping[Level, str]
     identities: Mapping[IdentityMode, str]

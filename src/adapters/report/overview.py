@@ -162,6 +162,8 @@ def settings_section(facts: ReportData, messages: Messages) -> str:
             format=appearance.output_format.upper(), quality=quality
         )
     )
+    if settings.encoder:
+        sentences.append(messages.hardware_encoder.format(name=settings.encoder.name))
     if appearance.output_format.is_video:
         sentences.append(messages.audio[appearance.audio])
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)

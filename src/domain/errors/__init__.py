@@ -51,6 +51,7 @@ from framecloak.domain.errors.files import (
 )
 from framecloak.domain.errors.models import (
     EmotionsUnavailableError,
+    EncoderUnavailableError,
     FrameAnalysisError,
     LicenseNotAcceptedError,
     ModelCorruptError,
@@ -124,6 +125,7 @@ __all__ = [
     "DomainError",
     "EmotionsUnavailableError",
     "EmptyFileError",
+    "EncoderUnavailableError",
     "ExtensionMissingError",
     "FaceNotFoundError",
     "FaceTooSmallError",

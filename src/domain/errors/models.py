@@ -1,4 +1,4 @@
-"""Errors of models and of their use on frames."""
+"""Errors of models and devices, and of their use on frames."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ class ProviderUnavailableError(DomainError):
     code = "provider_unavailable"
     user_message_override = UserMessage(
         "the models cannot run on the configured execution provider", CONTACT_OPERATOR
+    )
+
+
+class EncoderUnavailableError(DomainError):
+    """The configured video encoder does not work on this machine."""
+
+    code = "encoder_unavailable"
+    user_message_override = UserMessage(
+        "videos cannot be encoded with the configured video encoder", CONTACT_OPERATOR
     )
 
 

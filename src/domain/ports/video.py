@@ -14,6 +14,28 @@ from framecloak.domain.ports.frames import Frame, Sound
 from framecloak.domain.ports.pixels import EncodedFrameReader, FrameEncoder
 from framecloak.domain.ports.speech import MutedSound
 
+SOFTWARE_ENCODER = "libx264"
+"""Name of the encoder whose output does not depend on the machine, as FFmpeg calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderIdentity:
+    """Identity of a video encoder. Groups of different identities do not fit into one video.
+
+    Attributes:
+        name: name of the encoder, as FFmpeg calls it.
+        parameters_sha256: hex digest of the parameter sets (SPS and PPS) that a hardware encoder writes for
+            frames of a fixed format; they depend on device and driver. None for the software encoder.
+    """
+
+    name: str
+    parameters_sha256: str | None = None
+
+    @property
+    def is_hardware(self) -> bool:
+        """True if the output depends on the machine."""
+        return self.name != SOFTWARE_ENCODER
+
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
@@ -45,7 +67,7 @@ class FrameGroup:
 
 
 class GroupEncoder(Protocol):
-    """Encoder of one group. The same frames always give the same bytes."""
+    """Encoder of one group. The same frames always give the same bytes, on one machine at least."""
 
     def add(self, planes: bytes) -> None:
         """Append a frame that the plane encoder of the video encoder has converted."""
@@ -90,11 +112,17 @@ class VideoWriter(Protocol):
 class VideoEncoder(Protocol):
     """Encoder and muxer of videos without metadata."""
 
+    @property
+    def identity(self) -> EncoderIdentity:
+        """Identity of the encoder, on which all parts of a video must agree."""
+        ...
+
     def require_supported(self, video_format: VideoFormat, sound: Sound | None) -> None:
         """Reject an unsupported format before any work is done.
 
         Raises:
-            InvalidFormatError: the frames are too large, or the container cannot hold the sound track.
+            InvalidFormatError: the encoder does not take frames of this size, or the container cannot hold
+                the sound track.
         """
         ...
 
@@ -110,7 +138,10 @@ class VideoEncoder(Protocol):
         ...
 
     def group_encoder(self, video_format: VideoFormat) -> GroupEncoder:
-        """Return an encoder for a new group."""
+        """Return an encoder for a new group.
+
+        It raises ``EncoderUnavailableError`` if the encoder's device has stopped working.
+        """
         ...
 
     def decode_group(self, video_format: VideoFormat, group: FrameGroup, first: int) -> Iterator[Frame]:

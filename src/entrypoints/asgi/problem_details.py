@@ -33,6 +33,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "csrf_failed": 403,
     "database_unavailable": 503,
     "emotions_unavailable": 503,
+    "encoder_unavailable": 503,
     "examination_failed": 500,
     "face_not_found": 422,
     "face_too_small": 422,

@@ -48,6 +48,7 @@ EXIT_CODES = {
     "model_download_failed": 34,
     "examination_failed": 35,
     "emotions_unavailable": 36,
+    "encoder_unavailable": 37,
     "model_export_failed": 39,
     "output_unwritable": 40,
     "storage_full": 41,

@@ -17,7 +17,6 @@ from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.pictures.source import is_image_file, open_image
 from framecloak.adapters.media.sampling import OpenCvSampler
 from framecloak.adapters.media.video.source import open_video
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.adapters.vision.detection.factory import choose_detector, choose_second_detector
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, text_is_installed
@@ -38,6 +37,7 @@ from framecloak.domain.ports.models import BoxDetector, FaceDetector, FaceRecogn
 from framecloak.domain.ports.pixels import FrameEncoder, Redactor
 from framecloak.domain.ports.video import VideoEncoder
 from framecloak.entrypoints.composition.issuer import issuer
+from framecloak.entrypoints.composition.video_encoder import choose_video_encoder
 from framecloak.entrypoints.settings import Settings
 
 SWITCH_INTERVAL_SECONDS = 0.0005
@@ -69,7 +69,8 @@ class Container:
         encoder: encodes image files.
         create_archive: creates the archive of a result.
         describe_model: returns the name of a model, its device and its precision.
-        create_video_encoder: creates the encoder of result videos, given the folder for unfinished files.
+        create_video_encoder: creates the encoder of result videos, given the folder for unfinished files;
+            raises `EncoderUnavailableError` if the encoder of the settings does not work.
         issuer: returns the issuer of results; creates the installation's key if there is none.
     """
 
@@ -111,7 +112,7 @@ class Container:
             encoder=OpenCvEncoder(),
             create_archive=ZipArchive,
             describe_model=_describe_model,
-            create_video_encoder=X264VideoEncoder,
+            create_video_encoder=lambda folder: choose_video_encoder(settings.video_encoder, folder),
             issuer=lambda: issuer(settings),
         )
 

@@ -13,7 +13,6 @@ from framecloak.adapters.clock import SystemClock
 from framecloak.adapters.media.pictures.previews import make_preview
 from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.probing import OpenVideoCache, PyAvProber, keyframe_numbers
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
@@ -68,6 +67,7 @@ from framecloak.entrypoints.composition.pipeline import (
     recognizer_loader,
 )
 from framecloak.entrypoints.composition.use_cases import Adapters, Limits, UseCases
+from framecloak.entrypoints.composition.video_encoder import choose_video_encoder
 from framecloak.entrypoints.settings import Settings
 
 SCRATCH_PREFIX = "process-"
@@ -122,6 +122,9 @@ class Service:
             pipeline_tools: returns the tools of the pipeline for a level of redaction.
             load_text_reader: loads the model that reads text.
             meter: metrics of the work.
+
+        Raises:
+            EncoderUnavailableError: the video encoder of the settings does not work on this machine.
         """
         resources = WorkerResources(
             issuer=issuer(self.settings),
@@ -134,7 +137,7 @@ class Service:
             lease_ttl=timedelta(seconds=self.settings.lease_seconds),
             keep_parts=self.settings.debug,
             meter=meter,
-            video_encoder=X264VideoEncoder(self.scratch),
+            video_encoder=choose_video_encoder(self.settings.video_encoder, self.scratch),
             people=self.use_cases.gallery_people,
             policy=self.settings.result_policy,
             text=self.use_cases.text_orders,

@@ -69,8 +69,12 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
         # Importing SQLAlchemy, Litestar and ONNX Runtime is slow, and `--help` does not need them.
         from framecloak.entrypoints.composition.pipeline import require_detector  # noqa: PLC0415
         from framecloak.entrypoints.composition.servers import owned_servers  # noqa: PLC0415
+        from framecloak.entrypoints.composition.video_encoder import (  # noqa: PLC0415
+            require_video_encoder,
+        )
 
         await asyncio.to_thread(require_detector, settings)
+        await asyncio.to_thread(require_video_encoder, settings.video_encoder)
         async with owned_servers(settings) as connected:
             await _first_administrator(connected)
             address = local_url(listener)

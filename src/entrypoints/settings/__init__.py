@@ -14,14 +14,28 @@ from framecloak.domain.errors import InvalidSettingError
 from framecloak.entrypoints.settings.anonymization import AnonymizationSettings
 from framecloak.entrypoints.settings.api import ApiSettings
 from framecloak.entrypoints.settings.logging import LoggingSettings
-from framecloak.entrypoints.settings.models import MAX_THREADS, PRECISIONS, PROVIDERS, ModelSettings
+from framecloak.entrypoints.settings.models import (
+    MAX_THREADS,
+    PRECISIONS,
+    PROVIDERS,
+    VIDEO_ENCODERS,
+    ModelSettings,
+)
 from framecloak.entrypoints.settings.recognition import RecognitionSettings
 from framecloak.entrypoints.settings.results import ResultSettings
 from framecloak.entrypoints.settings.retention import RetentionSettings
 from framecloak.entrypoints.settings.storage import StorageSettings, data_folder
 from framecloak.entrypoints.settings.variables import Variable
 
-__all__ = ["MAX_THREADS", "PRECISIONS", "PROVIDERS", "Settings", "data_folder", "variables"]
+__all__ = [
+    "MAX_THREADS",
+    "PRECISIONS",
+    "PROVIDERS",
+    "VIDEO_ENCODERS",
+    "Settings",
+    "data_folder",
+    "variables",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

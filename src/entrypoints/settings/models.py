@@ -18,6 +18,7 @@ from framecloak.entrypoints.settings.variables import (
 )
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
+VIDEO_ENCODERS = ("libx264", "h264_nvenc", "h264_qsv", "h264_vaapi")
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
 MAX_THREADS = 256
 
@@ -71,6 +72,13 @@ class ModelSettings:
         f"Numeric precision of the models: {', '.join(PRECISIONS)}.",
         one_of(PRECISIONS),
         "auto",
+    )
+    video_encoder: str = setting(
+        "VIDEO_ENCODER",
+        f"Encoder of result videos: {', '.join(VIDEO_ENCODERS)}. Only libx264 gives the same bytes on every"
+        " machine; the others need a device, and are tried at the start. The same for all workers.",
+        one_of(VIDEO_ENCODERS),
+        VIDEO_ENCODERS[0],
     )
     threads: int = setting(
         "FRAMECLOAK_THREADS",

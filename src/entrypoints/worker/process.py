@@ -24,6 +24,7 @@ from framecloak.domain.errors import DomainError
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.entrypoints.composition.pipeline import Container, require_detector
 from framecloak.entrypoints.composition.service import build_service
+from framecloak.entrypoints.composition.video_encoder import require_video_encoder
 from framecloak.entrypoints.settings import Settings
 from framecloak.entrypoints.worker.duty import Duty
 from framecloak.entrypoints.worker.lifecycle import WorkerParts, run_worker
@@ -47,11 +48,12 @@ async def run_worker_process(
         duty: duty of the worker; upkeep alone needs no models.
 
     Raises:
-        DomainError: as for `build_service`, `require_detector` and `MetricsServer`.
+        DomainError: as for `build_service`, `require_detector`, `require_video_encoder` and `MetricsServer`.
         QueueUnavailableError: Redis cannot be reached.
     """
     if duty.has_slices:
         require_detector(settings)
+        require_video_encoder(settings.video_encoder)
     os.nice(NICENESS)
     container = Container.build(settings)
     registry = process_registry(version("framecloak"), "worker")

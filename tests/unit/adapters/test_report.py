@@ -45,6 +45,7 @@ from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.ports.speech import MutedSound
+from framecloak.domain.ports.video import EncoderIdentity
 
 INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
@@ -148,6 +149,17 @@ def test_kept_text_is_reported() -> None:
         text = render_report(facts).decode()
         assert (ENGLISH.kept_text.format(areas=len(kept)) in text) is bool(kept)
         assert ENGLISH.search_for_text.format(every=6) in text
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_hardware_encoder_is_named(language: Language) -> None:
+    appearance = Appearance(OutputFormat.MP4, language=language)
+    software = RecordedSettings(Level.FACES, appearance, 0.12, VIDEO_SCALES, IMAGE_SCALES)
+    hardware = replace(software, encoder=EncoderIdentity("h264_nvenc", "e" * 64))
+    source = RecordedSource(0, "a" * 64, INFO, None, (Segment(0, 30),), (), None)
+    for settings in (software, hardware):
+        facts = ReportData("framecloak 1", "c" * 32, settings, [], [source], Summary(30), evidence(), [])
+        assert (b"h264_nvenc" in render_report(facts)) is (settings is hardware)
 
 
 def test_silent_sound_is_on_the_timeline() -> None:

@@ -33,6 +33,7 @@ from framecloak.domain.anonymization.results.manifest import (
 )
 from framecloak.domain.anonymization.results.recorded_settings import (
     face_detectors,
+    hardware_encoder,
     recorded_identities,
     recorded_settings,
     recorded_text_policy,
@@ -239,6 +240,7 @@ class ExportJob:
             face_detectors(tools),
             text_policy=self.earlier_text.policy if self.earlier_text else recorded_text_policy(tools),
             history=self.history,
+            encoder=hardware_encoder(tools, self.appearance),
         )
         return result.close(settings, models, sources, residual_method(self.verify, tools))
 

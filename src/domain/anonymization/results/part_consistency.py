@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, NotRequired, TypedDict
 
 from framecloak.domain.anonymization.results.manifest import RecordedModel
 from framecloak.domain.errors import WorkersDisagreeError
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.model.segments import Segment, union
+from framecloak.domain.ports.video import SOFTWARE_ENCODER, EncoderIdentity
 
 _NONE = "none"
 
@@ -30,6 +32,8 @@ class PartProvenance(TypedDict):
         method: method of the residual check; None without one.
         identities: identification settings; None without identification.
         text: text policy; None if all text is covered. Parts of versions that did not know it lack it.
+        encoder: hardware encoder of the videos; None for images and for the software encoder. Parts of
+            versions that did not know it lack it.
     """
 
     info: dict[str, Any]
@@ -42,6 +46,7 @@ class PartProvenance(TypedDict):
     method: dict[str, Any] | None
     identities: dict[str, Any] | None
     text: NotRequired[dict[str, Any] | None]
+    encoder: NotRequired[dict[str, Any] | None]
 
 
 class PartConsistency:
@@ -124,6 +129,7 @@ def _comparable_settings(provenance: PartProvenance) -> dict[str, object]:
         "verification": provenance["method"],
         "identities": provenance["identities"],
         "text": provenance.get("text"),
+        "encoder": provenance.get("encoder") or asdict(EncoderIdentity(SOFTWARE_ENCODER)),
     }
     for group, values in groups.items():
         settings |= {f"{group} {name}": value for name, value in (values or {}).items()}

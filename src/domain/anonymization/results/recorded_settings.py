@@ -31,6 +31,7 @@ from framecloak.domain.anonymization.results.sight import Sight
 from framecloak.domain.anonymization.results.text_log import RecordedTextPolicy
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.ports.frames import SourceInfo
+from framecloak.domain.ports.video import EncoderIdentity
 from framecloak.domain.reid.matching import default_threshold
 
 
@@ -70,6 +71,7 @@ class RecordedSettings:
         text_policy: text policy; None if all text was covered, or none was searched for.
         history: corrections by hand, and the search that found the boxes; None if they were detected.
         order: order that the result was made for; None outside a service.
+        encoder: hardware encoder of the videos; None for images and for the software encoder.
     """
 
     level: Level
@@ -86,6 +88,7 @@ class RecordedSettings:
     text_policy: RecordedTextPolicy | None = None
     history: History | None = None
     order: RecordedOrder | None = None
+    encoder: EncoderIdentity | None = None
 
     @property
     def sight(self) -> Sight | None:
@@ -111,6 +114,7 @@ def recorded_settings(
     *,
     text_policy: RecordedTextPolicy | None = None,
     history: History | None = None,
+    encoder: EncoderIdentity | None = None,
 ) -> RecordedSettings:
     """Return the settings for the manifest."""
     video, image = (text_and_plate_settings(level, max_text_share, continuous=each) for each in (True, False))
@@ -128,12 +132,19 @@ def recorded_settings(
         detectors=detectors,
         text_policy=text_policy,
         history=history,
+        encoder=encoder,
     )
 
 
 def recorded_text_policy(tools: PipelineTools) -> RecordedTextPolicy | None:
     """Return the text policy for the manifest; None if all text is covered."""
     return RecordedTextPolicy.of(tools.line_reader) if tools.line_reader else None
+
+
+def hardware_encoder(tools: PipelineTools, appearance: Appearance) -> EncoderIdentity | None:
+    """Return the hardware encoder of the videos; None for images and for the software encoder."""
+    encoder = tools.video_encoder if appearance.output_format.is_video else None
+    return encoder.identity if encoder and encoder.identity.is_hardware else None
 
 
 def recorded_identities(tools: PipelineTools) -> RecordedIdentities | None:
@@ -190,7 +201,10 @@ def settings_entry(settings: RecordedSettings) -> dict[str, object]:
     """Return the manifest's entry of the settings."""
     detects_faces = settings.threshold is not None
     origin = {"based_on": settings.based_on.entry()} if settings.based_on else {}
-    return origin | {
+    encoder = {"encoder": asdict(settings.encoder)} if settings.encoder else {}
+    return {
+        **origin,
+        **encoder,
         "level": settings.level,
         "format": settings.appearance.output_format,
         "quality": settings.appearance.quality,

@@ -36,6 +36,7 @@ from framecloak.domain.anonymization.results.part_consistency import PartConsist
 from framecloak.domain.anonymization.results.recorded_settings import (
     RecordedOrder,
     face_detectors,
+    hardware_encoder,
     recorded_identities,
     recorded_settings,
     recorded_text_policy,
@@ -59,7 +60,7 @@ from framecloak.domain.anonymization.work.part_rows import frame_from_row, frame
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.archives import Archive, ArchiveReader
 from framecloak.domain.ports.frames import FrameSource, SourceInfo
-from framecloak.domain.ports.video import FrameGroup, VideoEncoder
+from framecloak.domain.ports.video import EncoderIdentity, FrameGroup, VideoEncoder
 
 PART_FILE = "part.json"
 """Last entry of a part: metadata of its frames for the manifest."""
@@ -156,7 +157,7 @@ def write_part(
             )
     detects = tools.detector is not None and source.boxes is None
     identities, text = recorded_identities(tools), recorded_text_policy(tools)
-    method = residual_method(export.verify, tools)
+    method, encoder = residual_method(export.verify, tools), hardware_encoder(tools, export.appearance)
     content: _Content = {
         "info": source.source.info.to_row(),
         "models": [asdict(card) for card in used_models(tools, export.verify)],
@@ -174,6 +175,7 @@ def write_part(
         "groups": groups,
         "identities": asdict(identities) if identities else None,
         "text": asdict(text) if text else None,
+        "encoder": asdict(encoder) if encoder else None,
     }
     try:
         archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
@@ -317,6 +319,7 @@ class ResultAssembler:
             tuple(provenance.get("detectors", ())),
             text_policy=spec.earlier_text.policy if spec.earlier_text else _text_policy(provenance),
             history=spec.history,
+            encoder=_encoder(provenance),
         )
         settings = replace(settings, order=spec.order)
         method = _method(provenance["method"]) if provenance["method"] else None
@@ -375,6 +378,11 @@ def _follow_seconds(provenance: PartProvenance) -> float:
 def _text_policy(provenance: PartProvenance) -> RecordedTextPolicy | None:
     entry = provenance.get("text")
     return RecordedTextPolicy.read(entry) if entry else None
+
+
+def _encoder(provenance: PartProvenance) -> EncoderIdentity | None:
+    entry = provenance.get("encoder")
+    return EncoderIdentity(**entry) if entry else None
 
 
 def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:

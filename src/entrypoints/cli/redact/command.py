@@ -33,6 +33,7 @@ from framecloak.entrypoints.cli.redact.options import (
     shape_option,
     style_option,
     text_options,
+    video_encoder_option,
 )
 from framecloak.entrypoints.settings import Settings
 
@@ -138,6 +139,7 @@ Exit codes
 )
 @pixel_aspect_option
 @detection_options
+@video_encoder_option
 @report_options("the names of the input files")
 def redact(
     *,
@@ -169,6 +171,7 @@ def redact(
     provider: str | None,
     precision: str | None,
     threads: int | None,
+    video_encoder: str | None,
     language: str | None,
     keep_names: bool,
     overwrite: bool,
@@ -191,7 +194,13 @@ def redact(
     from framecloak.entrypoints.cli.redact.text import TextArguments  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
 
-    settings = overridden_settings(detector=detector, provider=provider, precision=precision, threads=threads)
+    settings = overridden_settings(
+        detector=detector,
+        provider=provider,
+        precision=precision,
+        threads=threads,
+        video_encoder=video_encoder,
+    )
     arguments = run.RedactArguments(
         inputs=inputs,
         output=output,
@@ -232,7 +241,12 @@ def redact(
 
 
 def overridden_settings(
-    *, detector: str | None, provider: str | None, precision: str | None, threads: int | None
+    *,
+    detector: str | None = None,
+    provider: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    video_encoder: str | None = None,
 ) -> Settings:
     """Read the settings from the environment, with overrides from the command line.
 
@@ -241,6 +255,7 @@ def overridden_settings(
         provider: value of ``--provider``; None for the setting.
         precision: value of ``--precision``; None for the setting.
         threads: value of ``--threads``; None for the setting.
+        video_encoder: value of ``--video-encoder``; None for the setting.
 
     Raises:
         InvalidSettingError: a variable has a value that is not allowed.
@@ -252,6 +267,7 @@ def overridden_settings(
         provider=provider or settings.provider,
         precision=precision or settings.precision,
         threads=threads or settings.threads,
+        video_encoder=video_encoder or settings.video_encoder,
     )
 
 

@@ -14,7 +14,7 @@ import click
 
 from framecloak.domain.anonymization.model.options import Audio, Language, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.text_policy import DEFAULT_KEEP, TextMode
-from framecloak.entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS
+from framecloak.entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS, VIDEO_ENCODERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
@@ -31,6 +31,14 @@ threads_option = click.option(
     type=click.IntRange(1, MAX_THREADS),
     show_default="$FRAMECLOAK_THREADS, or all cores",
     help="Number of frames processed in parallel.",
+)
+
+
+video_encoder_option = click.option(
+    "--video-encoder",
+    type=click.Choice(VIDEO_ENCODERS),
+    show_default="$VIDEO_ENCODER, or libx264",
+    help="Encoder of MP4 output. A hardware encoder is tried first, and refused if it does not work.",
 )
 
 

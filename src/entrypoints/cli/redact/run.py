@@ -94,6 +94,11 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
     """
     arguments.check()
     policy = arguments.text.policy(arguments.level)
+    video_encoder = (
+        container.create_video_encoder(arguments.output.parent)
+        if arguments.appearance.output_format.is_video
+        else None
+    )
     files = resolve_inputs(arguments.inputs)
     check_no_input_is_replaced(arguments.output, files.paths)
     if files.ignored:
@@ -107,10 +112,10 @@ def redact(arguments: RedactArguments, container: Container, monitor: Monitor) -
         keep_names=arguments.keep_names,
         keep_text=arguments.keep_text,
     )
-    video_encoder = container.create_video_encoder(arguments.output.parent)
-    require_video_possible(
-        [export_source.source for export_source in export_sources], arguments.appearance, video_encoder
-    )
+    if video_encoder:
+        require_video_possible(
+            [export_source.source for export_source in export_sources], arguments.appearance, video_encoder
+        )
     export = ExportJob(
         container.issuer(),
         arguments.level,

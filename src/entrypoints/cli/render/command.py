@@ -25,6 +25,7 @@ from framecloak.entrypoints.cli.redact.options import (
     shape_option,
     style_option,
     threads_option,
+    video_encoder_option,
 )
 
 
@@ -57,6 +58,7 @@ from framecloak.entrypoints.cli.redact.options import (
     help="Redacted frames to search again for faces: none, a sample or all.",
 )
 @threads_option
+@video_encoder_option
 @report_options("the name of SOURCE")
 def render(
     *,
@@ -71,6 +73,7 @@ def render(
     shape: str | None,
     verify: str | None,
     threads: int | None,
+    video_encoder: str | None,
     language: str | None,
     keep_names: bool,
     overwrite: bool,
@@ -96,7 +99,7 @@ def render(
     from framecloak.entrypoints.cli.render import run  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
 
-    settings = overridden_settings(detector=None, provider=None, precision=None, threads=threads)
+    settings = overridden_settings(threads=threads, video_encoder=video_encoder)
     choices = AppearanceChanges(
         output_format=None if output_format is None else OutputFormat.parse(output_format),
         quality=quality,

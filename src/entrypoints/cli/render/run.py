@@ -99,8 +99,10 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
         exceptions=CheckExceptions.of(edited.history, earlier),
     )
     appearance = arguments.choices.applied_to(edited.appearance)
-    video_encoder = container.create_video_encoder(arguments.output.parent)
-    require_video_possible([source], appearance, video_encoder)
+    video_encoder = None
+    if appearance.output_format.is_video:
+        video_encoder = container.create_video_encoder(arguments.output.parent)
+        require_video_possible([source], appearance, video_encoder)
     based_on = BasedOn(edited.sha256, state)
     # A file says nothing about who changed it, and when.
     correction = Correction(edited.sha256, state, signature_fields(signature), None, None, None, ())

@@ -41,6 +41,7 @@ from framecloak.entrypoints.cli.progress import Monitor, OutputMode
 from framecloak.entrypoints.cli.requests.arguments import RequestArguments
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.composition.service import Service
+from framecloak.entrypoints.composition.video_encoder import require_video_encoder
 from framecloak.entrypoints.schemas.orders import SubmitBody
 from framecloak.entrypoints.schemas.requests import RequestView, StatisticsView, StatusView
 
@@ -89,6 +90,7 @@ class _RequestCommands:
 
     async def submit_one(self) -> int:
         """Submit one request, and process it here unless ``--async`` is given."""
+        await self._require_video_encoder()
         principal = await acting_principal(self._service, self._arguments.username)
         body = {name: value for name, value in self._arguments.body.items() if value is not None}
         submitted = await self._service.use_cases.submissions.submit(principal, self._request_spec(body))
@@ -100,6 +102,7 @@ class _RequestCommands:
     async def submit_batch(self, path: Path) -> int:
         """Submit all requests of a file; skip rejected ones, and leave those marked `async` to workers."""
         items = _read_list(path)
+        await self._require_video_encoder()
         principal = await acting_principal(self._service, self._arguments.username)
         code = SUCCESS
         for index, item in enumerate(items):
@@ -218,6 +221,11 @@ class _RequestCommands:
             await run_to_completion(self._cancel(principal, request))
             raise
         return await self._report_finished(latest)
+
+    async def _require_video_encoder(self) -> None:
+        """Raise an error before anything is submitted if it would be processed here without an encoder."""
+        if not self._arguments.in_background:
+            await asyncio.to_thread(require_video_encoder, self._service.settings.video_encoder)
 
     async def _cancel(self, principal: Principal, request: AnonymizationRequest) -> None:
         try:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 import framecloak.domain.anonymization.results.manifest
 from fakes.media import FakeArchive, FakeSampler
-from fakes.results import ISSUER
+from fakes.results import ISSUER, FakeVideoEncoder
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.decisions import IdentificationSetup
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
@@ -23,10 +23,16 @@ from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
-from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
+from framecloak.domain.anonymization.work.parts import (
+    AssemblySpec,
+    ResultAssembler,
+    VideoAssembly,
+    write_part,
+)
 from framecloak.domain.errors import WorkersDisagreeError
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.video import EncoderIdentity
 from framecloak.domain.reid.reference_people import ReferencePeople
 from support.samples.scripted_video import (
     PERSON,
@@ -54,7 +60,12 @@ CUDA = replace(FP32, provider="CUDA")
 SLICES = (Segment(0, 20), Segment(20, 40), Segment(40, 60))
 
 
-def worker(card: ModelCard = FP32, *, plates: bool = False) -> PipelineTools:
+NVENC = EncoderIdentity("h264_nvenc", "e" * 64)
+
+
+def worker(
+    card: ModelCard = FP32, *, plates: bool = False, encoder: EncoderIdentity | None = None
+) -> PipelineTools:
     """Return the pipeline tools of one machine."""
     box_detectors = {TargetKind.TEXT: ScriptedBoxDetector({})}
     if plates:
@@ -70,13 +81,18 @@ def worker(card: ModelCard = FP32, *, plates: bool = False) -> PipelineTools:
         2,
         box_detectors=box_detectors,
         residual_tools=RESIDUAL_TOOLS,
+        video_encoder=FakeVideoEncoder(encoder),
     )
 
 
-def assembled(workers: Sequence[PipelineTools], verify: Verify = Verify.NONE) -> FakeArchive:
+def assembled(
+    workers: Sequence[PipelineTools],
+    verify: Verify = Verify.NONE,
+    output_format: OutputFormat = OutputFormat.PNG,
+) -> FakeArchive:
     """Assemble a result from three slices, each made with the tools of one worker."""
     source, segments = ScriptedSource(LENGTH), (Segment(0, LENGTH),)
-    appearance = Appearance(OutputFormat.PNG)
+    appearance = Appearance(output_format)
     export_source = ExportSource(0, source, None, lambda index: f"frames/{index:07d}", segments)
     export = ExportJob(ISSUER, Level.FULL, appearance, group_sources([export_source]), verify=verify)
     parts = []
@@ -84,7 +100,8 @@ def assembled(workers: Sequence[PipelineTools], verify: Verify = Verify.NONE) ->
         parts.append(FakeArchive())
         write_part(export, slice_, tools, parts[-1], lambda: None).continuation.close()
     result = FakeArchive()
-    assembly = AssemblySpec(ISSUER, Level.FULL, appearance, source.sha256(), segments, ())
+    video = VideoAssembly(FakeVideoEncoder(), source) if output_format.is_video else None
+    assembly = AssemblySpec(ISSUER, Level.FULL, appearance, source.sha256(), segments, (), video)
     with closing(ResultAssembler(assembly, result, lambda: None)) as assembler:
         for part in parts:
             assembler.add(part)
@@ -124,10 +141,41 @@ def test_a_model_common_to_all_machines_has_no_segments() -> None:
     assert [("segments" in model) for model in document["models"]] == [True, True, False]
 
 
-def refused(workers: Sequence[PipelineTools], verify: Verify = Verify.NONE) -> str:
+def refused(
+    workers: Sequence[PipelineTools],
+    verify: Verify = Verify.NONE,
+    output_format: OutputFormat = OutputFormat.PNG,
+) -> str:
     with pytest.raises(WorkersDisagreeError) as raised:
-        assembled(workers, verify)
+        assembled(workers, verify, output_format)
     return str(raised.value)
+
+
+def test_parts_of_different_video_encoders_are_refused() -> None:
+    software, hardware = worker(), worker(encoder=NVENC)
+    message = refused([software, hardware, software], output_format=OutputFormat.MP4)
+    assert "encoder name: h264_nvenc instead of libx264" in message
+    message = refused([hardware, hardware, software], output_format=OutputFormat.MP4)
+    assert "encoder name: libx264 instead of h264_nvenc" in message
+    other_driver = worker(encoder=replace(NVENC, parameters_sha256="f" * 64))
+    message = refused([hardware, other_driver, hardware], output_format=OutputFormat.MP4)
+    assert f"encoder parameters_sha256: {'f' * 64} instead of {'e' * 64}" in message
+
+
+def test_a_hardware_encoder_is_named_in_the_manifest() -> None:
+    result = assembled([worker(encoder=NVENC)] * 3, output_format=OutputFormat.MP4)
+    assert models(result)
+    settings = json.loads(result.entries["manifest.json"])["settings"]
+    assert settings["encoder"] == {"name": "h264_nvenc", "parameters_sha256": "e" * 64}
+
+
+def test_an_encoder_that_made_nothing_of_the_result_is_not_named() -> None:
+    for workers, output_format in (
+        ([worker(), worker(encoder=NVENC), worker()], OutputFormat.PNG),
+        ([worker()] * 3, OutputFormat.MP4),
+    ):
+        result = assembled(workers, output_format=output_format)
+        assert "encoder" not in json.loads(result.entries["manifest.json"])["settings"]
 
 
 def test_parts_with_different_limits_of_text_are_refused() -> None:
