@@ -470,3 +470,20 @@ def test_a_track_of_text_is_flipped_with_one_click(console: Console, scanned: Pa
     assert len(frames) > 1
     tracks = {box["track"] for frame in frames for box in frame["boxes"] if box["kind"] == "text"}
     assert len(tracks) >= 2, "the text that was covered stays covered"
+
+
+def test_a_reviewer_sees_risky_frames_and_releases_the_result(console: Console, video_file: Path) -> None:
+    page = console.page
+    address = reviewed(console, video_file)
+    card = page.locator(".card.release")
+    expect(card).to_contain_text("Risky frames that you have seen: ")
+    card.get_by_role("button", name="Release result").click()
+    page.get_by_role("dialog").get_by_role("button", name="Release result").click()
+    expect(card).to_contain_text(re.compile("Released by .+ on "))
+    expect(card.get_by_role("button", name="Release result")).to_have_count(0)
+    with page.expect_download() as download:
+        card.get_by_role("link", name="Save signed release").click()
+    assert b'"format":"framecloak release 1"' in download.value.path().read_bytes()
+    console.open("/runs")
+    expect(page.locator(".run").first).to_contain_text("released by ")
+    assert address

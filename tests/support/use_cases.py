@@ -28,6 +28,7 @@ from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.request import HighPriorityUsers, RequestSpec, Status, StoredResult
 from framecloak.domain.anonymization.model.text_policy import TextLists
 from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
@@ -69,6 +70,7 @@ class FakeService:
     real_store: ObjectStore | None = None
     vault: GalleryCipher = field(default_factory=FakeGalleryCipher)
     recognizer: FaceRecognizer = field(default_factory=FakeFaceRecognizer)
+    results: ResultPolicy = field(default_factory=ResultPolicy)
     high_priority: HighPriorityPolicy = field(
         default_factory=lambda: HighPriorityPolicy(HighPriorityUsers.EVERYONE)
     )
@@ -109,6 +111,7 @@ class FakeService:
             frame_extractor=self.frame_extractor,
             preview_maker=fake_preview,
             public_key=lambda: FakeSigner().public_key,
+            signer=FakeSigner,
             verify_signature=is_signed,
             load_text_detector=lambda: self.text_detector,
             load_recognizer=lambda: self.recognizer,
@@ -135,6 +138,7 @@ class FakeService:
             gallery_index_above=1000,
             high_priority=self.high_priority,
             min_free_bytes=1 << 30,
+            results=self.results,
             text_lists=TextLists(patterns=(INSTALLATION_PATTERN,)),
         )
         self.use_cases = UseCases.build(adapters, limits)

@@ -21,6 +21,7 @@ from framecloak.adapters.postgres.repositories import (
     download_tokens,
     galleries,
     marks,
+    releases,
     requests,
     slices,
     templates,
@@ -52,6 +53,7 @@ class PostgresUnitOfWork:
     gallery_faces: database.GalleryFaceRepository
     templates: database.TemplateRepository
     batches: database.BatchRepository
+    releases: database.ReleaseRepository
     audit: database.AuditLogRepository
 
     def __init__(self, engine: AsyncEngine, signs: SignIndexes) -> None:
@@ -84,6 +86,7 @@ class PostgresUnitOfWork:
         self.gallery_faces = galleries.PostgresGalleryFaceRepository(connection, self._signs)
         self.templates = templates.PostgresTemplateRepository(connection)
         self.batches = batches.PostgresBatchRepository(connection)
+        self.releases = releases.PostgresReleaseRepository(connection)
         return self
 
     async def __aexit__(

@@ -41,6 +41,24 @@ class NotReadyError(DomainError):
     code = "not_ready"
 
 
+class NotReleasedError(DomainError):
+    """The result was not released, and this installation requires it; or there is no release to show."""
+
+    code = "not_released"
+
+
+class AlreadyReleasedError(DomainError):
+    """The result was released before."""
+
+    code = "already_released"
+
+
+class SecondPersonRequiredError(DomainError):
+    """The result must be released by a person who neither ordered nor corrected it."""
+
+    code = "second_person_required"
+
+
 class ResultDamagedError(DomainError):
     """The stored result, or a part of it, is not the one that was made."""
 

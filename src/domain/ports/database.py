@@ -15,6 +15,7 @@ from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter, 
 from framecloak.domain.ports.repositories.batches import BatchRepository
 from framecloak.domain.ports.repositories.galleries import GalleryFaceRepository, GalleryRepository
 from framecloak.domain.ports.repositories.paging import Page
+from framecloak.domain.ports.repositories.releases import ReleaseRepository
 from framecloak.domain.ports.repositories.requests import (
     DownloadTokenRepository,
     RequestFilter,
@@ -45,6 +46,7 @@ __all__ = [
     "NoticeRepository",
     "Page",
     "RefreshTokenRepository",
+    "ReleaseRepository",
     "RequestFilter",
     "RequestRepository",
     "SessionRepository",
@@ -76,6 +78,7 @@ class UnitOfWork(Protocol):
     gallery_faces: GalleryFaceRepository
     templates: TemplateRepository
     batches: BatchRepository
+    releases: ReleaseRepository
     audit: AuditLogRepository
 
     async def __aenter__(self) -> Self:

@@ -27,6 +27,7 @@ PROBLEM_TYPE = "application/problem+json"
 STATUS_BY_CODE: Mapping[str, int] = {
     "account_in_use": 409,
     "already_finished": 409,
+    "already_released": 409,
     "api_key_not_found": 404,
     "batch_not_found": 404,
     "batch_too_large": 422,
@@ -74,6 +75,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "model_missing": 503,
     "not_authenticated": 401,
     "not_ready": 409,
+    "not_released": 409,
     "object_not_found": 404,
     "original_damaged": 409,
     "output_unwritable": 500,
@@ -86,6 +88,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "request_not_found": 404,
     "result_damaged": 409,
     "schema_outdated": 503,
+    "second_person_required": 409,
     "segment_not_found": 404,
     "sound_lost": 422,
     "storage_full": 507,

@@ -120,6 +120,9 @@ SERVICE_EXIT_CODES = {
     "template_not_found": 78,
     "template_mismatch": 76,
     "text_lists_lost": 124,
+    "not_released": 59,
+    "already_released": 74,
+    "second_person_required": 75,
 }
 """Additional exit codes by ``DomainError.code`` of the service and its management commands."""
 
@@ -137,6 +140,7 @@ VERIFICATION_EXIT_CODES = {
     "archive_changed": 71,
     "name_readable": 72,
     "parent_changed": 73,
+    "release_invalid": 76,
     "unknown_signer": 69,
 }
 """Exit codes of ``verify`` by the most severe problem of a result, most severe first."""

@@ -42,6 +42,13 @@ Exit codes, by the most severe problem
     help="Public key of the expected signer in PEM, as `framecloak signing-key` prints it.",
 )
 @click.option(
+    "--release",
+    "release_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Signed release of OUT.zip, as the console and the API give it; it must be about this result.",
+)
+@click.option(
     "--parent",
     "parents",
     metavar="FILE",
@@ -62,6 +69,7 @@ def verify(
     *,
     archive: Path,
     key_file: Path | None,
+    release_file: Path | None,
     parents: tuple[Path, ...],
     names_file: Path | None,
     data_dir: str | None,
@@ -81,12 +89,13 @@ def verify(
     from framecloak.adapters.security.signing import verify_signature  # noqa: PLC0415
     from framecloak.domain.anonymization.results.proof import verification  # noqa: PLC0415
 
+    release = None if release_file is None else _read(release_file)
     expected_key, own_key = _key_from_file(key_file), _own_key(data_dir)
     with ExitStack() as opened:
         reader = opened.enter_context(_open(archive))
         earlier = {str(parent): opened.enter_context(_open(parent)) for parent in parents}
         result = verification.verify_archive(
-            reader, verify_signature, Mp4Reader(), expected_key, own_key, earlier
+            reader, verify_signature, Mp4Reader(), expected_key, own_key, earlier, release
         )
         if names_file is not None:
             # This does need the model libraries.
@@ -117,8 +126,12 @@ def _key_from_file(file: Path | None) -> bytes | None:
 
     if file is None:
         return None
+    return from_pem(_read(file))
+
+
+def _read(file: Path) -> bytes:
     try:
-        return from_pem(file.read_bytes())
+        return file.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputNotFoundError(f"cannot open {file}: {reason}", "check the path") from error
@@ -144,12 +157,14 @@ def _print_result(archive: Path, result: VerificationResult, *, as_json: bool) -
                 {"problem": finding.kind, "subject": finding.subject, "detail": finding.detail}
                 for finding in result.problems
             ],
+            "release": asdict(result.release) if result.release else None,
             "parents": [asdict(ancestor) for ancestor in result.ancestors],
         }
         click.echo(json.dumps(document))
         return
     if result.worst is None:
         click.echo(f"{archive.name} is genuine: {result.frame_count} frames, signed with key {result.key_id}")
+        _print_release(result)
         _print_ancestors(result)
         return
     click.echo(f"{archive.name}: {result.worst.replace('_', ' ')}")
@@ -158,7 +173,16 @@ def _print_result(archive: Path, result: VerificationResult, *, as_json: bool) -
     remaining = len(result.problems) - _MAX_PRINTED
     if remaining > 0:
         click.echo(f"  and {remaining} more; --json lists all of them")
+    _print_release(result)
     _print_ancestors(result)
+
+
+def _print_release(result: VerificationResult) -> None:
+    if (release := result.release) is not None:
+        click.echo(
+            f"  released by {_printable(release.released_by)} at {_printable(release.released_at)}, "
+            f"who saw {release.seen_risky_frames} of {release.risky_frames} risky frames"
+        )
 
 
 def _print_ancestors(result: VerificationResult) -> None:

@@ -205,6 +205,7 @@ async def build_service(
             frame_extractor=extract_frame,
             preview_maker=make_preview,
             public_key=lambda: result_signer(settings).public_key,
+            signer=lambda: result_signer(settings),
             verify_signature=verify_signature,
             load_text_detector=lambda: load_text_detector(settings),
             load_recognizer=recognizer_loader(settings),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +36,7 @@ from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
+from framecloak.domain.anonymization.review.releases import ReleaseService
 from framecloak.domain.anonymization.review.service import ReviewService
 from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.operations.health import HealthService
@@ -54,6 +56,7 @@ from framecloak.domain.ports.security import (
     GalleryCipher,
     PasswordHasher,
     SignatureCheck,
+    Signer,
     TextListCipher,
     TokenIssuer,
 )
@@ -95,6 +98,7 @@ class Adapters:
         frame_extractor: decodes a single frame of a result video.
         preview_maker: downscales images.
         public_key: returns the key that verifies signatures of this installation.
+        signer: returns the signer of this installation.
         verify_signature: checks the signature of a manifest.
         load_text_detector: loads the text detector.
         load_recognizer: loads the face recogniser.
@@ -130,6 +134,7 @@ class Adapters:
     frame_extractor: VideoFrameExtractor
     preview_maker: PreviewMaker
     public_key: Callable[[], bytes]
+    signer: Callable[[], Signer]
     verify_signature: SignatureCheck
     load_text_detector: Callable[[], BoxDetector]
     load_recognizer: Callable[[], FaceRecognizer]
@@ -198,6 +203,7 @@ class UseCases:
         downloads: downloads of results by token.
         erasures: deletion of results and videos, with receipts.
         reviews: review of results.
+        releases: frames seen in reviews, and releases of results.
         rerenders: results rendered again with edits.
         templates: templates of orders.
         batches: orders of many videos at once.
@@ -227,6 +233,7 @@ class UseCases:
     downloads: DownloadService
     erasures: ErasureService
     reviews: ReviewService
+    releases: ReleaseService
     rerenders: RerenderService
     templates: TemplateService
     batches: BatchService
@@ -278,6 +285,17 @@ class UseCases:
             limits.retention,
             lambda: secrets.new(""),
             secrets.digest,
+            release=limits.results.release,
+        )
+        tool = f"framecloak {version('framecloak')}"
+        reviews = ReviewService(
+            database,
+            store,
+            adapters.archives,
+            integrity,
+            adapters.frame_extractor,
+            adapters.preview_maker,
+            scratch,
         )
         return cls(
             accounts=AccountService(
@@ -303,18 +321,13 @@ class UseCases:
             templates=TemplateService(database),
             batches=BatchService(database, submissions, requests),
             batch_results=BatchResultsService(
-                database, store, adapters.archives, adapters.render_batch_index
+                database, store, adapters.archives, adapters.render_batch_index, limits.results.release
             ),
             downloads=DownloadService(database, integrity, clock, secrets.digest),
             erasures=ErasureService(database, store, adapters.archives, clock),
-            reviews=ReviewService(
-                database,
-                store,
-                adapters.archives,
-                integrity,
-                adapters.frame_extractor,
-                adapters.preview_maker,
-                scratch,
+            reviews=reviews,
+            releases=ReleaseService(
+                database, reviews, adapters.archives, adapters.signer, clock, limits.results, tool
             ),
             rerenders=RerenderService(
                 database,

@@ -20,6 +20,7 @@ from framecloak.entrypoints.http.controllers.galleries import GalleriesControlle
 from framecloak.entrypoints.http.controllers.metrics import metrics
 from framecloak.entrypoints.http.controllers.objects import ObjectsController
 from framecloak.entrypoints.http.controllers.operations import OperationController, liveness
+from framecloak.entrypoints.http.controllers.releases import ReleasesController
 from framecloak.entrypoints.http.controllers.requests import RequestsController
 from framecloak.entrypoints.http.controllers.reviews import ReviewsController
 from framecloak.entrypoints.http.controllers.sessions import SessionsController
@@ -38,6 +39,7 @@ from framecloak.entrypoints.http.transport.queries import drop_empty_parameters
 CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     RequestsController,
     DownloadsController,
+    ReleasesController,
     ReviewsController,
     BatchesController,
     ErasuresController,

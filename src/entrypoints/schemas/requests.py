@@ -35,6 +35,14 @@ ErrorCode: TypeAlias = Annotated[
     Meta(description="Stable code of the error; null if there is none.", examples=[None]),
 ]
 
+ReleasedAt: TypeAlias = Annotated[
+    datetime | None, Meta(description="Time of the release of the result; null if it was not released.")
+]
+ReleasedBy: TypeAlias = Annotated[
+    str | None,
+    Meta(description="Name or code of the person who released the result; null if none.", examples=[None]),
+]
+
 
 class StatusView(View, frozen=True, kw_only=True):
     """Status of a request."""
@@ -74,6 +82,8 @@ class StatusView(View, frozen=True, kw_only=True):
     reference: Annotated[
         str | None, Meta(description="Reference of the order; null without one.", examples=["STUDY-7 B12"])
     ]
+    released_at: ReleasedAt
+    released_by: ReleasedBy
 
     @classmethod
     def of(cls, progress: RequestProgress) -> Self:
@@ -94,6 +104,8 @@ class StatusView(View, frozen=True, kw_only=True):
             error=request.error,
             error_code=request.error_code,
             reference=request.spec.reference,
+            released_at=request.released_at,
+            released_by=request.released_by,
         )
 
     def for_polling(self) -> Self:
@@ -163,6 +175,8 @@ class RequestView(View, frozen=True, kw_only=True):
         str | None, Meta(description="Reference of the order; null without one.", examples=["STUDY-7 B12"])
     ]
     result_bytes: Annotated[int | None, Meta(description="Size of the ZIP archive; null if there is none.")]
+    released_at: ReleasedAt
+    released_by: ReleasedBy
 
     @classmethod
     def of(cls, request: AnonymizationRequest) -> Self:
@@ -196,6 +210,8 @@ class RequestView(View, frozen=True, kw_only=True):
             error_code=request.error_code,
             reference=spec.reference,
             result_bytes=request.result_bytes,
+            released_at=request.released_at,
+            released_by=request.released_by,
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from framecloak.domain.anonymization.model.record.policy import EDIT_REASONS, NamedPeople, ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
+from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.model.text_policy import TextLists
 from framecloak.domain.anonymization.text_policy.harmless import HarmlessGrammar
 from framecloak.domain.errors import InvalidOptionError
@@ -29,6 +30,13 @@ def _named_people(value: str) -> NamedPeople:
         return NamedPeople(value)
     except ValueError as error:
         raise ValueError(" or ".join(NamedPeople)) from error
+
+
+def _release_rule(value: str) -> ReleaseRule:
+    try:
+        return ReleaseRule(value)
+    except ValueError as error:
+        raise ValueError(" or ".join(ReleaseRule)) from error
 
 
 def _pattern(value: str) -> str:
@@ -77,7 +85,8 @@ class ResultSettings:
     )
     named_people: NamedPeople = setting(
         "PEOPLE_IN_RESULTS",
-        "Form in which manifests and reports name the people who ordered and edited results: name or code.",
+        "Form in which manifests and reports name the people who ordered, edited and released results:"
+        " name or code.",
         _named_people,
         NamedPeople.NAME.value,
     )
@@ -89,6 +98,13 @@ class ResultSettings:
         DEFAULT_REFERENCE_PATTERN,
     )
 
+    release_rule: ReleaseRule = setting(
+        "RESULT_RELEASE",
+        "Condition for downloads of results: optional (none), required (a person has released the result) or"
+        " second_person (that person neither ordered nor corrected it).",
+        _release_rule,
+        ReleaseRule.OPTIONAL.value,
+    )
     device_terms: tuple[str, ...] = setting(
         "TEXT_DEVICE_TERMS",
         "Terms that the devices of this installation show, separated by commas; text policy identifying keeps"
@@ -118,4 +134,5 @@ class ResultSettings:
             edit_reasons=self.edit_reasons,
             named_people=self.named_people,
             reference_pattern=self.reference_pattern,
+            release=self.release_rule,
         )

@@ -16,6 +16,7 @@ from fakes.persistence.accounts import (
 )
 from fakes.persistence.batches import FakeBatchRepository, FakeTemplateRepository
 from fakes.persistence.galleries import FakeGalleryFaceRepository, FakeGalleryRepository
+from fakes.persistence.releases import FakeReleaseRepository
 from fakes.persistence.requests import FakeDownloadTokenRepository, FakeRequestRepository
 from fakes.persistence.slices import FakeSliceRepository
 from fakes.persistence.tables import Store, Tables, Transaction
@@ -38,6 +39,7 @@ from framecloak.domain.ports.database import (
     MarkRepository,
     NoticeRepository,
     RefreshTokenRepository,
+    ReleaseRepository,
     RequestRepository,
     SessionRepository,
     SliceRepository,
@@ -70,6 +72,7 @@ class FakeUnitOfWork:
         self.gallery_faces: GalleryFaceRepository = FakeGalleryFaceRepository(self._transaction)
         self.templates: TemplateRepository = FakeTemplateRepository(self._transaction)
         self.batches: BatchRepository = FakeBatchRepository(self._transaction)
+        self.releases: ReleaseRepository = FakeReleaseRepository(self._transaction)
         self.audit: AuditLogRepository = FakeAuditLogRepository(self._transaction)
 
     async def __aenter__(self) -> Self:

@@ -224,6 +224,7 @@ class FakeRequestRepository:
             rows.requests[request_id] = replace(
                 request, result_key=None, result_bytes=None, result_sha256=None
             )
+        rows.seen_frames = {key: seen for key, seen in rows.seen_frames.items() if key[0] != request_id}
 
 
 class FakeDownloadTokenRepository:

@@ -19,7 +19,7 @@ from framecloak.domain.model.segments import Segment
 from framecloak.domain.model.videos import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
 from framecloak.domain.ports.database import AuditEntry
 from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery
-from framecloak.domain.ports.repositories.webhooks import NoticeState
+from framecloak.domain.ports.repositories.webhooks import NoticeEvent, NoticeState
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class NoticeEntry:
     request_id: UUID
     url: str
     due_at: datetime | None
+    event: NoticeEvent = NoticeEvent.ENDED
     state: NoticeState = NoticeState.PENDING
     attempts: int = 0
     settled_at: datetime | None = None
@@ -82,6 +83,8 @@ class Tables:
     templates: dict[UUID, Template] = field(default_factory=dict)
     batches: dict[UUID, Batch] = field(default_factory=dict)
     batch_keys: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
+    seen_frames: dict[tuple[UUID, int], frozenset[int]] = field(default_factory=dict)
+    release_documents: dict[UUID, bytes] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

@@ -116,6 +116,7 @@ class FakeVideoRepository:
         if requests:
             ended = {Status.COMPLETED: VideoState.READY, Status.FAILED: VideoState.FAILED}
             state = ended.get(requests[-1].status, VideoState.ORDERED)
+            state = VideoState.RELEASED if requests[-1].released_at else state
         elif any(each.video_id == video.id for each in [*rows.segments.values(), *rows.regions.values()]):
             state = VideoState.MARKED
         return replace(video, access=role, state=state)

@@ -8,16 +8,18 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from fakes.persistence.tables import NoticeEntry, Transaction
-from framecloak.domain.ports.repositories.webhooks import Notice, NoticeState
+from framecloak.domain.ports.repositories.webhooks import Notice, NoticeEvent, NoticeState
 
 
 class FakeNoticeRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
-    async def add(self, request_id: UUID, url: str, now: datetime) -> None:
+    async def add(
+        self, request_id: UUID, url: str, now: datetime, event: NoticeEvent = NoticeEvent.ENDED
+    ) -> None:
         rows = await self._tx.write()
-        rows.notices[uuid4()] = NoticeEntry(request_id, url, due_at=now)
+        rows.notices[uuid4()] = NoticeEntry(request_id, url, due_at=now, event=event)
 
     async def take_due(self, now: datetime, lease_until: datetime, limit: int) -> Sequence[Notice]:
         rows = await self._tx.write()
@@ -31,7 +33,8 @@ class FakeNoticeRepository:
             entry = rows.notices[notice_id]
             entry = replace(entry, due_at=lease_until, attempts=entry.attempts + 1)
             rows.notices[notice_id] = entry
-            taken.append(Notice(notice_id, entry.url, rows.requests[entry.request_id], entry.attempts))
+            request = rows.requests[entry.request_id]
+            taken.append(Notice(notice_id, entry.url, request, entry.attempts, entry.event))
         return taken
 
     async def mark_delivered(self, notice: Notice, now: datetime) -> None:

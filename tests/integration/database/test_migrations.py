@@ -133,6 +133,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
         "template_grants",
         "batches",
         "batch_items",
+        "seen_frames",
     }
     assert tables == {*METADATA.tables, "alembic_version"} - newer
     with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):

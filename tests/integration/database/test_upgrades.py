@@ -17,7 +17,7 @@ from support.worker_harness import WorkerHarness
 LAST_RELEASE = "0016"
 """Schema of the last release; raised with each release."""
 
-ADDED_SINCE: Mapping[str, tuple[str, ...]] = {"account_shares": ()}
+ADDED_SINCE: Mapping[str, tuple[str, ...]] = {"account_shares": (), "seen_frames": ()}
 """Tables added since the last release."""
 
 Rows = Mapping[str, list[tuple[object, ...]]]

@@ -34,6 +34,7 @@ from framecloak.adapters.postgres.rows.requests import (
     request_from_row,
 )
 from framecloak.adapters.postgres.tables.accounts import UserRow
+from framecloak.adapters.postgres.tables.releases import SeenFrameRow
 from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow, RequestTextListsRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.options import Level, Verify
@@ -322,6 +323,7 @@ class PostgresRequestRepository:
         """See the port."""
         cleared = {"result_key": None, "result_bytes": None, "result_sha256": None}
         await self._connection.execute(update(RequestRow).where(RequestRow.id == request_id).values(cleared))
+        await self._connection.execute(delete(SeenFrameRow).where(SeenFrameRow.request_id == request_id))
 
 
 def _conditions(principal: Principal, criteria: RequestFilter) -> list[ColumnElement[bool]]:

@@ -12,7 +12,7 @@ from framecloak.adapters.postgres.connection import Connection
 from framecloak.adapters.postgres.rows.requests import REQUEST_COLUMNS, request_from_row
 from framecloak.adapters.postgres.tables.requests import RequestRow
 from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
-from framecloak.domain.ports.repositories.webhooks import Notice, NoticeState
+from framecloak.domain.ports.repositories.webhooks import Notice, NoticeEvent, NoticeState
 
 
 class PostgresNoticeRepository:
@@ -21,11 +21,14 @@ class PostgresNoticeRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, request_id: UUID, url: str, now: datetime) -> None:
+    async def add(
+        self, request_id: UUID, url: str, now: datetime, event: NoticeEvent = NoticeEvent.ENDED
+    ) -> None:
         """See the port."""
         values = {
             "id": uuid4(),
             "request_id": request_id,
+            "event": event,
             "url": url,
             "state": NoticeState.PENDING,
             "due_at": now,
@@ -47,12 +50,18 @@ class PostgresNoticeRepository:
             update(WebhookNoticeRow)
             .where(WebhookNoticeRow.id == due.c.id, RequestRow.id == WebhookNoticeRow.request_id)
             .values(due_at=lease_until, attempts=WebhookNoticeRow.attempts + 1)
-            .returning(WebhookNoticeRow.id, WebhookNoticeRow.url, WebhookNoticeRow.attempts, *REQUEST_COLUMNS)
+            .returning(
+                WebhookNoticeRow.id,
+                WebhookNoticeRow.url,
+                WebhookNoticeRow.attempts,
+                WebhookNoticeRow.event,
+                *REQUEST_COLUMNS,
+            )
         )
         rows = await self._connection.execute(statement)
         return [
-            Notice(notice_id, url, request_from_row(request), attempt)
-            for notice_id, url, attempt, *request in rows
+            Notice(notice_id, url, request_from_row(request), attempt, NoticeEvent(event))
+            for notice_id, url, attempt, event, *request in rows
         ]
 
     async def mark_delivered(self, notice: Notice, now: datetime) -> None:

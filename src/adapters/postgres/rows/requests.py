@@ -74,6 +74,8 @@ _STATE_COLUMNS = (
     RequestRow.result_key,
     RequestRow.result_bytes,
     RequestRow.result_sha256,
+    RequestRow.released_at,
+    RequestRow.released_by,
 )
 REQUEST_COLUMNS = (*SPEC_COLUMNS, *_STATE_COLUMNS)
 """Columns for `request_from_row`; they begin with ``SPEC_COLUMNS``, those for `spec_from_row`."""

@@ -22,6 +22,7 @@ def video_state(principal: Principal) -> ColumnElement[str]:
     latest = (
         select(
             case(
+                (RequestRow.released_at.is_not(None), VideoState.RELEASED),
                 (RequestRow.status == Status.COMPLETED, VideoState.READY),
                 (RequestRow.status == Status.FAILED, VideoState.FAILED),
                 else_=VideoState.ORDERED,

@@ -11,6 +11,7 @@ from sqlalchemy import MetaData
 from framecloak.adapters.postgres.tables.accounts import UserRow
 from framecloak.adapters.postgres.tables.batches import BatchRow
 from framecloak.adapters.postgres.tables.galleries import GalleryRow
+from framecloak.adapters.postgres.tables.releases import SeenFrameRow
 from framecloak.adapters.postgres.tables.requests import RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.adapters.postgres.tables.videos import VideoRow
@@ -20,5 +21,14 @@ METADATA: MetaData
 """Metadata of all tables, shared by the modules of this package."""
 (METADATA,) = {
     table.metadata
-    for table in (UserRow, BatchRow, GalleryRow, VideoRow, RequestRow, SliceRow, WebhookNoticeRow)
+    for table in (
+        UserRow,
+        BatchRow,
+        GalleryRow,
+        VideoRow,
+        RequestRow,
+        SeenFrameRow,
+        SliceRow,
+        WebhookNoticeRow,
+    )
 }

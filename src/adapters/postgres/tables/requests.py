@@ -119,6 +119,11 @@ class RequestRow(DefaultBase):
             "result_sha256 IS NULL OR result_sha256 ~ '^[0-9a-f]{64}$' AND result_key IS NOT NULL",
             name="result_sha256",
         ),
+        CheckConstraint(
+            "num_nulls(released_at, released_by, release_document) IN (0, 3)"
+            " AND (released_at IS NULL OR status = 'completed')",
+            name="release",
+        ),
         allowed_values("identity_mode", IdentityMode),
         allowed_values("unknown_faces", Unknown),
         CheckConstraint("identity_threshold > 0 AND identity_threshold <= 1", name="identity_threshold"),
@@ -176,6 +181,9 @@ class RequestRow(DefaultBase):
     result_key: Mapped[str | None] = mapped_column(Text)
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
     result_sha256: Mapped[str | None] = mapped_column(Text)
+    released_at: Mapped[datetime | None] = mapped_column(TimestampTz)
+    released_by: Mapped[str | None] = mapped_column(Text)
+    release_document: Mapped[bytes | None] = mapped_column(LargeBinary)
     identity_mode: Mapped[str | None] = mapped_column(Text)
     gallery_id: Mapped[UUID | None] = mapped_column(Uuid)
     identity_threshold: Mapped[float | None] = mapped_column(Double)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchItem
+from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
 from framecloak.domain.errors import NotReadyError, ObjectNotFoundError
@@ -63,18 +64,25 @@ class BatchResultsService:
         store: object store of the results.
         archives: reads the reports from results.
         render_index: renders the index page.
+        release: condition for downloads.
     """
 
     def __init__(
-        self, database: Database, store: ObjectStore, archives: StoredArchives, render_index: IndexRenderer
+        self,
+        database: Database,
+        store: ObjectStore,
+        archives: StoredArchives,
+        render_index: IndexRenderer,
+        release: ReleaseRule = ReleaseRule.OPTIONAL,
     ) -> None:
         self._database = database
         self._store = store
         self._archives = archives
         self._render_index = render_index
+        self._release = release
 
     async def open(self, principal: Principal, batch_id: UUID, language: Language | None = None) -> Bundle:
-        """Return all results of a batch that are there; the download is recorded in the audit log.
+        """Return all results of a batch that may be downloaded; the download is recorded in the audit log.
 
         Args:
             principal: caller.
@@ -84,6 +92,7 @@ class BatchResultsService:
         Raises:
             BatchNotFoundError: no such batch is visible to the caller.
             NotReadyError: no order of the batch has a result.
+            NotReleasedError: no result of the batch is released, and downloads require it.
             StorageUnavailableError: the store cannot be reached.
         """
         async with self._database.unit_of_work() as work:
@@ -92,6 +101,11 @@ class BatchResultsService:
             stored = [request for request in batch.requests if await self._is_stored(request)]
             if not stored:
                 raise NotReadyError("no order of the batch has a result", "wait until one is completed")
+            if self._release.is_required:
+                released = [request for request in stored if request.released_at is not None]
+                if not released:
+                    stored[0].require_release(self._release)
+                stored = released
             ids = [str(request.id) for request in stored]
             await work.audit.add(principal, "batch.download", f"batch:{batch_id}", {"requests": ids})
             await work.commit()

@@ -13,8 +13,9 @@ from framecloak.domain.anonymization.model.identities import IdentityOptions, Pi
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.model.record.reference import archive_name
+from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.model.text_policy import TextLists, TextPolicyOptions
-from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
+from framecloak.domain.errors import AlreadyFinishedError, NotReadyError, NotReleasedError
 from framecloak.domain.model.segments import Region, Segment, union
 
 
@@ -162,6 +163,8 @@ class AnonymizationRequest:
         result_key: key of the ZIP in the object store; None until it is complete.
         result_bytes: size of the ZIP in bytes.
         result_sha256: SHA-256 of the ZIP, hex; None if it was not recorded.
+        released_at: time of the release of its result, UTC; None if it was not released.
+        released_by: name or code of the person who released it; None if it was not released.
     """
 
     id: UUID
@@ -179,6 +182,8 @@ class AnonymizationRequest:
     result_key: str | None
     result_bytes: int | None
     result_sha256: str | None = None
+    released_at: datetime | None = None
+    released_by: str | None = None
 
     @property
     def progress(self) -> int:
@@ -219,6 +224,15 @@ class AnonymizationRequest:
         if self.result_key is None:
             raise NotReadyError("the result has expired and was deleted", "submit the order again")
         return self.result_key
+
+    def require_release(self, rule: ReleaseRule) -> None:
+        """Raise an error if its result may not be downloaded before it is released.
+
+        Raises:
+            NotReleasedError: the result is not released, and the rule requires it.
+        """
+        if rule.is_required and self.released_at is None:
+            raise NotReleasedError("the result is not released", "review the result and release it")
 
     def require_stored_result(self) -> StoredResult:
         """Return the result in the object store.

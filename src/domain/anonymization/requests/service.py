@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.object_keys import result_prefix
+from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
 from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
@@ -89,6 +90,7 @@ class RequestService:
         retention: retention periods.
         new_secret: returns a random secret of 256 bits for a download token.
         digest: returns the digest that is stored in place of a secret.
+        release: condition for downloads.
     """
 
     def __init__(
@@ -101,6 +103,8 @@ class RequestService:
         retention: Retention,
         new_secret: Callable[[], str],
         digest: Callable[[str], bytes],
+        *,
+        release: ReleaseRule = ReleaseRule.OPTIONAL,
     ) -> None:
         self._database = database
         self._store = store
@@ -110,6 +114,7 @@ class RequestService:
         self._retention = retention
         self._new_secret = new_secret
         self._digest = digest
+        self._release = release
 
     async def status(self, principal: Principal, request_id: UUID) -> RequestProgress:
         """Return the state of a request with an estimate of its end.
@@ -169,6 +174,7 @@ class RequestService:
             RequestNotFoundError: no such request is visible to the caller.
             ForbiddenError: the video of the request is no longer shared with the caller.
             NotReadyError: the request has no result.
+            NotReleasedError: the result is not released, and downloads require it.
         """
         secret = self._new_secret()
         expires_at = self._clock.now() + self._retention.token_ttl
@@ -176,6 +182,7 @@ class RequestService:
             request = await work.requests.get(request_id, principal)
             await require_still_shared(work, principal, request.spec.video_id)
             request.require_result()
+            request.require_release(self._release)
             # The commands of the operator have no account; the link is then that of the request's.
             holder = principal.user_id or None
             token = DownloadToken(self._digest(secret), request_id, expires_at, None, holder)
@@ -199,6 +206,7 @@ class RequestService:
             TokenUsedError: the token was used.
             TokenExpiredError: the token has expired, or its account may no longer use it.
             NotReadyError: the result was deleted meanwhile.
+            NotReleasedError: the result is not released, and downloads require it.
             StorageUnavailableError: the store cannot be reached; the token stays valid.
         """
         async with self._database.unit_of_work() as work:
@@ -206,6 +214,7 @@ class RequestService:
             request = await work.download_tokens.redeem(digest, request_id, self._clock.now())
             await require_link_rights(work, digest, request)
             key = request.require_result()
+            request.require_release(self._release)
             await work.audit.add(None, "download.redeem", f"request:{request_id}", {})
             address = await self._store.presigned_get(key, request.archive_name, LINK_TTL)
             await work.commit()

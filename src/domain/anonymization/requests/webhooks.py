@@ -1,4 +1,4 @@
-"""Use case: notify receivers of the end of requests, with signed webhook calls."""
+"""Use case: notify receivers of the end of requests and of releases, with signed webhook calls."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from framecloak.domain.ports.webhooks import WebhookSender
 from framecloak.domain.support.log_events import WEBHOOK_DELIVERED, WEBHOOK_POSTPONED
 
 EVENT_ID = "Framecloak-Event-Id"
+EVENT = "Framecloak-Event"
 TIMESTAMP = "Framecloak-Timestamp"
 SIGNATURE = "Framecloak-Signature"
 
@@ -60,6 +61,8 @@ def status_object(request: AnonymizationRequest) -> dict[str, object]:
         "error": request.error,
         "error_code": request.error_code,
         "reference": request.spec.reference,
+        "released_at": _rfc3339(request.released_at),
+        "released_by": request.released_by,
     }
 
 
@@ -78,7 +81,7 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 
 class Webhooks:
-    """Sender of webhook calls for requests that are over, with at-least-once delivery.
+    """Sender of webhook calls for requests that are over or released, with at-least-once delivery.
 
     Args:
         database: database of notices.
@@ -140,6 +143,7 @@ class Webhooks:
         headers = {
             "Content-Type": "application/json",
             EVENT_ID: str(notice.id),
+            EVENT: notice.event.value,
             TIMESTAMP: timestamp,
             SIGNATURE: sign(self._secret, timestamp, body),
         }

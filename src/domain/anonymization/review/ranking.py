@@ -56,6 +56,10 @@ _REASON_BY_ORIGIN = (
 )
 
 
+WEAK_EVIDENCE_RISK = EXTENDED_RISK
+"""Risk from which on a frame counts as risky: it is black, a track ends in it, or a box has no detection."""
+
+
 @dataclass(frozen=True, slots=True)
 class FrameRisk:
     """Risk of one frame.
@@ -107,6 +111,13 @@ class Ranking:
         risks[ended] = np.maximum(risks[ended], ENDED_RISK)
         risks[table.blanked] = 1.0
         return cls(table, np.argsort(-risks, kind="stable"), risks, ended)
+
+    @property
+    def risky(self) -> Sequence[int]:
+        """Indices of the frames with weak evidence, by descending risk."""
+        count = int(np.count_nonzero(self.risks >= WEAK_EVIDENCE_RISK))
+        indices: list[int] = self.table.frames[self.order[:count]].tolist()
+        return indices
 
     def page(self, limit: int, offset: int) -> Sequence[FrameRisk]:
         """Return one page of the ranking."""

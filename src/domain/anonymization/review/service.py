@@ -203,10 +203,21 @@ class ReviewService:
             NotReadyError: the request has no result, or the result is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
-        request, _ = await self._load(principal, request_id)
-        ranking = (await self._read_findings(request)).ranking
+        _, ranking = await self.ranked(principal, request_id)
         items: Sequence[FrameRisk] = ranking.page(limit, offset)
         return Page(items, len(ranking.order))
+
+    async def ranked(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, Ranking]:
+        """Return a request with the ranking of its result's frames.
+
+        Raises:
+            RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
+            NotReadyError: the request has no result, or the result is damaged.
+            StorageUnavailableError: the store cannot be reached.
+        """
+        request, _ = await self._load(principal, request_id)
+        return request, (await self._read_findings(request)).ranking
 
     async def frames_from(
         self, principal: Principal, request_id: UUID, start: int, limit: int

@@ -177,7 +177,7 @@ class RequestRepository(Protocol):
         ...
 
     async def clear_result(self, request_id: UUID) -> None:
-        """Clear the result key of a request whose result was deleted."""
+        """Clear the result of a request that was deleted, and the marks of its seen frames."""
         ...
 
 

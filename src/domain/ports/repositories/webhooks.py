@@ -12,6 +12,15 @@ from uuid import UUID
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 
 
+class NoticeEvent(StrEnum):
+    """Event that a notice is about."""
+
+    ENDED = "ended"
+    """The request has ended."""
+    RELEASED = "released"
+    """The result was released."""
+
+
 class NoticeState(StrEnum):
     """Delivery state of a notice."""
 
@@ -22,29 +31,33 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A webhook notice about the end of a request, leased for one delivery attempt.
+    """A webhook notice about a request, leased for one delivery attempt.
 
     Attributes:
         id: the same for every attempt, so that a receiver can recognise repetitions.
         url: URL of the receiver.
-        request: the request in its final state.
+        request: the request as it is now; it has ended.
         attempt: number of this attempt, counting from 1.
+        event: event that the notice is about.
     """
 
     id: UUID
     url: str = field(repr=False)
     request: AnonymizationRequest
     attempt: int
+    event: NoticeEvent = NoticeEvent.ENDED
 
 
 class NoticeRepository(Protocol):
-    """Repository of webhook notices, written in the same transaction as the end of the request.
+    """Repository of webhook notices, written in the same transaction as the event.
 
     Updates of a notice that is settled, or that another process has leased since, are ignored.
     """
 
-    async def add(self, request_id: UUID, url: str, now: datetime) -> None:
-        """Store a notice about the end of a request, due immediately."""
+    async def add(
+        self, request_id: UUID, url: str, now: datetime, event: NoticeEvent = NoticeEvent.ENDED
+    ) -> None:
+        """Store a notice, due immediately; there is one for each event of a request."""
         ...
 
     async def take_due(self, now: datetime, lease_until: datetime, limit: int) -> Sequence[Notice]:

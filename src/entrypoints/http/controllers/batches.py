@@ -129,7 +129,9 @@ class BatchesController(Controller):
                 generate_examples=False,
                 description="A ZIP archive with an index page, and report and result of each order.",
             ),
-            **problems("batch_not_found", "not_ready", "storage_unavailable", parameters=True),
+            **problems(
+                "batch_not_found", "not_ready", "not_released", "storage_unavailable", parameters=True
+            ),
         },
     )
     async def download_batch(

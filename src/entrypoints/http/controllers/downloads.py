@@ -55,7 +55,7 @@ class DownloadsController(Controller):
             200: ResponseSpec(
                 DownloadView, generate_examples=False, description="The download link, with `redirect=false`."
             ),
-            **problems("request_not_found", "forbidden", "not_ready", parameters=True),
+            **problems("request_not_found", "forbidden", "not_ready", "not_released", parameters=True),
         },
     )
     async def mint(
@@ -91,6 +91,7 @@ class DownloadsController(Controller):
                 "token_used",
                 "token_expired",
                 "not_ready",
+                "not_released",
                 "range_not_satisfiable",
                 "result_damaged",
                 "storage_unavailable",

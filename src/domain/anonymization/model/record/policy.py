@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
+from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.model.accounts import Principal, User
 
 EDIT_REASONS = ("missed", "not_identifying", "inaccurate", "consent", "other")
@@ -31,11 +32,13 @@ class ResultPolicy:
         edit_reasons: codes of the reasons for edits of results.
         named_people: form in which results name people.
         reference_pattern: regular expression that references of orders must match.
+        release: condition for downloads of results.
     """
 
     edit_reasons: tuple[str, ...] = EDIT_REASONS
     named_people: NamedPeople = NamedPeople.NAME
     reference_pattern: str = DEFAULT_REFERENCE_PATTERN
+    release: ReleaseRule = ReleaseRule.OPTIONAL
 
     def name_of(self, person: Principal) -> str:
         """Return the name or code of a person for results."""

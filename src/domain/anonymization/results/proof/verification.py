@@ -16,6 +16,11 @@ from framecloak.domain.anonymization.results.proof.manifest_signature import (
     ManifestSignature,
     key_id,
 )
+from framecloak.domain.anonymization.results.proof.release_addendum import (
+    ReadRelease,
+    ReleaseProblemError,
+    read_release,
+)
 from framecloak.domain.anonymization.results.proof.unverified_manifest import (
     manifest_bytes,
     parse_untrusted_manifest,
@@ -58,6 +63,8 @@ class ProblemKind(StrEnum):
     """A forbidden name can be read in a frame."""
     PARENT_CHANGED = "parent_changed"
     """A result that it was made from is not the one that its corrections name, or was changed."""
+    RELEASE_INVALID = "release_invalid"
+    """The addendum of its release is not signed with the key of the result, or releases another result."""
     UNKNOWN_SIGNER = "unknown_signer"
     """Nothing was changed since signing, but no key was given to identify the signer."""
 
@@ -87,6 +94,7 @@ class VerificationResult:
         frame_count: number of frames in the manifest.
         file_count: number of files compared with the manifest.
         ancestors: results that it was made from, the latest one first.
+        release: its verified release; None if no valid addendum was given.
     """
 
     problems: tuple[Finding, ...]
@@ -94,6 +102,7 @@ class VerificationResult:
     frame_count: int
     file_count: int
     ancestors: tuple[Ancestor, ...] = ()
+    release: ReadRelease | None = None
 
     @property
     def worst(self) -> ProblemKind | None:
@@ -116,6 +125,7 @@ def verify_archive(
     public_key: bytes | None,
     own_key: bytes | None = None,
     parents: Mapping[str, ArchiveReader] | None = None,
+    release: bytes | None = None,
 ) -> VerificationResult:
     """Compare an archive with its manifest, and the manifest with its signature.
 
@@ -129,12 +139,15 @@ def verify_archive(
         public_key: key of the expected signer; None if unknown.
         own_key: key of this installation, which is trusted without being given.
         parents: results that it was made from, by name; they are verified too.
+        release: addendum of its release; None if it is not verified.
 
     Raises:
         UnreadableArchiveError: the archive has no manifest that this program can read.
     """
     data = manifest_bytes(archive)
-    signed_with, findings = _check_signature(archive, sha256(data).hexdigest(), verify_signature, public_key)
+    digest = sha256(data).hexdigest()
+    signature, findings = _check_signature(archive, digest, verify_signature, public_key)
+    signed_with = signature.key_id if signature else None
     document = parse_untrusted_manifest(data)
     del data
     findings += _check_chain(document)
@@ -155,6 +168,13 @@ def verify_archive(
         manifests[sha256(parent_data).hexdigest()] = parse_untrusted_manifest(parent_data)
     ancestors, problems = check_ancestry(document, manifests, verify_signature)
     findings += [Finding(ProblemKind.PARENT_CHANGED, MANIFEST_FILE, problem) for problem in problems]
+    stated = None
+    if release is not None:
+        try:
+            signer_key = signature.public_key if signature else public_key
+            stated = read_release(release, digest, verify_signature, signer_key)
+        except ReleaseProblemError as error:
+            findings.append(Finding(ProblemKind.RELEASE_INVALID, "release", str(error)))
     is_own = own_key is not None and signed_with == key_id(own_key)
     if public_key is None and not is_own and not findings:
         detail = f"nothing was changed since it was signed with key {signed_with}, whose owner is unknown"
@@ -162,12 +182,12 @@ def verify_archive(
     order = list(ProblemKind)
     ranked = sorted(findings, key=lambda finding: order.index(finding.kind))
     frames, files = len(document["frames"]), len(set(archive.names))
-    return VerificationResult(tuple(ranked), signed_with, frames, files, ancestors)
+    return VerificationResult(tuple(ranked), signed_with, frames, files, ancestors, stated)
 
 
 def _check_signature(
     archive: ArchiveReader, digest: str, verify_signature: SignatureCheck, public_key: bytes | None
-) -> tuple[str | None, list[Finding]]:
+) -> tuple[ManifestSignature | None, list[Finding]]:
     if SIGNATURE_FILE not in archive.names:
         return None, [Finding(ProblemKind.NO_SIGNATURE, SIGNATURE_FILE, "the archive has no signature")]
     try:
@@ -190,7 +210,7 @@ def _check_signature(
         problems.append(
             Finding(ProblemKind.MANIFEST_CHANGED, MANIFEST_FILE, "it is not the one that was signed")
         )
-    return signature.key_id, problems
+    return signature, problems
 
 
 def _limited(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

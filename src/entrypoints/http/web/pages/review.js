@@ -6,6 +6,7 @@ import { dateTime, t } from "../core/language.js";
 import { link, remember } from "../core/router.js";
 import { comparison } from "../review/comparison.js";
 import { panel } from "../review/panel.js";
+import { releasePanel } from "../review/release.js";
 import { report } from "../review/report.js";
 import { loadResult, videoOf } from "../review/result.js";
 import { rerenderPanel } from "../review/rerender.js";
@@ -88,6 +89,7 @@ function workspace(app, result, signal) {
       el(
         "div",
         { class: "lists" },
+        releasePanel(app, result, signal),
         panel(app, result),
         textPanel(app, result, signal),
         result.canEdit && rerenderPanel(app, result, signal),

@@ -106,7 +106,10 @@ export class Entry {
     if (run.status === "completed") {
       const took = (Date.parse(run.completed_at ?? "") - Date.parse(run.started_at ?? "")) / 1000;
       const bytes = run.result_bytes ? size(run.result_bytes) : "";
-      return [t("frames", { count: run.total_frames }), bytes, t("runs.took", { time: duration(took) })]
+      const released = run.released_at
+        ? t("runs.releasedBy", { name: run.released_by ?? "", at: dateTime(run.released_at) })
+        : "";
+      return [t("frames", { count: run.total_frames }), bytes, t("runs.took", { time: duration(took) }), released]
         .filter(Boolean)
         .join(" · ");
     }

@@ -32,6 +32,8 @@ import { ConnectionSlots } from "../core/connection-slots.js";
  * @property {string | null} error
  * @property {string | null} error_code
  * @property {number | null} [result_bytes]
+ * @property {string | null} [released_at]
+ * @property {string | null} [released_by]
  * @property {number | null} [estimated_remaining_time] only in progress events
  */
 
