@@ -23,6 +23,7 @@ from fakes.storage import FakeObjectStore
 from fakes.vision import FakeBoxDetector
 from fakes.webhooks import FakeWebhookSender
 from framecloak.adapters.report.batch_index import render_batch_index
+from framecloak.adapters.report.release import add_release
 from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.adapters.text.re2_patterns import Re2Patterns
@@ -108,6 +109,7 @@ class FakeService:
             keyframes=lambda _: [],
             archives=StoredZips(self.store),
             render_batch_index=render_batch_index,
+            add_release=add_release,
             frame_extractor=self.frame_extractor,
             preview_maker=fake_preview,
             public_key=lambda: FakeSigner().public_key,

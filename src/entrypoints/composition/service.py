@@ -22,6 +22,7 @@ from framecloak.adapters.redis.call_limiter import RedisCallLimiter
 from framecloak.adapters.redis.job_queue import ArqJobQueue
 from framecloak.adapters.redis.progress_board import RedisProgressBoard
 from framecloak.adapters.report.batch_index import render_batch_index
+from framecloak.adapters.report.release import add_release
 from framecloak.adapters.security.passwords import Argon2PasswordHasher
 from framecloak.adapters.security.secrets import InstallationSecret, new_secret, secret_digest
 from framecloak.adapters.security.signing import verify_signature
@@ -202,6 +203,7 @@ async def build_service(
             keyframes=keyframe_numbers,
             archives=StoredZips(store),
             render_batch_index=render_batch_index,
+            add_release=add_release,
             frame_extractor=extract_frame,
             preview_maker=make_preview,
             public_key=lambda: result_signer(settings).public_key,

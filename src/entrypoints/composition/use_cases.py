@@ -37,7 +37,7 @@ from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
 from framecloak.domain.anonymization.review.releases import ReleaseService
-from framecloak.domain.anonymization.review.service import ReviewService
+from framecloak.domain.anonymization.review.service import ReleaseSection, ReviewService
 from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.operations.health import HealthService
 from framecloak.domain.operations.service_metrics import ServiceMetrics
@@ -95,6 +95,7 @@ class Adapters:
         keyframes: returns the indices of keyframes from the stored frame index of a video.
         archives: reads single entries of stored results.
         render_batch_index: renders the index page of the results of a batch.
+        add_release: adds a section on the release to a report.
         frame_extractor: decodes a single frame of a result video.
         preview_maker: downscales images.
         public_key: returns the key that verifies signatures of this installation.
@@ -131,6 +132,7 @@ class Adapters:
     keyframes: Callable[[bytes], Sequence[int]]
     archives: StoredArchives
     render_batch_index: IndexRenderer
+    add_release: ReleaseSection
     frame_extractor: VideoFrameExtractor
     preview_maker: PreviewMaker
     public_key: Callable[[], bytes]
@@ -296,6 +298,7 @@ class UseCases:
             adapters.frame_extractor,
             adapters.preview_maker,
             scratch,
+            adapters.add_release,
         )
         return cls(
             accounts=AccountService(

@@ -41,10 +41,15 @@ async def test_a_reviewer_marks_frames_and_releases_the_result(scene: Scene) -> 
     assert (begun["frames"], begun["seen"], begun["may_release"], begun["released_at"]) == (10, 0, True, None)
     seen = await ada.post(f"{path}/seen/", json={"frames": [0, 1, 1]})
     assert (seen.status_code, seen.json()["seen"]) == (200, 2)
+    report = await ada.get(f"{path}/report/")
     released = await ada.post(f"{path}/release/")
     assert (released.status_code, released.json()["released_by"]) == (201, "ada")
     again = await ada.post(f"{path}/release/")
     assert (again.status_code, again.json()["code"]) == (409, "already_released")
+    signed_off = await ada.get(f"{path}/report/", headers={"If-None-Match": report.headers["etag"]})
+    assert signed_off.status_code == 200
+    assert "<dt>Released by</dt><dd>ada</dd>" in signed_off.text
+    assert "Released by" not in report.text
     manifest = (await ada.get(f"{path}/manifest/")).content
     document = await ada.get(f"{path}/release/")
     assert document.headers["content-type"] == "application/json"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, WorkSpec
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
 from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
 from framecloak.domain.anonymization.results.entry_names import frame_entry_stems, video_entry_names
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
+from framecloak.domain.anonymization.results.proof.release_addendum import ReadRelease, own_release
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Ranking
 from framecloak.domain.anonymization.review.texts import TextTrack, text_tracks
 from framecloak.domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
@@ -28,6 +31,9 @@ from framecloak.domain.ports.pixels import PreviewMaker
 from framecloak.domain.ports.video import VideoFrameExtractor
 from framecloak.domain.storage.results import ResultIntegrity
 from framecloak.domain.videos.access import require_still_shared
+
+ReleaseSection = Callable[[bytes, ReadRelease, Language], bytes]
+"""Function that adds a section on the release to a report, HTML, in the report's language."""
 
 MAX_CONCURRENT_TASKS = 2
 """Maximum number of concurrent tasks: video decoding, image scaling and manifest ranking."""
@@ -45,6 +51,7 @@ class ResultEntry:
         position: position of the frame in the video ``file``; None for the file itself.
         suffix: file name suffix of the format in which it is delivered.
         width: width in pixels to which the image is scaled down; None for its original size.
+        released_at: for a report, time of the release that is added to it; None without one.
     """
 
     key: str
@@ -52,11 +59,14 @@ class ResultEntry:
     position: int | None
     suffix: str
     width: int | None = None
+    released_at: datetime | None = None
 
     @property
     def tag(self) -> str:
-        """Entity tag that is unique among all entries of all results, which never change."""
+        """Entity tag that is unique among all entries of all results; only a release changes one."""
         identity = f"{self.key}:{self.file}:{self.position}:{self.width}"
+        if self.released_at is not None:
+            identity += f":{self.released_at.isoformat()}"
         return sha256(identity.encode()).hexdigest()[:32]
 
 
@@ -84,6 +94,7 @@ class ReviewService:
         decode_frame: decodes single frames of output videos.
         shrink: scales images down.
         scratch: folder for temporary files.
+        add_release: adds a section on the release to a report.
     """
 
     def __init__(
@@ -95,6 +106,7 @@ class ReviewService:
         decode_frame: VideoFrameExtractor,
         shrink: PreviewMaker,
         scratch: Path,
+        add_release: ReleaseSection,
     ) -> None:
         self._database = database
         self._store = store
@@ -103,6 +115,7 @@ class ReviewService:
         self._decode_frame = decode_frame
         self._shrink = shrink
         self._scratch = scratch
+        self._add_release = add_release
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_TASKS)
         self._findings: OrderedDict[str, _Findings] = OrderedDict()
 
@@ -154,7 +167,7 @@ class ReviewService:
         return ResultEntry(request.require_result(), MANIFEST_FILE, None, "json")
 
     async def report(self, principal: Principal, request_id: UUID) -> ResultEntry:
-        """Locate the report of a result.
+        """Locate the report of a result; that of a released result names its release.
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
@@ -162,7 +175,8 @@ class ReviewService:
             NotReadyError: the request has no result.
         """
         request, _ = await self._load(principal, request_id)
-        return ResultEntry(request.require_result(), REPORT_FILE, None, "html")
+        key, released_at = request.require_result(), request.released_at
+        return ResultEntry(key, REPORT_FILE, None, "html", released_at=released_at)
 
     async def read(self, principal: Principal, request_id: UUID, entry: ResultEntry) -> bytes:
         """Return the bytes of an entry, and add the access to the audit log.
@@ -188,6 +202,9 @@ class ReviewService:
         if entry.position is not None:
             details["position"] = entry.position
         async with self._database.unit_of_work() as work:
+            if entry.released_at is not None and (document := await work.releases.document(request_id)):
+                language = request.spec.appearance.language
+                data = self._add_release(data, own_release(document), language)
             await work.audit.add(principal, "result.view", f"request:{request_id}", details)
             await work.commit()
         return data

@@ -111,6 +111,15 @@ def read_release(
     return ReadRelease(document["released_by"], document["released_at"], *counts)
 
 
+def own_release(data: bytes) -> ReadRelease:
+    """Return what an addendum of this installation states, as it was stored, without verifying it."""
+    document = json.loads(data)
+    frames = document["frames"]
+    return ReadRelease(
+        document["released_by"], document["released_at"], frames["risky_seen"], frames["risky"]
+    )
+
+
 def _parse(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_ADDENDUM_BYTES:
         raise ReleaseProblemError("it is too long")

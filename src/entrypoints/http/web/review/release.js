@@ -38,7 +38,13 @@ export function releasePanel(app, result, signal) {
   function show(progress) {
     fill(
       content,
-      el("p", { id: label }, t("review.seenRisky", { seen: progress.seen_risky, total: progress.risky })),
+      el(
+        "p",
+        { id: label },
+        progress.risky
+          ? t("review.seenRisky", { seen: progress.seen_risky, total: progress.risky })
+          : t("review.noRisky", { seen: progress.seen, total: progress.frames }),
+      ),
       progress.risky > 0 &&
         el("progress", { max: progress.risky, value: progress.seen_risky, "aria-labelledby": label }),
       progress.released_at
