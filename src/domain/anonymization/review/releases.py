@@ -213,7 +213,8 @@ class ReleaseService:
             try:
                 ancestor = await work.requests.get(parent, WORKER) if parent else None
             except RequestNotFoundError:
-                return True
+                # Its author is unknown, and may be this person.
+                return False
         return True
 
     async def _manifest_sha256(self, request: AnonymizationRequest) -> str:

@@ -147,6 +147,9 @@ async def test_with_four_eyes_neither_the_owner_nor_a_corrector_releases(tmp_pat
     assert (await desk.releases.progress(other, corrected)).request.released_at is None
     with pytest.raises(SecondPersonRequiredError):
         await desk.releases.release(root, corrected)
+    parent = world.fake_database.tables.requests.pop(desk.request_id)
+    assert not (await desk.releases.progress(other, corrected)).may_release
+    world.fake_database.tables.requests[desk.request_id] = parent
     assert (await desk.releases.release(other, corrected)).released_by == "other"
 
 
