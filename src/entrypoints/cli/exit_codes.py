@@ -122,7 +122,7 @@ SERVICE_EXIT_CODES = {
     "text_lists_lost": 124,
     "not_released": 59,
     "already_released": 74,
-    "second_person_required": 75,
+    "second_person_required": 19,
 }
 """Additional exit codes by ``DomainError.code`` of the service and its management commands."""
 
@@ -140,7 +140,7 @@ VERIFICATION_EXIT_CODES = {
     "archive_changed": 71,
     "name_readable": 72,
     "parent_changed": 73,
-    "release_invalid": 76,
+    "release_invalid": 38,
     "unknown_signer": 69,
 }
 """Exit codes of ``verify`` by the most severe problem of a result, most severe first."""
