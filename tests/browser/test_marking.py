@@ -163,3 +163,96 @@ def test_proposals_fit_a_phone_and_are_named_in_german(
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         page.get_by_role("button", name="Alle übernehmen").click()
         expect(page.get_by_role("textbox", name="Name: Eingeblendeter Text").first).to_be_visible()
+
+
+def test_changes_of_marks_are_undone_and_repeated(console: Console, video_file: Path) -> None:
+    page = console.page
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
+    console.open(video)
+    undo, redo = (page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo"))
+    expect(undo).to_be_disabled()
+    page.get_by_role("button", name="Add region").click()
+    left = page.get_by_label("Left", exact=True)
+    left.fill("20")
+    left.press("Tab")
+    expect(left).to_have_value("20")
+    page.get_by_role("button", name="Mark whole video").click()
+    page.get_by_label("Name: Segment 1").fill("film")
+    page.get_by_label("Name: Segment 1").press("Tab")
+    expect(page.locator(".segment")).to_contain_text("film")
+    page.get_by_role("button", name="Remove Region 1").click()
+    expect(page.locator(".region")).to_have_count(0)
+    undo.click()
+    expect(page.locator(".region")).to_have_count(1)
+    expect(left).to_have_value("20")
+    undo.click()
+    undo.click()
+    expect(page.locator(".segment")).to_have_count(0)
+    undo.click()
+    expect(left).to_have_value("120")
+    page.locator("h1").click()
+    page.keyboard.press("Control+z")
+    expect(page.locator(".region")).to_have_count(0)
+    expect(undo).to_be_disabled()
+    for _ in range(4):
+        page.keyboard.press("Control+Shift+Z")
+    page.keyboard.press("Control+y")
+    expect(redo).to_be_disabled()
+    expect(page.locator(".segment")).to_contain_text("film")
+    stored = {kind: console.request("GET", f"/api{video}/{kind}/").json() for kind in ("segments", "regions")}
+    assert [segment["label"] for segment in stored["segments"]] == ["film"]
+    assert stored["regions"] == []
+
+
+def test_undo_shows_what_is_stored_if_another_user_has_changed_it(console: Console, video_file: Path) -> None:
+    page = console.page
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
+    console.open(video)
+    page.get_by_role("button", name="Add region").click()
+    expect(page.locator(".region")).to_have_count(1)
+    (region,) = console.request("GET", f"/api{video}/regions/").json()
+    console.request("DELETE", f"/api{video}/regions/{region['id']}")
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_text("No region yet.")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()
+    expect(page.get_by_role("alert").get_by_text("already been removed")).to_be_visible()
+
+
+def test_video_is_played_to_its_end_and_paused(console: Console, long_video_file: Path) -> None:
+    page = console.page
+    console.upload(long_video_file)
+    console.open(console.marking_page(long_video_file.name))
+    position = page.get_by_role("slider", name="Position in the video")
+    page.get_by_role("button", name="Play").click()
+    expect(position).not_to_have_attribute("aria-valuenow", "0")
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    page.locator("h1").click()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    expect(position).to_have_attribute("aria-valuenow", "5999")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_question_mark_lists_the_keys(console: Console, video_file: Path) -> None:
+    page = console.page
+    console.upload(video_file)
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_contain_text("Close a menu or dialog")
+    expect(dialog).not_to_contain_text("Undo the last change")
+    page.keyboard.press("Escape")
+    console.open(console.marking_page(video_file.name))
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(dialog).to_contain_text("Undo the last change")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_label("Frame", exact=True).press("?")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Keys").click()
+    expect(dialog).to_be_visible()

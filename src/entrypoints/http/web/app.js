@@ -16,6 +16,7 @@ import { Selection } from "./videos/selection.js";
 import { Announcer } from "./ui/announcer.js";
 import { closeDialogs, keepOnTop } from "./ui/dialog.js";
 import { preventStrayDrops } from "./ui/drop-zone.js";
+import { helpOnKeys } from "./ui/shortcuts.js";
 
 /**
  * @typedef {object} User
@@ -166,5 +167,6 @@ export class App {
 
 useTheme(chosenTheme());
 preventStrayDrops();
+helpOnKeys();
 await loadLanguage(preferredLanguage());
 await new App().begin();

@@ -4,6 +4,9 @@ import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
 import { icon } from "../ui/icons.js";
+import { Playback } from "../ui/playback.js";
+import { markShortcuts } from "../ui/shortcuts.js";
+import { viewerTools } from "../ui/viewer-tools.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -11,7 +14,10 @@ import { icon } from "../ui/icons.js";
  * @param {AbortSignal} signal
  */
 export function controls(app, marks, signal) {
-  if (!marks.mayEdit) return readOnlyControls(marks, signal);
+  const undoable = marks.mayEdit ? marks : null;
+  const playback = new Playback(marks, signal);
+  const tools = viewerTools(app, playback, markShortcuts(marks.mayEdit), undoable, "marks", signal);
+  if (!marks.mayEdit) return readOnlyControls(marks, tools, signal);
   const ending = button("mark.out", "o", () => attempt(() => marks.end()));
   const whole = button("mark.whole", "", () => attempt(() => marks.addSegment(0, marks.video.frame_count)));
   const help = el("p", { class: "help" });
@@ -34,12 +40,13 @@ export function controls(app, marks, signal) {
   }
 
   marks.addEventListener("marks", showMarks);
-  frameKeys(marks, signal, { i: () => marks.begin(), o: () => attempt(() => marks.end()) });
+  frameKeys(marks, signal, { ...tools.keys, i: () => marks.begin(), o: () => attempt(() => marks.end()) });
   showMarks();
   return el(
     "div",
     { class: "controls" },
     frameSteps(marks),
+    tools.node,
     el(
       "div",
       { class: "actions" },
@@ -55,11 +62,13 @@ export function controls(app, marks, signal) {
 /**
  * Controls for users without the right to edit.
  * @param {import("./marks.js").Marks} marks
+ * @param {ReturnType<typeof viewerTools>} tools
  * @param {AbortSignal} signal
  */
-function readOnlyControls(marks, signal) {
-  frameKeys(marks, signal, {});
-  return el("div", { class: "controls" }, frameSteps(marks), el("p", { class: "help" }, t("mark.fixedKeys")));
+function readOnlyControls(marks, tools, signal) {
+  frameKeys(marks, signal, tools.keys);
+  const help = el("p", { class: "help" }, t("mark.fixedKeys"));
+  return el("div", { class: "controls" }, frameSteps(marks), tools.node, help);
 }
 
 /**

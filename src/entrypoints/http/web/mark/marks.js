@@ -1,6 +1,7 @@
 /** Segments and regions of a video. */
 
-import { within } from "../core/areas.js";
+import { MarkStore } from "./mark-store.js";
+import { unmatched } from "./snapshot.js";
 import { VideoView } from "./video-view.js";
 
 /**
@@ -9,6 +10,10 @@ import { VideoView } from "./video-view.js";
  * @property {number} start_frame
  * @property {number} end_frame
  * @property {string | null} label
+ *
+ * @typedef {import("./video-view.js").Area} Area
+ * @typedef {import("./video-view.js").Region} Region
+ * @typedef {{segments: Segment[], regions: Region[]}} Snapshot
  */
 
 /** Segments and regions stored by the service; dispatches `marks` when a segment changes, too. */
@@ -17,8 +22,14 @@ export class Marks extends VideoView {
   segments = [];
   /** First frame of an unfinished segment; null without one. @type {number | null} */
   begun = null;
-  #api;
-  #path;
+  #store;
+  /** States before each change. @type {Snapshot[]} */
+  #past = [];
+  /** States that were undone. @type {Snapshot[]} */
+  #future = [];
+  /** Changes are made one after the other. @type {Promise<unknown>} */
+  #queue = Promise.resolve();
+  #isGrouping = false;
 
   /**
    * @param {import("../core/api.js").Api} api
@@ -26,18 +37,46 @@ export class Marks extends VideoView {
    */
   constructor(api, video) {
     super(video);
-    this.#api = api;
-    this.#path = `/api/videos/${video.id}`;
+    this.#store = new MarkStore(api, video);
     this.mayEdit = video.access !== "viewer";
   }
 
-  /** @param {AbortSignal} signal */
+  /** @param {AbortSignal} [signal] */
   async load(signal) {
-    const [segments, regions] = await Promise.all([
-      this.#api.get(`${this.#path}/segments/`, { signal }),
-      this.#api.get(`${this.#path}/regions/`, { signal }),
-    ]);
-    [this.segments, this.regions] = [segments, regions];
+    ({ segments: this.segments, regions: this.regions } = await this.#store.load(signal));
+  }
+
+  get canUndo() {
+    return this.#past.length > 0;
+  }
+
+  get canRedo() {
+    return this.#future.length > 0;
+  }
+
+  /** Undo the last change. */
+  undo() {
+    return this.#queued(() => this.#step(this.#past, this.#future));
+  }
+
+  /** Repeat the last change that was undone. */
+  redo() {
+    return this.#queued(() => this.#step(this.#future, this.#past));
+  }
+
+  /**
+   * Make several changes that are undone together.
+   * @param {() => Promise<void>} change
+   */
+  async together(change) {
+    await this.#recorded(async () => {
+      this.#isGrouping = true;
+      try {
+        await change();
+      } finally {
+        this.#isGrouping = false;
+      }
+    });
   }
 
   /** Begin a segment at the current frame. */
@@ -57,11 +96,10 @@ export class Marks extends VideoView {
   /**
    * @param {number} start
    * @param {number} end
+   * @param {string | null} [label]
    */
-  async addSegment(start, end) {
-    const created = await this.#api.post(`${this.#path}/segments/`, { start_frame: start, end_frame: end });
-    this.segments = [...this.segments, created];
-    this.emit("marks");
+  async addSegment(start, end, label = null) {
+    await this.#recorded(() => this.#createSegment({ start_frame: start, end_frame: end, label }));
   }
 
   /**
@@ -69,57 +107,141 @@ export class Marks extends VideoView {
    * @param {Partial<Segment>} changes
    */
   async changeSegment(segment, changes) {
-    try {
-      const changed = await this.#api.patch(`${this.#path}/segments/${segment.id}`, changes);
+    await this.#recorded(async () => {
+      const changed = await this.#store.changeSegment(segment.id, changes);
       this.segments = this.segments.map((other) => (other.id === segment.id ? changed : other));
-    } finally {
-      // Also after an error, so that a dragged segment moves back.
-      this.emit("marks");
-    }
+    });
   }
 
   /** @param {Segment} segment */
   async removeSegment(segment) {
-    await this.#api.delete(`${this.#path}/segments/${segment.id}`);
-    this.segments = this.segments.filter(({ id }) => id !== segment.id);
-    this.emit("marks");
+    await this.#recorded(() => this.#deleteSegment(segment));
   }
 
-  /** @param {Partial<import("./video-view.js").Area>} area */
+  /** @param {Partial<Area>} area */
   async addRegion(area) {
-    const created = await this.#api.post(`${this.#path}/regions/`, within(area, this.video));
-    this.regions = [...this.regions, created];
-    this.selected = created.id;
-    this.emit("marks");
+    await this.#recorded(async () => {
+      this.selected = (await this.#createRegion(area)).id;
+    });
   }
 
   /**
    * Replace a region. The new one is created before the old one is deleted, so that the area is covered at
    * every moment.
-   * @param {import("./video-view.js").Region} region
-   * @param {Partial<import("./video-view.js").Area>} changes
+   * @param {Region} region
+   * @param {Partial<Area>} changes
    */
   async changeRegion(region, changes) {
-    const { x, y, width, height, start_frame, end_frame, label } = { ...region, ...changes };
-    const area = { x, y, width, height, start_frame, end_frame, label };
-    try {
-      const created = await this.#api.post(`${this.#path}/regions/`, within(area, this.video));
-      this.regions = [...this.regions, created];
+    await this.#recorded(async () => {
+      const created = await this.#createRegion({ ...region, ...changes });
       if (this.selected === region.id) this.selected = created.id;
-      await this.#api.delete(`${this.#path}/regions/${region.id}`);
-      // Keep the position in the list.
-      this.regions = this.regions
-        .filter((other) => other !== created)
-        .map((other) => (other.id === region.id ? created : other));
+      await this.#deleteRegion(region, created);
+    });
+  }
+
+  /** @param {Region} region */
+  async removeRegion(region) {
+    await this.#recorded(() => this.#deleteRegion(region));
+  }
+
+  /**
+   * Make a change, and keep the state before it for undo.
+   * @param {() => Promise<void>} change
+   */
+  #recorded(change) {
+    if (this.#isGrouping) return change().finally(() => this.emit("marks"));
+    return this.#queued(async () => {
+      const before = this.#snapshot();
+      try {
+        await change();
+      } finally {
+        // A change that failed halfway can be undone, too.
+        if (this.segments !== before.segments || this.regions !== before.regions) {
+          this.#past.push(before);
+          this.#future = [];
+        }
+        // Also after an error, so that a dragged segment moves back.
+        this.emit("marks");
+      }
+    });
+  }
+
+  /** @param {() => Promise<void>} task begins when all earlier ones have ended */
+  #queued(task) {
+    const result = this.#queue.then(task);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  /**
+   * @param {Snapshot[]} from
+   * @param {Snapshot[]} to
+   */
+  async #step(from, to) {
+    const target = from.pop();
+    if (!target) return;
+    const current = this.#snapshot();
+    try {
+      await this.#restore(target);
+      to.push(current);
+    } catch (error) {
+      // Another user has changed the marks: what is stored counts, and the earlier states are out of date.
+      [this.#past, this.#future] = [[], []];
+      await this.load();
+      throw error;
     } finally {
       this.emit("marks");
     }
   }
 
-  /** @param {import("./video-view.js").Region} region */
-  async removeRegion(region) {
-    await this.#api.delete(`${this.#path}/regions/${region.id}`);
-    this.regions = this.regions.filter(({ id }) => id !== region.id);
-    this.emit("marks");
+  /**
+   * Restore marks by their content. Removed marks return with new ids, and before others are removed, so that
+   * an area is covered at every moment.
+   * @param {Snapshot} target
+   */
+  async #restore(target) {
+    const segments = unmatched(this.segments, target.segments);
+    const regions = unmatched(this.regions, target.regions);
+    for (const region of regions.missing) await this.#createRegion(region);
+    for (const segment of segments.missing) await this.#createSegment(segment);
+    for (const region of regions.surplus) await this.#deleteRegion(region);
+    for (const segment of segments.surplus) await this.#deleteSegment(segment);
+  }
+
+  /** @returns {Snapshot} */
+  #snapshot() {
+    return { segments: this.segments, regions: this.regions };
+  }
+
+  /** @param {Omit<Segment, "id">} segment */
+  async #createSegment(segment) {
+    this.segments = [...this.segments, await this.#store.createSegment(segment)];
+  }
+
+  /** @param {Segment} segment */
+  async #deleteSegment(segment) {
+    await this.#store.deleteSegment(segment.id);
+    this.segments = this.segments.filter(({ id }) => id !== segment.id);
+  }
+
+  /**
+   * @param {Partial<Area>} area
+   * @returns {Promise<Region>}
+   */
+  async #createRegion(area) {
+    const created = await this.#store.createRegion(area);
+    this.regions = [...this.regions, created];
+    return created;
+  }
+
+  /**
+   * @param {Region} region
+   * @param {Region} [replacement] takes its position in the list
+   */
+  async #deleteRegion(region, replacement) {
+    await this.#store.deleteRegion(region.id);
+    this.regions = this.regions
+      .filter((other) => other !== replacement)
+      .flatMap((other) => (other.id === region.id ? (replacement ?? []) : [other]));
   }
 }

@@ -73,7 +73,9 @@ export class Proposals extends EventTarget {
 
   /** Accept all proposals, stopping at the first error. */
   async acceptAll() {
-    for (const proposal of this.items) await this.accept(proposal);
+    await this.#marks.together(async () => {
+      for (const proposal of this.items) await this.accept(proposal);
+    });
   }
 
   /** @param {Proposal} proposal */

@@ -19,7 +19,10 @@ import { failureOf } from "../runs/failure.js";
 import { isFinal } from "../runs/progress-stream.js";
 import { kindOf } from "../runs/kind.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
+import { Playback } from "../ui/playback.js";
 import { empty, loaded } from "../ui/placeholders.js";
+import { reviewShortcuts } from "../ui/shortcuts.js";
+import { viewerTools } from "../ui/viewer-tools.js";
 import { nameOf } from "../videos/video.js";
 
 /**
@@ -48,9 +51,15 @@ export function review(app, place, signal) {
     if (result.video) heading.textContent = t("review.of", { name: nameOf(result.video) });
     const start = Number.parseInt(place.query.get("frame") ?? "", 10);
     if (!Number.isNaN(start)) result.seek(start);
-    // As a string, because a number 0 would be left out of the address.
-    result.addEventListener("frame", () => remember(place.path, { frame: String(result.frame) }));
-    return workspace(app, result, signal);
+    const playback = new Playback(result, signal);
+    // Browsers limit how often the address changes, so it does not follow the playback.
+    for (const [target, event] of /** @type {[EventTarget, string][]} */ ([[result, "frame"], [playback, "playing"]])) {
+      target.addEventListener(event, () => {
+        // As a string, because a number 0 would be left out of the address.
+        if (!playback.isPlaying && !signal.aborted) remember(place.path, { frame: String(result.frame) });
+      });
+    }
+    return workspace(app, result, playback, signal);
   });
   return el("div", {}, el("a", { class: "up", href: link("/runs") }, t("runs.title")), heading, content.node);
 }
@@ -58,14 +67,17 @@ export function review(app, place, signal) {
 /**
  * @param {import("../app.js").App} app
  * @param {import("../review/result.js").Result} result
+ * @param {Playback} playback
  * @param {AbortSignal} signal
  */
-function workspace(app, result, signal) {
+function workspace(app, result, playback, signal) {
   const { run } = result;
   const { button, sheet } = report(app, result, signal);
   const blanked = blankedIn(run);
   const facts = [...kindOf(run), t("frames", { count: run.total_frames }), dateTime(run.created_at)];
-  frameKeys(result, signal, { b: () => result.showBoxes(!result.showsBoxes) });
+  const undoable = result.canEdit ? result.boxes : null;
+  const tools = viewerTools(app, playback, reviewShortcuts(result.canEdit), undoable, "boxes", signal);
+  frameKeys(result, signal, { ...tools.keys, b: () => result.showBoxes(!result.showsBoxes) });
   return [
     el("p", { class: "facts" }, facts.join(" · ")),
     blanked && el("p", { class: "reason" }, blanked),
@@ -82,6 +94,7 @@ function workspace(app, result, signal) {
           "div",
           { class: "controls" },
           frameSteps(result),
+          tools.node,
           el("p", { class: "help" }, result.canEdit ? t("review.keys") : t("review.fixedKeys")),
         ),
         filmstrip(app, result, signal),

@@ -3,6 +3,7 @@
 import { Problem } from "../core/api.js";
 import { within } from "../core/areas.js";
 import { areaOf, corners, covers, serialized, toRequest, withIds } from "./box.js";
+import { Edits } from "./edits.js";
 import { FrameRanges } from "./ranges.js";
 
 /** Minimum and maximum number of frames per request for boxes. */
@@ -26,10 +27,7 @@ export class Boxes extends EventTarget {
   #path;
   /** Boxes of the result; null for a black frame. @type {Map<number, Box[] | null>} */
   #original = new Map();
-  /** New boxes of edited frames. @type {Map<number, Box[]>} */
-  #edited = new Map();
-  /** Edits that each change replaced, for undo. @type {[number, Box[] | undefined][][]} */
-  #history = [];
+  #edits = new Edits();
   #added = 0;
   /** Number of changes that wait for boxes to load. */
   #pendingChanges = 0;
@@ -74,7 +72,7 @@ export class Boxes extends EventTarget {
    * @returns {Box[] | null | undefined} null for a black frame, undefined while they are not loaded
    */
   at(frame) {
-    return this.#edited.get(frame) ?? this.#original.get(frame);
+    return this.#edits.at(frame) ?? this.#original.get(frame);
   }
 
   /**
@@ -82,14 +80,14 @@ export class Boxes extends EventTarget {
    * @returns {Box[]} original boxes that the edits no longer cover completely
    */
   uncoveredAt(frame) {
-    const edited = this.#edited.get(frame);
+    const edited = this.#edits.at(frame);
     if (!edited) return [];
     return (this.#original.get(frame) ?? []).filter((box) => !edited.some((other) => covers(other, box)));
   }
 
   /** Number of edited frames, and number of frames in which something becomes visible that was covered. */
   get changes() {
-    const frames = [...this.#edited.keys()];
+    const { frames } = this.#edits;
     return {
       frames: frames.length,
       uncovered: frames.filter((frame) => this.uncoveredAt(frame).length).length,
@@ -103,7 +101,7 @@ export class Boxes extends EventTarget {
 
   /** Whether there are edits that were not sent for rendering. */
   get isUnsent() {
-    return this.#edited.size > 0 && !this.isSent;
+    return this.#edits.frames.length > 0 && !this.isSent;
   }
 
   /**
@@ -150,23 +148,35 @@ export class Boxes extends EventTarget {
     await this.edit(range, (boxes) => boxes.filter((box) => box.id !== id));
   }
 
+  get canUndo() {
+    return this.#edits.canUndo && !this.isBusy;
+  }
+
+  get canRedo() {
+    return this.#edits.canRedo && !this.isBusy;
+  }
+
   /** Undo the last change. */
   undo() {
-    for (const [frame, boxes] of this.#history.pop() ?? []) this.#setEdit(frame, boxes);
+    this.#edits.undo();
+    this.#changed();
+  }
+
+  /** Repeat the last change that was undone. */
+  redo() {
+    this.#edits.redo();
     this.#changed();
   }
 
   /** Discard all changes. */
   discard() {
-    this.#history = [];
-    this.#edited.clear();
+    this.#edits.clear();
     this.#changed();
   }
 
   /** The edits in the form that the API accepts. */
   patch() {
-    const frames = [...this.#edited].toSorted(([first], [second]) => first - second);
-    return frames.map(([index, boxes]) => ({ index, boxes: boxes.map(toRequest) }));
+    return this.#edits.frames.map((index) => ({ index, boxes: (this.at(index) ?? []).map(toRequest) }));
   }
 
   /**
@@ -183,31 +193,19 @@ export class Boxes extends EventTarget {
       this.#pendingChanges -= 1;
       this.#emit();
     }
-    /** @type {[number, Box[] | undefined][]} */
-    const replaced = [];
+    /** @type {import("./edits.js").Change} */
+    const changes = [];
     for (const frame of this.ranges.between(range.first, range.last)) {
       const before = this.at(frame);
       // Black frames have no boxes.
       if (!before) continue;
       const after = change(before, frame);
       if (serialized(after) === serialized(before)) continue;
-      replaced.push([frame, this.#edited.get(frame)]);
-      this.#setEdit(
-        frame,
-        serialized(after) === serialized(this.#original.get(frame) ?? []) ? undefined : after,
-      );
+      const isOriginal = serialized(after) === serialized(this.#original.get(frame) ?? []);
+      changes.push([frame, isOriginal ? undefined : after]);
     }
-    if (replaced.length) this.#history.push(replaced);
+    this.#edits.apply(changes);
     this.#changed();
-  }
-
-  /**
-   * @param {number} frame
-   * @param {Box[] | undefined} boxes
-   */
-  #setEdit(frame, boxes) {
-    if (boxes) this.#edited.set(frame, boxes);
-    else this.#edited.delete(frame);
   }
 
   /**

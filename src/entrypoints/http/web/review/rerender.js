@@ -7,7 +7,6 @@ import { Entry } from "../runs/entry.js";
 import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, select } from "../ui/fields.js";
-import { icon } from "../ui/icons.js";
 import { nameOf } from "../videos/video.js";
 
 /**
@@ -22,9 +21,8 @@ export function rerenderPanel(app, result, signal) {
   const reason = select([["", t("review.why.none")]], "", {});
   const why = field(t("review.why"), reason, t("review.whyHelp"));
   const render = actionButton(app, { class: "primary" }, send, t("review.render"));
-  const undo = el("button", { type: "button", onclick: () => boxes.undo() }, icon("undo"), t("review.undo"));
   const discard = actionButton(app, { class: "quiet danger" }, discardAll, t("review.discard"));
-  const actions = el("div", { class: "actions" }, render, undo, discard);
+  const actions = el("div", { class: "actions" }, render, discard);
   const runs = el("ul", { class: "runs" });
 
   function show() {
@@ -37,7 +35,7 @@ export function rerenderPanel(app, result, signal) {
     actions.hidden = !frames;
     why.hidden = !frames;
     render.hidden = boxes.isSent;
-    for (const button of [render, undo, discard]) button.disabled = boxes.isBusy;
+    for (const button of [render, discard]) button.disabled = boxes.isBusy;
   }
 
   async function send() {

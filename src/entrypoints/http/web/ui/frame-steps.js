@@ -3,6 +3,7 @@
 import { el } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
 import { icon } from "./icons.js";
+import { isTyping } from "./shortcuts.js";
 
 /** Frames per key press, without and with Shift. */
 const STEPS = { small: 1, large: 10 };
@@ -68,21 +69,34 @@ export function frameSteps(navigator) {
  * Move between frames with the arrow keys, except while an input has the focus.
  * @param {FrameNavigator} navigator
  * @param {AbortSignal} signal
- * @param {Record<string, () => void>} shortcuts actions of other keys
+ * @param {Record<string, () => void>} shortcuts actions of other keys, by their names
  */
 export function frameKeys(navigator, signal, shortcuts) {
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (target.closest("input, select, textarea, dialog, summary") || event.ctrlKey || event.metaKey) return;
+    const isCombined = event.ctrlKey || event.metaKey;
+    // A control keeps the keys that it needs itself; combinations are taken from fields only.
+    if (isCombined ? isTyping(event) : target.closest("input, select, textarea, dialog, summary")) return;
+    if (event.key === " " && target.closest("button, a")) return;
     const frames = stepOf(event);
-    const act = shortcuts[event.key.toLowerCase()];
+    const act = shortcuts[nameOf(event)];
     if (frames && event.key !== "ArrowUp" && event.key !== "ArrowDown") navigator.move(frames);
     else if (act) act();
     else return;
     event.preventDefault();
   }
   document.addEventListener("keydown", onKey, { signal });
+}
+
+/**
+ * Return the name of a key with Ctrl (or Command) and, together with that, Shift: `i`, `ctrl+shift+z`.
+ * @param {KeyboardEvent} event
+ */
+function nameOf(event) {
+  const key = event.key.toLowerCase();
+  if (!event.ctrlKey && !event.metaKey) return key;
+  return event.shiftKey ? `ctrl+shift+${key}` : `ctrl+${key}`;
 }
 
 /**
