@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Route, expect
@@ -116,6 +117,8 @@ def test_overlays_are_proposed_and_accepted_one_by_one_or_at_once(console: Conso
     page.unroute("**/proposals")
     expect(page.get_by_text("2 static areas found")).to_be_visible(timeout=WORK_MS)
     expect(page.locator(".proposal")).to_have_count(2)
+    expect(page.get_by_text(re.compile("^Stands still"))).to_have_count(2)
+    expect(page.get_by_text("%")).to_have_count(0)
     show = page.get_by_role("button", name="Show 2: Text overlay")
     show.press("Enter")
     expect(page.locator(".proposal.selected")).to_have_text("2")

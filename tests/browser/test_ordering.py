@@ -263,10 +263,11 @@ def test_limits_and_load_of_the_installation_are_shown(console: Console, video_f
     expect(page.get_by_text("cannot cover licence plates and text yet")).to_be_visible()
     page.unroute("**/options")
     efforts = {"level": {"minimal": 0.2, "faces": 1, "full": 4}, "verify": {"none": 1, "sample": 1, "all": 2}}
-    slow = {"frames_per_second": FRAMES / 10, "seconds_waiting": 0, "efforts": {**efforts, "film": 0.5}}
+    model = {"startup_seconds": 0, "frame_seconds": 10 / FRAMES, "lower_factor": 1, "upper_factor": 2}
+    slow = {"seconds_waiting": 0, "efforts": {**efforts, "film": 0.5}, "time_model": model}
     page.route("**/options", lambda route: tell(route, **slow))
     page.reload()
-    expect(page.get_by_text("about 10 s")).to_be_visible()
+    expect(page.get_by_text("about 10 s to 20 s")).to_be_visible()
     page.get_by_role("radio", name="Everything").check()
     expect(page.get_by_text("about 40 s")).to_be_visible()
     page.get_by_role("radio", name="Every frame").check()

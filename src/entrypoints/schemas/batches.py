@@ -13,6 +13,7 @@ from framecloak.domain.anonymization.batches.service import BatchEstimate, Batch
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchItem, BatchVideo
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.entrypoints.schemas.common import Body, Id, PageBase, View
+from framecloak.entrypoints.schemas.options import TimeRangeView
 from framecloak.entrypoints.schemas.orders import OrderOptions
 from framecloak.entrypoints.schemas.requests import BlankedFrames
 
@@ -177,6 +178,13 @@ class BatchEstimateView(View, frozen=True, kw_only=True):
         int,
         Meta(description="Estimated seconds until all are completed, including the queue.", examples=[90]),
     ]
+    estimated_time_range: Annotated[
+        TimeRangeView,
+        Meta(
+            description="Range of that time, from the orders of this installation, with the time to load"
+            " models and to pack results."
+        ),
+    ]
     rejected: list[RejectedVideoView]
 
     @classmethod
@@ -195,5 +203,6 @@ class BatchEstimateView(View, frozen=True, kw_only=True):
             accepted=estimate.accepted,
             frames=estimate.frames,
             estimated_processing_time=estimate.seconds,
+            estimated_time_range=TimeRangeView.of(estimate.range),
             rejected=rejected,
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Self
 
 from msgspec import Meta
 
+from framecloak.domain.anonymization.model.estimates import EstimatedTime, TimeModel
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
@@ -39,6 +41,49 @@ class EffortsView(View, frozen=True, kw_only=True):
         )
 
 
+class TimeModelView(View, frozen=True, kw_only=True):
+    """Time of an order: `startup_seconds`, and `frame_seconds` times effort for each frame until its end."""
+
+    startup_seconds: Annotated[
+        float,
+        Meta(description="Time to load models and to pack the result, from recent orders.", examples=[38.5]),
+    ]
+    frame_seconds: Annotated[
+        float,
+        Meta(
+            description="Time of a frame at level `faces` with images and `verify: sample`.", examples=[0.05]
+        ),
+    ]
+    lower_factor: Annotated[
+        float, Meta(description="Factor from the estimate to the lower end of its range.", examples=[0.7])
+    ]
+    upper_factor: Annotated[
+        float, Meta(description="Factor from the estimate to the upper end of its range.", examples=[1.6])
+    ]
+
+    @classmethod
+    def of(cls, model: TimeModel) -> Self:
+        """Build the view of a model."""
+        return cls(
+            startup_seconds=model.startup_seconds,
+            frame_seconds=model.frame_seconds,
+            lower_factor=model.lower_factor,
+            upper_factor=model.upper_factor,
+        )
+
+
+class TimeRangeView(View, frozen=True, kw_only=True):
+    """Range of an estimated time in whole seconds."""
+
+    shortest: Annotated[int, Meta(description="Lower end in seconds.", examples=[80])]
+    longest: Annotated[int, Meta(description="Upper end in seconds.", examples=[190])]
+
+    @classmethod
+    def of(cls, estimated: EstimatedTime) -> Self:
+        """Build the view of a range."""
+        return cls(shortest=math.floor(estimated.shortest), longest=math.ceil(estimated.longest))
+
+
 class OptionsView(View, frozen=True, kw_only=True):
     """Defaults, limits and current load of the installation."""
 
@@ -70,6 +115,9 @@ class OptionsView(View, frozen=True, kw_only=True):
         float, Meta(description="Estimated seconds to process these frames.", examples=[12.5])
     ]
     efforts: EffortsView
+    time_model: Annotated[
+        TimeModelView, Meta(description="Model of the time of an order, for an estimate as a range.")
+    ]
     edit_reasons: Annotated[
         list[str],
         Meta(description="Codes of the reasons for edits of results.", examples=[["missed", "other"]]),
@@ -107,5 +155,6 @@ class OptionsView(View, frozen=True, kw_only=True):
             frames_waiting=capacity.frames_waiting,
             seconds_waiting=capacity.seconds_waiting,
             efforts=EffortsView.current(),
+            time_model=TimeModelView.of(capacity.time_model),
             edit_reasons=list(policy.edit_reasons),
         )

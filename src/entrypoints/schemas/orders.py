@@ -28,6 +28,7 @@ from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError
 from framecloak.domain.imaging.pixel_aspect import parse_aspect
 from framecloak.entrypoints.schemas.common import Body, Id, View
 from framecloak.entrypoints.schemas.identities import IdentitiesBody
+from framecloak.entrypoints.schemas.options import TimeRangeView
 from framecloak.entrypoints.schemas.problems import Problem
 from framecloak.entrypoints.schemas.text import TextBody
 from framecloak.entrypoints.schemas.videos.marks import AreaBody
@@ -250,11 +251,22 @@ class SubmittedView(View, frozen=True, kw_only=True):
             description="Estimated seconds until completion, including the time in the queue.", examples=[120]
         ),
     ]
+    estimated_time_range: Annotated[
+        TimeRangeView,
+        Meta(
+            description="Range of that time, from the orders of this installation, with the time to load"
+            " models and to pack results."
+        ),
+    ]
 
     @classmethod
     def of(cls, submitted: Submitted) -> Self:
         """Build the view of an accepted request."""
-        return cls(request_id=submitted.request.id, estimated_processing_time=submitted.estimated_seconds)
+        return cls(
+            request_id=submitted.request.id,
+            estimated_processing_time=submitted.estimated_seconds,
+            estimated_time_range=TimeRangeView.of(submitted.estimated_range),
+        )
 
 
 class BatchResult(View, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
         "request_id": request,
         "message": "Frame anonymization started",
         "estimated_processing_time": 1,
+        "estimated_time_range": {"shortest": 5, "longest": 85},
     }
     assert scene.api.world.queue.written == [(UUID(request), Priority.HIGH)] * 2  # one wakeup for each slice
     status = (await scene.ada.get(f"{REQUESTS}/status/{request}/")).json()

@@ -64,7 +64,7 @@ async def test_a_proposal_is_accepted_by_sending_it_back(scene: Scene, path: str
     assert answer.status_code == 200
     (proposal,) = answer.json()
     assert proposal["reason"] == "text"
-    assert proposal["confidence"] > 0.9
+    assert proposal["confidence"] == proposal["stillness"] > 0.9
     region = proposal["region"]
     x1, y1, x2, y2 = NAME_BOX
     assert region["x"] <= x1

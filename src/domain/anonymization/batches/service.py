@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from uuid import UUID
 
 from framecloak.domain.anonymization.batches.marking import marking_of
+from framecloak.domain.anonymization.model.estimates import EstimatedTime, fit_time_model
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchPlan, BatchVideo
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
 from framecloak.domain.anonymization.model.throughput import (
@@ -62,12 +63,14 @@ class BatchEstimate:
         accepted: number of orders that would be accepted.
         frames: number of frames of these orders.
         seconds: estimated whole seconds until the last one is completed, including the queue.
+        range: range of that time, with the time to load models and pack the results.
         rejected: videos that would be rejected.
     """
 
     accepted: int
     frames: int
     seconds: int
+    range: EstimatedTime
     rejected: tuple[Rejection, ...]
 
 
@@ -158,10 +161,12 @@ class BatchService:
                 rejected.append(Rejection(number, video.video_id, error))
         async with self._database.unit_of_work() as work:
             waiting = Counter(await work.requests.pending_frames())
-            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
+            recent = await work.requests.recent_durations(MAX_RATED_REQUESTS)
         waiting[Workload.of(plan.spec)] += frames
-        seconds = math.ceil(estimate_seconds(waiting, rate))
-        return BatchEstimate(len(plan.videos) - len(rejected), frames, seconds, tuple(rejected))
+        seconds = math.ceil(estimate_seconds(waiting, throughput(recent)))
+        estimated = fit_time_model(recent).estimate(waiting)
+        accepted = len(plan.videos) - len(rejected)
+        return BatchEstimate(accepted, frames, seconds, estimated, tuple(rejected))
 
     async def get(self, principal: Principal, batch_id: UUID) -> BatchProgress:
         """Return a batch with an estimate of its end.

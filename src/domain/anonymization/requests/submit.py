@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
+from framecloak.domain.anonymization.model.estimates import EstimatedTime, TimeModel, fit_time_model
 from framecloak.domain.anonymization.model.options import (
     FRAMES_PER_GROUP,
     Level,
@@ -45,10 +46,12 @@ class Submitted:
     Attributes:
         request: the request as stored.
         estimated_seconds: estimated whole seconds until it is completed, including requests queued before it.
+        estimated_range: range of that time, with loading of models and packing of the result.
     """
 
     request: AnonymizationRequest
     estimated_seconds: int
+    estimated_range: EstimatedTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class ServiceCapacity:
             completed requests; a default for a new installation.
         frames_waiting: frames of unfinished requests, which are processed before a new one.
         seconds_waiting: estimated duration of processing those frames.
+        time_model: model of the processing times of requests, for estimates as ranges.
     """
 
     levels: tuple[Level, ...]
@@ -69,6 +73,7 @@ class ServiceCapacity:
     frames_per_second: float
     frames_waiting: int
     seconds_waiting: float
+    time_model: TimeModel
 
 
 Marking: TypeAlias = Callable[[UnitOfWork, RequestSpec], Awaitable[RequestSpec]]
@@ -205,10 +210,13 @@ class SubmitService:
         """Return the current capacity and backlog of the installation."""
         async with self._database.unit_of_work() as work:
             waiting = await work.requests.pending_frames()
-            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
+            recent = await work.requests.recent_durations(MAX_RATED_REQUESTS)
+        rate = throughput(recent)
         levels = tuple(level for level in Level if self._level_is_available(level))
         seconds = estimate_seconds(waiting, rate)
-        return ServiceCapacity(levels, self._max_frames, rate, sum(waiting.values()), seconds)
+        return ServiceCapacity(
+            levels, self._max_frames, rate, sum(waiting.values()), seconds, fit_time_model(recent)
+        )
 
     async def submit_prepared(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
@@ -242,7 +250,7 @@ class SubmitService:
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.find_by_idempotency_key(principal.user_id, key)
-            return Submitted(request, await _estimate(work, request)) if request else None
+            return Submitted(request, *await _estimate(work, request)) if request else None
 
     async def _submit(
         self,
@@ -264,11 +272,11 @@ class SubmitService:
                     await self._plan_slices(work, principal, request, snapshot)
             if recording:
                 await recording(work, request)
-            seconds = await _estimate(work, request)
+            estimated = await _estimate(work, request)
             await work.commit()
         if is_new:
             await self._dispatcher.try_run()
-        return Submitted(request, seconds)
+        return Submitted(request, *estimated)
 
     async def _load_recognizer(self) -> FaceRecognizer:
         if self._people is None:
@@ -346,14 +354,18 @@ class SubmitService:
         return snapshot
 
 
-async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
-    """Estimate the whole seconds until a request is completed, including requests queued before it."""
+async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> tuple[int, EstimatedTime]:
+    """Estimate the time until a request is completed, including requests queued before it.
+
+    Returns:
+        The whole seconds at the measured throughput, and the range.
+    """
     if request.status.is_final:
-        return 0
+        return 0, EstimatedTime(0.0, 0.0, 0.0)
     waiting = await work.requests.pending_frames()
-    return math.ceil(
-        estimate_seconds(waiting, throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS)))
-    )
+    recent = await work.requests.recent_durations(MAX_RATED_REQUESTS)
+    seconds = math.ceil(estimate_seconds(waiting, throughput(recent)))
+    return seconds, fit_time_model(recent).estimate(waiting)
 
 
 def _comparable(value: object) -> object:

@@ -183,6 +183,14 @@ class ProposalView(View, frozen=True, kw_only=True):
 
     region: Annotated[ProposedRegion, Meta(description="Send it to `createRegion` to accept it.")]
     confidence: Annotated[float, Meta(description="Confidence of an overlay, 0 to 1.", examples=[0.97])]
+    stillness: Annotated[
+        float,
+        Meta(
+            description="Share of the lines and letters in the region that do not change, 0 to 1; little"
+            " where text stays in place over a moving image.",
+            examples=[0.97],
+        ),
+    ]
     reason: Annotated[
         Literal["text", "drawing"],
         Meta(
@@ -198,7 +206,12 @@ class ProposalView(View, frozen=True, kw_only=True):
         region = ProposedRegion(
             x=area.x, y=area.y, width=area.width, height=area.height, label=proposal.label
         )
-        return cls(region=region, confidence=proposal.confidence, reason=proposal.reason)
+        return cls(
+            region=region,
+            confidence=proposal.confidence,
+            stillness=proposal.stillness,
+            reason=proposal.reason,
+        )
 
 
 def nearest_frame(seconds: float, frame_rate: float) -> int:

@@ -3,9 +3,10 @@
 import { isAborted, LONG_TIMEOUT, messageOf } from "../core/api.js";
 import { Debounced } from "../core/debounce.js";
 import { el, fill } from "../core/dom.js";
-import { duration, language, t } from "../core/language.js";
+import { language, t } from "../core/language.js";
 import { LatestOnly } from "../core/latest-only.js";
 import { go, link } from "../core/router.js";
+import { rangeOf } from "../order/summary.js";
 import { field, form, select } from "../ui/fields.js";
 import { empty, loaded } from "../ui/placeholders.js";
 import { nameOf } from "../videos/video.js";
@@ -123,14 +124,14 @@ function orderForm(app, videos, { templates, last, defaults }, signal) {
   }
 
   /** @param {any} answer */
-  function estimateText({ frames, estimated_processing_time: seconds, rejected }) {
+  function estimateText({ frames, estimated_time_range: range, rejected }) {
     const names = new Map(videos.map((video) => [video.id, nameOf(video)]));
     const reasons = rejected.map((/** @type {any} */ each) =>
       el("li", {}, el("b", {}, names.get(each.video_id) ?? ""), `: ${each.error}`),
     );
     return [
       el("p", { class: "estimate" }, t("frames", { count: frames })),
-      el("p", { class: "facts" }, t("run.estimateQueued", { time: duration(Math.max(1, seconds)) })),
+      el("p", { class: "facts" }, t("run.estimateQueued", rangeOf(range))),
       reasons.length > 0 &&
         el("div", { class: "notice" }, t("many.rejected", { count: reasons.length }), el("ul", {}, reasons)),
     ];

@@ -3,8 +3,14 @@
 import { messageOf } from "../core/api.js";
 import { place } from "../core/areas.js";
 import { el, fill, refill } from "../core/dom.js";
-import { percent, t } from "../core/language.js";
+import { t } from "../core/language.js";
 import { actionButton } from "../ui/buttons.js";
+
+/**
+ * Minimum shares of an area's lines that stand still, for the words that describe it. Compression lets a third of
+ * the edges of sharp letters flicker.
+ */
+const [STILL, MOSTLY_STILL] = [0.6, 0.3];
 
 /**
  * Numbered dashed boxes; hidden from screen readers, which read the list.
@@ -25,6 +31,16 @@ export function proposalLayer(marks, proposals) {
   proposals.addEventListener("proposals", show);
   show();
   return layer;
+}
+
+/**
+ * Return how much of an area stands still, in words: a percentage would be taken for certainty, and text over a
+ * moving image is certain although little of its area stands still.
+ * @param {number} stillness 0 to 1
+ */
+function amountOf(stillness) {
+  if (stillness >= MOSTLY_STILL) return stillness >= STILL ? "all" : "most";
+  return "little";
 }
 
 /**
@@ -75,7 +91,7 @@ export function proposalList(app, proposals) {
    * @param {number} index
    */
   function item(proposal, index) {
-    const { reason, confidence, region } = proposal;
+    const { reason, stillness, region } = proposal;
     const name = t("proposal.name", { place: index + 1, reason: t(`proposal.${reason}`) });
     const toggle = () => proposals.select(proposals.selected === proposal ? null : proposal);
     const dismiss = () => andFocusNext(async () => proposals.dismiss(proposal));
@@ -86,7 +102,7 @@ export function proposalList(app, proposals) {
       el(
         "span",
         { class: "facts" },
-        `${t("proposal.confidence", { share: percent(confidence) })} · ${region.width} × ${region.height}`,
+        `${t(`proposal.still.${amountOf(stillness)}`)} · ${region.width} × ${region.height}`,
       ),
       el(
         "span",

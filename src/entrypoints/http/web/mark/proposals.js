@@ -6,7 +6,7 @@ import { t } from "../core/language.js";
 /**
  * @typedef {object} Proposal a proposal as returned by the API
  * @property {{x: number, y: number, width: number, height: number, label: string}} region
- * @property {number} confidence 0 to 1
+ * @property {number} stillness share of its lines that stand still, 0 to 1
  * @property {"text" | "drawing"} reason
  *
  * @typedef {"unasked" | "waiting" | "found" | "none" | "done" | "failed"} State

@@ -1,13 +1,13 @@
 /** Form to order the anonymised frames of a video. */
 
 import { el, fill } from "../core/dom.js";
-import { dateTime, duration, t } from "../core/language.js";
+import { dateTime, t } from "../core/language.js";
 import { go, link } from "../core/router.js";
 import { saveTemplateButton } from "../many/save-template.js";
 import { choices, chosen, disableBecause, field, form } from "../ui/fields.js";
 import { draftFromRun } from "./reorder.js";
 import { choicesOf, choose } from "./choices.js";
-import { orderSummary } from "./summary.js";
+import { orderSummary, rangeOf } from "./summary.js";
 import { identityChoice } from "./identities.js";
 import { keptTextChoice } from "./kept-text.js";
 import { textChoice } from "./text-policy.js";
@@ -150,7 +150,7 @@ export function orderForm(app, order, draft, startOver, signal) {
   async function submit() {
     const submitted = await app.api.post("/api/frames/anonymize/", await orderBody());
     draft.discard();
-    app.announcer.say(t("run.started", { time: duration(submitted.estimated_processing_time) }));
+    app.announcer.say(t("run.started", rangeOf(submitted.estimated_time_range)));
     go("/runs");
   }
 

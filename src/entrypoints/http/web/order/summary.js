@@ -15,6 +15,13 @@ import { nameOf, thumbnail } from "../videos/video.js";
  * @property {number} frames_waiting
  * @property {number} seconds_waiting
  * @property {Efforts} efforts
+ * @property {TimeModel} time_model
+ *
+ * @typedef {object} TimeModel times in seconds, measured on the orders of the installation
+ * @property {number} startup_seconds
+ * @property {number} frame_seconds for a frame of effort 1
+ * @property {number} lower_factor
+ * @property {number} upper_factor
  *
  * @typedef {object} Efforts processing time of a frame, relative to the default options
  * @property {Record<string, number>} level
@@ -30,6 +37,23 @@ import { nameOf, thumbnail } from "../videos/video.js";
 function effort(efforts, { level, verify, format }) {
   const checking = level === "minimal" ? 1 : efforts.verify[verify];
   return efforts.level[level] * checking + (format === "mp4" ? efforts.film : 0);
+}
+
+/**
+ * @param {TimeModel} model
+ * @param {number} work frames, each times its effort
+ */
+function timeRange({ startup_seconds: startup, frame_seconds: each, lower_factor, upper_factor }, work) {
+  const seconds = startup + work * each;
+  return rangeOf({ shortest: seconds * lower_factor, longest: seconds * upper_factor });
+}
+
+/**
+ * Format a range of seconds for a text.
+ * @param {{shortest: number, longest: number}} range
+ */
+export function rangeOf({ shortest, longest }) {
+  return { shortest: duration(Math.max(1, shortest)), longest: duration(Math.max(1, longest)) };
 }
 
 /**
@@ -58,10 +82,10 @@ export function orderSummary(video, options) {
   function show(frames, order, warning) {
     const { max_frames: max, frames_per_second: rate, seconds_waiting: waiting } = options;
     const isTooMany = frames > max;
-    const seconds = Math.max(1, waiting + (frames * effort(options.efforts, order)) / rate);
+    const work = waiting * rate + frames * effort(options.efforts, order);
     const key = waiting ? "run.estimateQueued" : "run.estimate";
     estimate.textContent = t("frames", { count: frames });
-    time.textContent = frames && !isTooMany ? t(key, { time: duration(seconds) }) : "";
+    time.textContent = frames && !isTooMany ? t(key, timeRange(options.time_model, work)) : "";
     problem.textContent = warning;
     if (isTooMany) problem.textContent = t("run.tooMany", { most: number(max) });
     if (!frames) problem.textContent = t("run.nothing");
