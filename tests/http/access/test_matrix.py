@@ -20,7 +20,7 @@ from support.http.api import CONFIG, VIDEO, Api, make_api
 from support.http.served_document import COMMITTED
 from support.use_cases import PASSWORD, chunks
 
-QUICK = replace(CONFIG, max_stream_duration=timedelta(milliseconds=20), pending_wait=timedelta(0))
+QUICK = replace(CONFIG, max_stream_duration=timedelta(milliseconds=20))
 """Event streams end at once; unfinished requests would be followed for a quarter of an hour."""
 
 OPERATOR = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
@@ -64,10 +64,23 @@ PERMITTED = {
     "signOut": SIGNED_IN,
     "whoAmI": SIGNED_IN,
     "changePassword": SIGNED_IN,
+    "changeProfile": SIGNED_IN,
     "issueTokens": ALL,
     "refreshTokens": ALL,
     "submitRequest": EDITORS,
     "submitBatch": SIGNED_IN,
+    "orderVideos": SIGNED_IN,
+    "estimateBatch": SIGNED_IN,
+    "listBatches": SIGNED_IN,
+    "getBatch": OWNERS,
+    "cancelBatch": OWNERS,
+    "downloadBatch": OWNERS,
+    "listTemplates": SIGNED_IN,
+    "createTemplate": SIGNED_IN,
+    "getLastOptions": SIGNED_IN,
+    "getTemplate": OWNERS,
+    "changeTemplate": OWNERS,
+    "deleteTemplate": OWNERS,
     "downloadResult": OWNERS,
     "redeemDownload": ALL,
     "followRequest": OWNERS,
@@ -79,6 +92,7 @@ PERMITTED = {
     "getStatistics": ADMINS,
     "getRequestStatus": OWNERS,
     "cancelRequest": OWNERS,
+    "eraseResult": OWNERS,
     "listBoxes": OWNERS,
     "getRedactedFrame": OWNERS,
     "getManifest": OWNERS,
@@ -89,12 +103,16 @@ PERMITTED = {
     "releaseResult": OWNERS,
     "getRelease": OWNERS,
     "listFramesByRisk": OWNERS,
+    "listTexts": OWNERS,
     "listUsers": ADMINS,
     "createUser": ADMINS,
     "removeUser": ADMINS,
     "getUser": OWNERS,
     "changeUser": ADMINS,
     "listVideos": SIGNED_IN,
+    "listTags": SIGNED_IN,
+    "describeVideo": EDITORS,
+    "eraseVideo": OWNERS,
     "uploadVideo": SIGNED_IN,
     "beginUpload": SIGNED_IN,
     "completeUpload": ADA_ALONE,
@@ -132,9 +150,11 @@ _casts = count()
 
 REFUSALS = {
     "api_key_not_found",
+    "batch_not_found",
     "forbidden",
     "gallery_not_found",
     "request_not_found",
+    "template_not_found",
     "upload_not_found",
     "user_not_found",
     "video_not_found",
@@ -167,6 +187,12 @@ class Cast:
         bodies: dict[str, Any] = {
             "submitRequest": order,
             "submitBatch": {"requests": [order]},
+            "orderVideos": {"videos": [{"video_id": video}]},
+            "estimateBatch": {"videos": [{"video_id": video}]},
+            "createTemplate": {"name": "template"},
+            "changeTemplate": {"name": "other"},
+            "changeProfile": {"display_name": "Dr. Ada"},
+            "describeVideo": {"title": "film"},
             "createSegment": {"start_frame": 0, "end_frame": 5},
             "changeSegment": {"start_frame": 0, "end_frame": 5},
             "createRegion": {"x": 0, "y": 0, "width": 5, "height": 5},
@@ -213,6 +239,8 @@ async def make_cast(api: Api) -> Cast:
     upload = await world.collection.begin_upload(ada, "film.mp4")
     await world.store.put(upload.upload.object_key, chunks(b"film"))
     key, _ = await world.api_keys.create(ada, "another")
+    template = (await owner.post("/api/templates", json={"name": "template"})).json()["id"]
+    batch = (await owner.post("/api/batches", json={"videos": [{"video_id": video}]})).json()["batch_id"]
     return Cast(
         clients,
         {
@@ -224,6 +252,8 @@ async def make_cast(api: Api) -> Cast:
             "face_id": uuid4(),
             "upload_id": upload.upload.id,
             "key_id": key.id,
+            "template_id": template,
+            "batch_id": batch,
             "user_id": ada.user_id,
             "viewer_id": people[Caller.VIEWER].user_id,
             "index": 0,
