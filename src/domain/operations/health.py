@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from framecloak.domain.anonymization.model.orders.throughput import MAX_RATED_REQUESTS
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS
 from framecloak.domain.errors import StorageFullError
 from framecloak.domain.operations.probes import Probes, StoredSize
 from framecloak.domain.ports.database import Database

@@ -7,11 +7,15 @@ from typing import Annotated, Self
 
 from msgspec import Meta
 
-from framecloak.domain.anonymization.model.estimates import EstimatedTime, TimeModel
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
+from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel
+from framecloak.domain.anonymization.model.orders.throughput import (
+    LEVEL_EFFORTS,
+    VERIFY_EFFORTS,
+    VIDEO_EFFORT,
+)
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
-from framecloak.domain.anonymization.model.throughput import LEVEL_EFFORTS, VERIFY_EFFORTS, VIDEO_EFFORT
 from framecloak.domain.anonymization.requests.submit import ServiceCapacity
 from framecloak.entrypoints.schemas.common import View
 

@@ -16,12 +16,12 @@ from framecloak.domain.anonymization.model.identities import (
     Unknown,
 )
 from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, StoredResult, WorkSpec
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.model.text_policy import Harmless, TextMode, TextPolicyOptions
-from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,

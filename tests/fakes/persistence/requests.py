@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from fakes.persistence.tables import Transaction
 from fakes.persistence.webhooks import FakeNoticeRepository
+from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
@@ -20,7 +21,6 @@ from framecloak.domain.anonymization.model.request import (
     StoredResult,
     WorkSpec,
 )
-from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,

@@ -38,6 +38,7 @@ from framecloak.adapters.postgres.tables.releases import SeenFrameRow
 from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow, RequestTextListsRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
@@ -47,7 +48,6 @@ from framecloak.domain.anonymization.model.request import (
     StoredResult,
     WorkSpec,
 )
-from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
 from framecloak.domain.imaging.pixel_aspect import format_aspect
 from framecloak.domain.model.accounts import Principal

@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass, replace
 from uuid import UUID
 
 from framecloak.domain.anonymization.batches.marking import marking_of
-from framecloak.domain.anonymization.model.estimates import EstimatedTime, fit_time_model
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchPlan, BatchVideo
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
-from framecloak.domain.anonymization.model.throughput import (
+from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, fit_time_model
+from framecloak.domain.anonymization.model.orders.throughput import (
     MAX_RATED_REQUESTS,
     Workload,
     estimate_seconds,
     throughput,
 )
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
 from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.errors import AlreadyFinishedError, DomainError, StorageUnavailableError

@@ -10,9 +10,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.object_keys import result_prefix
+from framecloak.domain.anonymization.model.orders.throughput import (
+    MAX_RATED_REQUESTS,
+    estimate_seconds,
+    throughput,
+)
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
-from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.link_rights import require_link_rights
 from framecloak.domain.anonymization.requests.retention import Retention

@@ -10,18 +10,22 @@ from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
-from framecloak.domain.anonymization.model.estimates import EstimatedTime, TimeModel, fit_time_model
 from framecloak.domain.anonymization.model.options import (
     FRAMES_PER_GROUP,
     Level,
     require_available,
     require_faces,
 )
+from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel, fit_time_model
+from framecloak.domain.anonymization.model.orders.throughput import (
+    MAX_RATED_REQUESTS,
+    estimate_seconds,
+    throughput,
+)
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import parse_reference
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, WorkSpec
 from framecloak.domain.anonymization.model.text_policy import TextMode
-from framecloak.domain.anonymization.model.throughput import MAX_RATED_REQUESTS, estimate_seconds, throughput
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.text_policy.orders import TextOrders

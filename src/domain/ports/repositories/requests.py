@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
@@ -20,7 +21,6 @@ from framecloak.domain.anonymization.model.request import (
     StoredResult,
     WorkSpec,
 )
-from framecloak.domain.anonymization.model.throughput import RequestDuration, Workload
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.repositories.paging import Page
 

@@ -1,1 +1,1 @@
-"""Templates of orders, and orders of many videos at once."""
+"""Orders of many videos: templates, batches, throughput of the installation, estimates of time."""

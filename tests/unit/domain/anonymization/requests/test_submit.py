@@ -12,9 +12,9 @@ import pytest
 
 from fakes.queue import FakeJobQueue
 from framecloak.domain.anonymization.model.options import Appearance, Level
+from framecloak.domain.anonymization.model.orders.throughput import DEFAULT_THROUGHPUT
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Priority, RequestSpec, Status
-from framecloak.domain.anonymization.model.throughput import DEFAULT_THROUGHPUT
 from framecloak.domain.errors import (
     ForbiddenError,
     IdempotencyConflictError,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model.options import Level, Verify
-from framecloak.domain.anonymization.model.throughput import (
+from framecloak.domain.anonymization.model.orders.throughput import (
     DEFAULT_THROUGHPUT,
     RequestDuration,
     Workload,

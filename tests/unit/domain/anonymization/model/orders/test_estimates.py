@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.model.estimates import (
+from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.orders.estimates import (
     DEFAULT_STARTUP_SECONDS,
     UNMEASURED_SPREAD,
     fit_time_model,
 )
-from framecloak.domain.anonymization.model.options import Level, Verify
-from framecloak.domain.anonymization.model.throughput import (
+from framecloak.domain.anonymization.model.orders.throughput import (
     DEFAULT_THROUGHPUT,
     MAX_RATED_REQUESTS,
     RequestDuration,

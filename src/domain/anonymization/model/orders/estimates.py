@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framecloak.domain.anonymization.model.throughput import (
+from framecloak.domain.anonymization.model.orders.throughput import (
     DEFAULT_THROUGHPUT,
     RequestDuration,
     Workload,
