@@ -30,12 +30,8 @@ from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.proof.verification import ProblemKind, verify_archive
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.results.video_writer import require_video_possible
-from framecloak.domain.anonymization.work.parts import (
-    AssemblySpec,
-    ResultAssembler,
-    VideoAssembly,
-    write_part,
-)
+from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler, VideoAssembly
+from framecloak.domain.anonymization.work.parts import write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.errors import InvalidFormatError
 from framecloak.domain.model.segments import Region, Segment

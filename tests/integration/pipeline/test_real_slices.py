@@ -22,7 +22,8 @@ from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
-from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
+from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler
+from framecloak.domain.anonymization.work.parts import write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.model.segments import Region, Segment

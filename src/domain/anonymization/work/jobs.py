@@ -21,7 +21,7 @@ from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.recorded_settings import RecordedOrder
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
-from framecloak.domain.anonymization.work.parts import AssemblySpec, VideoAssembly
+from framecloak.domain.anonymization.work.assembly import AssemblySpec, VideoAssembly
 from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import IdentitiesLostError, InvalidManifestError, TextListsLostError
 from framecloak.domain.model.accounts import Means, Principal, Role, User

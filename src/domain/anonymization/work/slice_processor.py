@@ -20,16 +20,12 @@ from framecloak.domain.anonymization.model.slices import Lease, LeaseState, Slic
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.manifest import Summary
 from framecloak.domain.anonymization.text_policy.line_reading import LineReader
+from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler
 from framecloak.domain.anonymization.work.ended_request import log_request_ended
 from framecloak.domain.anonymization.work.jobs import WORKER, Job, Jobs
 from framecloak.domain.anonymization.work.lease_renewal import ActiveLease
 from framecloak.domain.anonymization.work.metrics import fetch_measured
-from framecloak.domain.anonymization.work.parts import (
-    AssemblySpec,
-    ResultAssembler,
-    WrittenPart,
-    write_part,
-)
+from framecloak.domain.anonymization.work.parts import WrittenPart, write_part
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.anonymization.work.worker_resources import WorkerResources
 from framecloak.domain.errors import (

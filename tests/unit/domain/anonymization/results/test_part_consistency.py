@@ -23,12 +23,8 @@ from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
-from framecloak.domain.anonymization.work.parts import (
-    AssemblySpec,
-    ResultAssembler,
-    VideoAssembly,
-    write_part,
-)
+from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler, VideoAssembly
+from framecloak.domain.anonymization.work.parts import write_part
 from framecloak.domain.errors import WorkersDisagreeError
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Segment

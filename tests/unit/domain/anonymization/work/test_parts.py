@@ -21,13 +21,8 @@ from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.export import ExportJob
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
-from framecloak.domain.anonymization.work.parts import (
-    PART_FILE,
-    AssemblySpec,
-    ResultAssembler,
-    VideoAssembly,
-    write_part,
-)
+from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler, VideoAssembly
+from framecloak.domain.anonymization.work.parts import PART_FILE, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.segments import Region, Segment

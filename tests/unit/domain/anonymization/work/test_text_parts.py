@@ -25,7 +25,8 @@ from framecloak.domain.anonymization.results.sources import ExportSource, group_
 from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.anonymization.text_policy.names import NameIndex
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
-from framecloak.domain.anonymization.work.parts import AssemblySpec, ResultAssembler, write_part
+from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler
+from framecloak.domain.anonymization.work.parts import write_part
 from framecloak.domain.errors import InvalidManifestError, WorkersDisagreeError
 from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.model.segments import Segment
