@@ -15,9 +15,13 @@ FIELDS = {
     "client": "address of the client",
     "code": "[error code](errors.md)",
     "count": "number of objects concerned",
+    "faces": "number of faces",
     "failures": "failures of the slice so far that were its own; three make its request fail",
     "frames": "frames of the request",
+    "hint": "what to do",
     "http_request_id": "`X-Request-ID` of the HTTP request",
+    "key": "key of the object in the store",
+    "kind": "kind of the file: original, part or result",
     "method": "HTTP method",
     "milliseconds": "duration of the HTTP request or of the webhook call",
     "model": "model and device",
@@ -254,6 +258,34 @@ EVENTS = (
         logging.CRITICAL,
         "%s; this worker process exits",
         "A thread hangs; the worker ends with code 70 and has to be restarted.",
+    ),
+    LogEvent(
+        logging.CRITICAL,
+        "a stored file is not what was stored: %s",
+        "A file was changed or damaged in the store, and is not used. Run `framecloak storage verify`.",
+        ("kind", "key", "hint"),
+    ),
+    LogEvent(
+        logging.INFO,
+        "loaded a gallery index",
+        "The index of a large gallery was loaded into memory.",
+        ("faces", "seconds"),
+    ),
+    LogEvent(
+        logging.WARNING,
+        "cannot load the index of gallery %s: %s",
+        "The gallery is searched without its index, which is slower, until it can be loaded.",
+    ),
+    LogEvent(
+        logging.WARNING,
+        "cannot clean the index of gallery %s: %s",
+        "Deleted faces stay in the index in memory, and are left out of answers.",
+    ),
+    LogEvent(
+        logging.INFO,
+        "refused a connection: %s",
+        "A connection had too large or too slow a request, or there were too many from its address.",
+        ("code", "client"),
     ),
 )
 """Every event at level info or above."""
