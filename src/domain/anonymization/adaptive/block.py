@@ -20,6 +20,9 @@ from framecloak.domain.ports.frames import Frame
 MAX_CACHED_SIDE_PX = 960
 """Longer side in pixels up to which resized frames are kept for further looks in a block."""
 
+MAX_LARGE_IMAGES = 4
+"""Number of larger ones that are kept, in all frames of a block together."""
+
 PROPOSED = 0.0
 """Score of a proposal before it is confirmed: only what a closer look sees in it counts."""
 
@@ -54,7 +57,8 @@ class Block:
         self.first = 1 if before else 0
         self.analyses = [*([before] if before else []), *(analysis for analysis, _ in frames)]
         self.whole = {0, len(self.analyses) - 1}
-        self._frames = [None] * self.first + [CachedFrame(frame) for _, frame in frames]
+        large = LargeImages()
+        self._frames = [None] * self.first + [CachedFrame(frame, large) for _, frame in frames]
         self._found: list[list[FrameDetections] | None] = [
             None if analysis.faces is None else [analysis.faces] for analysis in self.analyses
         ]
@@ -174,20 +178,39 @@ def _without_proposals(faces: FrameDetections) -> FrameDetections:
     return selected(faces, np.flatnonzero(faces.scores > PROPOSED))
 
 
+class LargeImages:
+    """The large images that were read last, of several frames; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._images: dict[tuple[int, int, int], Image] = {}
+
+    def get(self, index: int, width: int, height: int) -> Image | None:
+        """Return the pixels of a frame at a size; None if they are not kept."""
+        return self._images.get((index, width, height))
+
+    def keep(self, index: int, width: int, height: int, pixels: Image) -> None:
+        """Keep the pixels of a frame at a size, and drop those that were read first if there are too many."""
+        self._images[index, width, height] = pixels
+        while len(self._images) > MAX_LARGE_IMAGES:
+            del self._images[next(iter(self._images))]
+
+
 class CachedFrame:
-    """Frame that keeps its resized pixels for several looks; of large sizes only the last one.
+    """Frame that keeps its small resized pixels for several looks.
 
     Args:
         frame: frame that is read.
+        large: where large ones are kept; None if they are not.
     """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, large: LargeImages | None = None) -> None:
         self.index = frame.index
         self.width, self.height = frame.width, frame.height
         self.display_size = frame.display_size
         self.nbytes = frame.nbytes
         self._frame = frame
-        self._pixels: dict[tuple[int, int], Image] = {}
+        self._large = large
+        self._small: dict[tuple[int, int], Image] = {}
 
     def bgr(self) -> Image:
         """Return the stored pixels; see `Frame`."""
@@ -195,14 +218,21 @@ class CachedFrame:
 
     def rgb(self, width: int, height: int) -> Image:
         """Return the resized pixels, which must not be modified; see `Frame`."""
+        if max(width, height) <= MAX_CACHED_SIDE_PX:
+            pixels = self._small.get((width, height))
+            if pixels is None:
+                pixels = self._small[width, height] = self._read(width, height)
+            return pixels
+        kept = self._large.get(self.index, width, height) if self._large else None
+        if kept is not None:
+            return kept
+        pixels = self._read(width, height)
+        if self._large:
+            self._large.keep(self.index, width, height, pixels)
+        return pixels
+
+    def _read(self, width: int, height: int) -> Image:
         if (width, height) == (self.width, self.height) == self.display_size:
             # Nothing is scaled, so the faster conversion of whole frames serves.
-            width, height = 0, 0
-        pixels = self._pixels.get((width, height))
-        if pixels is None:
-            pixels = self._frame.rgb(width, height) if width else self._frame.bgr()[:, :, ::-1]
-            self._pixels = {
-                size: kept for size, kept in self._pixels.items() if max(size) <= MAX_CACHED_SIDE_PX
-            }
-            self._pixels[width, height] = pixels
-        return pixels
+            return self._frame.bgr()[:, :, ::-1]
+        return self._frame.rgb(width, height)
