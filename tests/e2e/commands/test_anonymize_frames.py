@@ -65,7 +65,7 @@ def test_request_with_a_text_policy(installation: Installation, tmp_path: Path) 
     assert (text.names, text.patterns) == (True, False)
     assert command.Output(output).manifest["text"]["names"] is True
     error_line(installation.run(*full, "--names", tmp_path / "missing"), 10)
-    error_line(installation.run(*full, "--fail-open"), 25)
+    error_line(installation.run(*full, "--fail-open", "--force"), 25)
 
 
 def test_request_is_left_to_the_workers_and_followed(installation: Installation, tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
         "error": None,
         "error_code": None,
         "reference": None,
+        "released_at": None,
+        "released_by": None,
     }
     (listed,) = (await scene.ada.get(f"{REQUESTS}/requests/?video_id=&status=&limit=20&offset=0")).json()[
         "items"
