@@ -33,7 +33,7 @@ def test_expired_session_asks_to_sign_in_and_continues(visitor: Visitor, console
     page = console.page
     console.open("/keys")
     page.context.clear_cookies()
-    page.get_by_label("Name").fill("nightly export")
+    page.get_by_label("Name", exact=True).fill("nightly export")
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     visitor.fill_in()
@@ -47,7 +47,7 @@ def test_lost_connection_is_shown_and_recovers(console: Console) -> None:
     page.context.set_offline(True)
     expect(banner).to_be_visible()
     page.get_by_role("link", name="Runs").click()
-    expect(page.get_by_text("The service cannot be reached")).to_be_visible()
+    expect(page.get_by_text("The service cannot be reached").first).to_be_visible()
     page.context.set_offline(False)
     expect(banner).to_be_hidden()
     expect(page.get_by_text("Nothing has been anonymised yet")).to_be_visible()
@@ -76,7 +76,7 @@ def test_lost_connection_is_shown_in_front_of_dialogs(console: Console, video_fi
 def test_a_key_is_shown_once_works_and_is_revoked(console: Console, address: str) -> None:
     page = console.page
     console.open("/keys")
-    page.get_by_label("Name").fill("<b>nightly</b> export")
+    page.get_by_label("Name", exact=True).fill("<b>nightly</b> export")
     page.get_by_role("button", name="Create key").click()
     secret = page.get_by_role("dialog").locator("code").inner_text()
     page.get_by_role("dialog").get_by_role("button", name="Close").click()

@@ -120,7 +120,15 @@ class PlaceView(View, frozen=True, kw_only=True):
     """A box of text that was kept, up to the frame of the next one."""
 
     frame: Annotated[int, Meta(description="First frame with this box.", examples=[0])]
-    xyxy: Annotated[tuple[int, int, int, int], Meta(description="Left, top, right, bottom in whole pixels.")]
+    xyxy: Annotated[
+        list[int],
+        Meta(
+            min_length=4,
+            max_length=4,
+            description="Left, top, right, bottom in whole pixels.",
+            examples=[[1040, 110, 1210, 230]],
+        ),
+    ]
 
 
 class TextRangeView(View, frozen=True, kw_only=True):
@@ -144,7 +152,7 @@ class TextRangeView(View, frozen=True, kw_only=True):
             rule=text.decision.rule,
             kept=text.decision.kept,
             covered=text.is_covered,
-            places=[PlaceView(frame=frame, xyxy=xyxy) for frame, xyxy in text.places],
+            places=[PlaceView(frame=frame, xyxy=list(xyxy)) for frame, xyxy in text.places],
         )
 
 
