@@ -27,6 +27,7 @@ from framecloak.domain.anonymization.requests.webhooks import (
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.repositories.webhooks import NoticeState
+from framecloak.domain.support.log_events import WEBHOOK_POSTPONED
 from framecloak.entrypoints.schemas.requests import StatusView
 from support.use_cases import FakeService, no_stale_folders
 
@@ -129,15 +130,18 @@ async def test_failed_deliveries_are_retried_until_attempts_run_out(
     sender: FakeWebhookSender,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     request_id = await ended(world, anna)
     sender.failures[URL] = webhook_failure()
+    caplog.clear()
     for attempt, pause in enumerate(RETRY_DELAYS, start=1):
         assert await webhooks.deliver_due() == 1
         assert (entry(world).state, entry(world).attempts) == (NoticeState.PENDING, attempt)
         world.clock.advance(pause - SECOND)
         assert await webhooks.deliver_due() == 0
         world.clock.advance(SECOND)
-    assert caplog.records == []
+    postponed = [(record.levelno, record.getMessage()) for record in caplog.records]
+    assert postponed == [(logging.INFO, WEBHOOK_POSTPONED.message)] * len(RETRY_DELAYS)
     assert await webhooks.deliver_due() == 1
     assert entry(world).state is NoticeState.GIVEN_UP
     assert entry(world).failure == "the receiver answered 503"
@@ -145,8 +149,8 @@ async def test_failed_deliveries_are_retried_until_attempts_run_out(
     assert await webhooks.deliver_due() == 0
     assert len({call.headers["Framecloak-Event-Id"] for call in sender.calls}) == 1
     assert len({call.headers["Framecloak-Timestamp"] for call in sender.calls}) == len(RETRY_DELAYS) + 1
-    (record,) = caplog.records
-    assert record.levelno == logging.WARNING
+    (*_, record) = caplog.records
+    assert (record.levelno, len(caplog.records)) == (logging.WARNING, len(RETRY_DELAYS) + 1)
     assert str(request_id) in record.getMessage()
     assert "hush" not in caplog.text
 
