@@ -156,6 +156,15 @@ def test_colours_are_decoded_correctly(
         assert np.abs(frame.rgb(*size).astype(int) - colour[::-1]).max() <= 4
 
 
+def test_vp8_is_decoded_in_the_calling_thread(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.webm", codec="libvpx", count=6, size=(640, 360))
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    frames = open_video(path, threads=4).frames(0, 6)
+    next(frames)
+    assert len(list(Path("/proc/self/task").iterdir())) == threads
+    assert len(list(frames)) == 5
+
+
 def test_threads_can_share_a_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "shared.mp4", 6, size=(320, 240))
     frames = list(open_video(path).frames(0, 6))

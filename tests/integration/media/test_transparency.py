@@ -23,6 +23,7 @@ def write_half_transparent(path: Path, codec: str) -> Path:
         stream = container.add_stream(codec, rate=25, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        stream.codec_context.thread_count = 1
         for number in range(COUNT):
             frame = av.VideoFrame.from_ndarray(image, "rgba").reformat(format="yuva420p")
             frame.pts = number

@@ -57,6 +57,8 @@ def write_frames(path: Path, codec: VideoCodec, format_name: str | None, count: 
         stream.width, stream.height = codec.size
         stream.pix_fmt = codec.pix_fmt
         stream.codec_context.bit_rate = codec.bit_rate
+        # Threads of libvpx wait for each other in busy loops, and starve on few processors.
+        stream.codec_context.thread_count = 1
         # Players assume BT.709 for HD that states no matrix, FFmpeg's command line BT.601.
         matrix = 1 if codec.size[1] >= 720 else None
         if matrix:

@@ -46,6 +46,7 @@ def write_beeping_video(
         video = container.add_stream(video_codec, rate=FRAME_RATE, options={"g": "10", "bf": "0"})
         video.width, video.height = _SIZE
         video.pix_fmt = "yuv420p"
+        video.codec_context.thread_count = 1
         audio = container.add_stream(audio_codec, rate=SAMPLE_RATE, layout="stereo", options={"strict": "-2"})
         audio.bit_rate = 128_000
         resampler = av.AudioResampler(

@@ -78,6 +78,9 @@ def write_video(
         stream = container.add_stream(codec, rate=25, options=_options(codec, options))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+        if codec.startswith("libvpx"):
+            # Its threads wait for each other in busy loops, and starve on few processors.
+            stream.codec_context.thread_count = 1
         time_base = Fraction(1, 25) if pts is None else Fraction(1, 1000)
         stream.codec_context.time_base = time_base
         if rotation is not None or mirrored:

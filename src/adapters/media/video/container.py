@@ -190,6 +190,8 @@ class PacketDecoder:
             self._context = _decoder_of(packet.stream)
             if self._context is not packet.stream.codec_context:
                 self._guard = packet.stream.codec_context
+                # With more threads, it would refuse a frame only after libvpx had decoded it.
+                self._guard.thread_count = 1
         damaged = packet.is_corrupt or (self._context.name == "ffv1" and has_damaged_slice(bytes(packet)))
         try:
             if self._guard:
@@ -214,5 +216,6 @@ def _decoder_of(stream: VideoStream) -> VideoCodecContext:
     if name not in av.codecs_available:
         return own
     decoder = cast("VideoCodecContext", av.CodecContext.create(name, "r"))
-    decoder.thread_count = own.thread_count
+    # The threads of libvpx wait for each other in busy loops: on few processors one may never get to run.
+    decoder.thread_count = 1 if name == "libvpx" else own.thread_count
     return decoder
