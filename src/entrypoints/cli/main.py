@@ -20,6 +20,7 @@ from framecloak.entrypoints.cli.exit_codes import (
     report_usage_error,
 )
 from framecloak.entrypoints.cli.interrupts import Interrupted, raise_on_signals
+from framecloak.entrypoints.runtime.allocator import return_freed_images
 
 _DEBUG_VARIABLE = "FRAMECLOAK_DEBUG"
 
@@ -130,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
+    return_freed_images()
     try:
         with raise_on_signals():
             return _run(arguments, as_json=as_json)

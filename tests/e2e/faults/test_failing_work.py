@@ -71,7 +71,8 @@ def test_worker_out_of_memory_leaves_work_to_others(cluster: Cluster, video_file
     with cluster.replacement_workers(1, WORKER_MEMORY_MB="1") as (full,):
         request = cluster.repeatable_request(video_file).submit()
         wait_until(lambda: said(cluster, "takes no more work"), "it turns work away")
-        assert request.status()["status"] == "pending"
+        state = request.status()
+        assert (state["status"], state["is_waiting"]) == ("processing", True)
         cluster.resume(roomy)
         request.require_complete_result()
         workers = {one.worker for number in range(4) for one in request.history(number)} - {None}

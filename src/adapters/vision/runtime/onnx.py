@@ -273,6 +273,8 @@ def _create_session(model: GraphSource, provider: Provider, threads: int, *, hal
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
+    # It keeps a plan and a block of memory for every size of input, and regions of frames have any size.
+    options.enable_mem_pattern = False
     try:
         session = onnxruntime.InferenceSession(
             os.fspath(model) if isinstance(model, Path) else model,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MAX_LOOK_AHEAD_BYTES = 1 << 30
 """Memory for decoded frames that wait to be rendered; frames that need more are decoded twice."""
 
-BLOCK_BYTES = 128 << 20
+BLOCK_BYTES = 64 << 20
 """Memory for the decoded frames of a block; the larger a block, the smaller the share of its margins."""
 
 MAX_REVIEWED_BYTES = 1 << 30

@@ -29,7 +29,13 @@ def test_a_block_of_more_than_the_minimum_of_frames_stays_within_its_bytes(nbyte
 
 @pytest.mark.parametrize(
     ("size", "block", "decode_twice"),
-    [((640, 360), 96, False), ((1920, 1080), 21, False), ((3840, 2160), 16, True), ((7680, 4320), 16, True)],
+    [
+        ((640, 360), 96, False),
+        ((1280, 720), 24, False),
+        ((1920, 1080), 16, False),
+        ((3840, 2160), 16, True),
+        ((7680, 4320), 16, True),
+    ],
 )
 def test_plans_for_common_frame_sizes(size: tuple[int, int], block: int, decode_twice: bool) -> None:
     width, height = size
