@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from hashlib import sha256
@@ -31,6 +29,7 @@ from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import MANIFEST_VERSION
+from framecloak.domain.anonymization.results.manifest_document import ManifestDocument
 from framecloak.domain.errors import (
     DomainError,
     InvalidManifestError,
@@ -50,7 +49,6 @@ _ORIGINS = {origin.value: origin for origin in Origin}
 _FRAME_FIELDS = frozenset({"source", "index", "file", "blanked", "blank_reason", "boxes", "sha256", "link"})
 _BOX_FIELDS = frozenset({"xyxy", "kind", "track", "score", "origin", "basis", "direction"})
 _DIRECTIONS = range(0, 360, 45)
-_WHITESPACE = re.compile(r"[ \t\n\r]*")
 _DIGEST_PREFIX_LENGTH = 12
 
 
@@ -141,10 +139,12 @@ def read_edited_manifest(data: bytes) -> EditedManifest:
     _require_bounded(data)
     builders: dict[int, BoxTableBuilder] = {}
     try:
-        document = _Document(data.decode())
+        document = ManifestDocument(data.decode())
         for entry in document.frame_entries():
             source, index, boxes = _parse_frame(entry)
             builders.setdefault(source, BoxTableBuilder()).add(index, boxes)
+        if not document.has_frames:
+            raise _invalid("it has no frames")
         return _edited_manifest(sha256(data).hexdigest(), document.values, builders)
     except RecursionError as error:
         raise _invalid("it is nested too deeply") from error
@@ -179,74 +179,6 @@ def _require_bounded(data: bytes) -> None:
             f"the manifest is larger than {MAX_EDITED_BYTES >> 20} MiB, or has more than {MAX_BOXES} boxes",
             "render fewer frames at once",
         )
-
-
-class _Document:
-    """Incremental JSON parser of a manifest; holds only one frame entry as objects at a time."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._position = 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_refuse_constant)
-        self.values: dict[str, Any] = {}
-
-    def frame_entries(self) -> Iterator[object]:
-        """Yield every frame entry; afterwards ``values`` contains all other members."""
-        has_frames = False
-        for _ in self._items("{", "}"):
-            name = self._value()
-            self._expect(":")
-            if name == "frames" and not has_frames:
-                has_frames = True
-                for _ in self._items("[", "]"):
-                    yield self._value()
-            elif isinstance(name, str) and name not in self.values and name != "frames":
-                self.values[name] = self._value()
-            else:
-                raise ValueError(f"{name!r} is not a member name, or occurs twice")
-        if self._peek():
-            raise ValueError("data follow the end of the document")
-        if not has_frames:
-            raise _invalid("it has no frames")
-
-    def _items(self, first: str, last: str) -> Iterator[None]:
-        """Yield with the parser positioned before each item between two brackets."""
-        self._expect(first)
-        if self._peek() == last:
-            self._position += 1
-            return
-        while True:
-            yield None
-            if self._peek() == last:
-                self._position += 1
-                return
-            self._expect(",")
-
-    def _peek(self) -> str:
-        whitespace = _WHITESPACE.match(self._text, self._position)
-        self._position = whitespace.end() if whitespace else self._position
-        return self._text[self._position : self._position + 1]
-
-    def _expect(self, sign: str) -> None:
-        if self._peek() != sign:
-            raise ValueError(f"{sign!r} is missing at character {self._position}")
-        self._position += 1
-
-    def _value(self) -> Any:  # noqa: ANN401 - whatever JSON may hold
-        self._peek()
-        value, self._position = self._decoder.raw_decode(self._text, self._position)
-        return value
-
-
-def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("an object has two members of the same name")
-    return members
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a valid number")
 
 
 def _parse_frame(entry: object) -> tuple[int, int, list[RedactedBox] | None]:

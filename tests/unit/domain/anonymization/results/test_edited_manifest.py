@@ -356,7 +356,7 @@ def test_data_that_is_no_manifest_is_refused(data: bytes, message: str) -> None:
 
 
 def test_ten_million_boxes_are_refused_before_they_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edited_manifest, "_Document", None)
+    monkeypatch.setattr(edited_manifest, "ManifestDocument", None)
     box = b'{"xyxy":[0,0,9,9]},'
     with pytest.raises(TooManyBoxesError, match="2000000 boxes"):
         read_edited_manifest(b'{"frames":[{"index":0,"source":0,"boxes":[' + box * 10_000_000 + b"]}]}")
