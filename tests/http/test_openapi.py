@@ -20,6 +20,9 @@ WITHOUT_AUTHENTICATION = {
     "refreshTokens",
     "redeemDownload",
     "getHealth",
+    "getSignOn",
+    "beginSignOn",
+    "finishSignOn",
 }
 
 

@@ -19,6 +19,7 @@ from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeP
 from fakes.recognition import FakeFaceRecognizer
 from fakes.results import FakeSigner, FakeVideoFrameExtractor, fake_preview, is_signed
 from fakes.security import FakePasswordHasher, FakeTextListCipher, FakeTokenIssuer
+from fakes.sign_on import FakeIdentityProvider
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeBoxDetector
 from fakes.webhooks import FakeWebhookSender
@@ -28,6 +29,8 @@ from framecloak.adapters.storage.stored_archives import StoredZips
 from framecloak.adapters.text.confusables import name_skeletons
 from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.domain.accounts.secrets import SecretFactory
+from framecloak.domain.accounts.sign_on.identity_provider import IdentityProvider
+from framecloak.domain.accounts.sign_on.service import SignOnPolicy
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.request import HighPriorityUsers, RequestSpec, Status, StoredResult
@@ -71,6 +74,8 @@ class FakeService:
     real_store: ObjectStore | None = None
     vault: GalleryCipher = field(default_factory=FakeGalleryCipher)
     recognizer: FaceRecognizer = field(default_factory=FakeFaceRecognizer)
+    identity_provider: IdentityProvider = field(default_factory=FakeIdentityProvider)
+    sign_on: SignOnPolicy | None = None
     results: ResultPolicy = field(default_factory=ResultPolicy)
     high_priority: HighPriorityPolicy = field(
         default_factory=lambda: HighPriorityPolicy(HighPriorityUsers.EVERYONE)
@@ -127,6 +132,7 @@ class FakeService:
             webhook_sender=FakeWebhookSender(),
             webhook_secret="webhook secret",
             remove_stale_folders=no_stale_folders,
+            identity_provider=self.identity_provider,
             damage_meter=self.meter,
         )
         limits = Limits(
@@ -142,6 +148,7 @@ class FakeService:
             min_free_bytes=1 << 30,
             results=self.results,
             text_lists=TextLists(patterns=(INSTALLATION_PATTERN,)),
+            sign_on=self.sign_on,
         )
         self.use_cases = UseCases.build(adapters, limits)
         self.identity = self.use_cases.accounts

@@ -19,6 +19,7 @@ from framecloak.adapters.postgres.repositories import (
     audit,
     batches,
     download_tokens,
+    external_identities,
     galleries,
     marks,
     releases,
@@ -39,6 +40,7 @@ class PostgresUnitOfWork:
 
     users: database.UserRepository
     sessions: database.SessionRepository
+    external_identities: database.ExternalIdentityRepository
     refresh_tokens: database.RefreshTokenRepository
     api_keys: database.ApiKeyRepository
     videos: database.VideoRepository
@@ -71,6 +73,7 @@ class PostgresUnitOfWork:
         self._connection = connection
         self.users = accounts.PostgresUserRepository(connection)
         self.sessions = accounts.PostgresSessionRepository(connection)
+        self.external_identities = external_identities.PostgresExternalIdentityRepository(connection)
         self.refresh_tokens = accounts.PostgresRefreshTokenRepository(connection)
         self.api_keys = accounts.PostgresApiKeyRepository(connection)
         self.audit = self._audit = audit.PostgresAuditLogRepository(connection)

@@ -110,7 +110,7 @@ class PasswordService:
     async def _verified_user(self, username: str, password: str, address: str) -> User:
         async with self._database.unit_of_work() as work:
             user = await work.users.find_by_name(username.strip())
-        if user is None or len(password) > MAX_PASSWORD_LENGTH:
+        if user is None or user.password_hash is None or len(password) > MAX_PASSWORD_LENGTH:
             await self._hasher.verify_dummy()
             await self._record_refusal(user, address)
             raise wrong_credentials()

@@ -16,6 +16,7 @@ from framecloak.domain.accounts.secrets import NewSession, SecretFactory
 from framecloak.domain.accounts.tokens import TokenService
 from framecloak.domain.errors import (
     InvalidOptionError,
+    NoLocalPasswordError,
     NotAuthenticatedError,
     UsernameTakenError,
     WeakPasswordError,
@@ -136,9 +137,12 @@ class AccountService:
 
         Raises:
             InvalidCredentialsError: the old password is wrong, or was changed meanwhile.
+            NoLocalPasswordError: the account signs in at the identity provider.
             TooManyAttemptsError: too many wrong passwords.
             WeakPasswordError: the new password is too short, too long, or the old one.
         """
+        if not principal.has_password:
+            raise _no_local_password(principal.username)
         checked = await self._passwords.check(principal.username, old_password, address)
         if new_password == old_password:
             raise WeakPasswordError("the new password is the old one", "choose another password")
@@ -327,6 +331,8 @@ class AccountService:
         Raises:
             ForbiddenError: the caller is not an administrator.
             InvalidOptionError: the caller would lock itself out, or no administrator would be left.
+            NoLocalPasswordError: a password was given for an account that signs in at the identity provider;
+                only the operator of the installation may set one, for emergencies.
             UserNotFoundError: the account does not exist.
             WeakPasswordError: the password is too short or too long.
         """
@@ -344,6 +350,9 @@ class AccountService:
                 raise InvalidOptionError(
                     f"{user.username} is the last administrator", "appoint another administrator first"
                 )
+            is_emergency = principal.auth_method is Means.COMMAND
+            if password and not is_emergency and await work.external_identities.is_linked(user_id):
+                raise _no_local_password(user.username)
             changed = replace(
                 user,
                 role=role or user.role,
@@ -375,3 +384,10 @@ class AccountService:
         except UsernameTakenError:
             # Another process that starts at the same time was faster.
             return None
+
+
+def _no_local_password(username: str) -> NoLocalPasswordError:
+    return NoLocalPasswordError(
+        f"{username} signs in at the identity provider and has no password here",
+        "change the password at the identity provider",
+    )

@@ -24,6 +24,8 @@ class Means(StrEnum):
     SESSION = "session"
     JWT = "jwt"
     API_KEY = "api_key"
+    SSO_TOKEN = "sso_token"  # noqa: S105 - a name
+    """An access token of the identity provider."""
     COMMAND = "command"
     """The management command, run by an operator of the installation."""
 
@@ -35,7 +37,7 @@ class User:
     Attributes:
         id: Positive.
         username: unique, ignoring case.
-        password_hash: Argon2id in PHC format.
+        password_hash: Argon2id in PHC format; None if the account signs in at the identity provider only.
         role: role of the account.
         disabled: True if the account is locked out; effective immediately for every authentication method.
         created_at: UTC.
@@ -48,7 +50,7 @@ class User:
 
     id: int
     username: str
-    password_hash: str = field(repr=False)
+    password_hash: str | None = field(repr=False)
     role: Role
     disabled: bool
     created_at: datetime
@@ -75,6 +77,7 @@ class Principal:
         must_change_password: True if nothing is permitted until the password is changed.
         display_name: name shown to people; None for the user name.
         language: language of the console; None for that of the browser.
+        has_password: True if the account can sign in with a password of this installation.
     """
 
     user_id: int
@@ -84,6 +87,7 @@ class Principal:
     must_change_password: bool = False
     display_name: str | None = None
     language: str | None = None
+    has_password: bool = True
 
     @property
     def is_admin(self) -> bool:
@@ -116,7 +120,14 @@ def principal_of(user: User, auth_method: Means) -> Principal:
     # API keys are not exchanged for the password, so its change does not concern them.
     must_change = user.must_change_password and auth_method in {Means.SESSION, Means.JWT}
     return Principal(
-        user.id, user.username, user.role, auth_method, must_change, user.display_name, user.language
+        user.id,
+        user.username,
+        user.role,
+        auth_method,
+        must_change,
+        user.display_name,
+        user.language,
+        user.password_hash is not None,
     )
 
 
@@ -128,11 +139,14 @@ class Session:
         digest: SHA-256 of the secret in the cookie; the secret itself is not stored.
         user_id: id of the account.
         expires_at: UTC.
+        id_token: ID token of the identity provider, with which the session is ended there, too; empty if it
+            is too long to be sent back; None for a session that a password began.
     """
 
     digest: bytes
     user_id: int
     expires_at: datetime
+    id_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

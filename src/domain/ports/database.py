@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from framecloak.domain.ports.repositories.accounts import (
     ApiKeyRepository,
+    ExternalIdentityRepository,
     RefreshTokenRepository,
     SessionRepository,
     UserRepository,
@@ -39,6 +40,7 @@ __all__ = [
     "BatchRepository",
     "Database",
     "DownloadTokenRepository",
+    "ExternalIdentityRepository",
     "GalleryFaceRepository",
     "GalleryRepository",
     "GrantRepository",
@@ -64,6 +66,7 @@ class UnitOfWork(Protocol):
 
     users: UserRepository
     sessions: SessionRepository
+    external_identities: ExternalIdentityRepository
     refresh_tokens: RefreshTokenRepository
     api_keys: ApiKeyRepository
     videos: VideoRepository

@@ -123,6 +123,15 @@ SERVICE_EXIT_CODES = {
     "not_released": 59,
     "already_released": 74,
     "second_person_required": 19,
+    "identity_provider_unavailable": 42,
+    "sign_on_denied": 43,
+    "sign_on_state_mismatch": 44,
+    "sign_on_expired": 45,
+    "identity_token_invalid": 46,
+    "identity_token_audience": 47,
+    "clock_skew": 48,
+    "not_admitted": 49,
+    "no_local_password": 9,
 }
 """Additional exit codes by ``DomainError.code`` of the service and its management commands."""
 

@@ -67,6 +67,7 @@ from framecloak.entrypoints.composition.pipeline import (
     load_text_detector,
     recognizer_loader,
 )
+from framecloak.entrypoints.composition.sign_on import identity_provider, sign_on_policy
 from framecloak.entrypoints.composition.use_cases import Adapters, Limits, UseCases
 from framecloak.entrypoints.composition.video_encoder import choose_video_encoder
 from framecloak.entrypoints.settings import Settings
@@ -223,6 +224,7 @@ async def build_service(
             remove_stale_folders=lambda: asyncio.to_thread(
                 remove_stale, settings.temp_storage_path, *TEMPORARY_FOLDER_PREFIXES
             ),
+            identity_provider=identity_provider(settings, clock),
             damage_meter=damage_meter,
         )
         yield Service(
@@ -236,11 +238,11 @@ async def build_service(
             queue=queue,
             progress_board=progress_board,
             call_limiter=call_limiter,
-            use_cases=UseCases.build(adapters, _limits(settings)),
+            use_cases=UseCases.build(adapters, _limits(settings, secret)),
         )
 
 
-def _limits(settings: Settings) -> Limits:
+def _limits(settings: Settings, secret: InstallationSecret) -> Limits:
     return Limits(
         session_ttl=timedelta(hours=settings.session_lifetime_hours),
         retention=Retention(
@@ -260,6 +262,7 @@ def _limits(settings: Settings) -> Limits:
             HighPriorityUsers(settings.high_priority), settings.high_priority_daily_frames
         ),
         text_lists=settings.text_lists,
+        sign_on=sign_on_policy(settings, secret),
     )
 
 

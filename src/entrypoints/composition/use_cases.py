@@ -18,6 +18,8 @@ from framecloak.domain.accounts.names import NameSkeletons
 from framecloak.domain.accounts.removal import AccountRemoval
 from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.accounts.service import AccountService
+from framecloak.domain.accounts.sign_on.identity_provider import IdentityProvider
+from framecloak.domain.accounts.sign_on.service import SignOnPolicy, SignOnService
 from framecloak.domain.anonymization.batches.results import BatchResultsService, IndexRenderer
 from framecloak.domain.anonymization.batches.service import BatchService
 from framecloak.domain.anonymization.batches.templates import TemplateService
@@ -113,6 +115,7 @@ class Adapters:
         webhook_sender: sends webhooks.
         webhook_secret: secret that signs webhooks.
         remove_stale_folders: deletes the temporary folders of dead processes and returns their number.
+        identity_provider: identity provider of single sign-on; None without one.
         damage_meter: counts damaged files.
     """
 
@@ -150,6 +153,7 @@ class Adapters:
     webhook_sender: WebhookSender
     webhook_secret: str = field(repr=False)
     remove_stale_folders: Callable[[], Awaitable[int]]
+    identity_provider: IdentityProvider | None = None
     damage_meter: DamageMeter = NULL_DAMAGE_METER
 
 
@@ -171,6 +175,7 @@ class Limits:
         high_priority: rules for high priority.
         min_free_bytes: free bytes of a disk below which the installation counts as degraded.
         text_lists: patterns and device terms that apply to each text policy.
+        sign_on: rules of single sign-on; None without an identity provider.
     """
 
     session_ttl: timedelta
@@ -186,6 +191,7 @@ class Limits:
     high_priority: HighPriorityPolicy = field(default_factory=HighPriorityPolicy)
     min_free_bytes: int = 0
     text_lists: TextLists = NO_LISTS
+    sign_on: SignOnPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +200,7 @@ class UseCases:
 
     Attributes:
         accounts: accounts, sessions and API keys.
+        sign_on: single sign-on; None without an identity provider.
         account_removal: removal of accounts.
         api_keys: API keys of accounts.
         audit: audit log.
@@ -224,6 +231,7 @@ class UseCases:
     """
 
     accounts: AccountService
+    sign_on: SignOnService | None
     account_removal: AccountRemoval
     api_keys: ApiKeyService
     audit: AuditService
@@ -311,6 +319,7 @@ class UseCases:
                 adapters.name_skeletons,
                 limits.session_ttl,
             ),
+            sign_on=_sign_on(adapters, limits),
             account_removal=AccountRemoval(database),
             api_keys=ApiKeyService(database, secrets, clock),
             audit=AuditService(database),
@@ -365,3 +374,18 @@ class UseCases:
             health=health,
             service_metrics=ServiceMetrics(database, queue, clock, health),
         )
+
+
+def _sign_on(adapters: Adapters, limits: Limits) -> SignOnService | None:
+    if adapters.identity_provider is None or limits.sign_on is None:
+        return None
+    return SignOnService(
+        adapters.database,
+        adapters.identity_provider,
+        adapters.attempt_limiter,
+        adapters.secrets,
+        adapters.clock,
+        adapters.name_skeletons,
+        limits.sign_on,
+        limits.session_ttl,
+    )

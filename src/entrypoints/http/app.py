@@ -24,6 +24,7 @@ from framecloak.entrypoints.http.controllers.releases import ReleasesController
 from framecloak.entrypoints.http.controllers.requests import RequestsController
 from framecloak.entrypoints.http.controllers.reviews import ReviewsController
 from framecloak.entrypoints.http.controllers.sessions import SessionsController
+from framecloak.entrypoints.http.controllers.sign_on import SignOnController
 from framecloak.entrypoints.http.controllers.templates import TemplatesController
 from framecloak.entrypoints.http.controllers.videos.grants import GrantsController
 from framecloak.entrypoints.http.controllers.videos.regions import RegionsController
@@ -49,6 +50,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     RegionsController,
     GrantsController,
     SessionsController,
+    SignOnController,
     AccountsController,
     FacesController,
     GalleriesController,
@@ -60,8 +62,9 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
 
 def create_app(services: HttpServices, config: HttpConfig) -> Litestar:
     """Create the ASGI application for the given use cases."""
+    use_cases = services.use_cases
     authenticator = Authenticator(
-        services.use_cases.accounts, RateLimiter(services.limiter, config.rate_limits), config
+        use_cases.accounts, use_cases.sign_on, RateLimiter(services.limiter, config.rate_limits), config
     )
     return Litestar(
         [

@@ -39,6 +39,7 @@ class HttpConfig:
         policies: security headers of every response.
         session_cookie: name of the session cookie; with HTTPS it is prefixed with ``__Host-`` to keep other
             hosts of the domain from setting it.
+        sign_on_cookie: name of the cookie of a sign-in at the identity provider, prefixed like the other.
         csrf_cookie: name of the cookie from which scripts of the console read the CSRF token.
         rate_limits: rate limits.
         max_upload_bytes: maximum size of a video in bytes.
@@ -65,6 +66,7 @@ class HttpConfig:
     secure: bool = False
     policies: SecurityHeaders = field(default_factory=SecurityHeaders)
     session_cookie: str = "framecloak_session"
+    sign_on_cookie: str = "framecloak_sign_on"
     csrf_cookie: str = "csrftoken"
     rate_limits: RateLimits = RateLimits()
     max_upload_bytes: int = 8 * 1024**3
@@ -89,3 +91,8 @@ class HttpConfig:
     def session_cookie_name(self) -> str:
         """Name of the session cookie, including its prefix."""
         return f"__Host-{self.session_cookie}" if self.secure else self.session_cookie
+
+    @property
+    def sign_on_cookie_name(self) -> str:
+        """Name of the cookie of a sign-in at the identity provider, including its prefix."""
+        return f"__Host-{self.sign_on_cookie}" if self.secure else self.sign_on_cookie

@@ -41,7 +41,16 @@ from framecloak.entrypoints.schemas.galleries import EnrolBody, SearchBody
 from framecloak.entrypoints.schemas.problems import Problem
 
 _COMMON_CODES = ("too_many_attempts", "internal_error", "database_unavailable")
-_AUTHENTICATION_CODES = ("not_authenticated",)
+_AUTHENTICATION_CODES = (
+    "not_authenticated",
+    # Those of tokens of the identity provider.
+    "sign_on_expired",
+    "identity_token_invalid",
+    "identity_token_audience",
+    "clock_skew",
+    "not_admitted",
+    "identity_provider_unavailable",
+)
 _PARAMETER_CODES = ("validation_failed",)
 _BODY_CODES = ("bad_request", "body_too_large", "unsupported_media_type", "validation_failed")
 _BINARY = ("application/zip", "image/")
@@ -211,7 +220,8 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
             type="http",
             scheme="bearer",
             bearer_format="JWT",
-            description="`Authorization: Bearer <access_token>`, from `POST /api/auth/token`.",
+            description="`Authorization: Bearer <access_token>`, from `POST /api/auth/token` or from the "
+            "identity provider of the installation.",
         ),
         "apiKey": SecurityScheme(
             type="apiKey",

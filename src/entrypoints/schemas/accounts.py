@@ -41,6 +41,13 @@ DisplayName = Annotated[
 LanguageOfConsole = Annotated[
     str | None, Meta(description="Language of the console; null for the browser's.", examples=["en"])
 ]
+LocalSignIn = Annotated[
+    bool,
+    Meta(
+        description="Whether the account has a password here; false if it signs in at the identity provider.",
+        examples=[True],
+    ),
+]
 
 
 class Credentials(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,6 +134,7 @@ class UserView(View, frozen=True, kw_only=True):
     one_time_sign_in: MustChange
     display_name: DisplayName
     language: LanguageOfConsole
+    local_sign_in: LocalSignIn
 
     @classmethod
     def of(cls, user: User) -> Self:
@@ -140,6 +148,7 @@ class UserView(View, frozen=True, kw_only=True):
             one_time_sign_in=user.must_change_password,
             display_name=user.display_name,
             language=user.language,
+            local_sign_in=user.password_hash is not None,
         )
 
 
@@ -161,6 +170,7 @@ class MeView(View, frozen=True, kw_only=True):
     one_time_sign_in: MustChange
     display_name: DisplayName
     language: LanguageOfConsole
+    local_sign_in: LocalSignIn
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
@@ -173,6 +183,7 @@ class MeView(View, frozen=True, kw_only=True):
             one_time_sign_in=principal.must_change_password,
             display_name=principal.display_name,
             language=principal.language,
+            local_sign_in=principal.has_password,
         )
 
 

@@ -24,6 +24,7 @@ from framecloak.entrypoints.settings.models import (
 from framecloak.entrypoints.settings.recognition import RecognitionSettings
 from framecloak.entrypoints.settings.results import ResultSettings
 from framecloak.entrypoints.settings.retention import RetentionSettings
+from framecloak.entrypoints.settings.single_sign_on import SingleSignOnSettings
 from framecloak.entrypoints.settings.storage import StorageSettings, data_folder
 from framecloak.entrypoints.settings.variables import Variable
 
@@ -45,6 +46,7 @@ class Settings(  # a dataclass has the fields of its last base first
     RetentionSettings,
     ResultSettings,
     AnonymizationSettings,
+    SingleSignOnSettings,
     ApiSettings,
     StorageSettings,
     ModelSettings,
@@ -75,6 +77,7 @@ class Settings(  # a dataclass has the fields of its last base first
         Raises:
             InvalidSettingError: two settings contradict each other.
         """
+        self.require_complete_sign_on(self.base_url)
         if not self.minio_endpoint:
             return
         for name, value in (

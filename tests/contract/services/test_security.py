@@ -111,8 +111,13 @@ def test_access_and_refresh_tokens_are_not_interchangeable(any_issuer: TokenIssu
         any_issuer.verify_refresh(pair.access)
 
 
+NESTED = base64.urlsafe_b64encode(b"[" * 9000).decode()
+"""JSON that is nested more deeply than parsers recurse, as a part of a token."""
+
+
 @pytest.mark.parametrize(
-    "token", ["", "x", "a.b.c", "ä.ö.ü", "..", "." * 5000, "\ud800", "Bearer x", "e30.e30.e30"]
+    "token",
+    ["", "x", "a.b.c", "ä.ö.ü", "..", "." * 5000, "\ud800", "Bearer x", "e30.e30.e30", f"{NESTED}.e30.e30"],
 )
 def test_a_malformed_token_is_refused(any_issuer: TokenIssuer, token: str) -> None:
     with pytest.raises(NotAuthenticatedError):

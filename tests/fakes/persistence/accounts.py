@@ -17,7 +17,7 @@ class FakeUserRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction
 
-    async def add(self, username: str, password_hash: str, role: Role) -> User:
+    async def add(self, username: str, password_hash: str | None, role: Role) -> User:
         rows = await self._tx.write()
         if await self.find_by_name(username):
             raise UsernameTakenError(f"the username {username!r} is taken", "choose another name")
@@ -89,6 +89,9 @@ class FakeUserRepository:
         rows.sessions = {
             digest: session for digest, session in rows.sessions.items() if session.user_id != user_id
         }
+        rows.external_identities = {
+            key: owner for key, owner in rows.external_identities.items() if owner != user_id
+        }
         rows.grants = {key: grant for key, grant in rows.grants.items() if key[1] != user_id}
         rows.download_tokens = {
             digest: token for digest, token in rows.download_tokens.items() if token.user_id != user_id
@@ -107,6 +110,9 @@ class FakeSessionRepository:
         session = self._tx.rows.sessions.get(digest)
         return self._tx.rows.users[session.user_id] if session and session.expires_at > now else None
 
+    async def find(self, digest: bytes) -> Session | None:
+        return self._tx.rows.sessions.get(digest)
+
     async def remove(self, digest: bytes) -> None:
         (await self._tx.write()).sessions.pop(digest, None)
 
@@ -119,6 +125,31 @@ class FakeSessionRepository:
         before = len(rows.sessions)
         rows.sessions = {key: each for key, each in rows.sessions.items() if each.expires_at > now}
         return before - len(rows.sessions)
+
+
+class FakeExternalIdentityRepository:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def find_user(self, issuer: str, subject: str) -> User | None:
+        user_id = self._tx.rows.external_identities.get((issuer, subject))
+        return None if user_id is None else self._tx.rows.users[user_id]
+
+    async def add(self, issuer: str, subject: str, user_id: int) -> bool:
+        rows = await self._tx.write()
+        if (issuer, subject) in rows.external_identities:
+            return False
+        rows.external_identities[issuer, subject] = user_id
+        return True
+
+    async def is_linked(self, user_id: int) -> bool:
+        return user_id in self._tx.rows.external_identities.values()
+
+    async def remove_all_of_user(self, user_id: int) -> None:
+        rows = await self._tx.write()
+        rows.external_identities = {
+            key: owner for key, owner in rows.external_identities.items() if owner != user_id
+        }
 
 
 class FakeRefreshTokenRepository:

@@ -10,6 +10,7 @@ from typing import Self
 from fakes.persistence.accounts import (
     FakeApiKeyRepository,
     FakeAuditLogRepository,
+    FakeExternalIdentityRepository,
     FakeRefreshTokenRepository,
     FakeSessionRepository,
     FakeUserRepository,
@@ -33,6 +34,7 @@ from framecloak.domain.ports.database import (
     AuditLogRepository,
     BatchRepository,
     DownloadTokenRepository,
+    ExternalIdentityRepository,
     GalleryFaceRepository,
     GalleryRepository,
     GrantRepository,
@@ -58,6 +60,9 @@ class FakeUnitOfWork:
         self._transaction = Transaction(database.store)
         self.users: UserRepository = FakeUserRepository(self._transaction)
         self.sessions: SessionRepository = FakeSessionRepository(self._transaction)
+        self.external_identities: ExternalIdentityRepository = FakeExternalIdentityRepository(
+            self._transaction
+        )
         self.refresh_tokens: RefreshTokenRepository = FakeRefreshTokenRepository(self._transaction)
         self.api_keys: ApiKeyRepository = FakeApiKeyRepository(self._transaction)
         self.videos: VideoRepository = FakeVideoRepository(self._transaction)

@@ -61,6 +61,7 @@ class Tables:
 
     users: dict[int, User] = field(default_factory=dict)
     sessions: dict[bytes, Session] = field(default_factory=dict)
+    external_identities: dict[tuple[str, str], int] = field(default_factory=dict)
     used_refresh_tokens: dict[bytes, datetime] = field(default_factory=dict)
     api_keys: dict[int, ApiKey] = field(default_factory=dict)
     videos: dict[int, Video] = field(default_factory=dict)

@@ -38,6 +38,7 @@ async def test_accounts_are_created_changed_and_used(api: Api) -> None:
         "role": "user",
         "authenticated_by": "jwt",
         "one_time_sign_in": False,
+        "local_sign_in": True,
         "display_name": None,
         "language": None,
     }

@@ -63,6 +63,13 @@ PERMITTED = {
     "signIn": ALL,
     "signOut": SIGNED_IN,
     "whoAmI": SIGNED_IN,
+    "getSignOn": ALL,
+    "beginSignOn": ALL,
+    # Without a sign-in that the browser has begun, it is refused for another reason.
+    "finishSignOn": ALL,
+    "endSignOn": SIGNED_IN,
+    "linkIdentity": ADMINS,
+    "unlinkIdentity": ADMINS,
     "changePassword": SIGNED_IN,
     "changeProfile": SIGNED_IN,
     "issueTokens": ALL,
@@ -203,6 +210,7 @@ class Cast:
             "changeUser": {"role": "user"},
             "createUser": {"username": str(uuid4()), "password": PASSWORD, "role": "user"},
             "createApiKey": {"name": "key"},
+            "linkIdentity": {"subject": str(uuid4())},
             "createGallery": {"name": "people", "model": "model", "model_sha256": "0" * 64, "dimension": 4},
         }
         return json.dumps(bodies.get(operation_id, {})).encode()

@@ -134,6 +134,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
         "batches",
         "batch_items",
         "seen_frames",
+        "external_identities",
     }
     assert tables == {*METADATA.tables, "alembic_version"} - newer
     with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):

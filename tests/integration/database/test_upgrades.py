@@ -22,6 +22,7 @@ ADDED_SINCE = frozenset(
         "account_shares",
         "batch_items",
         "batches",
+        "external_identities",
         "request_text_lists",
         "seen_frames",
         "template_grants",

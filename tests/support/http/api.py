@@ -15,6 +15,7 @@ from litestar import Litestar
 
 from fakes.clock import FakeClock
 from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer
+from fakes.sign_on import FakeIdentityProvider
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
 from framecloak.adapters.metrics.api import ApiMetrics
@@ -22,6 +23,8 @@ from framecloak.adapters.security.tokens import JwtIssuer
 from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.signed_urls import SignedUrls
+from framecloak.domain.accounts.sign_on.identity_provider import IdentityProvider
+from framecloak.domain.accounts.sign_on.service import SignOnPolicy
 from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.ports.metrics import NULL_MODEL_METERS, ModelKind, ModelMeter
 from framecloak.domain.ports.models import EmotionReader
@@ -97,12 +100,29 @@ def face_analyzer(
     return FaceAnalyzer(UntrustedImageReader(), *models, emotions, Capacity(threads=2), meters)
 
 
-def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
-    clock = FakeClock()
+SIGN_ON = SignOnPolicy("Clinic", f"{HOST}/api/auth/oidc/callback", f"{HOST}/", key=b"s" * 32)
+
+
+def make_api(
+    folder: Path,
+    config: HttpConfig = CONFIG,
+    sign_on: SignOnPolicy | None = SIGN_ON,
+    identity_provider: IdentityProvider | None = None,
+    clock: FakeClock | None = None,
+) -> Api:
+    clock = clock or FakeClock()
     urls = SignedUrls("", b"u" * 32, clock)
     store = FilesystemStore(folder / "objects", urls)
     vault = AesGalleryCipher(b"v" * 32)
-    world = FakeService(folder, clock=clock, tokens=JwtIssuer(JWT_KEY, clock), real_store=store, vault=vault)
+    world = FakeService(
+        folder,
+        clock=clock,
+        tokens=JwtIssuer(JWT_KEY, clock),
+        real_store=store,
+        vault=vault,
+        sign_on=sign_on,
+        identity_provider=identity_provider or FakeIdentityProvider(),
+    )
 
     emotions, metrics = CannedEmotionReader(), ApiMetrics("0")
     services = HttpServices(

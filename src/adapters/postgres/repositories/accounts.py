@@ -19,7 +19,7 @@ from framecloak.domain.model.accounts import ApiKey, Role, Session, User
 from framecloak.domain.ports.database import Page
 from framecloak.domain.ports.repositories.accounts import Owned
 
-_USER = (
+USER_COLUMNS = (
     UserRow.id,
     UserRow.username,
     UserRow.password_hash,
@@ -42,16 +42,16 @@ _API_KEY = (
     ApiKeyRow.last_used_at,
 )
 # Built once, because one of these statements runs with every authenticated request.
-_USER_BY_ID: Select[*tuple[Any, ...]] = select(*_USER).where(UserRow.id == bindparam("user_id"))
+_USER_BY_ID: Select[*tuple[Any, ...]] = select(*USER_COLUMNS).where(UserRow.id == bindparam("user_id"))
 # FOR NO KEY UPDATE: transactions that add rows referring to the account need not wait.
 _USER_BY_ID_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
 _USER_BY_SESSION: Select[*tuple[Any, ...]] = (
-    select(*_USER)
+    select(*USER_COLUMNS)
     .join(SessionRow, SessionRow.user_id == UserRow.id)
     .where(SessionRow.digest == bindparam("digest"), SessionRow.expires_at > bindparam("now"))
 )
 _USER_BY_API_KEY: Select[*tuple[Any, ...]] = (
-    select(*_API_KEY, *_USER)
+    select(*_API_KEY, *USER_COLUMNS)
     .join(UserRow, UserRow.id == ApiKeyRow.user_id)
     .where(
         ApiKeyRow.digest == bindparam("digest"),
@@ -66,22 +66,22 @@ class PostgresUserRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, username: str, password_hash: str, role: Role) -> User:
+    async def add(self, username: str, password_hash: str | None, role: Role) -> User:
         """See the port."""
         statement = upsert(UserRow).values(username=username, password_hash=password_hash, role=role)
         # A failing INSERT would abort the transaction.
         statement = statement.on_conflict_do_nothing(index_elements=[func.lower(UserRow.username)])
-        row = (await self._connection.execute(statement.returning(*_USER))).one_or_none()
+        row = (await self._connection.execute(statement.returning(*USER_COLUMNS))).one_or_none()
         if row is None:
             raise UsernameTakenError(f"the username {username!r} is taken", "choose another name")
-        return _user(row)
+        return user_of(row)
 
     async def get(self, user_id: int) -> User:
         """See the port."""
         row = (await self._connection.execute(_USER_BY_ID, {"user_id": searchable_id(user_id)})).one_or_none()
         if row is None:
             raise UserNotFoundError(f"there is no account {user_id}")
-        return _user(row)
+        return user_of(row)
 
     async def lock(self, user_id: int) -> User:
         """See the port."""
@@ -90,7 +90,7 @@ class PostgresUserRepository:
         ).one_or_none()
         if row is None:
             raise UserNotFoundError(f"there is no account {user_id}")
-        return _user(row)
+        return user_of(row)
 
     async def lock_administrators(self) -> int:
         """See the port."""
@@ -105,18 +105,18 @@ class PostgresUserRepository:
 
     async def find_by_name(self, username: str) -> User | None:
         """See the port."""
-        statement = select(*_USER).where(
+        statement = select(*USER_COLUMNS).where(
             func.lower(UserRow.username) == func.lower(searchable_text(username))
         )
         row = (await self._connection.execute(statement)).one_or_none()
-        return _user(row) if row else None
+        return user_of(row) if row else None
 
     async def list(self, limit: int, offset: int) -> Page[User]:
         """See the port."""
-        statement = select(*_USER).order_by(UserRow.id).limit(limit).offset(offset)
+        statement = select(*USER_COLUMNS).order_by(UserRow.id).limit(limit).offset(offset)
         rows = (await self._connection.execute(statement)).all()
         total = await self._connection.execute(select(func.count()).select_from(UserRow))
-        return Page([_user(row) for row in rows], total.scalar_one())
+        return Page([user_of(row) for row in rows], total.scalar_one())
 
     async def update(self, user: User) -> None:
         """See the port."""
@@ -172,6 +172,7 @@ class PostgresSessionRepository:
             "digest": session.digest,
             "user_id": session.user_id,
             "expires_at": session.expires_at,
+            "id_token": session.id_token,
         }
         await self._connection.execute(insert(SessionRow).values(values))
 
@@ -179,7 +180,14 @@ class PostgresSessionRepository:
         """See the port."""
         found = await self._connection.execute(_USER_BY_SESSION, {"digest": digest, "now": now})
         row = found.one_or_none()
-        return _user(row) if row else None
+        return user_of(row) if row else None
+
+    async def find(self, digest: bytes) -> Session | None:
+        """See the port."""
+        columns = (SessionRow.digest, SessionRow.user_id, SessionRow.expires_at, SessionRow.id_token)
+        found = await self._connection.execute(select(*columns).where(SessionRow.digest == digest))
+        row = found.one_or_none()
+        return Session(*row) if row else None
 
     async def remove(self, digest: bytes) -> None:
         """See the port."""
@@ -246,7 +254,7 @@ class PostgresApiKeyRepository:
         if row is None:
             return None
         split = len(_API_KEY)
-        return ApiKey(*row[:split]), _user(row[split:])
+        return ApiKey(*row[:split]), user_of(row[split:])
 
     async def touch(self, key_id: int, now: datetime) -> None:
         """See the port."""
@@ -267,6 +275,7 @@ class PostgresApiKeyRepository:
         return ApiKey(*row)
 
 
-def _user(row: Record | tuple[Any, ...]) -> User:
+def user_of(row: Record | tuple[Any, ...]) -> User:
+    """Return the account of a row of ``USER_COLUMNS``."""
     user_id, username, password_hash, role, *state = row
     return User(user_id, username, password_hash, Role(role), *state)

@@ -43,7 +43,7 @@ class UserRow(IdentityBase):
     )
 
     username: Mapped[str] = mapped_column(Text)
-    password_hash: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str | None] = mapped_column(Text)
     role: Mapped[str] = mapped_column(Text)
     disabled: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
@@ -57,11 +57,24 @@ class SessionRow(DefaultBase):
     """Browser sessions."""
 
     __tablename__ = "sessions"
-    __table_args__ = (digest_check(),)
+    __table_args__ = (digest_check(), CheckConstraint("char_length(id_token) <= 4096", name="id_token"))
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(TimestampTz, index=True)
+    id_token: Mapped[str | None] = mapped_column(Text)
+
+
+class ExternalIdentityRow(DefaultBase):
+    """Identities of the identity provider, each of one account."""
+
+    __tablename__ = "external_identities"
+    __table_args__ = (CheckConstraint("issuer <> '' AND subject <> ''", name="names"),)
+
+    issuer: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    linked_at: Mapped[datetime] = mapped_column(TimestampTz, server_default=CLOCK_TIMESTAMP)
 
 
 class UsedRefreshTokenRow(DefaultBase):

@@ -28,8 +28,8 @@ class Owned:
 class UserRepository(Protocol):
     """Repository of accounts."""
 
-    async def add(self, username: str, password_hash: str, role: Role) -> User:
-        """Create an account.
+    async def add(self, username: str, password_hash: str | None, role: Role) -> User:
+        """Create an account; one without a password signs in at the identity provider.
 
         Raises:
             UsernameTakenError: the name is in use; case is ignored.
@@ -99,6 +99,10 @@ class SessionRepository(Protocol):
         """Return the account of a session, or None if the session is unknown or expired."""
         ...
 
+    async def find(self, digest: bytes) -> Session | None:
+        """Return a session, or None if it is unknown; it may have expired."""
+        ...
+
     async def remove(self, digest: bytes) -> None:
         """Delete a session; a missing one is ignored."""
         ...
@@ -109,6 +113,30 @@ class SessionRepository(Protocol):
 
     async def remove_expired(self, now: datetime) -> int:
         """Delete expired sessions and return their number."""
+        ...
+
+
+class ExternalIdentityRepository(Protocol):
+    """Repository of the identities with which accounts sign in at the identity provider."""
+
+    async def find_user(self, issuer: str, subject: str) -> User | None:
+        """Return the account of an identity, or None if it has none."""
+        ...
+
+    async def add(self, issuer: str, subject: str, user_id: int) -> bool:
+        """Link an identity to an account.
+
+        Returns:
+            False if the identity is linked already; of several concurrent calls exactly one gets True.
+        """
+        ...
+
+    async def is_linked(self, user_id: int) -> bool:
+        """Return True if an identity is linked to the account."""
+        ...
+
+    async def remove_all_of_user(self, user_id: int) -> None:
+        """Unlink all identities of an account."""
         ...
 
 

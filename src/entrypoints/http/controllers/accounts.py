@@ -113,7 +113,13 @@ class AccountsController(Controller):
         summary="Change an account",
         guards=[administrators_only],
         responses=problems(
-            "forbidden", "user_not_found", "weak_password", "invalid_option", writes=True, body=True
+            "forbidden",
+            "user_not_found",
+            "weak_password",
+            "invalid_option",
+            "no_local_password",
+            writes=True,
+            body=True,
         ),
     )
     async def change_user(

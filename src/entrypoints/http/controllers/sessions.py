@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from litestar import Controller, Response, get, patch, post
-from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from msgspec import UNSET
 
-from framecloak.domain.accounts.secrets import NewSession
 from framecloak.domain.accounts.service import AccountService
 from framecloak.domain.model.accounts import Means, principal_of
 from framecloak.entrypoints.asgi.client_address import client_address
@@ -17,6 +15,7 @@ from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Access, Authenticator, csrf_token
 from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.transport.cookies import expired_session_cookies, session_cookies
 from framecloak.entrypoints.schemas.accounts import (
     ChangePasswordBody,
     ChangeProfileBody,
@@ -68,7 +67,7 @@ class SessionsController(Controller):
             authenticator.forget_session(previous)
         token = csrf_token(config.csrf_secret, signed_in.secret)
         return NegotiatedResponse(
-            SessionView.of(signed_in, token), cookies=_session_cookies(config, signed_in, token)
+            SessionView.of(signed_in, token), cookies=session_cookies(config, signed_in, token)
         )
 
     @post(
@@ -96,10 +95,10 @@ class SessionsController(Controller):
         if secret:
             await accounts.sign_out(secret)
             authenticator.forget_session(secret)
-        if caller.auth_method is Means.JWT:
+        if caller.auth_method in {Means.JWT, Means.SSO_TOKEN}:
             await accounts.sign_out_everywhere(caller)
             authenticator.forget_account(caller.user_id)
-        return NegotiatedResponse(None, status_code=204, cookies=_expired_cookies(config))
+        return NegotiatedResponse(None, status_code=204, cookies=expired_session_cookies(config))
 
     @post(
         "/password",
@@ -108,7 +107,12 @@ class SessionsController(Controller):
         opt=_TEMPORARY_PASSWORD,
         status_code=200,
         responses=problems(
-            "invalid_credentials", "weak_password", "queue_unavailable", writes=True, body=True
+            "invalid_credentials",
+            "weak_password",
+            "no_local_password",
+            "queue_unavailable",
+            writes=True,
+            body=True,
         ),
     )
     async def change_password(
@@ -123,14 +127,14 @@ class SessionsController(Controller):
         """Change the password of the caller, given the old one.
 
         All sessions and JWTs of the account end, also those of other browsers; this browser gets a new
-        session. API keys stay valid.
+        session. API keys stay valid. Accounts that sign in at the identity provider have no password here.
         """
         address = client_address(request.scope)
         signed_in = await accounts.change_own_password(caller, data.old_password, data.new_password, address)
         authenticator.forget_account(caller.user_id)
         token = csrf_token(config.csrf_secret, signed_in.secret)
         return NegotiatedResponse(
-            SessionView.of(signed_in, token), cookies=_session_cookies(config, signed_in, token)
+            SessionView.of(signed_in, token), cookies=session_cookies(config, signed_in, token)
         )
 
     @post(
@@ -200,18 +204,3 @@ class SessionsController(Controller):
     async def who_am_i(self, caller: Caller) -> MeView:
         """Return the account of the caller and the kind of credential used."""
         return MeView.of(caller)
-
-
-def _session_cookies(config: HttpConfig, signed_in: NewSession, token: str) -> list[Cookie]:
-    seconds = int(config.session_ttl.total_seconds())
-    session = _cookie(config, config.session_cookie_name, signed_in.secret, seconds)
-    session.httponly = True
-    return [session, _cookie(config, config.csrf_cookie, token, seconds)]
-
-
-def _expired_cookies(config: HttpConfig) -> list[Cookie]:
-    return [_cookie(config, name, "", 0) for name in (config.session_cookie_name, config.csrf_cookie)]
-
-
-def _cookie(config: HttpConfig, name: str, value: str, seconds: int) -> Cookie:
-    return Cookie(key=name, value=value, max_age=seconds, path="/", secure=config.secure, samesite="lax")

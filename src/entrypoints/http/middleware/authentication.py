@@ -20,6 +20,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from framecloak.domain.accounts.service import AccountService
+from framecloak.domain.accounts.sign_on.service import SignOnService
 from framecloak.domain.errors import CsrfError, NotAuthenticatedError, PasswordChangeRequiredError
 from framecloak.domain.model.accounts import Means, Principal
 from framecloak.entrypoints.asgi.client_address import client_address
@@ -122,12 +123,20 @@ class Authenticator:
 
     Args:
         accounts: accounts and their credentials.
+        sign_on: single sign-on, which authenticates tokens of the identity provider; None without one.
         limiter: rate limiter.
         config: names of the cookies and key of CSRF tokens.
     """
 
-    def __init__(self, accounts: AccountService, limiter: RateLimiter, config: HttpConfig) -> None:
+    def __init__(
+        self,
+        accounts: AccountService,
+        sign_on: SignOnService | None,
+        limiter: RateLimiter,
+        config: HttpConfig,
+    ) -> None:
         self._accounts = accounts
+        self._sign_on = sign_on
         self._limiter = limiter
         self._config = config
         self._cache = PrincipalCache(config.principal_ttl.total_seconds())
@@ -243,6 +252,8 @@ class Authenticator:
     async def _validate(self, credential: Credential) -> Principal:
         match credential.method:
             case Means.JWT:
+                if self._sign_on is not None and self._sign_on.has_issued(credential.secret):
+                    return await self._sign_on.authenticate(credential.secret)
                 return await self._accounts.authenticate_access_token(credential.secret)
             case Means.API_KEY:
                 return await self._accounts.authenticate_api_key(credential.secret)

@@ -7,7 +7,7 @@ import { currentPlace, match } from "./core/router.js";
 import { chosenTheme, useTheme } from "./core/theme.js";
 import { ROUTES } from "./pages/routes.js";
 import { forcedChange } from "./pages/profile.js";
-import { signIn } from "./pages/sign-in.js";
+import { returnToPage, signIn } from "./pages/sign-in.js";
 import { ProgressFeed } from "./runs/progress-stream.js";
 import { shell } from "./ui/shell.js";
 import { failure } from "./ui/placeholders.js";
@@ -26,6 +26,7 @@ import { helpOnKeys } from "./ui/shortcuts.js";
  * @property {boolean} one_time_sign_in whether an administrator set the password
  * @property {string | null} display_name
  * @property {import("./core/language.js").Language | null} language
+ * @property {boolean} local_sign_in false if the account signs in at the identity provider
  */
 
 /** State shared by all pages: API client, signed-in user, announcer, progress feed, uploads and selection. */
@@ -71,6 +72,7 @@ export class App {
         );
       this.user = null;
     }
+    if (this.user) returnToPage();
     await this.#useLanguage();
     this.show();
   }
@@ -122,10 +124,12 @@ export class App {
     this.show();
   }
 
-  /** End the session and show the sign-in page. */
+  /** End the session, here and at the identity provider, and show the sign-in page. */
   async signOut() {
+    /** @type {string | null} */
+    let address = null;
     try {
-      await this.api.post("/api/auth/logout");
+      ({ address } = await this.api.post("/api/auth/oidc/logout"));
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401) return this.announcer.problem(error);
     }
@@ -134,6 +138,7 @@ export class App {
     this.selection.clear();
     location.hash = "";
     this.show();
+    if (address) location.assign(address);
   }
 
   /**

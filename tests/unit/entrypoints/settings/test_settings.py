@@ -28,6 +28,7 @@ SECRETS = {
     "FRAMECLOAK_ADMIN_PASSWORD": "hunter2 hunter2",
     "WEBHOOK_SECRET": "hunter2, known to receivers as well",
     "METRICS_TOKEN": "hunter2 for Prometheus",
+    "OIDC_CLIENT_SECRET": "hunter2 at the identity provider",
     "GALLERY_KEY": "hunter2 that encrypts all the galleries",
     "GALLERY_OLD_KEYS": "hunter2 that encrypted the galleries, hunter2 that did so still earlier",
     "CLIP_SERVICE_URL": "http://user:hunter2@clip:8500",

@@ -62,7 +62,12 @@ export function keys(app, _place, signal) {
     creationForm,
     list.node,
     profileForm(app),
-    el("section", {}, el("h2", {}, t("password.title")), passwordForm(app, () => {})),
+    el(
+      "section",
+      {},
+      el("h2", {}, t("password.title")),
+      app.user?.local_sign_in ? passwordForm(app, () => {}) : el("p", {}, t("password.elsewhere")),
+    ),
     signingKey(app, signal),
   );
 }

@@ -1,0 +1,1 @@
+"""OpenID Connect: discovery, keys and tokens of an identity provider."""

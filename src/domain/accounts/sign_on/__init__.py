@@ -1,0 +1,1 @@
+"""Single sign-on: sign-in at an identity provider with OpenID Connect."""
