@@ -27,9 +27,11 @@ OWN_PAGES = [page for page in PAGES if page == "README.md" or page.startswith("d
 OTHER_VARIABLES = {
     # From the predecessor service, commands and the system, and a placeholder.
     "FRAME_ANONYMIZATION",
+    "HTTPS_PROXY",
     "FRAMECLOAK_DEBUG",
     "LOGGING",
     "NAME_FILE",
+    "SSL_CERT_FILE",
     "XDG_CACHE_HOME",
     "XDG_DATA_HOME",
 }
