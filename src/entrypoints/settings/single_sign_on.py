@@ -10,7 +10,7 @@ from framecloak.domain.errors import InvalidSettingError
 from framecloak.domain.model.accounts import Role
 from framecloak.entrypoints.settings.variables import boolean, integer, min_length, setting, text
 
-_ENTRY = re.compile(r"\s*(\S.*?)\s*=\s*(admin|user)\s*(?:,|$)")
+_ENTRY = re.compile(r"\s*([^\s,].*?)\s*=\s*(admin|user)\s*(?:,|$)")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 

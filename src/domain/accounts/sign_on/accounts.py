@@ -51,10 +51,15 @@ class ExternalAccounts:
         """
         return self._group_roles.role_of(identity.groups or frozenset())
 
-    async def open(self, work: UnitOfWork, identity: ExternalIdentity) -> User | None:
+    async def open(self, work: UnitOfWork, identity: ExternalIdentity, means: Means) -> User | None:
         """Return the locked account of an identity that signs in, with the role of its groups.
 
         The caller commits.
+
+        Args:
+            work: transaction.
+            identity: verified identity.
+            means: authentication method, for the audit log.
 
         Returns:
             The account; None if another transaction created it at the same time, and the caller tries again.
@@ -66,27 +71,19 @@ class ExternalAccounts:
         role = self.role_of(identity)
         found = await work.external_identities.find_user(identity.issuer, identity.subject)
         if found is None:
-            return await self.create(work, identity)
+            return await self._create(work, identity, means)
         user = require_admitted(await work.users.lock(found.id))
         if role is not None and role is not user.role:
             # Also for the last administrator: the next member of the group gets the role by signing in.
             changed = replace(user, role=role, token_generation=user.token_generation + 1)
             await work.users.update(changed)
             details: Mapping[str, object] = {"role": role, "before": user.role, "issuer": identity.issuer}
-            await work.audit.add(principal_of(user, Means.SESSION), "user.role", f"user:{user.id}", details)
+            await work.audit.add(principal_of(user, means), "user.role", f"user:{user.id}", details)
             return changed
         return user
 
-    async def create(self, work: UnitOfWork, identity: ExternalIdentity) -> User | None:
-        """Create the account of an identity that has none; the caller commits.
-
-        Returns:
-            The account; None as for ``open``.
-
-        Raises:
-            NotAdmittedError: accounts are not created, or the identity is in no group that may use the
-                installation.
-        """
+    async def _create(self, work: UnitOfWork, identity: ExternalIdentity, means: Means) -> User | None:
+        """Create the account of an identity that has none, as described in ``open``."""
         role = self.role_of(identity) or Role.USER
         if not self._creates_accounts:
             raise NotAdmittedError(
@@ -103,7 +100,7 @@ class ExternalAccounts:
             user = replace(user, display_name=display_name)
             await work.users.update(user)
         details: Mapping[str, object] = {"role": role, "issuer": identity.issuer}
-        await work.audit.add(principal_of(user, Means.SESSION), "user.create", f"user:{user.id}", details)
+        await work.audit.add(principal_of(user, means), "user.create", f"user:{user.id}", details)
         return user
 
     async def _free_name(self, work: UnitOfWork, identity: ExternalIdentity) -> str:

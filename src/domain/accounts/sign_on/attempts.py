@@ -14,6 +14,9 @@ from framecloak.domain.errors import SignOnExpiredError, SignOnStateError
 ATTEMPT_TTL = timedelta(minutes=10)
 """Time for a sign-in at the provider."""
 
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
+"""Tolerated difference between the clocks of two API processes."""
+
 MAX_SECRET_LENGTH = 200
 _SECRET = re.compile(r"([0-9]{1,12})\.([\x21-\x7e]+)")
 
@@ -56,7 +59,8 @@ class Attempts:
         attempt = self._derive(secret)
         if not hmac.compare_digest(attempt.state.encode(), state.encode("utf-8", "surrogatepass")):
             raise _foreign_answer()
-        if not 0 <= now.timestamp() - int(match[1]) + 1 <= ATTEMPT_TTL.total_seconds():
+        age_seconds = now.timestamp() - int(match[1])
+        if not -MAX_CLOCK_DIFFERENCE.total_seconds() <= age_seconds <= ATTEMPT_TTL.total_seconds():
             raise SignOnExpiredError("the sign-in took too long", "sign in again")
         return attempt
 

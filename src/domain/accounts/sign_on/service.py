@@ -179,7 +179,9 @@ class SignOnService:
         async with self._database.unit_of_work() as work:
             user = await work.external_identities.find_user(identity.issuer, identity.subject)
         if user is None:
-            user = await self._in_transaction(lambda work: self._accounts.open(work, identity))
+            user = await self._in_transaction(
+                lambda work: self._accounts.open(work, identity, Means.SSO_TOKEN)
+            )
         principal = principal_of(require_admitted(user), Means.SSO_TOKEN)
         return replace(principal, role=Role.USER) if role is Role.USER else principal
 
@@ -285,7 +287,7 @@ class SignOnService:
         id_token = signed_on.id_token if len(signed_on.id_token) <= MAX_ID_TOKEN_LENGTH else ""
 
         async def open_for(work: UnitOfWork) -> User | None:
-            user = await self._accounts.open(work, identity)
+            user = await self._accounts.open(work, identity, Means.SESSION)
             if user is None:
                 return None
             if previous_secret:
