@@ -87,3 +87,23 @@ def test_a_link_puts_no_words_onto_the_sign_in_page(chromium: Browser, sign_on: 
         expect(page.get_by_role("link", name="Sign in with Clinic")).to_be_visible()
         expect(page.locator(".notice")).to_have_count(0)
         expect(page.get_by_text("0900")).to_have_count(0)
+
+
+def test_an_administrator_links_an_account_to_an_identity(chromium: Browser, sign_on: SignOn) -> None:
+    sign_on.server.user = {"sub": "linked-5678", "preferred_username": "grace"}
+    with (
+        visit(chromium, sign_on.address) as colleague,
+        visit(chromium, sign_on.address, role="admin") as admin,
+    ):
+        console = admin.sign_in()
+        console.open("/admin")
+        page = console.page
+        page.get_by_role("button", name=f"Link identity: {colleague.username}").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Identifier at the provider").fill("linked-5678")
+        dialog.get_by_role("button", name="Link identity").click()
+        row = page.locator("li", has_text=colleague.username)
+        expect(row).to_contain_text("No password here")
+        colleague.page.goto(sign_on.address)
+        colleague.page.get_by_role("link", name="Sign in with Clinic").click()
+        expect(colleague.page.locator("summary").filter(has_text=colleague.username)).to_be_visible()

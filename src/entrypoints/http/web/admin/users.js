@@ -17,6 +17,7 @@ const ROLES = ["user", "admin"];
  * @property {string} role
  * @property {boolean} disabled
  * @property {string} created_at
+ * @property {boolean} local_sign_in false for an account without a password
  */
 
 /**
@@ -25,13 +26,19 @@ const ROLES = ["user", "admin"];
  */
 export function users(app, signal) {
   let offset = 0;
-  const load = () => app.api.get("/api/users", { query: { limit: PAGE, offset }, signal });
-  const list = loaded(app.api, signal, load, (page, reload) => {
+  const load = () =>
+    Promise.all([
+      app.api.get("/api/users", { query: { limit: PAGE, offset }, signal }),
+      app.api.get("/api/auth/oidc", { signal }),
+    ]);
+  const list = loaded(app.api, signal, load, ([page, provider], reload) => {
     const turn = (/** @type {number} */ next) => {
       offset = next;
       reload();
     };
-    const rows = page.items.map((/** @type {Account} */ account) => row(app, account, reload));
+    const rows = page.items.map((/** @type {Account} */ account) =>
+      row(app, account, provider.enabled, reload),
+    );
     return [el("ul", { class: "rows" }, rows), pager(page, turn) ?? el("span")];
   });
   const username = el("input", {
@@ -69,9 +76,10 @@ function newPassword() {
 /**
  * @param {import("../app.js").App} app
  * @param {Account} account
+ * @param {boolean} hasProvider whether the installation has an identity provider
  * @param {() => void} reload
  */
-function row(app, account, reload) {
+function row(app, account, hasProvider, reload) {
   const isOwn = account.id === app.user?.id;
   const lock = account.disabled ? "users.unlock" : "users.lock";
 
@@ -107,6 +115,23 @@ function row(app, account, reload) {
     const dialog = showDialog(t("users.resetOf", { name: account.username }), text, passwordForm);
   }
 
+  function linkIdentity() {
+    const subject = el("input", { required: true, maxlength: 255, autocomplete: "off" });
+    const subjectForm = form(
+      { class: "stack" },
+      async () => {
+        await app.api.put(`/api/users/${account.id}/identity`, { subject: subject.value.trim() });
+        dialog.close();
+        app.announcer.say(t("users.linked", { name: account.username }));
+        reload();
+      },
+      field(t("users.subject"), subject, t("users.subjectHelp")),
+      el("button", { type: "submit", class: "primary" }, t("users.link")),
+    );
+    const text = el("p", {}, t("users.linkWords", { name: account.username }));
+    const dialog = showDialog(t("users.link"), text, subjectForm);
+  }
+
   const role = select(
     ROLES.map((name) => [name, t(`role.${name}`)]),
     account.role,
@@ -121,6 +146,7 @@ function row(app, account, reload) {
     {},
     el("b", {}, account.username, isOwn && ` ${t("users.you")}`),
     el("span", { class: "facts" }, t("users.since", { when: dateTime(account.created_at) })),
+    !account.local_sign_in && el("span", { class: "badge" }, t("users.noPassword")),
     account.disabled && el("span", { class: "badge", "data-status": "failed" }, t("users.locked")),
     role,
     el(
@@ -132,6 +158,17 @@ function row(app, account, reload) {
       },
       t("users.reset"),
     ),
+    hasProvider &&
+      el(
+        "button",
+        {
+          type: "button",
+          disabled: isOwn,
+          onclick: linkIdentity,
+          "aria-label": `${t("users.link")}: ${account.username}`,
+        },
+        t("users.link"),
+      ),
     el(
       "button",
       {
