@@ -21,12 +21,13 @@ from framecloak.domain.accounts.sign_on.service import Answer, SignOnPolicy, Sig
 from framecloak.domain.errors import (
     ForbiddenError,
     IdentityProviderUnavailableError,
+    NoLocalPasswordError,
     NotAdmittedError,
     SignOnExpiredError,
     SignOnStateError,
 )
-from framecloak.domain.model.accounts import Role
-from support.use_cases import FakeService
+from framecloak.domain.model.accounts import Means, Principal, Role
+from support.use_cases import PASSWORD, FakeService
 
 POLICY = SignOnPolicy("Clinic", "https://framecloak.test/back", "https://framecloak.test/", key=b"k" * 32)
 ADA = ExternalIdentity("", "1234", "ada", "Ada L.")
@@ -164,3 +165,31 @@ async def test_only_administrators_link_identities(world: FakeService, sign_on: 
         await sign_on.link(ada, bob.user_id, "1234")
     with pytest.raises(ForbiddenError):
         await sign_on.unlink(ada, bob.user_id)
+
+
+async def test_the_operator_sets_a_password_in_an_emergency(
+    world: FakeService, sign_on: SignOnService, provider: FakeIdentityProvider
+) -> None:
+    user = (await sign_on.finish(*await answered(sign_on, provider), ADDRESS)).user
+    root = await world.person("root", Role.ADMIN)
+    with pytest.raises(NoLocalPasswordError):
+        await world.identity.change_user(root, user.id, password=PASSWORD)
+    operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
+    await world.identity.change_user(operator, user.id, password=PASSWORD)
+    session = await world.identity.sign_in("ada", PASSWORD, ADDRESS)
+    assert session.user.id == user.id
+    # The identity stays linked.
+    assert (await sign_on.finish(*await answered(sign_on, provider), ADDRESS)).user.id == user.id
+
+
+async def test_the_last_administrator_loses_the_role_with_the_group(
+    tmp_path: Path, provider: FakeIdentityProvider
+) -> None:
+    roles = GroupRoles({"admins": Role.ADMIN, "*": Role.USER})
+    world = FakeService(tmp_path, identity_provider=provider, sign_on=replace(POLICY, group_roles=roles))
+    sign_on = world.use_cases.sign_on
+    assert sign_on is not None
+    for groups, role in ((frozenset({"admins"}), Role.ADMIN), (None, Role.USER)):
+        identity = replace(ADA, groups=groups)
+        session = await sign_on.finish(*await answered(sign_on, provider, identity), ADDRESS)
+        assert session.user.role is role
