@@ -319,7 +319,7 @@ async def test_browsers_are_sent_to_the_sign_in_page_with_the_code_only(clinic: 
     assert (path, parse_qs(query)) == ("/sign-in", {"problem": ["sign_on_state_mismatch"], "wait": ["0"]})
 
 
-async def test_an_outage_of_the_provider_is_told_and_locks_nobody_out(
+async def test_an_outage_of_the_provider_is_reported_and_passwords_still_work(
     tmp_path: Path, server: IdentityServer, clock: FakeClock
 ) -> None:
     clinic = make_clinic(tmp_path, replace(server, issuer="http://127.0.0.1:1"), clock, SIGN_ON)

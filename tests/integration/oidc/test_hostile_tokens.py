@@ -1,4 +1,4 @@
-"""Tokens that somebody forged, stole or took from elsewhere, and keys that change."""
+"""Forged, stolen and foreign tokens, and keys that change."""
 
 from __future__ import annotations
 

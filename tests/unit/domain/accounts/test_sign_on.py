@@ -146,7 +146,7 @@ async def test_outages_do_not_count_as_failures(
         await sign_on.finish(*await answered(sign_on, provider), ADDRESS)
 
 
-async def test_a_long_id_token_and_an_outage_do_not_keep_anybody_signed_in(
+async def test_a_long_id_token_and_an_outage_do_not_prevent_sign_out(
     sign_on: SignOnService, provider: FakeIdentityProvider
 ) -> None:
     identity = replace(ADA, subject="s" * 5000)
