@@ -72,7 +72,9 @@ def strict_files(name: str) -> list[str]:
     except PackageNotFoundError:
         return []
     return [
-        str(path) for path in files if re.match(r"lib(x26[45]|avcodec|gfortran|gomp|Qt\dCore)", path.name)
+        str(path)
+        for path in files
+        if re.match(r"lib(x26[45]|avcodec|de265|heif|gfortran|gomp|Qt\dCore)", path.name)
     ]
 
 

@@ -15,7 +15,11 @@ from framecloak.domain.ports.frames import Frame
 from support.samples.media import write_video
 
 COUNT = 24
-OPTIONS = {"ffv1": {"level": "3"}, "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"}}
+OPTIONS = {
+    "ffv1": {"level": "3"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
+    "libx265": {"x265-params": "log-level=none:pools=1:keyint=6:min-keyint=6:bframes=2:open-gop=1"},
+}
 
 
 def textured_frames() -> list[Image]:
@@ -44,6 +48,8 @@ def pixels(frames: Iterator[Frame]) -> list[Image | None]:
         ("ffv1.avi", "ffv1"),
         ("ffv1.mkv", "ffv1"),
         ("vp9.webm", "libvpx-vp9"),
+        ("hevc.mp4", "libx265"),
+        ("hevc.ts", "libx265"),
     ],
 )
 def test_no_concealed_frame_is_shown(name: str, codec: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from framecloak.adapters.media.h265.integrity import H265IntegrityCheck
 from framecloak.adapters.media.size_limit import MAX_VIDEO_PIXELS
 from framecloak.adapters.media.video.ffv1_slices import has_damaged_slice
 from framecloak.adapters.media.video.truncation import is_truncated
@@ -177,6 +178,8 @@ class PacketDecoder:
     def __init__(self) -> None:
         self._context: VideoCodecContext | None = None
         self._guard: VideoCodecContext | None = None
+        self._h265: H265IntegrityCheck | None = None
+        self._follows_corrupt = False
 
     def decode(self, packet: VideoPacket | None) -> tuple[list[av.VideoFrame], bool]:
         """Decode one packet; an empty one makes the decoder output its delayed frames.
@@ -192,7 +195,13 @@ class PacketDecoder:
                 self._guard = packet.stream.codec_context
                 # With more threads, it would refuse a frame only after libvpx had decoded it.
                 self._guard.thread_count = 1
-        damaged = packet.is_corrupt or (self._context.name == "ffv1" and has_damaged_slice(bytes(packet)))
+            if self._context.name == "hevc":
+                limit = int(self._context.options["max_pixels"])
+                self._h265 = H265IntegrityCheck(self._context.extradata or b"", limit)
+        # Where libav's parser finds the frames, the mark of a frame is on the one before.
+        damaged = packet.is_corrupt or self._follows_corrupt
+        self._follows_corrupt = packet.is_corrupt
+        damaged |= self._is_damaged(packet)
         try:
             if self._guard:
                 # libvpx allocates a frame before it can be told how large one may be.
@@ -200,6 +209,12 @@ class PacketDecoder:
             return self._context.decode(packet), damaged
         except av.FFmpegError:
             return [], True
+
+    def _is_damaged(self, packet: VideoPacket) -> bool:
+        """Return True for damage that the decoder conceals."""
+        if self._h265 is not None:
+            return self._h265.is_damaged(bytes(packet))
+        return self._context is not None and self._context.name == "ffv1" and has_damaged_slice(bytes(packet))
 
     def flush(self) -> list[av.VideoFrame]:
         """Return the delayed frames.

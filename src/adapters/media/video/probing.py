@@ -33,8 +33,9 @@ from framecloak.domain.ports.video import ProbedVideo
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
 _MAX_OPEN_VIDEOS = 16
-_BYTES_PER_PIXEL = 40
-"""Memory of decoding and converting a frame of H.264 with 16 reference frames, as measured."""
+_BYTES_PER_PIXEL = 64
+"""Memory of decoding and converting a frame: 40 for H.264 with 16 reference frames, as measured, and more for
+H.265, which two decoders hold."""
 _INDEX_HEADER = np.dtype([("magic", "S4"), ("frames", "<u4"), ("numerator", "<u4"), ("denominator", "<u4")])
 _INDEX_MAGIC = b"FCI1"
 

@@ -1,0 +1,1 @@
+"""Detection of damage in H.265 streams, which libav conceals."""

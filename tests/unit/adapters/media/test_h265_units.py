@@ -1,0 +1,60 @@
+"""NAL units of H.265 and the sizes that they state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framecloak.adapters.media.h265.units import (
+    BrokenUnitError,
+    UnitReader,
+    coded_size,
+    is_base_layer,
+)
+from support.samples.media import write_video
+
+OPTIONS = {"x265-params": "log-level=none:pools=1"}
+
+
+def parameter_sets(path: Path) -> tuple[bytes, ...]:
+    with av.open(str(path)) as container:
+        return UnitReader(container.streams.video[0].codec_context.extradata or b"").parameter_sets
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+@pytest.mark.parametrize(("pix_fmt", "size"), [("yuv420p", (160, 120)), ("yuv444p10le", (200, 96))])
+def test_the_size_of_a_stream_is_read(
+    suffix: str, pix_fmt: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    write_video(path, 2, codec="libx265", pix_fmt=pix_fmt, size=size, options=OPTIONS)
+    assert [found for unit in parameter_sets(path) if (found := coded_size(unit))] == [size]
+
+
+def test_units_of_other_layers_are_told_apart() -> None:
+    assert is_base_layer(bytes([1 << 1, 1, 0]))
+    assert not is_base_layer(bytes([1 << 1, 1 << 3 | 1, 0]))
+    assert not is_base_layer(bytes([1 << 1 | 1, 1, 0]))
+    assert not is_base_layer(b"\x02\x01")
+
+
+def test_a_unit_that_is_longer_than_its_packet_is_broken() -> None:
+    configuration = bytes([1]) + bytes(20) + bytes([3, 0])
+    reader = UnitReader(configuration)
+    assert [*reader.units(bytes([0, 0, 0, 2, 7, 8, 0, 0, 0, 1, 9]))] == [b"\x07\x08", b"\x09"]
+    for packet in (bytes([0, 0, 0, 3, 7, 8]), bytes([0, 0, 0]), bytes([0, 0, 0, 1, 7, 0])):
+        with pytest.raises(BrokenUnitError):
+            [*reader.units(packet)]
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_read_or_broken(data: bytes) -> None:
+    try:
+        assert all(unit in data for unit in UnitReader(data).units(data))
+        coded_size(bytes([33 << 1, 1]) + data)
+    except BrokenUnitError:
+        return
