@@ -14,7 +14,6 @@ from PIL import ImageOps
 
 from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.probing import OpenVideoCache, PyAvProber
-from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.errors import (
     DomainError,
     ImageTooLargeError,
@@ -188,11 +187,3 @@ def test_the_service_takes_them_as_videos(name: str, options: dict[str, Any], tm
     source = OpenVideoCache().open(path)
     assert [read_number(frame.bgr()) for frame in source.frames(2, 4)] == [2, 3]
     assert PyAvProber().frame_jpeg(path, COUNT - 1, None).startswith(b"\xff\xd8")
-
-
-@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
-def test_a_heic_photograph_is_refused_in_words(brand: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "photo.heic"
-    path.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(200))
-    with pytest.raises(UnreadableVideoError, match="HEIC"):
-        open_video(path)

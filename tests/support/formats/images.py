@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image as Pillow
 
+from support.samples.heif import Still, write_heic
 from support.samples.media import numbered_frame
 
 COUNT = 3
@@ -57,6 +59,8 @@ IMAGES = (
     ImageFormat(
         "AVIF with EXIF orientation", "turned.avif", "an image, upright", options={"quality": 95}, turned=True
     ),
+    ImageFormat("HEIC, in tiles", "a.heic", "an image, upright", turned=True),
+    ImageFormat("HEIC with several images", "b.heic", "a video, one image a second", **_PAGED),
     ImageFormat("APNG", "b.png", _VIDEO, options={"duration": DURATIONS}, **_ANIMATED),
     ImageFormat(
         "animated WebP", "b.webp", _VIDEO, options={"duration": DURATIONS, "lossless": True}, **_ANIMATED
@@ -77,6 +81,8 @@ IMAGES = (
 
 def write_image_format(path: Path, image: ImageFormat) -> Path:
     """Write numbered images in a format."""
+    if path.suffix == ".heic":
+        return _write_heic(path, image)
     images = [Pillow.fromarray(numbered_frame(number)[:, :, ::-1]) for number in range(image.frames)]
     options = dict(image.options)
     if image.frames > 1:
@@ -89,3 +95,12 @@ def write_image_format(path: Path, image: ImageFormat) -> Path:
         options["exif"] = exif
     images[0].save(path, **options)
     return path
+
+
+def _write_heic(path: Path, image: ImageFormat) -> Path:
+    """Write a photograph as a telephone does: tiles, turned by 90 degrees, with EXIF that says the same."""
+    pixels = [numbered_frame(number)[:, :, ::-1] for number in range(image.frames)]
+    if image.turned:
+        still = Still(np.rot90(pixels[0]), tile=(64, 64), turns=3)
+        return write_heic(path, [still], exif_orientation=_SIDEWAYS)
+    return write_heic(path, [Still(one) for one in pixels])

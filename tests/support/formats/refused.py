@@ -27,9 +27,9 @@ class Refused:
 REFUSED = (
     Refused(
         "photograph.heic",
-        "HEIC photograph",
+        "HEIC photograph as a video",
         "unreadable_video",
-        "convert it to JPEG",
+        "name it `.heic` on the command line, or convert it to JPEG",
         b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200),
     ),
     Refused(

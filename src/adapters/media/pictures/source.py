@@ -1,4 +1,4 @@
-"""Image files (JPEG, PNG, WebP, BMP, TIFF and AVIF) as sources of their frames, mostly a single one."""
+"""Image files (JPEG, PNG, WebP, BMP, TIFF, AVIF and HEIC) as sources of their frames, mostly a single one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from framecloak.adapters.media.pictures.header import ImageHeader, UnknownImageError, read_header
-from framecloak.adapters.media.pictures.paged import PagedImageSource, open_paged_image
+from framecloak.adapters.media.pictures.paged import open_paged_image
+from framecloak.adapters.media.pictures.paged_source import PagedImageSource
 from framecloak.adapters.media.size_limit import MAX_PIXELS, check_size
 from framecloak.adapters.media.video.container import check_file
 from framecloak.adapters.media.video.frames import DecodedFrame
@@ -21,7 +22,10 @@ from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".mpo", ".png", ".apng", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
+    {
+        *(".jpg", ".jpeg", ".mpo", ".png", ".apng", ".webp", ".bmp", ".tif", ".tiff"),
+        *(".avif", ".heic", ".heif", ".hif"),
+    }
 )
 
 
@@ -64,7 +68,7 @@ def open_image(path: Path) -> ImageSource | PagedImageSource:
             header = read_header(file)
     except UnknownImageError as error:
         message = f"{path.name} is not an image that can be read"
-        raise UnreadableVideoError(message, "give a JPEG, PNG, WebP, BMP, TIFF or AVIF file") from error
+        raise UnreadableVideoError(message, "give a JPEG, PNG, WebP, BMP, TIFF, AVIF or HEIC file") from error
     check_size(path.name, header.width, header.height)
     return ImageSource(path, header)
 

@@ -110,7 +110,8 @@ def _refuse_photographs(path: Path) -> None:
     except OSError:
         return  # reported when it is opened
     if head[4:8] == b"ftyp" and head[8:] in _PHOTOGRAPH_BRANDS:
-        raise UnreadableVideoError(f"{path.name} is a HEIC photograph", "convert it to JPEG")
+        message = f"{path.name} is a HEIC photograph, and videos are expected here"
+        raise UnreadableVideoError(message, "name it .heic for framecloak redact, or convert it to JPEG")
 
 
 def video_stream(container: InputContainer, path: Path, max_pixels: int = MAX_VIDEO_PIXELS) -> VideoStream:
