@@ -8,6 +8,8 @@ from pathlib import Path
 
 from framecloak.adapters.media.video.hardware_encoders import HARDWARE_CODECS, HardwareVideoEncoder
 from framecloak.adapters.media.video.x264 import X264VideoEncoder
+from framecloak.domain.anonymization.model.output_format import OutputFormat
+from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.ports.video import SOFTWARE_ENCODER, VideoEncoder
 
 
@@ -53,3 +55,18 @@ def require_video_encoder(name: str) -> None:
     """
     if name != SOFTWARE_ENCODER:
         try_hardware_encoder(name)
+
+
+def require_use(named: str | None, output_format: OutputFormat) -> None:
+    """Check that an encoder named on the command line encodes something.
+
+    Args:
+        named: value of ``--video-encoder``; None if it was left out.
+        output_format: format of the result.
+
+    Raises:
+        InvalidOptionError: the result has no videos.
+    """
+    if named is not None and not output_format.is_video:
+        message = f"--video-encoder has no effect on {output_format}, which are images"
+        raise InvalidOptionError(message, "leave out --video-encoder, or use --format mp4")

@@ -13,7 +13,7 @@ from framecloak.entrypoints.settings import VIDEO_ENCODERS
 from support.processes import command
 from support.samples.media import write_video
 
-ENCODER_UNAVAILABLE = 37
+ENCODER_UNAVAILABLE, INVALID_OPTION = 37, 25
 REGION = ("--level", "minimal", "--region", "0,0,20,20")
 
 
@@ -52,6 +52,19 @@ def test_the_setting_is_tried_for_videos_only(refused: str, tmp_path: Path) -> N
         arguments = ("redact", video, "-o", output, *REGION, "--format", output_format, "--quiet")
         done = command.run(*arguments, environment=settings)
         assert (done.code, output.exists()) == (code, not code), done.err
+
+
+@pytest.mark.parametrize("named", ["libx264", "h264_nvenc"])
+def test_an_encoder_is_refused_for_images(named: str, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", 10)
+    output = tmp_path / "out.zip"
+    done = command.run("redact", video, "-o", output, *REGION, "--video-encoder", named, "--json")
+    assert (done.code, json.loads(done.err)["code"]) == (INVALID_OPTION, "invalid_option")
+    assert command.run("redact", video, "-o", output, *REGION, "--quiet").code == 0
+    edited = ("render", video, "--manifest", output, "-o", tmp_path / "again.zip")
+    done = command.run(*edited, "--video-encoder", named, "--json")
+    assert (done.code, json.loads(done.err)["code"]) == (INVALID_OPTION, "invalid_option")
+    assert not (tmp_path / "again.zip").exists()
 
 
 def test_the_service_does_not_start(refused: str, tmp_path: Path) -> None:

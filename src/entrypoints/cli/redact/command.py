@@ -232,6 +232,7 @@ def redact(
             fail_open=fail_open,
         ),
         people=people.reference_photos(keep_faces, only_faces, face_threshold, unknown_faces),
+        video_encoder=video_encoder,
     )
     output_mode = OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN
     monitor = Monitor(output_mode)

@@ -22,6 +22,7 @@ from framecloak.entrypoints.cli.redact.outcome import RedactionResult
 from framecloak.entrypoints.cli.redact.people import ReferencePhotos
 from framecloak.entrypoints.cli.redact.text import TextArguments
 from framecloak.entrypoints.composition.pipeline import Container
+from framecloak.entrypoints.composition.video_encoder import require_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class RedactArguments:
         people: identity rule; None to redact all faces.
         pixel_aspect: width to height of one stored pixel of every input; None for what each declares.
         text: options of the text policy.
+        video_encoder: encoder named on the command line; None for that of the settings.
     """
 
     inputs: tuple[Path, ...]
@@ -57,13 +59,14 @@ class RedactArguments:
     people: ReferencePhotos | None = None
     pixel_aspect: Fraction | None = None
     text: TextArguments = field(default_factory=TextArguments)
+    video_encoder: str | None = None
 
     def check(self) -> None:
         """Check everything that can be checked before an input is opened.
 
         Raises:
-            InvalidOptionError: nothing would be redacted, or ``keep_text`` or ``people`` has no effect at the
-                level.
+            InvalidOptionError: nothing would be redacted, ``keep_text`` or ``people`` has no effect at the
+                level, or ``video_encoder`` none on the format.
             OutputUnwritableError: the folder of the output is missing, or the output already exists.
         """
         if self.keep_text and self.level is not Level.FULL:
@@ -78,6 +81,7 @@ class RedactArguments:
                 "level minimal redacts only regions and none is given, so nothing would be redacted",
                 "give a --region, or use --level faces",
             )
+        require_use(self.video_encoder, self.appearance.output_format)
         check_output(self.output, overwrite=self.overwrite)
 
 

@@ -117,6 +117,7 @@ def render(
         keep_names,
         overwrite,
         Verify(verify) if verify else None,
+        video_encoder,
     )
     monitor = Monitor(OutputMode.JSON if as_json else OutputMode.QUIET if quiet else OutputMode.HUMAN)
     outcome = run.render(arguments, Container.build(settings), monitor)

@@ -32,6 +32,7 @@ from framecloak.entrypoints.cli.redact.inputs import open_export_sources
 from framecloak.entrypoints.cli.redact.outcome import RedactionResult
 from framecloak.entrypoints.cli.redact.run import check_no_input_is_replaced, check_output
 from framecloak.entrypoints.composition.pipeline import Container
+from framecloak.entrypoints.composition.video_encoder import require_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class RenderArguments:
         keep_names: True if the name of the source may appear in the output.
         overwrite: True if an existing output may be replaced.
         verify: frames that undergo the residual check; None for those of the first result.
+        video_encoder: encoder named on the command line; None for that of the settings.
     """
 
     source: Path
@@ -57,6 +59,7 @@ class RenderArguments:
     keep_names: bool
     overwrite: bool
     verify: Verify | None
+    video_encoder: str | None = None
 
 
 def render(arguments: RenderArguments, container: Container, monitor: Monitor) -> RedactionResult:
@@ -99,6 +102,7 @@ def render(arguments: RenderArguments, container: Container, monitor: Monitor) -
         exceptions=CheckExceptions.of(edited.history, earlier),
     )
     appearance = arguments.choices.applied_to(edited.appearance)
+    require_use(arguments.video_encoder, appearance.output_format)
     video_encoder = None
     if appearance.output_format.is_video:
         video_encoder = container.create_video_encoder(arguments.output.parent)
