@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.patience import patience
-from support.samples.bombs import write_growing_video, write_still_video
+from support.samples.bombs import write_growing_alpha, write_growing_video, write_still_video
 
 TESTS = Path(__file__).parents[2]
 MIB = 1 << 20
@@ -77,6 +77,15 @@ def test_a_film_of_98_megapixels_is_refused_at_its_header(tmp_path: Path, codec:
 @pytest.mark.parametrize("codec", ["png", "mjpeg"])
 def test_a_stream_that_grows_is_refused_at_the_header_of_the_frame(tmp_path: Path, codec: str) -> None:
     path = write_growing_video(tmp_path / "grow.avi", (160, 160), (16000, 16000), codec)
+    found = previewed(path, tmp_path, 2)
+    assert found["outcomes"] == ["frame_damaged"]
+    assert found["bytes"] < 200 * MIB
+    assert previewed(path, tmp_path, 0)["outcomes"] == ["shown"]
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_transparency_that_grows_is_refused_at_its_header(tmp_path: Path, codec: str) -> None:
+    path = write_growing_alpha(tmp_path / "grow.webm", codec)
     found = previewed(path, tmp_path, 2)
     assert found["outcomes"] == ["frame_damaged"]
     assert found["bytes"] < 200 * MIB

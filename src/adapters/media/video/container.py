@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import av
 from av.container import InputContainer
@@ -45,6 +45,10 @@ _FLAGGING_DECODERS = frozenset({"h264"})
 _PHOTOGRAPH_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})
 _PREFERRED_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders that see damage, and transparency, which WebM stores beside the frames; libav's own do not."""
+
+_ALPHA: Final = "matroska_block_additional"
+_ALPHA_ID, _ALPHA_ID_BYTES = 1, 8
+"""Side data with the transparency of VP8 and VP9, as the block addition with this number."""
 
 # A string, because the class accepts no type argument at run time.
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
@@ -179,6 +183,7 @@ class PacketDecoder:
     def __init__(self) -> None:
         self._context: VideoCodecContext | None = None
         self._guard: VideoCodecContext | None = None
+        self._alpha_guard: VideoCodecContext | None = None
         self._h265: H265IntegrityCheck | None = None
         self._follows_corrupt = False
 
@@ -207,9 +212,25 @@ class PacketDecoder:
             if self._guard:
                 # libvpx allocates a frame before it can be told how large one may be.
                 self._guard.decode(packet)
+                if packet.has_sidedata(_ALPHA):
+                    self._guard_alpha(self._guard, bytes(packet.get_sidedata(_ALPHA)))
             return self._context.decode(packet), damaged
         except av.FFmpegError:
             return [], True
+
+    def _guard_alpha(self, guard: VideoCodecContext, side_data: bytes) -> None:
+        """Decode the transparency beside a frame, which has a size of its own, within the limit of frames.
+
+        Raises:
+            av.FFmpegError: it is larger, or cannot be decoded.
+        """
+        if self._alpha_guard is None:
+            name = guard.codec.canonical_name
+            self._alpha_guard = cast("VideoCodecContext", av.CodecContext.create(name, "r"))
+            self._alpha_guard.options = {**guard.options}
+            self._alpha_guard.thread_count = 1
+        if int.from_bytes(side_data[:_ALPHA_ID_BYTES], "big") == _ALPHA_ID:
+            self._alpha_guard.decode(av.Packet(side_data[_ALPHA_ID_BYTES:]))
 
     def _is_damaged(self, packet: VideoPacket) -> bool:
         """Return True for damage that the decoder conceals."""
