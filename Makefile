@@ -278,6 +278,10 @@ bench-workers: setup ## Compare one worker with two, and one slice with ten
 bench-drain: setup ## Drain a request of 10,000 frames and a queue of 1,000 requests
 	$(BIN)/python -m benchmarks.service.drain
 
+.PHONY: bench-long
+bench-long: setup ## Redact 200,000 frames as one order of the service, and open its result
+	$(BIN)/python -m benchmarks.service.long_order
+
 .PHONY: bench-fleet
 bench-fleet: setup ## Simulate 500 workers on the real dispatcher, Redis and Postgres: 50,000 slices of 200 accounts
 	$(BIN)/python -m benchmarks.service.fleet
