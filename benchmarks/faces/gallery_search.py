@@ -11,8 +11,12 @@ three kinds:
 - noise: random directions without people in them, and random queries. No neighbour is much nearer than any
   other, so there is no correct match; the index's behaviour is shown and not evaluated.
 
+Then another service enrols faces while the first searches for them, and deletes some, which the first must
+not return any more.
+
 Prints the duration of a search, how often the index returns the best face, the time and size of the index,
-and exits with 1 when searches are too slow or miss too often.
+and exits with 1 when searches are too slow or miss too often, or when a new face is missed or a deleted one
+returned.
 """
 
 from __future__ import annotations
@@ -21,10 +25,12 @@ import argparse
 import asyncio
 import os
 import platform
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -33,6 +39,8 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.faces.gallery_process import Service, server_memory_mb
+from benchmarks.faces.synthetic_faces import Population, Vectors
 from benchmarks.support.processes import load_average
 from framecloak.adapters.clock import SystemClock
 from framecloak.adapters.embedded.postgres import EmbeddedPostgres
@@ -41,67 +49,19 @@ from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.adapters.postgres.vector_search.indexes import PostgresGalleryIndexes
 from framecloak.adapters.security.vault import AesGalleryCipher
 from framecloak.domain.model.accounts import Means, Principal, Role
-from framecloak.domain.model.faces import Embedding, EmbeddingSpace
+from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.reid.galleries.maintenance import SIGN_DIMENSION, GalleryMaintenance
-from framecloak.domain.reid.galleries.model import MAX_ENROLMENTS, Enrolment
 from framecloak.domain.reid.galleries.service import GalleryService
 
-FACES_PER_PERSON = 4
-SPREAD = 0.9
-"""Distance of a face from its person's mean, relative to the length of that mean."""
 USUAL_MIN_COSINE = 0.4
 """Lowest cosine that counts as one person, as is usual for networks with 512 numbers."""
 MAX_SEARCH_MS, MIN_RECALL = 20.0, 0.99
-
-Vectors = NDArray[np.float32]
-
-
-@dataclass
-class Population:
-    """Faces of one kind.
-
-    Attributes:
-        kind: name of the kind.
-        dimension: numbers of a vector.
-        faces: number of faces.
-        is_evaluated: whether the figures are evaluated.
-    """
-
-    kind: str
-    dimension: int
-    faces: int
-    is_evaluated: bool = True
-
-    def __post_init__(self) -> None:
-        self._random = np.random.default_rng(7)
-        ranks = np.arange(self.dimension)
-        self._scale = 1 / np.sqrt(1 + ranks / 32) if self.kind == "skewed people" else np.ones(self.dimension)
-        self.people = self._directions(-(-self.faces // FACES_PER_PERSON))
-
-    def blocks(self) -> Iterator[Vectors]:
-        """Yield all faces, in the order of their people."""
-        for first in range(0, self.faces, MAX_ENROLMENTS):
-            yield self.around(np.arange(first, min(self.faces, first + MAX_ENROLMENTS)) // FACES_PER_PERSON)
-
-    def queries(self, count: int) -> Vectors:
-        """Return faces of enrolled people that are not enrolled themselves."""
-        return self.around(self._random.integers(0, len(self.people), count))
-
-    def strangers(self, count: int) -> Vectors:
-        """Return faces of people who are not enrolled."""
-        return self._directions(count)
-
-    def around(self, people: NDArray[np.int64]) -> Vectors:
-        """Return new faces of people."""
-        fresh = self._directions(len(people))
-        return fresh if self.kind == "noise" else _unit(self.people[people] + SPREAD * fresh)
-
-    def _directions(self, count: int) -> Vectors:
-        return _unit(self._random.standard_normal((count, self.dimension), np.float32) * self._scale)
-
-
-def _unit(vectors: NDArray[np.floating]) -> Vectors:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+NEVER = 1 << 62
+"""Number of faces above which a gallery is searched by signs, where it never shall."""
+ENROLMENTS, ENROLMENT_FACES = 50, 20
+"""Enrolments during searches, and faces of each."""
+RECONCILE_SECONDS = 120.0
+"""Time limit for signs of deleted faces to leave the memory of another process."""
 
 
 @dataclass
@@ -110,95 +70,96 @@ class Bench:
 
     Attributes:
         url: address of the database.
-        database: the same.
-        galleries: the use cases.
-        maintenance: builds indexes.
+        folder: folder of the database server.
+        vault: encrypts galleries.
+        capacity: maximum number of faces of a gallery.
         owner: owner of the galleries.
     """
 
     url: str
-    database: PostgresDatabase
-    galleries: GalleryService
-    maintenance: GalleryMaintenance
+    folder: Path
+    vault: AesGalleryCipher
+    capacity: int
     owner: Principal
+
+    @asynccontextmanager
+    async def service(self, signs_above: int) -> AsyncIterator[Service]:
+        """Start a service as a process does: without signs in memory.
+
+        Args:
+            signs_above: number of faces above which a gallery is searched by signs.
+        """
+        database = PostgresDatabase(self.url, signs_above=signs_above)
+        galleries = GalleryService(database, self.vault, SystemClock(), self.capacity)
+        try:
+            yield Service(database, galleries, self.owner)
+        finally:
+            await database.close()
 
     async def measure(self, population: Population, searches: int, exact_searches: int) -> bool:
         """Fill a gallery, search it both ways, and print the results; return whether they are good enough."""
         space = EmbeddingSpace("synthetic", "0" * 64, population.dimension)
-        gallery = await self.galleries.create(self.owner, population.kind, space)
-        questions = population.queries(searches)
-        best = np.full(searches, -2.0, np.float32)
-        where = np.zeros(searches, np.int64)
+        async with self.service(NEVER) as exact:
+            gallery = await exact.galleries.create(self.owner, population.kind, space)
+            questions = population.queries(searches)
+            best = await self._enrol(exact, gallery.id, space, population, questions)
+            # Each face is a person here, so that the very face must be returned.
+            await exact.search(gallery.id, space, questions[:exact_searches], best, "exact")
+            maintenance = GalleryMaintenance(
+                exact.database, self.vault, PostgresGalleryIndexes(self.url), index_above=0
+            )
+            began = time.perf_counter()
+            await maintenance.maintain_indexes()
+            if population.dimension < SIGN_DIMENSION:
+                relation = f"ix_gallery_faces_hnsw_{gallery.id.hex}"
+                size = int(str(await self._execute(f"SELECT pg_relation_size('{relation}')")))
+                print(f"  index made in {time.perf_counter() - began:.0f} s, {size / 1e6:.0f} MB")
+        async with self.service(0) as service, self.service(0) as other:
+            if population.dimension >= SIGN_DIMENSION:
+                await service.load(gallery.id, space, questions[0])
+            # Without a threshold there is always a match; with one, no match leads to an exact search.
+            await service.search(gallery.id, space, questions, best, "index alone")
+            label = f"index, threshold {USUAL_MIN_COSINE}"
+            median, recall = await service.search(gallery.id, space, questions, best, label, USUAL_MIN_COSINE)
+            strangers = population.strangers(100)
+            await service.search(gallery.id, space, strangers, best, f"{label}, strangers", USUAL_MIN_COSINE)
+            print(f"  memory of Postgres: {server_memory_mb(self.folder):.0f} MB")
+            changed = True
+            if population.is_evaluated and population.dimension >= SIGN_DIMENSION:
+                await other.load(gallery.id, space, questions[0])
+                changed = await _change(service, other, gallery.id, space, population)
+            await service.galleries.delete(self.owner, gallery.id)
+            is_gone = service.database.loaded_signs(gallery.id) is None
+            print(f"  deleted gallery: signs {'gone' if is_gone else 'still in memory'}")
+        await self._execute("VACUUM gallery_faces")
+        is_fast = median < MAX_SEARCH_MS and recall >= MIN_RECALL
+        return not population.is_evaluated or (is_fast and changed and is_gone)
+
+    async def _enrol(
+        self,
+        service: Service,
+        gallery_id: UUID,
+        space: EmbeddingSpace,
+        population: Population,
+        questions: Vectors,
+    ) -> NDArray[np.int64]:
+        """Enrol everybody; return the number of the nearest face of each question."""
+        nearest = np.full(len(questions), -2.0, np.float32)
+        where = np.zeros(len(questions), np.int64)
         began, enrolled = time.perf_counter(), 0
         for block in population.blocks():
             products = questions @ block.T
-            better = products.max(axis=1) > best
-            best[better] = products.max(axis=1)[better]
+            better = products.max(axis=1) > nearest
+            nearest[better] = products.max(axis=1)[better]
             where[better] = enrolled + products.argmax(axis=1)[better]
-            await self.galleries.enrol(self.owner, gallery.id, _enrolments(space, block, enrolled))
+            await service.enrol(gallery_id, space, block, enrolled)
             enrolled += len(block)
         took = time.perf_counter() - began
-        print(f"{population.kind}: {enrolled} x {population.dimension} ({load_average()})")
-        print(f"  enrolled at {enrolled / took:.0f} faces/s")
         await self._execute("VACUUM ANALYZE gallery_faces")
-        # Each face is a person here, so that not only the right person but the very face must be returned.
-        await self._search(gallery.id, space, questions[:exact_searches], where, "exact")
-        began = time.perf_counter()
-        if population.dimension >= SIGN_DIMENSION:
-            size = await self._load_signs(gallery.id, space, questions[0])
-        else:
-            await self.maintenance.maintain_indexes()
-            relation = f"ix_gallery_faces_hnsw_{gallery.id.hex}"
-            size = int(str(await self._execute(f"SELECT pg_relation_size('{relation}')")))
-        print(f"  index made in {time.perf_counter() - began:.0f} s, {size / 1e6:.0f} MB")
-        # Without a threshold there is always a match; with one, no match leads to an exact search.
-        await self._search(gallery.id, space, questions, where, "index alone")
-        label = f"index, threshold {USUAL_MIN_COSINE}"
-        median, recall = await self._search(gallery.id, space, questions, where, label, USUAL_MIN_COSINE)
-        strangers, label = population.strangers(100), f"{label}, strangers"
-        await self._search(gallery.id, space, strangers, where, label, USUAL_MIN_COSINE)
-        await self.galleries.delete(self.owner, gallery.id)
-        await self.maintenance.maintain_indexes()
-        await self._execute("VACUUM gallery_faces")
-        return not population.is_evaluated or (median < MAX_SEARCH_MS and recall >= MIN_RECALL)
-
-    async def _search(
-        self,
-        gallery_id: UUID,
-        space: EmbeddingSpace,
-        questions: Vectors,
-        where: NDArray[np.int64],
-        label: str,
-        threshold: float = 0.0,
-    ) -> tuple[float, float]:
-        """Search for each; return the median in milliseconds, and how often the best face was returned."""
-        took: list[float] = []
-        right = 0
-        for question, expected in zip(questions, where.tolist(), strict=False):
-            began = time.perf_counter()
-            found = await self.galleries.search(
-                self.owner, gallery_id, Embedding(space, question), threshold, top_k=1
-            )
-            took.append(1000 * (time.perf_counter() - began))
-            right += [match.face.label for match in found] == [str(expected)]
-        took.sort()
-        median, recall = took[len(took) // 2], right / len(took)
-        print(
-            f"  {label}: {len(took)} searches, p50 {median:.1f} ms, "
-            f"p99 {took[int(0.99 * len(took))]:.1f} ms, "
-            f"recall@1 {recall:.4f}",
-            flush=True,
-        )
-        return median, recall
-
-    async def _load_signs(self, gallery_id: UUID, space: EmbeddingSpace, vector: Vectors) -> int:
-        """Search until the signs of the gallery are in memory, and return their size in bytes."""
-        while True:
-            await self.galleries.search(self.owner, gallery_id, Embedding(space, vector), 0.99, top_k=1)
-            loaded = self.database.loaded_signs(gallery_id)
-            if loaded is not None:
-                return loaded
-            await asyncio.sleep(0.1)
+        size = int(str(await self._execute("SELECT pg_total_relation_size('gallery_faces')")))
+        print(f"{population.kind}: {enrolled} x {population.dimension} ({load_average()})")
+        print(f"  enrolled at {enrolled / took:.0f} faces/s, {size / 1e6:.0f} MB of database", flush=True)
+        return where
 
     async def _execute(self, statement: str) -> object:
         connection = await asyncpg.connect(self.url)
@@ -208,8 +169,54 @@ class Bench:
             await connection.close()
 
 
-def _enrolments(space: EmbeddingSpace, block: Vectors, first: int) -> list[Enrolment]:
-    return [Enrolment(str(first + number), Embedding(space, vector)) for number, vector in enumerate(block)]
+async def _change(
+    service: Service, other: Service, gallery_id: UUID, space: EmbeddingSpace, population: Population
+) -> bool:
+    """Enrol while searching, delete elsewhere, and print what searches return; return whether it is right."""
+    fresh = population.strangers(ENROLMENTS * ENROLMENT_FACES).reshape(ENROLMENTS, ENROLMENT_FACES, -1)
+    ids: list[UUID] = []
+
+    async def enrol() -> None:
+        for number, block in enumerate(fresh):
+            faces = await other.enrol(gallery_id, space, block, population.faces + number * ENROLMENT_FACES)
+            ids.append(faces[0].id)
+
+    enrolling, took, missed, looked_for = asyncio.create_task(enrol()), [], 0, 0
+    while not enrolling.done() or looked_for < ENROLMENTS:
+        if looked_for == len(ids):
+            await asyncio.sleep(0.001)
+            if enrolling.done():
+                await enrolling
+            continue
+        began = time.perf_counter()
+        found = await service.best(gallery_id, space, fresh[looked_for, 0])
+        took.append(1000 * (time.perf_counter() - began))
+        missed += found != str(population.faces + looked_for * ENROLMENT_FACES)
+        looked_for += 1
+    print(
+        f"  while {ENROLMENTS * ENROLMENT_FACES} faces are enrolled elsewhere: {looked_for} searches "
+        f"for new faces, p50 {statistics.median(took):.1f} ms, {missed} missed"
+    )
+    for face_id in ids:
+        await other.galleries.delete_face(other.owner, gallery_id, face_id)
+    labels = {str(population.faces + number * ENROLMENT_FACES) for number in range(ENROLMENTS)}
+    returned = [await service.best(gallery_id, space, block[0]) in labels for block in fresh]
+    faces = population.faces + ENROLMENTS * (ENROLMENT_FACES - 1)
+    sizes = {faces * (population.dimension // 8 + 8)}
+    # The first search after a deletion starts the comparison of the signs with the table.
+    until = time.monotonic() + RECONCILE_SECONDS
+    while {each.database.loaded_signs(gallery_id) for each in (service, other)} != sizes:
+        if time.monotonic() > until:
+            break
+        for each in (service, other):
+            await each.best(gallery_id, space, fresh[0, 1])
+        await asyncio.sleep(0.1)
+    is_clean = {each.database.loaded_signs(gallery_id) for each in (service, other)} == sizes
+    print(
+        f"  deleted {len(ids)} of them elsewhere: {sum(returned)} returned, "
+        f"signs {'gone' if is_clean else 'still'} in both processes"
+    )
+    return not missed and not any(returned) and is_clean
 
 
 async def run(arguments: argparse.Namespace) -> bool:
@@ -218,23 +225,19 @@ async def run(arguments: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory(prefix="framecloak-galleries-", dir=arguments.folder) as folder:
         async with EmbeddedPostgres(Path(folder) / "postgres") as url:
             await Schema(url).upgrade()
-            database, vault = PostgresDatabase(url, signs_above=0), AesGalleryCipher(os.urandom(32))
+            database = PostgresDatabase(url)
             async with database.unit_of_work() as work:
                 user = await work.users.add("owner", "no password", Role.USER)
                 await work.commit()
-            bench = Bench(
-                url,
-                database,
-                GalleryService(database, vault, SystemClock(), arguments.faces),
-                GalleryMaintenance(database, vault, PostgresGalleryIndexes(url), index_above=0),
-                Principal(user.id, user.username, user.role, Means.COMMAND),
-            )
+            await database.close()
+            owner = Principal(user.id, user.username, user.role, Means.COMMAND)
+            capacity = arguments.faces + ENROLMENTS * ENROLMENT_FACES
+            bench = Bench(url, Path(folder), AesGalleryCipher(os.urandom(32)), capacity, owner)
             for kind in arguments.kinds:
                 population = Population(
                     kind, arguments.dimension, arguments.faces, is_evaluated=kind != "noise"
                 )
                 good &= await bench.measure(population, arguments.searches, arguments.exact_searches)
-            await database.close()
     return good
 
 
