@@ -197,7 +197,7 @@ $(VENV_AUDIT)/.installed: requirements/audit.lock $(UV)
 	touch $@
 
 .PHONY: audit
-audit: $(VENV_AUDIT)/.installed ## Compare the locks with published advisories; skipped, and says so, where they cannot be reached
+audit: $(VENV_AUDIT)/.installed ## Compare the locks with published advisories; fails, and says so, where they cannot be reached
 	$(VENV_AUDIT)/bin/python release/audit.py $(VENV_AUDIT)/bin/pip-audit
 
 .PHONY: test-newest
