@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from support.patience import patience
-from support.samples.bombs import write_growing_alpha, write_growing_video, write_still_video
+from support.samples.bombs import (
+    write_growing_alpha,
+    write_growing_video,
+    write_inflating_video,
+    write_repeated_edits,
+    write_repeated_samples,
+    write_still_video,
+)
+from support.samples.media import write_video
 
 TESTS = Path(__file__).parents[2]
 MIB = 1 << 20
@@ -35,7 +43,7 @@ async def main(path, scratch, frame):
     before = resident("VmRSS:")
     outcomes = []
     try:
-        video = await service.collection.upload(anna, "film.avi", chunks(path.read_bytes()))
+        video = await service.collection.upload(anna, path.name, chunks(path.read_bytes()))
     except DomainError as error:
         outcomes = [error.code]
     else:
@@ -97,3 +105,22 @@ def test_previews_of_the_largest_film_share_one_budget(tmp_path: Path) -> None:
     found = previewed(path, tmp_path, 0)
     assert found["outcomes"] == ["shown"]
     assert found["bytes"] < 1024 * MIB
+
+
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt", "iCCP"])
+def test_metadata_of_images_is_not_inflated(tmp_path: Path, kind: str) -> None:
+    path = write_inflating_video(tmp_path / "profile.avi", kind, 128)
+    found = previewed(path, tmp_path, 0)
+    assert found["outcomes"] == ["shown"]
+    assert found["bytes"] < 200 * MIB
+
+
+def test_tables_that_list_billions_of_samples_are_refused(tmp_path: Path) -> None:
+    plain = write_video(tmp_path / "plain.mp4", 12)
+    for path in (
+        write_repeated_samples(tmp_path / "samples.mp4", plain, 1 << 27),
+        write_repeated_edits(tmp_path / "edits.mp4", plain, 1_000_000),
+    ):
+        found = previewed(path, tmp_path, 0)
+        assert found["outcomes"] == ["unreadable_video"]
+        assert found["bytes"] < 200 * MIB

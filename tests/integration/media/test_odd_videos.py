@@ -158,10 +158,11 @@ def test_colours_are_decoded_correctly(
 
 def test_vp8_is_decoded_in_the_calling_thread(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.webm", codec="libvpx", count=6, size=(640, 360))
-    threads = len(list(Path("/proc/self/task").iterdir()))
+    before = set(Path("/proc/self/task").iterdir())
     frames = open_video(path, threads=4).frames(0, 6)
     next(frames)
-    assert len(list(Path("/proc/self/task").iterdir())) == threads
+    # Threads that wrote the video may still be ending.
+    assert set(Path("/proc/self/task").iterdir()) <= before
     assert len(list(frames)) == 5
 
 

@@ -1,8 +1,10 @@
-"""Videos of a few kilobytes whose frames would take gigabytes of memory."""
+"""Videos and images of a few kilobytes that would take gigabytes of memory."""
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +13,9 @@ import av
 import numpy as np
 from PIL import Image
 
+_MP4_CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
+_PNG_HEADER_BYTES = 33
+"""Signature and first chunk."""
 _PIXEL_FORMATS = {"png": "rgb24", "mjpeg": "yuvj420p"}
 
 
@@ -63,14 +68,111 @@ def _nth(data: bytes, pattern: bytes, count: int) -> int:
     return offset
 
 
+def inflating_png(kind: str, mebibytes: int, size: tuple[int, int] = (160, 120)) -> bytes:
+    """Return a small PNG whose text or colour profile, a chunk ``zTXt``, ``iTXt`` or ``iCCP``, is large."""
+    data = _image(size, "png")
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(b"a" * (1 << 20)) for _ in range(mebibytes)) + packer.flush()
+    # A keyword, its end, the flags and languages of iTXt, and the method.
+    head = b"key\0\1\0\0\0" if kind == "iTXt" else b"key\0\0"
+    name, content = kind.encode(), head + packed
+    chunk = struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return data[:_PNG_HEADER_BYTES] + chunk + data[_PNG_HEADER_BYTES:]
+
+
+def write_inflating_video(path: Path, kind: str, mebibytes: int) -> Path:
+    """Write a video of three such PNG images."""
+    return _mux(path, [((160, 120), inflating_png(kind, mebibytes))] * 3, "png")
+
+
+def write_repeated_samples(path: Path, plain: Path, samples: int) -> Path:
+    """Write an MP4 whose table of sample sizes gives one size for so many samples."""
+    boxes = _parsed(plain.read_bytes())
+    tables = _box(boxes, "moov", "trak", "mdia", "minf", "stbl")
+    kept = [box for box in tables if box[0] in {b"stsd", b"stco"}]
+    kept += [
+        (b"stsz", struct.pack(">III", 0, 1, samples)),
+        (b"stts", struct.pack(">IIII", 0, 1, samples, 1)),
+        (b"stsc", struct.pack(">IIIII", 0, 1, 1, samples, 1)),
+    ]
+    tables[:] = kept
+    path.write_bytes(_built(boxes))
+    return path
+
+
+def write_repeated_edits(path: Path, plain: Path, edits: int) -> Path:
+    """Write an MP4 whose edit list shows the whole video so many times."""
+    boxes = _parsed(plain.read_bytes())
+    track = _box(boxes, "moov", "trak")
+    table = struct.pack(">II", 0, edits) + struct.pack(">IiHH", 480_000, 0, 1, 0) * edits
+    track[:] = [box for box in track if box[0] != b"edts"]
+    track.insert(1, (b"edts", [(b"elst", table)]))
+    path.write_bytes(_built(boxes))
+    return path
+
+
+def write_endless_sound(path: Path, plain: Path, minutes: int) -> Path:
+    """Write a Matroska file of a short video with many minutes of silence beside it."""
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        picture = target.add_stream_from_template(source.streams.video[0])
+        sound = target.add_stream("flac", rate=192_000, layout="7.1")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 8 * 4608), np.int16), "s16", "7.1")
+        silence.sample_rate, silence.pts = 192_000, 0
+        first, *_ = [*sound.encode(silence), *sound.encode(None)]
+        data, length = bytes(first), first.duration
+        for moving in source.demux(video=0):
+            if moving.size:
+                moving.stream = picture
+                target.mux(moving)
+        for number in range(minutes * 60 * 192_000 // length):
+            copy = av.Packet(data)
+            copy.stream, copy.time_base = sound, Fraction(1, 192_000)
+            copy.pts = copy.dts = number * length
+            copy.duration = length
+            target.mux(copy)
+    return path
+
+
+Boxes = list[tuple[bytes, "bytes | Boxes"]]
+
+
+def _parsed(data: bytes) -> Boxes:
+    found: Boxes = []
+    position = 0
+    while position < len(data):
+        size, kind = struct.unpack_from(">I4s", data, position)
+        content = data[position + 8 : position + size]
+        found.append((kind, _parsed(content) if kind in _MP4_CONTAINERS else content))
+        position += size
+    return found
+
+
+def _built(boxes: Boxes) -> bytes:
+    contents = [(kind, _built(content) if isinstance(content, list) else content) for kind, content in boxes]
+    return b"".join(struct.pack(">I4s", len(content) + 8, kind) + content for kind, content in contents)
+
+
+def _box(boxes: Boxes, *path: str) -> Boxes:
+    """Return the boxes in a box."""
+    for name in path:
+        content = next(content for kind, content in boxes if kind == name.encode())
+        assert isinstance(content, list)
+        boxes = content
+    return boxes
+
+
 def _write(path: Path, sizes: Sequence[tuple[int, int]], codec: str) -> Path:
     images = {size: _image(size, codec) for size in set(sizes)}
+    return _mux(path, [(size, images[size]) for size in sizes], codec)
+
+
+def _mux(path: Path, images: Sequence[tuple[tuple[int, int], bytes]], codec: str) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height = sizes[0]  # type: ignore[union-attr]
+        stream.width, stream.height = images[0][0]  # type: ignore[union-attr]
         stream.pix_fmt = _PIXEL_FORMATS[codec]  # type: ignore[union-attr]
-        for number, size in enumerate(sizes):
-            packet = av.Packet(images[size])
+        for number, (_, image) in enumerate(images):
+            packet = av.Packet(image)
             packet.stream = stream
             packet.pts = packet.dts = number
             packet.time_base = Fraction(1, 25)

@@ -14,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from framecloak.adapters.media.pictures.header import ImageHeader, UnknownImageError, read_header
 from framecloak.adapters.media.pictures.paged import open_paged_image
 from framecloak.adapters.media.pictures.paged_source import PagedImageSource
+from framecloak.adapters.media.png_chunks import without_metadata
 from framecloak.adapters.media.size_limit import MAX_PIXELS, check_size
 from framecloak.adapters.media.video.container import check_file
 from framecloak.adapters.media.video.frames import DecodedFrame
@@ -174,7 +175,7 @@ def decode_image_file(codec: str, data: bytes, max_pixels: int) -> av.VideoFrame
         # tags as damage, and it rejects missing data in any case.
         decoder.options |= {"err_detect": "explode"}
     try:
-        decoded = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+        decoded = [*decoder.decode(av.Packet(without_metadata(data))), *decoder.decode(None)]
     except av.FFmpegError as error:
         raise DamagedImageError(f"{codec} cannot be decoded") from error
     if not decoded or decoded[0].is_corrupt:

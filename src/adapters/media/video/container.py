@@ -13,6 +13,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from framecloak.adapters.media.h265.integrity import H265IntegrityCheck
+from framecloak.adapters.media.mp4_index_limit import require_bounded_index
+from framecloak.adapters.media.png_chunks import without_metadata
 from framecloak.adapters.media.size_limit import MAX_VIDEO_PIXELS
 from framecloak.adapters.media.video.ffv1_slices import has_damaged_slice
 from framecloak.adapters.media.video.truncation import is_truncated
@@ -33,7 +35,16 @@ _DEMUXERS = (
 _PROBE_OPTIONS = {"max_pixels": str(MAX_VIDEO_PIXELS)}
 """Options for what libav decodes to examine a file while it is opened."""
 _SIZED_FORMATS = frozenset({"avi", "flv", "matroska", "mov", "mxf", "nut"})
-_CONTAINER_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
+_INFLATING_DECODERS = frozenset({"png", "apng"})
+"""Decoders that inflate metadata without a bound. PNG only gets packets without it; animated PNG, whose
+metadata is beside its packets too, is not decoded."""
+
+_CONTAINER_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": _DEMUXERS,
+    # What libav itself may decode, to examine a file while it is opened.
+    "codec_whitelist": ",".join(sorted(av.codecs_available - _INFLATING_DECODERS)),
+}
 _MAX_READ_ERRORS = 64
 
 _REPORT_DAMAGE = {"err_detect": "crccheck+bitstream+buffer+explode"}
@@ -79,9 +90,10 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         InputNotFoundError: the file no longer exists.
         TruncatedVideoError: the file ends before its list of frames.
-        UnreadableVideoError: the file is not a media file.
+        UnreadableVideoError: the file is not a media file, or lists too many frames.
     """
     _refuse_photographs(path)
+    require_bounded_index(path)
     try:
         return av.open(f"file:{path}", "r", options=_PROBE_OPTIONS, container_options=_CONTAINER_OPTIONS)
     except (av.FFmpegError, ValueError) as error:
@@ -143,7 +155,7 @@ def video_stream(container: InputContainer, path: Path, max_pixels: int = MAX_VI
         (candidate for candidate in moving if best is not None and candidate.index == best.index), moving[0]
     )
     # PyAV reads this attribute from the decoder; its type hints ignore that there may be no decoder.
-    if not hasattr(stream, "pix_fmt"):
+    if not hasattr(stream, "pix_fmt") or stream.codec_context.name == "apng":
         message = f"{path.name} uses a codec that this installation cannot decode"
         raise UnreadableVideoError(message, "convert it to H.264")
     limit = {"max_pixels": str(max_pixels)}
@@ -208,6 +220,8 @@ class PacketDecoder:
         damaged = packet.is_corrupt or self._follows_corrupt
         self._follows_corrupt = packet.is_corrupt
         damaged |= self._is_damaged(packet)
+        if self._context.name == "png":
+            packet = _without_metadata(packet)
         try:
             if self._guard:
                 # libvpx allocates a frame before it can be told how large one may be.
@@ -245,6 +259,25 @@ class PacketDecoder:
             av.FFmpegError: they cannot be decoded.
         """
         return [] if self._context is None else self._context.decode(None)
+
+
+def _without_metadata(packet: VideoPacket) -> VideoPacket:
+    """Return a packet of PNG data without what its decoder would inflate; the same one if there is none."""
+    data = bytes(packet)
+    kept = without_metadata(data)
+    if len(kept) == len(data):
+        return packet
+    # A copy: a decoder's thread needs Python's lock to free the bytes themselves, and whichever thread closes
+    # the decoder waits for it with the lock held.
+    cleaned = cast("VideoPacket", av.Packet(len(kept)))
+    cleaned.update(kept)
+    cleaned.stream, cleaned.time_base, cleaned.is_keyframe = (
+        packet.stream,
+        packet.time_base,
+        packet.is_keyframe,
+    )
+    cleaned.pts, cleaned.dts, cleaned.duration = packet.pts, packet.dts, packet.duration
+    return cleaned
 
 
 def _decoder_of(stream: VideoStream) -> VideoCodecContext:

@@ -7,11 +7,11 @@ without timestamps).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -32,6 +32,7 @@ from framecloak.adapters.media.video.frame_index import Flags, FrameIndex, Packe
 from framecloak.adapters.media.video.mp4_boxes import composition_offsets
 from framecloak.adapters.media.video.truncation import is_truncated
 
+_ENTRY = np.dtype([("dts", np.int64), ("keyframe", np.bool_), ("hidden", np.bool_), ("end", np.int64)])
 _CHECKED_PACKETS = 32
 _SAMPLED_PACKETS = 64
 _VP8_SHOW_FRAME = 0x10
@@ -89,11 +90,16 @@ def _from_sample_tables(path: Path, first: av.VideoFrame) -> FrameNumbering | No
         offsets = composition_offsets(path, stream.id, samples)
         if offsets is None:
             return None
-        entries = list(stream.index_entries)
-        dts = np.array([entry.timestamp for entry in entries], np.int64)
-        keyframe = np.array([entry.is_keyframe for entry in entries])
-        hidden = np.array([entry.is_discard for entry in entries])
-        ends = np.array([entry.pos + entry.size for entry in entries], np.int64)
+        # An object for each entry of a long video would take gigabytes.
+        entries = np.fromiter(
+            (
+                (entry.timestamp, entry.is_keyframe, entry.is_discard, entry.pos + entry.size)
+                for entry in stream.index_entries
+            ),
+            _ENTRY,
+            samples,
+        )
+        dts, keyframe, hidden, ends = (entries[name] for name in _ENTRY.names or ())
         shift = _timestamp_shift(container, stream, dts, dts + offsets, keyframe)
         if shift is None:
             return None
@@ -140,24 +146,30 @@ def _timestamp_shift(
 def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
-        rows: list[tuple[int, int, bool, bool]] = []
-        stated: list[int] = []
+        # Arrays, as above.
+        stamps, decoding, keyframes, showing = array("q"), array("q"), array("b"), array("b")
+        latest, falls = None, False
         for packet in read_packets(container, stream):
             if packet is None or not packet.size:
                 continue
             if packet.pts is None:
                 return None
             dts = packet.pts if packet.dts is None else packet.dts
-            stated += [] if packet.dts is None else [packet.dts]
-            rows.append((packet.pts, dts, packet.is_keyframe, _is_shown(packet)))
+            if packet.dts is not None:
+                falls |= latest is not None and packet.dts < latest
+                latest = packet.dts
+            stamps.append(packet.pts)
+            decoding.append(dts)
+            keyframes.append(packet.is_keyframe)
+            showing.append(_is_shown(packet))
         promised, time_base = _stated_frame_count(container, stream), stream.time_base or Fraction(0)
-    if not rows:
+    if not stamps:
         return FrameNumbering(None, 0, 0, 0)
-    pts, dts_, keyframe, shown = (np.array(column) for column in zip(*rows, strict=True))
-    packets = _hide_before_first_keyframe(first, PacketTable(pts, dts_, keyframe, shown))
+    times = np.array(stamps, np.int64), np.array(decoding, np.int64)
+    flags = np.array(keyframes, np.bool_), np.array(showing, np.bool_)
+    packets = _hide_before_first_keyframe(first, PacketTable(*times, *flags))
     # Where the clock falls, times do not order the frames.
     max_pixels = max_grown_pixels(first.width, first.height)
-    falls = any(after < before for before, after in pairwise(stated))
     if falls or packets is None or not _timestamps_match_decoder(path, packets, max_pixels):
         return None
     index = FrameIndex(packets)

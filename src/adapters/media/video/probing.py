@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -184,14 +185,17 @@ def _frame_times(path: Path) -> FrameTimes | None:
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         time_base = stream.time_base
-        rows: list[tuple[int, bool]] = []
+        # Arrays of numbers: an object for each frame of a long video would take gigabytes.
+        stamps, keyframes = array("q"), array("b")
         for packet in read_packets(container, stream):
             if packet is None or not packet.size or packet.is_discard:
                 continue
             if packet.pts is None:
                 return None
-            rows.append((packet.pts, packet.is_keyframe))
-    if not rows or not time_base:
+            stamps.append(packet.pts)
+            keyframes.append(packet.is_keyframe)
+    if not stamps or not time_base:
         return None
-    pts, keyframe = (np.array(column) for column in zip(*sorted(rows), strict=True))
-    return FrameTimes(time_base, pts.astype(np.int64), keyframe)
+    pts, keyframe = np.array(stamps, np.int64), np.array(keyframes, np.bool_)
+    order = np.lexsort((keyframe, pts))
+    return FrameTimes(time_base, pts[order], keyframe[order])
