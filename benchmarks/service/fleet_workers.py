@@ -21,7 +21,7 @@ import uvloop
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.adapters.redis.job_queue import HIGH_QUEUE, NORMAL_QUEUE, ArqJobQueue
 from framecloak.adapters.redis.progress_board import RedisProgressBoard
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.work.lease_renewal import RENEWAL_INTERVAL, ActiveLease, LeaseEndedError
@@ -222,7 +222,7 @@ class Fleet:
         async with self._database.unit_of_work() as work:
             state = await work.slices.finish(lease, 0)
             if state is LeaseState.HELD and lease.kind is SliceKind.ASSEMBLY:
-                result = str(lease.request_id), 1
+                result = StoredResult(str(lease.request_id), 1, "0" * 64)
                 await work.requests.finish(
                     lease.request_id, Status.COMPLETED, datetime.now(UTC), result=result
                 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 from time import monotonic
 from uuid import UUID
 
@@ -129,26 +131,28 @@ def plan_wakeups(
             (pending_work for pending_work in pending if pending_work.priority is priority),
             key=_order_in_account,
         )
-        open_slices = {
-            pending_work.request_id: pending_work.ready - queued.get(pending_work.request_id, 0)
-            for pending_work in candidates
-        }
         charged = {pending_work.user_id: pending_work.charged for pending_work in candidates}
-        for pending_work in candidates:
+        open_slices: dict[int, deque[tuple[int, int]]] = {}
+        for position, pending_work in enumerate(candidates):
             announced = min(pending_work.ready, queued.get(pending_work.request_id, 0))
             charged[pending_work.user_id] += announced * pending_work.next_cost
+            if unannounced := pending_work.ready - announced:
+                open_slices.setdefault(pending_work.user_id, deque()).append((position, unannounced))
+        # Accounts with open slices, by charge; among equals, the one whose request comes first.
+        heap = [(charged[user_id], slices[0][0], user_id) for user_id, slices in open_slices.items()]
+        heapify(heap)
         remaining = max_queued - sum(queued.get(pending_work.request_id, 0) for pending_work in candidates)
-        while remaining > 0:
-            candidates = [
-                pending_work for pending_work in candidates if open_slices[pending_work.request_id] > 0
-            ]
-            if not candidates:
-                break
-            # `min` returns the first of equals, which is the oldest.
-            selected = min(candidates, key=lambda pending_work: charged[pending_work.user_id])
+        while heap and remaining > 0:
+            charge, position, user_id = heappop(heap)
+            selected, slices = candidates[position], open_slices[user_id]
             chosen.append((selected.request_id, selected.priority))
-            open_slices[selected.request_id] -= 1
-            charged[selected.user_id] += selected.next_cost
+            left = slices[0][1] - 1
+            if left:
+                slices[0] = position, left
+            else:
+                slices.popleft()
+            if slices:
+                heappush(heap, (charge + selected.next_cost, slices[0][0], user_id))
             remaining -= 1
     return chosen
 

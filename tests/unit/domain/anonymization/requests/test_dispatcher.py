@@ -42,6 +42,8 @@ PENDING_WORK = st.lists(
         st.integers(0, 12),
         st.integers(0, 5),
         st.sampled_from(Priority),
+        st.integers(0, 60),
+        st.sampled_from((10, 25)),
     ),
     max_size=8,
 )
@@ -97,6 +99,25 @@ def test_wakeups_cover_all_ready_slices_and_no_more(
         missing = sum(max(0, item.ready - waiting.get(item.request_id, 0)) for item in of_priority)
         assert written == max(0, min(room - already_waiting, missing))
     assert set(fair_order(pending_work)) == {item.request_id for item in pending_work if item.ready}
+
+
+@given(pending_work=PENDING_WORK, room=st.integers(0, 30))
+def test_each_wakeup_goes_to_the_account_charged_least(pending_work: list[PendingWork], room: int) -> None:
+    expected = []
+    for priority in (HIGH, NORMAL):
+        items = sorted(
+            (item for item in pending_work if item.priority is priority), key=lambda item: item.created_at
+        )
+        left = {item.request_id: item.ready for item in items}
+        charged = {item.user_id: item.charged for item in items}
+        for _ in range(min(room, sum(left.values()))):
+            candidates = [item for item in items if left[item.request_id]]
+            # `min` returns the first of equals, which is the oldest.
+            item = min(candidates, key=lambda item: charged[item.user_id])
+            expected.append((item.request_id, priority))
+            left[item.request_id] -= 1
+            charged[item.user_id] += item.next_cost
+    assert plan_wakeups(pending_work, {}, room) == expected
 
 
 async def test_a_dispatcher_starts_requests_wakes_workers_and_returns_the_order(world: FakeService) -> None:
