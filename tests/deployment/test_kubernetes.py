@@ -12,6 +12,7 @@ import yaml
 from framecloak.entrypoints.asgi.uvicorn_server import DRAIN_SECONDS
 from framecloak.entrypoints.cli.main import framecloak
 from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.worker.memory_limit import DEFAULT_SHARE
 from support.deployment_files import DOCKER, known_variables, read_compose, read_dockerfile, read_kubernetes
 
 WORKLOAD_KINDS = ("Deployment", "Job")
@@ -198,3 +199,12 @@ def test_workers_use_the_requested_cores() -> None:
     (container,) = resource("Deployment", "framecloak-worker")["spec"]["template"]["spec"]["containers"]
     environment = {variable["name"]: variable["value"] for variable in container["env"]}
     assert environment["FRAMECLOAK_THREADS"] == container["resources"]["requests"]["cpu"]
+
+
+def test_workers_have_room_for_two_gigabytes() -> None:
+    """A worker with two threads at 1080p needs less, and one above its share of the limit takes no work."""
+    (container,) = resource("Deployment", "framecloak-worker")["spec"]["template"]["spec"]["containers"]
+    memory = container["resources"]["limits"]["memory"]
+    assert memory.endswith("Gi")
+    assert DEFAULT_SHARE * int(memory.removesuffix("Gi")) > 2
+    assert int(container["resources"]["requests"]["memory"].removesuffix("Gi")) > 2

@@ -55,6 +55,20 @@ def test_no_shape_of_bomb_takes_much_memory(database_url: str, redis_url: str, t
             grown = {name: (peak(pid) - usual[name]) // MIB for name, pid in processes.items()}
             assert max(grown.values()) < MAX_GROWTH // MIB, (path.name, grown)
         assert outcome(http, plain) == ("completed", 0)
+        assert damaged_previews(http) == {
+            ("grow-png.avi", 422, "frame_damaged"),
+            ("grow-mjpeg.avi", 422, "frame_damaged"),
+        }
+
+
+def damaged_previews(http: httpx.Client) -> set[tuple[str, int, str]]:
+    """Return the answers to requests for the last frame of each video that grows."""
+    found = set()
+    for video in http.get("/api/videos/").json()["items"]:
+        if video["filename"].startswith("grow"):
+            answer = http.get(f"/api/videos/{video['id']}/frames/{video['frame_count'] - 1}.jpg")
+            found.add((video["filename"], answer.status_code, answer.json()["code"]))
+    return found
 
 
 def bombs(folder: Path, plain: Path) -> dict[Path, tuple[str, int]]:
