@@ -82,16 +82,18 @@ _SLOTS_ARE_DUE = text(
 
 _SHARE_SLOTS = text(
     f"""
-    WITH RECURSIVE {_WAITING_ACCOUNTS}, movable AS (
+    WITH RECURSIVE {_WAITING_ACCOUNTS}, started AS (
+        SELECT user_id, count(*) AS requests FROM requests
+        WHERE {_IN_WORK} AND started_at IS NOT NULL GROUP BY user_id
+    ), movable AS (
+        -- No account can get more slots than there are, so the cost does not grow with its queue.
         SELECT first.* FROM waiting_accounts CROSS JOIN LATERAL (
             SELECT id, user_id, priority, created_at FROM requests
             WHERE {_IS_WAITING} AND requests.user_id = waiting_accounts.user_id
-            ORDER BY priority, created_at, id LIMIT :limit) AS first
+            ORDER BY priority, created_at, id
+            LIMIT (SELECT greatest(0, :limit - coalesce(sum(requests), 0)) FROM started)) AS first
         UNION ALL
         SELECT id, user_id, priority, created_at FROM requests WHERE {_IN_WORK} AND started_at IS NULL
-    ), started AS (
-        SELECT user_id, count(*) AS requests FROM requests
-        WHERE {_IN_WORK} AND started_at IS NOT NULL GROUP BY user_id
     ), turns AS (
         SELECT id, created_at, {_CHARGED} AS charged, coalesce(started.requests, 0) + row_number() OVER (
             -- 'high' precedes 'normal'
