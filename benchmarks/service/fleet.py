@@ -104,9 +104,15 @@ async def run_workers(options: Sequence[Options]) -> list[Measurements]:
         process = await asyncio.create_subprocess_exec(
             *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 28
         )
-        output, _ = await process.communicate(json.dumps(asdict(own)).encode() + b"\n")
+        try:
+            output, _ = await process.communicate(json.dumps(asdict(own)).encode() + b"\n")
+        finally:
+            # When others have failed, or the benchmark is interrupted.
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         if process.returncode:
-            raise SystemExit(f"the workers {own.name} ended with code {process.returncode}")
+            raise RuntimeError(f"the workers {own.name} ended with code {process.returncode}")
         return Measurements(**json.loads(output))
 
     return list(await asyncio.gather(*map(run, options)))
