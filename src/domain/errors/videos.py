@@ -33,6 +33,18 @@ class RegionNotFoundError(DomainError):
     code = "region_not_found"
 
 
+class OtherFrameShapeError(DomainError):
+    """The marks are for frames of another shape."""
+
+    code = "other_frame_shape"
+
+
+class MarksTooLateError(DomainError):
+    """The marks end after the video."""
+
+    code = "marks_too_late"
+
+
 class GrantNotFoundError(DomainError):
     """The account has no grant on this video."""
 

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region, Segment, require_within
 from framecloak.domain.model.videos import GrantRole, MarkedRegion, MarkedSegment
-from framecloak.domain.ports.database import Database, UnitOfWork
+from framecloak.domain.ports.database import Database, RequestFilter, UnitOfWork
+from framecloak.domain.videos.mark_fitting import MarkFitting
 
 MAX_LABEL_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedMarks:
+    """Marks that were copied from another video.
+
+    Attributes:
+        segments: new segments, in order of time.
+        regions: new regions, oldest first.
+        kept_text: regions in which the latest request for the other video that the caller may see keeps
+            text, for the next request; they are not stored.
+    """
+
+    segments: Sequence[MarkedSegment]
+    regions: Sequence[MarkedRegion]
+    kept_text: Sequence[Region]
 
 
 class MarkService:
@@ -162,6 +179,64 @@ class MarkService:
             details = {"region_id": region_id}
             await work.audit.add(principal, "region.unmark", f"video:{video_id}", details)
             await work.commit()
+
+    async def copy(
+        self,
+        principal: Principal,
+        video_id: int,
+        source_id: int,
+        *,
+        segments: bool = True,
+        regions: bool = True,
+    ) -> CopiedMarks:
+        """Mark a video like another one; all marks are copied, or none.
+
+        Times stay the same in seconds, and regions are scaled to frames of the same shape. Marks that the
+        video already has are not added again.
+
+        Args:
+            principal: caller, who may edit the video and view the other one.
+            video_id: video to mark.
+            source_id: video whose marks are copied.
+            segments: True to copy its segments.
+            regions: True to copy its regions, and return the regions in which text is kept.
+
+        Raises:
+            VideoNotFoundError: a video does not exist, or the caller may not see it.
+            ForbiddenError: the caller may see the video but not mark it.
+            OtherFrameShapeError: there are regions, and the frames of the videos have different shapes.
+            MarksTooLateError: a mark ends after the video.
+        """
+        async with self._database.unit_of_work() as work:
+            target = await work.videos.get(video_id, principal, GrantRole.EDITOR)
+            source = await work.videos.get(source_id, principal, GrantRole.VIEWER)
+            fitting = MarkFitting(source.facts, target.facts)
+            new_segments: list[MarkedSegment] = []
+            new_regions: list[MarkedRegion] = []
+            kept: list[Region] = []
+            if segments:
+                present = {(each.segment, each.label) for each in await work.marks.segments(video_id)}
+                for marked in await work.marks.segments(source_id):
+                    segment = fitting.segment(marked.segment)
+                    if (segment, marked.label) not in present:
+                        new_segments.append(await work.marks.add_segment(video_id, segment, marked.label))
+            if regions:
+                covered = {(each.region, each.label) for each in await work.marks.regions(video_id)}
+                for each in await work.marks.regions(source_id):
+                    region = fitting.region(each.region)
+                    if (region, each.label) not in covered:
+                        new_regions.append(await work.marks.add_region(video_id, region, each.label))
+                latest = await work.requests.list(principal, RequestFilter(video_id=source_id), 1, 0)
+                earlier = [area for request in latest.items for area in request.spec.keep_text]
+                kept = [area for area in map(fitting.kept_region, earlier) if area is not None]
+            details: dict[str, object] = {
+                "from_video": source_id,
+                "segments": len(new_segments),
+                "regions": len(new_regions),
+            }
+            await work.audit.add(principal, "marks.copy", f"video:{video_id}", details)
+            await work.commit()
+        return CopiedMarks(new_segments, new_regions, kept)
 
 
 async def _audit_segment(work: UnitOfWork, principal: Principal, action: str, marked: MarkedSegment) -> None:

@@ -119,6 +119,8 @@ SERVICE_EXIT_CODES = {
     "batch_not_found": 77,
     "template_not_found": 78,
     "template_mismatch": 76,
+    "other_frame_shape": 48,
+    "marks_too_late": 49,
     "text_lists_lost": 124,
     "not_released": 59,
     "already_released": 74,

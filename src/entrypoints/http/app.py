@@ -26,6 +26,7 @@ from framecloak.entrypoints.http.controllers.reviews import ReviewsController
 from framecloak.entrypoints.http.controllers.sessions import SessionsController
 from framecloak.entrypoints.http.controllers.sign_on import SignOnController
 from framecloak.entrypoints.http.controllers.templates import TemplatesController
+from framecloak.entrypoints.http.controllers.videos.copies import MarkCopiesController
 from framecloak.entrypoints.http.controllers.videos.grants import GrantsController
 from framecloak.entrypoints.http.controllers.videos.regions import RegionsController
 from framecloak.entrypoints.http.controllers.videos.segments import SegmentsController
@@ -48,6 +49,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     VideosController,
     SegmentsController,
     RegionsController,
+    MarkCopiesController,
     GrantsController,
     SessionsController,
     SignOnController,

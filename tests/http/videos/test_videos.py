@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.http.api import Scene
+from support.http.api import VIDEO, Scene
 
 REQUESTS = "/api/frames/anonymize"
 
@@ -52,6 +52,24 @@ async def test_segments_and_regions_are_marked_changed_and_removed(scene: Scene)
         assert (await scene.ada.post(f"{base}/regions/", json=body)).json()["code"] == code
     assert (await scene.ada.delete(f"{base}/regions/{marked.json()['id']}")).status_code == 204
     assert (await scene.ada.get(f"{base}/regions/")).json() == []
+
+
+async def test_marks_are_copied_from_another_video(scene: Scene) -> None:
+    ada = scene.ada
+    other = (await ada.post("/api/videos/?filename=b.mp4", content=b"film", headers=VIDEO)).json()["id"]
+    area = {"x": 10, "y": 20, "width": 30, "height": 40, "label": "badge"}
+    await ada.post(f"/api/videos/{scene.video}/regions/", json=area)
+    path = f"/api/videos/{other}/marks/copy"
+    copied = (await ada.post(path, json={"from_video": scene.video})).json()
+    assert [(one["start_frame"], one["end_frame"]) for one in copied["segments"]] == [(0, 10)]
+    (region,) = copied["regions"]
+    assert region == area | {"id": region["id"], "video_id": other, "start_frame": None, "end_frame": None}
+    assert copied["keep_text"] == []
+    assert (await ada.get(f"/api/videos/{other}/regions/")).json() == [region]
+    unknown = await ada.post(path, json={"from_video": 10**6})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "video_not_found")
+    stranger = await scene.bob.post(path, json={"from_video": scene.video})
+    assert stranger.json()["code"] == "video_not_found"
 
 
 async def test_frames_are_served_for_marking(scene: Scene) -> None:

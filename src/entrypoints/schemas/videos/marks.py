@@ -11,6 +11,7 @@ from framecloak.domain.anonymization.overlays.proposals import OverlayProposal
 from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import MarkedRegion, MarkedSegment
+from framecloak.domain.videos.marks import CopiedMarks
 from framecloak.entrypoints.schemas.common import Body, Label, View
 
 Frame = Annotated[int, Meta(description="Index of the first frame, from 0.", examples=[0])]
@@ -165,6 +166,39 @@ class RegionView(View, frozen=True, kw_only=True):
         """Build the view of a marked region."""
         return cls(
             id=marked.id, video_id=marked.video_id, label=marked.label, **_region_fields(marked.region)
+        )
+
+
+class CopyMarksBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A video whose marks are copied."""
+
+    from_video: Annotated[int, Meta(description="Id of the video to copy from.", examples=[123])]
+    segments: Annotated[bool, Meta(description="Whether to copy segments.", examples=[True])] = True
+    regions: Annotated[
+        bool, Meta(description="Whether to copy regions, and return `keep_text`.", examples=[True])
+    ] = True
+
+
+class CopiedMarksView(View, frozen=True, kw_only=True):
+    """The marks that were added."""
+
+    segments: list[SegmentView]
+    regions: list[RegionView]
+    keep_text: Annotated[
+        list[AreaView],
+        Meta(
+            description="Areas in which your latest request for the other video keeps text, for `keep_text`"
+            " of a request for this one; not stored."
+        ),
+    ]
+
+    @classmethod
+    def of(cls, copied: CopiedMarks) -> Self:
+        """Build the view of copied marks."""
+        return cls(
+            segments=[SegmentView.of(each) for each in copied.segments],
+            regions=[RegionView.of(each) for each in copied.regions],
+            keep_text=[AreaView.of(each) for each in copied.kept_text],
         )
 
 

@@ -9,12 +9,11 @@ from datetime import datetime
 from uuid import UUID
 
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentError, TemplateMismatchError
+from framecloak.domain.model.frame_scale import FrameScale
 from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.model.videos import VideoFacts
 
 MAX_TEMPLATE_NAME_LENGTH = 100
-ASPECT_TOLERANCE = 0.01
-"""Largest difference in width to height between the frames of a template and of a video, as a share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class TemplateMarks:
         if not self.regions:
             return ()
         scale = self._scale(facts)
-        return [(_grown(region, scale, facts), label) for region, label in self.regions]
+        return [(scale.grown(region), label) for region, label in self.regions]
 
     def keep_text_of(self, facts: VideoFacts) -> tuple[Region, ...]:
         """Return the regions in which text is kept, in pixels of a video; scaled ones do not grow.
@@ -122,32 +121,18 @@ class TemplateMarks:
         if not self.keep_text:
             return ()
         scale = self._scale(facts)
-        return tuple(shrunk for region in self.keep_text if (shrunk := _shrunk(region, scale)))
+        return tuple(shrunk for region in self.keep_text if (shrunk := scale.shrunk(region)))
 
-    def _scale(self, facts: VideoFacts) -> tuple[float, float]:
+    def _scale(self, facts: VideoFacts) -> FrameScale:
         width, height = self.frame_size or (facts.width, facts.height)
-        x, y = facts.width / width, facts.height / height
-        if abs(x / y - 1) > ASPECT_TOLERANCE:
+        scale = FrameScale.between((width, height), (facts.width, facts.height))
+        if scale is None:
             raise TemplateMismatchError(
                 f"the template is for frames of {width}x{height} pixels, "
                 f"the video has {facts.width}x{facts.height}",
                 "mark the video by hand, or use a template of the same shape",
             )
-        return x, y
-
-
-def _grown(region: Region, scale: tuple[float, float], facts: VideoFacts) -> Region:
-    x1, y1, x2, y2 = region.xyxy
-    left, top = math.floor(x1 * scale[0]), math.floor(y1 * scale[1])
-    right, bottom = math.ceil(x2 * scale[0]), math.ceil(y2 * scale[1])
-    return Region(left, top, min(right, facts.width) - left, min(bottom, facts.height) - top)
-
-
-def _shrunk(region: Region, scale: tuple[float, float]) -> Region | None:
-    x1, y1, x2, y2 = region.xyxy
-    left, top = math.ceil(x1 * scale[0]), math.ceil(y1 * scale[1])
-    right, bottom = math.floor(x2 * scale[0]), math.floor(y2 * scale[1])
-    return Region(left, top, right - left, bottom - top) if left < right and top < bottom else None
+        return scale
 
 
 @dataclass(frozen=True, slots=True)

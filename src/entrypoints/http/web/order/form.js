@@ -5,6 +5,7 @@ import { dateTime, t } from "../core/language.js";
 import { go, link } from "../core/router.js";
 import { saveTemplateButton } from "../many/save-template.js";
 import { choices, chosen, disableBecause, field, form } from "../ui/fields.js";
+import { takeKept } from "./copied-areas.js";
 import { draftFromRun } from "./reorder.js";
 import { choicesOf, choose } from "./choices.js";
 import { orderSummary, rangeOf } from "./summary.js";
@@ -166,11 +167,12 @@ export function orderForm(app, order, draft, startOver, signal) {
     showPrefilled(t("run.filledInLike", { when: dateTime(like.created_at) }) + lost, reset);
   }
   initial = currentContent();
-  if (content) {
-    fillIn(content);
+  const copied = takeKept(video.id);
+  if (content || copied.length) {
+    fillIn({ choices: content?.choices ?? {}, kept: [...(content?.kept ?? keptText.areas()), ...copied] });
     const reset = () => (draft.discard(), startOver());
     const button = el("button", { type: "button", onclick: reset }, t("run.startOver"));
-    showPrefilled(t("run.filledIn"), button);
+    showPrefilled(copied.length ? t("kept.copied", { count: copied.length }) : t("run.filledIn"), button);
   }
   return node;
 }

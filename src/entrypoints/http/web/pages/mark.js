@@ -3,6 +3,7 @@
 import { el } from "../core/dom.js";
 import { number, t } from "../core/language.js";
 import { link, remember } from "../core/router.js";
+import { copyButton } from "../mark/copy.js";
 import { controls } from "../mark/controls.js";
 import { regionList, segmentList } from "../mark/lists.js";
 import { Marks } from "../mark/marks.js";
@@ -89,6 +90,7 @@ function workspace(app, marks, signal) {
         listed(t("segment.title"), t("segment.help"), segmentList(app, marks)),
         listed(t("region.title"), t("region.help"), regionList(app, marks)),
         marks.mayEdit && listed(t("proposal.title"), t("proposal.help"), proposalList(app, proposals)),
+        marks.mayEdit && copyButton(app, marks),
         marks.mayEdit &&
           el("a", { class: "button primary wide", href: link(`/videos/${video.id}/run`) }, t("mark.goOn")),
       ),
