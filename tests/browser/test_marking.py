@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Route, expect
+import pytest
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
-from support.http.browser import FRAMES, PHONE, WORK_MS, Console, visit
+from support.http.browser import DESKTOP, FRAMES, PHONE, WORK_MS, Console, visit
 
 
 def test_marks_are_made_with_the_keyboard_alone(console: Console, video_file: Path) -> None:
@@ -259,3 +260,29 @@ def test_question_mark_lists_the_keys(console: Console, video_file: Path) -> Non
     expect(dialog).to_have_count(0)
     page.get_by_role("button", name="Keys").click()
     expect(dialog).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_timeline_has_thumbnails_from_one_request(
+    chromium: Browser, address: str, video_file: Path, size: ViewportSize
+) -> None:
+    with visit(chromium, address, size=size) as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        console.upload(video_file)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/filmstrip" in request.url else None)
+        console.open(console.marking_page(video_file.name))
+        strip = page.locator("canvas.filmstrip[data-state=shown]")
+        expect(strip).to_be_visible()
+        drawn = strip.evaluate(
+            """(canvas) => {
+              const { width, height } = canvas;
+              const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+              let opaque = 0;
+              for (let place = 3; place < data.length; place += 4) opaque += data[place] === 255;
+              return opaque / (width * height);
+            }"""
+        )
+        assert drawn == 1
+        assert len(asked) == 1
+        assert page.evaluate("document.documentElement.scrollWidth") == size["width"]

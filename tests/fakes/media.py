@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -207,12 +207,14 @@ class FakeVideoProber:
         error: raised by every probe when set.
         probed: number of probed files.
         damaged: frames that cannot be shown.
+        filmstrips: number of filmstrips that were made.
     """
 
     video: ProbedVideo = PROBED_VIDEO
     error: DomainError | None = None
     probed: int = 0
     damaged: frozenset[int] = frozenset()
+    filmstrips: int = 0
 
     def frame_memory(self, width: int, height: int) -> int:
         return width * height
@@ -231,3 +233,12 @@ class FakeVideoProber:
         if index in self.damaged:
             raise FrameDamagedError(f"frame {index} is damaged")
         return b"\xff\xd8%d@%d\xff\xd9" % (index, width or self.video.width)
+
+    def filmstrip_jpeg(
+        self, path: Path, frames: Sequence[int], keyframes: Sequence[int], height: int
+    ) -> bytes:
+        self.filmstrips += 1
+        for index in frames:
+            if not 0 <= index < self.video.frame_count:
+                raise FrameNotFoundError(f"the video has no frame {index}")
+        return b"\xff\xd8%s@%d\xff\xd9" % (",".join(map(str, frames)).encode(), height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -238,6 +238,24 @@ class VideoProber(Protocol):
         Raises:
             FrameNotFoundError: the video has no such frame.
             FrameDamagedError: the frame is damaged in the file.
+        """
+        ...
+
+    def filmstrip_jpeg(
+        self, path: Path, frames: Sequence[int], keyframes: Sequence[int], height: int
+    ) -> bytes:
+        """Return thumbnails of original frames side by side as one JPEG image; damaged frames are black.
+
+        All have the same width, 1 to 4 times ``height`` (cropped where a frame is wider or narrower).
+
+        Args:
+            path: path of the video file.
+            frames: indices of the frames, ascending, at least one; one frame may be shown several times.
+            keyframes: indices of all keyframes, ascending; empty if they are not known.
+            height: height of the image in pixels.
+
+        Raises:
+            FrameNotFoundError: the video has no such frame.
         """
         ...
 

@@ -71,6 +71,7 @@ from framecloak.domain.storage.alarm import NULL_DAMAGE_METER, DamageMeter
 from framecloak.domain.storage.originals import Originals
 from framecloak.domain.storage.results import ResultIntegrity
 from framecloak.domain.storage.verification import StorageVerification
+from framecloak.domain.videos.filmstrips import FilmstripService
 from framecloak.domain.videos.grants import GrantService
 from framecloak.domain.videos.marks import MarkService
 from framecloak.domain.videos.service import VideoService
@@ -236,6 +237,7 @@ class UseCases:
     api_keys: ApiKeyService
     audit: AuditService
     videos: VideoService
+    filmstrips: FilmstripService
     grants: GrantService
     marks: MarkService
     submissions: SubmitService
@@ -325,6 +327,9 @@ class UseCases:
             audit=AuditService(database),
             videos=VideoService(
                 database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes, originals
+            ),
+            filmstrips=FilmstripService(
+                database, originals, adapters.video_prober, adapters.keyframes, scratch
             ),
             grants=GrantService(database),
             marks=MarkService(database),

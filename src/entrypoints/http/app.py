@@ -27,6 +27,7 @@ from framecloak.entrypoints.http.controllers.sessions import SessionsController
 from framecloak.entrypoints.http.controllers.sign_on import SignOnController
 from framecloak.entrypoints.http.controllers.templates import TemplatesController
 from framecloak.entrypoints.http.controllers.videos.copies import MarkCopiesController
+from framecloak.entrypoints.http.controllers.videos.filmstrips import FilmstripsController
 from framecloak.entrypoints.http.controllers.videos.grants import GrantsController
 from framecloak.entrypoints.http.controllers.videos.regions import RegionsController
 from framecloak.entrypoints.http.controllers.videos.segments import SegmentsController
@@ -47,6 +48,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     ErasuresController,
     TemplatesController,
     VideosController,
+    FilmstripsController,
     SegmentsController,
     RegionsController,
     MarkCopiesController,

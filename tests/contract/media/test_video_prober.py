@@ -47,6 +47,13 @@ def test_a_frame_outside_the_video_is_not_found(prober: VideoProber, tmp_path: P
             prober.frame_jpeg(path, index, None)
 
 
+def test_a_filmstrip_of_a_frame_outside_the_video_is_not_found(prober: VideoProber, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 20)
+    assert prober.filmstrip_jpeg(path, [0, prober.probe(path).frame_count - 1], [], 48)[:2] == b"\xff\xd8"
+    with pytest.raises(FrameNotFoundError):
+        prober.filmstrip_jpeg(path, [0, 10**18], [], 48)
+
+
 @pytest.mark.parametrize("content", [NOT_A_VIDEO, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n"])
 def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mp4"
@@ -93,6 +100,20 @@ def test_frame_previews_are_the_right_frames_upright_and_resized(tmp_path: Path)
     rotated = write_video(tmp_path / "turned.mp4", 3, rotation=90)
     assert prober.probe(rotated).rotation == 90
     assert decoded(prober.frame_jpeg(rotated, 0, 48)).shape == (64, 48, 3)
+
+
+def test_a_filmstrip_has_the_frames_side_by_side(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 30, options={"g": "12"})
+    frames = [0, 7, 12, 12, 19, 29]
+    for keyframes in ([0, 12, 24], []):
+        strip = decoded(PyAvProber().filmstrip_jpeg(path, frames, keyframes, 48))
+        assert strip.shape == (48, len(frames) * 64, 3)
+        shown = [read_number(strip[:, place * 64 : (place + 1) * 64]) for place in range(len(frames))]
+        assert shown == frames
+    portrait = write_video(tmp_path / "turned.mp4", 3, rotation=90)
+    assert decoded(PyAvProber().filmstrip_jpeg(portrait, [1], [], 48)).shape == (48, 48, 3)
+    wide = write_video(tmp_path / "wide.mp4", 3, size=(640, 64))
+    assert decoded(PyAvProber().filmstrip_jpeg(wide, [1, 2], [0], 48)).shape == (48, 2 * 192, 3)
 
 
 def test_a_replaced_file_is_opened_again(tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ PERMITTED = {
     "deleteVideo": OWNERS,
     "getVideo": VIEWERS,
     "getFrame": VIEWERS,
+    "getFilmstrip": VIEWERS,
     "listGrants": OWNERS,
     "putGrant": OWNERS,
     "deleteGrant": OWNERS,

@@ -72,6 +72,21 @@ async def test_marks_are_copied_from_another_video(scene: Scene) -> None:
     assert stranger.json()["code"] == "video_not_found"
 
 
+async def test_a_filmstrip_shows_a_whole_video_in_one_image(scene: Scene) -> None:
+    path = f"/api/videos/{scene.video}/filmstrip"
+    strip = await scene.ada.get(path, params={"thumbnails": 4})
+    assert (strip.status_code, strip.headers["content-type"]) == (200, "image/jpeg")
+    assert strip.content == b"\xff\xd812,37,62,87@72\xff\xd9"
+    assert strip.headers["cache-control"] == "private, no-cache"
+    known = {"If-None-Match": strip.headers["etag"]}
+    assert (await scene.ada.get(path, params={"thumbnails": 4}, headers=known)).status_code == 304
+    assert (await scene.ada.get(path, headers=known)).status_code == 200
+    assert scene.api.world.prober.filmstrips == 2
+    for number in (0, 33):
+        assert (await scene.ada.get(path, params={"thumbnails": number})).status_code == 422
+    assert (await scene.bob.get(path)).json()["code"] == "video_not_found"
+
+
 async def test_frames_are_served_for_marking(scene: Scene) -> None:
     base = f"/api/videos/{scene.video}/frames"
     whole = await scene.ada.get(f"{base}/7.jpg")

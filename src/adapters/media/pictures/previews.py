@@ -23,6 +23,16 @@ def shrink_to_width(image: Image, width: int) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def crop_to_size(image: Image, width: int, height: int) -> Image:
+    """Scale an image (h, w, 3) to cover a size in pixels, and crop what sticks out on both sides equally."""
+    full_height, full_width = image.shape[:2]
+    scale = max(width / full_width, height / full_height)
+    size = max(width, round(full_width * scale)), max(height, round(full_height * scale))
+    scaled = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return scaled[top : top + height, left : left + width]
+
+
 def make_preview(data: bytes, width: int) -> bytes:
     """Return a result image as JPEG, at most ``width`` pixels wide.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +17,7 @@ import numpy as np
 
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.paged import open_paged_image
-from framecloak.adapters.media.pictures.previews import shrink_to_width
+from framecloak.adapters.media.pictures.previews import crop_to_size, shrink_to_width
 from framecloak.adapters.media.size_limit import max_grown_pixels
 from framecloak.adapters.media.video.container import open_container, read_packets, video_stream
 from framecloak.adapters.media.video.frame_index import Flags, Timestamps
@@ -152,9 +154,7 @@ class PyAvProber:
             DomainError: see `open_video`.
         """
         source = self._videos.open(path)
-        if not 0 <= index < source.info.readable_frames:
-            message = f"the video has no frame {index}"
-            raise FrameNotFoundError(message, f"frames are numbered 0 to {source.info.readable_frames - 1}")
+        _require_frame(index, source.info.readable_frames)
         try:
             with closing(source.frames(index, index + 1)) as frames:
                 image = next(frames).bgr()
@@ -163,9 +163,50 @@ class PyAvProber:
             raise FrameDamagedError(message, "choose another frame; a result shows it black") from error
         return OpenCvEncoder().encode(image if width is None else shrink_to_width(image, width), _PREVIEW)
 
+    def filmstrip_jpeg(
+        self, path: Path, frames: Sequence[int], keyframes: Sequence[int], height: int
+    ) -> bytes:
+        """Return thumbnails of original frames side by side; see the port."""
+        source = self._videos.open(path)
+        info = source.info
+        for index in frames:
+            _require_frame(index, info.readable_frames)
+        width = min(4 * height, max(height, round(height * info.width / info.height)))
+        strip = np.zeros((height, width * len(frames), 3), np.uint8)
+        for run in _decoding_runs(frames, keyframes):
+            with closing(source.frames(run[0], run[-1] + 1)) as decoded:
+                for index, frame in enumerate(decoded, run[0]):
+                    if index not in run:
+                        continue
+                    try:
+                        thumbnail = crop_to_size(frame.bgr(), width, height)
+                    except FrameAnalysisError:
+                        continue
+                    for place, shown in enumerate(frames):
+                        if shown == index:
+                            strip[:, place * width : (place + 1) * width] = thumbnail
+        return OpenCvEncoder().encode(strip, _PREVIEW)
+
     def frame_memory(self, width: int, height: int) -> int:
         """Return the memory in bytes that `frame_jpeg` needs at most for a video of this size."""
         return max_grown_pixels(width, height) * _BYTES_PER_PIXEL
+
+
+def _decoding_runs(frames: Sequence[int], keyframes: Sequence[int]) -> list[list[int]]:
+    """Return ascending frames in groups; each is decoded in one pass, as no keyframe lies between them."""
+    runs: list[list[int]] = []
+    for index in frames:
+        if runs and bisect_right(keyframes, runs[-1][-1]) == bisect_right(keyframes, index):
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs
+
+
+def _require_frame(index: int, readable_frames: int) -> None:
+    if not 0 <= index < readable_frames:
+        message = f"the video has no frame {index}"
+        raise FrameNotFoundError(message, f"frames are numbered 0 to {readable_frames - 1}")
 
 
 def keyframe_numbers(frame_index: bytes) -> list[int]:

@@ -39,6 +39,7 @@ async def remove_region(world: FakeService, principal: Principal, video_id: int)
 ACTIONS: dict[str, tuple[GrantRole, Action]] = {
     "get": (GrantRole.VIEWER, lambda w, p, v, _: w.collection.get(p, v)),
     "frame": (GrantRole.VIEWER, lambda w, p, v, _: w.collection.frame(p, v, 0, None)),
+    "filmstrip": (GrantRole.VIEWER, lambda w, p, v, _: w.use_cases.filmstrips.filmstrip(p, v, 4)),
     "segments": (GrantRole.VIEWER, lambda w, p, v, _: w.marking.segments(p, v)),
     "segment": (GrantRole.VIEWER, lambda w, p, v, s: w.marking.segment(p, v, s)),
     "regions": (GrantRole.VIEWER, lambda w, p, v, _: w.marking.regions(p, v)),

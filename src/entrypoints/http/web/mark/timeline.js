@@ -4,6 +4,7 @@ import { el, refill } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
 import { Debounced } from "../core/debounce.js";
 import { stepOf } from "../ui/frame-steps.js";
+import { filmstrip } from "./filmstrip.js";
 import { nameOf } from "./names.js";
 
 const TICKS = 6;
@@ -11,8 +12,9 @@ const TICKS = 6;
 /**
  * @param {import("../app.js").App} app
  * @param {import("./marks.js").Marks} marks
+ * @param {AbortSignal} signal
  */
-export function timeline(app, marks) {
+export function timeline(app, marks, signal) {
   const { video } = marks;
   /** @type {Debounced<import("./marks.js").Segment>} */
   const nudges = new Debounced();
@@ -31,8 +33,9 @@ export function timeline(app, marks) {
       onpointerdown: scrub,
       onkeydown: onKey,
     },
-    head,
+    filmstrip(video, signal),
     begun,
+    head,
   );
 
   function showFrame() {

@@ -81,7 +81,7 @@ function workspace(app, marks, signal) {
         "section",
         { class: "viewer", "aria-label": t("mark.viewer") },
         frameImage(app, marks, signal, proposalLayer(marks, proposals)),
-        timeline(app, marks),
+        timeline(app, marks, signal),
         controls(app, marks, signal),
       ),
       el(
