@@ -110,13 +110,24 @@ def test_overlays_are_proposed_and_accepted_one_by_one_or_at_once(console: Conso
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/proposals", hold)
+    page.route("**/proposals/events", hold)
+    page.evaluate(
+        """() => {
+          window.texts = new Set();
+          const node = document.querySelector(".search-status ~ .facts");
+          const collect = () => window.texts.add(node.textContent);
+          new MutationObserver(collect).observe(document.body, { subtree: true, childList: true });
+        }"""
+    )
     page.get_by_role("button", name="Search for overlays").click()
     expect(page.get_by_role("status").get_by_text("Searching the video")).to_be_visible()
     expect(page.get_by_role("button", name="Search for overlays")).to_be_disabled()
     held[0].continue_()
-    page.unroute("**/proposals")
+    page.unroute("**/proposals/events")
     expect(page.get_by_text("2 static areas found")).to_be_visible(timeout=WORK_MS)
+    expect(page.get_by_role("progressbar", name="Progress of the search")).to_be_hidden()
+    texts = page.evaluate("[...window.texts]")
+    assert len([text for text in texts if re.fullmatch(r"\d+ of \d+ frames searched", text)]) > 3
     expect(page.locator(".proposal")).to_have_count(2)
     expect(page.get_by_text(re.compile("^Stands still"))).to_have_count(2)
     expect(page.get_by_text("%")).to_have_count(0)

@@ -133,6 +133,7 @@ PERMITTED = {
     "listRegions": VIEWERS,
     "createRegion": EDITORS,
     "proposeRegions": EDITORS,
+    "followProposals": EDITORS,
     "deleteRegion": EDITORS,
     "copyMarks": EDITORS,
     "listSegments": VIEWERS,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Generator
 from dataclasses import replace
+from threading import Event
 
 import cv2
 import numpy as np
@@ -15,7 +18,9 @@ from framecloak.domain.errors import FrameAnalysisError, LevelUnavailableError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.frames import Frame, SourceInfo
 from framecloak.domain.ports.models import BoxDetector
+from framecloak.entrypoints.http.transport.proposal_events import proposal_messages
 from support.http.api import Scene
+from support.patience import patience
 
 NAME_BOX = (32, 32, 192, 64)
 """Box of a burned-in name, which the fake detector reports as text."""
@@ -110,3 +115,56 @@ async def test_a_video_whose_file_is_missing_is_not_found(scene: Scene, path: st
         (scene.api.store._root / key).unlink()
     answer = await scene.ada.post(f"{path}/proposals/")
     assert (answer.status_code, answer.json()["code"]) == (404, "video_not_found")
+
+
+def events(body: bytes) -> list[tuple[str, object]]:
+    found = re.findall(rb"event: (\w+)\ndata: (.*)\n\n", body)
+    return [(name.decode(), json.loads(data)) for name, data in found]
+
+
+async def test_the_search_reports_its_progress_and_then_its_proposals(scene: Scene, path: str) -> None:
+    answer = await scene.ada.post(f"{path}/proposals/events/")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    *progress, (last, proposals) = events(answer.content)
+    assert last == "proposals"
+    assert proposals == (await scene.ada.post(f"{path}/proposals/")).json()
+    assert {name for name, _ in progress} == {"progress"}
+    total = progress[-1][1]["total"]  # type: ignore[index]
+    assert total > 10
+    expected = [{"done": 0, "total": 0}] + [{"done": done, "total": total} for done in range(total + 1)]
+    assert [data for _, data in progress] == expected
+
+
+async def test_a_search_that_fails_ends_with_the_problem(scene: Scene, path: str) -> None:
+    def missing() -> BoxDetector:
+        raise LevelUnavailableError("the text detector is not installed", "install it")
+
+    scene.api.world.overlays._load_text_detector = missing
+    name, problem = events((await scene.ada.post(f"{path}/proposals/events")).content)[-1]
+    assert (name, problem["code"]) == ("problem", "level_unavailable")  # type: ignore[index]
+    refused = await scene.bob.post(f"{path}/proposals/events")
+    assert (refused.status_code, refused.json()["code"]) == (404, "video_not_found")
+
+
+async def test_a_search_ends_when_its_client_leaves(scene: Scene, path: str) -> None:
+    asked: list[int] = []
+    has_left = Event()
+
+    class Watched(Scans):
+        def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
+            asked.append(start)
+            if len(asked) == 3:
+                assert has_left.wait(patience(30))
+            yield from super().frames(start, stop)
+
+    world = scene.api.world
+    world.video_source = Watched("scan.mp4", 50)
+    messages = proposal_messages(world.overlays, scene.owner, scene.video, 0.01)
+    while len(asked) < 3:
+        await anext(messages)
+    await messages.aclose()
+    has_left.set()
+    totals: list[int] = []
+    search = world.overlays.propose(scene.owner, scene.video, lambda _, total: totals.append(total))
+    assert len(await search) == 1
+    assert len(asked) == 3 + totals[0]

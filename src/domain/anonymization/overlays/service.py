@@ -40,12 +40,23 @@ BYTES_PER_PIXEL = 8
 """Memory of a pixel of each sample: its colours, its grey value and its deviation."""
 
 
-def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[OverlayProposal]:
+OnProgress = Callable[[int, int], None]
+"""Receiver of the number of analysed frames and of all frames to analyse."""
+
+
+def _ignore(_done: int, _total: int) -> None:
+    pass
+
+
+def propose_for_video(
+    source: FrameSource, text_detector: BoxDetector, on_progress: OnProgress = _ignore
+) -> list[OverlayProposal]:
     """Propose regions for overlays in a video, from samples; frames that cannot be analysed are skipped.
 
     Args:
         source: source video.
         text_detector: text detector.
+        on_progress: called with the number of frames that were analysed and of all, before each.
 
     Returns:
         The proposals of `propose_overlays`.
@@ -57,7 +68,9 @@ def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[O
     texts: list[Boxes] = []
     info = source.info
     samples = max(MIN_SAMPLES, min(MAX_SAMPLES, SAMPLE_BYTES // (info.width * info.height * BYTES_PER_PIXEL)))
-    for number in sample_indexes(info.readable_frames, samples):
+    indexes = list(sample_indexes(info.readable_frames, samples))
+    for done, number in enumerate(indexes):
+        on_progress(done, len(indexes))
         with closing(source.frames(number, number + 1)) as frames:
             frame = next(frames)
         try:
@@ -69,6 +82,7 @@ def propose_for_video(source: FrameSource, text_detector: BoxDetector) -> list[O
             continue
         images.append(image)
         texts.append(detections.boxes)
+    on_progress(len(indexes), len(indexes))
     return propose_overlays(images, texts)
 
 
@@ -100,12 +114,26 @@ class OverlayService:
         # One at a time: each call takes seconds of a CPU core and the memory of two dozen frames.
         self._lock = asyncio.Lock()
 
-    async def propose(self, principal: Principal, video_id: int) -> Sequence[OverlayProposal]:
+    async def require_access(self, principal: Principal, video_id: int) -> None:
+        """Raise an error unless the caller may mark a video.
+
+        Raises:
+            VideoNotFoundError: no such video is visible to the caller.
+            ForbiddenError: the caller may see the video but not mark it.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.EDITOR)
+
+    async def propose(
+        self, principal: Principal, video_id: int, on_progress: OnProgress = _ignore
+    ) -> Sequence[OverlayProposal]:
         """Propose regions for the overlays of a video; for users who may mark it.
 
         Args:
             principal: caller.
             video_id: id of the video.
+            on_progress: called in another thread, with the number of analysed frames and of all; an error
+                that it raises ends the search.
 
         Returns:
             Proposals from top to bottom.
@@ -122,7 +150,7 @@ class OverlayService:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
         try:
             async with self._lock, self._originals.file(video, self._scratch) as path:
-                proposals = await asyncio.to_thread(self._propose, path)
+                proposals = await asyncio.to_thread(self._propose, path, on_progress)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
                 f"the file of video {video_id} is gone", "upload the video again"
@@ -133,6 +161,6 @@ class OverlayService:
             await work.commit()
         return proposals
 
-    def _propose(self, path: Path) -> list[OverlayProposal]:
+    def _propose(self, path: Path, on_progress: OnProgress) -> list[OverlayProposal]:
         self._text_detector = self._text_detector or self._load_text_detector()
-        return propose_for_video(self._open_video(path), self._text_detector)
+        return propose_for_video(self._open_video(path), self._text_detector, on_progress)

@@ -248,6 +248,28 @@ class ProposalView(View, frozen=True, kw_only=True):
         )
 
 
+class SearchProgressView(View, frozen=True, kw_only=True):
+    """Progress of a search for overlays."""
+
+    done: Annotated[int, Meta(description="Frames that were analysed.", examples=[12])]
+    total: Annotated[
+        int, Meta(description="Frames to analyse; 0 while the search waits to begin.", examples=[24])
+    ]
+
+
+class SearchEventView(View, frozen=True, kw_only=True):
+    """A server-sent event of a search for overlays."""
+
+    event: Annotated[
+        Literal["progress", "proposals", "problem"],
+        Meta(description="`proposals` and `problem` end the stream."),
+    ]
+    data: Annotated[
+        str,
+        Meta(description="JSON: `done` and `total`, the response of `proposeRegions`, or problem details."),
+    ]
+
+
 def nearest_frame(seconds: float, frame_rate: float) -> int:
     """Return the frame whose start is nearest to a time; the later one of two equally near frames.
 

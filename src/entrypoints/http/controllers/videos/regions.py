@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from litestar import Controller, delete, get, post
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
+from litestar.response import Stream
 
 from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.videos.marks import MarkService
+from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.transport.proposal_events import proposal_messages
+from framecloak.entrypoints.http.transport.server_sent_events import EVENT_STREAM
 from framecloak.entrypoints.schemas.common import RegionId, VideoId
-from framecloak.entrypoints.schemas.videos.marks import CreateRegionBody, ProposalView, RegionView
+from framecloak.entrypoints.schemas.videos.marks import (
+    CreateRegionBody,
+    ProposalView,
+    RegionView,
+    SearchEventView,
+)
 
 
 class RegionsController(Controller):
@@ -82,6 +92,34 @@ class RegionsController(Controller):
         accept to `createRegion`.
         """
         return [ProposalView.of(proposal) for proposal in await overlays.propose(caller, video_id)]
+
+    @post(
+        "/proposals/events",
+        operation_id="followProposals",
+        summary="Propose regions, with progress",
+        status_code=200,
+        responses={
+            200: ResponseSpec(
+                SearchEventView,
+                media_type=EVENT_STREAM,
+                generate_examples=False,
+                description="Server-sent events: progress, then the proposals or a problem.",
+            ),
+            **problems("video_not_found", "forbidden", writes=True, parameters=True),
+        },
+    )
+    async def follow_proposals(
+        self,
+        video_id: VideoId,
+        caller: Caller,
+        overlays: Injected[OverlayService],
+        config: Injected[HttpConfig],
+    ) -> Stream:
+        """Search like `proposeRegions`, and stream the progress; closing the stream ends the search."""
+        # Checked before the stream starts, while an error response is still possible.
+        await overlays.require_access(caller, video_id)
+        messages = proposal_messages(overlays, caller, video_id, config.heartbeat.total_seconds())
+        return Stream(messages, media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
 
     @delete(
         "/{region_id:int}",

@@ -139,9 +139,9 @@ export class Api extends EventTarget {
       call.onload = () => {
         const body = parsed(call.responseText);
         if (call.status < 300) resolve(body);
-        else reject(this.#problem(body, call.status, Number(call.getResponseHeader("Retry-After"))));
+        else reject(this.problem(body, call.status, Number(call.getResponseHeader("Retry-After"))));
       };
-      call.onerror = () => reject(this.#unreachable());
+      call.onerror = () => reject(this.unreachable());
       call.onabort = () => reject(new DOMException("", "AbortError"));
       call.onloadend = () => signal.removeEventListener("abort", stop);
       call.open("POST", path);
@@ -186,19 +186,20 @@ export class Api extends EventTarget {
       answer = await fetchText(address, { method, headers, signal, body: payload }, timeout);
     } catch {
       if (signal?.aborted) throw new DOMException("", "AbortError");
-      throw this.#unreachable();
+      throw this.unreachable();
     }
     const content = parsed(answer.text);
     if (answer.ok || (answer.status === acceptedStatus && !content?.code)) return content;
-    throw this.#problem(content, answer.status, answer.retryAfter);
+    throw this.problem(content, answer.status, answer.retryAfter);
   }
 
   /**
+   * Return the error of a response; the session may have ended with it.
    * @param {any} body
    * @param {number} status
    * @param {number} retryAfter
    */
-  #problem(body, status, retryAfter) {
+  problem(body, status, retryAfter) {
     const problem = new Problem(body ?? {}, status, retryAfter);
     if (problem.code === "not_authenticated" || problem.code === "csrf_failed") {
       this.dispatchEvent(new Event("expired"));
@@ -206,7 +207,7 @@ export class Api extends EventTarget {
     return problem;
   }
 
-  #unreachable() {
+  unreachable() {
     this.markLost();
     return new Problem({ code: "connection_lost" });
   }

@@ -50,15 +50,30 @@ function amountOf(stillness) {
 export function proposalList(app, proposals) {
   const search = el("button", { type: "button", onclick: () => proposals.search() }, t("proposal.ask"));
   const status = el("div", { class: "search-status", role: "status" });
+  const bar = el("progress", { hidden: true, "aria-label": t("proposal.progress") });
+  const frames = el("p", { class: "facts", hidden: true });
   const list = el("ul", {});
   const all = el("div", { class: "actions" });
 
   function show() {
     const { state, items } = proposals;
     search.disabled = state === "waiting";
-    fill(status, statusText());
+    // The status is announced, so it changes only with the state, and not with every frame.
+    const current = `${state} ${items.length}`;
+    if (status.dataset.state !== current) fill(status, statusText());
+    status.dataset.state = current;
+    showProgress();
     refill(list, items.map(item));
     fill(all, items.length > 1 && allButtons());
+  }
+
+  function showProgress() {
+    const { state, progress } = proposals;
+    bar.hidden = state !== "waiting";
+    frames.hidden = state !== "waiting" || !progress.total;
+    bar.max = progress.total || 1;
+    bar.value = progress.done;
+    frames.textContent = t("proposal.frames", progress);
   }
 
   function statusText() {
@@ -142,5 +157,5 @@ export function proposalList(app, proposals) {
 
   proposals.addEventListener("proposals", show);
   show();
-  return el("div", { class: "marked" }, search, status, list, all);
+  return el("div", { class: "marked" }, search, status, bar, frames, list, all);
 }

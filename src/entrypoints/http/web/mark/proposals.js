@@ -1,6 +1,7 @@
 /** Static overlays that the service proposes as regions; the user accepts or dismisses each. */
 
-import { LONG_TIMEOUT } from "../core/api.js";
+import { Problem } from "../core/api.js";
+import { postForEvents } from "../core/event-stream.js";
 import { t } from "../core/language.js";
 
 /**
@@ -18,6 +19,8 @@ export class Proposals extends EventTarget {
   items = [];
   /** @type {State} */
   state = "unasked";
+  /** Frames that the search has analysed, and all of them; 0 before it begins. */
+  progress = { done: 0, total: 0 };
   /** Error of the last search. @type {unknown} */
   error = null;
   /** The highlighted proposal. @type {Proposal | null} */
@@ -40,17 +43,31 @@ export class Proposals extends EventTarget {
 
   /** Request proposals from the service, which takes seconds. */
   async search() {
+    this.progress = { done: 0, total: 0 };
     this.#setState("waiting", []);
     try {
-      const path = `/api/videos/${this.#marks.video.id}/regions/proposals`;
-      const options = { signal: this.#signal, timeout: LONG_TIMEOUT };
-      const proposed = await this.#app.api.post(path, undefined, options);
-      const unmarked = proposed.filter((/** @type {Proposal} */ proposal) => !this.#isMarked(proposal));
-      this.#setState(unmarked.length ? "found" : "none", unmarked);
+      const path = `/api/videos/${this.#marks.video.id}/regions/proposals/events`;
+      await postForEvents(this.#app.api, path, (name, data) => this.#receive(name, data), this.#signal);
+      if (this.state === "waiting") throw this.#app.api.unreachable();
     } catch (error) {
       if (this.#signal.aborted) return;
       this.error = error;
       this.#setState("failed", []);
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} data
+   */
+  #receive(name, data) {
+    if (name === "problem") throw new Problem(data);
+    if (name === "progress") {
+      this.progress = data;
+      this.#emit();
+    } else if (name === "proposals") {
+      const unmarked = data.filter((/** @type {Proposal} */ proposal) => !this.#isMarked(proposal));
+      this.#setState(unmarked.length ? "found" : "none", unmarked);
     }
   }
 
