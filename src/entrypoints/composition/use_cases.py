@@ -297,7 +297,7 @@ class UseCases:
             limits.retention,
             lambda: secrets.new(""),
             secrets.digest,
-            release=limits.results.release,
+            policy=limits.results,
         )
         tool = f"framecloak {version('framecloak')}"
         reviews = ReviewService(
@@ -309,6 +309,7 @@ class UseCases:
             adapters.preview_maker,
             scratch,
             adapters.add_release,
+            reviewers=limits.results.reviewers,
         )
         return cls(
             accounts=AccountService(

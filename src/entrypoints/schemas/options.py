@@ -16,6 +16,7 @@ from framecloak.domain.anonymization.model.orders.throughput import (
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
+from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.requests.submit import ServiceCapacity
 from framecloak.entrypoints.schemas.common import View
 
@@ -127,6 +128,15 @@ class OptionsView(View, frozen=True, kw_only=True):
         Meta(description="Codes of the reasons for edits of results.", examples=[["missed", "other"]]),
     ]
 
+    release: Annotated[
+        ReleaseRule,
+        Meta(
+            description="Condition for downloads of results: `optional`, `required` (a person has released"
+            " it) or `second_person` (that person neither ordered nor corrected it).",
+            examples=["optional"],
+        ),
+    ]
+
     @classmethod
     def of(
         cls,
@@ -161,4 +171,5 @@ class OptionsView(View, frozen=True, kw_only=True):
             efforts=EffortsView.current(),
             time_model=TimeModelView.of(capacity.time_model),
             edit_reasons=list(policy.edit_reasons),
+            release=policy.release,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from framecloak.domain.anonymization.model.record.policy import EDIT_REASONS, NamedPeople, ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
-from framecloak.domain.anonymization.model.record.release import ReleaseRule
+from framecloak.domain.anonymization.model.record.release import ReleaseRule, Reviewers
 from framecloak.domain.anonymization.model.text_policy import TextLists
 from framecloak.domain.anonymization.text_policy.harmless import HarmlessGrammar
 from framecloak.domain.errors import InvalidOptionError
@@ -30,6 +30,13 @@ def _named_people(value: str) -> NamedPeople:
         return NamedPeople(value)
     except ValueError as error:
         raise ValueError(" or ".join(NamedPeople)) from error
+
+
+def _reviewers(value: str) -> Reviewers:
+    try:
+        return Reviewers(value)
+    except ValueError as error:
+        raise ValueError(" or ".join(Reviewers)) from error
 
 
 def _release_rule(value: str) -> ReleaseRule:
@@ -105,6 +112,13 @@ class ResultSettings:
         _release_rule,
         ReleaseRule.OPTIONAL.value,
     )
+    reviewers: Reviewers = setting(
+        "RESULT_REVIEWERS",
+        "People who may review and release results, besides those who ordered them: administrators, or"
+        " colleagues (also the owner of the video, and everybody with whom it is shared).",
+        _reviewers,
+        Reviewers.ADMINISTRATORS.value,
+    )
     device_terms: tuple[str, ...] = setting(
         "TEXT_DEVICE_TERMS",
         "Terms that the devices of this installation show, separated by commas; text policy identifying keeps"
@@ -135,4 +149,5 @@ class ResultSettings:
             named_people=self.named_people,
             reference_pattern=self.reference_pattern,
             release=self.release_rule,
+            reviewers=self.reviewers,
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, StoredResult
+from framecloak.domain.errors import RequestNotFoundError
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.model.videos import VideoState
-from framecloak.domain.ports.database import Database
+from framecloak.domain.model.videos import GrantRole, VideoState
+from framecloak.domain.ports.database import Database, RequestFilter
 from framecloak.domain.ports.repositories.webhooks import NoticeEvent
 from support.samples.persistence import NOW, add_request, add_user, add_video, principal_of
 
@@ -95,3 +99,39 @@ async def test_a_request_has_a_notice_for_its_end_and_one_for_its_release(databa
     async with database.unit_of_work() as work:
         notices = await work.notices.take_due(LATER, LATER + timedelta(minutes=1), 10)
     assert {notice.event for notice in notices} == {NoticeEvent.ENDED, NoticeEvent.RELEASED}
+
+
+async def test_people_who_may_see_the_video_see_its_results_for_review(database: Database) -> None:
+    owner, request = await _completed(database)
+    others = [await add_user(database, name) for name in ("viewer", "stranger", "orderer")]
+    viewer, stranger, orderer = [principal_of(user) for user in others]
+    async with database.unit_of_work() as work:
+        await work.grants.put(request.spec.video_id, viewer.user_id, GrantRole.VIEWER)
+        await work.commit()
+    waiting = RequestFilter(is_unreleased=True, for_review=True)
+    async with database.unit_of_work() as work:
+        for reader in (owner, viewer):
+            assert (await work.requests.get(request.id, reader, for_review=True)).id == request.id
+            found = await work.requests.list(reader, waiting, 9, 0)
+            assert [each.id for each in found.items] == [request.id]
+            mine = replace(waiting, not_user_id=owner.user_id)
+            assert (await work.requests.list(reader, mine, 9, 0)).total == 0
+        for reader, for_review in ((stranger, True), (orderer, True), (viewer, False)):
+            with pytest.raises(RequestNotFoundError):
+                await work.requests.get(request.id, reader, for_review=for_review)
+            listed = replace(waiting, for_review=for_review)
+            assert (await work.requests.list(reader, listed, 9, 0)).total == 0
+        await work.releases.release(request.id, LATER, "viewer", b"signed")
+        assert (await work.requests.list(viewer, waiting, 9, 0)).total == 0
+        await work.requests.clear_result(request.id)
+        assert (await work.requests.list(viewer, waiting, 9, 0)).total == 0
+
+
+async def test_the_owner_of_a_video_sees_the_results_of_an_editor_for_review(database: Database) -> None:
+    owner, editor = [await add_user(database, name) for name in ("owner", "editor")]
+    video = await add_video(database, owner)
+    request = await add_request(database, editor, video)
+    async with database.unit_of_work() as work:
+        assert (await work.requests.get(request.id, principal_of(owner), for_review=True)).id == request.id
+        with pytest.raises(RequestNotFoundError):
+            await work.requests.get(request.id, principal_of(owner))

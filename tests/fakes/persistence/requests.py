@@ -93,9 +93,11 @@ class FakeRequestRepository:
     async def snapshot(self, request_id: UUID) -> WorkSpec:
         return self._tx.rows.snapshots.get(request_id, WorkSpec({}, ()))
 
-    async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
+    async def get(
+        self, request_id: UUID, principal: Principal, *, for_review: bool = False
+    ) -> AnonymizationRequest:
         request = self._tx.rows.requests.get(request_id)
-        if request is None or not (principal.is_admin or request.user_id == principal.user_id):
+        if request is None or not self._is_visible(request, principal, for_review=for_review):
             raise RequestNotFoundError(f"there is no request {request_id}")
         return request
 
@@ -105,14 +107,24 @@ class FakeRequestRepository:
         found = [
             each
             for each in reversed(self._tx.rows.requests.values())
-            if (principal.is_admin or each.user_id == principal.user_id)
+            if self._is_visible(each, principal, for_review=criteria.for_review)
             and criteria.video_id in {None, each.spec.video_id}
             and criteria.status in {None, each.status}
             and criteria.user_id in {None, each.user_id}
             and criteria.is_render in {None, each.spec.based_on is not None}
+            and not (criteria.is_unreleased and (each.result_key is None or each.released_at))
+            and each.user_id != criteria.not_user_id
             and (criteria.search or "").lower() in (each.spec.reference or "").lower()
         ]
         return Page(found[offset : offset + limit], len(found))
+
+    def _is_visible(self, request: AnonymizationRequest, principal: Principal, *, for_review: bool) -> bool:
+        if principal.is_admin or request.user_id == principal.user_id:
+            return True
+        rows, video_id = self._tx.rows, request.spec.video_id
+        video = rows.videos.get(video_id)
+        is_shared = (video_id, principal.user_id) in rows.grants
+        return for_review and video is not None and (is_shared or video.owner_id == principal.user_id)
 
     async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
         rows = await self._tx.write()

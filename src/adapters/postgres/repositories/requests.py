@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     ColumnElement,
     Select,
@@ -37,6 +38,7 @@ from framecloak.adapters.postgres.tables.accounts import UserRow
 from framecloak.adapters.postgres.tables.releases import SeenFrameRow
 from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow, RequestTextListsRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.adapters.postgres.tables.videos import GrantRow, VideoRow
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
 from framecloak.domain.anonymization.model.output_format import OutputFormat
@@ -60,10 +62,29 @@ _WORKLOAD_COLUMNS = (
     RequestRow.output_format,
     RequestRow.based_on_request_id.is_not(None),
 )
+
+
+def _is_video_visible(user_id: BindParameter[int] | int) -> ColumnElement[bool]:
+    """Return the condition for requests for a video that an account owns, or that is shared with it."""
+    owned = select(VideoRow.id).where(VideoRow.id == RequestRow.video_id, VideoRow.owner_id == user_id)
+    shared = select(GrantRow.video_id).where(
+        GrantRow.video_id == RequestRow.video_id, GrantRow.user_id == user_id
+    )
+    return or_(owned.exists(), shared.exists())
+
+
 # Built once, because it runs for every poll of a client that waits for a result.
 _VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST_COLUMNS).where(
     RequestRow.id == bindparam("request_id"),
     or_(bindparam("is_admin", type_=Boolean), RequestRow.user_id == bindparam("user_id")),
+)
+_REVIEWABLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST_COLUMNS).where(
+    RequestRow.id == bindparam("request_id"),
+    or_(
+        bindparam("is_admin", type_=Boolean),
+        RequestRow.user_id == bindparam("user_id"),
+        _is_video_visible(bindparam("user_id")),
+    ),
 )
 
 
@@ -165,14 +186,17 @@ class PostgresRequestRepository:
         """See the port."""
         return await snapshots.get(self._connection, request_id)
 
-    async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
+    async def get(
+        self, request_id: UUID, principal: Principal, *, for_review: bool = False
+    ) -> AnonymizationRequest:
         """See the port."""
+        statement = _REVIEWABLE_BY_ID if for_review else _VISIBLE_BY_ID
         parameters = {
             "request_id": request_id,
             "is_admin": principal.is_admin,
             "user_id": principal.user_id,
         }
-        row = (await self._connection.execute(_VISIBLE_BY_ID, parameters)).one_or_none()
+        row = (await self._connection.execute(statement, parameters)).one_or_none()
         if row is None:
             raise RequestNotFoundError(f"there is no request {request_id}")
         return request_from_row(row)
@@ -329,7 +353,13 @@ class PostgresRequestRepository:
 def _conditions(principal: Principal, criteria: RequestFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if not principal.is_admin:
-        conditions.append(RequestRow.user_id == principal.user_id)
+        is_own = RequestRow.user_id == principal.user_id
+        is_visible = or_(is_own, _is_video_visible(principal.user_id)) if criteria.for_review else is_own
+        conditions.append(is_visible)
+    if criteria.is_unreleased:
+        conditions += [RequestRow.result_key.is_not(None), RequestRow.released_at.is_(None)]
+    if criteria.not_user_id is not None:
+        conditions.append(RequestRow.user_id != searchable_id(criteria.not_user_id))
     if criteria.video_id is not None:
         conditions.append(RequestRow.video_id == searchable_id(criteria.video_id))
     if criteria.status is not None:

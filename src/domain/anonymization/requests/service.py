@@ -15,6 +15,7 @@ from framecloak.domain.anonymization.model.orders.throughput import (
     estimate_seconds,
     throughput,
 )
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
@@ -94,7 +95,7 @@ class RequestService:
         retention: retention periods.
         new_secret: returns a random secret of 256 bits for a download token.
         digest: returns the digest that is stored in place of a secret.
-        release: condition for downloads.
+        policy: rules for results.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class RequestService:
         new_secret: Callable[[], str],
         digest: Callable[[str], bytes],
         *,
-        release: ReleaseRule = ReleaseRule.OPTIONAL,
+        policy: ResultPolicy,
     ) -> None:
         self._database = database
         self._store = store
@@ -118,16 +119,17 @@ class RequestService:
         self._retention = retention
         self._new_secret = new_secret
         self._digest = digest
-        self._release = release
+        self._policy = policy
 
     async def status(self, principal: Principal, request_id: UUID) -> RequestProgress:
-        """Return the state of a request with an estimate of its end.
+        """Return the state of a request with an estimate of its end; reviewers see it, too.
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
         """
         async with self._database.unit_of_work() as work:
-            request = await work.requests.get(request_id, principal)
+            colleagues = self._policy.reviewers.include_colleagues
+            request = await work.requests.get(request_id, principal, for_review=colleagues)
             if request.status.is_final:
                 return RequestProgress(request, None)
             if request.status is Status.PROCESSING and request.processed_frames and request.started_at:
@@ -145,6 +147,21 @@ class RequestService:
         """Return the requests visible to the caller, newest first."""
         async with self._database.unit_of_work() as work:
             return await work.requests.list(principal, criteria, limit, offset)
+
+    async def awaiting_release(
+        self, principal: Principal, limit: int, offset: int
+    ) -> Page[AnonymizationRequest]:
+        """Return the requests whose results the caller may review and release, newest first.
+
+        Where a second person has to release results, those that the caller ordered are left out.
+        """
+        is_second = self._policy.release is ReleaseRule.SECOND_PERSON
+        criteria = RequestFilter(
+            is_unreleased=True,
+            not_user_id=principal.user_id if is_second else None,
+            for_review=self._policy.reviewers.include_colleagues,
+        )
+        return await self.list(principal, criteria, limit, offset)
 
     async def cancel(self, principal: Principal, request_id: UUID) -> None:
         """Cancel a request that is waiting or in progress.
@@ -186,7 +203,7 @@ class RequestService:
             request = await work.requests.get(request_id, principal)
             await require_still_shared(work, principal, request.spec.video_id)
             request.require_result()
-            request.require_release(self._release)
+            request.require_release(self._policy.release)
             # The commands of the operator have no account; the link is then that of the request's.
             holder = principal.user_id or None
             token = DownloadToken(self._digest(secret), request_id, expires_at, None, holder)
@@ -218,7 +235,7 @@ class RequestService:
             request = await work.download_tokens.redeem(digest, request_id, self._clock.now())
             await require_link_rights(work, digest, request)
             key = request.require_result()
-            request.require_release(self._release)
+            request.require_release(self._policy.release)
             await work.audit.add(None, "download.redeem", f"request:{request_id}", {})
             address = await self._store.presigned_get(key, request.archive_name, LINK_TTL)
             await work.commit()

@@ -131,7 +131,7 @@ class ReleaseService:
             )
         async with self._database.unit_of_work() as work:
             # The result may have been deleted meanwhile, and its marks with it.
-            (await work.requests.get(request_id, principal)).require_result()
+            (await self._request(work, principal, request_id)).require_result()
             await work.releases.mark_seen(request_id, principal.user_id, frames)
             await work.commit()
         return await self.progress(principal, request_id)
@@ -170,7 +170,7 @@ class ReleaseService:
             if not await work.releases.release(
                 request_id, release.released_at, release.released_by, document
             ):
-                request = await work.requests.get(request_id, principal)
+                request = await self._request(work, principal, request_id)
                 _require_unreleased(request)
                 request.require_result()
             details = {
@@ -192,11 +192,17 @@ class ReleaseService:
             NotReleasedError: the result was not released.
         """
         async with self._database.unit_of_work() as work:
-            await work.requests.get(request_id, principal)
+            await self._request(work, principal, request_id)
             document = await work.releases.document(request_id)
         if document is None:
             raise NotReleasedError("the result is not released", "review the result and release it")
         return document
+
+    async def _request(
+        self, work: UnitOfWork, principal: Principal, request_id: UUID
+    ) -> AnonymizationRequest:
+        colleagues = self._policy.reviewers.include_colleagues
+        return await work.requests.get(request_id, principal, for_review=colleagues)
 
     async def _is_second_person(
         self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest

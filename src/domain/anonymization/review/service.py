@@ -13,6 +13,7 @@ from typing import Self
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.options import Language
+from framecloak.domain.anonymization.model.record.release import Reviewers
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, WorkSpec
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
 from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
@@ -84,7 +85,7 @@ class FrameExcerpt:
 
 
 class ReviewService:
-    """Use case that shows results to the users who may download them.
+    """Use case that shows results to the users who may download or release them.
 
     Args:
         database: database of requests.
@@ -95,6 +96,7 @@ class ReviewService:
         shrink: scales images down.
         scratch: folder for temporary files.
         add_release: adds a section on the release to a report.
+        reviewers: people who may review results of others.
     """
 
     def __init__(
@@ -107,6 +109,8 @@ class ReviewService:
         shrink: PreviewMaker,
         scratch: Path,
         add_release: ReleaseSection,
+        *,
+        reviewers: Reviewers = Reviewers.ADMINISTRATORS,
     ) -> None:
         self._database = database
         self._store = store
@@ -116,6 +120,7 @@ class ReviewService:
         self._shrink = shrink
         self._scratch = scratch
         self._add_release = add_release
+        self._reviewers = reviewers
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_TASKS)
         self._findings: OrderedDict[str, _Findings] = OrderedDict()
 
@@ -271,7 +276,8 @@ class ReviewService:
 
     async def _load(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, WorkSpec]:
         async with self._database.unit_of_work() as work:
-            request = await work.requests.get(request_id, principal)
+            colleagues = self._reviewers.include_colleagues
+            request = await work.requests.get(request_id, principal, for_review=colleagues)
             await require_still_shared(work, principal, request.spec.video_id)
             return request, await work.requests.snapshot(request_id)
 

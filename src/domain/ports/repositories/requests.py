@@ -35,6 +35,9 @@ class RequestFilter:
         search: part of the reference, ignoring case.
         user_id: id of the account that submitted it.
         is_render: True for results rendered again, False for the others.
+        is_unreleased: True for stored results that were not released.
+        not_user_id: id of an account whose requests are left out.
+        for_review: True to include the requests of others for videos that the caller may see.
     """
 
     video_id: int | None = None
@@ -42,6 +45,9 @@ class RequestFilter:
     search: str | None = None
     user_id: int | None = None
     is_render: bool | None = None
+    is_unreleased: bool = False
+    not_user_id: int | None = None
+    for_review: bool = False
 
 
 class RequestRepository(Protocol):
@@ -93,8 +99,15 @@ class RequestRepository(Protocol):
         """Return the processing input of a request; empty if the request does not exist."""
         ...
 
-    async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
+    async def get(
+        self, request_id: UUID, principal: Principal, *, for_review: bool = False
+    ) -> AnonymizationRequest:
         """Return a request that the caller may see.
+
+        Args:
+            request_id: id of the request.
+            principal: caller.
+            for_review: True to return requests of others for videos that the caller may see, too.
 
         Raises:
             RequestNotFoundError: the request does not exist, or belongs to another account.

@@ -186,11 +186,21 @@ class RequestsController(Controller):
             str | None,
             QueryParameter(max_length=80, description="Part of the reference; case is ignored."),
         ] = None,
+        awaiting_release: Annotated[
+            bool,
+            QueryParameter(
+                description="Only requests whose results you may review and release, also those of others"
+                " where `RESULT_REVIEWERS` allows it; the other criteria are ignored."
+            ),
+        ] = False,
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> RequestPage:
         """Return your requests, newest first; administrators get the requests of all accounts."""
-        page = await requests.list(caller, RequestFilter(video_id, status, search), limit, offset)
+        if awaiting_release:
+            page = await requests.awaiting_release(caller, limit, offset)
+        else:
+            page = await requests.list(caller, RequestFilter(video_id, status, search), limit, offset)
         items = [RequestView.of(request) for request in page.items]
         return RequestPage(items=items, total=page.total, limit=limit, offset=offset)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
-from framecloak.domain.anonymization.model.record.release import ReleaseRule
+from framecloak.domain.anonymization.model.record.release import ReleaseRule, Reviewers
 from framecloak.domain.model.accounts import Principal, User
 
 EDIT_REASONS = ("missed", "not_identifying", "inaccurate", "consent", "other")
@@ -33,12 +33,14 @@ class ResultPolicy:
         named_people: form in which results name people.
         reference_pattern: regular expression that references of orders must match.
         release: condition for downloads of results.
+        reviewers: people who may review and release results of others.
     """
 
     edit_reasons: tuple[str, ...] = EDIT_REASONS
     named_people: NamedPeople = NamedPeople.NAME
     reference_pattern: str = DEFAULT_REFERENCE_PATTERN
     release: ReleaseRule = ReleaseRule.OPTIONAL
+    reviewers: Reviewers = Reviewers.ADMINISTRATORS
 
     def name_of(self, person: Principal) -> str:
         """Return the name or code of a person for results."""

@@ -24,6 +24,20 @@ class ReleaseRule(StrEnum):
         return self is not ReleaseRule.OPTIONAL
 
 
+class Reviewers(StrEnum):
+    """People who may review and release results, besides those who ordered them."""
+
+    ADMINISTRATORS = "administrators"
+    """Administrators only."""
+    COLLEAGUES = "colleagues"
+    """Also the owner of the video, and everybody with whom it is shared."""
+
+    @property
+    def include_colleagues(self) -> bool:
+        """True if people who may see a video may review the results made from it."""
+        return self is Reviewers.COLLEAGUES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """Release of a result.

@@ -11,7 +11,7 @@ import pytest
 from fakes.media import PROBED_VIDEO
 from fakes.results import FakeSigner, is_signed
 from framecloak.domain.anonymization.model.record.policy import NamedPeople, ResultPolicy
-from framecloak.domain.anonymization.model.record.release import ReleaseRule
+from framecloak.domain.anonymization.model.record.release import ReleaseRule, Reviewers
 from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
 from framecloak.domain.anonymization.results.proof.release_addendum import read_release
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit
@@ -25,6 +25,7 @@ from framecloak.domain.errors import (
     SecondPersonRequiredError,
 )
 from framecloak.domain.model.accounts import Principal, Role
+from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.repositories.webhooks import NoticeEvent
 from support.use_cases import FakeService
 from support.worker_harness import WorkerHarness
@@ -175,3 +176,50 @@ async def test_results_of_others_are_not_found(tmp_path: Path) -> None:
         await desk.releases.release(bob, desk.request_id)
     with pytest.raises(RequestNotFoundError):
         await desk.releases.addendum(bob, desk.request_id)
+
+
+@pytest.mark.parametrize("role", [GrantRole.VIEWER, GrantRole.EDITOR])
+async def test_a_colleague_with_whom_the_video_is_shared_releases_by_rule(
+    tmp_path: Path, role: GrantRole
+) -> None:
+    policy = ResultPolicy(release=ReleaseRule.SECOND_PERSON, reviewers=Reviewers.COLLEAGUES)
+    desk = await make_desk(tmp_path, policy)
+    world, anna = desk.world, desk.anna
+    ben, stranger = [await world.person(name) for name in ("ben", "stranger")]
+    video_id = desk.harness.request_spec.video_id
+    with pytest.raises(RequestNotFoundError):
+        await desk.releases.progress(ben, desk.request_id)
+    await world.sharing.grant(anna, video_id, ben.user_id, role)
+    waiting = await world.anonymization.awaiting_release(ben, 9, 0)
+    assert [each.id for each in waiting.items] == [desk.request_id]
+    # She ordered it, so that it does not wait for her.
+    assert (await world.anonymization.awaiting_release(anna, 9, 0)).total == 0
+    assert (await world.anonymization.awaiting_release(stranger, 9, 0)).total == 0
+    with pytest.raises(RequestNotFoundError):
+        await desk.releases.release(stranger, desk.request_id)
+    assert (await desk.releases.mark_seen(ben, desk.request_id, [0])).seen == 1
+    assert (await desk.releases.release(ben, desk.request_id)).released_by == "ben"
+    assert (await world.anonymization.status(ben, desk.request_id)).request.released_by == "ben"
+    assert (await world.anonymization.awaiting_release(ben, 9, 0)).total == 0
+    # A review gives no right to the file, to its deletion or to the request.
+    for refused in (
+        world.anonymization.issue_download_token(ben, desk.request_id),
+        world.anonymization.cancel(ben, desk.request_id),
+        world.use_cases.erasures.erase_result(ben, desk.request_id),
+    ):
+        with pytest.raises(RequestNotFoundError):
+            await refused
+    await world.sharing.revoke(anna, video_id, ben.user_id)
+    with pytest.raises(RequestNotFoundError):
+        await desk.releases.addendum(ben, desk.request_id)
+
+
+async def test_without_the_setting_a_colleague_sees_no_results(tmp_path: Path) -> None:
+    desk = await make_desk(tmp_path, ResultPolicy(release=ReleaseRule.SECOND_PERSON))
+    ben = await desk.world.person("ben")
+    await desk.world.sharing.grant(
+        desk.anna, desk.harness.request_spec.video_id, ben.user_id, GrantRole.EDITOR
+    )
+    assert (await desk.world.anonymization.awaiting_release(ben, 9, 0)).total == 0
+    with pytest.raises(RequestNotFoundError):
+        await desk.releases.progress(ben, desk.request_id)
