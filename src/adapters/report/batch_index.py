@@ -26,6 +26,7 @@ class _Messages:
     statuses: Mapping[Status, str]
     rejected: str
     gone: str
+    unreleased: str
     report: str
     result: str
 
@@ -45,6 +46,7 @@ _MESSAGES = {
         },
         rejected="rejected: {reason}",
         gone="result deleted",
+        unreleased="not released",
         report="Report",
         result="Result (ZIP)",
     ),
@@ -63,6 +65,7 @@ _MESSAGES = {
         },
         rejected="abgelehnt: {reason}",
         gone="Ergebnis gelöscht",
+        unreleased="nicht freigegeben",
         report="Bericht",
         result="Ergebnis (ZIP)",
     ),
@@ -97,7 +100,7 @@ def _row(entry: IndexEntry, messages: _Messages) -> str:
         return _cells(cells, "-")
     state = messages.statuses[request.status]
     if request.status is Status.COMPLETED and entry.archive is None:
-        state = messages.gone
+        state = messages.unreleased if entry.is_unreleased else messages.gone
     blanked = "-" if request.known_blanked_frames is None else str(request.known_blanked_frames)
     cells = [
         number,

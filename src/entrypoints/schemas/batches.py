@@ -15,7 +15,7 @@ from framecloak.domain.anonymization.model.request import Status
 from framecloak.entrypoints.schemas.common import Body, Id, PageBase, View
 from framecloak.entrypoints.schemas.options import TimeRangeView
 from framecloak.entrypoints.schemas.orders import OrderOptions
-from framecloak.entrypoints.schemas.requests import BlankedFrames
+from framecloak.entrypoints.schemas.requests import BlankedFrames, ReleasedAt
 
 MAX_BATCH_VIDEOS = 100
 """Maximum number of videos in a batch."""
@@ -86,6 +86,7 @@ class BatchItemView(View, frozen=True, kw_only=True):
     progress: Annotated[int | None, Meta(description="Percent; null if it was rejected.", examples=[0])]
     blanked_frames: BlankedFrames
     result_bytes: Annotated[int | None, Meta(description="Size of the result; null without one.")]
+    released_at: ReleasedAt
     error: Annotated[
         str | None, Meta(description="Reason of a rejection or failure; null otherwise.", examples=[None])
     ]
@@ -105,6 +106,7 @@ class BatchItemView(View, frozen=True, kw_only=True):
             progress=request.progress if request else None,
             blanked_frames=request.known_blanked_frames if request else None,
             result_bytes=request.result_bytes if request else None,
+            released_at=request.released_at if request else None,
             error=request.error if request else item.error,
             error_code=request.error_code if request else item.error_code,
         )

@@ -135,6 +135,7 @@ class RequestView(View, frozen=True, kw_only=True):
     """An anonymisation request."""
 
     request_id: UUID
+    user_id: Annotated[int, Meta(description="Id of the account that ordered it.", examples=[7])]
     video_id: Annotated[int, Meta(examples=[123])]
     segment_ids: Annotated[list[int], Meta(examples=[[1, 2, 3]])]
     anonymization_level: Annotated[Level, Meta(examples=["faces"])]
@@ -184,6 +185,7 @@ class RequestView(View, frozen=True, kw_only=True):
         spec = request.spec
         return cls(
             request_id=request.id,
+            user_id=request.user_id,
             video_id=spec.video_id,
             segment_ids=list(spec.segment_ids),
             anonymization_level=spec.level,

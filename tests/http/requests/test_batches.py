@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
+from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from support.http.api import VIDEO, Scene
 from support.use_cases import chunks
 
@@ -169,6 +170,30 @@ async def test_all_results_are_one_archive_with_an_index(scene: Scene) -> None:
     for name in names:
         assert f'href="results/{name}.zip"' in page
     assert (await scene.bob.get(address)).status_code == 404
+
+
+async def test_an_archive_has_only_released_results_where_the_rule_asks_for_it(scene: Scene) -> None:
+    world = scene.api.world
+    world.use_cases.batch_results._release = ReleaseRule.REQUIRED
+    batch = (await scene.ada.post(f"{BATCHES}/", json={"videos": [{"video_id": scene.video}] * 3})).json()
+    address = f"{BATCHES}/{batch['batch_id']}"
+    requests = [item["request_id"] for item in batch["items"]]
+    for request in requests:
+        await _complete(scene, request)
+    await scene.ada.delete(f"/api/frames/anonymize/{requests[2]}/result")
+    refused = await scene.ada.get(f"{address}/download")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_released")
+    async with world.database.unit_of_work() as work:
+        await work.releases.release(UUID(requests[1]), world.clock.now(), "bob", b"signed")
+        await work.commit()
+    items = (await scene.ada.get(address)).json()["items"]
+    assert [item["released_at"] is not None for item in items] == [False, True, False]
+    answer = await scene.ada.get(f"{address}/download", params={"language": "en"})
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert len(archive.namelist()) == 3
+        page = archive.read("index.html").decode()
+    assert "1 of 3 orders" in page
+    assert (page.count("not released"), page.count("result deleted")) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,13 @@ class IndexEntry:
         item: the order in its batch.
         archive: path of its result in the bundle; None if there is none.
         report: path of its report in the bundle; None if there is none.
+        is_unreleased: True if there is a result that has to be released before it is downloaded.
     """
 
     item: BatchItem
     archive: str | None
     report: str | None
+    is_unreleased: bool = False
 
 
 IndexRenderer = Callable[[Batch, Sequence[IndexEntry], Language], bytes]
@@ -101,10 +103,12 @@ class BatchResultsService:
             stored = [request for request in batch.requests if await self._is_stored(request)]
             if not stored:
                 raise NotReadyError("no order of the batch has a result", "wait until one is completed")
+            held_back: set[UUID] = set()
             if self._release.is_required:
                 released = [request for request in stored if request.released_at is not None]
                 if not released:
                     stored[0].require_release(self._release)
+                held_back = {request.id for request in stored} - {request.id for request in released}
                 stored = released
             ids = [str(request.id) for request in stored]
             await work.audit.add(principal, "batch.download", f"batch:{batch_id}", {"requests": ids})
@@ -115,7 +119,9 @@ class BatchResultsService:
             has_result = item.request is not None and item.request.id in found
             name = names[item.request.id] if item.request and has_result else None
             report = f"{REPORTS_FOLDER}{name.removesuffix('.zip')}.html" if name else None
-            rows.append(IndexEntry(item, f"{RESULTS_FOLDER}{name}" if name else None, report))
+            archive = f"{RESULTS_FOLDER}{name}" if name else None
+            is_unreleased = item.request is not None and item.request.id in held_back
+            rows.append(IndexEntry(item, archive, report, is_unreleased=is_unreleased))
         page = self._render_index(batch, rows, language or stored[0].spec.appearance.language)
         return Bundle(_filename(batch), self._entries(page, rows))
 

@@ -4,7 +4,8 @@ import { isAborted } from "../core/api.js";
 import { el, fill, refill } from "../core/dom.js";
 import { dateTime, duration, language, t } from "../core/language.js";
 import { link } from "../core/router.js";
-import { downloadButton } from "../runs/download.js";
+import { waitingForRelease } from "./review-link.js";
+import { downloadButton, heldBack, needsRelease } from "../runs/download.js";
 import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
@@ -22,6 +23,7 @@ const POLL_INTERVAL = 2000;
  * @property {number | null} progress
  * @property {number | null} blanked_frames
  * @property {number | null} result_bytes
+ * @property {string | null} released_at
  * @property {string | null} error
  *
  * @typedef {object} Batch a batch as returned by the API
@@ -43,13 +45,16 @@ const POLL_INTERVAL = 2000;
  */
 export function batchPage(app, place, signal) {
   const path = `/api/batches/${encodeURIComponent(place.params.id)}`;
-  const load = () => app.api.get(path, { signal });
+  const load = async () => {
+    const [batch, mustRelease] = await Promise.all([app.api.get(path, { signal }), needsRelease(app)]);
+    return { batch, mustRelease };
+  };
   return el(
     "div",
     {},
     el("a", { class: "up", href: link("/runs") }, t("batch.back")),
     el("h1", { tabindex: "-1" }, t("batch.title")),
-    loaded(app.api, signal, load, (batch) => batchView(app, path, batch, signal)).node,
+    loaded(app.api, signal, load, ({ batch, mustRelease }) => batchView(app, path, batch, mustRelease, signal)).node,
   );
 }
 
@@ -57,9 +62,10 @@ export function batchPage(app, place, signal) {
  * @param {import("../app.js").App} app
  * @param {string} path
  * @param {Batch} first
+ * @param {boolean} mustRelease whether results have to be released before they are downloaded
  * @param {AbortSignal} signal
  */
-function batchView(app, path, first, signal) {
+function batchView(app, path, first, mustRelease, signal) {
   const bar = el("progress", { max: 100, "aria-label": t("batch.title") });
   const facts = el("p", { class: "facts", "aria-live": "polite" });
   const actions = el("div", { class: "actions" });
@@ -75,16 +81,20 @@ function batchView(app, path, first, signal) {
     if (state === shown) return;
     shown = state;
     fill(actions, buttons(batch));
-    refill(rows, batch.items.map((item) => row(app, item)));
+    refill(rows, batch.items.map((item) => row(app, item, mustRelease)));
   }
 
   /** @param {Batch} batch */
   function buttons(batch) {
-    const hasResults = batch.items.some((item) => item.result_bytes);
+    const results = batch.items.filter((item) => item.result_bytes);
+    const released = results.filter((item) => item.released_at);
     const address = `${path}/download?language=${language()}`;
+    const content = [icon("download"), t("batch.download")];
+    const download = el("a", { class: "button primary", href: address, download: "" }, ...content);
+    const isPart = mustRelease && released.length > 0 && released.length < results.length;
     return [
-      hasResults &&
-        el("a", { class: "button primary", href: address, download: "" }, icon("download"), t("batch.download")),
+      results.length > 0 && (mustRelease && !released.length ? heldBack(...content) : download),
+      isPart && el("span", { class: "reason" }, t("batch.part", { released: released.length, total: results.length })),
       !batch.is_finished && actionButton(app, {}, cancel, t("batch.cancel")),
     ];
   }
@@ -114,6 +124,7 @@ function batchView(app, path, first, signal) {
   return el(
     "div",
     { class: "card batch" },
+    waitingForRelease(app, signal),
     el("p", { class: "facts" }, [first.template_name, dateTime(first.created_at)].filter(Boolean).join(" · ")),
     bar,
     facts,
@@ -145,8 +156,9 @@ export function summary(batch) {
 /**
  * @param {import("../app.js").App} app
  * @param {Item} item
+ * @param {boolean} mustRelease
  */
-function row(app, item) {
+function row(app, item, mustRelease) {
   const name = item.video_name ?? t("runs.deletedVideo");
   const status = item.status ?? "failed";
   const label = item.status ? t(`status.${item.status}`) : t("batch.rejectedOne");
@@ -162,7 +174,7 @@ function row(app, item) {
     id && item.result_bytes
       ? [
           el("a", { class: "button", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),
-          downloadButton(app, id),
+          downloadButton(app, id, mustRelease && !item.released_at),
         ]
       : [],
   );

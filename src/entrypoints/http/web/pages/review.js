@@ -1,7 +1,7 @@
 /** Review of a result frame by frame, with editing of boxes and rerendering. */
 
 import { Problem } from "../core/api.js";
-import { el } from "../core/dom.js";
+import { el, fill } from "../core/dom.js";
 import { dateTime, t } from "../core/language.js";
 import { link, remember } from "../core/router.js";
 import { comparison } from "../review/comparison.js";
@@ -13,7 +13,7 @@ import { rerenderPanel } from "../review/rerender.js";
 import { textPanel } from "../review/texts.js";
 import { filmstrip } from "../review/filmstrip.js";
 import { blankedIn } from "../runs/blanked.js";
-import { downloadButton } from "../runs/download.js";
+import { downloadButton, needsRelease } from "../runs/download.js";
 import { reorderLink, Entry } from "../runs/entry.js";
 import { failureOf } from "../runs/failure.js";
 import { isFinal } from "../runs/progress-stream.js";
@@ -37,16 +37,17 @@ export function review(app, place, signal) {
     });
     if (run.status === "completed") {
       try {
-        return { run, video: null, result: await loadResult(app, run, signal) };
+        const [result, mustRelease] = await Promise.all([loadResult(app, run, signal), needsRelease(app)]);
+        return { run, video: null, result, mustRelease };
       } catch (error) {
         // A completed run has a result until that is deleted.
         if (!(error instanceof Problem && error.code === "not_ready")) throw error;
       }
     }
-    return { run, video: await videoOf(app, run, signal), result: null };
+    return { run, video: await videoOf(app, run, signal), result: null, mustRelease: false };
   }
   const heading = el("h1", { tabindex: "-1" }, t("review.title"));
-  const content = loaded(app.api, signal, load, ({ run, video, result }, reload) => {
+  const content = loaded(app.api, signal, load, ({ run, video, result, mustRelease }, reload) => {
     if (!result) return unfinished(app, run, video, signal, reload);
     if (result.video) heading.textContent = t("review.of", { name: nameOf(result.video) });
     const start = Number.parseInt(place.query.get("frame") ?? "", 10);
@@ -59,7 +60,7 @@ export function review(app, place, signal) {
         if (!playback.isPlaying && !signal.aborted) remember(place.path, { frame: String(result.frame) });
       });
     }
-    return workspace(app, result, playback, signal);
+    return workspace(app, result, playback, mustRelease, signal);
   });
   return el("div", {}, el("a", { class: "up", href: link("/runs") }, t("runs.title")), heading, content.node);
 }
@@ -68,9 +69,10 @@ export function review(app, place, signal) {
  * @param {import("../app.js").App} app
  * @param {import("../review/result.js").Result} result
  * @param {Playback} playback
+ * @param {boolean} mustRelease whether results have to be released before they are downloaded
  * @param {AbortSignal} signal
  */
-function workspace(app, result, playback, signal) {
+function workspace(app, result, playback, mustRelease, signal) {
   const { run } = result;
   const { button, sheet } = report(app, result, signal);
   const blanked = blankedIn(run);
@@ -78,11 +80,18 @@ function workspace(app, result, playback, signal) {
   const undoable = result.canEdit ? result.boxes : null;
   const tools = viewerTools(app, playback, reviewShortcuts(result.canEdit), undoable, "boxes", signal);
   frameKeys(result, signal, { ...tools.keys, b: () => result.showBoxes(!result.showsBoxes) });
+  const actions = el("div", { class: "actions" });
+  function showActions() {
+    const download = result.isOwn && downloadButton(app, run.request_id, mustRelease && !run.released_at);
+    fill(actions, mustRelease ? [button, download] : [download, button]);
+  }
+  result.addEventListener("released", showActions, { signal });
+  showActions();
   return [
     el("p", { class: "facts" }, facts.join(" · ")),
     blanked && el("p", { class: "reason" }, blanked),
     run.anonymization_level !== "minimal" && el("p", { class: "help" }, t("review.searched")),
-    el("div", { class: "actions" }, downloadButton(app, run.request_id), button),
+    actions,
     el(
       "div",
       { class: "workspace" },
@@ -105,7 +114,7 @@ function workspace(app, result, playback, signal) {
         releasePanel(app, result, signal),
         panel(app, result),
         textPanel(app, result, signal),
-        result.canEdit && rerenderPanel(app, result, signal),
+        result.canEdit && rerenderPanel(app, result, mustRelease, signal),
       ),
     ),
     sheet,
@@ -128,7 +137,7 @@ function unfinished(app, run, video, signal, reload) {
     return empty(message, detail, reorder);
   }
   if (run.status === "cancelled") return empty(t("review.cancelled"), reorder);
-  const entry = new Entry(app, run, t("review.thisRun"));
+  const entry = new Entry(app, run, t("review.thisRun"), true);
   app.progress.subscribe(run.request_id, signal, (state) => {
     entry.update(state);
     if (isFinal(state)) reload();

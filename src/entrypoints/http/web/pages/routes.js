@@ -1,6 +1,7 @@
 /** Pages of the console and their addresses. */
 
 import { batchPage } from "../many/batch-page.js";
+import { reviewMany } from "../many/review-page.js";
 import { orderMany } from "../many/order-page.js";
 import { templatesPage } from "../many/templates-page.js";
 import { admin } from "./admin.js";
@@ -23,6 +24,7 @@ export const ROUTES = [
   { path: "/order", title: "many.title", section: "videos", page: orderMany },
   { path: "/templates", title: "templates.title", section: "videos", page: templatesPage },
   { path: "/batches/:id", title: "batch.title", section: "runs", page: batchPage },
+  { path: "/reviews", title: "reviews.title", section: "runs", page: reviewMany },
   { path: "/runs", title: "runs.title", section: "runs", page: runs },
   { path: "/runs/:id/review", title: "review.title", section: "runs", page: review },
   { path: "/faces", title: "faces.title", section: "faces", page: faces },

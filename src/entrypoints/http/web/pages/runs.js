@@ -4,6 +4,8 @@ import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link, numberOf, remember } from "../core/router.js";
 import { batchList } from "../many/batch-list.js";
+import { waitingForRelease } from "../many/review-link.js";
+import { needsRelease } from "../runs/download.js";
 import { Entry } from "../runs/entry.js";
 import { isFinal } from "../runs/progress-stream.js";
 import { field, select } from "../ui/fields.js";
@@ -32,14 +34,15 @@ export function runs(app, place, signal) {
   async function load() {
     const fetchPage = (/** @type {number} */ offset) =>
       app.api.get("/api/frames/anonymize/requests/", { query: { ...filter, offset, limit: PAGE }, signal });
-    const [page, videos] = await Promise.all([
+    const [page, mustRelease, videos] = await Promise.all([
       pageAt(fetchPage, filter.offset),
+      needsRelease(app),
       app.api.get("/api/videos/", { query: { limit: 100 }, signal }),
     ]);
     /** @type {Map<number, string>} */
     const names = new Map(videos.items.map((/** @type {any} */ video) => [video.id, nameOf(video)]));
     await addMissing(names, page.items);
-    return { page, names };
+    return { page, names, mustRelease };
   }
 
   /**
@@ -55,13 +58,13 @@ export function runs(app, place, signal) {
       if (video) names.set(video.id, nameOf(video));
   }
 
-  const list = loaded(app.api, signal, load, ({ page, names }) => {
+  const list = loaded(app.api, signal, load, ({ page, names, mustRelease }) => {
     listAbort.abort();
     listAbort = new AbortController();
     showVideos(names);
     if (!page.items.length) return noRuns();
     const entries = page.items.map(
-      (/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? ""),
+      (/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? "", mustRelease),
     );
     const listSignal = AbortSignal.any([signal, listAbort.signal]);
     // The list starts with the newest run, but the oldest are processed first.
@@ -124,6 +127,7 @@ export function runs(app, place, signal) {
     {},
     el("h1", { tabindex: "-1" }, t("runs.title")),
     el("p", { class: "lead" }, t("runs.lead")),
+    waitingForRelease(app, signal),
     batchList(app, signal),
     el(
       "div",

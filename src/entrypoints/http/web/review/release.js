@@ -74,6 +74,7 @@ export function releasePanel(app, result, signal) {
     if (!(await confirmed({ title: t("review.release"), text, action: t("review.release") }))) return;
     await app.api.post(`${result.path}/release/`);
     app.announcer.say(t("review.releaseDone"));
+    result.release();
     show(await app.api.get(`${result.path}/seen/`, { signal }));
   }
 

@@ -12,9 +12,10 @@ import { nameOf } from "../videos/video.js";
 /**
  * @param {import("../app.js").App} app
  * @param {import("./result.js").Result} result
+ * @param {boolean} mustRelease whether results have to be released before they are downloaded
  * @param {AbortSignal} signal
  */
-export function rerenderPanel(app, result, signal) {
+export function rerenderPanel(app, result, mustRelease, signal) {
   const { boxes, video } = result;
   const text = el("p", { class: "help", "aria-live": "polite" });
   const warning = el("p", { class: "notice" });
@@ -44,7 +45,7 @@ export function rerenderPanel(app, result, signal) {
     boxes.isSent = true;
     show();
     const run = await app.api.get(`/api/frames/anonymize/requests/${id}/`, { signal });
-    const entry = new Entry(app, run, video ? nameOf(video) : "");
+    const entry = new Entry(app, run, video ? nameOf(video) : "", mustRelease);
     fill(runs, entry.node);
     app.announcer.say(t("review.rendering"));
     app.progress.subscribe(id, signal, (state) => {

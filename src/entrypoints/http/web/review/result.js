@@ -32,10 +32,12 @@ export class Result extends EventTarget {
    * @param {import("../runs/progress-stream.js").Run} run
    * @param {Video | null} video null when it was deleted or is not accessible
    * @param {import("./boxes.js").Boxes} boxes
+   * @param {boolean} isOwn whether the user ordered it, or is an administrator; others only review it
    * @param {AbortSignal} signal the boxes outlast the page
    */
-  constructor(run, video, boxes, signal) {
+  constructor(run, video, boxes, isOwn, signal) {
     super();
+    this.isOwn = isOwn;
     this.run = run;
     this.video = video;
     this.boxes = boxes;
@@ -52,7 +54,13 @@ export class Result extends EventTarget {
 
   /** Whether the user may edit the video, which includes rendering results again; the service checks it, too. */
   get canEdit() {
-    return this.video !== null && this.video.access !== "viewer";
+    return this.isOwn && this.video !== null && this.video.access !== "viewer";
+  }
+
+  /** Note that the result was released just now. */
+  release() {
+    this.run.released_at = new Date().toISOString();
+    this.#emit("released");
   }
 
   get lastFrame() {
@@ -177,7 +185,7 @@ export async function loadResult(app, run, signal) {
     app.api.get(`${pathOf(run)}/review/`, { query: { limit: 1 }, signal }),
     boxes.load(signal),
   ]);
-  const result = new Result(run, video, boxes, signal);
+  const result = new Result(run, video, boxes, run.user_id === app.user?.id || app.isAdmin, signal);
   result.seek(riskiest.items[0]?.index ?? 0);
   return result;
 }

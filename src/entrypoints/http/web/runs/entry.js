@@ -32,6 +32,7 @@ export class Entry {
   #run;
   #filename;
   #hasVideo;
+  #mustRelease;
   #meter = new RateMeter();
   #titleId = uniqueId("run");
   #badge = el("span", { class: "badge" });
@@ -45,9 +46,11 @@ export class Entry {
    * @param {import("../app.js").App} app
    * @param {import("./progress-stream.js").Run} run
    * @param {string} filename of its video; empty when that is gone
+   * @param {boolean} mustRelease whether results have to be released before they are downloaded
    */
-  constructor(app, run, filename) {
+  constructor(app, run, filename, mustRelease) {
     this.#app = app;
+    this.#mustRelease = mustRelease;
     this.#run = run;
     this.#hasVideo = Boolean(filename);
     this.#filename = filename || t("runs.deletedVideo");
@@ -137,7 +140,7 @@ export class Entry {
     if (status === "completed") {
       return [
         el("a", { class: "button primary", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),
-        downloadButton(app, id),
+        downloadButton(app, id, this.#mustRelease && !this.#run.released_at),
         removeButton(t("runs.erase"), () => this.#erase()),
       ];
     }

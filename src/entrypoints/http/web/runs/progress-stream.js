@@ -8,6 +8,7 @@ import { ConnectionSlots } from "../core/connection-slots.js";
  * @typedef {object} Run a run as returned by the API
  * @property {string} request_id
  * @property {number} video_id
+ * @property {number} user_id account that ordered it
  * @property {string} anonymization_level
  * @property {string} output_format
  * @property {string} redaction

@@ -4,6 +4,7 @@ import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link } from "../core/router.js";
 import { describeAll } from "./describe.js";
+import { shareAll } from "./share-all.js";
 
 /** Most videos that are ordered at once. */
 export const MAX_SELECTED = 100;
@@ -34,6 +35,9 @@ export function selectionBar(app, reload, signal) {
       isOrdered && el("a", { class: "button primary", href: link("/order") }, t("selection.order")),
       isOrdered &&
         el("button", { type: "button", onclick: () => describeAll(app, videos, reload) }, t("selection.tag")),
+      videos.length > 0 &&
+        videos.every(({ access }) => access === "owner") &&
+        el("button", { type: "button", onclick: () => shareAll(app, videos) }, t("videos.share")),
       el("button", { type: "button", onclick: () => app.selection.clear() }, t("selection.clear")),
     );
   }

@@ -72,7 +72,7 @@ export function share(app, video) {
         async () => {
           problem.textContent = "";
           const chosen = listed ? { user_id: Number(account.value) } : { username: account.value.trim() };
-          await put(app, path, chosen, role.value);
+          await putGrant(app, path, chosen, role.value);
           grantForm.reset();
           await grants.reload();
         },
@@ -97,12 +97,13 @@ export function share(app, video) {
   dialog.addEventListener("close", () => leaving.abort());
 }
 
-/** @returns {[string, string][]} */
-function roles() {
+/** Return the permissions that can be granted. @returns {[string, string][]} */
+export function roles() {
   return ROLES.map((role) => [role, t(`sharing.${role}`)]);
 }
 
-function usernameInput() {
+/** An input for the user name of an account. */
+export function usernameInput() {
   return el("input", { required: true, maxlength: 150, autocomplete: "off", autocapitalize: "none" });
 }
 
@@ -123,12 +124,13 @@ async function accounts(app, video, signal) {
 }
 
 /**
+ * Share a video with an account.
  * @param {import("../app.js").App} app
- * @param {string} path
+ * @param {string} path of its grants
  * @param {{user_id: number} | {username: string}} account
  * @param {string} role
  */
-async function put(app, path, account, role) {
+export async function putGrant(app, path, account, role) {
   try {
     await app.api.put(path, { ...account, role });
   } catch (error) {
