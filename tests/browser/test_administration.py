@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 from playwright.sync_api import Browser, expect
 
@@ -46,6 +48,30 @@ def test_account_is_created_given_another_password_and_locked(
         page.get_by_role("dialog").get_by_role("button", name="Lock").click()
         expect(page.get_by_role("button", name=f"Unlock: {name}", exact=True)).to_be_visible()
         assert not httpx.post(f"{address}/api/auth/login", json=credentials).is_success
+
+
+def test_an_account_is_removed_once_what_it_owns_is_handed_over(
+    visitor: Visitor, chromium: Browser, address: str, video_file: Path
+) -> None:
+    visitor.sign_in().upload(video_file)
+    with visit(chromium, address, role="admin") as administrator:
+        console, page = administrator.sign_in(), administrator.page
+        console.open("/admin")
+        expect(page.get_by_role("button", name=f"Remove {administrator.username}", exact=True)).to_have_count(
+            0
+        )
+        page.get_by_role("button", name=f"Remove {visitor.username}", exact=True).click()
+        dialog = page.get_by_role("dialog", name=f"Remove {visitor.username}")
+        dialog.get_by_role("button", name="Remove account").click()
+        expect(dialog.get_by_role("alert").get_by_text("owns videos, runs or galleries")).to_be_visible()
+        dialog.get_by_label("Hand over").select_option(administrator.username)
+        dialog.get_by_role("button", name="Remove account").click()
+        expect(page.get_by_text(f"{visitor.username} is removed.")).to_be_visible()
+        expect(
+            page.get_by_role("button", name=f"Set password: {visitor.username}", exact=True)
+        ).to_have_count(0)
+        console.open("/videos")
+        expect(console.card(video_file.name)).to_be_visible()
 
 
 NARROWED = """(lists) => lists.map((list) => {

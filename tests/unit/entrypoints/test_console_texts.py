@@ -23,7 +23,6 @@ MAX_SCRIPT_LINES = 250
 """Upper limit of lines in a script."""
 
 NOT_SHOWN = {
-    "account_in_use": "the console removes no accounts",
     "client_gone": "the client has disconnected",
     "emotions_unavailable": "images are analysed without emotions",
     "idempotency_conflict": "the console sends no idempotency keys",

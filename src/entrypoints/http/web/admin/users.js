@@ -4,8 +4,10 @@ import { el } from "../core/dom.js";
 import { dateTime, t } from "../core/language.js";
 import { confirmed, showDialog } from "../ui/dialog.js";
 import { field, form, select } from "../ui/fields.js";
+import { removeButton } from "../ui/inputs.js";
 import { pager } from "../ui/pager.js";
 import { loaded } from "../ui/placeholders.js";
+import { removeUser } from "./remove-user.js";
 
 const PAGE = 20;
 const ROLES = ["user", "admin"];
@@ -179,5 +181,6 @@ function row(app, account, hasProvider, reload) {
       },
       t(lock),
     ),
+    !isOwn && removeButton(t("users.removeOf", { name: account.username }), () => removeUser(app, account, reload)),
   );
 }
