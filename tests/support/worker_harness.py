@@ -92,6 +92,7 @@ class WorkerHarness:
             meter=self.meter,
             video_encoder=self.video_encoder,
             people=self.world.people,
+            policy=self.world.results,
             text=self.world.use_cases.text_orders,
             load_text_reader=FakeTextReader,
         )

@@ -26,6 +26,7 @@ def order_section(facts: ReportData, messages: Messages) -> str:
         return ""
     rows = (
         (texts.reference, order.reference or markup.EMPTY_CELL),
+        *([(texts.video_title, order.title)] if order.title else []),
         (texts.order_id, order.id),
         (texts.ordered_by, order.ordered_by),
         (texts.ordered_at, order.ordered_at),

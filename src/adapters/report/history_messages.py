@@ -16,6 +16,7 @@ class HistoryMessages:
     order_title: str
     order_id: str
     reference: str
+    video_title: str
     ordered_by: str
     ordered_at: str
     software: str
@@ -48,6 +49,7 @@ ENGLISH_HISTORY = HistoryMessages(
     order_title="Order",
     order_id="Order id",
     reference="Reference",
+    video_title="Video",
     ordered_by="Ordered by",
     ordered_at="Ordered at (UTC)",
     software="Made with",
@@ -102,6 +104,7 @@ GERMAN_HISTORY = HistoryMessages(
     order_title="Auftrag",
     order_id="Auftragsnummer",
     reference="Referenz",
+    video_title="Video",
     ordered_by="Beauftragt von",
     ordered_at="Beauftragt am (UTC)",
     software="Erstellt mit",

@@ -7,7 +7,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.model.record.policy import EDIT_REASONS, NamedPeople, ResultPolicy
+from framecloak.domain.anonymization.model.record.policy import (
+    EDIT_REASONS,
+    NamedPeople,
+    ResultPolicy,
+    TitlesInResults,
+)
 from framecloak.domain.anonymization.model.record.reference import DEFAULT_REFERENCE_PATTERN
 from framecloak.domain.anonymization.model.record.release import ReleaseRule, Reviewers
 from framecloak.domain.anonymization.model.text_policy import TextLists
@@ -30,6 +35,13 @@ def _named_people(value: str) -> NamedPeople:
         return NamedPeople(value)
     except ValueError as error:
         raise ValueError(" or ".join(NamedPeople)) from error
+
+
+def _titles(value: str) -> TitlesInResults:
+    try:
+        return TitlesInResults(value)
+    except ValueError as error:
+        raise ValueError(" or ".join(TitlesInResults)) from error
 
 
 def _reviewers(value: str) -> Reviewers:
@@ -104,7 +116,13 @@ class ResultSettings:
         _pattern,
         DEFAULT_REFERENCE_PATTERN,
     )
-
+    titles: TitlesInResults = setting(
+        "TITLES_IN_RESULTS",
+        "Titles of videos that manifests and reports name: never, or codes (those that match"
+        " REFERENCE_PATTERN and contain no date).",
+        _titles,
+        TitlesInResults.NEVER.value,
+    )
     release_rule: ReleaseRule = setting(
         "RESULT_RELEASE",
         "Condition for downloads of results: optional (none), required (a person has released the result) or"
@@ -148,6 +166,7 @@ class ResultSettings:
             edit_reasons=self.edit_reasons,
             named_people=self.named_people,
             reference_pattern=self.reference_pattern,
+            titles=self.titles,
             release=self.release_rule,
             reviewers=self.reviewers,
         )

@@ -39,7 +39,11 @@ from framecloak.domain.anonymization.results.manifest import (
     RecordedSource,
     Summary,
 )
-from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings, settings_entry
+from framecloak.domain.anonymization.results.recorded_settings import (
+    RecordedOrder,
+    RecordedSettings,
+    settings_entry,
+)
 from framecloak.domain.anonymization.results.report_data import MAX_THUMBNAILS, ReportEvidence, Timeline
 from framecloak.domain.imaging.detections import ModelCard, TargetKind
 from framecloak.domain.model.segments import Region, Segment
@@ -160,6 +164,20 @@ def test_a_hardware_encoder_is_named(language: Language) -> None:
     for settings in (software, hardware):
         facts = ReportData("framecloak 1", "c" * 32, settings, [], [source], Summary(30), evidence(), [])
         assert (b"h264_nvenc" in render_report(facts)) is (settings is hardware)
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_order_and_the_title_of_its_video_are_named(language: Language) -> None:
+    appearance = Appearance(language=language)
+    settings = RecordedSettings(Level.FACES, appearance, 0.12, VIDEO_SCALES, IMAGE_SCALES)
+    source = RecordedSource(0, "a" * 64, INFO, None, (Segment(0, 30),), (), None)
+    for title in (None, "<OR-2>"):
+        order = RecordedOrder("7f", "STUDY-7", "Anna", "2026-11-30T08:00:00+00:00", title)
+        ordered = replace(settings, order=order)
+        facts = ReportData("framecloak 1", "c" * 32, ordered, [], [source], Summary(30), evidence(), [])
+        text = render_report(facts).decode()
+        assert "<dd>STUDY-7</dd>" in text
+        assert ("<dt>Video</dt><dd>&lt;OR-2&gt;</dd>" in text) is (title is not None)
 
 
 def test_silent_sound_is_on_the_timeline() -> None:

@@ -44,12 +44,14 @@ class RecordedOrder:
         reference: code of the order; None without one.
         ordered_by: name or code of the person who ordered it.
         ordered_at: time of the order, RFC 3339 in UTC.
+        title: title of the video when the result was made; None if results do not name it.
     """
 
     id: str
     reference: str | None
     ordered_by: str
     ordered_at: str
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

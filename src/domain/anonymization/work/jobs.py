@@ -178,7 +178,7 @@ class Jobs:
             raise InvalidManifestError("the boxes of the request are gone", "render them again")
         boxes = None if snapshot.boxes is None else BoxTable.unpacked(snapshot.boxes)
         text = await self._load_text_policy(request, snapshot)
-        order = self._order(request, customer)
+        order = self._order(request, customer, video)
         job = self._cached[request_id] = Job(request, video, snapshot, boxes, order, text)
         return job
 
@@ -191,12 +191,13 @@ class Jobs:
             )
         return None
 
-    def _order(self, request: AnonymizationRequest, customer: User) -> RecordedOrder:
+    def _order(self, request: AnonymizationRequest, customer: User, video: Video) -> RecordedOrder:
         return RecordedOrder(
             str(request.id),
             request.spec.reference,
             self._resources.policy.name_of_user(customer),
             request.created_at.astimezone(UTC).isoformat(timespec="seconds"),
+            self._resources.policy.title_of(video.title),
         )
 
 

@@ -48,7 +48,8 @@ class VideoView(View, frozen=True, kw_only=True):
     title: Annotated[
         str | None,
         Meta(
-            description="Display name; null for the file name. Not part of results.", examples=["Theatre 2"]
+            description="Display name; null for the file name. In results only by `TITLES_IN_RESULTS`.",
+            examples=["Theatre 2"],
         ),
     ]
     tags: Annotated[list[str], Meta(description="Labels for searching, sorted.", examples=[["ward 3"]])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -10,7 +11,7 @@ import pytest
 
 from fakes.media import PROBED_VIDEO
 from fakes.results import FakeSigner, is_signed
-from framecloak.domain.anonymization.model.record.policy import NamedPeople, ResultPolicy
+from framecloak.domain.anonymization.model.record.policy import NamedPeople, ResultPolicy, TitlesInResults
 from framecloak.domain.anonymization.model.record.release import ReleaseRule, Reviewers
 from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
 from framecloak.domain.anonymization.results.proof.release_addendum import read_release
@@ -223,3 +224,17 @@ async def test_without_the_setting_a_colleague_sees_no_results(tmp_path: Path) -
     assert (await desk.world.anonymization.awaiting_release(ben, 9, 0)).total == 0
     with pytest.raises(RequestNotFoundError):
         await desk.releases.progress(ben, desk.request_id)
+
+
+@pytest.mark.parametrize(("titles", "named"), [("codes", "OR-2"), ("never", None)])
+async def test_a_manifest_names_the_title_of_the_video_by_rule(
+    tmp_path: Path, titles: str, named: str | None
+) -> None:
+    desk = await make_desk(tmp_path, ResultPolicy(titles=TitlesInResults(titles)))
+    world, anna = desk.world, desk.anna
+    await world.collection.describe(anna, desk.harness.request_spec.video_id, title="OR-2")
+    request_id = (await world.submissions.submit(anna, desk.harness.request_spec)).request.id
+    await desk.harness.process(request_id)
+    entry = await world.use_cases.reviews.manifest(anna, request_id)
+    manifest = await world.use_cases.reviews.read(anna, request_id, entry)
+    assert json.loads(manifest)["order"]["title"] == named
