@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,7 @@ def test_axe_reports_nothing_serious(
         console = visitor.sign_in()
         for path in (
             *with_a_run_of(console, video_file),
+            "/reviews",
             "/faces",
             "/galleries",
             "/keys",
@@ -48,6 +50,20 @@ def test_axe_reports_nothing_serious(
         found[f"{review}, with changes"] = findings(page)
         page.locator(".account summary").click()
         found["menu"] = findings(page)
+        console.open("/admin")
+        page.get_by_role("button", name=re.compile("^Remove ")).first.click()
+        expect(page.get_by_role("button", name="Remove account")).to_be_visible()
+        found["removal of an account"] = findings(page)
+        console.open(next(path for path in found if re.fullmatch("/videos/[0-9]+", path)))
+        page.get_by_role("button", name="Copy marks from another video").click()
+        expect(page.get_by_label("Regions, and areas")).to_be_visible()
+        found["copying of marks"] = findings(page)
+        console.open("/videos")
+        page.get_by_role("button", name=re.compile("^Select [0-9]+ videos?")).click()
+        page.get_by_role("button", name="Share", exact=True).click()
+        expect(page.get_by_label("User name")).to_be_visible()
+        found["sharing of many"] = findings(page)
+        page.keyboard.press("Escape")
         console.open("/videos")
         page.get_by_role("button", name="Delete").first.click()
         found["question"] = findings(page)

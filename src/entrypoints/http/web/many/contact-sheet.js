@@ -12,7 +12,7 @@ const PAGE = 12;
 /** Milliseconds for which most of an image is on the screen before its frame counts as seen. */
 const DWELL = 500;
 /** Width of an image in pixels. */
-const WIDTH = 320;
+const WIDTH = 640;
 
 /**
  * @param {import("../app.js").App} app
