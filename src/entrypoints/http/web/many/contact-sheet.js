@@ -34,6 +34,8 @@ export function contactSheet(app, run, name, onChange, signal) {
   /** @type {Map<Element, number>} */
   const timers = new Map();
   let shown = 0;
+  /** Images that were on the screen since the page was opened. */
+  let looked = 0;
   let isSaving = false;
 
   const watcher = new IntersectionObserver(
@@ -78,6 +80,7 @@ export function contactSheet(app, run, name, onChange, signal) {
     });
     images.append(...items);
     shown += items.length;
+    onChange();
     more.hidden = shown >= page.total;
   }
 
@@ -85,6 +88,7 @@ export function contactSheet(app, run, name, onChange, signal) {
   function noteSeen(image) {
     if (document.hidden || signal.aborted) return;
     watcher.unobserve(image);
+    looked += 1;
     pending.add(Number(/** @type {HTMLElement} */ (image).dataset.frame));
     guarded(save);
   }
@@ -140,9 +144,13 @@ export function contactSheet(app, run, name, onChange, signal) {
   });
   return {
     node,
-    /** Whether the user has seen all frames with weak evidence, and at least one, and may release the result. */
+    /** Whether the user has seen the images, and all frames with weak evidence, and may release the result. */
     isSeen: () =>
-      progress !== null && progress.may_release && progress.seen > 0 && progress.seen_risky === progress.risky,
+      progress !== null &&
+      progress.may_release &&
+      shown > 0 &&
+      looked === shown &&
+      progress.seen_risky === progress.risky,
     isBlocked: () => progress !== null && !progress.may_release,
     release: () => app.api.post(`${path}/release/`),
   };
