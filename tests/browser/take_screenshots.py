@@ -37,9 +37,8 @@ def main(folder: Path) -> None:
         write_video(scanned, SCANS, size=scan.SIZE, images=map(scan.scan, range(SCANS)))
         chromium = launched(playwright)
         serving = ("serve", "--port", "0", "--data-dir", Path(scratch) / "data")
-        with service_process.started(
-            *serving, environment={"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
-        ) as running:
+        environment = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD, "RESULT_RELEASE": "required"}
+        with service_process.started(*serving, environment=environment) as running:
             address = running.wait_for("ready ")
             for name, page in scenes(chromium, address, video_file, scanned):
                 page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=QUALITY)
@@ -70,15 +69,21 @@ def scenes(chromium: Browser, address: str, video_file: Path, scanned: Path) -> 
         finished = visitor.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
         review = (finished.get_attribute("href") or "").removeprefix("#")
     with visit(chromium, address, role="admin", size=TALLER) as visitor:
-        look_over(visitor.sign_in(), review)
+        console = visitor.sign_in()
+        look_over(console, review)
         yield "review", visitor.page
+        review_together(console)
+        yield "reviews", visitor.page
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as visitor:
         console = visitor.sign_in()
         console.open(video)
         expect(visitor.page.locator(".frame")).to_have_attribute("src", re.compile("frames"))
+        expect(visitor.page.locator("canvas.filmstrip[data-state=shown]")).to_be_visible()
         yield "marking-phone-german", visitor.page
         look_over(console, review)
         yield "review-phone-german", visitor.page
+        review_together(console)
+        yield "reviews-phone-german", visitor.page
 
 
 def enrol_person(console: Console) -> None:
@@ -110,6 +115,17 @@ def look_over(console: Console, review: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def review_together(console: Console) -> None:
+    """Open the results that wait for a release, with the frames to check first of each."""
+    console.open("/reviews")
+    page = console.page
+    expect(page.locator(".sheet").first.locator("img")).to_have_count(12)
+    page.wait_for_load_state("networkidle")
+    # Frames count as seen once they were on the screen.
+    counted = page.locator(".sheet").first.locator(".facts", has_text=re.compile("[1-9] (of|von) "))
+    expect(counted).to_be_visible()
+
+
 def mark(console: Console, video_file: Path) -> str:
     """Upload a video and mark it as a user would; return the address of its page."""
     page = console.page
@@ -132,6 +148,7 @@ def mark(console: Console, video_file: Path) -> str:
         expect(page.get_by_label(side, exact=True)).to_have_value(str(pixels))
         page.wait_for_timeout(300)
     page.locator("h1").click()
+    expect(page.locator("canvas.filmstrip[data-state=shown]")).to_be_visible()
     page.evaluate("scrollTo(0, 0)")
     return link.removeprefix("#")
 
