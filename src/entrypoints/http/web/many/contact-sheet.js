@@ -11,6 +11,8 @@ import { icon } from "../ui/icons.js";
 const PAGE = 12;
 /** Milliseconds for which most of an image is on the screen before its frame counts as seen. */
 const DWELL = 500;
+/** Window width in pixels below which the bars at the bottom, which cover images, are higher. */
+const NARROW = 720;
 /** Width of an image in pixels. */
 const WIDTH = 640;
 
@@ -45,7 +47,7 @@ export function contactSheet(app, run, name, onChange, signal) {
         if (isIntersecting) timers.set(target, window.setTimeout(() => noteSeen(target), DWELL));
       }
     },
-    { threshold: 0.6 },
+    { threshold: 0.6, rootMargin: `0px 0px -${innerWidth < NARROW ? 220 : 120}px 0px` },
   );
   // Results are read one by one, which takes the service some work, so only those that come into view.
   const opener = new IntersectionObserver((entries) => {

@@ -81,7 +81,9 @@ export class Entry {
     this.#run = { ...this.#run, ...size, ...state };
     this.#show();
     if (isFinal(state) && !wasFinal) {
-      const text = t(`runs.${state.status}One`, { name: this.#filename });
+      const isHeldBack = state.status === "completed" && this.#mustRelease;
+      const name = this.#filename;
+      const text = isHeldBack ? t("runs.completedToReview", { name }) : t(`runs.${state.status}One`, { name });
       if (state.status === "failed") this.#app.announcer.warn(text);
       else this.#app.announcer.say(text);
     }
