@@ -170,6 +170,6 @@ def _read_line(line: Image) -> Reading:
     if not len(columns) or tuple(row[columns[0], :2]) != (_DARKEST, _DARKEST):
         return Reading.empty()
     cells = row[columns[0] + LINE_CELL_PX + LINE_CELL_PX // 2 : columns[-1] + 1 : LINE_CELL_PX]
-    codes = (cells[:, :2] - _DARKEST) // _STEP
+    codes = (cells[(cells[:, :2] >= _DARKEST).all(axis=1), :2] - _DARKEST) // _STEP
     text = "".join(chr(high << 4 | low) for high, low in codes.tolist())
     return Reading(text, (1.0,) * len(text))

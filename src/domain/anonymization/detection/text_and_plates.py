@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.large_text import mark_unconfirmed
+from framecloak.domain.anonymization.detection.line_ends import WEAK_SHARE, with_weak_ends
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
+from framecloak.domain.anonymization.detection.views import Detect, without_views
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import PLATE_MARGIN, TEXT_MARGIN
 from framecloak.domain.anonymization.model.options import MAX_TEXT_SHARE
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
-from framecloak.domain.imaging.detections import TargetKind
+from framecloak.domain.imaging.detections import Image, TargetKind
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import BoxDetector
 
@@ -107,9 +109,11 @@ def detect_text_and_plates(
     sizes = scaled_sizes(frame.index, frame.display_size, settings.scales, stride)
     merged: dict[TargetKind, FrameDetections] = {}
     for kind, detector in detectors.items():
-        look = partial(_detect_at, frame, kind, detector, settings.threshold)
+        detect = partial(_detect_in, frame, kind, detector, settings.threshold)
+        look = partial(_detect_at, frame, detect)
         by_size = {size: look(size) for size in sizes}
         if kind is TargetKind.TEXT:
+            by_size = without_views(by_size, frame, detect, detector.stride)
             merged[kind] = _merge(
                 mark_unconfirmed(by_size, frame_size, detector.stride, look, settings.max_share)
             )
@@ -118,19 +122,24 @@ def detect_text_and_plates(
     return merged
 
 
-def _detect_at(
-    frame: Frame, kind: TargetKind, detector: BoxDetector, threshold: float, size: tuple[int, int]
-) -> FrameDetections:
+def _detect_at(frame: Frame, detect: Detect, size: tuple[int, int]) -> FrameDetections:
     """Return the detections in a frame scaled to a width and height: padded, in pixels of the frame."""
-    width, height = size
-    raw = detector.detect(frame.rgb(width, height), threshold)
+    return detect(frame.rgb(*size))
+
+
+def _detect_in(
+    frame: Frame, kind: TargetKind, detector: BoxDetector, threshold: float, image: Image
+) -> FrameDetections:
+    """Return the detections in an image of a frame: padded, in pixels of the frame."""
+    height, width = image.shape[:2]
+    lowest = WEAK_SHARE * threshold if kind is TargetKind.TEXT else threshold
+    raw = detector.detect(image, lowest)
     boxes = raw.boxes * np.tile([frame.width / width, frame.height / height], 2)
     like_plates = plate_shaped(boxes)
-    return FrameDetections(
-        pad_text(boxes, like_plates),
-        raw.scores.astype(np.float64),
-        plate_shaped=like_plates if kind is TargetKind.TEXT else None,
-    )
+    padded, scores = pad_text(boxes, like_plates), raw.scores.astype(np.float64)
+    if kind is not TargetKind.TEXT:
+        return FrameDetections(padded, scores)
+    return with_weak_ends(FrameDetections(padded, scores, plate_shaped=like_plates), threshold)
 
 
 def plate_shaped(boxes: Boxes) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.detection.line_ends import with_end_margins
 from framecloak.domain.anonymization.detection.shots import shot_numbers
 from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
@@ -145,4 +146,5 @@ class DecisionStage:
 
 
 def _decision(analysis: FrameAnalysis, boxes: list[TrackedBox], search: SearchScope | None) -> FrameDecision:
-    return FrameDecision(boxes if analysis.faces is not None else None, search, analysis.shape_evidence)
+    redacted = with_end_margins(boxes) if analysis.faces is not None else None
+    return FrameDecision(redacted, search, analysis.shape_evidence)

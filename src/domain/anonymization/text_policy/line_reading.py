@@ -33,6 +33,8 @@ CLEARANCE = 0.2
 """Share of a line's height by which a detector encloses it too widely, before it counts as cut by an edge."""
 MAX_UPRIGHT_RATIO = 1.2
 """Ratio of the sides of a box above which its text runs along the longer one."""
+END_SHARE = 0.6
+"""Length that is read beyond both ends of a line, in its heights."""
 MAX_GAP = 0.3
 """Gap to the next box on the line, in heights, below which both may be parts of one text."""
 MAX_BARE_GAP = 2.0
@@ -116,6 +118,9 @@ class LineReader:
         readings = self._readings([_crop(image, boxes[row]) for row in readable])
         for row, of_line in zip(readable, readings, strict=True):
             decisions[row] = self.policy.decide(of_line, self.reader.alphabet)
+        kept = [row for row in readable if self.policy.keeps(decisions[row].rule)]
+        for row in self._cut_short(image, boxes, kept, dict(zip(readable, readings, strict=True))):
+            decisions[row] = LineDecision(TextRule.PARTLY_VISIBLE)
         for row in readable:
             x1, y1, x2, y2 = box_geometry.pad(boxes[row : row + 1], -CLEARANCE * shorter[row])[0]
             is_cut = x1 < 0 or y1 < 0 or x2 > width or y2 > height
@@ -126,6 +131,25 @@ class LineReader:
             ):
                 decisions[row] = LineDecision(TextRule.PARTLY_VISIBLE)
         return self._with_neighbours(decisions, boxes)
+
+    def _cut_short(
+        self, image: Image, boxes: Boxes, rows: Sequence[int], readings: dict[int, list[Reading]]
+    ) -> list[int]:
+        """Return which lines go on beyond their boxes, where they are read as more, and no longer harmless.
+
+        A detector may find half of a date, which reads like a number.
+        """
+        if self.policy.options.mode is TextMode.LISTED:
+            return []
+        longer = {row: _with_ends(boxes[row]) for row in rows}
+        going_on = [row for row in rows if _goes_on(image, boxes[row], longer[row])]
+        again = self._readings([_crop(image, longer[row]) for row in going_on])
+        return [
+            row
+            for row, of_line in zip(going_on, again, strict=True)
+            if _most_characters(of_line) > _most_characters(readings[row])
+            and not self.policy.keeps(self.policy.decide(of_line, self.reader.alphabet).rule)
+        ]
 
     def _with_neighbours(self, decisions: list[LineDecision], boxes: Boxes) -> list[LineDecision]:
         """Return the decisions after comparing each line with the text beside it."""
@@ -214,6 +238,35 @@ def _margins(detections: FrameDetections) -> NDArray[np.float64]:
 def _without_margin(detections: FrameDetections) -> Boxes:
     """Return the boxes of text as the detector gave them: a reader needs lines that fill the image."""
     return box_geometry.pad(detections.boxes, -_margins(detections))
+
+
+def _with_ends(box: Boxes) -> Boxes:
+    """Return a box (4,) that is longer at both ends."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    if width >= MAX_UPRIGHT_RATIO * height:
+        return np.asarray(box + np.array([-1, 0, 1, 0]) * END_SHARE * height)
+    if height >= MAX_UPRIGHT_RATIO * width:
+        return np.asarray(box + np.array([0, -1, 0, 1]) * END_SHARE * width)
+    return box
+
+
+def _goes_on(image: Image, box: Boxes, longer: Boxes) -> bool:
+    """Return whether there is as much contrast beyond the ends of a line as half of that in it."""
+    inside = np.ptp(_levels(image, box).astype(int))
+    horizontal = longer[0] < box[0]
+    first, last = longer.copy(), longer.copy()
+    if horizontal:
+        first[2], last[0] = box[0], box[2]
+    else:
+        first[3], last[1] = box[1], box[3]
+    return bool(max(np.ptp(_levels(image, end).astype(int)) for end in (first, last)) >= inside / 2)
+
+
+def _most_characters(readings: Sequence[Reading]) -> int:
+    """Return the number of letters and digits of the surest reading, 0 without a sure one."""
+    sure = [reading for reading in readings if is_sure(reading)]
+    best = max(sure, key=lambda reading: reading.mean_score, default=None)
+    return sum(map(str.isalnum, best.text)) if best else 0
 
 
 def _crop(image: Image, box: Boxes) -> Image:

@@ -29,14 +29,20 @@ SHAPE = (400, 640, 3)
 
 
 def rules(
-    lines: Iterable[tuple[str, tuple[int, int]]], turns: int = 0, reader: FakeTextReader | None = None
+    lines: Iterable[tuple[str, tuple[int, int]]],
+    turns: int = 0,
+    reader: FakeTextReader | None = None,
+    missed: int = 0,
 ) -> list[TextRule]:
-    """Return the rules of lines that are painted at their corners in an image that is then turned."""
+    """Return the rules of lines that are painted at their corners in an image that is then turned.
+
+    Their last characters are missed by the detector.
+    """
     image: Image = np.full(SHAPE, 90, np.uint8)
     boxes = []
     for text, (x, y) in lines:
         paint_line(image, (x, y), text, HEIGHT)
-        box = (x, y, x + LINE_CELL_PX * (len(text) + 1), y + HEIGHT)
+        box = (x, y, x + LINE_CELL_PX * (len(text) + 1 - missed), y + HEIGHT)
         width, height = SHAPE[1], SHAPE[0]
         for _ in range(turns):
             box, (width, height) = (box[1], width - box[2], box[3], width - box[0]), (height, width)
@@ -68,6 +74,12 @@ def test_a_line_that_other_text_touches_is_covered() -> None:
     assert rules([(text, (80, 80)), ("Anna", (beside, 80))])[0] is TextRule.PARTLY_VISIBLE
     assert rules([(text, (80, 80)), ("Anna", (beside + 4 * HEIGHT, 80))])[0] is TextRule.MEASUREMENT
     assert rules([(text, (80, 80)), ("80 %", (beside, 80))]) == [TextRule.MEASUREMENT] * 2
+
+
+def test_a_line_that_goes_on_beyond_its_box_is_covered() -> None:
+    assert rules([("12 cm", (80, 80))]) == [TextRule.MEASUREMENT]
+    assert rules([("12 cmAnna", (80, 80))], missed=4) == [TextRule.PARTLY_VISIBLE]
+    assert rules([("12 cm 40", (80, 80))], missed=3) == [TextRule.MEASUREMENT]
 
 
 def test_only_so_many_lines_are_read_and_the_rest_is_covered() -> None:

@@ -1,0 +1,108 @@
+"""Ends of text lines: a detector's box may end before the last strokes, and miss a lone initial beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecloak.domain.anonymization.model.detections import FrameDetections
+from framecloak.domain.anonymization.model.margins import (
+    NAME_END_MARGIN,
+    TEXT_END_MARGIN,
+    TEXT_MARGIN,
+)
+from framecloak.domain.anonymization.model.text_policy import TextRule
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox
+from framecloak.domain.imaging.box_geometry import Boxes
+from framecloak.domain.imaging.detections import TargetKind
+
+WEAK_SHARE = 0.6
+"""Score of a weak detection, as a share of the threshold, from which on it may be a part of a line."""
+MAX_GAP = 1.5
+"""Largest gap between such a part and the line, in heights of the line."""
+MIN_OVERLAP = 0.8
+"""Share of its height by which such a part lies on the line."""
+_MIN_LINE_RATIO = 1.5
+"""Ratio of the sides of a box from which on it is a line that has ends."""
+
+Edges: TypeAlias = tuple[float, float, float, float]
+"""Edges of a box, ``x1, y1, x2, y2`` in pixels."""
+
+
+def with_weak_ends(found: FrameDetections, threshold: float) -> FrameDetections:
+    """Return the detections above a threshold, extended to weaker ones that continue their lines.
+
+    Args:
+        found: text in one image of a frame, with scores of ``WEAK_SHARE * threshold`` and more.
+        threshold: lowest score of text that counts by itself.
+    """
+    strong, weak = found.scores >= threshold, found.scores < threshold
+    lines, parts = found.boxes[strong].copy(), found.boxes[weak]
+    if len(lines) and len(parts):
+        for part, continued in zip(parts, _continues(parts, lines), strict=True):
+            if continued.any():
+                line = lines[int(continued.argmax())]
+                line[[0, 2]] = min(line[0], part[0]), max(line[2], part[2])
+    shaped = found.plate_shaped
+    return replace(
+        found,
+        boxes=lines,
+        scores=found.scores[strong],
+        plate_shaped=None if shaped is None else shaped[strong],
+    )
+
+
+def with_end_margins(boxes: Sequence[TrackedBox]) -> list[TrackedBox]:
+    """Return boxes of a frame in which lines of text that is covered are longer at both ends.
+
+    They end at text beside them that stays readable.
+    """
+    kept = [box.xyxy for box in boxes if box.text and box.text.kept]
+    return [
+        replace(box, xyxy=_lengthened(box.xyxy, _end_margin(box), kept))
+        if box.kind is TargetKind.TEXT and not (box.text and box.text.kept)
+        else box
+        for box in boxes
+    ]
+
+
+def _continues(parts: Boxes, lines: Boxes) -> NDArray[np.bool_]:
+    """Return which parts (n, 4) continue which horizontal lines (m, 4), as (n, m) bool."""
+    part, line = parts[:, None], lines[None]
+    height, line_height = part[..., 3] - part[..., 1], line[..., 3] - line[..., 1]
+    overlap = np.minimum(part[..., 3], line[..., 3]) - np.maximum(part[..., 1], line[..., 1])
+    gap = np.maximum(part[..., 0], line[..., 0]) - np.minimum(part[..., 2], line[..., 2])
+    are_lines = line[..., 2] - line[..., 0] >= _MIN_LINE_RATIO * line_height
+    return np.asarray(are_lines & (overlap >= MIN_OVERLAP * height) & (gap <= MAX_GAP * line_height))
+
+
+def _end_margin(box: TrackedBox) -> float:
+    names = box.text is not None and box.text.rule is TextRule.NAME
+    return NAME_END_MARGIN if names else TEXT_END_MARGIN
+
+
+def _lengthened(xyxy: Edges, share: float, kept: Sequence[Edges]) -> Edges:
+    x1, y1, x2, y2 = xyxy
+    width, height = x2 - x1, y2 - y1
+    by = share * min(width, height) / (1 + 2 * TEXT_MARGIN)
+    if width >= _MIN_LINE_RATIO * height:
+        beside = [(left, right) for left, top, right, bottom in kept if top < y2 and bottom > y1]
+        left, right = _free(x1, x2, by, beside)
+        return left, y1, right, y2
+    if height >= _MIN_LINE_RATIO * width:
+        beside = [(top, bottom) for left, top, right, bottom in kept if left < x2 and right > x1]
+        top, bottom = _free(y1, y2, by, beside)
+        return x1, top, x2, bottom
+    return xyxy
+
+
+def _free(start: float, stop: float, by: float, beside: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return a range that is longer by a length at both ends, but not into ranges beside it."""
+    middle = (start + stop) / 2
+    low = max((end for begin, end in beside if begin + end < 2 * middle), default=start - by)
+    high = min((begin for begin, end in beside if begin + end >= 2 * middle), default=stop + by)
+    return min(start, max(low, start - by)), max(stop, min(high, stop + by))
