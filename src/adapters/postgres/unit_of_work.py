@@ -26,6 +26,7 @@ from framecloak.adapters.postgres.repositories import (
     requests,
     slices,
     templates,
+    text_lists,
     videos,
     webhooks,
 )
@@ -56,6 +57,7 @@ class PostgresUnitOfWork:
     templates: database.TemplateRepository
     batches: database.BatchRepository
     releases: database.ReleaseRepository
+    text_lists: database.TextListRepository
     audit: database.AuditLogRepository
 
     def __init__(self, engine: AsyncEngine, signs: SignIndexes) -> None:
@@ -90,6 +92,7 @@ class PostgresUnitOfWork:
         self.templates = templates.PostgresTemplateRepository(connection)
         self.batches = batches.PostgresBatchRepository(connection)
         self.releases = releases.PostgresReleaseRepository(connection)
+        self.text_lists = text_lists.PostgresTextListRepository(connection)
         return self
 
     async def __aexit__(

@@ -24,6 +24,7 @@ from framecloak.domain.ports.repositories.requests import (
 )
 from framecloak.domain.ports.repositories.slices import SliceRepository
 from framecloak.domain.ports.repositories.templates import TemplateRepository
+from framecloak.domain.ports.repositories.text_lists import TextListRepository
 from framecloak.domain.ports.repositories.videos import (
     GrantRepository,
     MarkRepository,
@@ -54,6 +55,7 @@ __all__ = [
     "SessionRepository",
     "SliceRepository",
     "TemplateRepository",
+    "TextListRepository",
     "UnitOfWork",
     "UploadRepository",
     "UserRepository",
@@ -82,6 +84,7 @@ class UnitOfWork(Protocol):
     templates: TemplateRepository
     batches: BatchRepository
     releases: ReleaseRepository
+    text_lists: TextListRepository
     audit: AuditLogRepository
 
     async def __aenter__(self) -> Self:

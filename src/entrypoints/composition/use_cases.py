@@ -40,6 +40,7 @@ from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
 from framecloak.domain.anonymization.review.releases import ReleaseService
 from framecloak.domain.anonymization.review.service import ReleaseSection, ReviewService
+from framecloak.domain.anonymization.text_policy.installation import TextListService
 from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.operations.health import HealthService
 from framecloak.domain.operations.service_metrics import ServiceMetrics
@@ -223,6 +224,7 @@ class UseCases:
         gallery_people: people of the gallery that a request names.
         gallery_maintenance: indexes and encryption keys of galleries.
         text_orders: text policies of requests.
+        text_lists: lists of text of the installation.
         dispatcher: order in which requests are processed.
         cleanup: deletion of expired results, uploads and tokens.
         webhooks: notification of receivers when requests end.
@@ -255,6 +257,7 @@ class UseCases:
     gallery_people: GalleryPeople
     gallery_maintenance: GalleryMaintenance
     text_orders: TextOrders
+    text_lists: TextListService
     dispatcher: Dispatcher
     cleanup: CleanupService
     webhooks: Webhooks
@@ -271,7 +274,9 @@ class UseCases:
         secrets, scratch, cipher = adapters.secrets, adapters.scratch, adapters.gallery_cipher
         dispatcher = Dispatcher(database, queue, limits.max_concurrent_requests)
         gallery_people = GalleryPeople(database, cipher, clock, adapters.load_recognizer)
-        text_orders = TextOrders(adapters.text_list_cipher, adapters.compile_patterns, limits.text_lists)
+        text_orders = TextOrders(
+            adapters.text_list_cipher, adapters.compile_patterns, database, limits.text_lists
+        )
         submissions = SubmitService(
             database,
             queue,
@@ -366,6 +371,7 @@ class UseCases:
                 database, cipher, adapters.gallery_indexes, limits.gallery_index_above
             ),
             text_orders=text_orders,
+            text_lists=TextListService(database, adapters.compile_patterns),
             dispatcher=dispatcher,
             cleanup=CleanupService(
                 database,

@@ -26,6 +26,7 @@ from framecloak.entrypoints.http.controllers.reviews import ReviewsController
 from framecloak.entrypoints.http.controllers.sessions import SessionsController
 from framecloak.entrypoints.http.controllers.sign_on import SignOnController
 from framecloak.entrypoints.http.controllers.templates import TemplatesController
+from framecloak.entrypoints.http.controllers.text_lists import TextListsController
 from framecloak.entrypoints.http.controllers.videos.copies import MarkCopiesController
 from framecloak.entrypoints.http.controllers.videos.filmstrips import FilmstripsController
 from framecloak.entrypoints.http.controllers.videos.grants import GrantsController
@@ -47,6 +48,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     BatchesController,
     ErasuresController,
     TemplatesController,
+    TextListsController,
     VideosController,
     FilmstripsController,
     SegmentsController,

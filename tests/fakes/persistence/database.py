@@ -21,6 +21,7 @@ from fakes.persistence.releases import FakeReleaseRepository
 from fakes.persistence.requests import FakeDownloadTokenRepository, FakeRequestRepository
 from fakes.persistence.slices import FakeSliceRepository
 from fakes.persistence.tables import Store, Tables, Transaction
+from fakes.persistence.text_lists import FakeTextListRepository
 from fakes.persistence.videos import (
     FakeGrantRepository,
     FakeMarkRepository,
@@ -46,6 +47,7 @@ from framecloak.domain.ports.database import (
     SessionRepository,
     SliceRepository,
     TemplateRepository,
+    TextListRepository,
     UploadRepository,
     UserRepository,
     VideoRepository,
@@ -78,6 +80,7 @@ class FakeUnitOfWork:
         self.templates: TemplateRepository = FakeTemplateRepository(self._transaction)
         self.batches: BatchRepository = FakeBatchRepository(self._transaction)
         self.releases: ReleaseRepository = FakeReleaseRepository(self._transaction)
+        self.text_lists: TextListRepository = FakeTextListRepository(self._transaction)
         self.audit: AuditLogRepository = FakeAuditLogRepository(self._transaction)
 
     async def __aenter__(self) -> Self:

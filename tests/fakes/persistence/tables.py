@@ -13,6 +13,7 @@ from framecloak.domain.anonymization.model.orders.batch import Batch
 from framecloak.domain.anonymization.model.orders.template import Template
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, WorkSpec
 from framecloak.domain.anonymization.model.slices import SliceKind
+from framecloak.domain.anonymization.model.text_policy import InstallationLists
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import ApiKey, Session, User
 from framecloak.domain.model.segments import Segment
@@ -86,6 +87,7 @@ class Tables:
     batch_keys: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     seen_frames: dict[tuple[UUID, int], frozenset[int]] = field(default_factory=dict)
     release_documents: dict[UUID, bytes] = field(default_factory=dict)
+    text_lists: dict[int, InstallationLists] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

@@ -130,6 +130,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
         "gallery_faces",
         "account_shares",
         "templates",
+        "text_lists",
         "template_grants",
         "batches",
         "batch_items",

@@ -27,6 +27,7 @@ ADDED_SINCE = frozenset(
         "seen_frames",
         "template_grants",
         "templates",
+        "text_lists",
     }
 )
 """Tables added since the last release."""

@@ -14,6 +14,7 @@ from framecloak.adapters.postgres.tables.galleries import GalleryRow
 from framecloak.adapters.postgres.tables.releases import SeenFrameRow
 from framecloak.adapters.postgres.tables.requests import RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.adapters.postgres.tables.text_lists import TextListsRow
 from framecloak.adapters.postgres.tables.videos import VideoRow
 from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
 
@@ -29,6 +30,7 @@ METADATA: MetaData
         RequestRow,
         SeenFrameRow,
         SliceRow,
+        TextListsRow,
         WebhookNoticeRow,
     )
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
@@ -152,16 +154,20 @@ class TextLists:
         names: names to cover.
         patterns: regular expressions of text to cover.
         device_terms: terms that devices show, which stay readable in mode ``identifying``.
+        installation: SHA-256, in hex, of the lists of the installation that these contain; empty without any.
     """
 
     names: tuple[str, ...] = field(default=(), repr=False)
     patterns: tuple[str, ...] = field(default=(), repr=False)
     device_terms: tuple[str, ...] = field(default=(), repr=False)
+    installation: str = ""
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Self:
         """Decode the result of `to_bytes`."""
-        return cls(**{name: tuple(entries) for name, entries in json.loads(packed).items()})
+        values = json.loads(packed)
+        installation = values.pop("installation", "")
+        return cls(**{name: tuple(entries) for name, entries in values.items()}, installation=installation)
 
     def to_bytes(self) -> bytes:
         """Encode the lists; equal lists have equal encodings."""
@@ -169,6 +175,32 @@ class TextLists:
 
 
 NO_LISTS = TextLists()
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationLists:
+    """Lists that administrators keep for all requests. They hold no names.
+
+    Attributes:
+        device_terms: terms that devices show, which stay readable in mode ``identifying``.
+        patterns: regular expressions of text to cover.
+        changed_at: time of the last change; None as long as none were stored.
+        changed_by: user name of the administrator who changed them; None without a change.
+    """
+
+    device_terms: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    changed_at: datetime | None = None
+    changed_by: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of both lists in hex; empty if both are empty."""
+        if not self.device_terms and not self.patterns:
+            return ""
+        values = {"device_terms": self.device_terms, "patterns": self.patterns}
+        packed = json.dumps(values, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(packed.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

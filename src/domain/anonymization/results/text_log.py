@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
@@ -26,6 +27,8 @@ class RecordedTextPolicy:
         names: True if a list of names was given; neither the names nor their number are recorded.
         patterns: True if patterns were given.
         model: name of the reading model.
+        installation_lists: SHA-256 of the lists that administrators keep for the installation, in hex; None
+            without any.
     """
 
     mode: TextMode
@@ -33,6 +36,7 @@ class RecordedTextPolicy:
     names: bool
     patterns: bool
     model: str
+    installation_lists: str | None = None
 
     @classmethod
     def of(cls, reader: LineReader) -> RecordedTextPolicy:
@@ -45,6 +49,7 @@ class RecordedTextPolicy:
             len(policy.names) > 0,
             policy.patterns is not None,
             reader.reader.card.name,
+            policy.installation or None,
         )
 
     @classmethod
@@ -54,15 +59,19 @@ class RecordedTextPolicy:
         Raises:
             ValueError: a value is invalid.
         """
-        if entry.keys() != _POLICY_FIELDS:
+        if entry.keys() - {"installation_lists"} != _POLICY_FIELDS:
             raise ValueError("the text policy lacks fields, or has unknown ones")
         keep, names, patterns, model = (entry[name] for name in ("keep", "names", "patterns", "model"))
         is_valid = isinstance(keep, list | tuple) and isinstance(model, str) and bool(model)
         if not is_valid or {type(names), type(patterns)} != {bool}:
             raise ValueError("the text policy must say what it keeps, whether it had lists, and the model")
-        return cls(TextMode(entry["mode"]), tuple(map(Harmless, keep)), names, patterns, model)
+        lists = entry.get("installation_lists")
+        if lists is not None and not (isinstance(lists, str) and _SHA256.fullmatch(lists)):
+            raise ValueError("the digest of the installation's lists is not a SHA-256")
+        return cls(TextMode(entry["mode"]), tuple(map(Harmless, keep)), names, patterns, model, lists)
 
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _POLICY_FIELDS = frozenset({"mode", "keep", "names", "patterns", "model"})
 
 Place: TypeAlias = tuple[int, tuple[int, int, int, int]]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
 from framecloak.domain.anonymization.model.text_policy import (
     NO_LISTS,
+    InstallationLists,
     TextLists,
     TextMode,
     TextPolicyOptions,
@@ -22,6 +23,7 @@ from framecloak.domain.anonymization.text_policy.harmless import HarmlessGrammar
 from framecloak.domain.anonymization.text_policy.names import require_usable_names
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
 from framecloak.domain.errors import InvalidOptionError, TextListsLostError
+from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.security import TextListCipher
 from framecloak.domain.ports.text import TextPatterns
 
@@ -34,7 +36,8 @@ class TextOrders:
     Args:
         cipher: encrypts the lists.
         compile_patterns: compiles regular expressions; raises ``InvalidOptionError`` for invalid ones.
-        installation: patterns and device terms of the installation, which apply to each text policy.
+        database: storage of the lists that administrators keep, which apply to each text policy.
+        settings: patterns and device terms of the settings, which apply as well.
 
     Raises:
         InvalidOptionError: a list of the installation is invalid.
@@ -44,12 +47,14 @@ class TextOrders:
         self,
         cipher: TextListCipher,
         compile_patterns: Callable[[Iterable[str]], TextPatterns],
-        installation: TextLists = NO_LISTS,
+        database: Database,
+        settings: TextLists = NO_LISTS,
     ) -> None:
         self._cipher = cipher
         self._compile_patterns = compile_patterns
-        self._installation = installation
-        self._require_usable(installation)
+        self._database = database
+        self._settings = settings
+        self._require_usable(settings)
 
     async def seal(self, spec: RequestSpec) -> bytes | None:
         """Check the text policy of a new request; return its lists encrypted, None if all text is covered.
@@ -60,7 +65,7 @@ class TextOrders:
         require_text_is_covered(spec.level, spec.text.mode)
         if spec.text.mode is TextMode.ALL:
             return None
-        lists = self._with_installation(spec.text, spec.text_lists or NO_LISTS)
+        lists = await self._with_installation(spec.text, spec.text_lists or NO_LISTS)
         if spec.text.mode is TextMode.LISTED and not (any(lists.names) or any(lists.patterns)):
             raise InvalidOptionError(
                 "text policy listed without a list would cover no text", "give names or patterns"
@@ -91,13 +96,19 @@ class TextOrders:
         """Return 32 bytes that differ for different lists, and reveal nothing about them."""
         return self._cipher.digest(lists.to_bytes())
 
-    def _with_installation(self, options: TextPolicyOptions, lists: TextLists) -> TextLists:
+    async def _with_installation(self, options: TextPolicyOptions, lists: TextLists) -> TextLists:
         """Return the lists of a request with those of the installation; mode ``listed`` keeps no terms."""
-        terms = self._installation.device_terms if options.mode is TextMode.IDENTIFYING else ()
+        async with self._database.unit_of_work() as work:
+            kept = await work.text_lists.get()
+        installation = InstallationLists(
+            (*self._settings.device_terms, *kept.device_terms), (*self._settings.patterns, *kept.patterns)
+        )
+        terms = installation.device_terms if options.mode is TextMode.IDENTIFYING else ()
         return replace(
             lists,
-            patterns=(*lists.patterns, *self._installation.patterns),
+            patterns=(*lists.patterns, *installation.patterns),
             device_terms=(*lists.device_terms, *terms),
+            installation=installation.sha256,
         )
 
     def _require_usable(self, lists: TextLists) -> None:

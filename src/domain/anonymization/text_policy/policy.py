@@ -35,12 +35,14 @@ class TextPolicy:
         names: names to cover.
         patterns: patterns of text to cover; None without any.
         grammar: grammar of harmless text.
+        installation: SHA-256, in hex, of the installation's lists; empty without any.
     """
 
     options: TextPolicyOptions
     names: NameIndex = field(default_factory=lambda: NameIndex(()))
     patterns: TextPatterns | None = None
     grammar: HarmlessGrammar = field(default_factory=HarmlessGrammar)
+    installation: str = ""
 
     @classmethod
     def of(
@@ -60,6 +62,7 @@ class TextPolicy:
             NameIndex(lists.names),
             compile_patterns(patterns) if patterns else None,
             HarmlessGrammar(lists.device_terms),
+            lists.installation,
         )
 
     def decide(self, readings: Sequence[Reading], alphabet: Iterable[str] | None = None) -> LineDecision:

@@ -70,11 +70,11 @@ class TextArguments:
             InputNotFoundError: a list cannot be read.
             EmptyFileError: a list has no entries.
         """
-        lists = (tuple(read_lines(path)) if path else () for path in self._files)
+        names, patterns, device_terms = (tuple(read_lines(path)) if path else () for path in self._files)
         return TextChoice(
             mode=TextMode.parse(self.mode),
             keep=None if self.keep is None else parse_keep(self.keep.split(",")),
-            lists=TextLists(*lists),
+            lists=TextLists(names, patterns, device_terms),
             fail_open=self.fail_open,
         )
 

@@ -1,9 +1,10 @@
-/** Administration page: health, statistics and accounts. */
+/** Administration page: health, statistics, accounts and lists of text. */
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { healthCard } from "../admin/health.js";
 import { statisticsCard } from "../admin/statistics.js";
+import { textLists } from "../admin/text-lists.js";
 import { users } from "../admin/users.js";
 import { empty } from "../ui/placeholders.js";
 
@@ -21,5 +22,6 @@ export function admin(app, _place, signal) {
     heading,
     el("div", { class: "pair" }, healthCard(app, signal), statisticsCard(app, signal)),
     users(app, signal),
+    textLists(app, signal),
   );
 }
