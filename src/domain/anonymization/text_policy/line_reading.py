@@ -118,8 +118,8 @@ class LineReader:
         readings = self._readings([_crop(image, boxes[row]) for row in readable])
         for row, of_line in zip(readable, readings, strict=True):
             decisions[row] = self.policy.decide(of_line, self.reader.alphabet)
-        kept = [row for row in readable if self.policy.keeps(decisions[row].rule)]
-        for row in self._cut_short(image, boxes, kept, dict(zip(readable, readings, strict=True))):
+        bare = [row for row in readable if decisions[row].bare]
+        for row in self._cut_short(image, boxes, bare, dict(zip(readable, readings, strict=True))):
             decisions[row] = LineDecision(TextRule.PARTLY_VISIBLE)
         for row in readable:
             x1, y1, x2, y2 = box_geometry.pad(boxes[row : row + 1], -CLEARANCE * shorter[row])[0]
@@ -135,18 +135,14 @@ class LineReader:
     def _cut_short(
         self, image: Image, boxes: Boxes, rows: Sequence[int], readings: dict[int, list[Reading]]
     ) -> list[int]:
-        """Return which lines go on beyond their boxes, where they are read as more, and no longer harmless.
+        """Return which numbers go on beyond their boxes, where they are read as more, and no longer harmless.
 
-        A detector may find half of a date, which reads like a number.
+        A detector may find half of a date, which reads like a number without a unit.
         """
-        if self.policy.options.mode is TextMode.LISTED:
-            return []
-        longer = {row: _with_ends(boxes[row]) for row in rows}
-        going_on = [row for row in rows if _goes_on(image, boxes[row], longer[row])]
-        again = self._readings([_crop(image, longer[row]) for row in going_on])
+        longer = self._readings([_crop(image, _with_ends(boxes[row])) for row in rows])
         return [
             row
-            for row, of_line in zip(going_on, again, strict=True)
+            for row, of_line in zip(rows, longer, strict=True)
             if _most_characters(of_line) > _most_characters(readings[row])
             and not self.policy.keeps(self.policy.decide(of_line, self.reader.alphabet).rule)
         ]
@@ -250,23 +246,11 @@ def _with_ends(box: Boxes) -> Boxes:
     return box
 
 
-def _goes_on(image: Image, box: Boxes, longer: Boxes) -> bool:
-    """Return whether there is as much contrast beyond the ends of a line as half of that in it."""
-    inside = np.ptp(_levels(image, box).astype(int))
-    horizontal = longer[0] < box[0]
-    first, last = longer.copy(), longer.copy()
-    if horizontal:
-        first[2], last[0] = box[0], box[2]
-    else:
-        first[3], last[1] = box[1], box[3]
-    return bool(max(np.ptp(_levels(image, end).astype(int)) for end in (first, last)) >= inside / 2)
-
-
 def _most_characters(readings: Sequence[Reading]) -> int:
-    """Return the number of letters and digits of the surest reading, 0 without a sure one."""
+    """Return the length of the surest reading without spaces, 0 without a sure one."""
     sure = [reading for reading in readings if is_sure(reading)]
     best = max(sure, key=lambda reading: reading.mean_score, default=None)
-    return sum(map(str.isalnum, best.text)) if best else 0
+    return len(best.text.replace(" ", "")) if best else 0
 
 
 def _crop(image: Image, box: Boxes) -> Image:
