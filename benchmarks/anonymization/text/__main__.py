@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--footage", type=Path, default=Path("../shared/data/street.mp4"))
     parser.add_argument("--stills", type=int, default=200)
     parser.add_argument("--videos", type=int, default=9)
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of all choices")
     parser.add_argument("--with-faces", action="store_true", help="also search for faces, as users do")
     arguments = parser.parse_args()
     if not arguments.footage.is_file():
@@ -82,15 +83,15 @@ def main() -> None:
         names.write_text("\n".join([*SURNAMES, *GIVEN_NAMES]), "utf-8")
         redaction = Redaction(names, with_faces=arguments.with_faces)
         for title, tallies in (
-            ("stills", _stills(Path(folder), arguments.footage, arguments.stills, redaction)),
-            ("videos", _videos(Path(folder), arguments.footage, arguments.videos, redaction)),
+            ("stills", _stills(Path(folder), arguments.footage, arguments.stills, redaction, arguments.seed)),
+            ("videos", _videos(Path(folder), arguments.footage, arguments.videos, redaction, arguments.seed)),
         ):
             _print(title, tallies)
 
 
-def _stills(folder: Path, footage: Path, count: int, redaction: Redaction) -> Tallies:
+def _stills(folder: Path, footage: Path, count: int, redaction: Redaction, seed: int) -> Tallies:
     tallies = {mode: Tally() for mode in redaction.policies}
-    chance, backgrounds, files = _chance(SEED), _backgrounds(footage), fonts()
+    chance, backgrounds, files = _chance(seed), _backgrounds(footage), fonts()
     for start in range(0, count, STILLS_PER_RUN):
         pictures = folder / f"stills-{start}"
         pictures.mkdir()
@@ -107,19 +108,21 @@ def _stills(folder: Path, footage: Path, count: int, redaction: Redaction) -> Ta
     return tallies
 
 
-def _videos(folder: Path, footage: Path, count: int, redaction: Redaction) -> Tallies:
+def _videos(folder: Path, footage: Path, count: int, redaction: Redaction, seed: int) -> Tallies:
     tallies = {mode: Tally() for mode in redaction.policies}
-    chance, backgrounds, files = _chance(SEED + 1), _backgrounds(footage), fonts()
+    chance, backgrounds, files = _chance(seed + 1), _backgrounds(footage), fonts()
     for number in range(count):
         clear = np.zeros((SIZE[1] + 200, SIZE[0] + 40, 3), np.uint8)
-        _, drawn = draw(clear, _chance(number), files, avoid=LETTERS)
+        _, drawn = draw(clear, _chance(1000 * (seed - SEED) + number), files, avoid=LETTERS)
         motion = MOTIONS[number % len(MOTIONS)]
         path = folder / f"{number}.mp4"
         offsets = [_offset(motion, index, chance) for index in range(VIDEO_FRAMES)]
         frames = []
         for x, y in offsets:
             under = cv2.copyMakeBorder(next(backgrounds), 0, 200, 0, 40, cv2.BORDER_REPLICATE)
-            frame, _ = draw(np.asarray(under, np.uint8), _chance(number), files, avoid=LETTERS)
+            frame, _ = draw(
+                np.asarray(under, np.uint8), _chance(1000 * (seed - SEED) + number), files, avoid=LETTERS
+            )
             frames.append(frame[y : y + SIZE[1], x : x + SIZE[0]])
         _write(path, frames, BIT_RATES[number // len(MOTIONS) % len(BIT_RATES)])
         for mode, tally in tallies.items():
