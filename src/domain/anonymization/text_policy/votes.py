@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.text_policy import (
     IDENTIFYING_RULES,
@@ -14,10 +16,13 @@ from framecloak.domain.anonymization.model.text_policy import (
     TextMode,
     TextRule,
 )
-from framecloak.domain.anonymization.model.tracked_boxes import Tracks
+from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
+from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import TargetKind
 
+MIN_SHARE_INSIDE = 0.8
+"""Share of a box inside a line that was read from which on it shows nothing else."""
 MIN_AGREEMENT = 2 / 3
 """Share of the readings nearby that must be harmless for a line to be kept."""
 
@@ -63,7 +68,7 @@ def with_text_decisions(
         if not 0 <= position < len(boxes):
             continue
         boxes[position] = [
-            replace(box, text=_decision(position, votes[box.track], analyses, policy, reach))
+            replace(box, text=_decision(box, position, votes[box.track], analyses, policy, reach))
             if box.kind is TargetKind.TEXT or box.by_shape
             else box
             for box in boxes[position]
@@ -72,6 +77,7 @@ def with_text_decisions(
 
 
 def _decision(
+    box: TrackedBox,
     position: int,
     votes: Mapping[int, tuple[int, LineDecision]],
     analyses: Sequence[FrameAnalysis],
@@ -81,7 +87,7 @@ def _decision(
     """Return the decision on one track in one frame, given the row and decision of its line by frame."""
     near = {frame: vote for frame, vote in votes.items() if abs(frame - position) <= reach}
     rules = [decision.rule for _, decision in near.values()]
-    here = _rule_here(position, near, analyses, policy)
+    here = _rule_here(box, position, near, analyses, policy)
     for rule in [here, *rules]:
         if rule in IDENTIFYING_RULES:
             return TextDecision(rule, kept=False)
@@ -93,15 +99,32 @@ def _decision(
     return TextDecision(here, kept=True)
 
 
+def _enclosing_rule(box: TrackedBox, analysis: FrameAnalysis) -> TextRule | None:
+    """Return the rule of the line read in a frame that encloses a box most; None if there is none."""
+    if not analysis.lines:
+        return None
+    boxes = analysis.detections(TargetKind.TEXT).boxes
+    inside = box_geometry.share_inside(np.array([box.xyxy], float), boxes)[0]
+    row = int(inside.argmax())
+    return analysis.lines[row].decision.rule if inside[row] >= MIN_SHARE_INSIDE else None
+
+
 def _rule_here(
+    box: TrackedBox,
     position: int,
     near: Mapping[int, tuple[int, LineDecision]],
     analyses: Sequence[FrameAnalysis],
     policy: TextPolicy,
 ) -> TextRule:
-    """Return the rule of a line in a frame: read there, or in a pass beside it whose pixels it still has."""
+    """Return the rule of a line in a frame.
+
+    It was read there, as this detection or as one of another track that encloses it, because scales detect
+    other boxes of the same line; or it was read in a pass beside the frame whose pixels it still has.
+    """
     if position in near:
         return near[position][1].rule
+    if near and (enclosing := _enclosing_rule(box, analyses[position])):
+        return enclosing
     seen = analyses[position].seen_lines
     keys = [(analyses[frame].index, row) for frame, (row, _) in near.items()]
     found = [seen[key].rule for key in keys if key in seen]
