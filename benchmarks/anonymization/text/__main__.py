@@ -12,6 +12,7 @@ import json
 import os
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--stills", type=int, default=200)
     parser.add_argument("--videos", type=int, default=9)
     parser.add_argument("--seed", type=int, default=SEED, help="seed of all choices")
+    parser.add_argument("--presidio", type=Path, help="interpreter with presidio-image-redactor and spacy")
     parser.add_argument("--with-faces", action="store_true", help="also search for faces, as users do")
     arguments = parser.parse_args()
     if not arguments.footage.is_file():
@@ -83,14 +85,31 @@ def main() -> None:
         names.write_text("\n".join([*SURNAMES, *GIVEN_NAMES]), "utf-8")
         redaction = Redaction(names, with_faces=arguments.with_faces)
         for title, tallies in (
-            ("stills", _stills(Path(folder), arguments.footage, arguments.stills, redaction, arguments.seed)),
+            (
+                "stills",
+                _stills(
+                    Path(folder),
+                    arguments.footage,
+                    arguments.stills,
+                    redaction,
+                    arguments.seed,
+                    Presidio(arguments.presidio, names) if arguments.presidio else None,
+                ),
+            ),
             ("videos", _videos(Path(folder), arguments.footage, arguments.videos, redaction, arguments.seed)),
         ):
             _print(title, tallies)
 
 
-def _stills(folder: Path, footage: Path, count: int, redaction: Redaction, seed: int) -> Tallies:
-    tallies = {mode: Tally() for mode in redaction.policies}
+def _stills(
+    folder: Path,
+    footage: Path,
+    count: int,
+    redaction: Redaction,
+    seed: int,
+    presidio: Presidio | None,
+) -> Tallies:
+    tallies = {mode: Tally() for mode in (*redaction.policies, *(["presidio"] if presidio else []))}
     chance, backgrounds, files = _chance(seed), _backgrounds(footage), fonts()
     for start in range(0, count, STILLS_PER_RUN):
         pictures = folder / f"stills-{start}"
@@ -102,7 +121,9 @@ def _stills(folder: Path, footage: Path, count: int, redaction: Redaction, seed:
             cv2.imwrite(str(pictures / f"{number:04d}.jpg"), image[..., ::-1], quality)
             lines.append(drawn)
         for mode, tally in tallies.items():
-            for boxes, drawn in zip(redaction.run(pictures, mode, tally), lines, strict=True):
+            found = presidio.run(pictures) if presidio and mode == "presidio" else None
+            each_boxes = found if found is not None else redaction.run(pictures, mode, tally)
+            for boxes, drawn in zip(each_boxes, lines, strict=True):
                 _count(tally, boxes, drawn)
         _show_progress("stills", start + len(lines), tallies)
     return tallies
@@ -221,6 +242,26 @@ class Redaction:
             [whole] if frame["blanked"] else [tuple(box["xyxy"]) for box in frame["boxes"]]
             for frame in frames
         ]
+
+
+@dataclass(frozen=True)
+class Presidio:
+    """Presidio in an environment of its own: it reads with Tesseract, which must be installed.
+
+    Attributes:
+        interpreter: Python that has it.
+        names: list of names.
+    """
+
+    interpreter: Path
+    names: Path
+
+    def run(self, folder: Path) -> list[list[Box]]:
+        """Return the boxes that it would redact in each image of a folder."""
+        script = Path(__file__).with_name("presidio_boxes.py")
+        command = [str(self.interpreter), str(script), str(self.names), str(folder)]
+        result = subprocess.run(command, check=True, capture_output=True, text=True)
+        return [[tuple(box) for box in boxes] for boxes in json.loads(result.stdout)]
 
 
 def _processor_seconds() -> float:
