@@ -143,11 +143,11 @@ def test_administrators_share_by_name_in_german_on_a_phone(
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as administrator:
         console, page = administrator.sign_in(), administrator.page
         console.upload(video_file)
-        console.card(video_file.name).get_by_role("button", name="freigeben").click()
+        console.card(video_file.name).get_by_role("button", name="teilen").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Konto", exact=True).select_option(visitor.username)
         dialog.get_by_label("Berechtigung", exact=True).select_option("editor")
-        dialog.get_by_role("button", name="Freigeben").click()
+        dialog.get_by_role("button", name="Teilen").click()
         expect(dialog.get_by_label(f"Berechtigung von {visitor.username}")).to_have_value("editor")
         assert dialog.evaluate("node => node.scrollWidth <= node.clientWidth")
     owned = visitor.sign_in()
