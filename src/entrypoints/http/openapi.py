@@ -36,8 +36,8 @@ from framecloak.entrypoints.asgi.problem_details import (
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.middleware.authentication import API_KEY_HEADER
 from framecloak.entrypoints.schemas.common import Body, View
-from framecloak.entrypoints.schemas.faces import AnalyzeBody
-from framecloak.entrypoints.schemas.galleries import EnrolBody, SearchBody
+from framecloak.entrypoints.schemas.faces.analysis import AnalyzeBody
+from framecloak.entrypoints.schemas.faces.galleries import EnrolBody, SearchBody
 from framecloak.entrypoints.schemas.problems import Problem
 
 _COMMON_CODES = ("too_many_attempts", "internal_error", "database_unavailable")

@@ -27,18 +27,22 @@ from framecloak.entrypoints.http.transport.images import (
     media_type_of,
     run_off_loop,
 )
-from framecloak.entrypoints.schemas.faces import (
+from framecloak.entrypoints.schemas.faces.analysis import (
     AnalysisView,
     AnalyzeBatchBody,
     BatchAnalysisView,
-    CompareBody,
-    EmbeddingFormat,
     FaceView,
-    FindMatchesBody,
     LikenessView,
-    MatchView,
     PictureAnalysisView,
+)
+from framecloak.entrypoints.schemas.faces.comparison import (
+    CompareBody,
+    FindMatchesBody,
+    MatchView,
     SimilarityView,
+)
+from framecloak.entrypoints.schemas.faces.embeddings import (
+    EmbeddingFormat,
     decode_embedding,
     decode_embeddings,
 )

@@ -22,8 +22,9 @@ from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
 from framecloak.entrypoints.http.transport.images import decode_image, incoming_face, media_type_of
 from framecloak.entrypoints.schemas.common import Limit, Offset
-from framecloak.entrypoints.schemas.faces import QualityView, decode_embedding
-from framecloak.entrypoints.schemas.galleries import (
+from framecloak.entrypoints.schemas.faces.analysis import QualityView
+from framecloak.entrypoints.schemas.faces.embeddings import decode_embedding
+from framecloak.entrypoints.schemas.faces.galleries import (
     CreateGalleryBody,
     EnrolBody,
     EnrolledFacePage,

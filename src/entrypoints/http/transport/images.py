@@ -24,8 +24,9 @@ from framecloak.entrypoints.asgi.content_negotiation import (
 )
 from framecloak.entrypoints.asgi.problem_details import InvalidBodyError, invalid_value
 from framecloak.entrypoints.http.transport.uploads import read_form_file, read_form_parts
-from framecloak.entrypoints.schemas.faces import AnalyzeBody, EmbeddingFormat
-from framecloak.entrypoints.schemas.galleries import FaceSource
+from framecloak.entrypoints.schemas.faces.analysis import AnalyzeBody
+from framecloak.entrypoints.schemas.faces.embeddings import EmbeddingFormat
+from framecloak.entrypoints.schemas.faces.galleries import FaceSource
 from framecloak.entrypoints.schemas.problems import FieldError
 
 FORM = "multipart/form-data"

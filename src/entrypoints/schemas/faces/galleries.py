@@ -13,15 +13,14 @@ from msgspec import UNSET, Meta, UnsetType
 from framecloak.domain.reid.galleries.model import EnrolledFace, Gallery, GalleryMatch
 from framecloak.domain.reid.matching import default_threshold
 from framecloak.entrypoints.schemas.common import NO_NUL, Body, PageBase, View
-from framecloak.entrypoints.schemas.faces import (
-    Cosine,
+from framecloak.entrypoints.schemas.faces.analysis import (
     ImageFile,
     LikenessOfModel,
     LikenessView,
     QualityView,
-    Threshold,
-    Vector,
 )
+from framecloak.entrypoints.schemas.faces.comparison import Cosine, Threshold
+from framecloak.entrypoints.schemas.faces.embeddings import Vector
 
 GalleryId: TypeAlias = Annotated[UUID, PathParameter(description="Id of the gallery.")]
 FaceId: TypeAlias = Annotated[UUID, PathParameter(description="Id of the enrolled face.")]

@@ -1,0 +1,1 @@
+"""Schemas of faces: analysis, comparison and galleries."""
