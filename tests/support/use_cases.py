@@ -45,7 +45,8 @@ from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.models import BoxDetector, FaceRecognizer
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.security import GalleryCipher, TokenIssuer
-from framecloak.entrypoints.composition.use_cases import Adapters, Limits, UseCases
+from framecloak.entrypoints.composition.inputs import Adapters, Limits
+from framecloak.entrypoints.composition.use_cases import UseCases
 
 PASSWORD = "correct horse battery"
 GALLERY_CAPACITY = 3

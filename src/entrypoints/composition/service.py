@@ -54,6 +54,7 @@ from framecloak.domain.ports.metrics import NULL_METER, Meter
 from framecloak.domain.ports.models import TextReader
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.storage.alarm import NULL_DAMAGE_METER, DamageMeter
+from framecloak.entrypoints.composition.inputs import Adapters, Limits
 from framecloak.entrypoints.composition.issuer import issuer
 from framecloak.entrypoints.composition.keys import (
     gallery_cipher,
@@ -68,7 +69,7 @@ from framecloak.entrypoints.composition.pipeline import (
     recognizer_loader,
 )
 from framecloak.entrypoints.composition.sign_on import identity_provider, sign_on_policy
-from framecloak.entrypoints.composition.use_cases import Adapters, Limits, UseCases
+from framecloak.entrypoints.composition.use_cases import UseCases
 from framecloak.entrypoints.composition.video_encoder import choose_video_encoder
 from framecloak.entrypoints.settings import Settings
 

@@ -5,70 +5,36 @@ The API, the workers, the commands and the tests get their use cases from here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Self
 
 from framecloak.domain.accounts.api_keys import ApiKeyService
 from framecloak.domain.accounts.audit import AuditService
-from framecloak.domain.accounts.names import NameSkeletons
 from framecloak.domain.accounts.removal import AccountRemoval
-from framecloak.domain.accounts.secrets import SecretFactory
 from framecloak.domain.accounts.service import AccountService
-from framecloak.domain.accounts.sign_on.identity_provider import IdentityProvider
-from framecloak.domain.accounts.sign_on.service import SignOnPolicy, SignOnService
-from framecloak.domain.anonymization.batches.results import BatchResultsService, IndexRenderer
+from framecloak.domain.accounts.sign_on.service import SignOnService
+from framecloak.domain.anonymization.batches.results import BatchResultsService
 from framecloak.domain.anonymization.batches.service import BatchService
 from framecloak.domain.anonymization.batches.templates import TemplateService
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
-from framecloak.domain.anonymization.model.options import Level
-from framecloak.domain.anonymization.model.record.policy import ResultPolicy
-from framecloak.domain.anonymization.model.text_policy import NO_LISTS, TextLists
 from framecloak.domain.anonymization.overlays.service import OverlayService
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.downloads import DownloadService
 from framecloak.domain.anonymization.requests.erasure import ErasureService
-from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.requests.resubmit import RerenderService
-from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
 from framecloak.domain.anonymization.review.releases import ReleaseService
-from framecloak.domain.anonymization.review.service import ReleaseSection, ReviewService
+from framecloak.domain.anonymization.review.service import ReviewService
 from framecloak.domain.anonymization.text_policy.installation import TextListService
 from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.operations.health import HealthService
 from framecloak.domain.operations.service_metrics import ServiceMetrics
-from framecloak.domain.ports.archives import StoredArchives
-from framecloak.domain.ports.clock import Clock
-from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.limits import AttemptLimiter
-from framecloak.domain.ports.models import BoxDetector, FaceRecognizer
-from framecloak.domain.ports.object_store import ObjectStore
-from framecloak.domain.ports.pixels import PreviewMaker
-from framecloak.domain.ports.progress import ProgressBoard
-from framecloak.domain.ports.queue import JobQueue
-from framecloak.domain.ports.repositories.galleries import GalleryIndexes
-from framecloak.domain.ports.security import (
-    GalleryCipher,
-    PasswordHasher,
-    SignatureCheck,
-    Signer,
-    TextListCipher,
-    TokenIssuer,
-)
-from framecloak.domain.ports.text import TextPatterns
-from framecloak.domain.ports.video import VideoFrameExtractor, VideoProber
-from framecloak.domain.ports.webhooks import WebhookSender
 from framecloak.domain.reid.galleries.maintenance import GalleryMaintenance
 from framecloak.domain.reid.galleries.service import GalleryService
-from framecloak.domain.storage.alarm import NULL_DAMAGE_METER, DamageMeter
 from framecloak.domain.storage.originals import Originals
 from framecloak.domain.storage.results import ResultIntegrity
 from framecloak.domain.storage.verification import StorageVerification
@@ -76,124 +42,7 @@ from framecloak.domain.videos.filmstrips import FilmstripService
 from framecloak.domain.videos.grants import GrantService
 from framecloak.domain.videos.marks import MarkService
 from framecloak.domain.videos.service import VideoService
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adapters:
-    """Implementations of the ports, and functions of the adapters.
-
-    Attributes:
-        clock: current time (UTC).
-        scratch: folder of this process for short-lived temporary files.
-        database: database.
-        store: object store of videos and results.
-        queue: job queue of the workers.
-        progress_board: publishes the progress of requests.
-        attempt_limiter: limits failed sign-ins.
-        password_hasher: hashes passwords.
-        tokens: issues access and refresh tokens.
-        secrets: generates and hashes secrets.
-        name_skeletons: returns the skeletons of a user name; names that share one look alike.
-        video_prober: examines uploaded videos.
-        open_video: opens a video file for decoding.
-        keyframes: returns the indices of keyframes from the stored frame index of a video.
-        archives: reads single entries of stored results.
-        render_batch_index: renders the index page of the results of a batch.
-        add_release: adds a section on the release to a report.
-        frame_extractor: decodes a single frame of a result video.
-        preview_maker: downscales images.
-        public_key: returns the key that verifies signatures of this installation.
-        signer: returns the signer of this installation.
-        verify_signature: checks the signature of a manifest.
-        load_text_detector: loads the text detector.
-        load_recognizer: loads the face recogniser.
-        level_is_available: checks whether the models of a level are installed.
-        models_present: checks whether the files of the face detector are installed.
-        free_space: returns the free bytes of the fullest disk that the service writes to.
-        gallery_cipher: encrypts galleries.
-        gallery_indexes: indexes of large galleries.
-        text_list_cipher: encrypts the lists of text policies.
-        compile_patterns: compiles regular expressions that text is searched for.
-        webhook_sender: sends webhooks.
-        webhook_secret: secret that signs webhooks.
-        remove_stale_folders: deletes the temporary folders of dead processes and returns their number.
-        identity_provider: identity provider of single sign-on; None without one.
-        damage_meter: counts damaged files.
-    """
-
-    clock: Clock
-    scratch: Path
-    database: Database
-    store: ObjectStore
-    queue: JobQueue
-    progress_board: ProgressBoard
-    attempt_limiter: AttemptLimiter
-    password_hasher: PasswordHasher
-    tokens: TokenIssuer
-    secrets: SecretFactory
-    name_skeletons: NameSkeletons
-    video_prober: VideoProber
-    open_video: Callable[[Path], FrameSource]
-    keyframes: Callable[[bytes], Sequence[int]]
-    archives: StoredArchives
-    render_batch_index: IndexRenderer
-    add_release: ReleaseSection
-    frame_extractor: VideoFrameExtractor
-    preview_maker: PreviewMaker
-    public_key: Callable[[], bytes]
-    signer: Callable[[], Signer]
-    verify_signature: SignatureCheck
-    load_text_detector: Callable[[], BoxDetector]
-    load_recognizer: Callable[[], FaceRecognizer]
-    level_is_available: Callable[[Level], bool]
-    models_present: Callable[[], Awaitable[bool]]
-    free_space: Callable[[], Awaitable[int]]
-    gallery_cipher: GalleryCipher
-    gallery_indexes: GalleryIndexes
-    text_list_cipher: TextListCipher
-    compile_patterns: Callable[[Iterable[str]], TextPatterns]
-    webhook_sender: WebhookSender
-    webhook_secret: str = field(repr=False)
-    remove_stale_folders: Callable[[], Awaitable[int]]
-    identity_provider: IdentityProvider | None = None
-    damage_meter: DamageMeter = NULL_DAMAGE_METER
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits of the use cases, as configured in the settings.
-
-    Attributes:
-        session_ttl: lifetime of a browser session.
-        retention: lifetimes of results and download links.
-        max_upload_bytes: maximum size of a video in bytes.
-        max_concurrent_requests: maximum number of requests processed at the same time.
-        max_frames_per_request: maximum number of frames of a request.
-        slice_frames: maximum number of frames of a slice.
-        gallery_capacity: maximum number of faces in a gallery.
-        gallery_index_above: number of faces above which a gallery gets an index of its own.
-        keep_parts: True to keep the parts of results for debugging.
-        results: rules for results.
-        high_priority: rules for high priority.
-        min_free_bytes: free bytes of a disk below which the installation counts as degraded.
-        text_lists: patterns and device terms that apply to each text policy.
-        sign_on: rules of single sign-on; None without an identity provider.
-    """
-
-    session_ttl: timedelta
-    retention: Retention
-    max_upload_bytes: int
-    max_concurrent_requests: int
-    max_frames_per_request: int
-    slice_frames: int
-    gallery_capacity: int
-    gallery_index_above: int
-    keep_parts: bool = False
-    results: ResultPolicy = field(default_factory=ResultPolicy)
-    high_priority: HighPriorityPolicy = field(default_factory=HighPriorityPolicy)
-    min_free_bytes: int = 0
-    text_lists: TextLists = NO_LISTS
-    sign_on: SignOnPolicy | None = None
+from framecloak.entrypoints.composition.inputs import Adapters, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +56,7 @@ class UseCases:
         api_keys: API keys of accounts.
         audit: audit log.
         videos: stored videos.
+        filmstrips: thumbnails of a video along its timeline.
         grants: access grants to videos.
         marks: segments and regions marked on videos.
         submissions: new requests.
