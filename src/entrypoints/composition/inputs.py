@@ -1,4 +1,4 @@
-"""What the use cases of the service are built from: adapters, and limits from the settings."""
+"""Adapters and limits that the use cases of the service are built from."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ class RejectedVideoView(View, frozen=True, kw_only=True):
 
 
 class BatchEstimateView(View, frozen=True, kw_only=True):
-    """What a batch would cost."""
+    """Estimated cost of a batch."""
 
     accepted: Annotated[int, Meta(description="Number of orders.", examples=[20])]
     frames: Annotated[int, Meta(description="Number of frames of these orders.", examples=[5000])]

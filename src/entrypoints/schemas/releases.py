@@ -29,7 +29,7 @@ class SeenBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ReviewProgressView(View, frozen=True, kw_only=True):
-    """How much of a result the caller has seen, and its release."""
+    """Share of a result that the caller has seen, and its release."""
 
     frames: Annotated[int, Meta(description="Number of frames in the result.", examples=[150])]
     seen: Annotated[int, Meta(description="Number of frames that the caller has seen.", examples=[12])]

@@ -18,7 +18,7 @@ class SignOnView(View, frozen=True, kw_only=True):
 
 
 class EndSessionView(View, frozen=True, kw_only=True):
-    """What is left of a session that was ended."""
+    """Address at which the provider ends a session that was ended here."""
 
     address: Annotated[
         str | None,

@@ -38,7 +38,7 @@ _PILLOW_ERRORS = (
     *(RuntimeError, ArithmeticError, zlib.error),
     DecompressionBombError,
 )
-"""What Pillow raises for damaged files of the formats here."""
+"""Exceptions of Pillow for damaged files of the formats here."""
 
 
 def open_paged_image(path: Path) -> PagedImageSource | None:

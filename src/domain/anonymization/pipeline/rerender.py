@@ -29,7 +29,7 @@ from framecloak.domain.ports.frames import Frame, FrameSource
 
 @dataclass(frozen=True, slots=True)
 class CheckExceptions:
-    """What the residual check of known boxes leaves alone, and what it searches in any case.
+    """Boxes that the residual check leaves alone, and boxes that it searches in any case.
 
     Attributes:
         released: boxes by frame in which a reviewer decided that nothing is to be redacted.

@@ -311,7 +311,7 @@ class ReviewService:
 
 @dataclass(frozen=True, slots=True)
 class _Findings:
-    """What a manifest tells a reviewer."""
+    """Figures of a manifest for a reviewer."""
 
     ranking: Ranking
     texts: tuple[TextTrack, ...]

@@ -30,7 +30,7 @@ class BatchVideo:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """What a batch orders.
+    """Order of a batch.
 
     Attributes:
         videos: videos to order, in this order.
