@@ -43,7 +43,8 @@ def _mark(console: Console, video: Path) -> None:
 def _copy(page: Page, title: str, source: str) -> Locator:
     dialog = page.get_by_role("dialog")
     page.get_by_role("button", name=title).click()
-    dialog.get_by_text(source).click()
+    # Messages name videos, too.
+    dialog.get_by_text(source, exact=True).click()
     return dialog
 
 
@@ -89,7 +90,7 @@ def test_the_dialog_fits_a_phone_in_german(chromium: Browser, address: str, vide
         dialog.get_by_label("Suchen").fill("nichts davon")
         expect(dialog.get_by_text("Kein anderes Video passt dazu.")).to_be_visible()
         dialog.get_by_label("Suchen").fill("small")
-        dialog.get_by_text("small.mp4").click()
+        dialog.get_by_text("small.mp4", exact=True).click()
         dialog.get_by_role("button", name="Übernehmen").click()
         expect(page.get_by_text("hat keine Markierungen, die diesem Video fehlen")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
