@@ -226,9 +226,7 @@ class ExportJob:
         ]
         models = [RecordedModel(card) for card in used_models(tools, self.verify)]
         threshold = self.redaction_spec(self.groups[0]).low_threshold if detects else None
-        identities = (
-            self.earlier_identities.settings if self.earlier_identities else recorded_identities(tools)
-        )
+        identities = self.earlier_identities.rules if self.earlier_identities else recorded_identities(tools)
         settings = recorded_settings(
             self.level,
             self.appearance,
@@ -238,7 +236,7 @@ class ExportJob:
             tools.max_text_share,
             tools.follow_seconds,
             face_detectors(tools),
-            text_policy=self.earlier_text.policy if self.earlier_text else recorded_text_policy(tools),
+            text_policy=self.earlier_text.rules if self.earlier_text else recorded_text_policy(tools),
             history=self.history,
             encoder=hardware_encoder(tools, self.appearance),
         )

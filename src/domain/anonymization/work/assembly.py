@@ -168,7 +168,7 @@ class ResultAssembler:
             self._video.finish()
         spec, provenance = self._spec, self._consistency.provenance
         identities = RecordedIdentities.read(provenance["identities"]) if provenance["identities"] else None
-        identities = spec.earlier_identities.settings if spec.earlier_identities else identities
+        identities = spec.earlier_identities.rules if spec.earlier_identities else identities
         settings = recorded_settings(
             spec.level,
             spec.appearance,
@@ -178,7 +178,7 @@ class ResultAssembler:
             provenance.get("max_text_share") or MAX_TEXT_SHARE,
             _follow_seconds(provenance),
             tuple(provenance.get("detectors", ())),
-            text_policy=spec.earlier_text.policy if spec.earlier_text else _text_policy(provenance),
+            text_policy=spec.earlier_text.rules if spec.earlier_text else _text_policy(provenance),
             history=spec.history,
             encoder=_encoder(provenance),
         )

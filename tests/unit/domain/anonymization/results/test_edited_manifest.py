@@ -159,7 +159,7 @@ def test_identities_are_inherited(document: Document) -> None:
     del document["identities"]["possible"]
     identities = read_edited_manifest(encoded(document)).identities
     assert identities is not None
-    assert identities.settings.possible == PEOPLE["threshold"]
+    assert identities.rules.possible == PEOPLE["threshold"]
 
 
 @pytest.mark.parametrize(
