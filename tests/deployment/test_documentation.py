@@ -135,3 +135,9 @@ def test_every_alert_is_explained() -> None:
     assert {name: wakes == "yes" for name, wakes in rows} == {
         name: severity == "critical" for name, severity in severities.items()
     }
+
+
+def test_backups_name_the_version_of_postgres_in_the_compose_file() -> None:
+    # `pg_dump` must not be older than the server.
+    (version,) = re.findall(r"pgvector/pgvector:[\d.]+-pg(\d+)", (DOCKER / "compose.yaml").read_text())
+    assert f"the compose file has Postgres {version}" in " ".join(read("docs/operations/backup.md").split())
