@@ -119,7 +119,7 @@ class Fleet:
             await asyncio.sleep(1.0)
             with suppress(DomainError):
                 async with self._database.unit_of_work() as work:
-                    counts = await work.requests.counts()
+                    counts = await work.statistics.counts()
                 if not counts[Status.PENDING] + counts[Status.PROCESSING]:
                     self._over.set()
 

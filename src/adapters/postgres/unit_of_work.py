@@ -25,6 +25,7 @@ from framecloak.adapters.postgres.repositories import (
     releases,
     requests,
     slices,
+    statistics,
     templates,
     text_lists,
     videos,
@@ -49,6 +50,7 @@ class PostgresUnitOfWork:
     grants: database.GrantRepository
     uploads: database.UploadRepository
     requests: database.RequestRepository
+    statistics: database.StatisticsRepository
     slices: database.SliceRepository
     download_tokens: database.DownloadTokenRepository
     notices: database.NoticeRepository
@@ -84,6 +86,7 @@ class PostgresUnitOfWork:
         self.uploads = videos.PostgresUploadRepository(connection)
         self.marks = marks.PostgresMarkRepository(connection)
         self.requests = requests.PostgresRequestRepository(connection)
+        self.statistics = statistics.PostgresStatisticsRepository(connection)
         self.slices = slices.PostgresSliceRepository(connection)
         self.download_tokens = download_tokens.PostgresDownloadTokenRepository(connection)
         self.notices = webhooks.PostgresNoticeRepository(connection)

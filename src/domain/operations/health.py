@@ -161,6 +161,6 @@ class HealthService:
 
     async def _request_figures(self) -> tuple[int, float | None]:
         async with self._database.unit_of_work() as work:
-            pending = (await work.requests.counts()).get(Status.PENDING, 0)
-            seconds = [pace.seconds for pace in await work.requests.recent_durations(MAX_RATED_REQUESTS)]
+            pending = (await work.statistics.counts()).get(Status.PENDING, 0)
+            seconds = [pace.seconds for pace in await work.statistics.recent_durations(MAX_RATED_REQUESTS)]
         return pending, sum(seconds) / len(seconds) if seconds else None

@@ -91,7 +91,7 @@ class StoredSize:
     async def _compute(self) -> None:
         try:
             async with self._database.unit_of_work() as work:
-                self._bytes = await work.videos.stored_bytes() + await work.requests.result_bytes()
+                self._bytes = await work.videos.stored_bytes() + await work.statistics.result_bytes()
         except DomainError as error:
             _log_failure("the use of storage", error)
 

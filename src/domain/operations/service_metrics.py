@@ -103,9 +103,9 @@ class ServiceMetrics:
 
     async def _read_requests(self) -> tuple[Mapping[Status, int], int, datetime | None]:
         async with self._database.unit_of_work() as work:
-            requests = work.requests
-            waiting = sum((await requests.pending_frames()).values())
-            return await requests.counts(), waiting, await requests.oldest_pending_since()
+            figures = work.statistics
+            waiting = sum((await figures.pending_frames()).values())
+            return await figures.counts(), waiting, await figures.oldest_pending_since()
 
     async def _count_wakeups(self) -> int:
         return sum((await self._queue.wakeups()).values())

@@ -23,6 +23,7 @@ from framecloak.domain.ports.repositories.requests import (
     RequestRepository,
 )
 from framecloak.domain.ports.repositories.slices import SliceRepository
+from framecloak.domain.ports.repositories.statistics import StatisticsRepository
 from framecloak.domain.ports.repositories.templates import TemplateRepository
 from framecloak.domain.ports.repositories.text_lists import TextListRepository
 from framecloak.domain.ports.repositories.videos import (
@@ -54,6 +55,7 @@ __all__ = [
     "RequestRepository",
     "SessionRepository",
     "SliceRepository",
+    "StatisticsRepository",
     "TemplateRepository",
     "TextListRepository",
     "UnitOfWork",
@@ -76,6 +78,7 @@ class UnitOfWork(Protocol):
     grants: GrantRepository
     uploads: UploadRepository
     requests: RequestRepository
+    statistics: StatisticsRepository
     slices: SliceRepository
     download_tokens: DownloadTokenRepository
     notices: NoticeRepository

@@ -386,7 +386,7 @@ async def test_pending_and_finished_work_is_measured(database: Database) -> None
         lease = await work.slices.lease(requests[2].id, 0, "worker", LEASE_DURATION)
         assert lease
         await work.slices.renew(lease, LEASE_DURATION, 7)
-        assert await work.requests.counts() == {
+        assert await work.statistics.counts() == {
             Status.PENDING: 1,
             Status.PROCESSING: 1,
             Status.COMPLETED: 2,
@@ -395,11 +395,11 @@ async def test_pending_and_finished_work_is_measured(database: Database) -> None
         }
         usual = Workload.of(requests[0].spec)
         paces = [RequestDuration(usual, 10, 4.5), RequestDuration(usual, 20, 2.25)]
-        assert await work.requests.recent_durations(10) == paces
-        assert await work.requests.recent_durations(1) == paces[:1]
-        assert await work.requests.pending_frames() == {usual: 23 + 40}
-        assert await work.requests.oldest_pending_since() == requests[3].created_at
-        assert await work.requests.processed_frames() == 10 + 20 + 7
+        assert await work.statistics.recent_durations(10) == paces
+        assert await work.statistics.recent_durations(1) == paces[:1]
+        assert await work.statistics.pending_frames() == {usual: 23 + 40}
+        assert await work.statistics.oldest_pending_since() == requests[3].created_at
+        assert await work.statistics.processed_frames() == 10 + 20 + 7
 
 
 async def test_pending_frames_are_grouped_by_workload(database: Database) -> None:
@@ -419,7 +419,7 @@ async def test_pending_frames_are_grouped_by_workload(database: Database) -> Non
             snapshot = replace(work_spec_for(spec, 10**number), boxes=boxes)
             await work.requests.add(user.id, spec, snapshot, None)
         kind = Workload.of(usual)
-        assert await work.requests.pending_frames() == {
+        assert await work.statistics.pending_frames() == {
             kind: 11,  # the image format makes no difference
             replace(kind, level=Level.FULL, verify=Verify.ALL): 100,
             replace(kind, is_video=True): 1000,
@@ -429,8 +429,8 @@ async def test_pending_frames_are_grouped_by_workload(database: Database) -> Non
 
 async def test_an_installation_without_requests_has_no_work(database: Database) -> None:
     async with database.unit_of_work() as work:
-        assert await work.requests.counts() == dict.fromkeys(Status, 0)
-        assert await work.requests.pending_frames() == {}
-        assert await work.requests.oldest_pending_since() is None
-        assert await work.requests.recent_durations(10) == []
-        assert await work.requests.processed_frames() == 0
+        assert await work.statistics.counts() == dict.fromkeys(Status, 0)
+        assert await work.statistics.pending_frames() == {}
+        assert await work.statistics.oldest_pending_since() is None
+        assert await work.statistics.recent_durations(10) == []
+        assert await work.statistics.processed_frames() == 0

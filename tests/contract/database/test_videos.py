@@ -249,7 +249,7 @@ async def test_video_facts_are_stored_unchanged(database: Database) -> None:
 async def test_stored_bytes_are_summed(database: Database) -> None:
     owner = await add_user(database, "owner")
     async with database.unit_of_work() as work:
-        assert (await work.videos.stored_bytes(), await work.requests.result_bytes()) == (0, 0)
+        assert (await work.videos.stored_bytes(), await work.statistics.result_bytes()) == (0, 0)
         for number in range(3):
             await work.videos.add(owner.id, "a.mp4", f"videos/sum-{number}", facts(size_bytes=2**62), b"")
         assert await work.videos.stored_bytes() == 3 * 2**62
@@ -261,6 +261,6 @@ async def test_stored_bytes_are_summed(database: Database) -> None:
             done.id, Status.COMPLETED, NOW, result=StoredResult("requests/a.zip", 2**40)
         )
         await work.requests.finish(other.id, Status.COMPLETED, NOW, result=StoredResult("requests/b.zip", 7))
-        assert await work.requests.result_bytes() == 2**40 + 7
+        assert await work.statistics.result_bytes() == 2**40 + 7
         await work.requests.clear_result(done.id)
-        assert await work.requests.result_bytes() == 7
+        assert await work.statistics.result_bytes() == 7

@@ -20,6 +20,7 @@ from fakes.persistence.galleries import FakeGalleryFaceRepository, FakeGalleryRe
 from fakes.persistence.releases import FakeReleaseRepository
 from fakes.persistence.requests import FakeDownloadTokenRepository, FakeRequestRepository
 from fakes.persistence.slices import FakeSliceRepository
+from fakes.persistence.statistics import FakeStatisticsRepository
 from fakes.persistence.tables import Store, Tables, Transaction
 from fakes.persistence.text_lists import FakeTextListRepository
 from fakes.persistence.videos import (
@@ -46,6 +47,7 @@ from framecloak.domain.ports.database import (
     RequestRepository,
     SessionRepository,
     SliceRepository,
+    StatisticsRepository,
     TemplateRepository,
     TextListRepository,
     UploadRepository,
@@ -72,6 +74,7 @@ class FakeUnitOfWork:
         self.grants: GrantRepository = FakeGrantRepository(self._transaction)
         self.uploads: UploadRepository = FakeUploadRepository(self._transaction)
         self.requests: RequestRepository = FakeRequestRepository(self._transaction)
+        self.statistics: StatisticsRepository = FakeStatisticsRepository(self._transaction)
         self.slices: SliceRepository = FakeSliceRepository(self._transaction)
         self.download_tokens: DownloadTokenRepository = FakeDownloadTokenRepository(self._transaction)
         self.notices: NoticeRepository = FakeNoticeRepository(self._transaction)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +10,6 @@ from uuid import UUID, uuid4
 
 from fakes.persistence.tables import Transaction
 from fakes.persistence.webhooks import FakeNoticeRepository
-from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
@@ -176,39 +174,6 @@ class FakeRequestRepository:
         if request.spec.webhook_url is not None:
             await FakeNoticeRepository(self._tx).add(request_id, request.spec.webhook_url, now)
         return True
-
-    async def counts(self) -> Mapping[Status, int]:
-        found = Counter(request.status for request in self._tx.rows.requests.values())
-        return {status: found[status] for status in Status}
-
-    async def recent_durations(self, limit: int) -> Sequence[RequestDuration]:
-        done = [
-            (each.completed_at, each, (each.completed_at - each.started_at).total_seconds())
-            for each in self._tx.rows.requests.values()
-            if each.status is Status.COMPLETED and each.started_at and each.completed_at
-        ]
-        done.sort(key=lambda entry: entry[0], reverse=True)
-        return [
-            RequestDuration(Workload.of(request.spec), request.total_frames, seconds)
-            for _, request, seconds in done[:limit]
-        ]
-
-    async def processed_frames(self) -> int:
-        return sum(each.processed_frames for each in self._tx.rows.requests.values())
-
-    async def pending_frames(self) -> Mapping[Workload, int]:
-        found = Counter[Workload]()
-        for each in self._tx.rows.requests.values():
-            if not each.status.is_final:
-                found[Workload.of(each.spec)] += each.total_frames - each.processed_frames
-        return found
-
-    async def oldest_pending_since(self) -> datetime | None:
-        requests = self._tx.rows.requests.values()
-        return min((each.created_at for each in requests if each.status is Status.PENDING), default=None)
-
-    async def result_bytes(self) -> int:
-        return sum(each.result_bytes or 0 for each in self._tx.rows.requests.values())
 
     async def results_completed_before(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         return [

@@ -89,7 +89,7 @@ async def test_an_upgrade_from_the_last_release_keeps_all_data_and_a_downgrade_t
     database = PostgresDatabase(url)
     world = FakeService(tmp_path, real_database=database, clock=harness.world.clock)
     async with database.unit_of_work() as work:
-        assert (await work.requests.counts())[Status.COMPLETED] == 1
+        assert (await work.statistics.counts())[Status.COMPLETED] == 1
         assert len(await work.slices.pending_work()) == 1
     assert await world.dispatcher.run()
     await database.close()

@@ -160,8 +160,8 @@ class BatchService:
             except DomainError as error:
                 rejected.append(Rejection(number, video.video_id, error))
         async with self._database.unit_of_work() as work:
-            waiting = Counter(await work.requests.pending_frames())
-            recent = await work.requests.recent_durations(MAX_RATED_REQUESTS)
+            waiting = Counter(await work.statistics.pending_frames())
+            recent = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
         waiting[Workload.of(plan.spec)] += frames
         seconds = math.ceil(estimate_seconds(waiting, throughput(recent)))
         estimated = fit_time_model(recent).estimate(waiting)
@@ -178,8 +178,8 @@ class BatchService:
             batch = await work.batches.get(batch_id, principal)
             if all(request.status.is_final for request in batch.requests):
                 return BatchProgress(batch, None)
-            waiting = await work.requests.pending_frames()
-            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
+            waiting = await work.statistics.pending_frames()
+            rate = throughput(await work.statistics.recent_durations(MAX_RATED_REQUESTS))
         return BatchProgress(batch, math.ceil(estimate_seconds(waiting, rate)))
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Batch]:

@@ -137,8 +137,8 @@ class RequestService:
                 elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
                 remaining = request.total_frames - request.processed_frames
                 return RequestProgress(request, math.ceil(remaining * elapsed / request.processed_frames))
-            rate = throughput(await work.requests.recent_durations(MAX_RATED_REQUESTS))
-            waiting = await work.requests.pending_frames()
+            rate = throughput(await work.statistics.recent_durations(MAX_RATED_REQUESTS))
+            waiting = await work.statistics.pending_frames()
         return RequestProgress(request, math.ceil(estimate_seconds(waiting, rate)))
 
     async def list(
@@ -249,10 +249,10 @@ class RequestService:
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
-            paces = await work.requests.recent_durations(MAX_RATED_REQUESTS)
-            counts = await work.requests.counts()
-            waiting = await work.requests.pending_frames()
-            done = await work.requests.processed_frames()
+            paces = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
+            counts = await work.statistics.counts()
+            waiting = await work.statistics.pending_frames()
+            done = await work.statistics.processed_frames()
         frames, seconds = sum(pace.frames for pace in paces), sum(pace.seconds for pace in paces)
         return Statistics(
             requests={status: counts.get(status, 0) for status in Status},

@@ -213,8 +213,8 @@ class SubmitService:
     async def capacity(self) -> ServiceCapacity:
         """Return the current capacity and backlog of the installation."""
         async with self._database.unit_of_work() as work:
-            waiting = await work.requests.pending_frames()
-            recent = await work.requests.recent_durations(MAX_RATED_REQUESTS)
+            waiting = await work.statistics.pending_frames()
+            recent = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
         rate = throughput(recent)
         levels = tuple(level for level in Level if self._level_is_available(level))
         seconds = estimate_seconds(waiting, rate)
@@ -366,8 +366,8 @@ async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> tuple[in
     """
     if request.status.is_final:
         return 0, EstimatedTime(0.0, 0.0, 0.0)
-    waiting = await work.requests.pending_frames()
-    recent = await work.requests.recent_durations(MAX_RATED_REQUESTS)
+    waiting = await work.statistics.pending_frames()
+    recent = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
     seconds = math.ceil(estimate_seconds(waiting, throughput(recent)))
     return seconds, fit_time_model(recent).estimate(waiting)
 

@@ -5,14 +5,13 @@ Methods with a ``Principal`` treat what that caller may not see as missing. Time
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
@@ -144,30 +143,6 @@ class RequestRepository(Protocol):
         Returns:
             False if the request already had a final status.
         """
-        ...
-
-    async def counts(self) -> Mapping[Status, int]:
-        """Return the number of requests by status."""
-        ...
-
-    async def recent_durations(self, limit: int) -> Sequence[RequestDuration]:
-        """Return the processing times of the most recently completed requests, newest first."""
-        ...
-
-    async def pending_frames(self) -> Mapping[Workload, int]:
-        """Return the number of unprocessed frames of all unfinished requests, by workload."""
-        ...
-
-    async def oldest_pending_since(self) -> datetime | None:
-        """Return the submission time of the oldest request that has not been started, or None."""
-        ...
-
-    async def processed_frames(self) -> int:
-        """Return the number of processed frames of all requests."""
-        ...
-
-    async def result_bytes(self) -> int:
-        """Return the total size of all results in the object store, in bytes."""
         ...
 
     async def results_completed_before(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
