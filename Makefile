@@ -282,6 +282,10 @@ bench-drain: setup ## Drain a request of 10,000 frames and a queue of 1,000 requ
 bench-long: setup ## Redact 200,000 frames as one order of the service, and open its result
 	$(BIN)/python -m benchmarks.service.long_order
 
+.PHONY: bench-estimates
+bench-estimates: setup ## Compare announced with real times of orders, from the first one on
+	$(BIN)/python -m benchmarks.service.estimates
+
 .PHONY: bench-fleet
 bench-fleet: setup ## Simulate 500 workers on the real dispatcher, Redis and Postgres: 50,000 slices of 200 accounts
 	$(BIN)/python -m benchmarks.service.fleet

@@ -262,9 +262,11 @@ def test_limits_and_load_of_the_installation_are_shown(console: Console, video_f
     expect(page.get_by_role("radio", name="Everything")).to_be_disabled()
     expect(page.get_by_text("cannot cover licence plates and text yet")).to_be_visible()
     page.unroute("**/options")
-    efforts = {"level": {"minimal": 0.2, "faces": 1, "full": 4}, "verify": {"none": 1, "sample": 1, "all": 2}}
+    (video,) = console.request("GET", "/api/videos/").json()["items"]
+    megapixel = {"jpg": 0, "mp4": 0.5e6 / (video["width"] * video["height"])}
+    efforts = {"level": {"minimal": 0.1, "faces": 1, "full": 4}, "verify": {"none": 1, "sample": 1, "all": 2}}
     model = {"startup_seconds": 0, "frame_seconds": 10 / FRAMES, "lower_factor": 1, "upper_factor": 2}
-    slow = {"seconds_waiting": 0, "efforts": {**efforts, "film": 0.5}, "time_model": model}
+    slow = {"seconds_waiting": 0, "efforts": {**efforts, "megapixel": megapixel}, "time_model": model}
     page.route("**/options", lambda route: tell(route, **slow))
     page.reload()
     expect(page.get_by_text("about 10 s to 20 s")).to_be_visible()

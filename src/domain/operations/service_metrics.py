@@ -104,7 +104,7 @@ class ServiceMetrics:
     async def _read_requests(self) -> tuple[Mapping[Status, int], int, datetime | None]:
         async with self._database.unit_of_work() as work:
             figures = work.statistics
-            waiting = sum((await figures.pending_frames()).values())
+            waiting = sum(each.frames for each in await figures.backlog())
             return await figures.counts(), waiting, await figures.oldest_pending_since()
 
     async def _count_wakeups(self) -> int:

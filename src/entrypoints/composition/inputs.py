@@ -84,6 +84,7 @@ class Adapters:
         remove_stale_folders: deletes the temporary folders of dead processes and returns their number.
         identity_provider: identity provider of single sign-on; None without one.
         damage_meter: counts damaged files.
+        slowdown: returns the factor by which other work on this machine delays requests.
     """
 
     clock: Clock
@@ -122,6 +123,7 @@ class Adapters:
     remove_stale_folders: Callable[[], Awaitable[int]]
     identity_provider: IdentityProvider | None = None
     damage_meter: DamageMeter = NULL_DAMAGE_METER
+    slowdown: Callable[[], float] = lambda: 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

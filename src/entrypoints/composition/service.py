@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from framecloak.adapters.clock import SystemClock
+from framecloak.adapters.machine import slowdown
 from framecloak.adapters.media.pictures.previews import make_preview
 from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.probing import OpenVideoCache, PyAvProber, keyframe_numbers
@@ -227,6 +228,7 @@ async def build_service(
             ),
             identity_provider=identity_provider(settings, clock),
             damage_meter=damage_meter,
+            slowdown=slowdown,
         )
         yield Service(
             settings=settings,

@@ -23,6 +23,7 @@ from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.downloads import DownloadService
 from framecloak.domain.anonymization.requests.erasure import ErasureService
+from framecloak.domain.anonymization.requests.estimates import TimeEstimator
 from framecloak.domain.anonymization.requests.resubmit import RerenderService
 from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
@@ -127,6 +128,7 @@ class UseCases:
         text_orders = TextOrders(
             adapters.text_list_cipher, adapters.compile_patterns, database, limits.text_lists
         )
+        estimator = TimeEstimator(adapters.slowdown)
         submissions = SubmitService(
             database,
             queue,
@@ -139,6 +141,7 @@ class UseCases:
             policy=limits.results,
             high_priority=limits.high_priority,
             text=text_orders,
+            estimator=estimator,
         )
         health = HealthService(
             database, store, queue, adapters.models_present, adapters.free_space, limits.min_free_bytes
@@ -153,6 +156,7 @@ class UseCases:
             lambda: secrets.new(""),
             secrets.digest,
             policy=limits.results,
+            estimator=estimator,
         )
         tool = f"framecloak {version('framecloak')}"
         reviews = ReviewService(
@@ -192,7 +196,7 @@ class UseCases:
             submissions=submissions,
             requests=requests,
             templates=TemplateService(database),
-            batches=BatchService(database, submissions, requests),
+            batches=BatchService(database, submissions, requests, estimator),
             batch_results=BatchResultsService(
                 database, store, adapters.archives, adapters.render_batch_index, limits.results.release
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -204,7 +205,7 @@ class BatchEstimateView(View, frozen=True, kw_only=True):
         return cls(
             accepted=estimate.accepted,
             frames=estimate.frames,
-            estimated_processing_time=estimate.seconds,
-            estimated_time_range=TimeRangeView.of(estimate.range),
+            estimated_processing_time=math.ceil(estimate.estimated.seconds),
+            estimated_time_range=TimeRangeView.of(estimate.estimated),
             rejected=rejected,
         )

@@ -11,8 +11,8 @@ from framecloak.domain.anonymization.model.options import Language, Level, Verif
 from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel
 from framecloak.domain.anonymization.model.orders.throughput import (
     LEVEL_EFFORTS,
+    MEGAPIXEL_EFFORTS,
     VERIFY_EFFORTS,
-    VIDEO_EFFORT,
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
@@ -22,7 +22,7 @@ from framecloak.entrypoints.schemas.common import View
 
 
 class EffortsView(View, frozen=True, kw_only=True):
-    """Relative processing time of a frame: `level` times `verify`, plus `film` for a video."""
+    """Relative processing time of a frame: `level` times `verify`, plus `megapixel` times its size."""
 
     level: Annotated[
         dict[str, float], Meta(description="Factor by level.", examples=[{"faces": 1.0, "full": 1.75}])
@@ -34,7 +34,10 @@ class EffortsView(View, frozen=True, kw_only=True):
             examples=[{"sample": 1.0, "all": 1.8}],
         ),
     ]
-    film: Annotated[float, Meta(description="Added for a video instead of images.", examples=[0.4])]
+    megapixel: Annotated[
+        dict[str, float],
+        Meta(description="Added for each million pixels of a frame, by format.", examples=[{"jpg": 0.1}]),
+    ]
 
     @classmethod
     def current(cls) -> Self:
@@ -42,7 +45,7 @@ class EffortsView(View, frozen=True, kw_only=True):
         return cls(
             level={str(level): effort for level, effort in LEVEL_EFFORTS.items()},
             verify={str(verify): effort for verify, effort in VERIFY_EFFORTS.items()},
-            film=VIDEO_EFFORT,
+            megapixel={str(name): effort for name, effort in MEGAPIXEL_EFFORTS.items()},
         )
 
 
@@ -56,7 +59,9 @@ class TimeModelView(View, frozen=True, kw_only=True):
     frame_seconds: Annotated[
         float,
         Meta(
-            description="Time of a frame at level `faces` with images and `verify: sample`.", examples=[0.05]
+            description="Time of a frame of 1920 by 1080 pixels at level `faces`, with JPEG images and"
+            " `verify: sample`.",
+            examples=[0.05],
         ),
     ]
     lower_factor: Annotated[
@@ -165,7 +170,7 @@ class OptionsView(View, frozen=True, kw_only=True):
             verify=verify,
             levels=list(capacity.levels),
             max_frames=capacity.max_frames,
-            frames_per_second=capacity.frames_per_second,
+            frames_per_second=1 / capacity.time_model.frame_seconds,
             frames_waiting=capacity.frames_waiting,
             seconds_waiting=capacity.seconds_waiting,
             efforts=EffortsView.current(),

@@ -265,7 +265,7 @@ class SubmittedView(View, frozen=True, kw_only=True):
         return cls(
             request_id=submitted.request.id,
             estimated_processing_time=submitted.estimated_seconds,
-            estimated_time_range=TimeRangeView.of(submitted.estimated_range),
+            estimated_time_range=TimeRangeView.of(submitted.estimated),
         )
 
 

@@ -16,10 +16,21 @@ from framecloak.domain.anonymization.model.identities import (
     Unknown,
 )
 from framecloak.domain.anonymization.model.options import Level, Verify
-from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
+from framecloak.domain.anonymization.model.orders.throughput import (
+    REFERENCE_PIXELS,
+    Backlog,
+    RequestDuration,
+    Workload,
+)
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.provenance import BasedOn, SignatureState
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status, StoredResult, WorkSpec
+from framecloak.domain.anonymization.model.request import (
+    AnonymizationRequest,
+    Priority,
+    Status,
+    StoredResult,
+    WorkSpec,
+)
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
 from framecloak.domain.anonymization.model.text_policy import Harmless, TextMode, TextPolicyOptions
 from framecloak.domain.errors import (
@@ -393,44 +404,84 @@ async def test_pending_and_finished_work_is_measured(database: Database) -> None
             Status.FAILED: 0,
             Status.CANCELLED: 0,
         }
-        usual = Workload.of(requests[0].spec)
-        paces = [RequestDuration(usual, 10, 4.5), RequestDuration(usual, 20, 2.25)]
+        usual = Workload.of(requests[0].spec, video.facts.width * video.facts.height)
+        ends = [NOW + timedelta(seconds=seconds) for seconds in (4.5, 2.25)]
+        paces = [RequestDuration(usual, 10, NOW, ends[0]), RequestDuration(usual, 20, NOW, ends[1])]
         assert await work.statistics.recent_durations(10) == paces
         assert await work.statistics.recent_durations(1) == paces[:1]
-        assert await work.statistics.pending_frames() == {usual: 23 + 40}
+        assert await work.statistics.backlog() == [Backlog(user.id, usual, 2, 23 + 40)]
         assert await work.statistics.oldest_pending_since() == requests[3].created_at
         assert await work.statistics.processed_frames() == 10 + 20 + 7
 
 
-async def test_pending_frames_are_grouped_by_workload(database: Database) -> None:
-    user = await add_user(database, "ada")
-    usual = request_spec_for(await add_video(database, user))
+async def test_the_backlog_is_grouped_by_account_and_workload(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    video = await add_video(database, user)
+    usual = request_spec_for(video)
     base = BasedOn("ab" * 32, SignatureState.GENUINE, uuid4())
+    png = replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.PNG))
     specs = [
-        usual,
-        replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.PNG)),
-        replace(usual, level=Level.FULL, verify=Verify.ALL),
-        replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.MP4)),
-        replace(usual, based_on=base),
+        (user, usual),
+        (user, replace(usual, priority=Priority.HIGH)),
+        (user, png),
+        (user, replace(usual, level=Level.FULL, verify=Verify.ALL)),
+        (user, replace(usual, based_on=base)),
+        (other, usual),
     ]
     async with database.unit_of_work() as work:
-        for number, spec in enumerate(specs):
+        for number, (owner, spec) in enumerate(specs):
             boxes = b"boxes" if spec.based_on else None
             snapshot = replace(work_spec_for(spec, 10**number), boxes=boxes)
-            await work.requests.add(user.id, spec, snapshot, None)
-        kind = Workload.of(usual)
-        assert await work.statistics.pending_frames() == {
-            kind: 11,  # the image format makes no difference
-            replace(kind, level=Level.FULL, verify=Verify.ALL): 100,
-            replace(kind, is_video=True): 1000,
-            replace(kind, is_render=True): 10_000,
-        }
+            await work.requests.add(owner.id, spec, snapshot, None)
+        kind = Workload.of(usual, video.facts.width * video.facts.height)
+        assert sorted(await work.statistics.backlog(), key=lambda each: each.frames) == [
+            Backlog(user.id, kind, 2, 11),
+            Backlog(user.id, replace(kind, output_format=OutputFormat.PNG), 1, 100),
+            Backlog(user.id, replace(kind, level=Level.FULL, verify=Verify.ALL), 1, 1000),
+            Backlog(user.id, replace(kind, is_render=True), 1, 10_000),
+            Backlog(other.id, kind, 1, 100_000),
+        ]
+
+
+async def test_the_backlog_ends_with_a_request_of_the_account(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    spec = replace(request_spec_for(await add_video(database, user)), priority=Priority.NORMAL)
+    urgent = replace(spec, priority=Priority.HIGH)
+    orders = [(user, spec), (user, urgent), (other, spec), (user, spec), (user, urgent), (other, spec)]
+    stored = []
+    for number, (owner, each) in enumerate(orders):
+        async with database.unit_of_work() as work:
+            snapshot = work_spec_for(each, 10**number)
+            stored.append((await work.requests.add(owner.id, each, snapshot, None))[0])
+            await work.commit()
+
+    async def frames(number: int) -> dict[int, int]:
+        async with database.unit_of_work() as work:
+            found = await work.statistics.backlog(until=stored[number])
+        return {each.user_id: each.frames for each in found}
+
+    assert await frames(0) == {user.id: 10_011, other.id: 100_100}  # urgent ones overtake it
+    assert await frames(1) == {user.id: 10, other.id: 100_100}
+    assert await frames(3) == {user.id: 11_011, other.id: 100_100}
+    assert await frames(2) == {user.id: 11_011, other.id: 100}
+
+
+async def test_the_size_of_a_deleted_video_is_assumed(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    request = await add_request(database, user, video, 10)
+    async with database.unit_of_work() as work:
+        await work.requests.claim(request.id, NOW)
+        await work.requests.finish(request.id, Status.COMPLETED, NOW, result=StoredResult("key", 1))
+        await work.videos.remove(video.id)
+        (found,) = await work.statistics.recent_durations(10)
+    assert found.workload.pixels == REFERENCE_PIXELS
 
 
 async def test_an_installation_without_requests_has_no_work(database: Database) -> None:
     async with database.unit_of_work() as work:
         assert await work.statistics.counts() == dict.fromkeys(Status, 0)
-        assert await work.statistics.pending_frames() == {}
+        assert await work.statistics.backlog() == []
         assert await work.statistics.oldest_pending_since() is None
         assert await work.statistics.recent_durations(10) == []
         assert await work.statistics.processed_frames() == 0

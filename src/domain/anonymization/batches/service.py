@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from uuid import UUID
 
 from framecloak.domain.anonymization.batches.marking import marking_of
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchPlan, BatchVideo
-from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, fit_time_model
-from framecloak.domain.anonymization.model.orders.throughput import (
-    MAX_RATED_REQUESTS,
-    Workload,
-    estimate_seconds,
-    throughput,
-)
+from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime
+from framecloak.domain.anonymization.model.orders.throughput import Backlog
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec
+from framecloak.domain.anonymization.requests.estimates import TimeEstimator
 from framecloak.domain.anonymization.requests.service import RequestService
 from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.errors import AlreadyFinishedError, DomainError, StorageUnavailableError
@@ -62,15 +57,14 @@ class BatchEstimate:
     Attributes:
         accepted: number of orders that would be accepted.
         frames: number of frames of these orders.
-        seconds: estimated whole seconds until the last one is completed, including the queue.
-        range: range of that time, with the time to load models and pack the results.
+        estimated: estimated time until the last one is completed, including the queue, and the time to load
+            models and pack the results.
         rejected: videos that would be rejected.
     """
 
     accepted: int
     frames: int
-    seconds: int
-    range: EstimatedTime
+    estimated: EstimatedTime
     rejected: tuple[Rejection, ...]
 
 
@@ -81,10 +75,18 @@ class BatchService:
         database: storage of the batches.
         submissions: accepts each order.
         requests: cancels orders.
+        estimator: estimates the end of orders.
     """
 
-    def __init__(self, database: Database, submissions: SubmitService, requests: RequestService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        submissions: SubmitService,
+        requests: RequestService,
+        estimator: TimeEstimator,
+    ) -> None:
         self._database = database
+        self._estimator = estimator
         self._submissions = submissions
         self._requests = requests
 
@@ -150,23 +152,18 @@ class BatchService:
 
     async def estimate(self, principal: Principal, plan: BatchPlan) -> BatchEstimate:
         """Return what a batch would cost and which videos it would reject; nothing is stored."""
-        frames = 0
+        added: list[Backlog] = []
         rejected = []
         for number, video in enumerate(plan.videos):
             try:
-                frames += await self._submissions.frames_of(
-                    principal, _spec(plan, video), marking_of(principal, video, plan.marks)
-                )
+                marking = marking_of(principal, video, plan.marks)
+                added.append(await self._submissions.cost_of(principal, _spec(plan, video), marking))
             except DomainError as error:
                 rejected.append(Rejection(number, video.video_id, error))
         async with self._database.unit_of_work() as work:
-            waiting = Counter(await work.statistics.pending_frames())
-            recent = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
-        waiting[Workload.of(plan.spec)] += frames
-        seconds = math.ceil(estimate_seconds(waiting, throughput(recent)))
-        estimated = fit_time_model(recent).estimate(waiting)
-        accepted = len(plan.videos) - len(rejected)
-        return BatchEstimate(accepted, frames, seconds, estimated, tuple(rejected))
+            estimated = await self._estimator.after_all(work, principal.user_id, added)
+        frames = sum(each.frames for each in added)
+        return BatchEstimate(len(added), frames, estimated, tuple(rejected))
 
     async def get(self, principal: Principal, batch_id: UUID) -> BatchProgress:
         """Return a batch with an estimate of its end.
@@ -176,11 +173,12 @@ class BatchService:
         """
         async with self._database.unit_of_work() as work:
             batch = await work.batches.get(batch_id, principal)
-            if all(request.status.is_final for request in batch.requests):
+            unfinished = [request for request in batch.requests if not request.status.is_final]
+            if not unfinished:
                 return BatchProgress(batch, None)
-            waiting = await work.statistics.pending_frames()
-            rate = throughput(await work.statistics.recent_durations(MAX_RATED_REQUESTS))
-        return BatchProgress(batch, math.ceil(estimate_seconds(waiting, rate)))
+            last = max(unfinished, key=lambda request: (request.created_at, request.id))
+            estimated = await self._estimator.until_end(work, last)
+        return BatchProgress(batch, math.ceil(estimated.seconds))
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Batch]:
         """Return the batches visible to the caller, newest first."""

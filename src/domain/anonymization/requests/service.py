@@ -12,13 +12,12 @@ from uuid import UUID
 from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.orders.throughput import (
     MAX_RATED_REQUESTS,
-    estimate_seconds,
-    throughput,
 )
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
+from framecloak.domain.anonymization.requests.estimates import TimeEstimator
 from framecloak.domain.anonymization.requests.link_rights import require_link_rights
 from framecloak.domain.anonymization.requests.retention import Retention
 from framecloak.domain.anonymization.work.ended_request import log_request_ended
@@ -96,6 +95,7 @@ class RequestService:
         new_secret: returns a random secret of 256 bits for a download token.
         digest: returns the digest that is stored in place of a secret.
         policy: rules for results.
+        estimator: estimates the end of requests.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class RequestService:
         digest: Callable[[str], bytes],
         *,
         policy: ResultPolicy,
+        estimator: TimeEstimator,
     ) -> None:
         self._database = database
         self._store = store
@@ -120,6 +121,7 @@ class RequestService:
         self._new_secret = new_secret
         self._digest = digest
         self._policy = policy
+        self._estimator = estimator
 
     async def status(self, principal: Principal, request_id: UUID) -> RequestProgress:
         """Return the state of a request with an estimate of its end; reviewers see it, too.
@@ -137,9 +139,8 @@ class RequestService:
                 elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
                 remaining = request.total_frames - request.processed_frames
                 return RequestProgress(request, math.ceil(remaining * elapsed / request.processed_frames))
-            rate = throughput(await work.statistics.recent_durations(MAX_RATED_REQUESTS))
-            waiting = await work.statistics.pending_frames()
-        return RequestProgress(request, math.ceil(estimate_seconds(waiting, rate)))
+            estimated = await self._estimator.until_end(work, request)
+        return RequestProgress(request, math.ceil(estimated.seconds))
 
     async def list(
         self, principal: Principal, criteria: RequestFilter, limit: int, offset: int
@@ -251,13 +252,13 @@ class RequestService:
         async with self._database.unit_of_work() as work:
             paces = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
             counts = await work.statistics.counts()
-            waiting = await work.statistics.pending_frames()
+            backlog = await work.statistics.backlog()
             done = await work.statistics.processed_frames()
         frames, seconds = sum(pace.frames for pace in paces), sum(pace.seconds for pace in paces)
         return Statistics(
             requests={status: counts.get(status, 0) for status in Status},
             frames_per_second=frames / seconds if seconds else None,
             average_seconds=seconds / len(paces) if paces else None,
-            frames_waiting=sum(waiting.values()),
+            frames_waiting=sum(each.frames for each in backlog),
             frames_done=done,
         )

@@ -16,17 +16,14 @@ from framecloak.domain.anonymization.model.options import (
     require_available,
     require_faces,
 )
-from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel, fit_time_model
-from framecloak.domain.anonymization.model.orders.throughput import (
-    MAX_RATED_REQUESTS,
-    estimate_seconds,
-    throughput,
-)
+from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel
+from framecloak.domain.anonymization.model.orders.throughput import Backlog, Workload
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import parse_reference
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, WorkSpec
 from framecloak.domain.anonymization.model.text_policy import TextMode
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
+from framecloak.domain.anonymization.requests.estimates import TimeEstimator
 from framecloak.domain.anonymization.requests.high_priority import HighPriorityPolicy
 from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.anonymization.work.slice_planning import SLICE_FRAMES, plan_slices
@@ -49,13 +46,17 @@ class Submitted:
 
     Attributes:
         request: the request as stored.
-        estimated_seconds: estimated whole seconds until it is completed, including requests queued before it.
-        estimated_range: range of that time, with loading of models and packing of the result.
+        estimated: estimated time until it is completed, including requests queued before it, loading of
+            models and packing of the result.
     """
 
     request: AnonymizationRequest
-    estimated_seconds: int
-    estimated_range: EstimatedTime
+    estimated: EstimatedTime
+
+    @property
+    def estimated_seconds(self) -> int:
+        """Estimated whole seconds until it is completed."""
+        return math.ceil(self.estimated.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,13 @@ class ServiceCapacity:
     Attributes:
         levels: levels that the installation can deliver.
         max_frames: maximum frames of one request.
-        frames_per_second: throughput in reference frames (see `Workload.effort`) per second, from the latest
-            completed requests; a default for a new installation.
         frames_waiting: frames of unfinished requests, which are processed before a new one.
-        seconds_waiting: estimated duration of processing those frames.
+        seconds_waiting: estimated duration of processing those requests.
         time_model: model of the processing times of requests, for estimates as ranges.
     """
 
     levels: tuple[Level, ...]
     max_frames: int
-    frames_per_second: float
     frames_waiting: int
     seconds_waiting: float
     time_model: TimeModel
@@ -105,6 +103,7 @@ class SubmitService:
         policy: rules for references; None for those of an installation without settings.
         high_priority: rules for high priority; None for those of an installation without settings.
         text: text policies of requests; None where all text is covered.
+        estimator: estimates the end of requests; None for one without regard to other work of the machine.
     """
 
     def __init__(
@@ -121,6 +120,7 @@ class SubmitService:
         policy: ResultPolicy | None = None,
         high_priority: HighPriorityPolicy | None = None,
         text: TextOrders | None = None,
+        estimator: TimeEstimator | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -133,6 +133,7 @@ class SubmitService:
         self._policy = policy or ResultPolicy()
         self._high_priority = high_priority or HighPriorityPolicy()
         self._text = text
+        self._estimator = estimator or TimeEstimator()
 
     async def submit(
         self,
@@ -181,16 +182,20 @@ class SubmitService:
         key = (idempotency_key, self.fingerprint(spec)) if idempotency_key else None
         return await run_to_completion(self._submit(principal, prepared, key, recording))
 
-    async def frames_of(self, principal: Principal, spec: RequestSpec, marking: Marking | None = None) -> int:
-        """Return the number of frames of a request as `submit` would accept it; nothing is stored.
+    async def cost_of(
+        self, principal: Principal, spec: RequestSpec, marking: Marking | None = None
+    ) -> Backlog:
+        """Return what a request would add to the queue if `submit` accepted it; nothing is stored.
 
         Raises:
             DomainError: `submit` would reject the request with this error.
         """
         _, prepared = await self._preparation(principal, spec, marking)
         async with self._database.unit_of_work() as work:
-            _, snapshot = await prepared(work)
-        return snapshot.frame_count
+            spec, snapshot = await prepared(work)
+            facts = (await work.videos.get(spec.video_id, principal, GrantRole.EDITOR)).facts
+        workload = Workload.of(spec, facts.width * facts.height)
+        return Backlog(principal.user_id, workload, 1, snapshot.frame_count)
 
     async def _preparation(
         self, principal: Principal, spec: RequestSpec, marking: Marking | None
@@ -213,14 +218,11 @@ class SubmitService:
     async def capacity(self) -> ServiceCapacity:
         """Return the current capacity and backlog of the installation."""
         async with self._database.unit_of_work() as work:
-            waiting = await work.statistics.pending_frames()
-            recent = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
-        rate = throughput(recent)
+            backlog = await work.statistics.backlog()
+            model = await self._estimator.model(work)
         levels = tuple(level for level in Level if self._level_is_available(level))
-        seconds = estimate_seconds(waiting, rate)
-        return ServiceCapacity(
-            levels, self._max_frames, rate, sum(waiting.values()), seconds, fit_time_model(recent)
-        )
+        frames = sum(each.frames for each in backlog)
+        return ServiceCapacity(levels, self._max_frames, frames, model.seconds(backlog), model)
 
     async def submit_prepared(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
@@ -254,7 +256,7 @@ class SubmitService:
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.find_by_idempotency_key(principal.user_id, key)
-            return Submitted(request, *await _estimate(work, request)) if request else None
+            return Submitted(request, await self._estimator.until_end(work, request)) if request else None
 
     async def _submit(
         self,
@@ -276,11 +278,11 @@ class SubmitService:
                     await self._plan_slices(work, principal, request, snapshot)
             if recording:
                 await recording(work, request)
-            estimated = await _estimate(work, request)
+            estimated = await self._estimator.until_end(work, request)
             await work.commit()
         if is_new:
             await self._dispatcher.try_run()
-        return Submitted(request, *estimated)
+        return Submitted(request, estimated)
 
     async def _load_recognizer(self) -> FaceRecognizer:
         if self._people is None:
@@ -356,20 +358,6 @@ class SubmitService:
             people = await self._people.pin(work, principal, spec.identities, recognizer)
             return replace(snapshot, people=people)
         return snapshot
-
-
-async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> tuple[int, EstimatedTime]:
-    """Estimate the time until a request is completed, including requests queued before it.
-
-    Returns:
-        The whole seconds at the measured throughput, and the range.
-    """
-    if request.status.is_final:
-        return 0, EstimatedTime(0.0, 0.0, 0.0)
-    waiting = await work.statistics.pending_frames()
-    recent = await work.statistics.recent_durations(MAX_RATED_REQUESTS)
-    seconds = math.ceil(estimate_seconds(waiting, throughput(recent)))
-    return seconds, fit_time_model(recent).estimate(waiting)
 
 
 def _comparable(value: object) -> object:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from framecloak.domain.anonymization.model.orders.throughput import RequestDuration, Workload
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.orders.throughput import Backlog, RequestDuration
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 
 
 class StatisticsRepository(Protocol):
@@ -21,8 +21,12 @@ class StatisticsRepository(Protocol):
         """Return the processing times of the most recently completed requests, newest first."""
         ...
 
-    async def pending_frames(self) -> Mapping[Workload, int]:
-        """Return the number of unprocessed frames of all unfinished requests, by workload."""
+    async def backlog(self, until: AnonymizationRequest | None = None) -> Sequence[Backlog]:
+        """Return the unfinished requests of all accounts, by account and workload.
+
+        Args:
+            until: request; those of its account that are processed after it are left out.
+        """
         ...
 
     async def oldest_pending_since(self) -> datetime | None:

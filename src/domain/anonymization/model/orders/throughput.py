@@ -1,28 +1,36 @@
-"""Throughput of an installation, measured on recent requests, and estimates of processing time."""
+"""Work of requests in comparable units, and their durations on an installation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import RequestSpec
 
 MAX_RATED_REQUESTS = 50
 """Number of completed requests that estimates are based on."""
 
-DEFAULT_THROUGHPUT = 20.0
-"""Assumed throughput of an installation without completed requests, in reference frames per second."""
+REFERENCE_PIXELS = 1920 * 1080
+"""Pixels of a frame whose size is not known: the video was deleted."""
 
-LEVEL_EFFORTS: Mapping[Level, float] = {Level.MINIMAL: 0.2, Level.FACES: 1.0, Level.FULL: 1.75}
-"""Processing time of a frame at a level, relative to level `faces`."""
+LEVEL_EFFORTS: Mapping[Level, float] = {Level.MINIMAL: 0.0, Level.FACES: 0.8, Level.FULL: 1.5}
+"""Processing time of the detection at a level with sampled residual checks, relative to a reference frame."""
 
 VERIFY_EFFORTS: Mapping[Verify, float] = {Verify.NONE: 0.9, Verify.SAMPLE: 1.0, Verify.ALL: 1.8}
-"""Processing time of a frame with a residual check of this extent, relative to `sample`."""
+"""Processing time of the detection with a residual check of this extent, relative to `sample`."""
 
-VIDEO_EFFORT = 0.4
-"""Additional processing time of a video frame, relative to a reference frame."""
+MEGAPIXEL_EFFORTS: Mapping[OutputFormat, float] = {
+    OutputFormat.JPG: 0.1,
+    OutputFormat.JPEG: 0.1,
+    OutputFormat.PNG: 0.45,
+    OutputFormat.WEBP: 0.85,
+    OutputFormat.MP4: 0.22,
+}
+"""Processing time to decode and encode a million pixels in a format, relative to a reference frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +40,36 @@ class Workload:
     Attributes:
         level: extent of the redaction.
         verify: frames that undergo the residual check.
-        is_video: True if videos are written instead of images.
+        output_format: format of the result.
         is_render: True if the boxes are given, so that detectors run for the residual check only.
+        pixels: pixels of a frame.
     """
 
     level: Level
     verify: Verify
-    is_video: bool
+    output_format: OutputFormat
     is_render: bool
+    pixels: int
 
     @classmethod
-    def of(cls, spec: RequestSpec) -> Self:
-        """Build the workload of a request."""
-        is_video = spec.appearance.output_format.is_video
-        return cls(spec.level, spec.verify, is_video, is_render=spec.based_on is not None)
+    def of(cls, spec: RequestSpec, pixels: int = REFERENCE_PIXELS) -> Self:
+        """Build the workload of a request for a video with so many pixels in a frame."""
+        is_render = spec.based_on is not None
+        return cls(spec.level, spec.verify, spec.appearance.output_format, is_render=is_render, pixels=pixels)
 
     @property
     def effort(self) -> float:
         """Processing time of a frame, relative to a reference frame.
 
-        The reference is an image at level `faces` with sampled residual checks. The ratios lie in the ranges
-        measured in BENCHMARKS.md.
+        The reference is a JPEG image of 1920 by 1080 pixels at level `faces` with sampled residual checks.
+        The ratios are measured, see BENCHMARKS.md.
         """
-        effort = LEVEL_EFFORTS[Level.MINIMAL]
-        if self.level is not Level.MINIMAL:
-            checked = LEVEL_EFFORTS[Level.FACES] * (VERIFY_EFFORTS[self.verify] - VERIFY_EFFORTS[Verify.NONE])
-            searched = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
-            effort = effort + checked if self.is_render else searched
-        return effort + (VIDEO_EFFORT if self.is_video else 0.0)
+        encoded = MEGAPIXEL_EFFORTS[self.output_format] * self.pixels / 1e6
+        if self.level is Level.MINIMAL:
+            return encoded
+        checked = LEVEL_EFFORTS[Level.FACES] * (VERIFY_EFFORTS[self.verify] - VERIFY_EFFORTS[Verify.NONE])
+        searched = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
+        return encoded + (checked if self.is_render else searched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +79,43 @@ class RequestDuration:
     Attributes:
         workload: workload of the request.
         frames: number of delivered frames.
-        seconds: time from its first slice to its end.
+        started_at: start of its first slice (UTC).
+        completed_at: its end (UTC).
     """
 
     workload: Workload
     frames: int
-    seconds: float
+    started_at: datetime
+    completed_at: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first slice to the end."""
+        return (self.completed_at - self.started_at).total_seconds()
+
+    @property
+    def work(self) -> float:
+        """Number of reference frames that take as long as the frames of the request."""
+        return self.frames * self.workload.effort
 
 
-def throughput(recent: Sequence[RequestDuration]) -> float:
-    """Return the throughput over recent requests in reference frames per second."""
-    work = sum(request.frames * request.workload.effort for request in recent)
-    seconds = sum(request.seconds for request in recent)
-    return work / seconds if work and seconds > 0 else DEFAULT_THROUGHPUT
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Unfinished requests of an account with one workload.
 
-
-def estimate_seconds(frames: Mapping[Workload, int], rate: float) -> float:
-    """Return the estimated processing time in seconds.
-
-    Args:
-        frames: number of frames by workload.
-        rate: throughput as returned by `throughput`.
+    Attributes:
+        user_id: id of the account.
+        workload: workload of the requests.
+        requests: number of the requests.
+        frames: number of their unprocessed frames.
     """
-    return sum(count * workload.effort for workload, count in frames.items()) / rate
+
+    user_id: int
+    workload: Workload
+    requests: int
+    frames: int
+
+    @property
+    def work(self) -> float:
+        """Number of reference frames that take as long as the frames."""
+        return self.frames * self.workload.effort

@@ -11,7 +11,6 @@ import { nameOf, thumbnail } from "../videos/video.js";
  * @property {string} verify
  * @property {string[]} levels
  * @property {number} max_frames
- * @property {number} frames_per_second
  * @property {number} frames_waiting
  * @property {number} seconds_waiting
  * @property {Efforts} efforts
@@ -26,25 +25,26 @@ import { nameOf, thumbnail } from "../videos/video.js";
  * @typedef {object} Efforts processing time of a frame, relative to the default options
  * @property {Record<string, number>} level
  * @property {Record<string, number>} verify
- * @property {number} film additional effort for a video as result
+ * @property {Record<string, number>} megapixel additional effort for a million pixels, by format
  */
 
 /**
  * Return the relative processing time of a frame.
  * @param {Efforts} efforts
  * @param {{ level: string, verify: string, format: string }} order
+ * @param {import("../videos/video.js").Video} video
  */
-function effort(efforts, { level, verify, format }) {
-  const checking = level === "minimal" ? 1 : efforts.verify[verify];
-  return efforts.level[level] * checking + (format === "mp4" ? efforts.film : 0);
+function effort(efforts, { level, verify, format }, { width, height }) {
+  return efforts.level[level] * efforts.verify[verify] + (efforts.megapixel[format] * width * height) / 1e6;
 }
 
 /**
  * @param {TimeModel} model
+ * @param {number} waiting seconds of the orders before
  * @param {number} work frames, each times its effort
  */
-function timeRange({ startup_seconds: startup, frame_seconds: each, lower_factor, upper_factor }, work) {
-  const seconds = startup + work * each;
+function timeRange({ startup_seconds, frame_seconds, lower_factor, upper_factor }, waiting, work) {
+  const seconds = waiting + startup_seconds + work * frame_seconds;
   return rangeOf({ shortest: seconds * lower_factor, longest: seconds * upper_factor });
 }
 
@@ -80,12 +80,12 @@ export function orderSummary(video, options) {
    * @param {string} warning empty for none
    */
   function show(frames, order, warning) {
-    const { max_frames: max, frames_per_second: rate, seconds_waiting: waiting } = options;
+    const { max_frames: max, seconds_waiting: waiting } = options;
     const isTooMany = frames > max;
-    const work = waiting * rate + frames * effort(options.efforts, order);
+    const work = frames * effort(options.efforts, order, video);
     const key = waiting ? "run.estimateQueued" : "run.estimate";
     estimate.textContent = t("frames", { count: frames });
-    time.textContent = frames && !isTooMany ? t(key, timeRange(options.time_model, work)) : "";
+    time.textContent = frames && !isTooMany ? t(key, timeRange(options.time_model, waiting, work)) : "";
     problem.textContent = warning;
     if (isTooMany) problem.textContent = t("run.tooMany", { most: number(max) });
     if (!frames) problem.textContent = t("run.nothing");

@@ -1,8 +1,9 @@
-"""Duration estimates from the throughput of completed requests."""
+"""Work of requests in comparable units."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,43 +11,44 @@ from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.orders.throughput import (
-    DEFAULT_THROUGHPUT,
+    REFERENCE_PIXELS,
+    Backlog,
     RequestDuration,
     Workload,
-    estimate_seconds,
-    throughput,
 )
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 
-USUAL = Workload(Level.FACES, Verify.SAMPLE, is_video=False, is_render=False)
+USUAL = Workload(Level.FACES, Verify.SAMPLE, OutputFormat.JPG, is_render=False, pixels=REFERENCE_PIXELS)
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 WORKLOADS = st.builds(
     Workload,
     st.sampled_from(Level),
     st.sampled_from(Verify),
-    is_video=st.booleans(),
+    st.sampled_from(OutputFormat),
     is_render=st.booleans(),
+    pixels=st.integers(1, 10**8),
 )
-
-
-@given(st.lists(st.tuples(WORKLOADS, st.integers(1, 10_000)), min_size=1), st.floats(0.1, 1000))
-def test_completed_work_is_estimated_at_its_own_rate(
-    completed: list[tuple[Workload, int]], rate: float
-) -> None:
-    durations = [RequestDuration(kind, frames, frames * kind.effort / rate) for kind, frames in completed]
-    assert throughput(durations) == pytest.approx(rate)
-    for duration in durations:
-        assert estimate_seconds({duration.workload: duration.frames}, rate) == pytest.approx(duration.seconds)
-
-
-def test_without_completed_work_the_default_throughput_applies() -> None:
-    assert throughput([]) == throughput([RequestDuration(USUAL, 5, 0.0)]) == DEFAULT_THROUGHPUT
-    assert estimate_seconds({}, DEFAULT_THROUGHPUT) == 0
 
 
 def test_more_work_takes_longer() -> None:
     full = replace(USUAL, level=Level.FULL)
-    assert replace(USUAL, level=Level.MINIMAL).effort < USUAL.effort == 1 < full.effort
+    assert replace(USUAL, level=Level.MINIMAL).effort < USUAL.effort < full.effort
     assert replace(full, verify=Verify.NONE).effort < full.effort < replace(full, verify=Verify.ALL).effort
-    assert replace(full, is_video=True).effort > full.effort
+    assert replace(full, output_format=OutputFormat.MP4).effort > full.effort
+    assert replace(full, output_format=OutputFormat.JPEG).effort == full.effort
+
+
+def test_the_reference_frame_is_the_unit() -> None:
+    assert USUAL.effort == pytest.approx(1, rel=0.05)
+    assert Backlog(1, USUAL, 2, 300).work == 300 * USUAL.effort
+    assert RequestDuration(USUAL, 300, NOW, NOW + timedelta(seconds=9)).work == 300 * USUAL.effort
+    assert RequestDuration(USUAL, 300, NOW, NOW + timedelta(seconds=9)).seconds == 9
+
+
+@given(WORKLOADS, st.integers(2, 9))
+def test_larger_frames_take_longer_but_not_more_than_in_proportion(workload: Workload, times: int) -> None:
+    larger = replace(workload, pixels=workload.pixels * times)
+    assert workload.effort < larger.effort <= workload.effort * times * (1 + 1e-9)
 
 
 @given(WORKLOADS)
