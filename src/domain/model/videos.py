@@ -149,12 +149,23 @@ class MarkedRegion:
 
 @dataclass(frozen=True, slots=True)
 class VideoGrant:
-    """Permission of an account on a video that it does not own."""
+    """Permission of an account on a video that it does not own.
+
+    Attributes:
+        video_id: id of the video.
+        user_id: id of the account.
+        username: user name of the account.
+        role: permission.
+        display_name: display name of the account; None without one.
+        is_named: True if the account was named by its user name, so that its names are known to the owner.
+    """
 
     video_id: int
     user_id: int
     username: str
     role: GrantRole
+    display_name: str | None = None
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,9 @@ class GrantService:
                 raise InvalidOptionError(
                     "ownership cannot be granted", "grant viewer or editor to another account"
                 )
-            grant = await work.grants.put(video_id, user_id, role)
+            # An id must not reveal a name to callers who try them all.
+            is_named = isinstance(account, str) or principal.is_admin
+            grant = await work.grants.put(video_id, user_id, role, is_named=is_named)
             details = {"user_id": user_id, "role": role}
             await work.audit.add(principal, "video.share", f"video:{video_id}", details)
             await work.commit()

@@ -168,8 +168,14 @@ async def test_grants_are_added_changed_and_revoked(database: Database) -> None:
     async with database.unit_of_work() as work:
         await work.grants.put(video.id, friend.id, GrantRole.VIEWER)
         grant = await work.grants.put(video.id, friend.id, GrantRole.EDITOR)
-        assert (grant.username, grant.role) == ("friend", GrantRole.EDITOR)
+        assert (grant.username, grant.role, grant.is_named) == ("friend", GrantRole.EDITOR, False)
         assert await work.grants.list(video.id) == [grant]
+        named = await work.grants.put(video.id, friend.id, GrantRole.VIEWER, is_named=True)
+        assert await work.grants.put(video.id, friend.id, GrantRole.EDITOR) == replace(
+            named, role=GrantRole.EDITOR
+        )
+        assert await work.grants.list(video.id) == [replace(named, role=GrantRole.EDITOR)]
+        assert (named.is_named, named.display_name) == (True, friend.display_name)
         with pytest.raises(UserNotFoundError):
             await work.grants.put(video.id, friend.id + 1000, GrantRole.VIEWER)
         await work.grants.remove(video.id, friend.id)

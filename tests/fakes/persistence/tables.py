@@ -70,6 +70,7 @@ class Tables:
     segments: dict[int, MarkedSegment] = field(default_factory=dict)
     regions: dict[int, MarkedRegion] = field(default_factory=dict)
     grants: dict[tuple[int, int], GrantRole] = field(default_factory=dict)
+    named_grants: dict[tuple[int, int], bool] = field(default_factory=dict)
     uploads: dict[str, PendingUpload] = field(default_factory=dict)
     requests: dict[UUID, AnonymizationRequest] = field(default_factory=dict)
     snapshots: dict[UUID, WorkSpec] = field(default_factory=dict)

@@ -210,20 +210,26 @@ class FakeGrantRepository:
         grants = sorted(self._tx.rows.grants.items())
         return [self._grant(*key, role) for key, role in grants if key[0] == video_id]
 
-    async def put(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
+    async def put(
+        self, video_id: int, user_id: int, role: GrantRole, *, is_named: bool = False
+    ) -> VideoGrant:
         rows = await self._tx.write()
         if user_id not in rows.users:
             raise UserNotFoundError(f"there is no account {user_id}")
         rows.grants[video_id, user_id] = role
+        if is_named:
+            rows.named_grants[video_id, user_id] = True
         return self._grant(video_id, user_id, role)
 
     async def remove(self, video_id: int, user_id: int) -> None:
         rows = await self._tx.write()
+        rows.named_grants.pop((video_id, user_id), None)
         if rows.grants.pop((video_id, user_id), None) is None:
             raise GrantNotFoundError(f"account {user_id} has no grant on video {video_id}")
 
     def _grant(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
-        return VideoGrant(video_id, user_id, self._tx.rows.users[user_id].username, role)
+        user, is_named = self._tx.rows.users[user_id], (video_id, user_id) in self._tx.rows.named_grants
+        return VideoGrant(video_id, user_id, user.username, role, user.display_name, is_named)
 
 
 class FakeUploadRepository:

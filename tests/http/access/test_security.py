@@ -108,7 +108,12 @@ async def test_a_viewer_can_read_and_an_editor_can_submit(scene: Scene) -> None:
     )
     mark = {"start_frame": 0, "end_frame": 3}
     granted = await scene.ada.put(grants, json={"user_id": scene.bob_id, "role": "viewer"})
-    assert granted.json() == {"user_id": scene.bob_id, "username": None, "role": "viewer"}
+    assert granted.json() == {
+        "user_id": scene.bob_id,
+        "username": None,
+        "display_name": None,
+        "role": "viewer",
+    }
     listed = (await scene.bob.get(f"/api/videos/{scene.video}/")).json()
     assert (listed["access"], listed["is_own"]) == ("viewer", False)
     assert (await scene.bob.get("/api/videos/")).json()["items"] == [listed]
@@ -440,6 +445,9 @@ async def test_a_video_is_shared_by_user_name(scene: Scene) -> None:
     grants = f"/api/videos/{scene.video}/grants/"
     granted = await scene.ada.put(grants, json={"username": " BOB ", "role": "viewer"})
     assert (granted.status_code, granted.json()["user_id"]) == (200, scene.bob_id)
+    # Who is named by the user name is listed by it, also after a change that names the number.
+    changed = await scene.ada.put(grants, json={"user_id": scene.bob_id, "role": "viewer"})
+    assert changed.json()["username"] == (await scene.ada.get(grants)).json()[0]["username"] == "bob"
     assert (await scene.bob.get(f"/api/videos/{scene.video}")).status_code == 200
     for body, code in (
         ({"username": "no one"}, "user_not_found"),

@@ -180,26 +180,39 @@ class PostgresGrantRepository:
     async def list(self, video_id: int) -> Sequence[VideoGrant]:
         """See the port."""
         statement = (
-            select(GrantRow.video_id, GrantRow.user_id, UserRow.username, GrantRow.role)
+            select(
+                GrantRow.video_id,
+                GrantRow.user_id,
+                UserRow.username,
+                GrantRow.role,
+                UserRow.display_name,
+                GrantRow.is_named,
+            )
             .join(UserRow, UserRow.id == GrantRow.user_id)
             .where(GrantRow.video_id == searchable_id(video_id))
             .order_by(GrantRow.user_id)
         )
-        return [_grant(*row) for row in await self._connection.execute(statement)]
+        return [_grant(row) for row in await self._connection.execute(statement)]
 
-    async def put(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
+    async def put(
+        self, video_id: int, user_id: int, role: GrantRole, *, is_named: bool = False
+    ) -> VideoGrant:
         """See the port."""
-        account = select(UserRow.username).where(UserRow.id == searchable_id(user_id))
-        username = (await self._connection.execute(account)).scalar_one_or_none()
-        if username is None:
+        account = select(UserRow.username, UserRow.display_name).where(UserRow.id == searchable_id(user_id))
+        names = (await self._connection.execute(account)).one_or_none()
+        if names is None:
             raise UserNotFoundError(f"there is no account {user_id}")
-        statement = upsert(GrantRow).values(video_id=video_id, user_id=user_id, role=role)
+        statement = upsert(GrantRow).values(video_id=video_id, user_id=user_id, role=role, is_named=is_named)
         statement = statement.on_conflict_do_update(
-            index_elements=[GrantRow.video_id, GrantRow.user_id], set_={"role": role}
+            index_elements=[GrantRow.video_id, GrantRow.user_id],
+            set_={"role": role} | ({"is_named": True} if is_named else {}),
         )
         gone = VideoNotFoundError(f"there is no video {video_id}")
-        await self._connection.execute(statement, violations={"fk_grants_video_id_videos": gone})
-        return VideoGrant(video_id, user_id, username, role)
+        stored = await self._connection.execute(
+            statement.returning(GrantRow.is_named), violations={"fk_grants_video_id_videos": gone}
+        )
+        username, display_name = names
+        return VideoGrant(video_id, user_id, username, role, display_name, stored.scalar_one())
 
     async def remove(self, video_id: int, user_id: int) -> None:
         """See the port."""
@@ -266,8 +279,9 @@ def _video_with_access(row: Record | tuple[Any, ...], principal: Principal) -> V
     return replace(video, access=GrantRole(role))
 
 
-def _grant(video_id: int, user_id: int, username: str, role: str) -> VideoGrant:
-    return VideoGrant(video_id, user_id, username, GrantRole(role))
+def _grant(row: Record) -> VideoGrant:
+    video_id, user_id, username, role, display_name, is_named = row
+    return VideoGrant(video_id, user_id, username, GrantRole(role), display_name, is_named)
 
 
 def _is_valid_upload(upload_id: str, owner_id: int, now: datetime) -> ColumnElement[bool]:

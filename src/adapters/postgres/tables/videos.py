@@ -8,6 +8,7 @@ from advanced_alchemy.base import DefaultBase, IdentityBase
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Double,
     ForeignKey,
@@ -115,6 +116,7 @@ class GrantRow(DefaultBase):
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     role: Mapped[str] = mapped_column(Text)
+    is_named: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
 
 
 class UploadRow(DefaultBase):

@@ -147,8 +147,10 @@ class GrantRepository(Protocol):
         """Return all grants on a video."""
         ...
 
-    async def put(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
-        """Create or change a grant.
+    async def put(
+        self, video_id: int, user_id: int, role: GrantRole, *, is_named: bool = False
+    ) -> VideoGrant:
+        """Create or change a grant; a grant that is named once stays so.
 
         Raises:
             UserNotFoundError: the account does not exist.

@@ -54,14 +54,23 @@ class GrantView(View, frozen=True, kw_only=True):
     username: Annotated[
         str | None,
         Meta(
-            description="User name, for administrators only; null for other callers.",
+            description="User name; null where the account was named by its id, except for administrators.",
             examples=["grace"],
         ),
     ]
+    display_name: Annotated[
+        str | None,
+        Meta(description="Display name, shown like `username`; null without one.", examples=["Grace Hopper"]),
+    ] = None
     role: Annotated[Literal["viewer", "editor", "owner"], Meta(examples=["viewer"])]
 
     @classmethod
     def of(cls, grant: VideoGrant, caller: Principal) -> Self:
-        """Build the view of a grant; only administrators see the user name."""
-        username = grant.username if caller.is_admin else None
-        return cls(user_id=grant.user_id, username=username, role=grant.role.value)
+        """Build the view of a grant; an id alone does not reveal the names of an account."""
+        is_known = caller.is_admin or grant.is_named
+        return cls(
+            user_id=grant.user_id,
+            username=grant.username if is_known else None,
+            display_name=grant.display_name if is_known else None,
+            role=grant.role.value,
+        )

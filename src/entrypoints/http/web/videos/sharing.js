@@ -7,6 +7,7 @@ import { showDialog } from "../ui/dialog.js";
 import { field, form, select } from "../ui/fields.js";
 import { removeButton } from "../ui/inputs.js";
 import { empty, loaded } from "../ui/placeholders.js";
+import { nameOf } from "./video.js";
 
 const ROLES = ["viewer", "editor"];
 /** Most accounts that are offered in a list; with more, the account number is entered. */
@@ -15,7 +16,8 @@ const MAX_LISTED = 100;
 /**
  * @typedef {object} Grant a grant as returned by the API
  * @property {number} user_id
- * @property {string | null} username for administrators only
+ * @property {string | null} username null where the account was named by its number
+ * @property {string | null} display_name
  * @property {"viewer" | "editor"} role
  */
 
@@ -40,7 +42,7 @@ export function share(app, video) {
 
   /** @param {Grant} grant */
   function row(grant) {
-    const name = grant.username ?? t("sharing.number", { number: String(grant.user_id) });
+    const name = grantee(grant);
     const role = select(roles(), grant.role, {
       "aria-label": t("sharing.rightOf", { name }),
       onchange: () => attempt(() => app.api.put(path, { user_id: grant.user_id, role: role.value })),
@@ -86,7 +88,7 @@ export function share(app, video) {
     },
   );
   const dialog = showDialog(
-    t("sharing.title", { name: video.filename }),
+    t("sharing.title", { name: nameOf(video) }),
     el("p", { class: "help" }, t("sharing.lead")),
     grants.node,
     problem,
@@ -95,6 +97,12 @@ export function share(app, video) {
   );
   dialog.classList.add("sharing");
   dialog.addEventListener("close", () => leaving.abort());
+}
+
+/** Return the names of the account of a grant, as far as they are known. @param {Grant} grant */
+function grantee({ username, display_name: full, user_id }) {
+  if (!username) return t("sharing.number", { number: String(user_id) });
+  return full && full !== username ? t("sharing.names", { full, username }) : username;
 }
 
 /** Return the permissions that can be granted. @returns {[string, string][]} */
