@@ -198,7 +198,7 @@ class UseCases:
             templates=TemplateService(database),
             batches=BatchService(database, submissions, requests, estimator),
             batch_results=BatchResultsService(
-                database, store, adapters.archives, adapters.render_batch_index, limits.results.release
+                database, store, adapters.archives, adapters.render_batch_index, limits.results
             ),
             downloads=DownloadService(database, integrity, clock, secrets.digest),
             erasures=ErasureService(database, store, adapters.archives, clock),
@@ -235,7 +235,9 @@ class UseCases:
                 adapters.remove_stale_folders,
                 keep_parts=limits.keep_parts,
             ),
-            webhooks=Webhooks(database, adapters.webhook_sender, clock, adapters.webhook_secret),
+            webhooks=Webhooks(
+                database, adapters.webhook_sender, clock, adapters.webhook_secret, limits.results
+            ),
             storage_verification=StorageVerification(database, store),
             health=health,
             service_metrics=ServiceMetrics(database, queue, clock, health),

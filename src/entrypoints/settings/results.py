@@ -118,8 +118,9 @@ class ResultSettings:
     )
     titles: TitlesInResults = setting(
         "TITLES_IN_RESULTS",
-        "Titles of videos that manifests and reports name: never, or codes (those that match"
-        " REFERENCE_PATTERN and contain no date).",
+        "Titles of videos that manifests, reports, webhooks and file names of results without a reference"
+        " name: never, or codes (those that match"
+        " REFERENCE_PATTERN, or capitals with a digit where it is not set, and contain no date).",
         _titles,
         TitlesInResults.NEVER.value,
     )

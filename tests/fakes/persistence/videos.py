@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
@@ -129,6 +129,10 @@ class FakeVideoRepository:
             and (wanted.tag is None or wanted.tag.lower() in [tag.lower() for tag in video.tags])
             and wanted.state in {None, video.state}
         )
+
+    async def titles(self, video_ids: Collection[int]) -> Mapping[int, str]:
+        videos = (self._tx.rows.videos.get(video_id) for video_id in video_ids)
+        return {video.id: video.title for video in videos if video and video.title is not None}
 
     async def stored_bytes(self) -> int:
         return sum(video.facts.size_bytes for video in self._tx.rows.videos.values())

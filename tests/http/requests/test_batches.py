@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from support.http.api import VIDEO, Scene
 from support.use_cases import chunks
@@ -174,7 +175,7 @@ async def test_all_results_are_one_archive_with_an_index(scene: Scene) -> None:
 
 async def test_an_archive_has_only_released_results_where_the_rule_asks_for_it(scene: Scene) -> None:
     world = scene.api.world
-    world.use_cases.batch_results._release = ReleaseRule.REQUIRED
+    world.use_cases.batch_results._policy = ResultPolicy(release=ReleaseRule.REQUIRED)
     batch = (await scene.ada.post(f"{BATCHES}/", json={"videos": [{"video_id": scene.video}] * 3})).json()
     address = f"{BATCHES}/{batch['batch_id']}"
     requests = [item["request_id"] for item in batch["items"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -150,6 +150,14 @@ class PostgresVideoRepository:
         """See the port."""
         statement = update(VideoRow).where(VideoRow.id == searchable_id(video_id))
         await self._connection.execute(statement.values(title=title, tags=list(tags)))
+
+    async def titles(self, video_ids: Collection[int]) -> Mapping[int, str]:
+        """See the port."""
+        statement = select(VideoRow.id, VideoRow.title).where(
+            VideoRow.id.in_(video_ids), VideoRow.title.is_not(None)
+        )
+        rows = await self._connection.execute(statement)
+        return {row.id: row.title for row in rows}
 
     async def stored_bytes(self) -> int:
         """See the port."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchItem
-from framecloak.domain.anonymization.model.record.release import ReleaseRule
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
+from framecloak.domain.anonymization.requests.titles import named_titles
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
 from framecloak.domain.errors import NotReadyError, ObjectNotFoundError
 from framecloak.domain.model.accounts import Principal
@@ -66,7 +67,7 @@ class BatchResultsService:
         store: object store of the results.
         archives: reads the reports from results.
         render_index: renders the index page.
-        release: condition for downloads.
+        policy: rules for results.
     """
 
     def __init__(
@@ -75,13 +76,13 @@ class BatchResultsService:
         store: ObjectStore,
         archives: StoredArchives,
         render_index: IndexRenderer,
-        release: ReleaseRule = ReleaseRule.OPTIONAL,
+        policy: ResultPolicy,
     ) -> None:
         self._database = database
         self._store = store
         self._archives = archives
         self._render_index = render_index
-        self._release = release
+        self._policy = policy
 
     async def open(self, principal: Principal, batch_id: UUID, language: Language | None = None) -> Bundle:
         """Return all results of a batch that may be downloaded; the download is recorded in the audit log.
@@ -99,15 +100,15 @@ class BatchResultsService:
         """
         async with self._database.unit_of_work() as work:
             batch = await work.batches.get(batch_id, principal)
-            names = _names(batch.requests)
+            names = _names(batch.requests, await named_titles(work, self._policy, batch.requests))
             stored = [request for request in batch.requests if await self._is_stored(request)]
             if not stored:
                 raise NotReadyError("no order of the batch has a result", "wait until one is completed")
             held_back: set[UUID] = set()
-            if self._release.is_required:
+            if self._policy.release.is_required:
                 released = [request for request in stored if request.released_at is not None]
                 if not released:
-                    stored[0].require_release(self._release)
+                    stored[0].require_release(self._policy.release)
                 held_back = {request.id for request in stored} - {request.id for request in released}
                 stored = released
             ids = [str(request.id) for request in stored]
@@ -144,12 +145,12 @@ class BatchResultsService:
         return True
 
 
-def _names(requests: Sequence[AnonymizationRequest]) -> dict[UUID, str]:
+def _names(requests: Sequence[AnonymizationRequest], titles: Mapping[UUID, str]) -> dict[UUID, str]:
     """Return a different file name for each result."""
     used = Counter[str]()
     names = {}
     for request in requests:
-        name = request.archive_name
+        name = request.archive_name(titles.get(request.id))
         used[name] += 1
         number = f"_{used[name]}" if used[name] > 1 else ""
         names[request.id] = f"{name.removesuffix('.zip')}{number}.zip"

@@ -197,11 +197,14 @@ class AnonymizationRequest:
         """Number of black frames in the result; None until there is a result."""
         return self.blanked_frames if self.status is Status.COMPLETED else None
 
-    @property
-    def archive_name(self) -> str:
-        """File name of the result."""
+    def archive_name(self, title: str | None = None) -> str:
+        """Return the file name of the result.
+
+        Args:
+            title: title of the video as results may name it; used where the order has no reference.
+        """
         day = (self.completed_at or self.created_at).date()
-        return archive_name(self.spec.reference, str(self.id), self.spec.level, day)
+        return archive_name(self.spec.reference or title, str(self.id), self.spec.level, day)
 
     def require_unfinished(self) -> None:
         """Raise an error if the request has ended.

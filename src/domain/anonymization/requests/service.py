@@ -20,6 +20,7 @@ from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.estimates import TimeEstimator
 from framecloak.domain.anonymization.requests.link_rights import require_link_rights
 from framecloak.domain.anonymization.requests.retention import Retention
+from framecloak.domain.anonymization.requests.titles import named_titles
 from framecloak.domain.anonymization.work.ended_request import log_request_ended
 from framecloak.domain.anonymization.work.result_deletion import limited_deletion
 from framecloak.domain.model.accounts import Principal
@@ -238,7 +239,9 @@ class RequestService:
             key = request.require_result()
             request.require_release(self._policy.release)
             await work.audit.add(None, "download.redeem", f"request:{request_id}", {})
-            address = await self._store.presigned_get(key, request.archive_name, LINK_TTL)
+            titles = await named_titles(work, self._policy, [request])
+            name = request.archive_name(titles.get(request.id))
+            address = await self._store.presigned_get(key, name, LINK_TTL)
             await work.commit()
         return address
 

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import monotonic
 
+from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
+from framecloak.domain.anonymization.requests.titles import named_titles
 from framecloak.domain.errors import WebhookFailedError
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
@@ -44,9 +46,15 @@ _NEVER_COMPLETED = "no worker completed any attempt"
 logger = logging.getLogger(__name__)
 
 
-def status_object(request: AnonymizationRequest) -> dict[str, object]:
-    """Return the body of a webhook call: the status of a request that is over, as the API returns it."""
-    return {
+def status_object(request: AnonymizationRequest, title: str | None = None) -> dict[str, object]:
+    """Return the body of a webhook call: the status of a request that is over, as the API returns it.
+
+    Args:
+        request: the request.
+        title: title of the video; left out if None.
+    """
+    titled: dict[str, object] = {} if title is None else {"video_title": title}
+    return titled | {
         "request_id": str(request.id),
         "status": request.status.value,
         "is_waiting": False,
@@ -88,13 +96,22 @@ class Webhooks:
         sender: sends HTTP calls to receivers.
         clock: current time (UTC).
         secret: secret that signs bodies.
+        policy: rules for results, which say whether titles of videos are named; None to name none.
     """
 
-    def __init__(self, database: Database, sender: WebhookSender, clock: Clock, secret: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sender: WebhookSender,
+        clock: Clock,
+        secret: str,
+        policy: ResultPolicy | None = None,
+    ) -> None:
         self._database = database
         self._sender = sender
         self._clock = clock
         self._secret = secret
+        self._policy = policy or ResultPolicy()
 
     async def deliver_due(self, limit: int = MAX_CONCURRENT_CALLS) -> int:
         """Call all receivers whose notices are due, concurrently. Several workers may do so at the same time.
@@ -111,18 +128,20 @@ class Webhooks:
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
             notices = await work.notices.take_due(now, now + ATTEMPT_LEASE, limit)
+            titles = await named_titles(work, self._policy, [notice.request for notice in notices])
             await work.commit()
         # Wait for all: the failure of one call must not cause the others to be repeated.
-        outcomes = await asyncio.gather(*map(self._deliver, notices), return_exceptions=True)
+        calls = [self._deliver(notice, titles.get(notice.request.id)) for notice in notices]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
         return len(notices)
 
-    async def _deliver(self, notice: Notice) -> None:
+    async def _deliver(self, notice: Notice, title: str | None) -> None:
         began = monotonic()
         try:
-            await self._send(notice)
+            await self._send(notice, title)
         except WebhookFailedError as error:
             await self._record_failure(notice, error)
             return
@@ -134,11 +153,11 @@ class Webhooks:
             logger, request_id=str(notice.request.id), attempt=notice.attempt, milliseconds=milliseconds
         )
 
-    async def _send(self, notice: Notice) -> None:
+    async def _send(self, notice: Notice, title: str | None) -> None:
         if notice.attempt > len(RETRY_DELAYS) + 1:
             # Attempts count when they start, so one that kills its worker is not repeated indefinitely.
             raise WebhookFailedError(_NEVER_COMPLETED, retry=False)
-        body = json.dumps(status_object(notice.request), separators=(",", ":")).encode()
+        body = json.dumps(status_object(notice.request, title), separators=(",", ":")).encode()
         timestamp = str(int(self._clock.now().timestamp()))
         headers = {
             "Content-Type": "application/json",

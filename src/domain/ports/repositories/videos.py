@@ -5,7 +5,7 @@ Methods with a ``Principal`` treat what that caller may not see as missing. Time
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
@@ -69,6 +69,10 @@ class VideoRepository(Protocol):
 
     async def describe(self, video_id: int, title: str | None, tags: Sequence[str]) -> None:
         """Set title and tags of a video. The caller has checked access to the video."""
+        ...
+
+    async def titles(self, video_ids: Collection[int]) -> Mapping[int, str]:
+        """Return the titles of those of the videos that have one, by id; videos may be deleted."""
         ...
 
     async def stored_bytes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,10 @@ class TitlesInResults(StrEnum):
     """None: titles stay inside the installation, as they may name people."""
     CODES = "codes"
     """Those that have the form of references of orders."""
+
+
+_CODE = re.compile(r"(?=.*[0-9])[A-Z0-9 ._/#+-]+")
+"""Titles that are taken for codes where the installation sets no pattern: capitals with a digit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,9 @@ class ResultPolicy:
     def title_of(self, title: str | None) -> str | None:
         """Return the title of a video as results name it; None if they do not."""
         if title is None or self.titles is TitlesInResults.NEVER:
+            return None
+        # The usual pattern of references admits words, and so names of patients.
+        if self.reference_pattern == DEFAULT_REFERENCE_PATTERN and not _CODE.fullmatch(title):
             return None
         try:
             return parse_reference(title, self.reference_pattern)

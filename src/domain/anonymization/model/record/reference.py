@@ -77,7 +77,8 @@ def archive_name(reference: str | None, request_id: str, level: str, day: date) 
     """Return the file name of a result: ``REFERENCE_level_2026-11-29.zip``.
 
     Args:
-        reference: reference of the order; its id takes the place of a missing one.
+        reference: reference of the order, or title of its video; the id of the order takes the place of a
+            missing one.
         request_id: id of the order.
         level: level of the order.
         day: day on which it was completed.

@@ -22,4 +22,5 @@ CODES = ResultPolicy(titles=TitlesInResults.CODES, reference_pattern="[A-Z]+-[0-
 )
 def test_only_codes_are_named(title: str | None, named: str | None) -> None:
     assert CODES.title_of(title) == named
+    assert ResultPolicy(titles=TitlesInResults.CODES).title_of(title) == named
     assert ResultPolicy().title_of(title) is None
