@@ -109,6 +109,7 @@ function row(app, account, hasProvider, reload) {
         await app.api.patch(`/api/users/${account.id}`, { password: password.value });
         dialog.close();
         app.announcer.say(t("users.resetDone", { name: account.username }));
+        reload();
       },
       field(t("users.password"), password, t("users.passwordHelp")),
       el("button", { type: "submit", class: "primary" }, t("users.reset")),
@@ -132,6 +133,21 @@ function row(app, account, hasProvider, reload) {
     );
     const text = el("p", {}, t("users.linkWords", { name: account.username }));
     const dialog = showDialog(t("users.link"), text, subjectForm);
+  }
+
+  async function unlinkIdentity() {
+    const text = t("users.unlinkWords", { name: account.username });
+    if (!(await confirmed({ title: t("users.unlink"), text, action: t("users.unlink") }))) return;
+    try {
+      await app.api.delete(`/api/users/${account.id}/identity`);
+    } catch (error) {
+      app.announcer.problem(error);
+      return;
+    }
+    app.announcer.say(t("users.unlinked", { name: account.username }));
+    reload();
+    // Without a password nobody could sign in with the account.
+    resetPassword();
   }
 
   const role = select(
@@ -170,6 +186,18 @@ function row(app, account, hasProvider, reload) {
           "aria-label": `${t("users.link")}: ${account.username}`,
         },
         t("users.link"),
+      ),
+    hasProvider &&
+      !account.local_sign_in &&
+      el(
+        "button",
+        {
+          type: "button",
+          disabled: isOwn,
+          onclick: unlinkIdentity,
+          "aria-label": `${t("users.unlink")}: ${account.username}`,
+        },
+        t("users.unlink"),
       ),
     el(
       "button",
