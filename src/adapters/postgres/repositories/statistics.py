@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, or_, select, tuple_
 
 from framecloak.adapters.postgres.connection import Connection
 from framecloak.adapters.postgres.tables.requests import RequestRow
@@ -26,7 +26,7 @@ _WORKLOAD_COLUMNS = (
     RequestRow.verify,
     RequestRow.output_format,
     RequestRow.based_on_request_id.is_not(None),
-    func.coalesce(VideoRow.width * VideoRow.height, REFERENCE_PIXELS),
+    func.coalesce(cast(VideoRow.width, BigInteger) * VideoRow.height, REFERENCE_PIXELS),
 )
 # The video of an ended request may be deleted.
 _WITH_VIDEO = RequestRow.__table__.outerjoin(VideoRow.__table__, VideoRow.id == RequestRow.video_id)
