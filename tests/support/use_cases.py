@@ -153,6 +153,7 @@ class FakeService:
         )
         self.use_cases = UseCases.build(adapters, limits)
         self.identity = self.use_cases.accounts
+        self.administration = self.use_cases.account_administration
         self.api_keys = self.use_cases.api_keys
         self.collection = self.use_cases.videos
         self.sharing = self.use_cases.grants
@@ -171,7 +172,7 @@ class FakeService:
 
     async def person(self, name: str, role: Role = Role.USER) -> Principal:
         operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
-        user = await self.identity.create_user(operator, name, PASSWORD, role)
+        user = await self.administration.create_user(operator, name, PASSWORD, role)
         return Principal(user.id, user.username, user.role, Means.SESSION)
 
     async def video(self, owner: Principal) -> Video:

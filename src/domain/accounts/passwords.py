@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from framecloak.domain.errors import InvalidCredentialsError, TooManyAttemptsError, WeakPasswordError
+from framecloak.domain.errors import (
+    InvalidCredentialsError,
+    NoLocalPasswordError,
+    TooManyAttemptsError,
+    WeakPasswordError,
+)
 from framecloak.domain.model.accounts import User
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.limits import AttemptLimiter
@@ -134,3 +139,11 @@ class PasswordService:
 def wrong_credentials() -> InvalidCredentialsError:
     """Return the same error whatever is wrong, so that it does not reveal which names exist."""
     return InvalidCredentialsError("user name or password is wrong", "check both")
+
+
+def no_local_password(username: str) -> NoLocalPasswordError:
+    """Return the error for an account without a password of this installation."""
+    return NoLocalPasswordError(
+        f"{username} signs in at the identity provider and has no password here",
+        "change the password at the identity provider",
+    )

@@ -1,37 +1,34 @@
-"""Use cases of accounts: sign-in, authentication, administration."""
+"""Use cases of accounts: sign-in, authentication, own profile and password."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 
-from framecloak.domain.accounts.names import NameSkeletons, require_name, require_unlike_others
 from framecloak.domain.accounts.passwords import (
     MAX_PASSWORD_LENGTH,
     MIN_PASSWORD_LENGTH,
     PasswordService,
+    no_local_password,
     wrong_credentials,
 )
 from framecloak.domain.accounts.secrets import NewSession, SecretFactory
 from framecloak.domain.accounts.tokens import TokenService
 from framecloak.domain.errors import (
     InvalidOptionError,
-    NoLocalPasswordError,
     NotAuthenticatedError,
-    UsernameTakenError,
     WeakPasswordError,
 )
 from framecloak.domain.model.accounts import (
     Means,
     Principal,
-    Role,
     Session,
     User,
     principal_of,
     require_enabled,
 )
 from framecloak.domain.ports.clock import Clock
-from framecloak.domain.ports.database import Database, Page
+from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.limits import AttemptLimiter
 from framecloak.domain.ports.security import PasswordHasher, TokenIssuer, TokenPair
 
@@ -45,7 +42,7 @@ MAX_DISPLAY_NAME_LENGTH = 100
 
 
 class AccountService:
-    """Authentication and administration of accounts.
+    """Authentication of accounts, and what people change in their own.
 
     Args:
         database: storage of accounts, sessions and API keys.
@@ -54,7 +51,6 @@ class AccountService:
         limiter: counter of failed attempts.
         secrets: generator of session secrets, and digests of API keys.
         clock: current time (UTC).
-        name_skeletons: returns the skeletons of a name.
         session_ttl: lifetime of a browser session.
     """
 
@@ -66,7 +62,6 @@ class AccountService:
         limiter: AttemptLimiter,
         secrets: SecretFactory,
         clock: Clock,
-        name_skeletons: NameSkeletons,
         session_ttl: timedelta = timedelta(hours=12),
     ) -> None:
         self._database = database
@@ -75,7 +70,6 @@ class AccountService:
         self._secrets = secrets
         self._clock = clock
         self._session_ttl = session_ttl
-        self._name_skeletons = name_skeletons
 
     async def sign_in(
         self, username: str, password: str, address: str, previous_secret: str | None = None
@@ -142,7 +136,7 @@ class AccountService:
             WeakPasswordError: the new password is too short, too long, or the old one.
         """
         if not principal.has_password:
-            raise _no_local_password(principal.username)
+            raise no_local_password(principal.username)
         checked = await self._passwords.check(principal.username, old_password, address)
         if new_password == old_password:
             raise WeakPasswordError("the new password is the old one", "choose another password")
@@ -267,127 +261,3 @@ class AccountService:
             await work.audit.add(principal, "user.profile", f"user:{user.id}", details)
             await work.commit()
         return changed
-
-    async def create_user(self, principal: Principal, username: str, password: str, role: Role) -> User:
-        """Create an account; for administrators.
-
-        The password must be changed at the first sign-in, unless the operator of the installation sets it.
-
-        Raises:
-            ForbiddenError: the caller is not an administrator.
-            UsernameTakenError: the name is in use, or looks like one that is.
-            WeakPasswordError: the password is too short or too long.
-            InvalidOptionError: the name is not allowed.
-        """
-        principal.require_admin()
-        name = require_name(username)
-        password_hash = await self._passwords.hash(password)
-        async with self._database.unit_of_work() as work:
-            await require_unlike_others(work, name, self._name_skeletons)
-            user = await work.users.add(name, password_hash, role)
-            if principal.auth_method is not Means.COMMAND:
-                user = replace(user, must_change_password=True)
-                await work.users.update(user)
-            await work.audit.add(principal, "user.create", f"user:{user.id}", {"role": role})
-            await work.commit()
-        return user
-
-    async def list_users(self, principal: Principal, limit: int, offset: int) -> Page[User]:
-        """Return a page of all accounts, oldest first; for administrators.
-
-        Raises:
-            ForbiddenError: the caller is not an administrator.
-        """
-        principal.require_admin()
-        async with self._database.unit_of_work() as work:
-            return await work.users.list(limit, offset)
-
-    async def get_user(self, principal: Principal, user_id: int) -> User:
-        """Return the caller's own account, or any account for administrators.
-
-        Raises:
-            ForbiddenError: the account belongs to another user and the caller is not an administrator.
-            UserNotFoundError: the account does not exist.
-        """
-        if user_id != principal.user_id:
-            principal.require_admin()
-        async with self._database.unit_of_work() as work:
-            return await work.users.get(user_id)
-
-    async def change_user(
-        self,
-        principal: Principal,
-        user_id: int,
-        *,
-        role: Role | None = None,
-        disabled: bool | None = None,
-        password: str | None = None,
-    ) -> User:
-        """Change an account; for administrators. Arguments that are None leave their field unchanged.
-
-        All sessions and JWTs of the account become invalid. A new password must be changed at the next
-        sign-in, unless the operator of the installation sets it, or the caller for the own account.
-
-        Raises:
-            ForbiddenError: the caller is not an administrator.
-            InvalidOptionError: the caller would lock itself out, or no administrator would be left.
-            NoLocalPasswordError: a password was given for an account that signs in at the identity provider;
-                only the operator of the installation may set one, for emergencies.
-            UserNotFoundError: the account does not exist.
-            WeakPasswordError: the password is too short or too long.
-        """
-        principal.require_admin()
-        may_demote = disabled or role is Role.USER
-        if may_demote and user_id == principal.user_id:
-            raise InvalidOptionError("you would lock yourself out", "ask another administrator")
-        password_hash = None if password is None else await self._passwords.hash(password)
-        is_one_time = principal.auth_method is not Means.COMMAND and user_id != principal.user_id
-        async with self._database.unit_of_work() as work:
-            # The same lock order everywhere prevents deadlocks.
-            administrators = await work.users.lock_administrators() if may_demote else 0
-            user = await work.users.lock(user_id)
-            if may_demote and user.is_administrator and administrators == 1:
-                raise InvalidOptionError(
-                    f"{user.username} is the last administrator", "appoint another administrator first"
-                )
-            is_emergency = principal.auth_method is Means.COMMAND
-            if password and not is_emergency and await work.external_identities.is_linked(user_id):
-                raise _no_local_password(user.username)
-            changed = replace(
-                user,
-                role=role or user.role,
-                disabled=user.disabled if disabled is None else disabled,
-                password_hash=password_hash or user.password_hash,
-                token_generation=user.token_generation + 1,
-                must_change_password=user.must_change_password if password is None else is_one_time,
-            )
-            await work.users.update(changed)
-            await work.sessions.remove_all_of_user(user_id)
-            details = {"role": changed.role, "disabled": changed.disabled, "password": password is not None}
-            await work.audit.add(principal, "user.change", f"user:{user_id}", details)
-            await work.commit()
-        return changed
-
-    async def create_first_administrator(self, username: str, password: str) -> User | None:
-        """Create an administrator if there are no accounts yet; otherwise return None.
-
-        Raises:
-            WeakPasswordError: the password is too short or too long.
-            InvalidOptionError: the name is not allowed.
-        """
-        async with self._database.unit_of_work() as work:
-            if (await work.users.list(1, 0)).total:
-                return None
-        operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
-        try:
-            return await self.create_user(operator, username, password, Role.ADMIN)
-        except UsernameTakenError:
-            # Another process that starts at the same time was faster.
-            return None
-
-
-def _no_local_password(username: str) -> NoLocalPasswordError:
-    return NoLocalPasswordError(
-        f"{username} signs in at the identity provider and has no password here",
-        "change the password at the identity provider",
-    )

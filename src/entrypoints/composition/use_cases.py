@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Self
 
+from framecloak.domain.accounts.administration import AccountAdministration
 from framecloak.domain.accounts.api_keys import ApiKeyService
 from framecloak.domain.accounts.audit import AuditService
 from framecloak.domain.accounts.removal import AccountRemoval
@@ -51,7 +52,8 @@ class UseCases:
     """The use cases of the service. HTTP handlers receive them by these names.
 
     Attributes:
-        accounts: accounts, sessions and API keys.
+        accounts: sign-in, sessions, and what people change in their own accounts.
+        account_administration: creation, lists and changes of accounts.
         sign_on: single sign-on; None without an identity provider.
         account_removal: removal of accounts.
         api_keys: API keys of accounts.
@@ -85,6 +87,7 @@ class UseCases:
     """
 
     accounts: AccountService
+    account_administration: AccountAdministration
     sign_on: SignOnService | None
     account_removal: AccountRemoval
     api_keys: ApiKeyService
@@ -178,8 +181,10 @@ class UseCases:
                 adapters.attempt_limiter,
                 secrets,
                 clock,
-                adapters.name_skeletons,
                 limits.session_ttl,
+            ),
+            account_administration=AccountAdministration(
+                database, adapters.password_hasher, adapters.attempt_limiter, adapters.name_skeletons
             ),
             sign_on=_sign_on(adapters, limits),
             account_removal=AccountRemoval(database),

@@ -88,7 +88,9 @@ async def _first_administrator(settings: Settings) -> None:
 
     password = settings.admin_password or new_secret()
     async with build_service(settings) as service:
-        created = await service.use_cases.accounts.create_first_administrator(ADMINISTRATOR, password)
+        created = await service.use_cases.account_administration.create_first_administrator(
+            ADMINISTRATOR, password
+        )
     if created is None:
         return
     click.echo(f"administrator {created.username}")

@@ -247,7 +247,7 @@ def test_concurrent_commands_share_the_embedded_servers(tmp_path: Path) -> None:
 
 def test_galleries_are_reencrypted_with_another_key(installation: Installation) -> None:
     call, service = installation.portal.call, installation.service
-    (root,) = call(service.use_cases.accounts.list_users, OPERATOR, 1, 0).items
+    (root,) = call(service.use_cases.account_administration.list_users, OPERATOR, 1, 0).items
     owner = Principal(root.id, root.username, root.role, Means.COMMAND)
     gallery = call(service.use_cases.galleries.create, owner, "patients", SPACE)
     call(service.use_cases.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])

@@ -50,7 +50,7 @@ def space(installation: Installation, faces: tuple[Path, Path]) -> EmbeddingSpac
 def make(installation: Installation, owner: str, name: str, space: EmbeddingSpace) -> Gallery:
     """Create a gallery of a user, as that user does over HTTP."""
     call, service = installation.portal.call, installation.service
-    users = call(service.use_cases.accounts.list_users, OPERATOR, 100, 0).items
+    users = call(service.use_cases.account_administration.list_users, OPERATOR, 100, 0).items
     (user,) = (user for user in users if user.username == owner)
     gallery: Gallery = call(
         service.use_cases.galleries.create,

@@ -238,7 +238,7 @@ async def make_cast(api: Api) -> Cast:
         people[caller], clients[caller] = await api.person(f"{caller.name.lower()} {cast}")
     _, clients[Caller.ADMIN] = await api.person(f"root {cast}", Role.ADMIN)
     world = api.world
-    await world.identity.change_user(OPERATOR, people[Caller.DISABLED].user_id, disabled=True)
+    await world.administration.change_user(OPERATOR, people[Caller.DISABLED].user_id, disabled=True)
     video = (await owner.post("/api/videos?filename=film.mp4", content=b"film", headers=VIDEO)).json()["id"]
     for caller, role in ((Caller.VIEWER, GrantRole.VIEWER), (Caller.EDITOR, GrantRole.EDITOR)):
         await world.sharing.grant(ada, video, people[caller].user_id, role)

@@ -84,7 +84,7 @@ async def test_an_invalidated_credential_is_limited_like_any_guess(tmp_path: Pat
     async with client:
         assert [(await client.get("/api/auth/me")).status_code for _ in range(9)] == [200] * 9
         # As if done by another process, which cannot notify this one.
-        await limited.world.identity.change_user(admin, ada.user_id, disabled=True)
+        await limited.world.administration.change_user(admin, ada.user_id, disabled=True)
         answers = [(await client.get("/api/auth/me")).status_code for _ in range(9)]
     # The first call with the new key counted for the address; the first failed lookup did not.
     assert answers == [401] * 5 + [429] * 4

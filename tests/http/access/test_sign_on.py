@@ -166,7 +166,7 @@ async def test_disabled_accounts_stay_out(clinic: Clinic) -> None:
     browser = await clinic.sign_in()
     me = (await browser.get("/api/auth/me")).json()
     root = await clinic.api.world.person("root", Role.ADMIN)
-    await clinic.api.world.identity.change_user(root, me["id"], disabled=True)
+    await clinic.api.world.administration.change_user(root, me["id"], disabled=True)
     clinic.clock.advance(timedelta(seconds=2))
     assert await clinic.refused() == (403, "not_admitted")
     answer = await clinic.program(clinic.server.access_token()).get("/api/auth/me")
@@ -353,7 +353,7 @@ async def test_sign_ins_and_refusals_are_audited(clinic: Clinic) -> None:
     browser = await clinic.sign_in()
     me = (await browser.get("/api/auth/me")).json()
     root = await clinic.api.world.person("root", Role.ADMIN)
-    await clinic.api.world.identity.change_user(root, me["id"], disabled=True)
+    await clinic.api.world.administration.change_user(root, me["id"], disabled=True)
     await clinic.refused()
     entries = [
         (entry.action, entry.details.get("issuer"))

@@ -79,7 +79,7 @@ async def test_a_stream_ends_when_its_listener_loses_access(scene: Scene) -> Non
 
     async def lock_out() -> None:
         await asyncio.sleep(0.05)
-        await world.identity.change_user(admin, scene.owner.user_id, disabled=True)
+        await world.administration.change_user(admin, scene.owner.user_id, disabled=True)
         await asyncio.sleep(1.1)  # longer than a credential is cached
         await world.board.announce(request)
 

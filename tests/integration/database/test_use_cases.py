@@ -72,28 +72,28 @@ async def test_accounts_sessions_and_keys_work_together(world: FakeService) -> N
     assert listed.last_used_at is not None
     with pytest.raises(ApiKeyNotFoundError):
         await world.api_keys.revoke(admin, key.id)
-    await world.identity.change_user(admin, anna.user_id, disabled=True)
+    await world.administration.change_user(admin, anna.user_id, disabled=True)
     for attempt in (
         world.identity.authenticate_session(signed_in.secret),
         world.identity.authenticate_api_key(secret),
     ):
         with pytest.raises(NotAuthenticatedError):
             await attempt
-    await world.identity.change_user(admin, anna.user_id, disabled=False)
+    await world.administration.change_user(admin, anna.user_id, disabled=False)
     await world.api_keys.revoke(anna, key.id)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_api_key(secret)
     with pytest.raises(UserNotFoundError):
-        await world.identity.get_user(admin, 999)
-    page = await world.identity.list_users(admin, 1, 1)
+        await world.administration.get_user(admin, 999)
+    page = await world.administration.list_users(admin, 1, 1)
     assert ([user.username for user in page.items], page.total) == (["Anna"], 2)
 
 
 async def test_concurrent_removals_leave_one_administrator(world: FakeService) -> None:
     admin, other_admin = [await world.person(name, Role.ADMIN) for name in ("admin", "other admin")]
     results = await asyncio.gather(
-        world.identity.change_user(admin, other_admin.user_id, role=Role.USER),
-        world.identity.change_user(other_admin, admin.user_id, disabled=True),
+        world.administration.change_user(admin, other_admin.user_id, role=Role.USER),
+        world.administration.change_user(other_admin, admin.user_id, disabled=True),
         return_exceptions=True,
     )
     assert [type(result) for result in results if isinstance(result, BaseException)] == [InvalidOptionError]
@@ -104,7 +104,7 @@ async def test_concurrent_removals_leave_one_administrator(world: FakeService) -
 async def test_sign_ins_during_a_password_change_leave_no_session(world: FakeService) -> None:
     admin, anna = await world.person("admin", Role.ADMIN), await world.person("anna")
     attempts = [world.identity.sign_in("anna", PASSWORD, f"10.0.0.{number}") for number in range(8)]
-    change = world.identity.change_user(admin, anna.user_id, password="another long password")
+    change = world.administration.change_user(admin, anna.user_id, password="another long password")
     *results, _ = await asyncio.gather(*attempts, change, return_exceptions=True)
     for result in results:
         assert isinstance(result, NewSession | InvalidCredentialsError)

@@ -116,7 +116,7 @@ async def acting_principal(
     hint = (
         "list accounts with `framecloak users list`; create one with `framecloak users create NAME --admin`"
     )
-    async for user in all_items(partial(service.use_cases.accounts.list_users, OPERATOR)):
+    async for user in all_items(partial(service.use_cases.account_administration.list_users, OPERATOR)):
         matches = user.role is Role.ADMIN if username is None else _same_username(user.username, username)
         if matches and (including_disabled or not user.disabled):
             return Principal(user.id, user.username, user.role, Means.COMMAND)

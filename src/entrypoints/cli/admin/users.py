@@ -43,7 +43,7 @@ def create(*, name: str, admin: bool, password_stdin: bool, data_dir: str | None
 
     async def main() -> None:
         async with connected_service(data_dir) as service:
-            user = await service.use_cases.accounts.create_user(OPERATOR, name, password, role)
+            user = await service.use_cases.account_administration.create_user(OPERATOR, name, password, role)
             click.echo(f"account {user.id}: {user.username} ({user.role})")
 
     run(main)
@@ -59,7 +59,9 @@ def list_users(*, as_json: bool, data_dir: str | None) -> None:
         async with connected_service(data_dir) as service:
             return [
                 {"id": user.id, "username": user.username, "role": user.role.value, "disabled": user.disabled}
-                async for user in all_items(partial(service.use_cases.accounts.list_users, OPERATOR))
+                async for user in all_items(
+                    partial(service.use_cases.account_administration.list_users, OPERATOR)
+                )
             ]
 
     rows = run(main)
@@ -135,7 +137,7 @@ def _change_user(
     async def main() -> None:
         async with connected_service(data_dir) as service:
             principal = await acting_principal(service, name, including_disabled=True)
-            changed = await service.use_cases.accounts.change_user(
+            changed = await service.use_cases.account_administration.change_user(
                 OPERATOR, principal.user_id, disabled=disabled, password=password
             )
             click.echo(f"account {changed.id}: {changed.username} {outcome}")

@@ -8,9 +8,9 @@ from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET
 
+from framecloak.domain.accounts.administration import AccountAdministration
 from framecloak.domain.accounts.api_keys import ApiKeyService
 from framecloak.domain.accounts.removal import AccountRemoval
-from framecloak.domain.accounts.service import AccountService
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Authenticator, administrators_only
 from framecloak.entrypoints.http.openapi import problems
@@ -75,10 +75,14 @@ class AccountsController(Controller):
         responses=problems("forbidden", parameters=True),
     )
     async def list_users(
-        self, caller: Caller, accounts: Injected[AccountService], limit: Limit = 20, offset: Offset = 0
+        self,
+        caller: Caller,
+        account_administration: Injected[AccountAdministration],
+        limit: Limit = 20,
+        offset: Offset = 0,
     ) -> UserPage:
         """Return all accounts, oldest first; for administrators only."""
-        page = await accounts.list_users(caller, limit, offset)
+        page = await account_administration.list_users(caller, limit, offset)
         items = [UserView.of(user) for user in page.items]
         return UserPage(items=items, total=page.total, limit=limit, offset=offset)
 
@@ -92,10 +96,15 @@ class AccountsController(Controller):
         ),
     )
     async def create_user(
-        self, data: JSONBody[CreateUserBody], caller: Caller, accounts: Injected[AccountService]
+        self,
+        data: JSONBody[CreateUserBody],
+        caller: Caller,
+        account_administration: Injected[AccountAdministration],
     ) -> UserView:
         """Create an account; for administrators only."""
-        return UserView.of(await accounts.create_user(caller, data.username, data.password, data.role))
+        return UserView.of(
+            await account_administration.create_user(caller, data.username, data.password, data.role)
+        )
 
     @get(
         "/users/{user_id:int}",
@@ -103,9 +112,11 @@ class AccountsController(Controller):
         summary="Get an account",
         responses=problems("forbidden", "user_not_found", parameters=True),
     )
-    async def get_user(self, user_id: UserId, caller: Caller, accounts: Injected[AccountService]) -> UserView:
+    async def get_user(
+        self, user_id: UserId, caller: Caller, account_administration: Injected[AccountAdministration]
+    ) -> UserView:
         """Return the caller's own account, or any account for administrators."""
-        return UserView.of(await accounts.get_user(caller, user_id))
+        return UserView.of(await account_administration.get_user(caller, user_id))
 
     @patch(
         "/users/{user_id:int}",
@@ -127,11 +138,11 @@ class AccountsController(Controller):
         user_id: UserId,
         data: JSONBody[ChangeUserBody],
         caller: Caller,
-        accounts: Injected[AccountService],
+        account_administration: Injected[AccountAdministration],
         authenticator: Injected[Authenticator],
     ) -> UserView:
         """Change an account and end all its sessions; for administrators only."""
-        changed = await accounts.change_user(
+        changed = await account_administration.change_user(
             caller,
             user_id,
             role=None if data.role is UNSET else data.role,

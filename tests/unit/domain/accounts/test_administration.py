@@ -28,64 +28,64 @@ async def test_accounts_are_for_administrators(world: FakeService) -> None:
     anna = await world.person("anna")
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(ForbiddenError):
-        await world.identity.create_user(anna, "new", PASSWORD, Role.ADMIN)
+        await world.administration.create_user(anna, "new", PASSWORD, Role.ADMIN)
     with pytest.raises(ForbiddenError):
-        await world.identity.list_users(anna, 10, 0)
+        await world.administration.list_users(anna, 10, 0)
     with pytest.raises(ForbiddenError):
-        await world.identity.change_user(anna, anna.user_id, role=Role.ADMIN)
+        await world.administration.change_user(anna, anna.user_id, role=Role.ADMIN)
     with pytest.raises(ForbiddenError):
-        await world.identity.get_user(anna, boss.user_id)
-    assert (await world.identity.get_user(anna, anna.user_id)).username == "anna"
-    assert (await world.identity.list_users(boss, 1, 0)).total == 2
+        await world.administration.get_user(anna, boss.user_id)
+    assert (await world.administration.get_user(anna, anna.user_id)).username == "anna"
+    assert (await world.administration.list_users(boss, 1, 0)).total == 2
 
 
 async def test_administrators_cannot_lock_themselves_out(world: FakeService) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(InvalidOptionError):
-        await world.identity.change_user(boss, boss.user_id, disabled=True)
+        await world.administration.change_user(boss, boss.user_id, disabled=True)
     with pytest.raises(InvalidOptionError):
-        await world.identity.change_user(boss, boss.user_id, role=Role.USER)
+        await world.administration.change_user(boss, boss.user_id, role=Role.USER)
 
 
 async def test_a_change_keeps_other_fields_and_other_sessions(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     signed_in = await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
-    before = await world.identity.get_user(boss, anna.user_id)
-    after = await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
+    before = await world.administration.get_user(boss, anna.user_id)
+    after = await world.administration.change_user(boss, anna.user_id, role=Role.ADMIN)
     assert after == replace(before, role=Role.ADMIN, token_generation=before.token_generation + 1)
-    assert await world.identity.get_user(boss, anna.user_id) == after
+    assert await world.administration.get_user(boss, anna.user_id) == after
     assert await world.identity.authenticate_session(signed_in.secret) == boss
 
 
 async def test_an_unknown_account_is_neither_shown_nor_changed(world: FakeService) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(UserNotFoundError):
-        await world.identity.get_user(boss, 999)
+        await world.administration.get_user(boss, 999)
     with pytest.raises(UserNotFoundError):
-        await world.identity.change_user(boss, 999, disabled=True)
+        await world.administration.change_user(boss, 999, disabled=True)
 
 
 @pytest.mark.parametrize("length", [0, MIN_PASSWORD_LENGTH - 1, MAX_PASSWORD_LENGTH + 1])
 async def test_passwords_of_an_invalid_length_are_refused(world: FakeService, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(WeakPasswordError):
-        await world.identity.create_user(boss, "anna", "x" * length, Role.USER)
+        await world.administration.create_user(boss, "anna", "x" * length, Role.USER)
     with pytest.raises(WeakPasswordError):
-        await world.identity.change_user(boss, boss.user_id, password="x" * length)
+        await world.administration.change_user(boss, boss.user_id, password="x" * length)
     assert await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
 
 
 @pytest.mark.parametrize("length", [MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH])
 async def test_passwords_of_a_valid_length_work(world: FakeService, length: int) -> None:
     boss = await world.person("boss", Role.ADMIN)
-    await world.identity.change_user(boss, boss.user_id, password="x" * length)
+    await world.administration.change_user(boss, boss.user_id, password="x" * length)
     assert await world.identity.sign_in("boss", "x" * length, "10.0.0.1")
 
 
 async def test_a_new_password_ends_all_sessions(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
-    await world.identity.change_user(boss, anna.user_id, password="another long password")
+    await world.administration.change_user(boss, anna.user_id, password="another long password")
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_session(signed_in.secret)
     with pytest.raises(InvalidCredentialsError):
@@ -104,8 +104,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 async def test_tokens_do_not_survive_a_change_of_the_account(world: FakeService, change: str) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
-    await world.identity.change_user(boss, anna.user_id, **CHANGES[change])
-    await world.identity.change_user(boss, anna.user_id, disabled=False)
+    await world.administration.change_user(boss, anna.user_id, **CHANGES[change])
+    await world.administration.change_user(boss, anna.user_id, disabled=False)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_access_token(pair.access)
     with pytest.raises(NotAuthenticatedError):
@@ -138,7 +138,7 @@ async def test_a_sign_in_during_a_change_of_the_account_leaves_nothing(tmp_path:
     browser = asyncio.create_task(world.identity.sign_in("anna", PASSWORD, "10.0.0.1"))
     program = asyncio.create_task(world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1"))
     await hasher.verified.wait()
-    await world.identity.change_user(boss, anna.user_id, **CHANGES[change])
+    await world.administration.change_user(boss, anna.user_id, **CHANGES[change])
     hasher.gate.set()
     with pytest.raises(InvalidCredentialsError):
         await browser
@@ -149,10 +149,12 @@ async def test_a_sign_in_during_a_change_of_the_account_leaves_nothing(tmp_path:
 
 async def test_one_of_two_administrators_who_remove_each_other_stays(world: FakeService) -> None:
     boss, chief = [await world.person(name, Role.ADMIN) for name in ("boss", "chief")]
-    await world.identity.change_user(boss, (await world.person("late", Role.ADMIN)).user_id, disabled=True)
+    await world.administration.change_user(
+        boss, (await world.person("late", Role.ADMIN)).user_id, disabled=True
+    )
     results = await asyncio.gather(
-        world.identity.change_user(boss, chief.user_id, role=Role.USER),
-        world.identity.change_user(chief, boss.user_id, disabled=True),
+        world.administration.change_user(boss, chief.user_id, role=Role.USER),
+        world.administration.change_user(chief, boss.user_id, disabled=True),
         return_exceptions=True,
     )
     (refused,) = [result for result in results if isinstance(result, BaseException)]
@@ -165,22 +167,22 @@ async def test_one_of_two_administrators_who_remove_each_other_stays(world: Fake
 async def test_names_are_unique_and_printable(world: FakeService) -> None:
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(UsernameTakenError):
-        await world.identity.create_user(boss, "BOSS", PASSWORD, Role.USER)
+        await world.administration.create_user(boss, "BOSS", PASSWORD, Role.USER)
     for name in ("an\nna", " ", "x" * 151):
         with pytest.raises(InvalidOptionError):
-            await world.identity.create_user(boss, name, PASSWORD, Role.USER)
+            await world.administration.create_user(boss, name, PASSWORD, Role.USER)
 
 
 async def test_the_first_administrator_is_created_once(world: FakeService) -> None:
-    first = await world.identity.create_first_administrator("admin", PASSWORD)
+    first = await world.administration.create_first_administrator("admin", PASSWORD)
     assert first is not None
     assert first.role is Role.ADMIN
-    assert await world.identity.create_first_administrator("admin2", PASSWORD) is None
+    assert await world.administration.create_first_administrator("admin2", PASSWORD) is None
 
 
 async def test_the_first_administrator_needs_a_real_password(world: FakeService) -> None:
     with pytest.raises(WeakPasswordError):
-        await world.identity.create_first_administrator("admin", "short")
+        await world.administration.create_first_administrator("admin", "short")
     assert world.fake_database.tables.users == {}
 
 
@@ -194,7 +196,7 @@ class YieldingHasher(FakePasswordHasher):
 async def test_one_of_many_starting_processes_creates_the_first_administrator(tmp_path: Path) -> None:
     world = FakeService(tmp_path, hasher=YieldingHasher())
     created = await asyncio.gather(
-        *(world.identity.create_first_administrator("admin", PASSWORD) for _ in range(5))
+        *(world.administration.create_first_administrator("admin", PASSWORD) for _ in range(5))
     )
     assert [user for user in created if user] == list(world.fake_database.tables.users.values())
     assert len(world.fake_database.tables.users) == 1
@@ -204,7 +206,9 @@ async def test_administration_is_recorded(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     key, _ = await world.api_keys.create(anna, "script")
     await world.api_keys.revoke(anna, key.id)
-    await world.identity.change_user(boss, anna.user_id, disabled=True, password="another long password")
+    await world.administration.change_user(
+        boss, anna.user_id, disabled=True, password="another long password"
+    )
     rows = [(row.username, row.action, row.subject) for row in world.fake_database.tables.audit.values()]
     assert rows[-3:] == [
         ("anna", "api_key.create", f"api_key:{key.id}"),

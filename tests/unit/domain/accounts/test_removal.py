@@ -39,7 +39,7 @@ async def test_an_account_that_owns_something_is_kept(world: FakeService) -> Non
     boss = await world.person("boss", Role.ADMIN)
     with pytest.raises(AccountInUseError, match="owns 1 videos, 1 requests and 1 galleries"):
         await world.use_cases.account_removal.remove(boss, anna.user_id)
-    assert await world.identity.get_user(boss, anna.user_id)
+    assert await world.administration.get_user(boss, anna.user_id)
 
 
 async def test_what_an_account_owns_is_handed_over(world: FakeService) -> None:
@@ -54,7 +54,7 @@ async def test_what_an_account_owns_is_handed_over(world: FakeService) -> None:
     assert (await world.anonymization.status(heir, request)).request.user_id == heir.user_id
     assert await world.use_cases.galleries.get(heir, gallery)
     with pytest.raises(UserNotFoundError):
-        await world.identity.get_user(boss, anna.user_id)
+        await world.administration.get_user(boss, anna.user_id)
     (entry,) = await world.use_cases.audit.entries(boss, AuditFilter(username="boss"), 10)
     assert (entry.subject, entry.username) == (f"user:{anna.user_id}", "boss")
     assert entry.details == {

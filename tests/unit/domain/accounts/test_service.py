@@ -174,7 +174,7 @@ async def test_a_disabled_account_is_refused_immediately_by_every_method(world: 
     signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
     _, key = await world.api_keys.create(anna, "script")
-    await world.identity.change_user(boss, anna.user_id, disabled=True)
+    await world.administration.change_user(boss, anna.user_id, disabled=True)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_session(signed_in.secret)
     with pytest.raises(NotAuthenticatedError):
@@ -185,7 +185,7 @@ async def test_a_disabled_account_is_refused_immediately_by_every_method(world: 
         await world.identity.authenticate_api_key(key)
     with pytest.raises(InvalidCredentialsError, match="user name or password is wrong"):
         await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
-    await world.identity.change_user(boss, anna.user_id, disabled=False)
+    await world.administration.change_user(boss, anna.user_id, disabled=False)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.authenticate_session(signed_in.secret)
 
@@ -193,7 +193,7 @@ async def test_a_disabled_account_is_refused_immediately_by_every_method(world: 
 async def test_a_changed_role_takes_effect_immediately(world: FakeService) -> None:
     boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     _, key = await world.api_keys.create(anna, "script")
-    await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
+    await world.administration.change_user(boss, anna.user_id, role=Role.ADMIN)
     assert (await world.identity.authenticate_api_key(key)).is_admin
 
 

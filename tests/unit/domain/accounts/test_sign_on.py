@@ -173,9 +173,9 @@ async def test_the_operator_sets_a_password_in_an_emergency(
     user = (await sign_on.finish(*await answered(sign_on, provider), ADDRESS)).user
     root = await world.person("root", Role.ADMIN)
     with pytest.raises(NoLocalPasswordError):
-        await world.identity.change_user(root, user.id, password=PASSWORD)
+        await world.administration.change_user(root, user.id, password=PASSWORD)
     operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
-    await world.identity.change_user(operator, user.id, password=PASSWORD)
+    await world.administration.change_user(operator, user.id, password=PASSWORD)
     session = await world.identity.sign_in("ada", PASSWORD, ADDRESS)
     assert session.user.id == user.id
     # The identity stays linked.

@@ -45,9 +45,9 @@ async def shared(world: FakeService) -> Shared:
 
 async def test_a_link_of_a_disabled_account_is_refused(shared: Shared) -> None:
     token = await shared.link(shared.editor)
-    await shared.world.identity.change_user(OPERATOR, shared.editor.user_id, disabled=True)
+    await shared.world.administration.change_user(OPERATOR, shared.editor.user_id, disabled=True)
     await shared.assert_refused(token)
-    await shared.world.identity.change_user(OPERATOR, shared.editor.user_id, disabled=False)
+    await shared.world.administration.change_user(OPERATOR, shared.editor.user_id, disabled=False)
     assert await shared.world.anonymization.redeem_download_token(shared.request, token)
 
 
@@ -71,14 +71,14 @@ async def test_a_result_outlives_its_video(shared: Shared) -> None:
 async def test_a_link_of_an_administrator_ends_with_that_role(shared: Shared) -> None:
     boss, _ = [await shared.world.person(name, Role.ADMIN) for name in ("boss", "chief")]
     token = await shared.link(boss)
-    await shared.world.identity.change_user(OPERATOR, boss.user_id, role=Role.USER)
+    await shared.world.administration.change_user(OPERATOR, boss.user_id, role=Role.USER)
     await shared.assert_refused(token)
 
 
 async def test_a_link_without_a_recorded_account_is_that_of_the_request(shared: Shared) -> None:
     token = await shared.link(OPERATOR)
     assert (await shared.world.delivery.find_result(shared.request, token)).stored
-    await shared.world.identity.change_user(OPERATOR, shared.editor.user_id, disabled=True)
+    await shared.world.administration.change_user(OPERATOR, shared.editor.user_id, disabled=True)
     await shared.assert_refused(token)
 
 
