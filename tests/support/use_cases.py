@@ -156,6 +156,7 @@ class FakeService:
         self.administration = self.use_cases.account_administration
         self.api_keys = self.use_cases.api_keys
         self.collection = self.use_cases.videos
+        self.uploads = self.use_cases.uploads
         self.sharing = self.use_cases.grants
         self.marking = self.use_cases.marks
         self.dispatcher = self.use_cases.dispatcher
@@ -177,7 +178,7 @@ class FakeService:
 
     async def video(self, owner: Principal) -> Video:
         """Create a video of 100 frames."""
-        return await self.collection.upload(owner, "film.mp4", chunks(b"film"))
+        return await self.uploads.upload(owner, "film.mp4", chunks(b"film"))
 
     async def request_spec(self, owner: Principal, *segments: tuple[int, int]) -> RequestSpec:
         video = await self.video(owner)

@@ -44,6 +44,7 @@ from framecloak.domain.videos.filmstrips import FilmstripService
 from framecloak.domain.videos.grants import GrantService
 from framecloak.domain.videos.marks import MarkService
 from framecloak.domain.videos.service import VideoService
+from framecloak.domain.videos.uploads import UploadService
 from framecloak.entrypoints.composition.inputs import Adapters, Limits
 
 
@@ -59,6 +60,7 @@ class UseCases:
         api_keys: API keys of accounts.
         audit: audit log.
         videos: stored videos.
+        uploads: uploads of videos.
         filmstrips: thumbnails of a video along its timeline.
         grants: access grants to videos.
         marks: segments and regions marked on videos.
@@ -93,6 +95,7 @@ class UseCases:
     api_keys: ApiKeyService
     audit: AuditService
     videos: VideoService
+    uploads: UploadService
     filmstrips: FilmstripService
     grants: GrantService
     marks: MarkService
@@ -190,8 +193,9 @@ class UseCases:
             account_removal=AccountRemoval(database),
             api_keys=ApiKeyService(database, secrets, clock),
             audit=AuditService(database),
-            videos=VideoService(
-                database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes, originals
+            videos=VideoService(database, store, adapters.video_prober, scratch, originals),
+            uploads=UploadService(
+                database, store, adapters.video_prober, clock, scratch, limits.max_upload_bytes
             ),
             filmstrips=FilmstripService(
                 database, originals, adapters.video_prober, adapters.keyframes, scratch

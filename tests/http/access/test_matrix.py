@@ -251,7 +251,7 @@ async def make_cast(api: Api) -> Cast:
     order = {"video_id": video, "segment_ids": [segment]}
     request = (await owner.post("/api/frames/anonymize", json=order)).json()["request_id"]
     gallery = await world.use_cases.galleries.create(ada, "people", EmbeddingSpace("model", "0" * 64, 4))
-    upload = await world.collection.begin_upload(ada, "film.mp4")
+    upload = await world.uploads.begin_upload(ada, "film.mp4")
     await world.store.put(upload.upload.object_key, chunks(b"film"))
     key, _ = await world.api_keys.create(ada, "another")
     template = (await owner.post("/api/templates", json={"name": "template"})).json()["id"]

@@ -178,9 +178,9 @@ async def test_videos_marks_and_grants_are_scoped_to_the_caller(world: FakeServi
 
 async def test_only_one_of_many_completions_of_an_upload_succeeds(world: FakeService) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "film.mp4")
+    started = await world.uploads.begin_upload(anna, "film.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    attempts = [world.collection.complete_upload(anna, started.upload.id) for _ in range(8)]
+    attempts = [world.uploads.complete_upload(anna, started.upload.id) for _ in range(8)]
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sum(isinstance(result, UploadNotFoundError) for result in results) == 7
 
@@ -271,7 +271,7 @@ async def test_statistics_and_cleanup_see_the_stored_state(world: FakeService) -
     async with world.database.unit_of_work() as work:
         assert [work_item.request_id for work_item in await work.slices.pending_work()] == [waiting]
     await world.anonymization.issue_download_token(anna, done)
-    await world.collection.begin_upload(anna, "a.mp4")
+    await world.uploads.begin_upload(anna, "a.mp4")
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(hours=13))
     report = await CleanupService(

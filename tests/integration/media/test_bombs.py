@@ -38,12 +38,12 @@ def resident(name):
 
 async def main(path, scratch, frame):
     service = FakeService(scratch, prober=PyAvProber())
-    service.collection._max_upload_bytes = 1 << 30
+    service.uploads._max_upload_bytes = 1 << 30
     anna = await service.person("anna")
     before = resident("VmRSS:")
     outcomes = []
     try:
-        video = await service.collection.upload(anna, path.name, chunks(path.read_bytes()))
+        video = await service.uploads.upload(anna, path.name, chunks(path.read_bytes()))
     except DomainError as error:
         outcomes = [error.code]
     else:

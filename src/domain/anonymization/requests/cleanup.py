@@ -15,7 +15,7 @@ from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import ObjectStore
-from framecloak.domain.videos.service import UPLOAD_KEY_PREFIX, UPLOAD_TTL, VIDEO_KEY_PREFIX
+from framecloak.domain.videos.uploads import UPLOAD_KEY_PREFIX, UPLOAD_TTL, VIDEO_KEY_PREFIX
 
 UPLOAD_RETENTION = 2 * UPLOAD_TTL
 """Retention of uploaded bytes; older ones cannot belong to an upload that is still open."""

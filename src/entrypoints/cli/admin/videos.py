@@ -47,7 +47,7 @@ def import_videos(*, paths: tuple[Path, ...], owner: str | None, data_dir: str |
             principal = await acting_principal(service, owner)
             for path in paths:
                 try:
-                    video = await service.use_cases.videos.upload(principal, path.name, _chunks(path))
+                    video = await service.use_cases.uploads.upload(principal, path.name, _chunks(path))
                 except DomainError as error:
                     code = report_domain_error(_with_path(error, path), as_json=False)
                     continue

@@ -9,7 +9,7 @@ from litestar.params import PathParameter
 from litestar.response import Stream
 
 from framecloak.domain.errors import ObjectNotFoundError
-from framecloak.domain.videos.service import VideoService
+from framecloak.domain.videos.uploads import UploadService
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
 from framecloak.entrypoints.http.dependencies import Injected
 from framecloak.entrypoints.http.middleware.authentication import Access
@@ -41,12 +41,12 @@ class ObjectsController(Controller):
         key: Key,
         request: ApiRequest,
         objects: Injected[ObjectServer | None],
-        videos: Injected[VideoService],
+        uploads: Injected[UploadService],
     ) -> None:
         """Store the body of a started upload; nothing is kept of an incomplete one."""
         server, name = _require_server(objects), key.lstrip("/")
         server.urls.verify("PUT", name, _signed_query(request), server.clock.now())
-        await videos.receive(name, join_blocks(declared_body(request, videos.max_upload_bytes)))
+        await uploads.receive(name, join_blocks(declared_body(request, uploads.max_upload_bytes)))
 
 
 def _signed_query(request: ApiRequest) -> dict[str, str]:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.videos import Video, VideoState
-from framecloak.domain.videos.service import StartedUpload
+from framecloak.domain.videos.uploads import StartedUpload
 from framecloak.entrypoints.schemas.common import NO_NUL, Body, PageBase, View
 
 Filename = Annotated[

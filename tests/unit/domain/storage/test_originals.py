@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> FilesystemStore:
 async def video(tmp_path: Path, store: FilesystemStore) -> Video:
     service = FakeService(tmp_path, real_store=store)
     anna = await service.person("anna")
-    return await service.collection.upload(anna, "film.mp4", chunks(FILM))
+    return await service.uploads.upload(anna, "film.mp4", chunks(FILM))
 
 
 @pytest.fixture

@@ -69,10 +69,10 @@ async def test_a_filmstrip_is_made_once_and_each_view_recorded(world: FakeServic
 
 async def test_the_number_of_kept_filmstrips_is_bounded(world: FakeService, anna: Principal) -> None:
     filmstrips = world.use_cases.filmstrips
-    first = await world.collection.upload(anna, "first.mp4", chunks(b"first"))
+    first = await world.uploads.upload(anna, "first.mp4", chunks(b"first"))
     await filmstrips.filmstrip(anna, first.id, 1)
     for number in range(MAX_CACHED_FILMSTRIPS):
-        other = await world.collection.upload(anna, "film.mp4", chunks(b"%d" % number))
+        other = await world.uploads.upload(anna, "film.mp4", chunks(b"%d" % number))
         await filmstrips.filmstrip(anna, other.id, 1)
     await filmstrips.filmstrip(anna, first.id, 1)
     assert world.prober.filmstrips == MAX_CACHED_FILMSTRIPS + 2

@@ -31,7 +31,7 @@ from support.use_cases import FakeService, chunks
 
 async def test_an_upload_is_hashed_probed_and_recorded(world: FakeService) -> None:
     anna = await world.person("anna")
-    video = await world.collection.upload(anna, "video.mp4", chunks(b"fi", b"lm"))
+    video = await world.uploads.upload(anna, "video.mp4", chunks(b"fi", b"lm"))
     assert world.fake_store.objects == {video.object_key: b"film"}
     assert video.facts.sha256 == hashlib.sha256(b"film").hexdigest()
     assert (video.facts.size_bytes, video.facts.frame_count) == (4, 100)
@@ -41,7 +41,7 @@ async def test_an_upload_is_hashed_probed_and_recorded(world: FakeService) -> No
 async def test_an_upload_that_is_no_video_is_not_kept(world: FakeService) -> None:
     anna = await world.person("anna")
     with pytest.raises(UnreadableVideoError):
-        await world.collection.upload(anna, "a.mp4", chunks(b"not a video"))
+        await world.uploads.upload(anna, "a.mp4", chunks(b"not a video"))
     assert world.fake_store.objects == {}
     assert (await world.collection.list(anna, 10, 0)).total == 0
 
@@ -49,7 +49,7 @@ async def test_an_upload_that_is_no_video_is_not_kept(world: FakeService) -> Non
 async def test_an_upload_that_is_too_large_is_not_kept(world: FakeService) -> None:
     anna = await world.person("anna")
     with pytest.raises(UploadTooLargeError):
-        await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 401))
+        await world.uploads.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 401))
     assert world.fake_store.objects == {}
 
 
@@ -60,7 +60,7 @@ async def test_an_aborted_upload_is_not_kept(world: FakeService) -> None:
 
     anna = await world.person("anna")
     with pytest.raises(ConnectionResetError):
-        await world.collection.upload(anna, "a.mp4", broken())
+        await world.uploads.upload(anna, "a.mp4", broken())
     assert world.fake_store.objects == {}
 
 
@@ -75,8 +75,8 @@ async def test_errors_from_opening_an_upload_are_raised_and_nothing_is_kept(worl
 
 async def test_an_upload_of_the_maximum_size_is_accepted(world: FakeService) -> None:
     anna = await world.person("anna")
-    video = await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 400))
-    assert video.facts.size_bytes == world.collection.max_upload_bytes == 1000
+    video = await world.uploads.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 400))
+    assert video.facts.size_bytes == world.uploads.max_upload_bytes == 1000
 
 
 async def test_a_full_store_and_an_unavailable_one_are_different_errors(world: FakeService) -> None:
@@ -88,7 +88,7 @@ async def test_a_full_store_and_an_unavailable_one_are_different_errors(world: F
     with pytest.raises(StorageUnavailableError):
         await world.video(anna)
     with pytest.raises(StorageUnavailableError):
-        await world.collection.begin_upload(anna, "a.mp4")
+        await world.uploads.begin_upload(anna, "a.mp4")
     assert world.fake_database.tables.videos == world.fake_database.tables.uploads == {}
 
 
@@ -122,47 +122,47 @@ async def test_a_failing_database_leaves_no_bytes_behind(world: FakeService) -> 
 )
 async def test_file_names_are_sanitised(world: FakeService, sent: str, kept: str) -> None:
     anna = await world.person("anna")
-    video = await world.collection.upload(anna, sent, chunks(b"film"))
+    video = await world.uploads.upload(anna, sent, chunks(b"film"))
     assert video.filename == kept
     assert set(video.object_key) <= set("videos/0123456789abcdef")
 
 
 async def test_a_direct_upload_becomes_a_video_once(world: FakeService) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    video = await world.collection.complete_upload(anna, started.upload.id)
+    video = await world.uploads.complete_upload(anna, started.upload.id)
     assert world.fake_store.objects == {video.object_key: b"film"}
     with pytest.raises(UploadNotFoundError):
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
 
 
 async def test_missing_foreign_and_expired_direct_uploads_are_refused(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    missing = await world.collection.begin_upload(anna, "a.mp4")
+    missing = await world.uploads.begin_upload(anna, "a.mp4")
     with pytest.raises(UploadNotFoundError, match="nothing was uploaded"):
-        await world.collection.complete_upload(anna, missing.upload.id)
-    started = await world.collection.begin_upload(anna, "a.mp4")
+        await world.uploads.complete_upload(anna, missing.upload.id)
+    started = await world.uploads.begin_upload(anna, "a.mp4")
     with pytest.raises(UploadNotFoundError):
-        await world.collection.complete_upload(ben, started.upload.id)
+        await world.uploads.complete_upload(ben, started.upload.id)
     world.clock.advance(timedelta(hours=2))
     with pytest.raises(UploadNotFoundError):
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
 
 
 async def test_an_upload_can_be_completed_after_an_early_attempt(world: FakeService) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     with pytest.raises(UploadNotFoundError, match="PUT the file to the address first"):
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    video = await world.collection.complete_upload(anna, started.upload.id)
+    video = await world.uploads.complete_upload(anna, started.upload.id)
     assert (video.filename, video.facts.sha256) == ("video.mp4", hashlib.sha256(b"film").hexdigest())
 
 
 async def test_an_upload_address_is_unique_and_expires_with_the_upload(world: FakeService) -> None:
     anna = await world.person("anna")
-    first, second = [await world.collection.begin_upload(anna, "../a.mp4") for _ in range(2)]
+    first, second = [await world.uploads.begin_upload(anna, "../a.mp4") for _ in range(2)]
     assert first.upload.object_key in first.url
     assert first.upload.object_key != second.upload.object_key
     assert first.url.endswith(f"expires={first.upload.expires_at.timestamp():.0f}")
@@ -171,9 +171,9 @@ async def test_an_upload_address_is_unique_and_expires_with_the_upload(world: Fa
 
 async def test_one_of_many_concurrent_completions_creates_the_video(world: FakeService) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    tries = [world.collection.complete_upload(anna, started.upload.id) for _ in range(10)]
+    tries = [world.uploads.complete_upload(anna, started.upload.id) for _ in range(10)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(result, UploadNotFoundError) for result in results) == 9
     assert len(world.fake_database.tables.videos) == len(world.fake_store.objects) == 1
@@ -186,22 +186,22 @@ async def test_a_direct_upload_that_is_refused_leaves_nothing(
     world: FakeService, content: bytes, refusal: type[DomainError]
 ) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(content))
     with pytest.raises(refusal):
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
     assert world.fake_store.objects == world.fake_database.tables.videos == {}
 
 
 async def test_an_upload_survives_a_store_that_is_down(world: FakeService) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
     world.fake_store.unavailable = False
-    assert await world.collection.complete_upload(anna, started.upload.id)
+    assert await world.uploads.complete_upload(anna, started.upload.id)
 
 
 @dataclass
@@ -221,16 +221,16 @@ async def test_an_upload_survives_a_temporary_error(tmp_path: Path) -> None:
     store = FailingStore()
     world = FakeService(tmp_path, real_store=store)
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     await store.put(started.upload.object_key, chunks(b"film"))
     with pytest.raises(StorageUnavailableError):
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
     store.room = 4
     with pytest.raises(StorageFullError):
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
     assert list(store.objects) == [started.upload.object_key]
     store.room = 1000
-    video = await world.collection.complete_upload(anna, started.upload.id)
+    video = await world.uploads.complete_upload(anna, started.upload.id)
     assert store.objects == {video.object_key: b"film"}
 
 
@@ -238,7 +238,7 @@ async def test_an_upload_may_expire_while_it_is_completed(
     world: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     read = world.fake_store.read
 
@@ -248,7 +248,7 @@ async def test_an_upload_may_expire_while_it_is_completed(
             yield chunk
 
     monkeypatch.setattr(world.fake_store, "read", slow_read)
-    assert await world.collection.complete_upload(anna, started.upload.id)
+    assert await world.uploads.complete_upload(anna, started.upload.id)
 
 
 async def test_a_video_is_stored_even_if_its_upload_cannot_be_removed(
@@ -258,24 +258,24 @@ async def test_a_video_is_stored_even_if_its_upload_cannot_be_removed(
         raise StorageUnavailableError(f"cannot delete {key}")
 
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
+    started = await world.uploads.begin_upload(anna, "video.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     monkeypatch.setattr(world.fake_store, "remove", refuse)
-    assert await world.collection.complete_upload(anna, started.upload.id)
+    assert await world.uploads.complete_upload(anna, started.upload.id)
 
 
 async def test_bytes_that_no_upload_expects_are_not_kept(world: FakeService) -> None:
     anna = await world.person("anna")
-    started = await world.collection.begin_upload(anna, "video.mp4")
-    await world.collection.receive(started.upload.object_key, chunks(b"film"))
+    started = await world.uploads.begin_upload(anna, "video.mp4")
+    await world.uploads.receive(started.upload.object_key, chunks(b"film"))
 
     async def overtaken() -> AsyncIterator[bytes]:
         yield b"late"
-        await world.collection.complete_upload(anna, started.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
 
     for late_chunks in (overtaken(), chunks(b"later still")):
         with pytest.raises(UploadNotFoundError):
-            await world.collection.receive(started.upload.object_key, late_chunks)
+            await world.uploads.receive(started.upload.object_key, late_chunks)
     (video,) = (await world.collection.list(anna, 10, 0)).items
     assert world.fake_store.objects == {video.object_key: b"film"}
 

@@ -15,6 +15,7 @@ from msgspec import UNSET
 from framecloak.domain.errors import FrameNotFoundError
 from framecloak.domain.model.videos import Video, VideoFilter, VideoOrder, VideoState
 from framecloak.domain.videos.service import VideoService
+from framecloak.domain.videos.uploads import UploadService
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.console import matches_etag
 from framecloak.entrypoints.http.dependencies import Caller, Injected
@@ -88,11 +89,11 @@ class VideosController(Controller):
         ),
     )
     async def upload(
-        self, request: ApiRequest, caller: Caller, videos: Injected[VideoService], filename: Filename = ""
+        self, request: ApiRequest, caller: Caller, uploads: Injected[UploadService], filename: Filename = ""
     ) -> VideoView:
         """Upload a video; nothing is kept if the body is not a valid video."""
-        incoming = await incoming_video(request, filename, videos.max_upload_bytes)
-        return VideoView.of(await videos.upload(caller, incoming.filename, incoming.chunks), caller)
+        incoming = await incoming_video(request, filename, uploads.max_upload_bytes)
+        return VideoView.of(await uploads.upload(caller, incoming.filename, incoming.chunks), caller)
 
     @post(
         "/uploads",
@@ -101,10 +102,10 @@ class VideosController(Controller):
         responses=problems(*_STORE_PROBLEMS, writes=True, body=True),
     )
     async def begin_upload(
-        self, data: JSONBody[BeginUploadBody], caller: Caller, videos: Injected[VideoService]
+        self, data: JSONBody[BeginUploadBody], caller: Caller, uploads: Injected[UploadService]
     ) -> UploadView:
         """Return a URL that accepts the video by PUT for one hour; complete the upload afterwards."""
-        return UploadView.of(await videos.begin_upload(caller, data.filename))
+        return UploadView.of(await uploads.begin_upload(caller, data.filename))
 
     @post(
         "/uploads/{upload_id:str}/complete",
@@ -125,10 +126,10 @@ class VideosController(Controller):
             str, PathParameter(max_length=100, description="Id of the upload, from `beginUpload`.")
         ],
         caller: Caller,
-        videos: Injected[VideoService],
+        uploads: Injected[UploadService],
     ) -> VideoView:
         """Create a video from an uploaded file; nothing is kept if it is not a valid video."""
-        return VideoView.of(await videos.complete_upload(caller, upload_id), caller)
+        return VideoView.of(await uploads.complete_upload(caller, upload_id), caller)
 
     @get("/", operation_id="listVideos", summary="List videos", responses=problems(parameters=True))
     async def list_videos(

@@ -25,7 +25,7 @@ from framecloak.domain.errors import (
     UploadNotFoundError,
 )
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.videos.service import UPLOAD_TTL
+from framecloak.domain.videos.uploads import UPLOAD_TTL
 from support.use_cases import PASSWORD, FakeService, chunks, no_stale_folders
 
 RETENTION = timedelta(days=7)
@@ -147,24 +147,24 @@ async def test_expired_used_refresh_tokens_are_deleted(world: FakeService, anna:
 
 
 async def test_incomplete_uploads_are_deleted_with_their_bytes(world: FakeService, anna: Principal) -> None:
-    started = await world.collection.begin_upload(anna, "a.mp4")
+    started = await world.uploads.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
-    waiting = await world.collection.begin_upload(anna, "b.mp4")
+    waiting = await world.uploads.begin_upload(anna, "b.mp4")
     await world.store.put(waiting.upload.object_key, chunks(b"video"))
     assert await cleaner(world).run() == CleanupReport(tokens=0, sessions=0, results=0, uploads=1)
     assert list(world.fake_store.objects) == [waiting.upload.object_key]
     with pytest.raises(UploadNotFoundError):
-        await world.collection.complete_upload(anna, started.upload.id)
-    assert await world.collection.complete_upload(anna, waiting.upload.id)
+        await world.uploads.complete_upload(anna, started.upload.id)
+    assert await world.uploads.complete_upload(anna, waiting.upload.id)
 
 
 async def test_bytes_that_arrive_after_completion_of_their_upload_are_deleted(
     world: FakeService, anna: Principal
 ) -> None:
-    started = await world.collection.begin_upload(anna, "a.mp4")
+    started = await world.uploads.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"video"))
-    video = await world.collection.complete_upload(anna, started.upload.id)
+    video = await world.uploads.complete_upload(anna, started.upload.id)
     world.clock.advance(UPLOAD_TTL - MOMENT)
     await world.store.put(started.upload.object_key, chunks(b"the address still works"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
@@ -173,7 +173,7 @@ async def test_bytes_that_arrive_after_completion_of_their_upload_are_deleted(
 
 
 async def test_bytes_of_a_recent_upload_stay(world: FakeService, anna: Principal) -> None:
-    started = await world.collection.begin_upload(anna, "a.mp4")
+    started = await world.uploads.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_TTL)
     assert (await cleaner(world).run()).uploads == 0

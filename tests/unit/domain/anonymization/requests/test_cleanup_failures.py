@@ -92,7 +92,7 @@ async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the
     world: FakeService, anna: Principal
 ) -> None:
     for _ in range(3):
-        started = await world.collection.begin_upload(anna, "a.mp4")
+        started = await world.uploads.begin_upload(anna, "a.mp4")
         await world.store.put(started.upload.object_key, chunks(b"video"))
     world.clock.advance(UPLOAD_RETENTION + MOMENT)
     report = await failing_after(world, 1).run()
@@ -133,7 +133,7 @@ async def test_failed_deletions_do_not_stop_the_others(
 ) -> None:
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     results = [await completed(world, anna, spec) for _ in range(3)]
-    uploads = [(await world.collection.begin_upload(anna, "a.mp4")).upload.object_key for _ in range(3)]
+    uploads = [(await world.uploads.begin_upload(anna, "a.mp4")).upload.object_key for _ in range(3)]
     for key in uploads:
         await world.store.put(key, chunks(b"video"))
     gone = [uuid4() for _ in range(3)]
