@@ -286,6 +286,10 @@ bench-long: setup ## Redact 200,000 frames as one order of the service, and open
 bench-estimates: setup ## Compare announced with real times of orders, from the first one on
 	$(BIN)/python -m benchmarks.service.estimates
 
+.PHONY: bench-listing
+bench-listing: setup ## Measure lists, searches and states with 5,000 videos and 20,000 requests
+	$(BIN)/python -m benchmarks.service.listing
+
 .PHONY: bench-fleet
 bench-fleet: setup ## Simulate 500 workers on the real dispatcher, Redis and Postgres: 50,000 slices of 200 accounts
 	$(BIN)/python -m benchmarks.service.fleet

@@ -82,6 +82,8 @@ def _engine_config(pool_size: int | None) -> EngineConfig:
         poolclass: type[Pool] = NullPool
         return EngineConfig(connect_args=connect_args, poolclass=poolclass)
     server_settings["idle_in_transaction_session_timeout"] = f"{IDLE_TRANSACTION_SECONDS}s"
+    # Compiling a query takes longer than the lists of thousands of videos that it is tried for.
+    server_settings["jit"] = "off"
     return EngineConfig(
         connect_args=connect_args,
         pool_size=pool_size,
