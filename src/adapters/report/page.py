@@ -7,8 +7,8 @@ from html import escape
 from importlib.resources import files
 
 from framecloak.adapters.report import findings, history, origins, overview
-from framecloak.adapters.report.english import ENGLISH
-from framecloak.adapters.report.german import GERMAN
+from framecloak.adapters.report.messages.english import ENGLISH
+from framecloak.adapters.report.messages.german import GERMAN
 from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.results.archive_writer import ReportData
 

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from framecloak.adapters.report.english import ENGLISH
-from framecloak.adapters.report.german import GERMAN
 from framecloak.adapters.report.messages import Messages
+from framecloak.adapters.report.messages.english import ENGLISH
+from framecloak.adapters.report.messages.german import GERMAN
 from framecloak.adapters.report.page import render_report
 from framecloak.adapters.report.timeline import MAX_COLUMNS, render_plot
 from framecloak.domain.anonymization.detection.scales import IMAGE_SCALES, VIDEO_SCALES, DetectionScale
@@ -222,8 +222,8 @@ def test_the_report_says_what_was_looked_for(detectors: tuple[str, ...], follow_
     assert ("second looked again" in text) is (len(detectors) == 2)
     assert ("first, which also looked again" in text) is (len(detectors) == 1)
     assert ("for up to 1.5 seconds" in text) is bool(follow_seconds)
-    assert (ENGLISH.heads_not_followed in text) is not bool(follow_seconds)
-    assert ENGLISH.search_limits in text
+    assert (ENGLISH.search.heads_not_followed in text) is not bool(follow_seconds)
+    assert ENGLISH.search.search_limits in text
 
 
 @pytest.mark.parametrize("messages", [ENGLISH, GERMAN])
@@ -476,8 +476,8 @@ def test_the_report_of_a_corrected_result_shows_who_changed_what_and_both_search
         "framecloak 1.2",
         words.number(4321),
         words.number(8765),
-        words.second_opinion[False].format(first="finder", second=""),
-        words.search_limits,
+        words.search.second_opinion[False].format(first="finder", second=""),
+        words.search.search_limits,
     ]
     assert [each for each in expected if each not in text] == []
     assert text.count(words.residual_frames) == 2

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from framecloak.adapters.report.history_messages import HistoryMessages
-from framecloak.adapters.report.text_messages import TextMessages
+from framecloak.adapters.report.messages.history import HistoryMessages
+from framecloak.adapters.report.messages.search import SearchMessages
+from framecloak.adapters.report.messages.text import TextMessages
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
@@ -29,6 +30,7 @@ class Messages:
     lead_rendered: Mapping[bool | None, str]
     history: HistoryMessages
     text: TextMessages
+    search: SearchMessages
 
     numbers: str
     frames: str
@@ -77,22 +79,6 @@ class Messages:
     was_kept: str
     was_redacted: str
     threshold: str
-    search_in_videos: str
-    search_in_pictures: str
-    looked_upright: str
-    looked_turned: str
-    in_every_frame: str
-    in_every_picture: str
-    every_n_frames: str
-    list_separator: str
-    last_separator: str
-    smallest_faces: str
-    smallest_faces_at_intervals: str
-    smallest_turned_faces: str
-    second_opinion: Mapping[bool, str]
-    heads_followed: str
-    heads_not_followed: str
-    search_limits: str
     search_for_text: str
     kept_text: str
     pixel_aspects: Mapping[AspectOrigin, str]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from framecloak.adapters.report.history_messages import GERMAN_HISTORY
 from framecloak.adapters.report.messages import Messages
-from framecloak.adapters.report.text_messages import GERMAN_TEXT
+from framecloak.adapters.report.messages.history import GERMAN_HISTORY
+from framecloak.adapters.report.messages.search import GERMAN_SEARCH
+from framecloak.adapters.report.messages.text import GERMAN_TEXT
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
@@ -31,6 +32,7 @@ GERMAN = Messages(
     ),
     history=GERMAN_HISTORY,
     text=GERMAN_TEXT,
+    search=GERMAN_SEARCH,
     lead_rendered={
         True: (
             "In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. Sie stammen aus einem anderen "
@@ -181,49 +183,6 @@ GERMAN = Messages(
     threshold=(
         "Berücksichtigt wurden Funde ab einem Wert von {threshold}; welchen Wert ein Fund braucht, hängt "
         "von den benachbarten Bildern ab."
-    ),
-    search_in_videos=(
-        "Videos wurden so nach Gesichtern durchsucht: {looks}. Bei weniger als 24 Bildern pro Sekunde sind "
-        "die Abstände kürzer. Durchsucht wurden auch beide Seiten eines Schnitts und jedes Bild einer "
-        "schnellen Kamerabewegung, das erste Bild jeder Einstellung außerdem um {degrees} Grad gedreht. Wo "
-        "ein Gesicht davor und danach fast an derselben Stelle gefunden wurde oder der Kopf sich von einem "
-        "Fund zum anderen verfolgen ließ, wurde es dazwischen geschwärzt; wo die Suchen nicht "
-        "übereinstimmten, wurden dort auch Bilder dazwischen durchsucht."
-    ),
-    search_in_pictures="Einzelbilder wurden so nach Gesichtern durchsucht: {looks}.",
-    looked_upright="aufrecht {interval} ({sides} Pixel)",
-    looked_turned="um {degrees} Grad gedreht {interval} ({sides} Pixel)",
-    in_every_frame="in jedem Bild",
-    in_every_picture="in jedem",
-    every_n_frames="alle {every} Bilder",
-    list_separator=", ",
-    last_separator=" und ",
-    smallest_faces=(
-        "In Bildern von {width} x {height} Pixeln wurde nach aufrechten Gesichtern unter etwa {pixels} "
-        "Pixeln nicht gesucht."
-    ),
-    smallest_faces_at_intervals=(
-        "In Bildern von {width} x {height} Pixeln wurde alle {key_interval} Bilder nach aufrechten "
-        "Gesichtern ab etwa {pixels} Pixeln gesucht und alle {every} Bilder nach solchen ab etwa {smallest} "
-        "Pixeln, nach kleineren nicht."
-    ),
-    smallest_turned_faces="Nach gedrehten wurde ab etwa {turned} Pixeln gesucht.",
-    second_opinion={
-        True: "Gesucht wurde mit {first}. Schwache Funde hat {second} ein zweites Mal beurteilt.",
-        False: "Gesucht wurde mit {first}, schwache Funde damit ein zweites Mal beurteilt.",
-    },
-    heads_followed=(
-        "Ein Gesicht, das in einigen Bildern übersehen wurde, ist auch dort geschwärzt, wenn es davor und "
-        "danach gefunden wurde. Wurde es nicht wiedergefunden, so wurde der Kopf anhand seiner Bildpunkte "
-        "weiterverfolgt, höchstens {seconds} Sekunden lang."
-    ),
-    heads_not_followed=(
-        "Ein Gesicht, das in einigen Bildern übersehen wurde, ist auch dort geschwärzt, wenn es davor und "
-        "danach gefunden wurde. Darüber hinaus wurden Köpfe nicht verfolgt."
-    ),
-    search_limits=(
-        "Nach anderem wurde nicht gesucht. Menschen, deren Gesichter kleiner, anders gedreht, verdeckt oder "
-        "der Kamera nie zugewandt sind, können im Ergebnis zu sehen sein."
     ),
     search_for_text=(
         "Nach Schrift und Kennzeichen wurde in jedem Einzelbild gesucht und in Videos in jedem Bild, dessen "

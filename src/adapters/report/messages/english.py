@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from framecloak.adapters.report.history_messages import ENGLISH_HISTORY
 from framecloak.adapters.report.messages import Messages
-from framecloak.adapters.report.text_messages import ENGLISH_TEXT
+from framecloak.adapters.report.messages.history import ENGLISH_HISTORY
+from framecloak.adapters.report.messages.search import ENGLISH_SEARCH
+from framecloak.adapters.report.messages.text import ENGLISH_TEXT
 from framecloak.domain.anonymization.model.frames import BlankReason
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
@@ -27,6 +28,7 @@ ENGLISH = Messages(
     ),
     history=ENGLISH_HISTORY,
     text=ENGLISH_TEXT,
+    search=ENGLISH_SEARCH,
     lead_rendered={
         True: (
             "{boxes} areas in {frames} frames were redacted. They were taken from another result and edited "
@@ -163,47 +165,6 @@ ENGLISH = Messages(
     threshold=(
         "Detections with a score of {threshold} or more were considered; the score that a detection needs "
         "depends on the neighbouring frames."
-    ),
-    search_in_videos=(
-        "Videos were searched for faces {looks}. Below 24 frames per second the intervals are shorter. Both "
-        "sides of a cut and every frame of a fast camera movement were searched as well, the first frame of "
-        "each shot also turned by {degrees} degrees. Where a face was found before and after at almost the "
-        "same place, or its head could be followed from one to the other, it was redacted in between; "
-        "wherever the searches did not agree, frames in between were searched there."
-    ),
-    search_in_pictures="Still images were searched for faces {looks}.",
-    looked_upright="upright {interval} ({sides} pixels)",
-    looked_turned="turned by {degrees} degrees {interval} ({sides} pixels)",
-    in_every_frame="in every frame",
-    in_every_picture="in each",
-    every_n_frames="every {every} frames",
-    list_separator=", ",
-    last_separator=" and ",
-    smallest_faces=(
-        "In frames of {width} x {height} pixels, upright faces below about {pixels} pixels were not looked "
-        "for."
-    ),
-    smallest_faces_at_intervals=(
-        "In frames of {width} x {height} pixels, upright faces from about {pixels} pixels were looked for "
-        "every {key_interval} frames and those from about {smallest} pixels every {every} frames; smaller "
-        "ones were not."
-    ),
-    smallest_turned_faces="Turned ones were looked for from about {turned} pixels on.",
-    second_opinion={
-        True: "Faces were searched for with {first}. {second} looked again at weak detections.",
-        False: "Faces were searched for with {first}, which also looked again at weak detections.",
-    },
-    heads_followed=(
-        "A face that was missed in some frames is redacted there too if it was found before and after. Where "
-        "it was not found again, the head was followed by its pixels for up to {seconds} seconds."
-    ),
-    heads_not_followed=(
-        "A face that was missed in some frames is redacted there too if it was found before and after. Heads "
-        "were not followed any further."
-    ),
-    search_limits=(
-        "Nothing else was looked for. People whose faces are smaller, turned otherwise, hidden, or never "
-        "turned towards the camera may be visible in the result."
     ),
     search_for_text=(
         "Text and licence plates were searched for in every still image and, in videos, in each frame whose "
