@@ -11,12 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from framecloak.adapters.media.sample_limit import max_samples, require_fewer_samples
 from framecloak.adapters.media.video.mp4_boxes import Mp4Box, mp4_boxes
 from framecloak.domain.errors import UnreadableVideoError
-
-MAX_SAMPLES = 10_000_000
-"""Samples of all tracks of a file, each as often as the edit list of its track repeats it: 24 hours of video
-with 60 frames a second, and their sound."""
 
 _CONTAINERS = frozenset(
     b"moov trak mdia minf stbl edts dinf mvex moof traf tref udta meta ilst sinf gmhd hoov".split()
@@ -40,19 +37,18 @@ def require_bounded_index(path: Path) -> None:
     """Raise an error for an MP4 that lists too many samples; files of other formats pass.
 
     Raises:
-        UnreadableVideoError: it lists more than ``MAX_SAMPLES``, or a list is compressed or misplaced.
+        UnreadableVideoError: it lists more than a file of its size may, or a list is compressed or misplaced.
     """
     try:
         with path.open("rb") as file:
             total = _samples(file, Mp4Box(b"", 0, path.stat().st_size), 0)
+        most = max_samples(path)
     except OSError:
         return  # reported when it is opened
     except _MisplacedTableError as error:
         message = f"{path.name} has a list of frames that is compressed or out of place"
         raise UnreadableVideoError(message, "copy or convert the file again") from error
-    if total > MAX_SAMPLES:
-        message = f"{path.name} lists {total:,} frames and samples; at most {MAX_SAMPLES:,} are read"
-        raise UnreadableVideoError(message, "copy or convert the file again, or split it")
+    require_fewer_samples(path, total, most)
 
 
 def _samples(file: BinaryIO, parent: Mp4Box, depth: int) -> int:

@@ -7,10 +7,13 @@ so does this module. Jumps are recognised as FFmpeg's command line does it (``dt
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
-from statistics import median_low
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_GAP_SECONDS = 10
 """Longest time in which frames that are numbered in the order of the file may be missing; more is a jump."""
@@ -21,10 +24,20 @@ MAX_INDEXED_GAP_SECONDS = 3600
 MAX_OVERLAP_SECONDS = 1
 """Longest time by which a stamp may lie behind the end of its predecessor; more is a jump of the clock."""
 
+MAX_JUMPS = 10_000
+"""Maximum number of jumps of a clock that are kept for the sound, which jumps with the frames."""
+
+_MAX_TICKS = 1 << 61
+"""Largest stamp: beyond it, which no recording reaches, differences would not fit 64 bits."""
+
+_BLOCK = 1 << 16
+
+Ticks = NDArray[np.int64]
+
 
 def rising_stamps(
-    stamps: Sequence[int | None], time_base: Fraction, max_gap_seconds: int = MAX_GAP_SECONDS
-) -> tuple[list[int], list[int]] | None:
+    stamps: Sequence[int | None] | Ticks, time_base: Fraction, max_gap_seconds: int = MAX_GAP_SECONDS
+) -> tuple[Sequence[int], Sequence[int]] | None:
     """Return time stamps that only rise, from those of frames in display order.
 
     Some files state when a frame is decoded, and the stamps of frames that are shown in another order fall
@@ -36,33 +49,62 @@ def rising_stamps(
         max_gap_seconds: longest time between two frames that is no jump of the clock.
 
     Returns:
-        Rising ticks, one per frame, and the ticks that were added from each jump of the clock on. None if a
-        frame has no time stamp.
+        Rising ticks, one per frame, and the ticks that were added from each jump of the clock on, at most
+        ``MAX_JUMPS`` of them. None if a frame has no time stamp, or the ticks exceed 64 bits.
     """
-    known = [stamp for stamp in stamps if stamp is not None]
-    if not known or len(known) != len(stamps) or not time_base:
+    if not len(stamps) or not time_base or None in stamps:
         return None
-    known = _sorted_between_jumps(known, time_base, max_gap_seconds)
-    steps = [after - before for before, after in pairwise(known) if after > before]
-    step = median_low(steps) if steps else 1
-    rising, shifts, shift = [known[0]], [], 0
-    for stamp in known[1:]:
-        expected, tick = rising[-1] + step, stamp + shift
-        if not -MAX_OVERLAP_SECONDS <= (tick - expected) * time_base <= max_gap_seconds:
-            shift += expected - tick
-            shifts.append(shift)
-            tick = expected
-        rising.append(tick if tick > rising[-1] else expected)
+    # Numbers and no objects: a day of frames would take gigabytes.
+    known = np.clip(np.asarray(stamps, np.int64), -_MAX_TICKS, _MAX_TICKS)
+    longest = min(_MAX_TICKS, int(max_gap_seconds / time_base))
+    overlap = min(_MAX_TICKS, int(MAX_OVERLAP_SECONDS / time_base))
+    _sort_between_jumps(known, longest, overlap)
+    step = _usual_step(known)
+    gaps = np.diff(known)
+    if len(gaps) == 0 or (gaps.min() > 0 and gaps.min() - step >= -overlap and gaps.max() - step <= longest):
+        return array("q", known.tobytes()), array("q")
+    del gaps
+    try:
+        return _without_jumps(known, step, longest, overlap)
+    except OverflowError:
+        return None
+
+
+def _without_jumps(known: Ticks, step: int, longest: int, overlap: int) -> tuple[array[int], array[int]]:
+    rising, shifts, shift = array("q", [int(known[0])]), array("q"), 0
+    last = rising[0]
+    for first in range(1, len(known), _BLOCK):
+        for stamp in known[first : first + _BLOCK].tolist():
+            expected, tick = last + step, stamp + shift
+            if not -overlap <= tick - expected <= longest:
+                shift += expected - tick
+                if len(shifts) < MAX_JUMPS:
+                    shifts.append(shift)
+                tick = expected
+            last = tick if tick > last else expected
+            rising.append(last)
     return rising, shifts
 
 
-def _sorted_between_jumps(stamps: Sequence[int], time_base: Fraction, max_gap_seconds: int) -> list[int]:
-    parts: list[list[int]] = [[]]
-    for place, stamp in enumerate(stamps):
-        if place and not -MAX_OVERLAP_SECONDS <= (stamp - stamps[place - 1]) * time_base <= max_gap_seconds:
-            parts.append([])
-        parts[-1].append(stamp)
-    return [stamp for part in parts for stamp in sorted(part)]
+def _sort_between_jumps(stamps: Ticks, longest: int, overlap: int) -> None:
+    gaps = np.diff(stamps)
+    jumps = np.flatnonzero((gaps < -overlap) | (gaps > longest)) + 1
+    start = 0
+    del gaps
+    for end in chain(jumps, (len(stamps),)):
+        stamps[start:end].sort()
+        start = end
+
+
+def _usual_step(stamps: Ticks) -> int:
+    """Return the lower median of the positive steps between stamps; 1 if there are none."""
+    steps = np.diff(stamps)
+    steps = steps[steps > 0]
+    if not len(steps):
+        return 1
+    middle = (len(steps) - 1) // 2
+    steps.partition(middle)
+    return int(steps[middle])
 
 
 class PacketClock:

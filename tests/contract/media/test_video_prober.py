@@ -157,9 +157,21 @@ def test_keyframes_are_read_from_the_frame_index(tmp_path: Path) -> None:
     index = PyAvProber().probe(path).frame_index
     with closing(open_container(path)) as container:
         flags = [frame.key_frame for frame in container.decode(video=0)]
-    assert keyframe_numbers(index) == [number for number, is_key in enumerate(flags) if is_key]
+    assert [*keyframe_numbers(index)] == [number for number, is_key in enumerate(flags) if is_key]
     assert keyframe_numbers(index)[0] == 0
-    assert keyframe_numbers(b"") == []
+    assert [*keyframe_numbers(b"")] == []
+
+
+def test_the_cache_holds_fewer_long_videos(tmp_path: Path) -> None:
+    paths = [write_video(tmp_path / f"{number}.mp4", 12) for number in range(3)]
+    cache = OpenVideoCache(max_frames=30)
+    first, second = cache.open(paths[0]), cache.open(paths[1])
+    assert cache.open(paths[0]) is first
+    cache.open(paths[2])
+    assert cache.open(paths[0]) is first
+    assert cache.open(paths[1]) is not second
+    alone = OpenVideoCache(max_frames=10)
+    assert alone.open(paths[0]) is alone.open(paths[0])
 
 
 def test_the_cache_keeps_a_video_open_until_its_file_is_replaced(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from framecloak.adapters.media.sample_limit import SAMPLES_OF_SMALL_FILES
 from support.processes import command, service_process
 from support.processes.service_process import PASSWORD
 from support.samples.bombs import (
@@ -24,6 +25,10 @@ from support.samples.media import write_video
 
 MIB = 1 << 20
 SMALL = 160, 120
+MOST_EDITS = 95_000
+"""Repetitions of 12 frames that are just allowed, at the size of the file."""
+MAX_FRAMES = 60
+"""Frames of each video that are redacted at most."""
 MAX_GROWTH = 400 * MIB
 """Memory beyond that of an ordinary request, whatever is uploaded."""
 
@@ -81,18 +86,23 @@ def bombs(folder: Path, plain: Path) -> dict[Path, tuple[str, int]]:
         write_inflating_video(folder / "profile.avi", "iCCP", 256): ("completed", 0),
         write_repeated_samples(folder / "samples.mp4", plain, 1 << 27): ("unreadable_video", 0),
         write_repeated_edits(folder / "edits.mp4", plain, 1_000_000): ("unreadable_video", 0),
+        write_repeated_samples(folder / "most-samples.mp4", plain, SAMPLES_OF_SMALL_FILES): (
+            "unreadable_video",
+            0,
+        ),
+        write_repeated_edits(folder / "most-edits.mp4", plain, MOST_EDITS): ("completed", 0),
         write_endless_sound(folder / "sound.mkv", plain, 30): ("completed", 0),
     }
 
 
 def outcome(http: httpx.Client, path: Path) -> tuple[str, int]:
-    """Upload a video and redact all of it; return the code of the refusal, or status and black frames."""
+    """Upload a video and redact its start; return the code of the refusal, or status and black frames."""
     headers = {"Content-Type": "video/mp4"}
     answer = http.post(f"/api/videos/?filename={path.name}", content=path.read_bytes(), headers=headers)
     if not answer.is_success:
         return str(answer.json()["code"]), 0
     facts: dict[str, Any] = answer.json()
-    segment = service_process.mark(http, facts["id"], 0, facts["frame_count"])
+    segment = service_process.mark(http, facts["id"], 0, min(MAX_FRAMES, facts["frame_count"]))
     request = service_process.submit(http, facts["id"], [segment])
     state = service_process.follow(http, request)[-1]
     if state["status"] != "completed":

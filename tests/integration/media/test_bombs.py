@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from framecloak.adapters.media.sample_limit import SAMPLES_OF_SMALL_FILES
 from support.patience import patience
 from support.samples.bombs import (
     write_growing_alpha,
@@ -22,8 +23,28 @@ from support.samples.bombs import (
 )
 from support.samples.media import write_video
 
+MOST_EDITS = 95_000
+"""Repetitions of 12 frames that are just allowed, at the size of the file."""
 TESTS = Path(__file__).parents[2]
 MIB = 1 << 20
+
+_PROBE = """
+import json, sys
+from pathlib import Path
+from framecloak.adapters.media.video.probing import PyAvProber
+from framecloak.domain.errors import DomainError
+
+def resident(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name))
+
+before = resident("VmRSS:")
+try:
+    outcome = PyAvProber().probe(Path(sys.argv[1])).frame_count
+except DomainError as error:
+    outcome = error.code
+print(json.dumps({"outcome": outcome, "bytes": resident("VmHWM:") - before}))
+"""
 
 _PREVIEWS = """
 import asyncio, json, sys
@@ -61,8 +82,13 @@ asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
 
 def previewed(path: Path, scratch: Path, frame: int) -> dict[str, Any]:
     """Upload a file and request the same frame twelve times at once; return outcomes and peak memory."""
+    return measured(_PREVIEWS, path, scratch, str(frame))
+
+
+def measured(program: str, *arguments: Path | str) -> dict[str, Any]:
+    """Run a program in a process of its own, and return what it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", _PREVIEWS, path, scratch, str(frame)],
+        [sys.executable, "-c", program, *arguments],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
@@ -124,3 +150,14 @@ def test_tables_that_list_billions_of_samples_are_refused(tmp_path: Path) -> Non
         found = previewed(path, tmp_path, 0)
         assert found["outcomes"] == ["unreadable_video"]
         assert found["bytes"] < 200 * MIB
+
+
+def test_tables_just_below_the_limit_take_bounded_memory(tmp_path: Path) -> None:
+    plain = write_video(tmp_path / "plain.mp4", 12)
+    for path, outcome in (
+        (write_repeated_samples(tmp_path / "samples.mp4", plain, SAMPLES_OF_SMALL_FILES), "unreadable_video"),
+        (write_repeated_edits(tmp_path / "edits.mp4", plain, MOST_EDITS), 12 * MOST_EDITS),
+    ):
+        found = measured(_PROBE, path)
+        assert found["outcome"] == outcome
+        assert found["bytes"] < 250 * MIB

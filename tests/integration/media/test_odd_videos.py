@@ -32,6 +32,7 @@ LATE = [5000 + 40 * number for number in range(40)]
 EARLY = [-300 + 40 * number for number in range(40)]
 COUNT_THREADS = """
 import sys
+import threading
 from pathlib import Path
 from framecloak.adapters.media.video.source import open_video
 
@@ -39,6 +40,10 @@ def threads():
     return len(list(Path("/proc/self/task").iterdir()))
 
 source = open_video(Path(sys.argv[1]), threads=4)
+# The file is hashed in a thread, which would end while others are counted.
+for thread in threading.enumerate():
+    if thread is not threading.current_thread():
+        thread.join()
 before = threads()
 frames = source.frames(0, 6)
 next(frames)

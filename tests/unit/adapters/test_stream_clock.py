@@ -23,8 +23,8 @@ def test_frames_go_on_where_their_clock_jumps(start: int, count: int, data: st.D
     stamps = [start + FRAME * number + (jump if number >= at else 0) for number in range(count)]
     rising, shifts = rising_stamps(stamps, TICK) or ([], [])
     if count > 2:
-        assert rising == [start + FRAME * number for number in range(count)]
-        assert shifts == [-jump]
+        assert [*rising] == [start + FRAME * number for number in range(count)]
+        assert [*shifts] == [-jump]
     else:
         assert rising[1] > rising[0]
 
@@ -89,4 +89,5 @@ def test_stamps_in_the_order_of_decoding_are_sorted(start: int, count: int, data
     stamps = list(regular)
     for place in data.draw(st.sets(st.integers(0, count - 2))):
         stamps[place : place + 2] = reversed(stamps[place : place + 2])
-    assert rising_stamps(stamps, TICK) == (regular, [])
+    rising, shifts = rising_stamps(stamps, TICK) or ([], [0])
+    assert ([*rising], [*shifts]) == (regular, [])

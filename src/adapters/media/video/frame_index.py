@@ -39,17 +39,22 @@ class FrameIndex:
     """
 
     def __init__(self, packets: PacketTable) -> None:
+        # Numbers of 32 bits: a day of frames with numbers of 64 would take half a gigabyte more.
+        count = len(packets)
         self._packets = packets
-        self._order = np.argsort(packets.pts, kind="stable")
+        self._order = np.argsort(packets.pts, kind="stable").astype(np.int32)
         self._sorted_pts = packets.pts[self._order]
         shown = packets.shown[self._order]
-        self._frame_of_slot = np.where(shown, np.cumsum(shown) - 1, -1)
-        self._slot_of_frame = np.flatnonzero(shown)
+        self._frame_of_slot = np.cumsum(shown, dtype=np.int32) - np.int32(1)
+        self._frame_of_slot[~shown] = -1
+        self._slot_of_frame = np.flatnonzero(shown).astype(np.int32)
         # A slot is a position in presentation order, hidden packets included. For each slot, the first
         # packet that is needed to show it and all later ones.
         self._first_packet = np.minimum.accumulate(self._order[::-1])[::-1]
-        self._keyframes = np.flatnonzero(packets.keyframe)
-        self._keyframe_slots = np.argsort(self._order)[self._keyframes]
+        self._keyframes = np.flatnonzero(packets.keyframe).astype(np.int32)
+        slots = np.empty(count, np.int32)
+        slots[self._order] = np.arange(count, dtype=np.int32)
+        self._keyframe_slots = slots[self._keyframes]
 
     def __len__(self) -> int:
         """Return the number of visible frames."""
@@ -58,8 +63,15 @@ class FrameIndex:
     @property
     def span(self) -> int:
         """Ticks from the first frame's timestamp to the last frame's."""
-        stamps = self._sorted_pts[self._slot_of_frame]
-        return int(stamps[-1] - stamps[0]) if len(stamps) else 0
+        if not len(self):
+            return 0
+        first, last = self._sorted_pts[self._slot_of_frame[[0, -1]]].tolist()
+        return int(last - first)
+
+    @property
+    def stamps(self) -> Timestamps:
+        """Presentation timestamps of all frames in ticks."""
+        return self._sorted_pts[self._slot_of_frame]
 
     def timestamps(self, start: int, stop: int) -> list[int]:
         """Return the presentation timestamps of the frames ``[start, stop)`` in ticks."""

@@ -19,6 +19,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from framecloak.adapters.media.sample_limit import max_samples, require_fewer_samples
 from framecloak.adapters.media.size_limit import max_grown_pixels
 from framecloak.adapters.media.stream_clock import MAX_INDEXED_GAP_SECONDS, rising_stamps
 from framecloak.adapters.media.video.container import (
@@ -99,7 +100,8 @@ def _from_sample_tables(path: Path, first: av.VideoFrame) -> FrameNumbering | No
             _ENTRY,
             samples,
         )
-        dts, keyframe, hidden, ends = (entries[name] for name in _ENTRY.names or ())
+        dts, keyframe, hidden, ends = (entries[name].copy() for name in _ENTRY.names or ())
+        del entries
         shift = _timestamp_shift(container, stream, dts, dts + offsets, keyframe)
         if shift is None:
             return None
@@ -148,10 +150,11 @@ def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
         stream = video_stream(container, path)
         # Arrays, as above.
         stamps, decoding, keyframes, showing = array("q"), array("q"), array("b"), array("b")
-        latest, falls = None, False
+        latest, falls, most = None, False, max_samples(path)
         for packet in read_packets(container, stream):
             if packet is None or not packet.size:
                 continue
+            require_fewer_samples(path, len(stamps), most)
             if packet.pts is None:
                 return None
             dts = packet.pts if packet.dts is None else packet.dts
@@ -165,9 +168,12 @@ def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
         promised, time_base = _stated_frame_count(container, stream), stream.time_base or Fraction(0)
     if not stamps:
         return FrameNumbering(None, 0, 0, 0)
-    times = np.array(stamps, np.int64), np.array(decoding, np.int64)
-    flags = np.array(keyframes, np.bool_), np.array(showing, np.bool_)
-    packets = _hide_before_first_keyframe(first, PacketTable(*times, *flags))
+    # Without copies; packets that are shown in the order of decoding share their times.
+    pts = np.frombuffer(stamps, np.int64)
+    dts = pts if decoding == stamps else np.frombuffer(decoding, np.int64)
+    del decoding
+    flags = np.frombuffer(keyframes, np.bool_), np.frombuffer(showing, np.bool_)
+    packets = _hide_before_first_keyframe(first, PacketTable(pts, dts, *flags))
     # Where the clock falls, times do not order the frames.
     max_pixels = max_grown_pixels(first.width, first.height)
     if falls or packets is None or not _timestamps_match_decoder(path, packets, max_pixels):
@@ -183,7 +189,7 @@ def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
 def _numbering_without_jumps(index: FrameIndex, time_base: Fraction) -> FrameNumbering:
     """Return the numbering of a whole file, with times in which long gaps of its clock are closed."""
     count = len(index)
-    clock = rising_stamps(index.timestamps(0, count), time_base, MAX_INDEXED_GAP_SECONDS)
+    clock = rising_stamps(index.stamps, time_base, MAX_INDEXED_GAP_SECONDS)
     if clock is None or not clock[1]:
         return FrameNumbering(index, count, count, index.span)
     rising, shifts = clock
@@ -214,10 +220,12 @@ def _hide_before_first_keyframe(first: av.VideoFrame, packets: PacketTable) -> P
         The table; None if its timestamps repeat or do not match the decoder's, so that they cannot number
         the frames.
     """
-    if first.pts is None or len(np.unique(packets.pts)) != len(packets):
+    if first.pts is None or first.pts not in packets.pts:
         return None
-    if first.pts not in packets.pts:
+    ordered = np.sort(packets.pts)
+    if (ordered[1:] == ordered[:-1]).any():
         return None
+    del ordered
     keyframes = packets.pts[packets.keyframe]
     start = min(first.pts, int(keyframes[0])) if len(keyframes) else first.pts
     return PacketTable(packets.pts, packets.dts, packets.keyframe, packets.shown & (packets.pts >= start))
@@ -249,15 +257,18 @@ def _timestamps_match_decoder(path: Path, packets: PacketTable, max_pixels: int)
 
 def _by_decoding(path: Path, max_pixels: int) -> FrameNumbering:
     cut_off = is_truncated(path)
-    stamps: list[int | None] = []
+    stamps, is_complete, most = array("q"), True, max_samples(path)
     with closing(open_container(path)) as container:
         stream = video_stream(container, path, max_pixels)
         stream.codec_context.thread_type = "AUTO"
         decoder = PacketDecoder()
         for packet in read_packets(container, stream):
             if not (cut_off and packet is not None and packet.is_corrupt):
-                stamps += [frame.pts for frame in decoder.decode(packet)[0]]
+                for frame in decoder.decode(packet)[0]:
+                    is_complete &= frame.pts is not None
+                    stamps.append(frame.pts or 0)
+                require_fewer_samples(path, len(stamps), most)
         time_base, count = stream.time_base or Fraction(0), len(stamps)
         promised = _stated_frame_count(container, stream) if cut_off else count
-    rising, shifts = rising_stamps(stamps, time_base) or ([], [])
+    rising, shifts = (rising_stamps(stamps, time_base) if is_complete else None) or ((), ())
     return FrameNumbering(None, max(promised, count), count, 0, rising, shifts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from array import array
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,7 @@ import numpy as np
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.paged import open_paged_image
 from framecloak.adapters.media.pictures.previews import crop_to_size, shrink_to_width
+from framecloak.adapters.media.sample_limit import max_samples, require_fewer_samples
 from framecloak.adapters.media.size_limit import max_grown_pixels
 from framecloak.adapters.media.video.container import open_container, read_packets, video_stream
 from framecloak.adapters.media.video.frame_index import Flags, Timestamps
@@ -36,9 +38,15 @@ from framecloak.domain.ports.video import ProbedVideo
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
 _MAX_OPEN_VIDEOS = 16
+_MAX_OPEN_FRAMES = 4_000_000
+"""Frames of all videos in a cache: 18 hours of video with 60 frames a second."""
+_FileVersion = tuple[Path, int, int, int]
+"""Path, number, size and time of a file, of which one changes when it is replaced."""
 _BYTES_PER_PIXEL = 64
 """Memory of decoding and converting a frame: 40 for H.264 with 16 reference frames, as measured, and more for
 H.265, which two decoders hold."""
+_BLOCK_FRAMES = 1 << 16
+"""Frames of a frame index that are compressed at once."""
 _INDEX_HEADER = np.dtype([("magic", "S4"), ("frames", "<u4"), ("numerator", "<u4"), ("denominator", "<u4")])
 _INDEX_MAGIC = b"FCI1"
 
@@ -64,8 +72,14 @@ class FrameTimes:
         """
         ratio = (self.time_base.numerator, self.time_base.denominator)
         header = np.array((_INDEX_MAGIC, len(self.pts), *ratio), _INDEX_HEADER)
-        steps = np.diff(self.pts, prepend=0).astype("<i8")
-        return header.tobytes() + zlib.compress(steps.tobytes() + np.packbits(self.keyframe).tobytes())
+        packer, parts = zlib.compressobj(), [header.tobytes()]
+        before = 0
+        for start in range(0, len(self.pts), _BLOCK_FRAMES):
+            block = self.pts[start : start + _BLOCK_FRAMES]
+            parts.append(packer.compress(np.diff(block, prepend=before).astype("<i8").tobytes()))
+            before = int(block[-1])
+        parts.append(packer.compress(np.packbits(self.keyframe).tobytes()))
+        return b"".join((*parts, packer.flush()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -86,10 +100,18 @@ class FrameTimes:
 
 
 class OpenVideoCache:
-    """Cache of opened videos, least recently used first out, because a video is read slice by slice."""
+    """Cache of opened videos, least recently used first out, because a video is read slice by slice.
 
-    def __init__(self) -> None:
-        self._open = lru_cache(_MAX_OPEN_VIDEOS)(_open_file_version)
+    An opened video takes some 40 bytes for each frame. So it holds fewer of long ones. Thread-safe.
+
+    Args:
+        max_frames: frames of all its videos, unless one alone has more.
+    """
+
+    def __init__(self, max_frames: int = _MAX_OPEN_FRAMES) -> None:
+        self._max_frames = max_frames
+        self._lock = threading.Lock()
+        self._open: OrderedDict[_FileVersion, FrameSource] = OrderedDict()
 
     def open(self, path: Path) -> FrameSource:
         """Return a video from the cache, or open it if it is not there or the file has changed.
@@ -105,7 +127,23 @@ class OpenVideoCache:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputNotFoundError(f"cannot open {path.name}: {reason}", "check the path") from error
-        return self._open(path, status.st_ino, status.st_size, status.st_mtime_ns)
+        version = path, status.st_ino, status.st_size, status.st_mtime_ns
+        with self._lock:
+            known = self._open.get(version)
+            if known is not None:
+                self._open.move_to_end(version)
+                return known
+        # Outside the lock: two threads may open the same file, with the same result.
+        opened = _open_file(path)
+        with self._lock:
+            self._open[version] = opened
+            while len(self._open) > 1 and self._is_full():
+                self._open.popitem(last=False)
+        return opened
+
+    def _is_full(self) -> bool:
+        frames = sum(source.info.frame_count for source in self._open.values())
+        return len(self._open) > _MAX_OPEN_VIDEOS or frames > self._max_frames
 
 
 class PyAvProber:
@@ -209,14 +247,16 @@ def _require_frame(index: int, readable_frames: int) -> None:
         raise FrameNotFoundError(message, f"frames are numbered 0 to {readable_frames - 1}")
 
 
-def keyframe_numbers(frame_index: bytes) -> list[int]:
+def keyframe_numbers(frame_index: bytes) -> Sequence[int]:
     """Return the numbers of the keyframes in a serialised frame index; an empty index has none."""
-    return np.flatnonzero(FrameTimes.from_bytes(frame_index).keyframe).tolist() if frame_index else []
+    if not frame_index:
+        return ()
+    keyframes = np.flatnonzero(FrameTimes.from_bytes(frame_index).keyframe)
+    # An array: a codec may make every frame a keyframe, and an object for each would take gigabytes.
+    return array("q", keyframes.astype(np.int64).tobytes())
 
 
-def _open_file_version(path: Path, inode: int, size: int, modified: int) -> FrameSource:
-    """Open a video. The other arguments are cache keys that change when the file is replaced."""
-    del inode, size, modified
+def _open_file(path: Path) -> FrameSource:
     images = open_paged_image(path)
     return images if images is not None and images.info.continuous else open_video(path)
 
@@ -227,16 +267,19 @@ def _frame_times(path: Path) -> FrameTimes | None:
         stream = video_stream(container, path)
         time_base = stream.time_base
         # Arrays of numbers: an object for each frame of a long video would take gigabytes.
-        stamps, keyframes = array("q"), array("b")
+        stamps, keyframes, most = array("q"), array("b"), max_samples(path)
         for packet in read_packets(container, stream):
             if packet is None or not packet.size or packet.is_discard:
                 continue
             if packet.pts is None:
                 return None
+            require_fewer_samples(path, len(stamps), most)
             stamps.append(packet.pts)
             keyframes.append(packet.is_keyframe)
     if not stamps or not time_base:
         return None
-    pts, keyframe = np.array(stamps, np.int64), np.array(keyframes, np.bool_)
-    order = np.lexsort((keyframe, pts))
+    pts, keyframe = np.frombuffer(stamps, np.int64), np.frombuffer(keyframes, np.bool_)
+    if (pts[1:] > pts[:-1]).all():
+        return FrameTimes(time_base, pts, keyframe)
+    order = np.lexsort((keyframe, pts)).astype(np.int32)
     return FrameTimes(time_base, pts[order], keyframe[order])

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.adapters.media.mp4_index_limit import MAX_SAMPLES, require_bounded_index
+from framecloak.adapters.media.mp4_index_limit import require_bounded_index
+from framecloak.adapters.media.sample_limit import (
+    BYTES_PER_SAMPLE,
+    MAX_SAMPLES,
+    SAMPLES_OF_SMALL_FILES,
+    max_samples,
+)
 from framecloak.domain.errors import UnreadableVideoError
 from support.samples.bombs import write_repeated_edits, write_repeated_samples
 from support.samples.media import write_video
@@ -43,6 +49,14 @@ def fragment(flags: int, samples: int, fields: int = 0) -> bytes:
     return box("moof", box("traf", box("trun", table(flags, samples), bytes(4 * fields))))
 
 
+def large_file(path: Path, content: bytes) -> Path:
+    """Write content into a file that is large enough for ``MAX_SAMPLES``."""
+    path.write_bytes(content)
+    with path.open("r+b") as file:
+        file.truncate(MAX_SAMPLES * BYTES_PER_SAMPLE)
+    return path
+
+
 ALLOWED = {
     "an ordinary file": movie(track(MAX_SAMPLES)),
     "a track repeated by its edits": movie(track(MAX_SAMPLES // 3, edits=3)),
@@ -73,16 +87,26 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_muxers_write_passes(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "film.mp4"
-    path.write_bytes(ALLOWED[name])
-    require_bounded_index(path)
+    require_bounded_index(large_file(tmp_path / "film.mp4", ALLOWED[name]))
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_would_take_gigabytes_is_refused(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "film.mp4"
-    path.write_bytes(REFUSED[name])
+    path = large_file(tmp_path / "film.mp4", REFUSED[name])
     with pytest.raises(UnreadableVideoError, match=r"film\.mp4"):
+        require_bounded_index(path)
+
+
+@pytest.mark.parametrize("padding", [0, 8_000, 8_000_000])
+def test_a_small_file_may_list_fewer_samples(tmp_path: Path, padding: int) -> None:
+    size = len(movie(track(1))) + padding
+    most = SAMPLES_OF_SMALL_FILES + size // BYTES_PER_SAMPLE
+    path = tmp_path / "film.mp4"
+    path.write_bytes(movie(track(most)) + bytes(padding))
+    assert max_samples(path) == most
+    require_bounded_index(path)
+    path.write_bytes(movie(track(most + 1)) + bytes(padding))
+    with pytest.raises(UnreadableVideoError, match="at its size"):
         require_bounded_index(path)
 
 
