@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
@@ -13,7 +13,7 @@ from framecloak.adapters.media.h265.integrity import H265IntegrityCheck
 from framecloak.adapters.media.h265.units import UnitReader
 from framecloak.adapters.media.size_limit import MAX_VIDEO_PIXELS
 from framecloak.adapters.media.video.source import open_video
-from framecloak.domain.errors import FrameAnalysisError
+from framecloak.domain.errors import DomainError, FrameAnalysisError
 from framecloak.domain.imaging.detections import Image
 from support.samples.media import write_video
 
@@ -126,9 +126,83 @@ def test_a_frame_beyond_the_limit_is_not_decoded(tmp_path: Path) -> None:
     assert all(limited.is_damaged(packet) for packet in packets)
 
 
-def test_a_stream_with_unknown_features_is_not_checked(tmp_path: Path) -> None:
-    with av.open(str(write_h265(tmp_path / "a.mp4"))) as container:
+def stream_of(path: Path) -> tuple[bytes, list[bytes]]:
+    """Return the configuration of a video and its packets."""
+    with av.open(str(path)) as container:
         (stream,) = container.streams.video
         packets = [bytes(packet) for packet in container.demux(stream) if packet.size]
-    without_parameters = H265IntegrityCheck(bytes([1]) + bytes(20) + bytes([3, 0]), MAX_VIDEO_PIXELS)
-    assert not any(without_parameters.is_damaged(packet) for packet in packets)
+        return stream.codec_context.extradata or b"", packets
+
+
+def configuration(units: Sequence[bytes]) -> bytes:
+    """Return a decoder configuration with parameter sets."""
+    arrays = (bytes([unit[0] >> 1, 0, 1, *len(unit).to_bytes(2, "big")]) + unit for unit in units)
+    return bytes([1]) + bytes(20) + bytes([3, len(units)]) + b"".join(arrays)
+
+
+def with_profile(unit: bytes, number: int) -> bytes:
+    """Return a video or sequence parameter set that states a profile and conforms to it."""
+    start = {32: 6, 33: 3}.get(unit[0] >> 1)
+    if start is None:
+        return unit
+    flags = (1 << (31 - number)).to_bytes(4, "big")
+    return unit[:start] + bytes([number]) + flags + unit[start + 5 :]
+
+
+def test_a_stream_with_features_that_the_decoder_lacks_is_not_checked(tmp_path: Path) -> None:
+    extradata, packets = stream_of(write_h265(tmp_path / "a.mp4"))
+    # Without the last of them, libde265 refuses the stream whatever it states.
+    *kept, last = [unit for unit in UnitReader(extradata).parameter_sets if unit[0] >> 1 in {32, 33, 34}]
+    assert last[0] >> 1 == 34
+    unknown = H265IntegrityCheck(configuration([with_profile(unit, 9) for unit in kept]), MAX_VIDEO_PIXELS)
+    assert not any(unknown.is_damaged(packet) for packet in packets)
+    one_of_two = [with_profile(kept[0], 9), kept[1]]
+    for damaged in (kept, one_of_two, [with_profile(kept[1], 9)], [with_profile(unit, 4) for unit in kept]):
+        check = H265IntegrityCheck(configuration(damaged), MAX_VIDEO_PIXELS)
+        assert all(check.is_damaged(packet) for packet in packets)
+
+
+def test_a_stream_without_parameter_sets_is_damaged(tmp_path: Path) -> None:
+    _, packets = stream_of(write_h265(tmp_path / "a.mp4"))
+    for extradata in (configuration([]), configuration([b"\x40\x01\x0c"])[:-1]):
+        check = H265IntegrityCheck(extradata, MAX_VIDEO_PIXELS)
+        assert all(check.is_damaged(packet) for packet in packets)
+
+
+def test_damaged_parameter_sets_do_not_end_the_check(tmp_path: Path) -> None:
+    """A damaged frame is reported behind any damage to a byte of the parameter sets."""
+    extradata, packets = stream_of(write_h265(tmp_path / "a.mp4", "bframes=0"))
+    sets = [unit for unit in UnitReader(extradata).parameter_sets if unit[0] >> 1 in {32, 33, 34}]
+    broken = packets[1][: len(packets[1]) // 2]
+    broken = (len(broken) - 4).to_bytes(4, "big") + broken[4:]
+    for number, unit in enumerate(sets):
+        for place in range(2, len(unit)):
+            for change in (0xFF, 1 << place % 8):
+                changed = bytes([*unit[:place], unit[place] ^ change, *unit[place + 1 :]])
+                damaged = [*sets[:number], changed, *sets[number + 1 :]]
+                check = H265IntegrityCheck(configuration(damaged), MAX_VIDEO_PIXELS)
+                reported = [check.is_damaged(packet) for packet in (packets[0], broken)]
+                assert any(reported), (number, place, change)
+
+
+@pytest.mark.parametrize("place", range(0, 40, 3))
+def test_a_film_with_damaged_parameter_sets_shows_no_damaged_frame(place: int, tmp_path: Path) -> None:
+    path = write_h265(tmp_path / "a.mp4", "bframes=0")
+    intact = shown(path)
+    cut = edited(path, 3, lambda units: [unit[: len(unit) // 2] for unit in units]).read_bytes()
+    sps = next(unit for unit in UnitReader(stream_of(path)[0]).parameter_sets if unit[0] >> 1 == 33)
+    start = cut.index(sps) + 2
+    at = start + place % (len(sps) - 2)
+    copy = tmp_path / "damaged.mp4"
+    copy.write_bytes(cut[:at] + bytes([cut[at] ^ 0x55]) + cut[at + 1 :])
+    try:
+        images = shown(copy)
+    except DomainError:
+        return  # refused as a whole
+    assert len(images) == COUNT
+    assert all(image is None for image in images[3:GROUP])
+    assert all(
+        image is None or image.shape != right.shape or np.array_equal(image, right)
+        for image, right in zip(images, intact, strict=True)
+        if right is not None
+    )

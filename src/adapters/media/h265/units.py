@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 _START_CODE = b"\x00\x00\x01"
-_SPS = 33
+_VPS, _SPS = 32, 33
 _HEADER_BYTES = 2
 _MAX_SPS_BYTES = 256
 """Bytes of a sequence parameter set that are read; its size stands in the first hundred."""
@@ -13,6 +14,25 @@ _MAX_SPS_BYTES = 256
 
 class BrokenUnitError(ValueError):
     """Units that end early or are longer than their packet."""
+
+
+class Profile(NamedTuple):
+    """Profile of a stream (ITU-T H.265, 7.3.3).
+
+    Attributes:
+        number: number of the profile.
+        compatible: flags of the 32 profiles to which the stream conforms, that of profile 0 first.
+        is_limited: True for range extensions of at most 12 bits; other profiles use the flag otherwise.
+    """
+
+    number: int
+    compatible: int
+    is_limited: bool
+
+    @property
+    def is_consistent(self) -> bool:
+        """True if the stream conforms to its own profile, as it must."""
+        return bool(self.compatible >> (31 - self.number) & 1)
 
 
 class UnitReader:
@@ -56,9 +76,56 @@ def coded_size(unit: bytes) -> tuple[int, int] | None:
     Raises:
         BrokenUnitError: the parameter set ends early.
     """
-    if len(unit) <= _HEADER_BYTES or unit[0] >> 1 & 0x3F != _SPS:
+    if _kind(unit) != _SPS:
         return None
-    bits = _Bits(unit[_HEADER_BYTES:_MAX_SPS_BYTES].replace(b"\0\0\3", b"\0\0"))
+    bits = _after_profile(unit)
+    return bits.exp_golomb(), bits.exp_golomb()
+
+
+def stated_profile(unit: bytes) -> Profile | None:
+    """Return the profile that a video or sequence parameter set states; None for any other unit.
+
+    Raises:
+        BrokenUnitError: the parameter set ends early.
+    """
+    kind = _kind(unit)
+    if kind not in {_VPS, _SPS}:
+        return None
+    bits = _Bits(_payload(unit))
+    bits.skip(32 if kind == _VPS else 8)
+    bits.skip(3)
+    number, compatible = bits.read(5), bits.read(32)
+    bits.skip(4)
+    return Profile(number, compatible, bits.read(1) == 1)
+
+
+def bit_depth(unit: bytes) -> int | None:
+    """Return the larger bit depth of a sequence parameter set; None for any other unit.
+
+    Raises:
+        BrokenUnitError: the parameter set ends early.
+    """
+    if _kind(unit) != _SPS:
+        return None
+    bits = _after_profile(unit)
+    for _ in range(2):
+        bits.exp_golomb()
+    for _ in range(4 * bits.read(1)):
+        bits.exp_golomb()
+    return 8 + max(bits.exp_golomb(), bits.exp_golomb())
+
+
+def _kind(unit: bytes) -> int | None:
+    return unit[0] >> 1 & 0x3F if len(unit) > _HEADER_BYTES else None
+
+
+def _payload(unit: bytes) -> bytes:
+    return unit[_HEADER_BYTES:_MAX_SPS_BYTES].replace(b"\0\0\3", b"\0\0")
+
+
+def _after_profile(unit: bytes) -> _Bits:
+    """Return the bits of a sequence parameter set from the width of its frames on."""
+    bits = _Bits(_payload(unit))
     bits.skip(4)
     layers = bits.read(3)
     bits.skip(1 + 96)
@@ -69,7 +136,7 @@ def coded_size(unit: bytes) -> tuple[int, int] | None:
     bits.exp_golomb()
     if bits.exp_golomb() == 3:
         bits.skip(1)
-    return bits.exp_golomb(), bits.exp_golomb()
+    return bits
 
 
 class _Bits:

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from framecloak.adapters.media.h265.units import (
     BrokenUnitError,
     UnitReader,
+    bit_depth,
     coded_size,
     is_base_layer,
+    stated_profile,
 )
 from support.samples.media import write_video
 
@@ -33,6 +35,24 @@ def test_the_size_of_a_stream_is_read(
     path = tmp_path / f"a.{suffix}"
     write_video(path, 2, codec="libx265", pix_fmt=pix_fmt, size=size, options=OPTIONS)
     assert [found for unit in parameter_sets(path) if (found := coded_size(unit))] == [size]
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "number", "depth"),
+    [("yuv420p", 1, 8), ("yuv420p10le", 2, 10), ("yuv444p12le", 4, 12), ("yuv420p12le", 4, 12)],
+)
+def test_the_profile_and_depth_of_a_stream_are_read(
+    pix_fmt: str, number: int, depth: int, tmp_path: Path
+) -> None:
+    path = write_video(
+        tmp_path / "a.ts", 2, codec="libx265", pix_fmt=pix_fmt, size=(160, 120), options=OPTIONS
+    )
+    units = parameter_sets(path)
+    profiles = [profile for unit in units if (profile := stated_profile(unit))]
+    assert [profile.number for profile in profiles] == [number, number]
+    assert all(profile.is_consistent for profile in profiles)
+    assert len({*profiles}) == 1
+    assert [found for unit in units if (found := bit_depth(unit))] == [depth]
 
 
 def test_units_of_other_layers_are_told_apart() -> None:
@@ -56,5 +76,7 @@ def test_any_bytes_are_read_or_broken(data: bytes) -> None:
     try:
         assert all(unit in data for unit in UnitReader(data).units(data))
         coded_size(bytes([33 << 1, 1]) + data)
+        stated_profile(bytes([32 << 1, 1]) + data)
+        bit_depth(bytes([33 << 1, 1]) + data)
     except BrokenUnitError:
         return
