@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, cast
 
@@ -59,7 +59,7 @@ class Consumer:
         self._function = func(cast("WorkerCoroutine", run), name=name)
         self._has_capacity = has_capacity
         self._poll_seconds = poll_seconds
-        self._worker: Worker | None = None
+        self._worker: _CapacityAwareWorker | None = None
 
     async def run(self) -> None:
         """Process jobs until cancelled."""
@@ -90,6 +90,7 @@ class Consumer:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            await worker.notes_made()
             await disconnect(worker.pool)
 
 
@@ -120,6 +121,31 @@ class _CapacityAwareWorker(Worker):
             log_results=False,
         )
         self._has_capacity = has_capacity
+        self._notes: set[asyncio.Task[None]] = set()
+
+    async def notes_made(self) -> None:
+        """Wait until the end of each job is noted, successfully or not.
+
+        ARQ does so in tasks that outlive the cancellation of a job. On connections that were closed meanwhile
+        they would connect once more, and nobody would close those.
+        """
+        await asyncio.sleep(0)  # a task that was just created has not begun
+        while self._notes:
+            await asyncio.wait(self._notes)
+
+    async def finish_job(self, *arguments: Any, **options: Any) -> None:
+        """Note the end of a job; see `notes_made`."""
+        await self._noted(super().finish_job(*arguments, **options))
+
+    async def finish_failed_job(self, *arguments: Any, **options: Any) -> None:
+        """Note the failure of a job; see `notes_made`."""
+        await self._noted(super().finish_failed_job(*arguments, **options))
+
+    async def _noted(self, note: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(note)
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+        await task
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start the first job that no other worker runs, if there is capacity.
