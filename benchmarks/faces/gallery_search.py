@@ -29,7 +29,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.faces.gallery_fill import copy_faces
 from benchmarks.faces.gallery_process import Service, server_memory_mb
 from benchmarks.faces.synthetic_faces import Population, Vectors
 from benchmarks.support.processes import load_average
@@ -74,6 +75,7 @@ class Bench:
         vault: encrypts galleries.
         capacity: maximum number of faces of a gallery.
         owner: owner of the galleries.
+        is_copied: whether faces are copied into the table, and not enrolled.
     """
 
     url: str
@@ -81,6 +83,7 @@ class Bench:
     vault: AesGalleryCipher
     capacity: int
     owner: Principal
+    is_copied: bool = False
 
     @asynccontextmanager
     async def service(self, signs_above: int) -> AsyncIterator[Service]:
@@ -146,19 +149,31 @@ class Bench:
         """Enrol everybody; return the number of the nearest face of each question."""
         nearest = np.full(len(questions), -2.0, np.float32)
         where = np.zeros(len(questions), np.int64)
-        began, enrolled = time.perf_counter(), 0
-        for block in population.blocks():
-            products = questions @ block.T
-            better = products.max(axis=1) > nearest
-            nearest[better] = products.max(axis=1)[better]
-            where[better] = enrolled + products.argmax(axis=1)[better]
-            await service.enrol(gallery_id, space, block, enrolled)
-            enrolled += len(block)
+
+        def numbered() -> Iterator[tuple[int, Vectors]]:
+            first = 0
+            for block in population.blocks():
+                products = questions @ block.T
+                better = products.max(axis=1) > nearest
+                nearest[better] = products.max(axis=1)[better]
+                where[better] = first + products.argmax(axis=1)[better]
+                yield first, block
+                first += len(block)
+
+        began, enrolled = time.perf_counter(), population.faces
+        if self.is_copied:
+            async with service.database.unit_of_work() as work:
+                gallery = await work.galleries.get(gallery_id, self.owner, SystemClock().now())
+            await copy_faces(self.url, self.vault, gallery, numbered())
+        else:
+            for first, block in numbered():
+                await service.enrol(gallery_id, space, block, first)
         took = time.perf_counter() - began
         await self._execute("VACUUM ANALYZE gallery_faces")
         size = int(str(await self._execute("SELECT pg_total_relation_size('gallery_faces')")))
         print(f"{population.kind}: {enrolled} x {population.dimension} ({load_average()})")
-        print(f"  enrolled at {enrolled / took:.0f} faces/s, {size / 1e6:.0f} MB of database", flush=True)
+        how = "copied" if self.is_copied else "enrolled"
+        print(f"  {how} at {enrolled / took:.0f} faces/s, {size / 1e6:.0f} MB of database", flush=True)
         return where
 
     async def _execute(self, statement: str) -> object:
@@ -232,7 +247,8 @@ async def run(arguments: argparse.Namespace) -> bool:
             await database.close()
             owner = Principal(user.id, user.username, user.role, Means.COMMAND)
             capacity = arguments.faces + ENROLMENTS * ENROLMENT_FACES
-            bench = Bench(url, Path(folder), AesGalleryCipher(os.urandom(32)), capacity, owner)
+            cipher = AesGalleryCipher(os.urandom(32))
+            bench = Bench(url, Path(folder), cipher, capacity, owner, is_copied=arguments.copy)
             for kind in arguments.kinds:
                 population = Population(
                     kind, arguments.dimension, arguments.faces, is_evaluated=kind != "noise"
@@ -249,6 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--searches", type=int, default=1000, help="through the index")
     parser.add_argument("--exact-searches", type=int, default=50)
     parser.add_argument("--kinds", nargs="+", default=["people", "skewed people", "noise"])
+    parser.add_argument("--copy", action="store_true", help="copy faces into the table, as 10,000,000 need")
     parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
     options = parser.parse_args(arguments)
     print(

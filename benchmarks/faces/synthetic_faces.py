@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from framecloak.domain.reid.galleries.model import MAX_ENROLMENTS
 
 FACES_PER_PERSON = 4
+PEOPLE_PER_GROUP = 250
+"""People whose means are made together, those of one block."""
 SPREAD = 0.9
 """Distance of a face from its person's mean, relative to the length of that mean."""
 
@@ -35,9 +37,8 @@ class Population:
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(7)
-        ranks = np.arange(self.dimension)
-        self._scale = 1 / np.sqrt(1 + ranks / 32) if self.kind == "skewed people" else np.ones(self.dimension)
-        self.people = self._directions(-(-self.faces // FACES_PER_PERSON))
+        ranks = np.arange(self.dimension, dtype=np.float32)
+        self._scale = 1 / np.sqrt(1 + ranks / 32) if self.kind == "skewed people" else np.float32(1)
 
     def blocks(self) -> Iterator[Vectors]:
         """Yield all faces, in the order of their people."""
@@ -46,19 +47,28 @@ class Population:
 
     def queries(self, count: int) -> Vectors:
         """Return faces of enrolled people that are not enrolled themselves."""
-        return self.around(self._random.integers(0, len(self.people), count))
+        return self.around(self._random.integers(0, -(-self.faces // FACES_PER_PERSON), count))
 
     def strangers(self, count: int) -> Vectors:
         """Return faces of people who are not enrolled."""
-        return self._directions(count)
+        return self._directions(self._random, count)
 
     def around(self, people: NDArray[np.int64]) -> Vectors:
-        """Return new faces of people."""
-        fresh = self._directions(len(people))
-        return fresh if self.kind == "noise" else _unit(self.people[people] + SPREAD * fresh)
+        """Return new faces of people, given by their numbers."""
+        fresh = self._directions(self._random, len(people))
+        return fresh if self.kind == "noise" else _unit(self._means(people) + SPREAD * fresh)
 
-    def _directions(self, count: int) -> Vectors:
-        return _unit(self._random.standard_normal((count, self.dimension), np.float32) * self._scale)
+    def _means(self, people: NDArray[np.int64]) -> Vectors:
+        """Return the means of people, made again each time: those of all would take gigabytes."""
+        means = np.empty((len(people), self.dimension), np.float32)
+        for group in np.unique(people // PEOPLE_PER_GROUP).tolist():
+            members = np.flatnonzero(people // PEOPLE_PER_GROUP == group)
+            all_of_group = self._directions(np.random.default_rng((11, group)), PEOPLE_PER_GROUP)
+            means[members] = all_of_group[people[members] % PEOPLE_PER_GROUP]
+        return means
+
+    def _directions(self, random: np.random.Generator, count: int) -> Vectors:
+        return _unit(random.standard_normal((count, self.dimension), np.float32) * self._scale)
 
 
 def _unit(vectors: NDArray[np.floating]) -> Vectors:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import pytest
 
+from framecloak.adapters.postgres.connection import Connection, Record
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.adapters.postgres.vector_search import search
-from framecloak.adapters.postgres.vector_search.sign_index import SignIndex
+from framecloak.adapters.postgres.vector_search.sign_index import Numbers, SignIndex
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
+from framecloak.domain.ports.repositories.galleries import EncryptedGallery, RotatedQuery
 from framecloak.domain.reid.galleries.model import Enrolment, GalleryMatch
 from framecloak.domain.reid.galleries.service import GalleryService
+from support.deployment_files import ROOT
 from support.use_cases import FakeService
 
 SPACE = EmbeddingSpace("synthetic", "ab" * 32, 512)
@@ -108,6 +111,67 @@ async def test_it_finds_what_an_exact_search_finds(
     ]
     assert found == exact
     assert [len(matches) > 0 for matches in found] == [True] * 20 + [False] * 10
+
+
+async def test_few_faces_are_compared_where_some_are_found(
+    gallery: SignedGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all faces that the signs permit, a search reads those that can change its result."""
+    await gallery.loaded()
+    compared: list[int] = []
+    compare = search._compared
+
+    async def counting(
+        connection: Connection,
+        searched: EncryptedGallery,
+        query: RotatedQuery,
+        numbers: Numbers,
+        threshold: float,
+    ) -> Sequence[Record]:
+        compared.append(len(numbers))
+        return await compare(connection, searched, query, numbers, threshold)
+
+    whole = [
+        [(match.face.label, match.similarity) for match in await gallery.search(query, -1.0, top_k)]
+        for query, top_k in ((gallery.vectors[3], 400), (gallery.vectors[9], 400))
+    ]
+    monkeypatch.setattr(search, "_compared", counting)
+    monkeypatch.setattr(search, "FIRST_COMPARED", 10)
+    for query, everybody in zip((gallery.vectors[3], gallery.vectors[9]), whole, strict=True):
+        compared.clear()
+        best = await gallery.search(query, -1.0, top_k=2)
+        assert [match.face.label for match in best] == [label for label, _ in everybody[:2]]
+        # Both faces of the person are found, and few others come near.
+        assert sum(compared) < 100
+        compared.clear()
+        many = await gallery.search(query, -1.0, top_k=150)
+        assert [match.face.label for match in many] == [label for label, _ in everybody[:150]]
+        assert sum(compared) > 150
+
+
+async def test_a_filled_gallery_equals_an_enrolled_one(
+    gallery: SignedGallery, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The benchmark of large galleries copies rows; they are those that the service would have made."""
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.faces.gallery_fill import copy_faces
+
+    filled = (await gallery.galleries.create(gallery.owner, "filled", SPACE)).id
+    async with gallery.database.unit_of_work() as work:
+        encrypted = await work.galleries.get(filled, gallery.owner, gallery.world.clock.now())
+    blocks = [(first, gallery.vectors[first : first + 150]) for first in range(0, FACES, 150)]
+    assert await copy_faces(database_url, gallery.world.vault, encrypted, blocks) == FACES
+    assert (await gallery.galleries.get(gallery.owner, filled)).face_count == FACES
+    page = await gallery.galleries.faces(gallery.owner, filled, FACES, 0)
+    assert sorted(face.label for face in page.items) == sorted(map(str, range(FACES)))
+    for query in (gallery.vectors[7], gallery.vectors[399], gallery.stranger()):
+        embedding = Embedding(SPACE, query)
+        found, expected = (
+            await gallery.galleries.search(gallery.owner, filled, embedding, 0.3, 3),
+            await gallery.galleries.search(gallery.owner, gallery.id, embedding, 0.3, 3),
+        )
+        assert [match.face.label for match in found] == [match.face.label for match in expected]
+        assert [match.similarity for match in found] == pytest.approx([m.similarity for m in expected])
 
 
 async def test_faces_are_found_as_soon_as_they_are_enrolled(gallery: SignedGallery) -> None:

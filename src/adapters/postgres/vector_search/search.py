@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 from framecloak.adapters.postgres.connection import Connection, Record
 from framecloak.adapters.postgres.rows.galleries import FACE_COLUMNS, face_from_row
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow
-from framecloak.adapters.postgres.vector_search.sign_index import SignIndex, packed_signs
+from framecloak.adapters.postgres.vector_search.sign_index import Numbers, SignIndex, packed_signs
 from framecloak.adapters.postgres.vector_search.sign_indexes import SignIndexes
 from framecloak.domain.ports.repositories.galleries import EncryptedFace, EncryptedGallery, RotatedQuery
 
@@ -31,6 +31,10 @@ FACES_PER_LIST_ENTRY = 1000
 
 MIN_CANDIDATES = 100
 """Minimum number of faces that are compared exactly after an index search."""
+
+FIRST_COMPARED = 100
+"""Faces nearest by their signs that are compared first. With a match among them, few others need be read,
+which counts where the vectors are not in memory."""
 
 CANDIDATES_PER_PERSON = 4
 """Candidates per requested person, because a person may have several faces."""
@@ -137,16 +141,31 @@ async def _search_signs(
 ) -> BestFaces | None:
     """Return the best of the faces that are nearest by their signs; None when some may be missing."""
     found = await asyncio.to_thread(index.nearest, packed_signs(query.vector), threshold)
+    first, rest = found.numbers[:FIRST_COMPARED], found.numbers[FIRST_COMPARED:]
+    rows = await _compared(connection, gallery, query, first, threshold)
+    best = _best_of_people(rows, top_k)
+    if len(best) == top_k:
+        # Only faces that may be more similar than these can still change the result.
+        rest = found.numbers[FIRST_COMPARED : found.as_similar_as(min(best.values()))]
+    if len(rest):
+        rows += await _compared(connection, gallery, query, rest, threshold)
+        best = _best_of_people(sorted(rows, key=lambda row: (row[2], row[0])), top_k)
+    # Complete candidates leave out one in a hundred of the faces at the very threshold, and fewer above it.
+    return best if found.complete or len(best) == top_k else None
+
+
+async def _compared(
+    connection: Connection, gallery: EncryptedGallery, query: RotatedQuery, numbers: Numbers, threshold: float
+) -> list[Record]:
+    """Return id, person and distance of those faces that are similar enough, nearest first."""
     parameters = {
         "gallery_id": gallery.id,
         "key_id": query.key_id,
         "vector": query.vector.tolist(),
-        "numbers": found.numbers.tolist(),
+        "numbers": numbers.tolist(),
     }
-    rows = (await connection.execute(text(_EXACT_CANDIDATES), parameters)).all()
-    best = _best_of_people([row for row in rows if -row[2] >= threshold], top_k)
-    # Complete candidates leave out one in a hundred of the faces at the very threshold, and fewer above it.
-    return best if found.complete or len(best) == top_k else None
+    rows = await connection.execute(text(_EXACT_CANDIDATES), parameters)
+    return [row for row in rows if -row[2] >= threshold]
 
 
 async def _search_index(

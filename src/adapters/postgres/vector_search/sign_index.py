@@ -30,7 +30,11 @@ _MISS_DEVIATIONS = 2.33
 """Standard deviations of the estimate within which all candidates are compared: a face whose similarity is
 exactly the threshold is one of them with a probability of 0.99, and a more similar one more probably."""
 
+_FOUND_DEVIATIONS = 4.0
+"""The same where a face was found, and others are compared only because they may be more similar still."""
+
 Numbers = NDArray[np.int64]
+Distances = NDArray[np.int32]
 Bits = NDArray[np.uint8]
 
 
@@ -39,11 +43,24 @@ class Candidates(NamedTuple):
 
     Attributes:
         numbers: their numbers in the order of enrolment, nearest first.
+        distances: number of signs in which each differs from the query, ascending.
+        dimension: number of signs.
         complete: True if they include every face that may be similar enough.
     """
 
     numbers: Numbers
+    distances: Distances
+    dimension: int
     complete: bool
+
+    def as_similar_as(self, similarity: float) -> int:
+        """Return how many of the first may be at least as similar to the query as a face that was found.
+
+        Args:
+            similarity: its cosine. A more similar face is not among them with a probability of 0.00003.
+        """
+        radius = _radius(similarity, self.dimension, _FOUND_DEVIATIONS)
+        return int(np.searchsorted(self.distances, radius, side="right"))
 
 
 class SignIndex:
@@ -118,13 +135,15 @@ class SignIndex:
         with self._lock:
             count = min(MAX_CANDIDATES, self.faces)
             if not count:
-                return Candidates(np.empty(0, np.int64), complete=True)
+                empty = np.empty(0, np.int64), np.empty(0, np.int32)
+                return Candidates(*empty, self._dimension, complete=True)
             distances, positions = self._index.search(signs[np.newaxis], count)
             numbers = self._numbers[positions[0]]
-        radius = _radius(threshold, self._dimension)
+        radius = _radius(threshold, self._dimension, _MISS_DEVIATIONS)
         within = int(np.searchsorted(distances[0], radius, side="right"))
         complete = within < count or count == self.faces
-        return Candidates(numbers[: max(within, MIN_CANDIDATES)], complete)
+        kept = max(within, MIN_CANDIDATES)
+        return Candidates(numbers[:kept], distances[0, :kept], self._dimension, complete)
 
     def _remove(self, gone: NDArray[np.bool_]) -> int:
         positions = np.flatnonzero(gone)
@@ -142,7 +161,7 @@ def packed_signs(vectors: NDArray[np.float32]) -> Bits:
     return np.packbits(vectors > 0, axis=-1)
 
 
-def _radius(threshold: float, dimension: int) -> float:
+def _radius(threshold: float, dimension: int, deviations: float) -> float:
     """Return the number of different signs within which similar enough vectors are, but for rare ones."""
     share = math.acos(min(1.0, max(-1.0, threshold))) / math.pi
-    return dimension * share + _MISS_DEVIATIONS * math.sqrt(dimension * share * (1 - share))
+    return dimension * share + deviations * math.sqrt(dimension * share * (1 - share))
