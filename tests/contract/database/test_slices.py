@@ -165,11 +165,14 @@ async def test_finishing_the_last_slices_concurrently_makes_the_assembly_ready(d
 async def test_a_lease_that_expired_is_lost(database: Database, time_passes: Pass) -> None:
     request = await submitted(database)
     await admit(database)
-    late = await leased(database, request.id, 0, "late", SHORT)
+    late = await leased(database, request.id, 0, "late")
+    async with database.unit_of_work() as work:
+        assert await work.slices.renew(late, LONG, 3) is LeaseState.HELD
+        await work.commit()
+    assert await ready(database, request.id) == []
     async with database.unit_of_work() as work:
         assert await work.slices.renew(late, SHORT, 4) is LeaseState.HELD
         await work.commit()
-    assert await ready(database, request.id) == []
     await time_passes()
     async with database.unit_of_work() as work:
         assert await work.slices.renew(late, LONG, 5) is LeaseState.LOST
@@ -199,11 +202,9 @@ async def test_progress_adds_up_over_slices_and_never_decreases(
 ) -> None:
     request = await submitted(database, (0, 10), (10, 20))
     await admit(database)
-    first, second = (
-        await leased(database, request.id, 0, duration=SHORT),
-        await leased(database, request.id, 1),
-    )
+    first, second = await leased(database, request.id, 0), await leased(database, request.id, 1)
     async with database.unit_of_work() as work:
+        # Only now, so that it cannot expire before it is renewed, however slow the machine is.
         await work.slices.renew(first, SHORT, 4)
         await work.slices.renew(second, LONG, 5)
         await work.commit()

@@ -85,13 +85,26 @@ _SHARE_SLOTS = text(
     WITH RECURSIVE {_WAITING_ACCOUNTS}, started AS (
         SELECT user_id, count(*) AS requests FROM requests
         WHERE {_IN_WORK} AND started_at IS NOT NULL GROUP BY user_id
+    ), slots AS MATERIALIZED (
+        SELECT greatest(0, :limit - coalesce(sum(requests), 0)) AS free FROM started
+    ), waiting AS MATERIALIZED (
+        SELECT user_id, coalesce(started.requests, 0) AS begun
+        FROM waiting_accounts LEFT JOIN started USING (user_id) WHERE user_id IS NOT NULL
+    ), compared AS MATERIALIZED (
+        -- Turns up to which accounts have enough waiting requests for all free slots, of 1, 2, 4 and so on.
+        -- Later turns get no slot, so the cost grows neither with the queue nor with slots by accounts.
+        SELECT coalesce((
+            SELECT turns FROM unnest(CAST(:doubled AS integer[])) AS turns
+            WHERE (SELECT count(*) FROM waiting CROSS JOIN LATERAL (
+                SELECT FROM requests WHERE {_IS_WAITING} AND requests.user_id = waiting.user_id
+                LIMIT greatest(0, turns - waiting.begun)) AS first) >= (SELECT free FROM slots)
+            LIMIT 1), :limit) AS turns
     ), movable AS (
-        -- No account can get more slots than there are, so the cost does not grow with its queue.
-        SELECT first.* FROM waiting_accounts CROSS JOIN LATERAL (
+        SELECT first.* FROM waiting CROSS JOIN LATERAL (
             SELECT id, user_id, priority, created_at FROM requests
-            WHERE {_IS_WAITING} AND requests.user_id = waiting_accounts.user_id
+            WHERE {_IS_WAITING} AND requests.user_id = waiting.user_id
             ORDER BY priority, created_at, id
-            LIMIT (SELECT greatest(0, :limit - coalesce(sum(requests), 0)) FROM started)) AS first
+            LIMIT (SELECT greatest(0, least(turns - waiting.begun, free)) FROM compared, slots)) AS first
         UNION ALL
         SELECT id, user_id, priority, created_at FROM requests WHERE {_IN_WORK} AND started_at IS NULL
     ), turns AS (
@@ -277,7 +290,9 @@ class PostgresSliceRepository:
         await self._connection.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DISPATCH_LOCK_KEY}
         )
-        await self._connection.execute(_SHARE_SLOTS, {"limit": limit, "most_of_one": max(1, limit - 1)})
+        doubled = [1 << power for power in range(limit.bit_length())]
+        values = {"limit": limit, "most_of_one": max(1, limit - 1), "doubled": doubled}
+        await self._connection.execute(_SHARE_SLOTS, values)
 
     async def pending_work(self) -> Sequence[PendingWork]:
         """See the port."""
