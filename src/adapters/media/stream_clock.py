@@ -91,7 +91,7 @@ def _sort_between_jumps(stamps: Ticks, longest: int, overlap: int) -> None:
     jumps = np.flatnonzero((gaps < -overlap) | (gaps > longest)) + 1
     start = 0
     del gaps
-    for end in chain(jumps, (len(stamps),)):
+    for end in chain(map(int, jumps), (len(stamps),)):
         stamps[start:end].sort()
         start = end
 

@@ -133,13 +133,23 @@ class _CapacityAwareWorker(Worker):
         while self._notes:
             await asyncio.wait(self._notes)
 
-    async def finish_job(self, *arguments: Any, **options: Any) -> None:
+    async def finish_job(
+        self,
+        job_id: str,
+        finish: bool,
+        result_data: bytes | None,
+        result_timeout_s: float | None,
+        keep_result_forever: bool,
+        incr_score: int | None,
+        keep_in_progress: float | None,
+    ) -> None:
         """Note the end of a job; see `notes_made`."""
-        await self._noted(super().finish_job(*arguments, **options))
+        result = result_data, result_timeout_s, keep_result_forever
+        await self._noted(super().finish_job(job_id, finish, *result, incr_score, keep_in_progress))
 
-    async def finish_failed_job(self, *arguments: Any, **options: Any) -> None:
+    async def finish_failed_job(self, job_id: str, result_data: bytes | None) -> None:
         """Note the failure of a job; see `notes_made`."""
-        await self._noted(super().finish_failed_job(*arguments, **options))
+        await self._noted(super().finish_failed_job(job_id, result_data))
 
     async def _noted(self, note: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(note)

@@ -169,11 +169,11 @@ def _from_packets(path: Path, first: av.VideoFrame) -> FrameNumbering | None:
     if not stamps:
         return FrameNumbering(None, 0, 0, 0)
     # Without copies; packets that are shown in the order of decoding share their times.
-    pts = np.frombuffer(stamps, np.int64)
-    dts = pts if decoding == stamps else np.frombuffer(decoding, np.int64)
+    times = np.frombuffer(stamps, np.int64)
+    decoded = times if decoding == stamps else np.frombuffer(decoding, np.int64)
     del decoding
     flags = np.frombuffer(keyframes, np.bool_), np.frombuffer(showing, np.bool_)
-    packets = _hide_before_first_keyframe(first, PacketTable(pts, dts, *flags))
+    packets = _hide_before_first_keyframe(first, PacketTable(times, decoded, *flags))
     # Where the clock falls, times do not order the frames.
     max_pixels = max_grown_pixels(first.width, first.height)
     if falls or packets is None or not _timestamps_match_decoder(path, packets, max_pixels):
