@@ -90,8 +90,10 @@ class Connection:
         try:
             await self._connection.close()
         except (SQLAlchemyError, OSError):
-            # The connection is lost, so the server rolls the transaction back by itself.
-            await self._connection.invalidate()
+            # The connection is lost, so the server rolls the transaction back by itself. SQLAlchemy may have
+            # closed it before it failed, and an error here would hide that of the transaction.
+            if not self._connection.closed:
+                await self._connection.invalidate()
 
 
 def searchable_id(number: int) -> int:
