@@ -26,7 +26,7 @@ MAX_GAP = 1.5
 """Largest gap between such a part and the line, in heights of the line."""
 MIN_OVERLAP = 0.8
 """Share of its height by which such a part lies on the line."""
-_MIN_LINE_RATIO = 1.5
+MIN_LINE_RATIO = 1.5
 """Ratio of the sides of a box from which on it is a line that has ends."""
 
 Edges: TypeAlias = tuple[float, float, float, float]
@@ -63,11 +63,34 @@ def with_end_margins(boxes: Sequence[TrackedBox]) -> list[TrackedBox]:
     """
     kept = [box.xyxy for box in boxes if box.text and box.text.kept]
     return [
-        replace(box, xyxy=_lengthened(box.xyxy, _end_margin(box), kept))
+        replace(box, xyxy=lengthened(box.xyxy, _end_margin(box), kept))
         if box.kind is TargetKind.TEXT and not (box.text and box.text.kept)
         else box
         for box in boxes
     ]
+
+
+def lengthened(xyxy: Edges, by: float, kept: Sequence[Edges], *, upright: bool | None = None) -> Edges:
+    """Return a line that is longer at both ends, but not into text beside it that stays readable.
+
+    Args:
+        xyxy: box of the line.
+        by: length to add at each end, in pixels.
+        kept: boxes of the text that stays readable.
+        upright: True if the line runs from top to bottom, False if from left to right; None to tell it from
+            the sides of the box, which stays as it is if they are alike.
+    """
+    x1, y1, x2, y2 = xyxy
+    width, height = x2 - x1, y2 - y1
+    if width >= MIN_LINE_RATIO * height if upright is None else not upright:
+        beside = [(left, right) for left, top, right, bottom in kept if top < y2 and bottom > y1]
+        left, right = _free(x1, x2, by, beside)
+        return left, y1, right, y2
+    if height >= MIN_LINE_RATIO * width if upright is None else upright:
+        beside = [(top, bottom) for left, top, right, bottom in kept if left < x2 and right > x1]
+        top, bottom = _free(y1, y2, by, beside)
+        return x1, top, x2, bottom
+    return xyxy
 
 
 def _continues(parts: Boxes, lines: Boxes) -> NDArray[np.bool_]:
@@ -76,28 +99,16 @@ def _continues(parts: Boxes, lines: Boxes) -> NDArray[np.bool_]:
     height, line_height = part[..., 3] - part[..., 1], line[..., 3] - line[..., 1]
     overlap = np.minimum(part[..., 3], line[..., 3]) - np.maximum(part[..., 1], line[..., 1])
     gap = np.maximum(part[..., 0], line[..., 0]) - np.minimum(part[..., 2], line[..., 2])
-    are_lines = line[..., 2] - line[..., 0] >= _MIN_LINE_RATIO * line_height
+    are_lines = line[..., 2] - line[..., 0] >= MIN_LINE_RATIO * line_height
     return np.asarray(are_lines & (overlap >= MIN_OVERLAP * height) & (gap <= MAX_GAP * line_height))
 
 
 def _end_margin(box: TrackedBox) -> float:
+    """Return the margin at each end of a line, in pixels."""
     names = box.text is not None and box.text.rule is TextRule.NAME
-    return NAME_END_MARGIN if names else TEXT_END_MARGIN
-
-
-def _lengthened(xyxy: Edges, share: float, kept: Sequence[Edges]) -> Edges:
-    x1, y1, x2, y2 = xyxy
-    width, height = x2 - x1, y2 - y1
-    by = share * min(width, height) / (1 + 2 * TEXT_MARGIN)
-    if width >= _MIN_LINE_RATIO * height:
-        beside = [(left, right) for left, top, right, bottom in kept if top < y2 and bottom > y1]
-        left, right = _free(x1, x2, by, beside)
-        return left, y1, right, y2
-    if height >= _MIN_LINE_RATIO * width:
-        beside = [(top, bottom) for left, top, right, bottom in kept if left < x2 and right > x1]
-        top, bottom = _free(y1, y2, by, beside)
-        return x1, top, x2, bottom
-    return xyxy
+    x1, y1, x2, y2 = box.xyxy
+    height = min(x2 - x1, y2 - y1) / (1 + 2 * TEXT_MARGIN)
+    return (NAME_END_MARGIN if names else TEXT_END_MARGIN) * height
 
 
 def _free(start: float, stop: float, by: float, beside: Sequence[tuple[float, float]]) -> tuple[float, float]:

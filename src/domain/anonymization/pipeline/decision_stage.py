@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.line_ends import with_end_margins
+from framecloak.domain.anonymization.detection.line_lengths import with_whole_lines
 from framecloak.domain.anonymization.detection.shots import shot_numbers
 from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
@@ -99,15 +100,13 @@ class DecisionStage:
         )
         if self._classifier:
             tracks = self._classifier.classified(tracks, self._analyses, due)
-        if self._text_policy:
-            tracks = with_text_decisions(
-                tracks,
-                self._analyses,
-                self._text_policy,
-                [self._text_rows(analysis) for analysis in self._analyses],
-                self._settings[TargetKind.TEXT].max_gap,
-                due,
-            )
+        if text_settings := self._settings.get(TargetKind.TEXT):
+            text_rows = [self._text_rows(analysis) for analysis in self._analyses]
+            if self._text_policy:
+                tracks = with_text_decisions(
+                    tracks, self._analyses, self._text_policy, text_rows, text_settings.max_gap, due
+                )
+            tracks = with_whole_lines(tracks, self._analyses, text_rows, text_settings.max_gap, due)
         numbered = self._numbered(tracks, first, due)
         checked = plan_search_scopes(self._verify, first, tracks.boxes, due)
         decisions = [
