@@ -13,12 +13,11 @@ import os
 import random
 import resource
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -27,7 +26,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.anonymization.text.overlays import GIVEN_NAMES, SURNAMES, Line, draw, fonts, touch
+from benchmarks.anonymization.text.overlays import GIVEN_NAMES, SURNAMES, Line, draw, fonts
+from benchmarks.anonymization.text.tally import (
+    LETTERS,
+    SIZE,
+    Box,
+    Tallies,
+    Tally,
+    print_conditions,
+    print_sizes,
+    show_progress,
+)
 from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.imaging.detections import Detections, ModelCard
@@ -37,35 +46,11 @@ from framecloak.entrypoints.cli.redact.text import TextArguments
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 
-SIZE = 1280, 720
 MOTIONS = ("standing", "shaking", "scrolling")
-BIT_RATES = (300_000, 2_000_000, 8_000_000)
+BIT_RATES = (300_000, 1_000_000, 8_000_000)
 VIDEO_FRAMES = 25
 STILLS_PER_RUN = 10
 SEED = 19
-LETTERS = (540, 150, 820, 440)
-"""Box of the letters on the house front in street.mp4, at ``SIZE``."""
-
-Box = tuple[int, int, int, int]
-
-
-@dataclass
-class Tally:
-    """Counts of a policy.
-
-    Attributes:
-        lines: frames of lines by whether they identify and by size: as they should be, and all.
-        needless: shares of frames that were covered needlessly.
-        seconds: processor time.
-    """
-
-    lines: dict[tuple[bool, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
-    needless: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-Tallies = dict[str, Tally]
-"""Counts by text policy."""
 
 
 def main() -> None:
@@ -84,21 +69,16 @@ def main() -> None:
         names = Path(folder) / "names.txt"
         names.write_text("\n".join([*SURNAMES, *GIVEN_NAMES]), "utf-8")
         redaction = Redaction(names, with_faces=arguments.with_faces)
-        for title, tallies in (
-            (
-                "stills",
-                _stills(
-                    Path(folder),
-                    arguments.footage,
-                    arguments.stills,
-                    redaction,
-                    arguments.seed,
-                    Presidio(arguments.presidio, names) if arguments.presidio else None,
-                ),
-            ),
-            ("videos", _videos(Path(folder), arguments.footage, arguments.videos, redaction, arguments.seed)),
-        ):
-            _print(title, tallies)
+        presidio = Presidio(arguments.presidio, names) if arguments.presidio else None
+        stills = _stills(
+            Path(folder), arguments.footage, arguments.stills, redaction, arguments.seed, presidio
+        )
+        print_sizes("stills", stills)
+        videos, conditions = _videos(
+            Path(folder), arguments.footage, arguments.videos, redaction, arguments.seed
+        )
+        print_sizes("videos", videos)
+        print_conditions(conditions)
 
 
 def _stills(
@@ -124,13 +104,17 @@ def _stills(
             found = presidio.run(pictures) if presidio and mode == "presidio" else None
             each_boxes = found if found is not None else redaction.run(pictures, mode, tally)
             for boxes, drawn in zip(each_boxes, lines, strict=True):
-                _count(tally, boxes, drawn)
-        _show_progress("stills", start + len(lines), tallies)
+                tally.add(boxes, drawn)
+        show_progress("stills", start + len(lines), tallies)
     return tallies
 
 
-def _videos(folder: Path, footage: Path, count: int, redaction: Redaction, seed: int) -> Tallies:
+def _videos(
+    folder: Path, footage: Path, count: int, redaction: Redaction, seed: int
+) -> tuple[Tallies, Mapping[tuple[str, int], Tally]]:
+    """Return the counts of all videos by policy, and those of ``identifying`` by motion and bit rate."""
     tallies = {mode: Tally() for mode in redaction.policies}
+    conditions: dict[tuple[str, int], Tally] = defaultdict(Tally)
     chance, backgrounds, files = _chance(seed + 1), _backgrounds(footage), fonts()
     for number in range(count):
         clear = np.zeros((SIZE[1] + 200, SIZE[0] + 40, 3), np.uint8)
@@ -145,13 +129,18 @@ def _videos(folder: Path, footage: Path, count: int, redaction: Redaction, seed:
                 np.asarray(under, np.uint8), _chance(1000 * (seed - SEED) + number), files, avoid=LETTERS
             )
             frames.append(frame[y : y + SIZE[1], x : x + SIZE[0]])
-        _write(path, frames, BIT_RATES[number // len(MOTIONS) % len(BIT_RATES)])
+        bit_rate = BIT_RATES[number // len(MOTIONS) % len(BIT_RATES)]
+        _write(path, frames, bit_rate)
         for mode, tally in tallies.items():
-            for boxes, (x, y) in zip(redaction.run(path, mode, tally), offsets, strict=True):
+            of_video = Tally()
+            for boxes, (x, y) in zip(redaction.run(path, mode, of_video), offsets, strict=True):
                 moved = list(_moved(drawn, x, y))
-                _count(tally, boxes, [line for line in moved if _is_whole(line.box)], moved)
-        _show_progress("videos", number + 1, tallies)
-    return tallies
+                of_video.add(boxes, [line for line in moved if _is_whole(line.box)], moved)
+            tally.add_all(of_video)
+            if mode == "identifying":
+                conditions[motion, bit_rate].add_all(of_video)
+        show_progress("videos", number + 1, tallies)
+    return tallies, conditions
 
 
 def _chance(seed: int) -> random.Random:
@@ -267,68 +256,6 @@ class Presidio:
 def _processor_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def _mask(boxes: Iterable[Box]) -> NDArray[np.bool_]:
-    mask = np.zeros((SIZE[1], SIZE[0]), np.bool_)
-    for x1, y1, x2, y2 in boxes:
-        mask[max(0, y1) : max(0, y2), max(0, x1) : max(0, x2)] = True
-    return mask
-
-
-def _count(
-    tally: Tally, boxes: list[Box], lines: Sequence[Line], visible: Sequence[Line] | None = None
-) -> None:
-    """Add a frame to a tally.
-
-    Args:
-        tally: counts of a policy.
-        boxes: boxes that were redacted.
-        lines: lines that the frame shows whole.
-        visible: all lines that it shows; None if all of them are whole.
-    """
-    mask = _mask(boxes)
-    for line in lines:
-        x1, y1, x2, y2 = line.box
-        share = mask[y1:y2, x1:x2].mean()
-        right = share >= 0.99 if line.identifies else share <= 0.05
-        if os.environ.get("SHOW_FAILURES") and line.identifies and not right:
-            print(f"readable: {line.text!r}, {line.size} px, {line.style}, {share:.0%} covered")
-        counts = tally.lines[line.identifies, line.size]
-        counts[0] += bool(right)
-        counts[1] += 1
-    # Margins of what must be covered are no waste, and neither is the writing on the house front.
-    identifying = [line.box for line in visible or lines if line.identifies]
-    needed = [box for box in boxes if any(touch(box, other) for other in (LETTERS, *identifying))]
-    needless = _mask(box for box in boxes if box not in needed) & ~_mask(needed)
-    tally.needless.append(float(needless.mean()))
-
-
-def _show_progress(title: str, done: int, tallies: Tallies) -> None:
-    tally = tallies["identifying"]
-    covered, identifying = (sum(tally.lines[key][i] for key in tally.lines if key[0]) for i in (0, 1))
-    kept, harmless = (sum(tally.lines[key][i] for key in tally.lines if not key[0]) for i in (0, 1))
-    print(
-        f"{done} {title}: {covered} of {identifying} identifying, {kept} of {harmless} harmless, "
-        f"{np.mean(tally.needless):.2%} needlessly covered",
-        file=sys.stderr,
-        flush=True,
-    )
-
-
-def _print(title: str, tallies: Tallies) -> None:
-    if not any(tally.lines for tally in tallies.values()):
-        return
-    ratio = tallies["identifying"].seconds / max(1e-9, tallies["all"].seconds)
-    print(f"\n{title}: {ratio:.2f} times the processor time of --text all")
-    for mode, tally in tallies.items():
-        print(f"\n--text {mode}, {np.mean(tally.needless):.2%} of the picture covered needlessly\n")
-        print("| px | identifying lines | covered | harmless lines | kept |")
-        print("| --- | --- | --- | --- | --- |")
-        for size in sorted({size for _, size in tally.lines}):
-            covered, identifying = tally.lines[True, size]
-            kept, harmless = tally.lines[False, size]
-            print(f"| {size} | {identifying} | {covered} | {harmless} | {kept / max(1, harmless):.2f} |")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import (
     NAME_END_MARGIN,
+    PLATE_MARGIN,
     TEXT_END_MARGIN,
     TEXT_MARGIN,
 )
@@ -59,15 +60,18 @@ def with_weak_ends(found: FrameDetections, threshold: float) -> FrameDetections:
 def with_end_margins(boxes: Sequence[TrackedBox]) -> list[TrackedBox]:
     """Return boxes of a frame in which lines of text that is covered are longer at both ends.
 
-    They end at text beside them that stays readable.
+    They end at text beside them that stays readable. Short lines have the shape of plates, but are lines.
     """
     kept = [box.xyxy for box in boxes if box.text and box.text.kept]
     return [
-        replace(box, xyxy=lengthened(box.xyxy, _end_margin(box), kept))
-        if box.kind is TargetKind.TEXT and not (box.text and box.text.kept)
-        else box
+        replace(box, xyxy=lengthened(box.xyxy, _end_margin(box), kept)) if is_covered_text(box) else box
         for box in boxes
     ]
+
+
+def is_covered_text(box: TrackedBox) -> bool:
+    """Return whether a box is text, of whatever shape, that does not stay readable."""
+    return (box.kind is TargetKind.TEXT or box.by_shape) and not (box.text and box.text.kept)
 
 
 def lengthened(xyxy: Edges, by: float, kept: Sequence[Edges], *, upright: bool | None = None) -> Edges:
@@ -104,11 +108,12 @@ def _continues(parts: Boxes, lines: Boxes) -> NDArray[np.bool_]:
 
 
 def _end_margin(box: TrackedBox) -> float:
-    """Return the margin at each end of a line, in pixels."""
+    """Return what is missing in the margin at each end of a line, in pixels."""
     names = box.text is not None and box.text.rule is TextRule.NAME
+    around = PLATE_MARGIN if box.by_shape else TEXT_MARGIN
     x1, y1, x2, y2 = box.xyxy
-    height = min(x2 - x1, y2 - y1) / (1 + 2 * TEXT_MARGIN)
-    return (NAME_END_MARGIN if names else TEXT_END_MARGIN) * height
+    height = min(x2 - x1, y2 - y1) / (1 + 2 * around)
+    return (TEXT_MARGIN + (NAME_END_MARGIN if names else TEXT_END_MARGIN) - around) * height
 
 
 def _free(start: float, stop: float, by: float, beside: Sequence[tuple[float, float]]) -> tuple[float, float]:

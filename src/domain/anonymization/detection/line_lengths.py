@@ -9,9 +9,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.line_ends import MIN_LINE_RATIO, Edges, lengthened
+from framecloak.domain.anonymization.detection.line_ends import (
+    MIN_LINE_RATIO,
+    Edges,
+    is_covered_text,
+    lengthened,
+)
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
-from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
+from framecloak.domain.anonymization.model.tracked_boxes import Tracks
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import TargetKind
 
@@ -42,14 +47,15 @@ def with_whole_lines(
     boxes = list(tracks.boxes)
     for position in range(max(0, due.start - first), min(len(boxes), due.stop - first)):
         kept = [box.xyxy for box in boxes[position] if box.text and box.text.kept]
-        changed = []
-        for box in boxes[position]:
-            if (box.kind is TargetKind.TEXT or box.by_shape) and not (box.text and box.text.kept):
-                if box.track not in lines:
-                    lines[box.track] = _Lines.of(tracks.members[box.track], analyses, text_rows)
-                box = replace(box, xyxy=lines[box.track].whole(box.xyxy, position, reach, kept))
-            changed.append(box)
-        boxes[position] = changed
+        covered = [box for box in boxes[position] if is_covered_text(box)]
+        for track in {box.track for box in covered} - lines.keys():
+            lines[track] = _Lines.of(tracks.members[track], analyses, text_rows)
+        boxes[position] = [
+            replace(box, xyxy=lines[box.track].whole(box.xyxy, position, reach, kept))
+            if is_covered_text(box)
+            else box
+            for box in boxes[position]
+        ]
     return Tracks(boxes, tracks.members)
 
 

@@ -45,8 +45,10 @@ _MEASUREMENT = re.compile(
     rf"|(?:{_alternatives(LABELS)})(?!\w)(?: ?[:=])?"
     rf"|(?:{_alternatives(COUNTERS)}) ?[:=#]? ?\d{{1,8}}(?: ?/ ?\d{{1,8}})?(?![\w:.,])"
     rf"|(?:{_alternatives(ELAPSED)}) ?[:=]? ?\d{{1,3}}(?: ?: ?[0-5]\d){{1,3}}(?:[.,]\d{{1,3}})?(?![\w:.,])"
-    r"|x ?\d{1,3}(?:[.,]\d{1,2})?(?![\w:.,])"
+    r"|(?:(?:zoom|mag) ?[:=]? ?)?x ?\d{1,3}(?:[.,]\d{1,2})?(?![\w:.,])"
 )
+# Readers leave out the spaces between small settings: MI0.5TI0.2.
+_JOINED_SETTINGS = re.compile(rf"(?<=\d[.,]\d)(?=(?:{_alternatives(LABELS)}) ?[:=]? ?\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class HarmlessGrammar:
         # Readers split wide letters into words.
         if line.replace(" ", "") in self._joined_terms:
             return HarmlessText(TextRule.DEVICE)
+        line = _JOINED_SETTINGS.sub(" ", line)
         position, rule = 0, TextRule.MEASUREMENT
         while position < len(line):
             measured, device = _MEASUREMENT.match(line, position), self._device.match(line, position)

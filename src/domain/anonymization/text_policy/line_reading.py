@@ -12,6 +12,7 @@ from framecloak.domain.anonymization.model.analysis import DetectionKey, FrameAn
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import PLATE_MARGIN, TEXT_MARGIN
 from framecloak.domain.anonymization.model.text_policy import (
+    IDENTIFYING_RULES,
     UNREAD_LINE,
     LineDecision,
     TextMode,
@@ -41,6 +42,8 @@ MAX_BARE_GAP = 2.0
 """The same for numbers without units."""
 MAX_BLOCK_CHANGE = 14.0
 """Largest change of the mean of a block of pixels, in grey levels, of a line that has not changed."""
+MIN_SHARE_INSIDE = 0.9
+"""Share of a box inside another line from which on it shows a part of that line."""
 _BLOCK_PX = 8
 _NO_LEVELS = np.empty((0, 0), np.uint8)
 
@@ -130,7 +133,7 @@ class LineReader:
                 and self.policy.keeps(decisions[row].rule)
             ):
                 decisions[row] = LineDecision(TextRule.PARTLY_VISIBLE)
-        return self._with_neighbours(decisions, boxes)
+        return self._with_neighbours(decisions, boxes, readable)
 
     def _cut_short(
         self, image: Image, boxes: Boxes, rows: Sequence[int], readings: dict[int, list[Reading]]
@@ -147,10 +150,14 @@ class LineReader:
             and not self.policy.keeps(self.policy.decide(of_line, self.reader.alphabet).rule)
         ]
 
-    def _with_neighbours(self, decisions: list[LineDecision], boxes: Boxes) -> list[LineDecision]:
-        """Return the decisions after comparing each line with the text beside it."""
+    def _with_neighbours(
+        self, decisions: list[LineDecision], boxes: Boxes, read: Sequence[int]
+    ) -> list[LineDecision]:
+        """Return the decisions after comparing each line with the text beside it, given the rows read."""
         if self.policy.options.mode is TextMode.LISTED:
             return decisions
+        parts = self._parts(decisions, boxes, read)
+        decisions = [decisions[parts.get(row, row)] for row in range(len(decisions))]
         result = list(decisions)
         kept = [row for row, decision in enumerate(decisions) if self.policy.keeps(decision.rule)]
         for row, gaps in zip(kept, _gaps_along_line(boxes, kept), strict=True):
@@ -161,7 +168,34 @@ class LineReader:
                 result[row] = LineDecision(TextRule.UNPROVEN)
             elif any(not self.policy.keeps(other.rule) for other in others):
                 result[row] = LineDecision(TextRule.PARTLY_VISIBLE)
+        for part, whole in parts.items():
+            if not self.policy.keeps(result[whole].rule):
+                result[part] = result[whole]
         return result
+
+    def _parts(self, decisions: Sequence[LineDecision], boxes: Boxes, read: Sequence[int]) -> dict[int, int]:
+        """Return the rows read that show a part of a harmless line of another scale, with its row.
+
+        A part of a word proves nothing by itself. What identifies a person remains so within any line.
+        """
+        lines = [row for row, each in enumerate(decisions) if self.policy.keeps(each.rule) and not each.bare]
+        rows = [
+            row
+            for row in read
+            if not self.policy.keeps(decisions[row].rule) and decisions[row].rule not in IDENTIFYING_RULES
+        ]
+        if not lines or not rows:
+            return {}
+        # Scales place the upper and lower edges of a line differently, by less than another line is high.
+        sides = box_geometry.sides(boxes[lines])
+        across = CLEARANCE * sides * (sides <= sides.min(axis=1, keepdims=True))
+        enclosing = boxes[lines] + np.concatenate([-across, across], axis=1)
+        inside = box_geometry.share_inside(boxes[rows], enclosing)
+        return {
+            row: lines[int(shares.argmax())]
+            for row, shares in zip(rows, inside, strict=True)
+            if shares.max() >= MIN_SHARE_INSIDE
+        }
 
     def _readings(self, crops: Sequence[Image]) -> list[list[Reading]]:
         """Read crops in the directions that their shapes allow, until each is read surely."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,13 @@ def test_text_that_stays_readable_is_not_covered_by_the_margin_of_a_name() -> No
     covered, same = with_end_margins([name, kept])
     assert covered.xyxy == pytest.approx((60, 100, 310, 128))
     assert same == kept
+
+
+def test_a_short_line_of_the_shape_of_a_plate_is_covered_as_far() -> None:
+    short = TrackedBox((100, 100, 190, 136), 0, 0.9, Origin.DETECTED, TargetKind.PLATE, by_shape=True)
+    assert with_end_margins([short])[0].xyxy == pytest.approx((96, 100, 194, 136))
+    name = replace(short, text=TextDecision(TextRule.NAME, kept=False))
+    assert with_end_margins([name])[0].xyxy == pytest.approx((64, 100, 226, 136))
 
 
 def test_boxes_of_other_kinds_and_shapes_stay_as_they_are() -> None:

@@ -98,7 +98,9 @@ SHAKE = [(4 * (index * 5 % 4 - 2), 3 * (index * 7 % 3 - 1)) for index in range(L
 
 
 @pytest.mark.parametrize("part", [(0.45, 1.0), (0.0, 0.55), (0.25, 0.8)], ids=["end", "start", "middle"])
-@pytest.mark.parametrize("frames", [range(60, LENGTH), range(7), range(30, 37)], ids=["last", "first", "amid"])
+@pytest.mark.parametrize(
+    "frames", [range(60, LENGTH), range(7), range(30, 37)], ids=["last", "first", "amid"]
+)
 def test_a_line_is_covered_where_passes_find_a_part_of_it(part: Part, frames: range) -> None:
     parts = [part if index in frames else (0.0, 1.0) for index in range(LENGTH)]
     assert uncovered(redacted(parts, SHAKE), SHAKE) == []

@@ -20,6 +20,7 @@ from framecloak.domain.anonymization.text_policy.line_reading import (
     LineReader,
     is_unchanged,
 )
+from framecloak.domain.anonymization.text_policy.names import NameIndex
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Image, TargetKind
@@ -74,6 +75,36 @@ def test_a_line_that_other_text_touches_is_covered() -> None:
     assert rules([(text, (80, 80)), ("Anna", (beside, 80))])[0] is TextRule.PARTLY_VISIBLE
     assert rules([(text, (80, 80)), ("Anna", (beside + 4 * HEIGHT, 80))])[0] is TextRule.MEASUREMENT
     assert rules([(text, (80, 80)), ("80 %", (beside, 80))]) == [TextRule.MEASUREMENT] * 2
+
+
+def boxed(*found: tuple[int, int], text: str) -> list[TextRule]:
+    """Return the rules of boxes between two characters of one line, as several scales may detect it."""
+    image: Image = np.full(SHAPE, 90, np.uint8)
+    paint_line(image, (80, 80), text, HEIGHT)
+    corners = np.array(
+        [(80 + LINE_CELL_PX * first, 80, 80 + LINE_CELL_PX * last, 80 + HEIGHT) for first, last in found],
+        float,
+    )
+    padded = box_geometry.pad(corners, TEXT_MARGIN * box_geometry.sides(corners).min(axis=1))
+    detections = FrameDetections(padded, np.ones(len(found)))
+    analysis = FrameAnalysis(0, FrameDetections.empty(), None, text_and_plates={TargetKind.TEXT: detections})
+    policy = TextPolicy(TextPolicyOptions(TextMode.IDENTIFYING), NameIndex(["Berger"]))
+    frame = FakeFrame(0, np.ascontiguousarray(image[..., ::-1]))
+    return [
+        line.decision.rule for line in LineReader(FakeTextReader(), policy).with_lines(analysis, frame).lines
+    ]
+
+
+def test_a_part_of_a_line_that_is_harmless_as_a_whole_stays() -> None:
+    assert boxed((0, 6), text="Frame 777") == [TextRule.UNPROVEN]
+    assert boxed((0, 10), (0, 6), text="Frame 777") == [TextRule.MEASUREMENT] * 2
+
+
+def test_a_part_of_a_line_that_is_covered_is_covered() -> None:
+    text = "Frame 777 Berger"
+    assert boxed((0, 17), (0, 6), text=text) == [TextRule.NAME, TextRule.UNPROVEN]
+    # The harmless part touches the name, and the word within it is decided with it.
+    assert boxed((0, 10), (0, 6), (10, 17), text=text)[:2] == [TextRule.PARTLY_VISIBLE] * 2
 
 
 def test_a_number_that_goes_on_beyond_its_box_is_covered() -> None:

@@ -59,6 +59,8 @@ def rule(text: str, used: TextPolicy | None = None, score: float = 1.0) -> TextR
         ("120 mm", TextRule.MEASUREMENT),
         ("Depth 12,5 cm", TextRule.MEASUREMENT),
         ("MI 0.8 TI 0.2", TextRule.MEASUREMENT),
+        ("MI0.8TI0.2", TextRule.MEASUREMENT),
+        ("Zoomx1.5", TextRule.MEASUREMENT),
         ("37.5 °C", TextRule.MEASUREMENT),
         ("120/80 mmHg", TextRule.MEASUREMENT),
         ("12 \N{MULTIPLICATION SIGN} 8 mm", TextRule.MEASUREMENT),
