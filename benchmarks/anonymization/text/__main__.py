@@ -50,6 +50,7 @@ MOTIONS = ("standing", "shaking", "scrolling")
 BIT_RATES = (300_000, 1_000_000, 8_000_000)
 VIDEO_FRAMES = 25
 STILLS_PER_RUN = 10
+POLICIES = ("all", "identifying")
 SEED = 19
 
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--stills", type=int, default=200)
     parser.add_argument("--videos", type=int, default=9)
     parser.add_argument("--seed", type=int, default=SEED, help="seed of all choices")
+    parser.add_argument("--policy", choices=POLICIES, help="measure one policy alone, without the other")
     parser.add_argument("--presidio", type=Path, help="interpreter with presidio-image-redactor and spacy")
     parser.add_argument("--with-faces", action="store_true", help="also search for faces, as users do")
     arguments = parser.parse_args()
@@ -68,7 +70,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         names = Path(folder) / "names.txt"
         names.write_text("\n".join([*SURNAMES, *GIVEN_NAMES]), "utf-8")
-        redaction = Redaction(names, with_faces=arguments.with_faces)
+        policies = [arguments.policy] if arguments.policy else POLICIES
+        redaction = Redaction(names, policies, with_faces=arguments.with_faces)
         presidio = Presidio(arguments.presidio, names) if arguments.presidio else None
         stills = _stills(
             Path(folder), arguments.footage, arguments.stills, redaction, arguments.seed, presidio
@@ -112,7 +115,7 @@ def _stills(
 def _videos(
     folder: Path, footage: Path, count: int, redaction: Redaction, seed: int
 ) -> tuple[Tallies, Mapping[tuple[str, int], Tally]]:
-    """Return the counts of all videos by policy, and those of ``identifying`` by motion and bit rate."""
+    """Return the counts of all videos by policy, and those of the last policy by motion and bit rate."""
     tallies = {mode: Tally() for mode in redaction.policies}
     conditions: dict[tuple[str, int], Tally] = defaultdict(Tally)
     chance, backgrounds, files = _chance(seed + 1), _backgrounds(footage), fonts()
@@ -137,7 +140,7 @@ def _videos(
                 moved = list(_moved(drawn, x, y))
                 of_video.add(boxes, [line for line in moved if _is_whole(line.box)], moved)
             tally.add_all(of_video)
-            if mode == "identifying":
+            if mode == list(tallies)[-1]:
                 conditions[motion, bit_rate].add_all(of_video)
         show_progress("videos", number + 1, tallies)
     return tallies, conditions
@@ -199,14 +202,13 @@ class Redaction:
 
     Args:
         names: list of names.
+        policies: text policies to measure.
         with_faces: True to search for faces as well.
     """
 
-    def __init__(self, names: Path, *, with_faces: bool) -> None:
-        self.policies = {
-            "all": TextArguments(),
-            "identifying": TextArguments(mode="identifying", names=names),
-        }
+    def __init__(self, names: Path, policies: Sequence[str] = POLICIES, *, with_faces: bool) -> None:
+        arguments = {"all": TextArguments(), "identifying": TextArguments(mode="identifying", names=names)}
+        self.policies = {policy: arguments[policy] for policy in policies}
         container = Container.build(replace(Settings.from_environment(os.environ), threads=1))
         self._container = replace(
             container,

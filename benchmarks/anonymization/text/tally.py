@@ -90,8 +90,8 @@ Tallies = dict[str, Tally]
 
 
 def show_progress(title: str, done: int, tallies: Tallies) -> None:
-    """Print the counts so far to standard error."""
-    tally = tallies["identifying"]
+    """Print the counts so far of the last policy to standard error."""
+    tally = list(tallies.values())[-1]
     covered, identifying = tally.counts(identifies=True)
     kept, harmless = tally.counts(identifies=False)
     print(
@@ -106,11 +106,12 @@ def print_sizes(title: str, tallies: Tallies) -> None:
     """Print a table by size for each policy."""
     if not any(tally.lines for tally in tallies.values()):
         return
-    ratio = tallies["identifying"].seconds / max(1e-9, tallies["all"].seconds)
-    print(f"\n{title}: {ratio:.2f} times the processor time of --text all")
+    if {"all", "identifying"} <= tallies.keys():
+        ratio = tallies["identifying"].seconds / max(1e-9, tallies["all"].seconds)
+        print(f"\n{title}: {ratio:.2f} times the processor time of --text all")
     for mode, tally in tallies.items():
         print(
-            f"\n--text {mode}, {tally.needless:.2%} of the picture covered needlessly: "
+            f"\n{title}, --text {mode}, {tally.needless:.2%} of the picture covered needlessly: "
             f"{np.mean(tally.on_harmless_lines):.2%} on harmless lines, {np.mean(tally.on_footage):.2%} "
             "where there is none\n"
         )

@@ -95,6 +95,8 @@ async def test_a_malformed_policy_is_refused_without_repeating_it(scene: Scene, 
         {"mode": "identifying", "names": [NAME, "E"]},
         {"mode": "identifying", "patterns": [f"({NAME})\\1"]},
         {"mode": "identifying", "patterns": [".*"]},
+        {"mode": "identifying", "patterns": ["((a{100}){100}){100}"]},
+        {"mode": "listed", "names": ["", "  "], "fail_open": True},
     ],
 )
 async def test_a_policy_that_makes_no_sense_is_refused(scene: Scene, text: object) -> None:
@@ -114,6 +116,18 @@ async def test_a_list_of_100000_names_is_taken(scene: Scene) -> None:
     assert (await submit(scene, {"mode": "identifying", "names": names})).status_code == 202
     answer = await submit(scene, {"mode": "identifying", "names": [*names, "one more"]})
     assert answer.status_code == 422
+
+
+async def test_a_name_of_one_letter_is_refused_with_the_reason(scene: Scene) -> None:
+    answer = await submit(scene, {"mode": "identifying", "names": [NAME, "", "E."]})
+    assert answer.status_code == 422
+    reason = "name 3 of the list has a single letter, which would cover nearly every line"
+    assert answer.json()["detail"] == reason
+
+
+async def test_a_pattern_that_explodes_elsewhere_is_taken(scene: Scene) -> None:
+    answer = await submit(scene, {"mode": "identifying", "patterns": ["(a+)+$", "(x+x+)+y", ""]})
+    assert answer.status_code == 202
 
 
 async def test_names_rest_encrypted_and_are_compared_by_a_key(scene: Scene) -> None:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import (
-    NAME_END_MARGIN,
+    IDENTIFYING_END_MARGIN,
     PLATE_MARGIN,
     TEXT_END_MARGIN,
     TEXT_MARGIN,
 )
-from framecloak.domain.anonymization.model.text_policy import TextRule
+from framecloak.domain.anonymization.model.text_policy import IDENTIFYING_RULES
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox
 from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import TargetKind
@@ -27,6 +27,8 @@ MAX_GAP = 1.5
 """Largest gap between such a part and the line, in heights of the line."""
 MIN_OVERLAP = 0.8
 """Share of its height by which such a part lies on the line."""
+MIN_OVERLAP_BESIDE = 0.3
+"""Share of the smaller thickness by which text that stays readable is on the same line."""
 MIN_LINE_RATIO = 1.5
 """Ratio of the sides of a box from which on it is a line that has ends."""
 
@@ -87,11 +89,11 @@ def lengthened(xyxy: Edges, by: float, kept: Sequence[Edges], *, upright: bool |
     x1, y1, x2, y2 = xyxy
     width, height = x2 - x1, y2 - y1
     if width >= MIN_LINE_RATIO * height if upright is None else not upright:
-        beside = [(left, right) for left, top, right, bottom in kept if top < y2 and bottom > y1]
+        beside = [(left, right) for left, top, right, bottom in kept if _overlap(y1, y2, top, bottom)]
         left, right = _free(x1, x2, by, beside)
         return left, y1, right, y2
     if height >= MIN_LINE_RATIO * width if upright is None else upright:
-        beside = [(top, bottom) for left, top, right, bottom in kept if left < x2 and right > x1]
+        beside = [(top, bottom) for left, top, right, bottom in kept if _overlap(x1, x2, left, right)]
         top, bottom = _free(y1, y2, by, beside)
         return x1, top, x2, bottom
     return xyxy
@@ -109,11 +111,17 @@ def _continues(parts: Boxes, lines: Boxes) -> NDArray[np.bool_]:
 
 def _end_margin(box: TrackedBox) -> float:
     """Return what is missing in the margin at each end of a line, in pixels."""
-    names = box.text is not None and box.text.rule is TextRule.NAME
+    identifies = box.text is not None and box.text.rule in IDENTIFYING_RULES
     around = PLATE_MARGIN if box.by_shape else TEXT_MARGIN
     x1, y1, x2, y2 = box.xyxy
     height = min(x2 - x1, y2 - y1) / (1 + 2 * around)
-    return (TEXT_MARGIN + (NAME_END_MARGIN if names else TEXT_END_MARGIN) - around) * height
+    return (TEXT_MARGIN + (IDENTIFYING_END_MARGIN if identifies else TEXT_END_MARGIN) - around) * height
+
+
+def _overlap(start: float, stop: float, other_start: float, other_stop: float) -> bool:
+    """Return whether two boxes are on one line, given their ranges across it, which margins widen."""
+    shared = min(stop, other_stop) - max(start, other_start)
+    return shared > MIN_OVERLAP_BESIDE * min(stop - start, other_stop - other_start)
 
 
 def _free(start: float, stop: float, by: float, beside: Sequence[tuple[float, float]]) -> tuple[float, float]:

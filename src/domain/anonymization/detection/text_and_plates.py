@@ -176,7 +176,9 @@ def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
     unconfirmed = unconfirmed[larger_first]
     like_plates = np.concatenate(shape_flags)[larger_first] if shape_flags else None
     kept = np.ones(len(boxes), bool)
-    inside = box_geometry.share_inside(boxes, boxes) >= MIN_SHARE_INSIDE
+    # A margin may reach over a smaller line beside it, which is another text.
+    bare = boxes if like_plates is None else _without_margins(boxes, like_plates)
+    inside = box_geometry.share_inside(bare, bare) >= MIN_SHARE_INSIDE
     for small in range(1, len(boxes)):
         holders = np.flatnonzero(inside[small, :small] & kept[:small] & ~unconfirmed[:small])
         if len(holders):
@@ -188,6 +190,13 @@ def _merge(per_scale: Sequence[FrameDetections]) -> FrameDetections:
         plate_shaped=None if like_plates is None else like_plates[kept],
         unconfirmed=unconfirmed[kept],
     )
+
+
+def _without_margins(boxes: Boxes, are_plate_shaped: NDArray[np.bool_]) -> Boxes:
+    """Return the boxes (n, 4) that `pad_text` has padded, as they were before."""
+    shares = np.where(are_plate_shaped, PLATE_MARGIN, TEXT_MARGIN)
+    shorter = box_geometry.sides(boxes).min(axis=1)
+    return box_geometry.pad(boxes, -shares * shorter / (1 + 2 * shares))
 
 
 def _unconfirmed(detections: FrameDetections) -> NDArray[np.bool_]:

@@ -18,8 +18,8 @@ TEXT_MARGIN = 0.2
 TEXT_END_MARGIN = 0.4
 """Further margin at both ends of covered text, in units of its height: its last strokes may be missed."""
 
-NAME_END_MARGIN = 2.0
-"""The same for text in which a name was read: an initial beside it may be missed."""
+IDENTIFYING_END_MARGIN = 2.0
+"""The same for text that was read and identifies a person: an initial or a label beside it may be missed."""
 
 PLATE_MARGIN = 0.4
 """Margin of text with the aspect ratio of a plate: the rim and small print lie outside the number."""

@@ -44,6 +44,8 @@ MAX_BLOCK_CHANGE = 14.0
 """Largest change of the mean of a block of pixels, in grey levels, of a line that has not changed."""
 MIN_SHARE_INSIDE = 0.9
 """Share of a box inside another line from which on it shows a part of that line."""
+MIN_PART_THICKNESS = 0.5
+"""Smallest thickness of such a part, in that of the line: thinner ones are other lines beside it."""
 _BLOCK_PX = 8
 _NO_LEVELS = np.empty((0, 0), np.uint8)
 
@@ -191,6 +193,8 @@ class LineReader:
         across = CLEARANCE * sides * (sides <= sides.min(axis=1, keepdims=True))
         enclosing = boxes[lines] + np.concatenate([-across, across], axis=1)
         inside = box_geometry.share_inside(boxes[rows], enclosing)
+        thickness, of_lines = box_geometry.sides(boxes[rows]).min(axis=1), sides.min(axis=1)
+        inside[thickness[:, None] < MIN_PART_THICKNESS * of_lines] = 0
         return {
             row: lines[int(shares.argmax())]
             for row, shares in zip(rows, inside, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from framecloak.domain.anonymization.text_policy.folding import fold, word_forms, words
@@ -15,6 +16,8 @@ MAX_NAMES = 200_000
 MAX_NAME_LENGTH = 200
 """Largest number of characters in an entry."""
 
+_REMEMBERED_TEXTS = 4096
+"""Texts whose result is remembered: a video shows the same lines again, and a long list takes time."""
 _MIN_LENGTH = 2
 """Shortest name: a single letter would match nearly every line."""
 _MIN_JOINED_LENGTH = 5
@@ -89,14 +92,16 @@ class NameIndex:
         for word in self._words:
             for part, (start, stop) in enumerate(_parts(len(word))):
                 self._parts[len(word), part, word[start:stop]].append(word)
+        self._remembered = lru_cache(_REMEMBERED_TEXTS)(self._search)
 
     def __len__(self) -> int:
         return len(self._words)
 
     def matches(self, text: str) -> bool:
         """Return whether a text contains a word of any name."""
-        if not self._words:
-            return False
+        return bool(self._words) and self._remembered(text)
+
+    def _search(self, text: str) -> bool:
         read = words(text)
         pairs = [first + second for first, second in pairwise(read)]
         # Digits that run into a name are no part of it: a year, for example.

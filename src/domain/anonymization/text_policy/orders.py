@@ -66,7 +66,7 @@ class TextOrders:
         if spec.text.mode is TextMode.ALL:
             return None
         lists = await self._with_installation(spec.text, spec.text_lists or NO_LISTS)
-        if spec.text.mode is TextMode.LISTED and not (any(lists.names) or any(lists.patterns)):
+        if spec.text.mode is TextMode.LISTED and not any(map(str.strip, (*lists.names, *lists.patterns))):
             raise InvalidOptionError(
                 "text policy listed without a list would cover no text", "give names or patterns"
             )

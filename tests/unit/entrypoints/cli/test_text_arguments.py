@@ -21,6 +21,10 @@ FILES = {
     "empty": b"\n \n",
     "bad_patterns": b"(a)\\1\n",
     "patterns": b"ward \\d\n\n",
+    "long": "\n".join(f"Familie{number}x, Vera" for number in range(100_000)).encode(),
+    "too_long": b"Anna\n" * 200_001,
+    "explosive": b"(a+)+$\n(x+x+)+y\n",
+    "large_pattern": b"((a{100}){100}){100}\n",
     "huge": b"a" * (MAX_LIST_BYTES + 1),
 }
 
@@ -55,9 +59,11 @@ def arguments(folder: Path, **options: str | bool) -> TextArguments:
         ({"mode": "identifying", "names": "letter"}, "invalid_option"),
         ({"mode": "identifying", "names": "binary"}, "invalid_option"),
         ({"mode": "identifying", "names": "huge"}, "invalid_option"),
+        ({"mode": "identifying", "names": "too_long"}, "invalid_option"),
         ({"mode": "identifying", "names": "empty"}, "empty_file"),
         ({"mode": "identifying", "names": "missing"}, "input_not_found"),
         ({"mode": "identifying", "patterns": "bad_patterns"}, "invalid_option"),
+        ({"mode": "identifying", "patterns": "large_pattern"}, "invalid_option"),
     ],
 )
 def test_what_makes_no_sense_is_refused(folder: Path, options: dict[str, Any], code: str) -> None:
@@ -89,3 +95,22 @@ def test_lists_are_read_line_by_line(folder: Path) -> None:
     with_mark = arguments(folder, mode="identifying", names="bom").policy(Level.FULL)
     assert with_mark is not None
     assert with_mark.names.matches("Anna")
+
+
+def test_a_list_of_100000_names_is_taken(folder: Path) -> None:
+    policy = arguments(folder, mode="identifying", names="long").policy(Level.FULL)
+    assert policy is not None
+    assert policy.names.matches("FAMILIE 777X")
+    assert not policy.names.matches("Depth 12.5 cm")
+
+
+def test_a_pattern_that_explodes_elsewhere_is_taken(folder: Path) -> None:
+    policy = arguments(folder, mode="identifying", patterns="explosive").policy(Level.FULL)
+    assert policy is not None
+    assert policy.patterns is not None
+    assert not policy.patterns.match("a" * 20_000 + "b")
+
+
+def test_a_name_of_one_letter_is_refused_with_the_reason(folder: Path) -> None:
+    with pytest.raises(DomainError, match="name 2 of the list has a single letter, which would cover"):
+        arguments(folder, mode="identifying", names="letter").policy(Level.FULL)

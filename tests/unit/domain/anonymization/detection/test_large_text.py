@@ -210,3 +210,13 @@ def test_large_text_does_not_depend_on_the_slices(frames: list[FrameDetections],
     for index in range(start, stop):
         expected = sorted(box.xyxy for box in whole.boxes[index])
         assert sorted(box.xyxy for box in part.boxes[index - first]) == expected
+
+
+def test_the_margin_of_large_text_does_not_hide_a_line_below_it() -> None:
+    boxes = [(0.1, 0.1, 0.3, 0.25, 0.9), (0.11, 0.26, 0.29, 0.28, 0.9)]
+    detector = DetectorBySize({1280: boxes, 640: boxes[:1]})
+    frame = ScriptedFrame(7, width=FRAME_SIZE[0], height=FRAME_SIZE[1])
+    found = detect_text_and_plates(frame, {TargetKind.TEXT: detector}, IMAGE_TEXT_AND_PLATES)[TargetKind.TEXT]
+    heights = found.boxes[:, 3] - found.boxes[:, 1]
+    assert heights.max() > 0.15 * FRAME_SIZE[1]
+    assert heights.min() < 0.05 * FRAME_SIZE[1]

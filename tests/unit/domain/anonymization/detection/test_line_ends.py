@@ -9,7 +9,7 @@ import pytest
 
 from framecloak.domain.anonymization.detection.line_ends import with_end_margins, with_weak_ends
 from framecloak.domain.anonymization.model.detections import FrameDetections
-from framecloak.domain.anonymization.model.text_policy import TextDecision, TextRule
+from framecloak.domain.anonymization.model.text_policy import IDENTIFYING_RULES, TextDecision, TextRule
 from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox
 from framecloak.domain.imaging.detections import TargetKind
 
@@ -53,6 +53,18 @@ def test_a_covered_line_is_covered_beyond_its_ends() -> None:
 def test_an_upright_column_is_covered_beyond_its_ends() -> None:
     (box,) = with_end_margins([text((100, 100, 128, 300))])
     assert box.xyxy == pytest.approx((100, 92, 128, 308))
+
+
+@pytest.mark.parametrize("rule", sorted(IDENTIFYING_RULES))
+def test_what_identifies_is_covered_with_a_label_beside_it(rule: TextRule) -> None:
+    (box,) = with_end_margins([text(LINE, TextDecision(rule, kept=False))])
+    assert box.xyxy == pytest.approx((60, 100, 340, 128))
+
+
+def test_text_on_the_next_line_does_not_end_the_margin() -> None:
+    name = text(LINE, TextDecision(TextRule.NAME, kept=False))
+    kept = text((200, 122, 400, 150), TextDecision(TextRule.MEASUREMENT, kept=True))
+    assert with_end_margins([name, kept])[0].xyxy == pytest.approx((60, 100, 340, 128))
 
 
 def test_a_name_is_covered_with_the_initial_beside_it() -> None:
