@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -69,11 +72,15 @@ class Run:
         places: bytes by place.
         manifests: the text policies of the results.
         statuses: final statuses by request.
+        results: archives that were downloaded.
+        verified: exit codes of the search for names in these archives.
     """
 
     places: dict[str, bytes] = field(default_factory=dict)
     manifests: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
+    results: list[bytes] = field(default_factory=list)
+    verified: list[int] = field(default_factory=list)
 
     def add_folder(self, what: str, folder: Path) -> None:
         for path in sorted(folder.rglob("*")):
@@ -118,6 +125,49 @@ def stored_in_redis(url: str) -> bytes:
     return b"\n".join(values)
 
 
+def review(http: httpx.Client, submit: str, request: str, run: Run) -> str:
+    """List the text of a result, cover what was kept and uncover what was covered; return the new result."""
+    address = f"{submit}{request}"
+    texts = http.get(f"{address}/texts/").raise_for_status()
+    run.add("texts for the review", texts.content)
+    kept = next(each for each in texts.json()["items"] if not each["covered"])
+    frames = http.get(f"{address}/boxes/").raise_for_status().json()["items"]
+    place = {"xyxy": kept["ranges"][0]["places"][0]["xyxy"], "kind": "text", "track": kept["track"]}
+    edits = [
+        {
+            "index": frame["index"],
+            "boxes": [{name: box[name] for name in ("xyxy", "kind", "track")} for box in frame["boxes"][1:]]
+            + [place],
+        }
+        for frame in frames
+    ]
+    answer = http.post(f"{address}/render/", json={"frames": edits}).raise_for_status()
+    rendered: str = answer.json()["request_id"]
+    run.statuses.append(service_process.follow(http, rendered)[-1]["status"])
+    return rendered
+
+
+def verify(folder: Path, run: Run) -> None:
+    """Search the results for the names with ``framecloak verify``, and keep what it prints and leaves."""
+    names, scratch = folder / "names.txt", folder / "verify"
+    scratch.mkdir()
+    names.write_text("\n".join(NAMES), "utf-8")
+    for number, data in enumerate(run.results):
+        archive = folder / f"{number}.zip"
+        archive.write_bytes(data)
+        command = [sys.executable, "-m", "framecloak", "verify", str(archive), "--forbid-names", str(names)]
+        command += ["--data-dir", str(folder / "data")]
+        result = subprocess.run(
+            [*command, "--json"],
+            check=False,
+            capture_output=True,
+            env=os.environ | {"TMPDIR": str(scratch)},
+        )
+        run.verified.append(result.returncode)
+        run.add(f"verification {number}", result.stdout + result.stderr)
+    run.add_folder("temporary files of the verification", scratch)
+
+
 def use(http: httpx.Client, video: Path, run: Run, servers: dict[str, str]) -> None:
     video_id = service_process.upload(http, video)["id"]
     segment = service_process.mark(http, video_id, 0, LENGTH)
@@ -133,22 +183,29 @@ def use(http: httpx.Client, video: Path, run: Run, servers: dict[str, str]) -> N
     ):
         assert http.post(submit, json=order | {"text": text | refused}).status_code == 422
     assert http.post(submit, content=json.dumps(order)[:-20]).is_error
-    batch = [order | {"output_format": "mp4", "verify": "all"}, order | {"text": text | {"names": ["B"]}}]
+    listed = {"text": text | {"mode": "listed", "fail_open": True}}
+    batch = [
+        order | {"output_format": "mp4", "verify": "all"},
+        order | {"text": text | {"names": ["B"]}},
+        order | listed,
+    ]
     answers = http.post(f"{submit}batch/", json=batch).raise_for_status().json()
-    assert [each["status"] for each in answers] == ["accepted", "rejected"]
+    assert [each["status"] for each in answers] == ["accepted", "rejected", "accepted"]
     first = http.post(submit, json=order, headers=keyed).raise_for_status().json()["request_id"]
     run.add("database, in progress", asyncio.run(dumped(servers["database_url"])))
     run.add("Redis, in progress", stored_in_redis(servers["redis_url"]))
     assert http.post(submit, json=order, headers=keyed).json()["request_id"] == first
     cancelled = http.post(submit, json=order).raise_for_status().json()["request_id"]
     http.delete(f"{submit}{cancelled}/")
-    for request in (answers[0]["request_id"], first, cancelled):
+    for request in (answers[0]["request_id"], first, answers[2]["request_id"], cancelled):
         run.statuses.append(service_process.follow(http, request)[-1]["status"])
         run.add(f"request {request}", http.get(f"{submit}requests/{request}/").content)
-    for request in (answers[0]["request_id"], first):
+    rendered = review(http, submit, first, run)
+    for request in (answers[0]["request_id"], first, answers[2]["request_id"], rendered):
         link = http.get(f"{submit}download/{request}/").headers["location"]
         data = http.get(link).raise_for_status().content
         run.add(f"result {request}", data)
+        run.results.append(data)
         with zipfile.ZipFile(BytesIO(data)) as archive:
             run.manifests.append(json.loads(archive.read("manifest.json"))["text"])
     run.add("metrics", http.get("/metrics").raise_for_status().content)
@@ -181,6 +238,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         run.add("output", "\n".join(service.lines).encode() + errors.read_bytes())
     run.add_folder("temporary files", scratch)
     run.add_folder("data", data_dir)
+    verify(folder, run)
     return run
 
 
@@ -197,15 +255,29 @@ def test_the_search_knows_how_a_word_may_be_written(word: str) -> None:
 
 
 def test_the_run_has_read_text_and_covered_the_names(run: Run) -> None:
-    assert run.statuses[:2] == ["completed", "completed"]
-    assert run.statuses[2] in {"cancelled", "completed"}
-    for text in run.manifests:
+    *completed, cancelled, rendered = run.statuses
+    assert completed == ["completed"] * 3
+    assert cancelled in {"cancelled", "completed"}
+    assert rendered == "completed"
+    of_identifying, of_listed = run.manifests[:2], run.manifests[2]
+    assert of_listed["mode"] == "listed"
+    assert {("name", False), ("listed", False), ("unlisted", True)} <= {
+        (each["rule"], each["kept"]) for each in of_listed["decisions"]
+    }
+    for text in of_identifying:
         assert (text["mode"], text["names"], text["patterns"]) == ("identifying", True, True)
         decided = {(each["rule"], each["kept"]) for each in text["decisions"]}
         assert {("name", False), ("listed", False), ("measurement", True), ("unproven", False)} <= decided
     assert b"identifying" in run.places["database"]
     assert any(place.endswith("part.json") for place in run.places)
     assert any(place.endswith("report.html") for place in run.places)
+
+
+def test_no_name_can_be_read_in_what_the_policy_has_decided(run: Run) -> None:
+    assert run.verified[:3] == [0, 0, 0]
+    outputs = [data for place, data in run.places.items() if place.startswith("verification")]
+    assert len(outputs) == len(run.results) == 4
+    assert all(b"{" in output for output in outputs)
 
 
 def test_no_name_and_no_text_is_left_anywhere(run: Run) -> None:

@@ -13,6 +13,7 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
     VIDEO_TEXT_AND_PLATES,
     detect_text_and_plates,
 )
+from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Image, TargetKind
 from support.samples.endoscope import SIZE, endoscope_screen
 
@@ -61,3 +62,11 @@ def test_letters_as_large_as_a_view_are_covered(detector: PpOcrText) -> None:
         cv2.putText(image, text, corner, cv2.FONT_HERSHEY_DUPLEX, 7.0, (240, 240, 240), 28, cv2.LINE_AA)
         drawn = (image != screen.image).any(axis=2)
         assert redacted(image, detector)[drawn].mean() > 0.98, text
+
+
+def test_each_line_beside_a_view_is_detected_once(detector: PpOcrText) -> None:
+    screen = endoscope_screen("round", SEED)
+    frame = SmoothFrame(VIDEO_TEXT_AND_PLATES.every, np.ascontiguousarray(screen.image[:, :, ::-1]))
+    found = detect_text_and_plates(frame, {TargetKind.TEXT: detector}, VIDEO_TEXT_AND_PLATES)[TargetKind.TEXT]
+    overlap = box_geometry.iou(found.boxes, found.boxes)
+    assert np.flatnonzero((overlap >= 0.7).sum(axis=1) > 1).tolist() == []

@@ -35,6 +35,10 @@ LARGE_TEXT_PX = 320
 MIN_SHARE_INSIDE = 0.9
 """Share of a detection in views and plain ground from which on it is judged in the flattened image."""
 
+SAME_LINE_IOU = 0.7
+"""Overlap from which on two searches have found the same line: a second track of it would be covered in each
+frame between two passes that have found it once."""
+
 
 def without_views(
     by_size: Mapping[tuple[int, int], FrameDetections], frame: Frame, detect: Detect, stride: int
@@ -99,6 +103,12 @@ def _rows(found: FrameDetections, kept: NDArray[np.bool_]) -> FrameDetections:
 
 
 def _joined(first: FrameDetections, second: FrameDetections) -> FrameDetections:
+    """Return the detections of two searches; what both have found is one detection that encloses both."""
+    alike = box_geometry.iou(first.boxes, second.boxes) >= SAME_LINE_IOU
+    boxes = first.boxes.copy()
+    for row, other in np.argwhere(alike).tolist():
+        boxes[row] = box_geometry.enclose(boxes[row], second.boxes[other])
+    first, second = replace(first, boxes=boxes), _rows(second, np.asarray(~alike.any(axis=0)))
     shaped = [each.plate_shaped for each in (first, second) if each.plate_shaped is not None]
     return replace(
         first,

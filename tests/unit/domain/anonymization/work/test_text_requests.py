@@ -12,9 +12,11 @@ import pytest
 
 from fakes.media import FakeSource
 from fakes.vision import FakeBoxDetector, paint_line
+from framecloak.adapters.text.re2_patterns import Re2Patterns
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.model.text_policy import TextLists, TextMode, TextPolicyOptions
+from framecloak.domain.anonymization.text_policy.orders import TextOrders
 from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.imaging.detections import Image
 from support.result_files import unzipped
@@ -55,6 +57,22 @@ def text_of(harness: WorkerHarness) -> dict[str, Any]:
     (result,) = harness.results().values()
     text: dict[str, Any] = json.loads(unzipped(result)["manifest.json"])["text"]
     return text
+
+
+@pytest.mark.parametrize("names", [(), ("", "  ")])
+async def test_listed_text_needs_a_list_that_is_not_blank(
+    harness: WorkerHarness, names: tuple[str, ...]
+) -> None:
+    world = harness.world
+    orders = TextOrders(world.text_cipher, Re2Patterns, world.fake_database)
+    spec = replace(
+        await world.request_spec(await world.person("anna"), (0, 50)),
+        level=Level.FULL,
+        text=TextPolicyOptions(TextMode.LISTED, names=True),
+        text_lists=TextLists(names),
+    )
+    with pytest.raises(InvalidOptionError, match="without a list would cover no text"):
+        await orders.seal(spec)
 
 
 async def test_workers_read_text_by_the_policy_of_the_request(harness: WorkerHarness) -> None:
