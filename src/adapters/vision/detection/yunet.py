@@ -138,6 +138,8 @@ def _decode_level(
     scores: FloatArray, shapes: FloatArray, stride: int, threshold: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     cells = np.flatnonzero(scores >= threshold)
+    if not cells.size:
+        return np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32)
     rows, columns = np.divmod(cells, scores.shape[1])
     corners = np.stack([columns, rows], axis=1).astype(np.float32)
     values = shapes[:, rows, columns].T

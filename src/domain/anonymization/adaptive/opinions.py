@@ -170,9 +170,10 @@ def same_face(boxes: Boxes, times: NDArray[np.intp]) -> NDArray[np.bool_]:
         times: (n,) frame of each.
     """
     centres, sizes = box_geometry.centre(boxes), box_geometry.size(boxes)
-    distance = np.hypot(*np.moveaxis(centres[:, None] - centres[None], -1, 0))
+    across, down = (axis[:, None] - axis[None] for axis in centres.T)
     mean_size = np.sqrt(sizes[:, None] * sizes[None])
     apart = np.abs(times[:, None] - times[None])
     ratio = np.maximum(sizes[:, None], sizes[None]) / np.minimum(sizes[:, None], sizes[None])
     reach = np.minimum(NEAR_DISTANCE + NEAR_DISTANCE_PER_FRAME * apart, MAX_NEAR_DISTANCE) * mean_size
-    return np.asarray((distance <= reach) & (ratio <= NEAR_SIZE_RATIO))
+    is_near = across**2 + down**2 <= reach**2
+    return np.asarray(is_near & (ratio <= NEAR_SIZE_RATIO))

@@ -146,7 +146,7 @@ def _levels(
     if x < 0 or y < 0 or area.shape != (height * shrink, width * shrink):
         return None
     cells = area.reshape(height, shrink, width, shrink)
-    levels = cells.mean(axis=(1, 3), dtype=np.float32)
+    levels = area.astype(np.float32) if shrink == 1 else cells.mean(axis=(1, 3), dtype=np.float32)
     return levels if levels.std() >= 1.0 else None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.analysis import Template
@@ -58,6 +59,9 @@ CORRELATION_TOLERANCE = 0.05
 
 _MIN_CONTRAST = 1.0
 """Standard deviation, in grey levels, below which an image region has no usable contrast."""
+
+MAX_DIRECT_PRODUCTS = 50_000
+"""Number of products up to which they are calculated directly, which is faster than by Fourier transforms."""
 
 _FFT_SIZE_MULTIPLE = 16
 """Input sizes are padded to a multiple of this: Fourier transforms are slow for prime sizes."""
@@ -199,9 +203,15 @@ def correlation(template: FloatArray, window: FloatArray) -> FloatArray:
             (template_deviation * window_deviation).sum(keepdims=True) / (template_norm * window_norm)
         )
     window_deviation = window - window.mean()
+    rows, columns = window.shape[0] - height + 1, window.shape[1] - width + 1
+    if rows * columns * template.size <= MAX_DIRECT_PRODUCTS:
+        regions = sliding_window_view(window_deviation, template.shape).reshape(rows * columns, -1)
+        products = regions @ template_deviation.ravel()
+        energy = np.square(regions).sum(axis=1) - np.square(regions.sum(axis=1)) / template.size
+        norms = template_norm * np.sqrt(np.maximum(energy, min_energy))
+        return np.asarray((products / norms).reshape(rows, columns), np.float32)
     size = [-(-side // _FFT_SIZE_MULTIPLE) * _FFT_SIZE_MULTIPLE for side in window.shape]
     spectrum = np.fft.rfft2(window_deviation, size) * np.conj(np.fft.rfft2(template_deviation, size))
-    rows, columns = window.shape[0] - height + 1, window.shape[1] - width + 1
     products = np.fft.irfft2(spectrum, size)[:rows, :columns]
     sums, squares = (
         _window_sums(levels, height, width) for levels in (window_deviation, np.square(window_deviation))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fakes.media import FakeFrame
 from framecloak.domain.anonymization.tracking.template_matching import (
+    MAX_DIRECT_PRODUCTS,
     MAX_FRAME_SIDE_PX,
     TemplateMatcher,
     correlation,
@@ -31,13 +32,19 @@ def on_background(x: int, y: int, level: int = 90, size: tuple[int, int] = (320,
     return image
 
 
-def test_correlation_follows_its_formula() -> None:
+@pytest.mark.parametrize(("rows", "columns"), [(19, 31), (47, 61)])
+def test_correlation_follows_its_formula(rows: int, columns: int) -> None:
+    # The smaller window is compared directly, the larger one by Fourier transforms.
+    assert 13 * 20 * 84 <= MAX_DIRECT_PRODUCTS < 41 * 50 * 84
     rng = np.random.default_rng(3)
-    template, window = rng.uniform(0, 255, (7, 12)), rng.uniform(0, 255, (19, 31))
+    template, window = rng.uniform(0, 255, (7, 12)), rng.uniform(0, 255, (rows, columns))
     computed = correlation(template.astype(np.float32), window.astype(np.float32))
     expected = [
-        [np.corrcoef(template.ravel(), window[y : y + 7, x : x + 12].ravel())[0, 1] for x in range(20)]
-        for y in range(13)
+        [
+            np.corrcoef(template.ravel(), window[y : y + 7, x : x + 12].ravel())[0, 1]
+            for x in range(columns - 11)
+        ]
+        for y in range(rows - 6)
     ]
     assert computed == pytest.approx(np.array(expected), abs=1e-4)
     assert correlation(template, window[:7, :12])[0, 0] == pytest.approx(expected[0][0])
