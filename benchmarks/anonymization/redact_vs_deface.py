@@ -3,8 +3,8 @@
 Run with ``make bench``. Needs the folder of real footage beside the checkout. For each precision it prints
 medians of several rounds in which the two alternate, their ratio round by round, peak memory, the processor
 time of detection as a multiple of that of decoding and encoding alone, and how well the boxes of the same run
-cover the hand-verified faces. People who are never missed are counted by ``make bench-sight``, whose footage
-says who is who.
+cover the hand-verified faces. Last come the clips of ``make bench-sight``, whose truth says who is who: for
+each precision, what is covered and how many people are never missed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ BIN = Path(sys.executable).parent
 CLIP_FRAMES = 105
 LOOPS = 4
 """How often the clip of 105 frames is repeated, so that start-up time does not dominate."""
+QUICK_CLIPS = "--clips-only", "--quick", "--deface-every", "0"
 PRECISIONS = ("int8", "fp32")
 
 
@@ -64,12 +65,12 @@ class Runs:
         self.peak_mb.append(usage.ru_maxrss / 1024)
 
 
-def prepare(folder: Path) -> dict[str, Path]:
-    """Prepare the clips: the video looped as it is, and scaled to 640x360."""
+def prepare(folder: Path, loops: int) -> dict[str, Path]:
+    """Prepare the clips: the video repeated as it is, and scaled to 640x360."""
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
     full, small = folder / "street_1080p.mp4", folder / "street_360p.mp4"
     quiet = [ffmpeg, "-v", "error", "-y"]
-    looped = ["-stream_loop", str(LOOPS), "-i", DATA / "street.mp4", "-an", "-c", "copy", full]
+    looped = ["-stream_loop", str(loops), "-i", DATA / "street.mp4", "-an", "-c", "copy", full]
     scaled = ["-i", full, "-vf", "scale=640:360", "-c:v", "libx264", "-crf", "18", small]
     subprocess.run([*quiet, *looped], check=True)
     subprocess.run([*quiet, *scaled], check=True)
@@ -182,10 +183,20 @@ def compare_coverage(name: str, video: Path, archives: dict[str, Path]) -> None:
     print(f"  deface, its boxes     {coverage(theirs, video.parent, ellipse=False)}")
 
 
+def count_people(folder: Path) -> None:
+    """Redact the clips with exact truth in each precision, and print whom it covers."""
+    for precision in PRECISIONS:
+        print(f"\n{precision}, clips with exact truth", flush=True)
+        command = [sys.executable, "-m", "benchmarks.anonymization.sight", *QUICK_CLIPS, "--folder", folder]
+        subprocess.run([*command, "--", "--precision", precision, "--verify", "none"], check=True)
+
+
 def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--loops", type=int, default=LOOPS, help="how often the video is repeated")
+    parser.add_argument("--no-people", action="store_true", help="leave the clips with exact truth out")
     arguments = parser.parse_args()
     if not DATA.is_dir():
         sys.exit("the folder of real footage is not beside this checkout; nothing to compare on")
@@ -193,7 +204,7 @@ def main() -> None:
     print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        videos = prepare(folder)
+        videos = prepare(folder, arguments.loops)
         archives = {
             name: {precision: folder / f"{name}-{precision}.zip" for precision in PRECISIONS}
             for name in videos
@@ -203,6 +214,8 @@ def main() -> None:
         # Only now: the kernel never reports a child's peak memory below its parent's size.
         for name, video in videos.items():
             compare_coverage(name, video, archives[name])
+        if not arguments.no_people:
+            count_people(folder)
 
 
 if __name__ == "__main__":

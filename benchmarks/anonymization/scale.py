@@ -72,9 +72,12 @@ def redacted(video: Path, archive: Path, options: Sequence[str], rounds: int = 1
     return Cost(len(frames), boxes, seconds, processor, statistics.median(runs.peak_mb))
 
 
-def looped(folder: Path, minutes: int) -> Path:
+def looped(folder: Path, minutes: float) -> Path:
     """Repeat the clip by copying its packets."""
-    film, times = folder / f"looped_{minutes}.mp4", round(minutes * FRAMES_PER_MINUTE / CLIP_FRAMES) - 1
+    film, times = (
+        folder / f"looped_{minutes:g}.mp4",
+        max(0, round(minutes * FRAMES_PER_MINUTE / CLIP_FRAMES) - 1),
+    )
     _ffmpeg("-stream_loop", str(times), "-i", str(DATA / "street.mp4"), "-an", "-c", "copy", str(film))
     return film
 
@@ -106,9 +109,12 @@ def _ffmpeg(*arguments: str) -> None:
 def main() -> None:
     """Run the parts that the command line names, or all."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--minutes", type=int, nargs="*", default=MINUTES, help="lengths of the street video")
+    parser.add_argument(
+        "--minutes", type=float, nargs="*", default=MINUTES, help="lengths of the street video"
+    )
     parser.add_argument("--faces", type=int, nargs="*", default=FACES, help="people in a frame")
     parser.add_argument("--heights", type=int, nargs="*", default=HEIGHTS_PX, help="of the street video")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each video but the long ones")
     parser.add_argument("--folder", type=Path, help="for the videos and results; default: a temporary one")
     parser.add_argument("options", nargs="*", help="options of framecloak redact, after --")
     arguments = parser.parse_args()
@@ -118,17 +124,17 @@ def main() -> None:
         folder = Path(temporary)
         archive = folder / "redacted.zip"
         for height in arguments.heights:
-            cost = redacted(resized(folder, height), archive, arguments.options, ROUNDS)
+            cost = redacted(resized(folder, height), archive, arguments.options, arguments.rounds)
             print(f"{height:>5} lines  {cost}", flush=True)
         for faces in arguments.faces:
-            cost = redacted(populated(folder, faces), archive, arguments.options, ROUNDS)
+            cost = redacted(populated(folder, faces), archive, arguments.options, arguments.rounds)
             print(f"{faces:>5} people {cost}", flush=True)
         for minutes in arguments.minutes:
             film = looped(folder, minutes)
-            print(f"{minutes:>5} min    {redacted(film, archive, arguments.options)}", flush=True)
+            print(f"{minutes:>5g} min    {redacted(film, archive, arguments.options)}", flush=True)
             film.unlink()
         start = Runs()
-        for _ in range(5):
+        for _ in range(arguments.rounds):
             command = [BIN / "framecloak", "redact", DATA / "street.mp4", "-o", archive]
             start.add([*command, "--segments", "0:1", "--force", *arguments.options])
         print(f"one frame of {CLIP_FRAMES}, whole process: {statistics.median(start.seconds):.2f} s")
