@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fakes.frames import CutFromWhole
 from fakes.results import constant_rate
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.errors import (
@@ -41,7 +42,7 @@ def face_image(_: int) -> Image:
     return image
 
 
-class FakeFrame:
+class FakeFrame(CutFromWhole):
     """A frame made of an array."""
 
     def __init__(self, index: int, image: Image, pixel_aspect: Fraction = SQUARE) -> None:

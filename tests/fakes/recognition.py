@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from fakes.frames import CutFromWhole
 from framecloak.domain.errors import (
     EmotionsUnavailableError,
     FrameAnalysisError,
@@ -86,7 +87,7 @@ class CannedEmotionReader:
 
 
 @dataclass(frozen=True)
-class FakeImageFrame:
+class FakeImageFrame(CutFromWhole):
     """A frame whose pixels are in memory."""
 
     image: Image

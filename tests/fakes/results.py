@@ -13,6 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from fakes.frames import CutFromWhole
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ReportData
 from framecloak.domain.errors import FrameAnalysisError, InvalidFormatError, ObjectNotFoundError
@@ -63,7 +64,7 @@ _SALT = hashlib.sha256().digest_size + 1
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedFrame:
+class EncodedFrame(CutFromWhole):
     """A frame that was encoded and decoded again."""
 
     index: int

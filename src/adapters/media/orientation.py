@@ -49,6 +49,24 @@ class Orientation(IntEnum):
         turn = _TURNS.get(self)
         return image if turn is None else np.asarray(turn(image), np.uint8)
 
+    def stored_part(
+        self, left: int, top: int, width: int, height: int, size: tuple[int, int]
+    ) -> tuple[int, int, int, int]:
+        """Return left, top, width and height, in stored pixels, of a part of the upright image.
+
+        Args:
+            left: left edge of the part, in upright pixels.
+            top: upper edge.
+            width: width of the part.
+            height: height of the part.
+            size: width and height of the upright image.
+        """
+        if self in _MIRRORED_ACROSS:
+            left = size[0] - left - width
+        if self in _MIRRORED_DOWN:
+            top = size[1] - top - height
+        return (top, left, height, width) if self.swaps_sides else (left, top, width, height)
+
     @classmethod
     def from_degrees(cls, clockwise: int) -> Orientation:
         """Return the orientation of a clockwise rotation; ``UPRIGHT`` for other than quarter turns."""
@@ -92,6 +110,20 @@ _TURNS: dict[Orientation, Callable[[Image], MatLike]] = {
     Orientation.TRANSVERSED: lambda image: cv2.flip(cv2.transpose(image), -1),
     Orientation.THREE_QUARTER_TURN: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+_MIRRORED_ACROSS = {
+    Orientation.MIRRORED,
+    Orientation.HALF_TURN,
+    Orientation.QUARTER_TURN,
+    Orientation.TRANSVERSED,
+}
+"""Orientations in which the upright image runs against the stored one from left to right."""
+_MIRRORED_DOWN = {
+    Orientation.HALF_TURN,
+    Orientation.FLIPPED,
+    Orientation.TRANSVERSED,
+    Orientation.THREE_QUARTER_TURN,
+}
+"""Orientations in which it does from top to bottom."""
 _DEGREES = {
     Orientation.UPRIGHT: 0,
     Orientation.MIRRORED: 0,

@@ -131,6 +131,23 @@ class Frame(Protocol):
         """
         ...
 
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+        """Return a part of the frame at its own size, without converting the rest if that is possible.
+
+        Args:
+            left: left edge of the part in stored pixels, upright; it must lie inside the frame.
+            top: upper edge.
+            width: width of the part.
+            height: height of the part.
+
+        Returns:
+            (height, width, 3) uint8 RGB, contiguous; it must not be modified.
+
+        Raises:
+            FrameAnalysisError: the frame was not decoded, or not without errors.
+        """
+        ...
+
 
 class FrameSource(Protocol):
     """Video or image with readable frames."""

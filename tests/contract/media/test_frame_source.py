@@ -117,6 +117,20 @@ def test_rgb_is_the_whole_image_resized(sample: Sample, width: int, height: int)
     assert read_number(rgb) == count - 1
 
 
+@pytest.mark.parametrize("part", [(0, 0, 128, 96), (0, 0, 32, 32), (37, 21, 40, 30), (101, 65, 27, 31)])
+def test_a_part_shows_what_the_whole_frame_shows_there(
+    sample: Sample, part: tuple[int, int, int, int]
+) -> None:
+    left, top, width, height = part
+    (frame,) = sample.source.frames(0, 1)
+    cut = frame.rgb_part(*part)
+    assert cut.shape == (height, width, 3)
+    assert cut.dtype == np.uint8
+    assert cut.flags.c_contiguous
+    whole = frame.bgr()[top : top + height, left : left + width, ::-1]
+    assert np.abs(cut.astype(int) - whole).mean() < 3
+
+
 def test_frames_outlive_their_iterator(sample: Sample) -> None:
     frames = sample.source.frames(0, sample.source.info.frame_count)
     first = next(frames)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fakes.frames import CutFromWhole
 from fakes.media import FakeSource
 from fakes.vision import FakeBoxDetector, paint_text
 from framecloak.domain.errors import FrameAnalysisError, LevelUnavailableError
@@ -26,7 +27,7 @@ NAME_BOX = (32, 32, 192, 64)
 """Box of a burned-in name, which the fake detector reports as text."""
 
 
-class Scan:
+class Scan(CutFromWhole):
     """A frame of a device: changing noise in a black border with a name."""
 
     def __init__(self, index: int) -> None:

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from fakes.frames import CutFromWhole
 from fakes.results import EncodedFrame
 from fakes.vision import LANDMARKS
 from framecloak.domain.anonymization.detection.second_opinion import (
@@ -44,7 +45,7 @@ Script = dict[int, list[tuple[float, float, float, float]]]
 
 
 @dataclass(frozen=True)
-class ScriptedFrame:
+class ScriptedFrame(CutFromWhole):
     """Carries its number in red and green, and the position of each pixel in blue."""
 
     index: int

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from hypothesis import strategies as st
 
+from fakes.frames import CutFromWhole
 from fakes.vision import LANDMARKS
 from framecloak.domain.anonymization.detection.directions import map_from_turned, map_points, turned_size
 from framecloak.domain.anonymization.detection.second_opinion import CROP_SIDE_PX, FACE_SIDES_PX
@@ -120,7 +121,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class WorldFrame:
+class WorldFrame(CutFromWhole):
     world: World
     index: int
     width: int = WIDTH

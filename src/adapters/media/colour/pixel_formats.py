@@ -33,6 +33,12 @@ from framecloak.domain.imaging.detections import Image
 
 _PLANAR_YUV = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
 _ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+LARGEST_PART = 0.25
+"""Share of a frame up to which parts are read from its planes; larger ones convert faster as a whole."""
+
+_PART_MARGIN_PX = 8
+"""Pixels around a part that its interpolation may read."""
+
 _ALPHA_FORMATS = {"pal8", "ya8", "ya16be", "ya16le"}
 
 
@@ -85,6 +91,32 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
     if _is_ycgco(frame):
         return _ycgco_to_rgb(frame, width, height)
     return _stretched_grey(frame, _as_image(_resized(frame, width, height, "rgb24")))
+
+
+def part_to_rgb(frame: av.VideoFrame, left: int, top: int, width: int, height: int) -> Image:
+    """Convert a part of a decoded frame to RGB, at the frame's own size.
+
+    Of planar formats only the part is read; others are converted as a whole.
+
+    Args:
+        frame: the decoded frame.
+        left: left edge of the part in pixels; it must lie inside the frame.
+        top: upper edge.
+        width: width of the part.
+        height: height of the part.
+
+    Returns:
+        (height, width, 3) uint8 RGB, contiguous.
+
+    Raises:
+        av.FFmpegError: the pixel format cannot be converted.
+    """
+    if frame.format.name in _PLANAR_YUV and not is_hdr(frame) and not _is_ycgco(frame):
+        if width * height <= LARGEST_PART * frame.width * frame.height:
+            return _part_of_planes(frame, left, top, width, height)
+        whole = _convert_full_size(frame, "rgb24")
+        return np.ascontiguousarray(whole[top : top + height, left : left + width])
+    return _reversed(to_bgr(frame)[top : top + height, left : left + width])
 
 
 def _convert_full_size(frame: av.VideoFrame, pixel_format: str) -> Image:
@@ -142,6 +174,31 @@ def _scaled_planes(frame: av.VideoFrame, width: int, height: int) -> Image:
     for plane in frame.planes:
         stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         planes.append(scaled(stored[:, : plane.width], width, height))
+    matrix = yuv_to_rgb(matrix_of(frame), is_full_range(frame))
+    return np.asarray(cv2.transform(cv2.merge(planes), matrix), np.uint8)
+
+
+def _part_of_planes(frame: av.VideoFrame, left: int, top: int, width: int, height: int) -> Image:
+    """Read a part of the Y, U and V planes, repeat subsampled ones as a whole frame would, and convert."""
+    # Interpolation reads beyond the part, whose borders then look like any other place of the frame.
+    first = [max(0, start - _PART_MARGIN_PX) // 2 * 2 for start in (left, top)]
+    last = [
+        min(side, start + length + _PART_MARGIN_PX)
+        for side, start, length in ((frame.width, left, width), (frame.height, top, height))
+    ]
+    planes = []
+    for plane in frame.planes:
+        stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        steps = -(-frame.width // plane.width), -(-frame.height // plane.height)
+        (x1, x2), (y1, y2) = (
+            (low // step, -(-high // step)) for low, high, step in zip(first, last, steps, strict=True)
+        )
+        around = stored[y1:y2, x1:x2]
+        if steps != (1, 1):
+            size = (x2 - x1) * steps[0], (y2 - y1) * steps[1]
+            around = np.asarray(cv2.resize(around, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        x, y = left - first[0], top - first[1]
+        planes.append(around[y : y + height, x : x + width])
     matrix = yuv_to_rgb(matrix_of(frame), is_full_range(frame))
     return np.asarray(cv2.transform(cv2.merge(planes), matrix), np.uint8)
 

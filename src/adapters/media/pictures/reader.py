@@ -60,6 +60,10 @@ class _EncodedFrame:
         image = self._decode(self._decoding_flag(width, height))
         return np.asarray(cv2.cvtColor(scaled(image, width, height), cv2.COLOR_BGR2RGB), np.uint8)
 
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+        part = self.bgr()[top : top + height, left : left + width]
+        return np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2RGB), np.uint8)
+
     def _decoding_flag(self, width: int, height: int) -> int:
         """Return the OpenCV flag to decode with.
 

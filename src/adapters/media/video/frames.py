@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from framecloak.adapters.media.colour.pixel_formats import to_bgr, to_rgb
+from framecloak.adapters.media.colour.pixel_formats import part_to_rgb, to_bgr, to_rgb
 from framecloak.adapters.media.orientation import Orientation
 from framecloak.adapters.media.scaling import scaled
 from framecloak.adapters.media.size_limit import MAX_PIXELS
@@ -115,6 +115,24 @@ class DecodedFrame:
             self._raise_unreadable(error)
         return self._orientation.apply(stored)
 
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+        """Return a part of the upright frame at its own size, (height, width, 3) uint8 RGB.
+
+        Raises:
+            FrameAnalysisError: the pixel format cannot be converted, or the frame's size differs too much
+                from the video's.
+        """
+        if self._size != self._own_size:
+            return _part(self.bgr(), left, top, width, height)
+        self._require_similar_size()
+        stored_part = self._orientation.stored_part(left, top, width, height, self._size)
+        try:
+            with self._lock:
+                stored = part_to_rgb(self._decoded, *stored_part)
+        except (av.FFmpegError, ValueError) as error:
+            self._raise_unreadable(error)
+        return self._orientation.apply(stored)
+
     def _require_similar_size(self) -> None:
         (width, height), (own_width, own_height) = self._size, self._own_size
         distortion = width * own_height / (height * own_width)
@@ -151,6 +169,10 @@ class ArrayFrame:
         """Return the frame resized to the given size, (height, width, 3) uint8 RGB."""
         return np.asarray(cv2.cvtColor(scaled(self._image, width, height), cv2.COLOR_BGR2RGB), np.uint8)
 
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+        """Return a part of the frame at its own size, (height, width, 3) uint8 RGB."""
+        return _part(self._image, left, top, width, height)
+
 
 class DamagedFrame:
     """Frame that could not be decoded intact: it has an index and a size, but no pixels.
@@ -185,5 +207,18 @@ class DamagedFrame:
         """
         raise self._error()
 
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:  # noqa: ARG002 (as above)
+        """Raise an error, because the frame has no pixels.
+
+        Raises:
+            FrameAnalysisError: always.
+        """
+        raise self._error()
+
     def _error(self) -> FrameAnalysisError:
         return FrameAnalysisError(f"frame {self.index} is damaged in the file and could not be decoded")
+
+
+def _part(bgr: Image, left: int, top: int, width: int, height: int) -> Image:
+    """Return a part of an image in BGR order as RGB, contiguous."""
+    return np.asarray(cv2.cvtColor(bgr[top : top + height, left : left + width], cv2.COLOR_BGR2RGB), np.uint8)

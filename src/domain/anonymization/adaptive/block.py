@@ -231,8 +231,15 @@ class CachedFrame:
             self._large.keep(self.index, width, height, pixels)
         return pixels
 
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+        """Return a part of the pixels, which must not be modified; see `Frame`."""
+        kept = self._large.get(self.index, self.width, self.height) if self._large else None
+        if kept is not None:
+            return np.ascontiguousarray(kept[top : top + height, left : left + width])
+        return self._frame.rgb_part(left, top, width, height)
+
     def _read(self, width: int, height: int) -> Image:
-        if (width, height) == (self.width, self.height) == self.display_size:
+        if (width, height) == (self.width, self.height):
             # Nothing is scaled, so the faster conversion of whole frames serves.
-            return self._frame.bgr()[:, :, ::-1]
+            return self._frame.rgb_part(0, 0, width, height)
         return self._frame.rgb(width, height)

@@ -134,8 +134,11 @@ def detect_in_region(
     (width, height), crop = _cropped(frame, region, stride)
     zoom = frame.width / width, frame.height / height
     left, top, right, bottom = crop
-    image = frame.rgb(width, height)[top:bottom, left:right]
     size = right - left, bottom - top
+    if (width, height) == (frame.width, frame.height):
+        image = frame.rgb_part(left, top, *size)
+    else:
+        image = frame.rgb(width, height)[top:bottom, left:right]
     # A face may be cut only where the frame ends too.
     limits = np.array(
         [

@@ -92,3 +92,11 @@ class ReshapedFrame:
             FrameAnalysisError: the frame was not decoded, or not without errors.
         """
         return self._frame.rgb(width, height)
+
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+        """Return a part of the stored pixels; see `Frame`.
+
+        Raises:
+            FrameAnalysisError: the frame was not decoded, or not without errors.
+        """
+        return self._frame.rgb_part(left, top, width, height)

@@ -99,6 +99,15 @@ class _LazyImage:
         self._decoded = self._decoded or self._decode()
         return self._decoded.rgb(width, height)
 
+    def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+        """Return a part of the pixels; see `Frame`.
+
+        Raises:
+            FrameAnalysisError: the image was not decoded, or has changed since it was opened.
+        """
+        self._decoded = self._decoded or self._decode()
+        return self._decoded.rgb_part(left, top, width, height)
+
     def _decode(self) -> Frame:
         try:
             with closing(self._image.frames(0, 1)) as frames:

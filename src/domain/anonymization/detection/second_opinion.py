@@ -8,6 +8,7 @@ There a false detection of moderate score often shows nothing at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -71,7 +72,14 @@ MAX_SIZE_RATIO = 2.0
 MAX_IMAGE_SIDE_PX = 3840
 """Longer side in pixels of the image that crops are sampled from."""
 
+MAX_PART = 0.25
+"""Share of the frame up to which only the surroundings of a detection are read."""
+
 _MIN_SCORE = 0.05
+_VIEW_REACH = CROP_SIDE_PX / math.sqrt(2) / min(FACE_SIDES_PX)
+"""Largest distance that a crop shows from the middle of a detection, in units of its size."""
+_READ_MARGIN_PX = 4
+"""Pixels around it that sampling may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +118,20 @@ class SecondOpinion:
         """
         if not len(weak.scores):
             return weak
-        image, to_frame = _readable(frame)
-        views = [
-            view
-            for box, weak_score, direction in zip(
-                weak.boxes / np.tile(to_frame, 2),
-                weak.scores.tolist(),
-                directions_of(weak).tolist(),
-                strict=True,
-            )
-            if (view := self._best_view(image, box, weak_score, direction, score, expected)) is not None
-        ]
+        surroundings = _Surroundings(frame)
+        to_frame = surroundings.to_frame
+        views = []
+        for box, weak_score, direction in zip(
+            weak.boxes / np.tile(to_frame, 2),
+            weak.scores.tolist(),
+            directions_of(weak).tolist(),
+            strict=True,
+        ):
+            image, corner = surroundings.of(box)
+            shifted = box - np.tile(corner, 2)
+            view = self._best_view(image, shifted, weak_score, direction, score, expected)
+            if view is not None:
+                views.append(view.shifted(corner))
         return FrameDetections(
             np.array([view.box for view in views]).reshape(-1, 4) * np.tile(to_frame, 2),
             np.array([view.score for view in views], np.float64),
@@ -144,14 +155,12 @@ class SecondOpinion:
         """
         if not len(doubtful.scores):
             return np.zeros(0, bool)
-        image, to_frame = _readable(frame)
+        surroundings = _Surroundings(frame)
         return np.array(
             [
-                self._best_view(image, box, score - TURNED_DOUBT, direction, 0.0, EVERY_DIRECTION) is None
-                if direction
-                else all(view is None or view.score < REFUTING_SCORE for view in self._views(image, box, 0))
+                self._refutes(*surroundings.of(box), box, score, direction)
                 for box, score, direction in zip(
-                    doubtful.boxes / np.tile(to_frame, 2),
+                    doubtful.boxes / np.tile(surroundings.to_frame, 2),
                     doubtful.scores.tolist(),
                     directions_of(doubtful).tolist(),
                     strict=True,
@@ -159,6 +168,14 @@ class SecondOpinion:
             ],
             bool,
         )
+
+    def _refutes(
+        self, image: Image, corner: NDArray[np.float64], box: Boxes, score: float, direction: int
+    ) -> bool:
+        box = box - np.tile(corner, 2)
+        if direction:
+            return self._best_view(image, box, score - TURNED_DOUBT, direction, 0.0, EVERY_DIRECTION) is None
+        return all(view is None or view.score < REFUTING_SCORE for view in self._views(image, box, 0))
 
     def _best_view(
         self, image: Image, box: Boxes, weak: float, direction: int, score: float, expected: frozenset[int]
@@ -229,38 +246,48 @@ class _View:
     landmarks: FloatArray
     direction: int
 
+    def shifted(self, by: NDArray[np.float64]) -> _View:
+        """Return the view in pixels of an image that begins so much further up and left, (2,) pixels."""
+        landmarks = (self.landmarks + by).astype(np.float32)
+        return replace(self, box=self.box + np.tile(by, 2), landmarks=landmarks)
 
-class SingleSizeFrame:
-    """Frame that keeps the pixels which were read last, for several looks at one size.
+
+class _Surroundings:
+    """Reader of what the views of single detections of a frame show.
 
     Args:
-        frame: frame that is read.
+        frame: frame with the detections.
+
+    Attributes:
+        to_frame: pixels of the frame per pixel of the image that is read, on each axis.
     """
 
     def __init__(self, frame: Frame) -> None:
-        self.index = frame.index
-        self.width, self.height = frame.width, frame.height
-        self.display_size = frame.display_size
-        self.nbytes = frame.nbytes
         self._frame = frame
-        self._pixels: Image | None = None
+        zoom = min(1.0, MAX_IMAGE_SIDE_PX / max(frame.display_size))
+        width, height = (max(1, round(side * zoom)) for side in frame.display_size)
+        self._size = width, height
+        self.to_frame = frame.width / width, frame.height / height
 
-    def bgr(self) -> Image:
-        """Return the stored pixels; see `Frame`."""
-        return self._frame.bgr()
+    def of(self, box: Boxes) -> tuple[Image, NDArray[np.float64]]:
+        """Return the pixels around a box (4,), as displayed, and their upper left corner in the image.
 
-    def rgb(self, width: int, height: int) -> Image:
-        """Return the resized pixels, which must not be modified; see `Frame`."""
-        if self._pixels is None or self._pixels.shape[:2] != (height, width):
-            self._pixels = self._frame.rgb(width, height)
-        return self._pixels
-
-
-def _readable(frame: Frame) -> tuple[Image, tuple[float, float]]:
-    """Return the pixels of a frame as displayed, and pixels of the frame per pixel, on each axis."""
-    zoom = min(1.0, MAX_IMAGE_SIDE_PX / max(frame.display_size))
-    width, height = (max(1, round(side * zoom)) for side in frame.display_size)
-    return frame.rgb(width, height), (frame.width / width, frame.height / height)
+        Raises:
+            FrameAnalysisError: the frame was not decoded.
+        """
+        size = np.array(self._size, np.float64)
+        centre = box_geometry.centre(box[None])[0]
+        reach = float(box_geometry.size(box[None])[0]) * _VIEW_REACH + _READ_MARGIN_PX
+        low, high = centre - reach, centre + reach
+        # What lies beyond a border is mirrored there, from as far inside.
+        low, high = np.minimum(low, 2 * size - high), np.maximum(high, -low)
+        first = np.floor(np.clip(low, 0, size - 1)).astype(int)
+        last = np.ceil(np.clip(high, first + 1, size)).astype(int)
+        (left, top), (columns, rows) = first.tolist(), (last - first).tolist()
+        is_own_size = self._size == (self._frame.width, self._frame.height)
+        if is_own_size and columns * rows <= MAX_PART * self._size[0] * self._size[1]:
+            return self._frame.rgb_part(left, top, columns, rows), first.astype(np.float64)
+        return self._frame.rgb(*self._size), np.zeros(2)
 
 
 def _map_from_crop(box: Boxes, face_side: int, direction: int, *, mirrored: bool) -> Affine:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from fakes.frames import CutFromWhole
 from fakes.media import FakeSampler
 from fakes.vision import LANDMARKS
 from framecloak.domain.anonymization.adaptive.regions import (
@@ -36,7 +37,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class HeadFrame:
+class HeadFrame(CutFromWhole):
     """Shows a round head on an even background, at any size.
 
     Attributes:

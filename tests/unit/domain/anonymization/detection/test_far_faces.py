@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fakes.frames import CutFromWhole
 from fakes.media import FakeSampler
 from fakes.results import ISSUER
 from framecloak.domain.anonymization.detection.scales import key_interval, video_scales
@@ -80,7 +81,7 @@ SIZES = ((1024, 64), (1920, 128))
 
 
 @dataclass(frozen=True)
-class NumberedFrame:
+class NumberedFrame(CutFromWhole):
     """Carries its number in red, the level of its shot in green, and a texture in blue."""
 
     script: VideoScript

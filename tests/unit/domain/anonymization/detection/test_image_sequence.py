@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from fakes.frames import CutFromWhole
 from framecloak.domain.anonymization.detection.image_sequence import ImageSequence
 from framecloak.domain.errors import FrameAnalysisError, UnreadableVideoError
 from framecloak.domain.imaging.detections import Image
@@ -42,7 +43,7 @@ class RecordingImage:
 
 
 @dataclass(frozen=True)
-class Decoded:
+class Decoded(CutFromWhole):
     level: int
     width: int
     height: int

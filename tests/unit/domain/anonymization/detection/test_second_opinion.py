@@ -210,6 +210,31 @@ def test_nothing_is_looked_at_where_nothing_is_asked() -> None:
     assert detector.crops == []
 
 
+def test_only_the_surroundings_of_a_small_face_are_read() -> None:
+    read: list[tuple[int, int, int, int]] = []
+
+    class Observed(FakeFrame):
+        def rgb(self, width: int, height: int) -> Image:
+            raise AssertionError("the whole frame was read")
+
+        def rgb_part(self, left: int, top: int, width: int, height: int) -> Image:
+            read.append((left, top, width, height))
+            return np.ascontiguousarray(self.bgr()[top : top + height, left : left + width, ::-1])
+
+    frame = Observed(0, np.zeros((600, 800, 3), np.uint8))
+    opinion(CropDetector(lambda _: 0.4), CropDetector(lambda _: 0.4)).confirmed(
+        frame, detection(0.45), ACCEPT
+    )
+    reach = SIDE * CROP_SIDE_PX / min(FACE_SIDES_PX) / 2
+    for left, top, width, height in read:
+        assert left <= max(0, CENTRE[0] - reach)
+        assert top <= max(0, CENTRE[1] - reach)
+        assert left + width >= CENTRE[0] + reach
+        assert top + height >= CENTRE[1] + reach
+        assert width * height < 800 * 600 / 4
+    assert read
+
+
 def test_a_face_that_the_border_cuts_continues_beyond_it() -> None:
     image = np.full((96, 160, 3), 128, np.uint8)
     paint_face(image, (0, 40, 12, 64))
