@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.large_text import mark_unconfirmed
-from framecloak.domain.anonymization.detection.line_ends import WEAK_SHARE, with_weak_ends
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
-from framecloak.domain.anonymization.detection.views import Detect, without_views
+from framecloak.domain.anonymization.detection.text.large_text import mark_unconfirmed
+from framecloak.domain.anonymization.detection.text.line_ends import WEAK_SHARE, with_weak_ends
+from framecloak.domain.anonymization.detection.text.views import Detect, without_views
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import PLATE_MARGIN, TEXT_MARGIN
 from framecloak.domain.anonymization.model.options import MAX_TEXT_SHARE

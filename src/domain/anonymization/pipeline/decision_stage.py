@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.line_ends import with_end_margins
-from framecloak.domain.anonymization.detection.line_lengths import with_whole_lines
 from framecloak.domain.anonymization.detection.shots import shot_numbers
+from framecloak.domain.anonymization.detection.text.line_ends import with_end_margins
+from framecloak.domain.anonymization.detection.text.line_lengths import with_whole_lines
 from framecloak.domain.anonymization.identification.decisions import IdentityClassifier
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.options import Verify

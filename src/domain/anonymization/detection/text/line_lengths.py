@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.line_ends import (
+from framecloak.domain.anonymization.detection.text.line_ends import (
     MIN_LINE_RATIO,
     Edges,
     is_covered_text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from framecloak.domain.anonymization.detection.plain_ground import PlainGround, grid_size
+from framecloak.domain.anonymization.detection.text.plain_ground import PlainGround, grid_size
 from framecloak.domain.imaging.detections import Image
 
 GROUND = 12

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from framecloak.domain.anonymization.detection.line_ends import with_end_margins, with_weak_ends
+from framecloak.domain.anonymization.detection.text.line_ends import with_end_margins, with_weak_ends
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.text_policy import IDENTIFYING_RULES, TextDecision, TextRule
 from framecloak.domain.anonymization.model.tracked_boxes import Origin, TrackedBox

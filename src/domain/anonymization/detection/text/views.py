@@ -15,8 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.plain_ground import Cells, PlainGround, grid_size
 from framecloak.domain.anonymization.detection.scales import DetectionScale
+from framecloak.domain.anonymization.detection.text.plain_ground import Cells, PlainGround, grid_size
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes

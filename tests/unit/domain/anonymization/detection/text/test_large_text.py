@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.media import FakeSampler
-from framecloak.domain.anonymization.detection.large_text import second_looks
 from framecloak.domain.anonymization.detection.scales import DetectionScale
+from framecloak.domain.anonymization.detection.text.large_text import second_looks
 from framecloak.domain.anonymization.detection.text_and_plates import (
     IMAGE_TEXT_AND_PLATES,
     VIDEO_TEXT_AND_PLATES,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fakes.media import FakeRedactor, FakeSampler, FakeSource
 from fakes.vision import FakeBoxDetector, FakeFaceDetector, paint_text
-from framecloak.domain.anonymization.detection.line_lengths import with_whole_lines
 from framecloak.domain.anonymization.detection.scales import DetectionScale
+from framecloak.domain.anonymization.detection.text.line_lengths import with_whole_lines
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_TEXT_AND_PLATES
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
 from framecloak.domain.anonymization.model.detections import FrameDetections

@@ -1,0 +1,1 @@
+"""Detection of text beside the detector itself: large text, ends and lengths of lines, round views."""
