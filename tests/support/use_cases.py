@@ -189,16 +189,21 @@ class FakeService:
         return RequestSpec(video.id, tuple(ids), Level.FACES, Appearance(), verify=Verify.NONE)
 
     async def complete(
-        self, request_id: UUID, sha256: str | None = hashlib.sha256(b"zip").hexdigest()
+        self,
+        request_id: UUID,
+        sha256: str | None = hashlib.sha256(b"zip").hexdigest(),
+        *,
+        archive: bytes | None = None,
     ) -> None:
-        """Complete a request within ten seconds, with a ZIP of three bytes."""
-        key = f"requests/{request_id}/frames.zip"
-        await self.store.put(key, chunks(b"zip"))
+        """Complete a request within ten seconds, with an archive or three bytes in its place."""
+        key, content = f"requests/{request_id}/frames.zip", archive or b"zip"
+        sha256 = sha256 if archive is None else hashlib.sha256(archive).hexdigest()
+        await self.store.put(key, chunks(content))
         async with self.database.unit_of_work() as work:
             await work.requests.claim(request_id, self.clock.now())
             self.clock.advance(timedelta(seconds=10))
             await work.requests.finish(
-                request_id, Status.COMPLETED, self.clock.now(), result=StoredResult(key, 3, sha256)
+                request_id, Status.COMPLETED, self.clock.now(), result=StoredResult(key, len(content), sha256)
             )
             await work.commit()
 

@@ -27,6 +27,7 @@ class _Messages:
     rejected: str
     gone: str
     unreleased: str
+    unshared: str
     report: str
     result: str
 
@@ -47,6 +48,7 @@ _MESSAGES = {
         rejected="rejected: {reason}",
         gone="result deleted",
         unreleased="not released",
+        unshared="no longer shared",
         report="Report",
         result="Result (ZIP)",
     ),
@@ -66,6 +68,7 @@ _MESSAGES = {
         rejected="abgelehnt: {reason}",
         gone="Ergebnis gelöscht",
         unreleased="nicht freigegeben",
+        unshared="nicht mehr geteilt",
         report="Bericht",
         result="Ergebnis (ZIP)",
     ),
@@ -100,7 +103,7 @@ def _row(entry: IndexEntry, messages: _Messages) -> str:
         return _cells(cells, "-")
     state = messages.statuses[request.status]
     if request.status is Status.COMPLETED and entry.archive is None:
-        state = messages.unreleased if entry.is_unreleased else messages.gone
+        state = _missing(entry, messages)
     blanked = "-" if request.known_blanked_frames is None else str(request.known_blanked_frames)
     cells = [
         number,
@@ -117,6 +120,13 @@ def _row(entry: IndexEntry, messages: _Messages) -> str:
         if path
     ]
     return _cells(cells, " ".join(links) or "-")
+
+
+def _missing(entry: IndexEntry, messages: _Messages) -> str:
+    """Return why the result of a completed order is not in the bundle."""
+    if entry.is_unshared:
+        return messages.unshared
+    return messages.unreleased if entry.is_unreleased else messages.gone
 
 
 def _cells(texts: Sequence[str], markup: str) -> str:

@@ -87,6 +87,18 @@ class ResultIntegrity:
         """Return whether this version of a result has been found intact, or has no recorded SHA-256."""
         return result.sha256 is None or self._verified.get(result.key) == stored.version
 
+    def delivered(
+        self, result: StoredResult, stored: StoredObject, chunks: AsyncIterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        """Return the whole content of a result, compared by `checked` unless that has been done before.
+
+        Args:
+            result: recorded size and digest.
+            stored: metadata of the version that is read.
+            chunks: content of that version.
+        """
+        return chunks if self.is_verified(result, stored) else self.checked(result, stored, chunks)
+
     async def checked(
         self, result: StoredResult, stored: StoredObject, chunks: AsyncIterator[bytes]
     ) -> AsyncIterator[bytes]:

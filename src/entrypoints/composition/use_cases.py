@@ -207,7 +207,7 @@ class UseCases:
             templates=TemplateService(database),
             batches=BatchService(database, submissions, requests, estimator),
             batch_results=BatchResultsService(
-                database, store, adapters.archives, adapters.render_batch_index, limits.results
+                database, store, adapters.archives, integrity, adapters.render_batch_index, limits.results
             ),
             downloads=DownloadService(database, integrity, clock, secrets.digest),
             erasures=ErasureService(database, store, adapters.archives, clock),

@@ -13,7 +13,6 @@ import pytest
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from support.http.api import VIDEO, Scene
-from support.use_cases import chunks
 
 BATCHES, TEMPLATES = "/api/batches", "/api/templates"
 CONTENT: dict[str, Any] = {
@@ -45,11 +44,10 @@ async def _template(scene: Scene, video: dict[str, Any], **changes: object) -> d
 
 
 async def _complete(scene: Scene, request: str) -> bytes:
-    await scene.api.world.complete(UUID(request))
     memory = io.BytesIO()
     with ZipFile(memory, "w") as archive:
         archive.writestr("report.html", f"report of {request}")
-    await scene.api.world.store.put(f"requests/{request}/frames.zip", chunks(memory.getvalue()))
+    await scene.api.world.complete(UUID(request), archive=memory.getvalue())
     return memory.getvalue()
 
 
@@ -161,7 +159,7 @@ async def test_all_results_are_one_archive_with_an_index(scene: Scene) -> None:
     with ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         names = ["STUDY-7_faces_2026-03-01", "STUDY-7_faces_2026-03-01_2"]
-        expected = [path for name in names for path in (f"reports/{name}.html", f"results/{name}.zip")]
+        expected = [path for name in names for path in (f"results/{name}.zip", f"reports/{name}.html")]
         assert archive.namelist() == ["index.html", *expected]
         assert [archive.read(f"results/{name}.zip") for name in names] == results
         assert archive.read(f"reports/{names[1]}.html") == f"report of {requests[1]}".encode()

@@ -14,11 +14,13 @@ from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 from framecloak.domain.anonymization.requests.titles import named_titles
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
-from framecloak.domain.errors import NotReadyError, ObjectNotFoundError
+from framecloak.domain.errors import DomainError, ForbiddenError, NotReadyError, NotReleasedError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.archives import StoredArchives
-from framecloak.domain.ports.database import Database
+from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.storage.results import ResultIntegrity
+from framecloak.domain.videos.access import require_still_shared
 
 INDEX_FILE = "index.html"
 RESULTS_FOLDER = "results/"
@@ -34,12 +36,14 @@ class IndexEntry:
         archive: path of its result in the bundle; None if there is none.
         report: path of its report in the bundle; None if there is none.
         is_unreleased: True if there is a result that has to be released before it is downloaded.
+        is_unshared: True if there is a result, and its video is no longer shared with the caller.
     """
 
     item: BatchItem
     archive: str | None
     report: str | None
     is_unreleased: bool = False
+    is_unshared: bool = False
 
 
 IndexRenderer = Callable[[Batch, Sequence[IndexEntry], Language], bytes]
@@ -66,6 +70,7 @@ class BatchResultsService:
         database: storage of the batches.
         store: object store of the results.
         archives: reads the reports from results.
+        integrity: compares results with what was made.
         render_index: renders the index page.
         policy: rules for results.
     """
@@ -75,17 +80,22 @@ class BatchResultsService:
         database: Database,
         store: ObjectStore,
         archives: StoredArchives,
+        integrity: ResultIntegrity,
         render_index: IndexRenderer,
         policy: ResultPolicy,
     ) -> None:
         self._database = database
         self._store = store
         self._archives = archives
+        self._integrity = integrity
         self._render_index = render_index
         self._policy = policy
 
     async def open(self, principal: Principal, batch_id: UUID, language: Language | None = None) -> Bundle:
         """Return all results of a batch that may be downloaded; the download is recorded in the audit log.
+
+        Rights are asked again when the turn of a result comes, and its content is compared while it is read:
+        an entry that fails ends the archive before its directory, so that no reader takes it for complete.
 
         Args:
             principal: caller.
@@ -96,53 +106,85 @@ class BatchResultsService:
             BatchNotFoundError: no such batch is visible to the caller.
             NotReadyError: no order of the batch has a result.
             NotReleasedError: no result of the batch is released, and downloads require it.
+            ForbiddenError: no video with a result is still shared with the caller.
+            ResultDamagedError: a stored result has another size than the one that was made.
             StorageUnavailableError: the store cannot be reached.
         """
         async with self._database.unit_of_work() as work:
             batch = await work.batches.get(batch_id, principal)
-            names = _names(batch.requests, await named_titles(work, self._policy, batch.requests))
             stored = [request for request in batch.requests if await self._is_stored(request)]
             if not stored:
                 raise NotReadyError("no order of the batch has a result", "wait until one is completed")
-            held_back: set[UUID] = set()
-            if self._policy.release.is_required:
-                released = [request for request in stored if request.released_at is not None]
-                if not released:
-                    stored[0].require_release(self._policy.release)
-                held_back = {request.id for request in stored} - {request.id for request in released}
-                stored = released
-            ids = [str(request.id) for request in stored]
+            withheld: dict[UUID, DomainError] = {}
+            for request in stored:
+                try:
+                    await self._require_rights(work, principal, request)
+                except (ForbiddenError, NotReleasedError) as error:
+                    withheld[request.id] = error
+            delivered = [request for request in stored if request.id not in withheld]
+            if not delivered:
+                raise withheld[stored[0].id]
+            names = _names(delivered, await named_titles(work, self._policy, delivered))
+            ids = [str(request.id) for request in delivered]
             await work.audit.add(principal, "batch.download", f"batch:{batch_id}", {"requests": ids})
             await work.commit()
-        found = {request.id for request in stored}
-        rows = []
-        for item in batch.items:
-            has_result = item.request is not None and item.request.id in found
-            name = names[item.request.id] if item.request and has_result else None
-            report = f"{REPORTS_FOLDER}{name.removesuffix('.zip')}.html" if name else None
-            archive = f"{RESULTS_FOLDER}{name}" if name else None
-            is_unreleased = item.request is not None and item.request.id in held_back
-            rows.append(IndexEntry(item, archive, report, is_unreleased=is_unreleased))
-        page = self._render_index(batch, rows, language or stored[0].spec.appearance.language)
-        return Bundle(_filename(batch), self._entries(page, rows))
+        rows = [_row(item, names, withheld) for item in batch.items]
+        page = self._render_index(batch, rows, language or delivered[0].spec.appearance.language)
+        return Bundle(_filename(batch), self._entries(principal, page, rows))
 
     async def _entries(
-        self, page: bytes, rows: Sequence[IndexEntry]
+        self, principal: Principal, page: bytes, rows: Sequence[IndexEntry]
     ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
         yield INDEX_FILE, _once(page)
         for row in rows:
-            if row.item.request and row.archive and row.report:
-                key = row.item.request.require_result()
-                yield row.report, _once(await self._archives.read(key, REPORT_FILE))
-                yield row.archive, self._store.read(key)
+            request = row.item.request
+            if request and row.archive and row.report:
+                async with self._database.unit_of_work() as work:
+                    await self._require_rights(work, principal, request)
+                yield row.archive, await self._result(request)
+                # Costs no second reading: this version was compared while it was sent.
+                await self._integrity.require_intact(request)
+                yield row.report, _once(await self._archives.read(request.require_result(), REPORT_FILE))
+
+    async def _result(self, request: AnonymizationRequest) -> AsyncIterator[bytes]:
+        """Return the content of a result, which is compared while it is read."""
+        stored = await self._integrity.require_size(request)
+        result = request.require_stored_result()
+        return self._integrity.delivered(result, stored, self._store.read(result.key))
 
     async def _is_stored(self, request: AnonymizationRequest) -> bool:
         """Return whether there is a result; checked before the download begins, when errors are possible."""
         try:
-            await self._store.stat(request.require_result())
-        except (NotReadyError, ObjectNotFoundError):
+            await self._integrity.require_size(request)
+        except NotReadyError:
             return False
         return True
+
+    async def _require_rights(
+        self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest
+    ) -> None:
+        """Raise an error unless the caller may download a result now.
+
+        Raises:
+            ForbiddenError: its video is no longer shared with the caller.
+            NotReleasedError: it is not released, and downloads require it.
+        """
+        await require_still_shared(work, principal, request.spec.video_id)
+        request.require_release(self._policy.release)
+
+
+def _row(item: BatchItem, names: Mapping[UUID, str], withheld: Mapping[UUID, DomainError]) -> IndexEntry:
+    """Return the entry of an order on the index page."""
+    if item.request is None:
+        return IndexEntry(item, None, None)
+    reason, name = withheld.get(item.request.id), names.get(item.request.id)
+    return IndexEntry(
+        item,
+        archive=f"{RESULTS_FOLDER}{name}" if name else None,
+        report=f"{REPORTS_FOLDER}{name.removesuffix('.zip')}.html" if name else None,
+        is_unreleased=isinstance(reason, NotReleasedError),
+        is_unshared=isinstance(reason, ForbiddenError),
+    )
 
 
 def _names(requests: Sequence[AnonymizationRequest], titles: Mapping[UUID, str]) -> dict[UUID, str]:

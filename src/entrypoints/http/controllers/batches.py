@@ -130,7 +130,13 @@ class BatchesController(Controller):
                 description="A ZIP archive with an index page, and report and result of each order.",
             ),
             **problems(
-                "batch_not_found", "not_ready", "not_released", "storage_unavailable", parameters=True
+                "batch_not_found",
+                "forbidden",
+                "not_ready",
+                "not_released",
+                "result_damaged",
+                "storage_unavailable",
+                parameters=True,
             ),
         },
     )
@@ -143,7 +149,11 @@ class BatchesController(Controller):
             Language | None, QueryParameter(description="Language of the index page.")
         ] = None,
     ) -> Stream:
-        """Return all results that are there as one archive, which is written while it is sent."""
+        """Return all results that you may download as one archive, which is written while it is sent.
+
+        Rights and content of each result are checked when its turn comes; if that fails, the connection is
+        closed before the archive is complete.
+        """
         bundle = await batch_results.open(caller, batch_id, language)
         disposition = f"attachment; filename*=UTF-8''{quote(bundle.filename, safe='')}"
         return Stream(
