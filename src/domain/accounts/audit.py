@@ -28,14 +28,3 @@ class AuditService:
         principal.require_admin()
         async with self._database.unit_of_work() as work:
             return await work.audit.list(criteria, limit)
-
-    async def record(self, principal: Principal, action: str, subject: str) -> None:
-        """Record an action that bypasses the other use cases, before it is carried out.
-
-        Raises:
-            ForbiddenError: the caller is not an administrator.
-        """
-        principal.require_admin()
-        async with self._database.unit_of_work() as work:
-            await work.audit.add(principal, action, subject, {})
-            await work.commit()

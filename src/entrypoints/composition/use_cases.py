@@ -66,7 +66,7 @@ class UseCases:
         marks: segments and regions marked on videos.
         submissions: new requests.
         requests: progress, lists and cancellation of requests.
-        downloads: downloads of results by token.
+        downloads: downloads of results by token, and by operators.
         erasures: deletion of results and videos, with receipts.
         reviews: review of results.
         releases: frames seen in reviews, and releases of results.
@@ -209,7 +209,9 @@ class UseCases:
             batch_results=BatchResultsService(
                 database, store, adapters.archives, integrity, adapters.render_batch_index, limits.results
             ),
-            downloads=DownloadService(database, integrity, clock, secrets.digest),
+            downloads=DownloadService(
+                database, store, integrity, clock, secrets.digest, limits.results.release
+            ),
             erasures=ErasureService(database, store, adapters.archives, clock),
             reviews=reviews,
             releases=ReleaseService(

@@ -24,6 +24,7 @@ class RequestArguments:
         in_background: True if workers process the request, False if this process does.
         output: path of the result; None to write no result.
         overwrite: True to replace an existing file at that path.
+        before_release: True to write a result that is not released although downloads require it.
         username: account to act as; None for the first administrator.
         as_json: True to print JSON.
         data_dir: value of ``--data-dir``.
@@ -39,6 +40,7 @@ class RequestArguments:
     in_background: bool
     output: Path | None
     overwrite: bool
+    before_release: bool
     username: str | None
     as_json: bool
     data_dir: str | None
@@ -73,7 +75,11 @@ class RequestArguments:
             for option, is_set in (("--async", self.in_background), ("--as", self.username is not None)):
                 if is_set:
                     raise click.UsageError(f"{option} requires --video-id or --batch-file")
-        if self.overwrite and self.output is None:
-            raise click.UsageError("--force requires --output")
+        self._require_matching_output()
+
+    def _require_matching_output(self) -> None:
+        for option, is_set in (("--force", self.overwrite), ("--before-release", self.before_release)):
+            if is_set and self.output is None:
+                raise click.UsageError(f"{option} requires --output")
         if self.output is not None and (self.in_background or not (self.video_id or self.status)):
             raise click.UsageError("--output requires --video-id without --async, or --status")

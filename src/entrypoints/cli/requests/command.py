@@ -132,6 +132,11 @@ def _text(
     "-o", "--output", metavar="OUT.zip", type=click.Path(path_type=Path), help="Path of the result."
 )
 @click.option("--force", is_flag=True, help="Overwrite the file named with --output.")
+@click.option(
+    "--before-release",
+    is_flag=True,
+    help="Write a result before its release, although RESULT_RELEASE requires one; the audit log says so.",
+)
 @click.option("--status", metavar="UUID", type=click.UUID, help="Show the status of a request.")
 @click.option("--list-requests", is_flag=True, help="List the newest requests of all accounts.")
 @click.option("--statistics", is_flag=True, help="Show statistics of the installation.")
@@ -168,6 +173,7 @@ def anonymize_frames(
     in_background: bool,
     output: Path | None,
     force: bool,
+    before_release: bool,
     status: UUID | None,
     list_requests: bool,
     statistics: bool,
@@ -209,6 +215,7 @@ def anonymize_frames(
         in_background=in_background,
         output=output,
         overwrite=force,
+        before_release=before_release,
         username=username,
         as_json=as_json,
         data_dir=data_dir,

@@ -90,6 +90,10 @@ class _RequestCommands:
 
     async def submit_one(self) -> int:
         """Submit one request, and process it here unless ``--async`` is given."""
+        if self._arguments.output is not None:
+            self._service.use_cases.downloads.require_fetchable_when_made(
+                before_release=self._arguments.before_release
+            )
         await self._require_video_encoder()
         principal = await acting_principal(self._service, self._arguments.username)
         body = {name: value for name, value in self._arguments.body.items() if value is not None}
@@ -249,18 +253,21 @@ class _RequestCommands:
         return FRAMES_BLANKED if request.blanked_frames else SUCCESS
 
     async def _write_result(self, request: AnonymizationRequest, output: Path) -> None:
-        """Copy a result from the object store, and record this; the file appears only when it is complete.
+        """Copy a result from the object store; the file appears only when it is complete and was compared.
 
         Raises:
             NotReadyError: the request has no result.
+            NotReleasedError: the result is not released, and downloads require it.
+            ResultDamagedError: the stored result is not the one that was made.
             OutputUnwritableError: the file cannot be written.
         """
-        key = request.require_result()
-        await self._service.use_cases.audit.record(OPERATOR, "result.fetch", f"request:{request.id}")
+        chunks = await self._service.use_cases.downloads.fetch(
+            OPERATOR, request.id, before_release=self._arguments.before_release
+        )
         draft = output.with_name(f".{output.name}.part")
         try:
             with draft.open("wb") as file:
-                async for chunk in self._service.store.read(key):
+                async for chunk in chunks:
                     await asyncio.to_thread(file.write, chunk)
             draft.replace(output)
         except OSError as error:

@@ -38,6 +38,7 @@ def cleanup_arguments(*, as_json: bool) -> RequestArguments:
         in_background=False,
         output=None,
         overwrite=False,
+        before_release=False,
         username=None,
         as_json=as_json,
         data_dir=None,
