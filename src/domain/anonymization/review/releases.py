@@ -31,6 +31,7 @@ from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.repositories.webhooks import NoticeEvent
 from framecloak.domain.ports.security import Signer
+from framecloak.domain.videos.access import require_still_shared
 
 MAX_FRAMES_PER_MARK = 1000
 """Maximum number of frames that one call marks as seen."""
@@ -189,10 +190,12 @@ class ReleaseService:
 
         Raises:
             RequestNotFoundError: no such request is visible to the caller.
+            ForbiddenError: the video of the request is no longer shared with the caller.
             NotReleasedError: the result was not released.
         """
         async with self._database.unit_of_work() as work:
-            await self._request(work, principal, request_id)
+            request = await self._request(work, principal, request_id)
+            await require_still_shared(work, principal, request.spec.video_id)
             document = await work.releases.document(request_id)
         if document is None:
             raise NotReleasedError("the result is not released", "review the result and release it")

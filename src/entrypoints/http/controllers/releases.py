@@ -74,7 +74,7 @@ class ReleasesController(Controller):
         "/release",
         operation_id="getRelease",
         summary="Get the signed release of a result",
-        responses=problems("request_not_found", "not_released", parameters=True),
+        responses=problems("request_not_found", "forbidden", "not_released", parameters=True),
     )
     async def addendum(
         self, request_id: RequestId, caller: Caller, releases: Injected[ReleaseService]
