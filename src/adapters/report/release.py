@@ -1,4 +1,4 @@
-"""Report section on the release of a result, added when the report of a released result is shown."""
+"""Report section on the release of a result, added when the report of a released result is shown, or sent."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class _Messages:
 _MESSAGES = {
     Language.ENGLISH: _Messages(
         title="Release",
-        help="This section was added when the report was shown; it is not in the archive. The signed release"
-        " names the manifest of this result.",
+        help="This section was added after the release; the report in the archive does not have it. The"
+        " signed release names the manifest of this result.",
         released_by="Released by",
         released_at="Released at",
         seen="Risky frames seen by this person",
@@ -33,7 +33,7 @@ _MESSAGES = {
     ),
     Language.GERMAN: _Messages(
         title="Freigabe",
-        help="Dieser Abschnitt wurde beim Anzeigen des Berichts ergänzt und ist nicht im Archiv enthalten."
+        help="Dieser Abschnitt wurde nach der Freigabe ergänzt; der Bericht im Archiv enthält ihn nicht."
         " Die signierte Freigabe nennt das Manifest dieses Ergebnisses.",
         released_by="Freigegeben von",
         released_at="Freigegeben am",

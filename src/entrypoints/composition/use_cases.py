@@ -207,7 +207,13 @@ class UseCases:
             templates=TemplateService(database),
             batches=BatchService(database, submissions, requests, estimator),
             batch_results=BatchResultsService(
-                database, store, adapters.archives, integrity, adapters.render_batch_index, limits.results
+                database,
+                store,
+                adapters.archives,
+                integrity,
+                adapters.render_batch_index,
+                adapters.add_release,
+                limits.results,
             ),
             downloads=DownloadService(
                 database, store, integrity, clock, secrets.digest, limits.results.release

@@ -13,10 +13,12 @@ import pytest
 from litestar.exceptions import LitestarException
 
 from framecloak.domain.anonymization.batches.results import Bundle
+from framecloak.domain.anonymization.model.record.policy import NamedPeople, ResultPolicy
 from framecloak.domain.errors import ForbiddenError, ResultDamagedError
 from framecloak.domain.model.accounts import Means, principal_of
 from support.http import asgi
 from support.http.api import VIDEO, Scene
+from support.releases import signed_release
 from support.use_cases import chunks
 
 BATCHES = "/api/batches"
@@ -148,6 +150,42 @@ async def test_the_report_of_a_swapped_result_is_not_in_the_bundle(ordered: Orde
     with pytest.raises(ResultDamagedError):
         await download()
     assert [name.partition("/")[0] for name in names] == ["index.html", "results"]
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_a_released_result_goes_out_with_its_proof(ordered: Ordered, language: str) -> None:
+    world, request = ordered.scene.api.world, ordered.requests[0]
+    released_at = world.clock.now()
+    document = signed_release(request, released_at, "<Eve>")
+    async with world.database.unit_of_work() as work:
+        await work.releases.release(request, released_at, "<Eve>", document)
+        await work.commit()
+    with opened(await ordered.scene.bob.get(ordered.address, params={"language": language})) as archive:
+        names = archive.namelist()
+        stem = "STUDY-7_faces_2026-03-01"
+        assert names == [
+            "index.html",
+            *(f"results/{stem}.zip", f"results/{stem}.release.json", f"reports/{stem}.html"),
+            *(f"results/{stem}_2.zip", f"reports/{stem}_2.html"),
+        ]
+        assert archive.read(f"results/{stem}.release.json") == document
+        reports = [archive.read(f"reports/{name}.html").decode() for name in (stem, f"{stem}_2")]
+        page = archive.read("index.html").decode()
+    assert reports[0].startswith(f"report of {request}")
+    assert "<dt>Released by</dt><dd>&lt;Eve&gt;</dd>" in reports[0]
+    assert reports[1] == f"report of {ordered.requests[1]}"
+    assert f"<td>&lt;Eve&gt;</td><td>{released_at:%Y-%m-%d %H:%M}</td>" in page
+    assert page.count("<td>bob</td>") == 2
+    assert f'href="results/{stem}.release.json"' in page
+    assert page.count({"en": "not released", "de": "nicht freigegeben"}[language]) == 1
+
+
+async def test_people_are_codes_where_results_name_codes(ordered: Ordered) -> None:
+    ordered.scene.api.world.use_cases.batch_results._policy = ResultPolicy(named_people=NamedPeople.CODE)
+    with opened(await ordered.scene.bob.get(ordered.address)) as archive:
+        page = archive.read("index.html").decode()
+    assert "bob" not in page
+    assert page.count(f"<td>user-{ordered.scene.bob_id}</td>") == 2
 
 
 async def test_a_download_compares_each_version_once(ordered: Ordered) -> None:

@@ -13,6 +13,7 @@ import pytest
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
 from support.http.api import VIDEO, Scene
+from support.releases import signed_release
 
 BATCHES, TEMPLATES = "/api/batches", "/api/templates"
 CONTENT: dict[str, Any] = {
@@ -183,13 +184,14 @@ async def test_an_archive_has_only_released_results_where_the_rule_asks_for_it(s
     refused = await scene.ada.get(f"{address}/download")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_released")
     async with world.database.unit_of_work() as work:
-        await work.releases.release(UUID(requests[1]), world.clock.now(), "bob", b"signed")
+        document = signed_release(UUID(requests[1]), world.clock.now(), "bob")
+        await work.releases.release(UUID(requests[1]), world.clock.now(), "bob", document)
         await work.commit()
     items = (await scene.ada.get(address)).json()["items"]
     assert [item["released_at"] is not None for item in items] == [False, True, False]
     answer = await scene.ada.get(f"{address}/download", params={"language": "en"})
     with ZipFile(io.BytesIO(answer.content)) as archive:
-        assert len(archive.namelist()) == 3
+        assert len(archive.namelist()) == 4
         page = archive.read("index.html").decode()
     assert "1 of 3 orders" in page
     assert (page.count("not released"), page.count("result deleted")) == (1, 1)

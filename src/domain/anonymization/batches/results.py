@@ -1,10 +1,10 @@
-"""Use case: all results of a batch as one archive with an index page."""
+"""Use case: all results of a batch as one archive, with an index page, their reports and releases."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 from framecloak.domain.anonymization.requests.titles import named_titles
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
+from framecloak.domain.anonymization.results.proof.release_addendum import own_release
+from framecloak.domain.anonymization.review.service import ReleaseSection
 from framecloak.domain.errors import DomainError, ForbiddenError, NotReadyError, NotReleasedError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.archives import StoredArchives
@@ -35,6 +37,8 @@ class IndexEntry:
         item: the order in its batch.
         archive: path of its result in the bundle; None if there is none.
         report: path of its report in the bundle; None if there is none.
+        release: path of its signed release in the bundle; None if there is none.
+        ordered_by: name or code of the person who ordered it.
         is_unreleased: True if there is a result that has to be released before it is downloaded.
         is_unshared: True if there is a result, and its video is no longer shared with the caller.
     """
@@ -42,6 +46,8 @@ class IndexEntry:
     item: BatchItem
     archive: str | None
     report: str | None
+    release: str | None = None
+    ordered_by: str = ""
     is_unreleased: bool = False
     is_unshared: bool = False
 
@@ -72,6 +78,7 @@ class BatchResultsService:
         archives: reads the reports from results.
         integrity: compares results with what was made.
         render_index: renders the index page.
+        add_release: adds a section on the release to a report.
         policy: rules for results.
     """
 
@@ -82,6 +89,7 @@ class BatchResultsService:
         archives: StoredArchives,
         integrity: ResultIntegrity,
         render_index: IndexRenderer,
+        add_release: ReleaseSection,
         policy: ResultPolicy,
     ) -> None:
         self._database = database
@@ -89,6 +97,7 @@ class BatchResultsService:
         self._archives = archives
         self._integrity = integrity
         self._render_index = render_index
+        self._add_release = add_release
         self._policy = policy
 
     async def open(self, principal: Principal, batch_id: UUID, language: Language | None = None) -> Bundle:
@@ -124,11 +133,12 @@ class BatchResultsService:
             delivered = [request for request in stored if request.id not in withheld]
             if not delivered:
                 raise withheld[stored[0].id]
+            ordered_by = self._policy.name_of_user(await work.users.get(batch.user_id))
             names = _names(delivered, await named_titles(work, self._policy, delivered))
             ids = [str(request.id) for request in delivered]
             await work.audit.add(principal, "batch.download", f"batch:{batch_id}", {"requests": ids})
             await work.commit()
-        rows = [_row(item, names, withheld) for item in batch.items]
+        rows = [replace(_row(item, names, withheld), ordered_by=ordered_by) for item in batch.items]
         page = self._render_index(batch, rows, language or delivered[0].spec.appearance.language)
         return Bundle(_filename(batch), self._entries(principal, page, rows))
 
@@ -141,10 +151,16 @@ class BatchResultsService:
             if request and row.archive and row.report:
                 async with self._database.unit_of_work() as work:
                     await self._require_rights(work, principal, request)
+                    addendum = await work.releases.document(request.id) if row.release else None
                 yield row.archive, await self._result(request)
                 # Costs no second reading: this version was compared while it was sent.
                 await self._integrity.require_intact(request)
-                yield row.report, _once(await self._archives.read(request.require_result(), REPORT_FILE))
+                report = await self._archives.read(request.require_result(), REPORT_FILE)
+                if row.release and addendum:
+                    yield row.release, _once(addendum)
+                    language = request.spec.appearance.language
+                    report = self._add_release(report, own_release(addendum), language)
+                yield row.report, _once(report)
 
     async def _result(self, request: AnonymizationRequest) -> AsyncIterator[bytes]:
         """Return the content of a result, which is compared while it is read."""
@@ -177,13 +193,17 @@ def _row(item: BatchItem, names: Mapping[UUID, str], withheld: Mapping[UUID, Dom
     """Return the entry of an order on the index page."""
     if item.request is None:
         return IndexEntry(item, None, None)
-    reason, name = withheld.get(item.request.id), names.get(item.request.id)
+    name = names.get(item.request.id)
+    if name is None:
+        reason = withheld.get(item.request.id)
+        is_unreleased, is_unshared = (isinstance(reason, kind) for kind in (NotReleasedError, ForbiddenError))
+        return IndexEntry(item, None, None, is_unreleased=is_unreleased, is_unshared=is_unshared)
+    stem, is_released = name.removesuffix(".zip"), item.request.released_at is not None
     return IndexEntry(
         item,
-        archive=f"{RESULTS_FOLDER}{name}" if name else None,
-        report=f"{REPORTS_FOLDER}{name.removesuffix('.zip')}.html" if name else None,
-        is_unreleased=isinstance(reason, NotReleasedError),
-        is_unshared=isinstance(reason, ForbiddenError),
+        archive=f"{RESULTS_FOLDER}{name}",
+        report=f"{REPORTS_FOLDER}{stem}.html",
+        release=f"{RESULTS_FOLDER}{stem}.release.json" if is_released else None,
     )
 
 

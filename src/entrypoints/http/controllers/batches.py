@@ -127,7 +127,7 @@ class BatchesController(Controller):
                 bytes,
                 media_type=_ZIP,
                 generate_examples=False,
-                description="A ZIP archive with an index page, and report and result of each order.",
+                description="A ZIP archive with an index page, and result, release and report of each order.",
             ),
             **problems(
                 "batch_not_found",
