@@ -82,7 +82,7 @@ _MESSAGES = {
             "Auftrag",
             "Beauftragt von",
             "Beauftragt am (UTC)",
-            "Fertig am (UTC)",
+            "Fertiggestellt am (UTC)",
             "Stufe",
             "Bilder",
             "Schwarze Bilder",

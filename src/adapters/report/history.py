@@ -30,6 +30,7 @@ def order_section(facts: ReportData, messages: Messages) -> str:
         (texts.order_id, order.id),
         (texts.ordered_by, order.ordered_by),
         (texts.ordered_at, order.ordered_at),
+        *([(texts.completed_at, order.completed_at)] if order.completed_at else []),
         (texts.software, facts.tool),
     )
     return markup.section(texts.order_title, markup.definitions(rows))

@@ -38,7 +38,7 @@ REQUEST = AnonymizationRequest(
 )
 COLUMNS = {
     Language.ENGLISH: ["Ordered by", "Completed at (UTC)", "Reviewed and released by"],
-    Language.GERMAN: ["Beauftragt von", "Fertig am (UTC)", "Geprüft und freigegeben von"],
+    Language.GERMAN: ["Beauftragt von", "Fertiggestellt am (UTC)", "Geprüft und freigegeben von"],
 }
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
 

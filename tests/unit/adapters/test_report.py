@@ -180,6 +180,23 @@ def test_the_order_and_the_title_of_its_video_are_named(language: Language) -> N
         assert ("<dt>Video</dt><dd>&lt;OR-2&gt;</dd>" in text) is (title is not None)
 
 
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [(Language.ENGLISH, "Completed at (UTC)"), (Language.GERMAN, "Fertiggestellt am (UTC)")],
+)
+def test_the_end_of_the_work_is_named_where_it_is_known(language: Language, name: str) -> None:
+    appearance = Appearance(language=language)
+    settings = RecordedSettings(Level.FACES, appearance, 0.12, VIDEO_SCALES, IMAGE_SCALES)
+    source = RecordedSource(0, "a" * 64, INFO, None, (Segment(0, 30),), (), None)
+    for completed_at in (None, "2026-11-30T09:00:00+00:00"):
+        order = RecordedOrder("7f", None, "Anna", "2026-11-30T08:00:00+00:00", completed_at=completed_at)
+        ordered = replace(settings, order=order)
+        facts = ReportData("framecloak 1", "c" * 32, ordered, [], [source], Summary(30), evidence(), [])
+        text = render_report(facts).decode()
+        assert (name in text) is (completed_at is not None)
+        assert f"<dt>{name}</dt><dd>{completed_at}</dd>" in text or completed_at is None
+
+
 def test_silent_sound_is_on_the_timeline() -> None:
     appearance = Appearance(OutputFormat.MP4, audio=Audio.MUTE_SPEECH)
     settings = RecordedSettings(Level.FACES, appearance, 0.12, VIDEO_SCALES, IMAGE_SCALES)

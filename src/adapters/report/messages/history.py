@@ -19,6 +19,7 @@ class HistoryMessages:
     video_title: str
     ordered_by: str
     ordered_at: str
+    completed_at: str
     software: str
     title: str
     help: str
@@ -52,6 +53,7 @@ ENGLISH_HISTORY = HistoryMessages(
     video_title="Video",
     ordered_by="Ordered by",
     ordered_at="Ordered at (UTC)",
+    completed_at="Completed at (UTC)",
     software="Made with",
     title="Corrections by hand",
     help="This result was made from another one, which people corrected. Each row is one correction.",
@@ -107,6 +109,7 @@ GERMAN_HISTORY = HistoryMessages(
     video_title="Video",
     ordered_by="Beauftragt von",
     ordered_at="Beauftragt am (UTC)",
+    completed_at="Fertiggestellt am (UTC)",
     software="Erstellt mit",
     title="Korrekturen von Hand",
     help=(

@@ -45,6 +45,7 @@ class RecordedOrder:
         ordered_by: name or code of the person who ordered it.
         ordered_at: time of the order, RFC 3339 in UTC.
         title: title of the video when the result was made; None if results do not name it.
+        completed_at: time at which its last frame was finished, RFC 3339 in UTC; None if it was not recorded.
     """
 
     id: str
@@ -52,6 +53,7 @@ class RecordedOrder:
     ordered_by: str
     ordered_at: str
     title: str | None = None
+    completed_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ class ResultAssembler:
         self._track_ids = TrackIdMerger()
         self._consistency = PartConsistency()
         self._video: VideoEntry | None = None
+        self._finished_at: list[str | None] = []
 
     def add(self, part: ArchiveReader) -> None:
         """Append the frames of the next part.
@@ -131,6 +132,7 @@ class ResultAssembler:
             DomainError: the archive cannot be written.
         """
         content: PartContent = json.loads(part.read(PART_FILE))
+        self._finished_at.append(content.get("finished_at"))
         first, last = content["frames"][0][0], content["frames"][-1][0]
         self._consistency.add(content, Segment(first, last + 1))
         segment = self._segments_by_start.get(first)
@@ -182,7 +184,7 @@ class ResultAssembler:
             history=spec.history,
             encoder=_encoder(provenance),
         )
-        settings = replace(settings, order=spec.order)
+        settings = replace(settings, order=self._completed_order())
         method = _method(provenance["method"]) if provenance["method"] else None
         return self._writer.close(
             settings, self._consistency.models, [_recorded_source(spec, provenance)], method
@@ -198,6 +200,16 @@ class ResultAssembler:
         if frame.index != next(self._expected_indexes, None):
             raise ValueError(f"frame {frame.index} is not the next one")
         return frame, file
+
+    def _completed_order(self) -> RecordedOrder | None:
+        """Return the order with the time of its last frame.
+
+        Not the time of the assembly: a second worker that assembles the same parts must write the same bytes.
+        """
+        order, times = self._spec.order, [time for time in self._finished_at if time]
+        if order is None or len(times) < len(self._finished_at):
+            return order
+        return replace(order, completed_at=max(times))
 
     def _start_video(self, segment: Segment, content: PartContent) -> None:
         """Finish the current output video, and start that of the next segment."""

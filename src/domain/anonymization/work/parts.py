@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any, TypedDict
+from datetime import UTC, datetime
+from typing import Any, NotRequired, TypedDict
 
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
@@ -37,12 +38,22 @@ PART_FILE = "part.json"
 
 
 class PartContent(PartProvenance):
-    """Content of ``part.json``."""
+    """Content of ``part.json``.
+
+    Attributes:
+        frames: rows of `frame_row`.
+        heads: first boxes of the tracks in the first frames.
+        tails: last boxes of the tracks in the last frames.
+        groups: encoded groups of video frames.
+        finished_at: time at which the last frame was finished, RFC 3339 in UTC. Parts of versions that did
+            not record it lack it.
+    """
 
     frames: list[list[Any]]
     heads: list[list[tuple[int, int]]]
     tails: list[tuple[int, int, int]]
     groups: list[PartGroup]
+    finished_at: NotRequired[str]
 
 
 class PartGroup(TypedDict):
@@ -73,6 +84,7 @@ def write_part(
     archive: Archive,
     on_frame: Callable[[], None],
     previous: Continuation | None = None,
+    now: Callable[[], datetime] | None = None,
 ) -> WrittenPart:
     """Redact one slice and write it as a part.
 
@@ -83,6 +95,7 @@ def write_part(
         archive: open and empty archive; the caller discards it if this raises.
         on_frame: called after each written frame.
         previous: state left by the slice that ends where this one starts, if this worker processed it.
+        now: current time (UTC); None to record no time.
 
     Returns:
         The number of black frames, and the state for the next slice.
@@ -147,6 +160,8 @@ def write_part(
         "text": asdict(text) if text else None,
         "encoder": asdict(encoder) if encoder else None,
     }
+    if now:
+        content["finished_at"] = now().astimezone(UTC).isoformat(timespec="seconds")
     try:
         archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
         archive.commit()

@@ -189,7 +189,8 @@ class SliceProcessor:
         archive = self._resources.create_archive(path)
         try:
             previous = self._resume(held.lease)
-            return write_part(export, held.lease.segment, tools, archive, held.count_frame, previous)
+            segment, now = held.lease.segment, self._clock.now
+            return write_part(export, segment, tools, archive, held.count_frame, previous, now)
         finally:
             archive.discard()
 
