@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from itertools import count
 
 import framecloak.adapters.vision  # noqa: F401 - before ONNX Runtime: turns its telemetry off
 
@@ -25,6 +23,7 @@ from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.domain.ports.database import Database
 from support.patience import patience
 from support.processes.isolation import Isolation
+from support.servers.postgres import PostgresServer
 
 _MIGRATED = "migrated"
 
@@ -55,34 +54,6 @@ def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 def pytest_report_header() -> str:
     return "tests/clip needs torch and is run by `make test-clip` alone; tests/gpu a GPU: `make test-gpu`"
-
-
-@dataclass
-class PostgresServer:
-    """A server on which every test gets its own databases."""
-
-    url: str
-    _numbers: count[int] = field(default_factory=count)
-
-    def database_url(self, name: str) -> str:
-        return f"{self.url.rpartition('/')[0]}/{name}"
-
-    async def create(self, name: str, template: str) -> str:
-        await self._execute(f"create database {name} template {template} strategy file_copy")
-        return self.database_url(name)
-
-    async def drop(self, name: str) -> None:
-        await self._execute(f"drop database {name} with (force)")
-
-    def new_name(self) -> str:
-        return f"test_{next(self._numbers)}"
-
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.database_url("postgres"))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
