@@ -176,7 +176,15 @@ def test_the_order_and_the_title_of_its_video_are_named(language: Language) -> N
         ordered = replace(settings, order=order)
         facts = ReportData("framecloak 1", "c" * 32, ordered, [], [source], Summary(30), evidence(), [])
         text = render_report(facts).decode()
-        assert "<dd>STUDY-7</dd>" in text
+        messages = (GERMAN if language is Language.GERMAN else ENGLISH).history
+        for label, value in (
+            (messages.reference, "STUDY-7"),
+            (messages.order_id, "7f"),
+            (messages.ordered_by, "Anna"),
+            (messages.ordered_at, "2026-11-30T08:00:00+00:00"),
+            (messages.software, "framecloak 1"),
+        ):
+            assert f"<dt>{label}</dt><dd>{value}</dd>" in text
         assert ("<dt>Video</dt><dd>&lt;OR-2&gt;</dd>" in text) is (title is not None)
 
 

@@ -26,8 +26,8 @@ from framecloak.domain.anonymization.requests.webhooks import (
 )
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.ports.repositories.webhooks import NoticeState
-from framecloak.domain.support.log_events import WEBHOOK_POSTPONED
+from framecloak.domain.ports.repositories.webhooks import NoticeEvent, NoticeState
+from framecloak.domain.support.log_events import WEBHOOK_DELIVERED, WEBHOOK_POSTPONED
 from framecloak.entrypoints.schemas.requests import StatusView
 from support.use_cases import FakeService, no_stale_folders
 
@@ -249,3 +249,45 @@ async def test_notices_are_deleted_a_week_after_delivery(
     world.clock.advance(SECOND)
     await cleaner.run()
     assert world.fake_database.tables.notices == {}
+
+
+async def test_the_end_and_the_release_of_a_request_are_told_apart(
+    world: FakeService, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    request_id = await ended(world, anna)
+    assert await webhooks.deliver_due() == 1
+    now = world.clock.now()
+    async with world.database.unit_of_work() as work:
+        assert await work.releases.release(request_id, now, "Dr. Anna Ng", b"signed")
+        await work.notices.add(request_id, URL, now, NoticeEvent.RELEASED)
+        await work.commit()
+    assert await webhooks.deliver_due() == 1
+    told_end, told_release = sender.calls
+    assert [call.headers["Framecloak-Event"] for call in sender.calls] == ["ended", "released"]
+    assert told_end.headers["Framecloak-Event-Id"] != told_release.headers["Framecloak-Event-Id"]
+    assert json.loads(told_end.body)["released_by"] is None
+    body = json.loads(told_release.body)
+    assert (body["released_by"], body["released_at"]) == (
+        "Dr. Anna Ng",
+        now.isoformat().replace("+00:00", "Z"),
+    )
+
+
+async def test_a_delivery_is_logged_with_its_attempt(
+    world: FakeService,
+    anna: Principal,
+    webhooks: Webhooks,
+    sender: FakeWebhookSender,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    request_id = await ended(world, anna)
+    sender.failures[URL] = webhook_failure()
+    await webhooks.deliver_due()
+    sender.failures.clear()
+    world.clock.advance(RETRY_DELAYS[0])
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        await webhooks.deliver_due()
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.INFO, WEBHOOK_DELIVERED.message)
+    assert (vars(record)["request_id"], vars(record)["attempt"]) == (str(request_id), 2)
