@@ -64,36 +64,53 @@ ARCFACE = _through(0.20, 0.28)
 DLIB = _through(0.889, 0.951, is_crowded=True)
 """Highest cosine of two people and lowest of one, in BENCHMARKS.md, "Face recognition"."""
 
-DLIB_DIMENSION = 128
-_BY_MODEL = {"dlib-resnet": DLIB}
+_BY_MODEL = {
+    "antelopev2": ARCFACE,
+    "buffalo_l": ARCFACE,
+    "buffalo_s": ARCFACE,
+    "dlib-resnet": DLIB,
+}
+_BY_DIMENSION = {128: DLIB, 512: ARCFACE}
 
 
-def calibration_of(model: str | None, dimension: int) -> Calibration:
-    """Return the calibration of a model.
+def calibration_of(model: str | None, dimension: int) -> Calibration | None:
+    """Return the calibration of a model; None for a model without one.
 
     Args:
         model: name of the model, as analyses return it; None to tell dlib from ArcFace by the dimension.
         dimension: length of its embeddings.
     """
-    if model is None:
-        return DLIB if dimension == DLIB_DIMENSION else ARCFACE
-    return _BY_MODEL.get(model, ARCFACE)
+    return _BY_DIMENSION.get(dimension) if model is None else _BY_MODEL.get(model)
 
 
-def min_cosine(threshold: float, scale: Scale | None, calibration: Calibration) -> float:
+def require_calibration(calibration: Calibration | None, scale: Scale | None) -> None:
+    """Require a calibration where the caller asks for calibrated scores.
+
+    Raises:
+        InvalidOptionError: the model has no calibration.
+    """
+    if scale is Scale.CALIBRATED and calibration is None:
+        raise InvalidOptionError(
+            "the embeddings are of a model without a calibrated scale",
+            f'ask for "scale": "{Scale.COSINE}"; calibrated are {", ".join(_BY_MODEL)}',
+        )
+
+
+def min_cosine(threshold: float, scale: Scale | None, calibration: Calibration | None) -> float:
     """Return the minimum cosine of a match.
 
     Args:
         threshold: minimum similarity as the caller gave it.
         scale: scale of the threshold; None for the cosine, or for the score of a model whose cosines are
             crowded: clients of earlier services ask for 0.5, above which dlib has every pair of people.
-        calibration: calibration of the model.
+        calibration: calibration of the model; None for a model without one.
 
     Raises:
-        InvalidOptionError: the threshold is a score outside 0 to 1.
+        InvalidOptionError: the threshold is a score outside 0 to 1, or the model has no calibration.
     """
-    if scale is Scale.CALIBRATED:
+    require_calibration(calibration, scale)
+    if calibration and scale is Scale.CALIBRATED:
         return calibration.cosine(threshold)
-    if scale is None and calibration.is_crowded:
+    if calibration and calibration.is_crowded and scale is None:
         return calibration.cosine(max(threshold, 0.0))
     return threshold

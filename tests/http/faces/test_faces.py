@@ -391,3 +391,20 @@ async def test_a_calibrated_threshold_is_a_probability(scene: Scene) -> None:
     assert (await scene.ada.post("/find_matches", json=body)).json()["code"] == "invalid_option"
     body["threshold"] = 0
     assert len((await scene.ada.post("/find_matches", json=body)).json()) == 1
+
+
+@pytest.mark.parametrize(("model", "dimension"), [("mine", 512), (None, 256)])
+async def test_a_model_without_a_curve_has_cosines_only(
+    scene: Scene, model: str | None, dimension: int
+) -> None:
+    first, second = _faces_with_cosine(0.82, dimension)
+    pair = {"face1_embedding": first, "face2_embedding": second, "model": model}
+    search = {"target_embedding": first, "embeddings": [second], "threshold": 0.5, "model": model}
+    answer = (await scene.ada.post("/compare", json=pair)).json()
+    (match,) = (await scene.ada.post("/find_matches", json=search)).json()
+    for found in (answer, match):
+        assert (found["similarity"], found["score"]) == (found["cosine"], None)
+    for path, body in (("/compare", pair), ("/find_matches", search)):
+        refused = await scene.ada.post(path, json=body | {"scale": "calibrated"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_option")
+        assert "cosine" in refused.json()["hint"]

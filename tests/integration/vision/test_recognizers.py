@@ -28,9 +28,10 @@ from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet, build
 from framecloak.adapters.vision.recognition.factory import choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.adapters.vision.weights.catalogue import record_digests
+from framecloak.adapters.vision.weights.catalogue import DLIB_RESNET, record_digests
 from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 from framecloak.domain.reid.analysis import Capacity, FaceAnalyzer
+from framecloak.domain.reid.calibration import calibration_of
 from support.samples import images, onnx_models
 
 FACES = Path(__file__).parents[4] / "shared" / "data" / "faces"
@@ -199,3 +200,6 @@ async def test_pairs_of_one_person_are_more_similar_than_pairs_of_two_people(ana
         (same if first == second else different).append(float(first_vector @ second_vector))
     assert (len(people), len({name for name, _ in people})) == (13, 6)
     assert min(same) > max(different) + 0.03
+    calibration = calibration_of(DLIB_RESNET.name, 128)
+    assert calibration is not None
+    assert min(map(calibration.score, same)) > 0.5 > max(map(calibration.score, different))

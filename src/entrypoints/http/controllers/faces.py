@@ -13,7 +13,7 @@ from framecloak.domain.errors import DomainError, InvalidImageError
 from framecloak.domain.model.faces import ImageAnalysis
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.reid.analysis import require_batch_size
-from framecloak.domain.reid.calibration import calibration_of, min_cosine
+from framecloak.domain.reid.calibration import calibration_of, min_cosine, require_calibration
 from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.domain.reid.matching import compare, find_matches
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, decode
@@ -147,12 +147,13 @@ class FacesController(Controller):
         operation_id="compareFaces",
         summary="Compare two faces",
         status_code=200,
-        responses=problems("invalid_embedding", writes=True, body=True),
+        responses=problems("invalid_embedding", "invalid_option", writes=True, body=True),
     )
     async def compare_faces(self, data: JSONBody[CompareBody]) -> SimilarityView:
         """Return the cosine similarity of two embeddings of the same model, and its calibrated score."""
         first, second = decode_embedding(data.face1_embedding), decode_embedding(data.face2_embedding)
         calibration = calibration_of(data.model, len(first))
+        require_calibration(calibration, data.scale)
         return SimilarityView.of(compare(first, second), calibration, data.scale)
 
     @post(

@@ -17,11 +17,11 @@ Threshold: TypeAlias = Annotated[
     float, Meta(ge=-1, le=1, description="Minimum cosine similarity of a match.", examples=[0.5])
 ]
 Score: TypeAlias = Annotated[
-    float,
+    Annotated[float, Meta(ge=0, le=1)] | None,
     Meta(
         description=(
             "Calibrated score, 0 to 1: how likely both faces show one person, where pairs of one and of two "
-            "people are equally frequent. 0.5 is as likely as not."
+            "people are equally frequent. 0.5 is as likely as not. `null` for a model without a calibration."
         ),
         examples=[0.97],
     ),
@@ -33,7 +33,7 @@ ScaleOfAnswer: TypeAlias = Annotated[
             "Scale of `threshold` and `similarity`: `cosine`, whose meaning depends on the model, or "
             "`calibrated`, 0 to 1 for every model. Without it, `similarity` is the cosine, and so is "
             "`threshold`, except for embeddings of dlib, where 0.5 as a cosine would match everybody: there "
-            "it is a score."
+            "it is a score. `calibrated` is refused for a model without a calibration."
         ),
         examples=["calibrated"],
     ),
@@ -41,7 +41,10 @@ ScaleOfAnswer: TypeAlias = Annotated[
 ModelOfEmbeddings: TypeAlias = Annotated[
     Annotated[str, Meta(max_length=200)] | None,
     Meta(
-        description="Model of the embeddings, for their calibration; default: by their length.",
+        description=(
+            "Model of the embeddings, for their calibration; "
+            "default: by their length (128: dlib, 512: ArcFace)."
+        ),
         examples=["buffalo_l"],
     ),
 ]
@@ -67,10 +70,10 @@ class SimilarityView(View, frozen=True, kw_only=True):
     score: Score
 
     @classmethod
-    def of(cls, cosine: float, calibration: Calibration, scale: Scale | None) -> Self:
+    def of(cls, cosine: float, calibration: Calibration | None, scale: Scale | None) -> Self:
         """Build the view of a similarity."""
-        score = calibration.score(cosine)
-        return cls(similarity=score if scale is Scale.CALIBRATED else cosine, cosine=cosine, score=score)
+        score = _score(calibration, cosine)
+        return cls(similarity=_similarity(cosine, score, scale), cosine=cosine, score=score)
 
 
 class FindMatchesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,8 +119,17 @@ class MatchView(View, frozen=True, kw_only=True):
     score: Score
 
     @classmethod
-    def of(cls, match: Match, calibration: Calibration, scale: Scale | None) -> Self:
+    def of(cls, match: Match, calibration: Calibration | None, scale: Scale | None) -> Self:
         """Build the view of a match."""
-        cosine, score = match.similarity, calibration.score(match.similarity)
-        similarity = score if scale is Scale.CALIBRATED else cosine
-        return cls(index=match.index, similarity=similarity, cosine=cosine, score=score)
+        cosine, score = match.similarity, _score(calibration, match.similarity)
+        return cls(
+            index=match.index, similarity=_similarity(cosine, score, scale), cosine=cosine, score=score
+        )
+
+
+def _score(calibration: Calibration | None, cosine: float) -> float | None:
+    return None if calibration is None else calibration.score(cosine)
+
+
+def _similarity(cosine: float, score: float | None, scale: Scale | None) -> float:
+    return score if score is not None and scale is Scale.CALIBRATED else cosine

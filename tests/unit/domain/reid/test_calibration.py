@@ -51,6 +51,16 @@ def test_the_model_decides_else_the_length() -> None:
     assert calibration_of("buffalo_l", 128) is calibration_of(None, 512) is ARCFACE
 
 
+def test_a_model_that_nobody_measured_has_no_scores() -> None:
+    for model, dimension in (("mine", 512), ("mine", 128), (None, 256)):
+        calibration = calibration_of(model, dimension)
+        assert calibration is None
+        assert min_cosine(0.5, None, calibration) == min_cosine(0.5, Scale.COSINE, calibration) == 0.5
+        with pytest.raises(InvalidOptionError, match="without a calibrated scale") as refused:
+            min_cosine(0.5, Scale.CALIBRATED, calibration)
+        assert '"scale": "cosine"' in refused.value.hint
+
+
 def test_a_threshold_without_a_scale_is_a_score_for_crowded_cosines_only() -> None:
     assert min_cosine(0.5, None, ARCFACE) == min_cosine(0.5, Scale.COSINE, DLIB) == 0.5
     assert min_cosine(0.5, None, DLIB) == min_cosine(0.5, Scale.CALIBRATED, DLIB) == DLIB.even
