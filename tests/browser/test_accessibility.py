@@ -10,7 +10,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from support.http.browser import DESKTOP, PHONE, WORK_MS, Console, visit
+from support.http.browser import DESKTOP, ONE_TIME_PASSWORD, PHONE, WORK_MS, Console, visit
+from support.processes import service_process
 from support.samples.media import write_video
 
 AXE = Path(os.environ.get("AXE_CORE", "out/axe/node_modules/axe-core/axe.min.js"))
@@ -147,3 +148,54 @@ def findings(page: Page) -> list[str]:
         if violation["impact"] in SERIOUS
         for node in violation["nodes"]
     ]
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make test-browser fetches it with npm")
+@pytest.mark.parametrize(("locale", "brightness"), [("en-GB", "dark"), ("de-DE", "light")])
+def test_axe_reports_nothing_serious_on_a_phone_with_many_videos(
+    chromium: Browser, address: str, tmp_path: Path, locale: str, brightness: Literal["light", "dark"]
+) -> None:
+    video_file = write_video(tmp_path / "film.mp4", 6, size=(320, 240))
+    found, widths = {}, {}
+
+    def look_at(page: Page, name: str) -> None:
+        found[name] = findings(page)
+        widths[name] = page.evaluate("document.documentElement.scrollWidth")
+
+    with visit(chromium, address, size=PHONE, locale=locale, brightness=brightness) as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        # Elements are chosen by role or class, as texts depend on the language.
+        console.upload(video_file)
+        console.request("POST", "/api/templates/", {"name": "Tower B", "options": {"quality": 80}})
+        console.open("/templates")
+        look_at(page, "templates")
+        page.locator(".rows button").first.click()
+        expect(page.locator("dialog form")).to_be_visible()
+        look_at(page, "sharing of a template")
+        console.open("/videos")
+        page.locator(".card.video input[type=checkbox]").check()
+        page.locator("a[href='#/order']").click()
+        expect(page.locator(".finish .estimate")).to_be_visible(timeout=WORK_MS)
+        look_at(page, "order")
+        page.locator(".finish button[type=submit]").click()
+        expect(page.locator(".batch .badge[data-status=completed]")).to_have_count(1, timeout=WORK_MS)
+        page.locator(".batch details").evaluate("(details) => { details.open = true; }")
+        look_at(page, "batch")
+        console.open("/reviews")
+        look_at(page, "reviews")
+        console.open("/videos")
+        console.open(console.marking_page(video_file.name))
+        page.keyboard.press("?")
+        expect(page.locator("dialog[open]")).to_be_visible()
+        look_at(page, "keys")
+        with service_process.signed_in(address) as http:
+            users = http.get("/api/users", params={"limit": 200}).raise_for_status().json()["items"]
+            (number,) = (user["id"] for user in users if user["username"] == visitor.username)
+            change = {"password": ONE_TIME_PASSWORD}
+            http.patch(f"/api/users/{number}", json=change).raise_for_status()
+        page.goto(address)
+        visitor.fill_in(ONE_TIME_PASSWORD)
+        expect(page.locator("input[autocomplete=new-password]")).to_have_count(2)
+        look_at(page, "forced password")
+    assert {place: what for place, what in found.items() if what} == {}
+    assert {place: width for place, width in widths.items() if width > PHONE["width"]} == {}

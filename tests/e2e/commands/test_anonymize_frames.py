@@ -39,6 +39,7 @@ def test_request_in_the_foreground(installation: Installation, tmp_path: Path) -
         "anonymize-frames",
         *("--video-id", "1", "--segment-ids", str(installation.segments[SHORT_VIDEO]), "-o", output),
         *("--output-format", "png", "--redaction", "pixelate", "--priority", "high"),
+        *("--reference", "STUDY-7"),
         installed=True,
     )
     request = installation.newest_request()
@@ -50,7 +51,8 @@ def test_request_in_the_foreground(installation: Installation, tmp_path: Path) -
     assert command.Output(output).names == [*names, "report.html", "manifest.json", "manifest.sig"]
     assert [path.name for path in tmp_path.iterdir()] == ["frames.zip"]
     assert (request.status, request.spec.priority) == (Status.COMPLETED, "high")
-    assert request.spec.appearance.style == "pixelate"
+    assert (request.spec.appearance.style, request.spec.reference) == ("pixelate", "STUDY-7")
+    assert command.Output(output).manifest["order"]["reference"] == "STUDY-7"
 
 
 def test_request_with_a_text_policy(installation: Installation, tmp_path: Path) -> None:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
+from framecloak.domain.anonymization.model.record.release import Release
+from framecloak.domain.anonymization.results.proof.release_addendum import sign_release
+from framecloak.entrypoints.composition.keys import result_signer
+from framecloak.entrypoints.settings import Settings
 from support.processes import command
 from support.samples.media import numbered_frame, write_image, write_video
 
@@ -69,3 +77,37 @@ def test_missing_and_foreign_keys_are_reported(tmp_path: Path) -> None:
             if name != "manifest.sig":
                 after.writestr(name, before.read(name))
     assert command.run("verify", unsigned, environment=own).code == 60
+
+
+def test_a_release_is_verified_with_its_result(tmp_path: Path) -> None:
+    picture = write_image(tmp_path / "a.png", numbered_frame(3))
+    output, own = tmp_path / "out.zip", {"DATA_DIR": str(tmp_path / "data")}
+    options = ("--level", "minimal", "--region", "0,0,20,20")
+    assert command.run("redact", picture, "-o", output, *options, environment=own).code == 0
+    with zipfile.ZipFile(output) as archive:
+        manifest_sha256 = sha256(archive.read("manifest.json")).hexdigest()
+    release = Release(
+        request_id=uuid4(),
+        manifest_sha256=manifest_sha256,
+        result_sha256=sha256(output.read_bytes()).hexdigest(),
+        released_at=datetime(2026, 11, 29, 8, 30, tzinfo=UTC),
+        released_by="Dr. Ada Ng",
+        frames=1,
+        seen_frames=1,
+        risky_frames=1,
+        seen_risky_frames=1,
+    )
+    signer = result_signer(Settings.from_environment(own))
+    addendum, key = tmp_path / "release.json", tmp_path / "key.pem"
+    addendum.write_bytes(sign_release(release, "framecloak test", signer))
+    key.write_text(command.run("signing-key", environment=own).out)
+    elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere")}
+    arguments = ("verify", output, "--key", key, "--release", addendum)
+    verified = command.run(*arguments, environment=elsewhere)
+    assert (verified.code, verified.err) == (0, "")
+    assert "released by Dr. Ada Ng at 2026-11-29T08:30:00Z, who saw 1 of 1 risky frames" in verified.out
+    stated = json.loads(command.run(*arguments, "--json", environment=elsewhere).out)
+    assert (stated["genuine"], stated["release"]["released_by"]) == (True, "Dr. Ada Ng")
+    addendum.write_bytes(sign_release(replace(release, manifest_sha256="0" * 64), "framecloak test", signer))
+    other = command.run(*arguments, environment=elsewhere)
+    assert (other.code, "it releases another result" in other.out) == (38, True)

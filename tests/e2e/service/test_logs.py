@@ -20,12 +20,13 @@ import numpy as np
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from framecloak.domain.support.log_events import REQUEST_ENDED, WEBHOOK_DELIVERED, WEBHOOK_POSTPONED
 from support.patience import patience
 from support.processes import command, service_process
 from support.processes.service_process import PASSWORD
 from support.samples import images
 from support.samples.media import write_video
-from support.servers.webhook_receiver import Receiver, answer, running_receiver
+from support.servers.webhook_receiver import OK, Receiver, answer, running_receiver
 
 WRONG = "a wrong horse battery"
 LABEL = "Augusta Ada King, Countess of Lovelace"
@@ -34,6 +35,7 @@ OWN_SECRETS = {
     "GALLERY_KEY": "what the galleries of this run are sealed with",
 }
 GONE = answer("410 Gone")
+BUSY = answer("503 Service Unavailable")
 RECEIVER_SECONDS = patience(60)
 SAID_FOR_PEOPLE = {"stopping"}
 """Lines on standard error that are not part of the log."""
@@ -53,6 +55,7 @@ class Run:
         request: id of the anonymisation request.
         submitted_by: id of the HTTP request that submitted it.
         kept: the anonymisation request's objects in the store at the end.
+        called_for: id of the request whose webhook caused an event, by its message.
     """
 
     secrets: dict[str, str] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class Run:
     request: str = ""
     submitted_by: str = ""
     kept: list[str] = field(default_factory=list)
+    called_for: dict[str, str] = field(default_factory=dict)
 
     def of(self, **facts: object) -> list[dict[str, Any]]:
         """Return the lines with these fields."""
@@ -89,7 +93,10 @@ def sign_in(address: str, run: Run) -> None:
         assert browser.post("/api/auth/logout").status_code == 204
 
 
-def use(http: httpx.Client, address: str, video_file: Path, receiver: Receiver, run: Run) -> None:
+def use(
+    http: httpx.Client, address: str, video_file: Path, receiver: Receiver, run: Run
+) -> Mapping[str, object]:
+    """Use the service; return the order."""
     video = service_process.upload(http, video_file)["id"]
     begun = http.post("/api/videos/uploads", json={"filename": "film.mp4"}).raise_for_status().json()
     run.secrets["signature of an upload"] = parse_qs(urlsplit(begun["url"]).query)["signature"][0]
@@ -111,6 +118,7 @@ def use(http: httpx.Client, address: str, video_file: Path, receiver: Receiver, 
     assert http.post("/api/videos/?filename=x", content=WRONG, headers={"Content-Type": "video/mp4"}).is_error
     stranger = {"Authorization": f"Bearer {run.secrets['access token']}x"}
     assert httpx.get(f"{address}/api/auth/me", headers=stranger).status_code == 401
+    return body
 
 
 def recognise(http: httpx.Client, run: Run) -> None:
@@ -157,11 +165,17 @@ def refusing_receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+def is_logged(words: str, log: Path) -> bool:
+    """Wait until a log has some words; return whether that happens in time."""
+    deadline = time.monotonic() + RECEIVER_SECONDS
+    while not (written := words in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return written
+
+
 def given_up(receiver: Receiver, log: Path, run: Run) -> bool:
     """Wait until the webhook was called and the failure logged; return whether that happens in time."""
-    deadline = time.monotonic() + RECEIVER_SECONDS
-    while not (written := "was given up" in log.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    written = is_logged("was given up", log)
     for head, _ in receiver.requests:
         (signature,) = [line for line in head.splitlines() if line.lower().startswith("framecloak-signature")]
         run.secrets["signature of a webhook"] = signature.partition("v1=")[2]
@@ -210,9 +224,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         sign_in(address, run)
         with httpx.Client(base_url=address, timeout=patience(60)) as http:
             http.headers["X-API-Key"] = run.secrets["API key"]
-            use(http, address, write_video(folder / "film.mp4", 12), receiver, run)
+            order = use(http, address, write_video(folder / "film.mp4", 12), receiver, run)
             recognise(http, run)
-        assert given_up(receiver, errors, run)
+            assert given_up(receiver, errors, run)
+            for reply, event in ((OK, WEBHOOK_DELIVERED), (BUSY, WEBHOOK_POSTPONED)):
+                receiver.answer = reply
+                submitted = http.post("/api/frames/anonymize/", json=order).raise_for_status()
+                run.called_for[event.message] = submitted.json()["request_id"]
+                assert is_logged(event.message, errors)
         run.audit = asyncio.run(rows(json.loads((data_dir / "servers.json").read_text())["database_url"]))
         assert service.stop() == 0
     kept = data_dir / "objects" / "requests" / run.request
@@ -260,7 +279,7 @@ def test_every_line_has_time_origin_and_event(run: Run) -> None:
 
 
 def test_request_id_is_in_the_lines_of_all_processes(run: Run) -> None:
-    (submitted,) = run.of(event="submitted")
+    (submitted,) = run.of(event="submitted", request_id=run.request)
     assert (submitted["request_id"], submitted["http_request_id"]) == (run.request, run.submitted_by)
     answered = run.of(event="request", http_request_id=run.submitted_by)
     assert [(line["method"], line["path"], line["status"]) for line in answered] == [
@@ -314,10 +333,27 @@ def test_every_audit_entry_is_logged(run: Run) -> None:
 
 
 def test_abandoned_webhook_is_logged_without_its_address(run: Run) -> None:
-    (line,) = run.of(logger="framecloak.domain.anonymization.requests.webhooks")
+    (line,) = run.of(logger="framecloak.domain.anonymization.requests.webhooks", level="warning")
     assert line["event"] == f"the webhook of request {run.request} was given up: the receiver answered 410"
 
 
 def test_frequent_requests_are_logged_at_debug_level(run: Run) -> None:
     (level,) = {line["level"] for line in run.of(event="request", path="/health")}
     assert level == "debug"
+
+
+def test_the_end_of_a_request_is_logged_with_its_figures(run: Run) -> None:
+    (line,) = run.of(event=REQUEST_ENDED.message, request_id=run.request)
+    assert set(REQUEST_ENDED.fields) <= set(line)
+    assert (line["state"], line["code"]) == ("completed", None)
+    assert (line["level"], line["frames"]) == ("info", 12)
+    assert line["seconds"] > 0
+    assert line["bytes"] > 0
+    assert line["worker"]
+
+
+def test_webhooks_are_logged_when_they_arrive_and_when_they_are_to_be_repeated(run: Run) -> None:
+    for event in (WEBHOOK_DELIVERED, WEBHOOK_POSTPONED):
+        (line,) = run.of(event=event.message)
+        assert set(event.fields) <= set(line)
+        assert (line["request_id"], line["attempt"]) == (run.called_for[event.message], 1)
