@@ -41,26 +41,6 @@ def test_paths_and_links_exist(name: str) -> None:
         assert (ROOT / name).parent.joinpath(link).exists(), link
 
 
-def threats() -> dict[str, list[str]]:
-    """Return the tests that the threat model names, by asset."""
-    table = text("SECURITY.md").partition("## Threat model")[2].partition("\n\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
-    named: dict[str, list[str]] = {}
-    for asset, *_, tests in rows:
-        named.setdefault(asset, []).extend(re.findall(r"`([^`]+)`", tests))
-    return named
-
-
-def test_every_threat_names_tests_that_exist() -> None:
-    named = threats()
-    assert {"originals", "results", "accounts", "audit log", "releases", "four eyes"} <= set(named)
-    for asset, tests in named.items():
-        assert tests, asset
-        for path in tests:
-            assert path.startswith("tests/"), f"{path} is no full path"
-            assert (ROOT / path).exists(), path
-
-
 def test_contributing_refers_to_many_files() -> None:
     assert len(PATH.findall(text("CONTRIBUTING.md"))) > 25
 

@@ -32,11 +32,9 @@ def test_every_threat_has_a_measure_and_a_test() -> None:
 def test_the_tests_that_a_threat_names_exist(threat: list[str]) -> None:
     names = NAMED.findall(threat[3])
     assert names
-    folder = ROOT
     for name in names:
-        # A name without a folder is in that of the one before.
-        path = ROOT / name if "/" in name else folder / name
+        assert name.startswith("tests/"), f"{name} is no full path"
+        path = ROOT / name
         assert path.exists(), name
-        folder = path.parent
         files = sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
         assert any(IS_A_TEST.search(file.read_text()) for file in files), name
