@@ -127,7 +127,9 @@ def test_twenty_films_are_ordered_reviewed_and_released_by_three_people(
         with page.expect_download() as started:
             page.get_by_role("link", name="Download all").click()
         with ZipFile(io.BytesIO(Path(started.value.path()).read_bytes())) as archive:
-            assert len([name for name in archive.namelist() if name.startswith("results/STUDY-7_")]) == FILMS
+            results = [name for name in archive.namelist() if name.startswith("results/STUDY-7_")]
+            assert len([name for name in results if name.endswith(".zip")]) == FILMS
+            assert len([name for name in results if name.endswith(".release.json")]) == FILMS
         # With signing in twice and the download.
         assert 8 < clicks(nurse.page) + clicks(colleague.page) <= MAX_CLICKS
         ordering.open("/videos")

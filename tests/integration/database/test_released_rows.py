@@ -103,7 +103,7 @@ async def test_accounts_of_the_last_release_sign_in(harness: WorkerHarness) -> N
     assert await world.identity.sign_in("BEN", "another long password", "10.0.0.1")
     (key,) = await world.api_keys.list(BEN)
     assert (key.name, key.last_used_at) == ("script", None)
-    users = await world.identity.list_users(ADMIN, 9, 0)
+    users = await world.administration.list_users(ADMIN, 9, 0)
     assert [(user.username, user.role) for user in users.items] == [
         ("anna", Role.USER),
         ("admin", Role.ADMIN),

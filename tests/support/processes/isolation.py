@@ -46,6 +46,11 @@ def keep_thread(thread: threading.Thread) -> None:
     _kept_threads.add(thread)
 
 
+_inherited: frozenset[str] = frozenset()
+"""Paths of files that were open before the first test, such as a log that the output goes to: capturing the
+output of a test opens them again."""
+
+
 @dataclass(frozen=True)
 class Footprint:
     """Resources of this process that outlive a function.
@@ -93,6 +98,8 @@ class Isolation:
     """The pytest plugin."""
 
     def __init__(self) -> None:
+        global _inherited  # noqa: PLW0603 -- of this process, like its files
+        _inherited = frozenset(path for _, path in _open_files())
         self._before = Footprint.now()
         self._failed = False
 
@@ -196,13 +203,13 @@ def _busy_threads() -> frozenset[threading.Thread]:
 
 def _temporary_files() -> frozenset[tuple[int, str]]:
     root = tempfile.gettempdir() + os.sep
-    found: set[tuple[int, str]] = set()
+    return frozenset(file for file in _open_files() if file[1].startswith(root) and file[1] not in _inherited)
+
+
+def _open_files() -> Iterator[tuple[int, str]]:
     for entry in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # the descriptor of the listing itself
-            path = str(entry.readlink())
-            if path.startswith(root):
-                found.add((int(entry.name), path))
-    return frozenset(found)
+            yield int(entry.name), str(entry.readlink())
 
 
 def _command_line(pid: int) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from support.processes import isolation
 
 CONFTEST = """
 from support.processes import isolation
@@ -97,6 +100,17 @@ def test_a_passing_test_that_leaves_something_behind_fails(tmp_path: Path, left:
     output = output_of_tests(tmp_path, f"\ndef test_first(tmp_path):\n    {left}\n")
     assert "2 passed, 1 error" in output, output
     assert f"the test left behind:\n{leftover}" in output
+
+
+def test_a_log_of_the_tests_is_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Capturing the output of a test opens another descriptor of it.
+    monkeypatch.setattr(isolation, "_inherited", frozenset())
+    with (tmp_path / "log").open("xb") as log:
+        isolation.Isolation()
+        before = isolation.Footprint.now()
+        with os.fdopen(os.dup(log.fileno()), "wb"), (tmp_path / "left").open("xb"):
+            left = isolation.Footprint.now().beyond(before)
+    assert [Path(path).name for _, path in left.files] == ["left"]
 
 
 @pytest.mark.parametrize("argument", ["held", "request"])

@@ -19,7 +19,8 @@ from framecloak.adapters.media.h265.units import (
 )
 from support.samples.media import write_video
 
-OPTIONS = {"x265-params": "log-level=none:pools=1"}
+# x265 gives frames of a stream that is shorter than its reordering decoding times that no muxer takes.
+OPTIONS = {"x265-params": "log-level=none:pools=1:bframes=0"}
 
 
 def parameter_sets(path: Path) -> tuple[bytes, ...]:

@@ -33,6 +33,7 @@ async def test_the_estimate_counts_waiting_requests_and_uses_measured_rates(worl
     await world.complete(first.request.id)
     second = await world.submissions.submit(anna, spec)
     assert 9 <= second.estimated_seconds <= 11  # fifty frames at five a second
+    world.clock.advance(timedelta(seconds=1))
     third = await world.submissions.submit(anna, spec)
     assert third.estimated.seconds == pytest.approx(2 * second.estimated.seconds)
     # An order that came later does not delay an earlier one.

@@ -65,6 +65,7 @@ async def test_a_manifest_records_the_order_and_the_software(tmp_path: Path, ref
         "reference": reference,
         "ordered_by": "anna",
         "ordered_at": created_at.isoformat(timespec="seconds"),
+        "completed_at": created_at.isoformat(timespec="seconds"),
         "title": None,
     }
     assert document["tool"] == "framecloak test"
