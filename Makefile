@@ -75,7 +75,7 @@ demo-once: $(VENV)/.product ## Run the demo and stop the service afterwards
 	$(BIN)/framecloak demo --once --output $(OUT)/demo $(if $(VIDEO),"$(VIDEO)")
 
 .PHONY: test
-test: setup ## Run the tests (under ten minutes on two cores)
+test: setup ## Run the tests (twelve minutes on two cores)
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser and not nightly and not formats" tests
 
 # Number of mutated files of each container.
