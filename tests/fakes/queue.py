@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -89,21 +89,36 @@ class FakeProgressBoard:
     announced: list[UUID] = field(default_factory=list)
     drops_announcements: bool = False
     listeners: list[tuple[UUID, FakeListener]] = field(default_factory=list)
+    cancellation_listeners: list[tuple[UUID, FakeListener]] = field(default_factory=list)
 
     async def announce(self, request_id: UUID) -> None:
         self.announced.append(request_id)
-        for listened_id, listener in self.listeners:
+        self._notify(self.listeners, request_id)
+
+    def listen(self, request_id: UUID) -> AbstractContextManager[FakeListener]:
+        return _listening(self.listeners, request_id)
+
+    async def announce_cancellation(self, request_id: UUID) -> None:
+        self._notify(self.cancellation_listeners, request_id)
+        await self.announce(request_id)
+
+    def listen_for_cancellation(self, request_id: UUID) -> AbstractContextManager[FakeListener]:
+        return _listening(self.cancellation_listeners, request_id)
+
+    def _notify(self, listeners: Sequence[tuple[UUID, FakeListener]], request_id: UUID) -> None:
+        for listened_id, listener in listeners:
             if listened_id == request_id and not self.drops_announcements:
                 listener.news.set()
 
-    @contextmanager
-    def listen(self, request_id: UUID) -> Iterator[FakeListener]:
-        entry = (request_id, FakeListener())
-        self.listeners.append(entry)
-        try:
-            yield entry[1]
-        finally:
-            self.listeners.remove(entry)
+
+@contextmanager
+def _listening(listeners: list[tuple[UUID, FakeListener]], request_id: UUID) -> Iterator[FakeListener]:
+    entry = (request_id, FakeListener())
+    listeners.append(entry)
+    try:
+        yield entry[1]
+    finally:
+        listeners.remove(entry)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Progress announcements over Redis Pub/Sub: one channel, and one subscription per process."""
+"""Progress announcements over Redis Pub/Sub: two channels, with one subscription each per process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from uuid import UUID
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from framecloak.adapters.redis.connection import RedisAdapter
@@ -18,6 +19,7 @@ from framecloak.domain.support.resilience import cancel_and_wait
 logger = logging.getLogger(__name__)
 
 CHANNEL = "framecloak:progress"
+CANCELLATION_CHANNEL = "framecloak:cancellations"
 
 MIN_RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 0.2, 5.0
 """Delays in seconds before reconnecting: the first, doubled each time up to the second."""
@@ -47,39 +49,43 @@ class RedisListener:
         return True
 
 
-class RedisProgressBoard(RedisAdapter):
-    """Progress board on Redis Pub/Sub; see `domain.ports.progress.ProgressBoard`.
+class _Subscription:
+    """Subscription to one channel that all its listeners in this process share.
 
-    The first listener opens the subscription that all listeners of the process share. Each listener costs one
-    event object, and an announcement wakes only the listeners of its request.
+    The first listener opens it. Each listener costs one event object, and an announcement wakes only the
+    listeners of its request.
 
     Args:
-        url: ``redis://``, ``rediss://`` or ``unix://``.
+        redis: client of the server.
+        channel: name of the channel, whose messages are 16 bytes: the id of a request.
     """
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, redis: Redis, channel: str) -> None:
+        self._redis = redis
+        self._channel = channel
         self._listeners: dict[UUID, set[RedisListener]] = defaultdict(set)
         self._receiver: asyncio.Task[None] | None = None
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close all connections."""
+    @property
+    def listened_to(self) -> frozenset[UUID]:
+        """Requests that have listeners."""
+        return frozenset(self._listeners)
+
+    async def close(self) -> None:
+        """End the subscription."""
         if self._receiver:
             await cancel_and_wait(self._receiver)
-        await super().__aexit__(kind, error, trace)
 
     async def announce(self, request_id: UUID) -> None:
-        """See the port."""
+        """Notify the listeners of a request; never raises."""
         try:
-            await self._redis.publish(CHANNEL, request_id.bytes)
+            await self._redis.publish(self._channel, request_id.bytes)
         except (RedisError, OSError) as error:
             logger.debug("cannot announce a change of %s: %s", request_id, error)
 
     @contextmanager
     def listen(self, request_id: UUID) -> Iterator[RedisListener]:
-        """See the port."""
+        """Subscribe to a request within the block."""
         if self._receiver is None:
             self._receiver = asyncio.create_task(self._receive())
         listener = RedisListener()
@@ -97,7 +103,7 @@ class RedisProgressBoard(RedisAdapter):
         while True:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
-                    await channel.subscribe(CHANNEL)
+                    await channel.subscribe(self._channel)
                     # Announcements may have been missed while disconnected, so all listeners are notified.
                     self._notify(*self._listeners)
                     pause = MIN_RECONNECT_SECONDS
@@ -114,3 +120,49 @@ class RedisProgressBoard(RedisAdapter):
         for request_id in request_ids:
             for listener in self._listeners.get(request_id, ()):
                 listener.notify()
+
+
+class RedisProgressBoard(RedisAdapter):
+    """Progress board on Redis Pub/Sub; see `domain.ports.progress.ProgressBoard`.
+
+    Cancellations have a channel of their own: a worker that listened for them on the other would receive the
+    progress of every request of the installation.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._progress = _Subscription(self._redis, CHANNEL)
+        self._cancellations = _Subscription(self._redis, CANCELLATION_CHANNEL)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self._progress.close()
+        await self._cancellations.close()
+        await super().__aexit__(kind, error, trace)
+
+    @property
+    def listened_to(self) -> frozenset[UUID]:
+        """Requests that have listeners in this process."""
+        return self._progress.listened_to | self._cancellations.listened_to
+
+    async def announce(self, request_id: UUID) -> None:
+        """See the port."""
+        await self._progress.announce(request_id)
+
+    def listen(self, request_id: UUID) -> AbstractContextManager[RedisListener]:
+        """See the port."""
+        return self._progress.listen(request_id)
+
+    async def announce_cancellation(self, request_id: UUID) -> None:
+        """See the port."""
+        await self._cancellations.announce(request_id)
+        await self._progress.announce(request_id)
+
+    def listen_for_cancellation(self, request_id: UUID) -> AbstractContextManager[RedisListener]:
+        """See the port."""
+        return self._cancellations.listen(request_id)

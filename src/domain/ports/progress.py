@@ -35,3 +35,14 @@ class ProgressBoard(Protocol):
     def listen(self, request_id: UUID) -> AbstractContextManager[Listener]:
         """Subscribe to a request within the block."""
         ...
+
+    async def announce_cancellation(self, request_id: UUID) -> None:
+        """Notify the listeners of a request, and the workers that process it; never raises."""
+        ...
+
+    def listen_for_cancellation(self, request_id: UUID) -> AbstractContextManager[Listener]:
+        """Subscribe to the cancellation of a request within the block, but not to its progress.
+
+        A notification may be false, for example after the connection was lost: the database decides.
+        """
+        ...

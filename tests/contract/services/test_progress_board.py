@@ -43,6 +43,20 @@ async def test_a_listener_is_notified_only_of_its_request(board: ProgressBoard) 
         assert not await listener.wait_for_change(SHORT)
 
 
+async def test_only_a_cancellation_notifies_both_kinds_of_listeners(board: ProgressBoard) -> None:
+    request_id, other = uuid4(), uuid4()
+    with board.listen(request_id) as client, board.listen_for_cancellation(request_id) as worker:
+        await settle(client)
+        await settle(worker)
+        await board.announce(request_id)
+        assert await client.wait_for_change(LONG)
+        await board.announce_cancellation(other)
+        assert not await worker.wait_for_change(SHORT)
+        await board.announce_cancellation(request_id)
+        assert await worker.wait_for_change(LONG)
+        assert await client.wait_for_change(LONG)
+
+
 async def test_missed_announcements_are_delivered_once(board: ProgressBoard) -> None:
     request_id = uuid4()
     with board.listen(request_id) as listener:
@@ -85,22 +99,26 @@ async def test_two_thousand_listeners_share_one_connection(redis_url: str) -> No
         assert await listeners[1234].wait_for_change(LONG)
         for request_id in entered:
             request_id.__exit__(None, None, None)
-        assert not board._listeners
+        assert not board.listened_to
 
 
 async def test_listeners_survive_a_restart_of_redis(tmp_path: Path) -> None:
     redis, request_id = EmbeddedRedis(tmp_path / "redis", available_port(None)), uuid4()
     async with RedisProgressBoard(await redis.start()) as board:
         try:
-            with board.listen(request_id) as listener:
-                await settle(listener)
+            with board.listen(request_id) as client, board.listen_for_cancellation(request_id) as worker:
+                await settle(client)
+                await settle(worker)
                 await redis.stop()
-                await board.announce(request_id)  # never raises
-                assert not await listener.wait_for_change(SHORT)
+                await board.announce_cancellation(request_id)  # never raises
+                assert not await client.wait_for_change(SHORT)
+                assert not await worker.wait_for_change(SHORT)
                 await redis.start()
                 # Announcements may have been missed, so every listener is notified.
-                assert await listener.wait_for_change(LONG)
-                await board.announce(request_id)
-                assert await listener.wait_for_change(LONG)
+                assert await client.wait_for_change(LONG)
+                assert await worker.wait_for_change(LONG)
+                await board.announce_cancellation(request_id)
+                assert await client.wait_for_change(LONG)
+                assert await worker.wait_for_change(LONG)
         finally:
             await redis.stop()

@@ -92,7 +92,7 @@ _IS_HELD = """
 """
 
 _RENEW = text(
-    # One statement, because every worker renews its lease twice a second and holds the lock meanwhile.
+    # One statement, because every worker renews its lease up to twice a second and holds the lock meanwhile.
     # After a crash of the server the last renewals may be missing, which the next ones make good, so their
     # commits do not wait for the disk. The progress that clients have seen never decreases.
     f"""

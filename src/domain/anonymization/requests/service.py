@@ -185,7 +185,7 @@ class RequestService:
             await work.audit.add(principal, "request.cancel", f"request:{request_id}", {})
             await work.commit()
         log_request_ended(logger, ended, None)
-        await self._board.announce(request_id)
+        await self._board.announce_cancellation(request_id)
         await self._dispatcher.try_run()
         async with limited_deletion():
             await self._store.remove_prefix(result_prefix(request_id))

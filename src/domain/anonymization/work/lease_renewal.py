@@ -16,12 +16,35 @@ from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.support.resilience import cancel_and_wait, run_to_completion
 
 RENEWAL_INTERVAL = 0.5
-"""Renewal interval in seconds, and so the delay until a worker stops work on a cancelled request."""
+"""Renewal interval in seconds while the database answers quickly.
+
+A cancelled request is announced; where the announcement is lost, this is the delay until a worker stops.
+"""
+
+MAX_RENEWING_SHARE = 0.1
+"""Share of its time for which a worker waits for renewals.
+
+The interval grows while the database is slow, so that the renewals of many workers do not make it slower.
+"""
+
+RENEWALS_PER_LEASE = 4
+"""Number of renewals for which the validity of a lease always leaves time."""
 
 STUCK_AFTER = 30.0
 """Seconds to wait for a thread that must stop, before it counts as hanging."""
 
 Value = TypeVar("Value")
+
+
+def renewal_interval(renewing_seconds: float, ttl_seconds: float) -> float:
+    """Return the interval in seconds until the next renewal of a lease.
+
+    Args:
+        renewing_seconds: duration of the last renewal in seconds.
+        ttl_seconds: validity of the lease without renewal in seconds.
+    """
+    longest = max(RENEWAL_INTERVAL, ttl_seconds / RENEWALS_PER_LEASE)
+    return min(max(RENEWAL_INTERVAL, renewing_seconds / MAX_RENEWING_SHARE), longest)
 
 
 class LeaseEndedError(Exception):
@@ -148,10 +171,11 @@ class ActiveLease:
         """Renew the lease while the block runs, and announce progress to listeners.
 
         The block is cancelled when the lease ends or the time limit passes, even while it waits for a server.
+        The announcement that the request was cancelled renews the lease at once, which then ends.
 
         Args:
             database: used to renew the lease.
-            board: used to announce progress.
+            board: used to announce progress, and to learn of a cancellation.
 
         Raises:
             LeaseEndedError: the lease ended.
@@ -181,20 +205,23 @@ class ActiveLease:
             self._stopped = working.cancel()
 
     async def _renew_periodically(self, database: Database, board: ProgressBoard) -> None:
-        announced = 0
-        expires_at = monotonic() + self._ttl.total_seconds()
-        while self.state is LeaseState.HELD:
-            await asyncio.sleep(RENEWAL_INTERVAL)
-            renewed_at, done = monotonic(), self.frames_done
-            try:
-                async with database.unit_of_work() as work:
-                    self.state = await work.slices.renew(self.lease, self._ttl, done)
-                    await work.commit()
-            except DatabaseUnavailableError:
-                if monotonic() > expires_at:
-                    self.state = LeaseState.LOST
-                continue
-            expires_at = renewed_at + self._ttl.total_seconds()
-            if done != announced:
-                announced = done
-                await board.announce(self.lease.request_id)
+        with board.listen_for_cancellation(self.lease.request_id) as cancellation:
+            announced = 0
+            interval, ttl = RENEWAL_INTERVAL, self._ttl.total_seconds()
+            expires_at = monotonic() + ttl
+            while self.state is LeaseState.HELD:
+                await cancellation.wait_for_change(interval)
+                renewed_at, done = monotonic(), self.frames_done
+                try:
+                    async with database.unit_of_work() as work:
+                        self.state = await work.slices.renew(self.lease, self._ttl, done)
+                        await work.commit()
+                except DatabaseUnavailableError:
+                    if monotonic() > expires_at:
+                        self.state = LeaseState.LOST
+                    continue
+                interval = renewal_interval(monotonic() - renewed_at, ttl)
+                expires_at = renewed_at + ttl
+                if done != announced:
+                    announced = done
+                    await board.announce(self.lease.request_id)

