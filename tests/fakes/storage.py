@@ -75,8 +75,12 @@ class FakeObjectStore:
     async def forget_copy(self, key: str) -> None:
         self.forgotten.append(key)
 
-    async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, key: str, start: int = 0, stop: int | None = None, *, version: str | None = None
+    ) -> AsyncIterator[bytes]:
         data = self._bytes(key)[start:stop]
+        if version not in {None, self._stored(key).version}:
+            raise ObjectNotFoundError(f"{key} was replaced meanwhile")
         for start_index in range(0, len(data), CHUNK):
             yield data[start_index : start_index + CHUNK]
 

@@ -81,14 +81,19 @@ class FilesystemStore:
     async def forget_copy(self, key: str) -> None:
         """Do nothing, because there are no copies."""
 
-    async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, key: str, start: int = 0, stop: int | None = None, *, version: str | None = None
+    ) -> AsyncIterator[bytes]:
         """Yield the bytes ``[start, stop)`` of one version, even when the object is replaced meanwhile."""
         require_range(start, stop)
         file = await in_thread(self._open, key)
         try:
             size = os.fstat(file.fileno()).st_size
             file.seek(start)
+            _require_version(key, file, version)
             async for chunk in read_stream(file, min(size, size if stop is None else stop) - start):
+                # Asked after the bytes were read, because a file can be altered while it is open.
+                _require_version(key, file, version)
                 yield chunk
         finally:
             file.close()
@@ -238,6 +243,11 @@ def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
                 return sorted(entries, key=lambda entry: entry.name + "/" * entry.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+
+def _require_version(key: str, file: BinaryIO, version: str | None) -> None:
+    if version not in {None, _stored_object(key, os.fstat(file.fileno())).version}:
+        raise ObjectNotFoundError(f"{key} was replaced or altered meanwhile")
 
 
 def _stored_object(key: str, status: os.stat_result) -> StoredObject:

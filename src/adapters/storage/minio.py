@@ -31,7 +31,7 @@ from framecloak.adapters.storage.minio_client import minio_client
 from framecloak.adapters.storage.minio_errors import s3_errors
 from framecloak.adapters.storage.object_keys import require_key, require_prefix, require_range
 from framecloak.adapters.storage.threads import in_executor, in_thread
-from framecloak.domain.errors import DomainError, StorageUnavailableError
+from framecloak.domain.errors import DomainError, ObjectNotFoundError, StorageUnavailableError
 from framecloak.domain.ports.object_store import StoredObject
 
 PART_SIZE = 16 * 1024 * 1024
@@ -160,13 +160,15 @@ class MinioStore:
         if self._cache:
             await self._cache.discard(key)
 
-    async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, key: str, start: int = 0, stop: int | None = None, *, version: str | None = None
+    ) -> AsyncIterator[bytes]:
         """Yield the bytes ``[start, stop)`` as they arrive."""
         require_range(start, stop)
         if start == stop:
             await self.stat(key)
             return
-        response = await self._call(f"read {key}", lambda: self._open_range(key, start, stop))
+        response = await self._call(f"read {key}", lambda: self._open_range(key, start, stop, version))
         if response is None:
             return
         try:
@@ -271,15 +273,23 @@ class MinioStore:
                 self._bucket, key, cast("BinaryIO", reader), -1, part_size=PART_SIZE, num_parallel_uploads=1
             )
 
-    def _open_range(self, key: str, start: int, stop: int | None) -> BaseHTTPResponse | None:
+    def _open_range(
+        self, key: str, start: int, stop: int | None, version: str | None
+    ) -> BaseHTTPResponse | None:
         """Return the open response, or None when the range begins after the end of the object."""
         length = 0 if stop is None else stop - start
         try:
-            return self._client.get_object(self._bucket, str(require_key(key)), start, length)
+            response = self._client.get_object(self._bucket, str(require_key(key)), start, length)
         except S3Error as error:
             if error.code == "InvalidRange":
                 return None
             raise
+        # Compared here rather than asked for with If-Match, which not every store knows.
+        if version is not None and response.headers.get("ETag", "").strip('"') != _etag(version):
+            response.close()
+            response.release_conn()
+            raise ObjectNotFoundError(f"{key} was replaced meanwhile")
+        return response
 
     def _list_objects(self, prefix: str) -> Iterator[StoredObject]:
         entries = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
@@ -317,5 +327,9 @@ class MinioStore:
 
 def _stored_object(entry: Object) -> StoredObject:
     modified = entry.last_modified or datetime.now(UTC)
-    version = f"{entry.etag}-{entry.version_id}-{modified.timestamp()}"
+    version = f"{entry.etag} {entry.version_id} {modified.timestamp()}"
     return StoredObject(entry.object_name or "", entry.size or 0, modified, version)
+
+
+def _etag(version: str) -> str:
+    return version.partition(" ")[0]

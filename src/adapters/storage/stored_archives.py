@@ -21,7 +21,12 @@ _MAX_EXTRA_BYTES = 64
 """Bytes reserved for the extra field of a local header; archives of this program use 20 at most."""
 
 _MAX_DIRECTORIES = 8
-"""Maximum number of cached directories, which stay valid because results never change."""
+"""Maximum number of cached directories."""
+
+
+class _Version(NamedTuple):
+    key: str
+    version: str
 
 
 class _Directory(NamedTuple):
@@ -38,26 +43,29 @@ class StoredZips:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._directories: OrderedDict[str, _Directory] = OrderedDict()
+        self._directories: OrderedDict[_Version, _Directory] = OrderedDict()
 
-    async def read(self, key: str, name: str) -> bytes:
+    async def read(self, key: str, name: str, version: str) -> bytes:
         """Return the content of an entry, verified by its CRC-32.
 
         Args:
             key: object key of the archive.
             name: name of the entry.
+            version: version of the archive.
 
         Raises:
-            ObjectNotFoundError: the archive or entry does not exist or is damaged.
+            ObjectNotFoundError: the archive or entry does not exist or is damaged, or the archive is not of
+                this version.
             StorageUnavailableError: the store cannot be reached.
         """
-        directory = await self._directory(key)
+        archive = _Version(key, version)
+        directory = await self._directory(archive)
         entry = directory.entries.get(name)
         if entry is None or entry.compress_type != ZIP_STORED or entry.flag_bits & 1:
             raise _damaged(name)
         start = entry.header_offset
         longest = _LOCAL_HEADER.size + len(name.encode()) + _MAX_EXTRA_BYTES + entry.file_size
-        data = await self._fetch(key, start, min(start + longest, directory.size))
+        data = await self._fetch(archive, start, min(start + longest, directory.size))
         if len(data) < _LOCAL_HEADER.size:
             raise _damaged(name)
         begin = _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack_from(data))
@@ -66,27 +74,28 @@ class StoredZips:
             raise _damaged(name)
         return content
 
-    async def _directory(self, key: str) -> _Directory:
-        directory = self._directories.pop(key, None) or await self._read_directory(key)
-        self._directories[key] = directory
+    async def _directory(self, archive: _Version) -> _Directory:
+        directory = self._directories.pop(archive, None) or await self._read_directory(archive)
+        self._directories[archive] = directory
         while len(self._directories) > _MAX_DIRECTORIES:
             self._directories.popitem(last=False)
         return directory
 
-    async def _read_directory(self, key: str) -> _Directory:
-        size = (await self._store.stat(key)).size
+    async def _read_directory(self, archive: _Version) -> _Directory:
+        size = (await self._store.stat(archive.key)).size
         start = max(0, size - _TAIL_BYTES)
         while True:
-            tail = _Tail(await self._fetch(key, start, size), start)
+            tail = _Tail(await self._fetch(archive, start, size), start)
             try:
                 return _Directory(size, await in_thread(_list_entries, tail))
             except _TailTooShortError as error:
                 start = error.offset
             except (BadZipFile, OSError, struct.error) as error:
-                raise _damaged(key) from error
+                raise _damaged(archive.key) from error
 
-    async def _fetch(self, key: str, start: int, stop: int) -> bytes:
-        return b"".join([chunk async for chunk in self._store.read(key, start, stop)])
+    async def _fetch(self, archive: _Version, start: int, stop: int) -> bytes:
+        chunks = self._store.read(archive.key, start, stop, version=archive.version)
+        return b"".join([chunk async for chunk in chunks])
 
 
 class _TailTooShortError(Exception):

@@ -94,15 +94,17 @@ class ArchiveReader(Protocol):
 class StoredArchives(Protocol):
     """Reader of single entries of archives in the object store, without fetching the whole archive."""
 
-    async def read(self, key: str, name: str) -> bytes:
+    async def read(self, key: str, name: str, version: str) -> bytes:
         """Return the content of an entry.
 
         Args:
             key: key of the archive in the object store.
             name: name of the entry.
+            version: version of the archive, as in `domain.ports.object_store.StoredObject`.
 
         Raises:
-            ObjectNotFoundError: the archive or the entry does not exist or is damaged.
+            ObjectNotFoundError: the archive or the entry does not exist or is damaged, or the archive was
+                replaced or altered since it had this version.
             StorageUnavailableError: the store cannot be reached.
         """
         ...

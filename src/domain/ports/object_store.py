@@ -67,11 +67,20 @@ class ObjectStore(Protocol):
         """Delete the copy of an object from the cache of ``cached_file``, because it is damaged."""
         ...
 
-    def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    def read(
+        self, key: str, start: int = 0, stop: int | None = None, *, version: str | None = None
+    ) -> AsyncIterator[bytes]:
         """Yield the bytes ``[start, stop)`` in chunks.
 
+        Args:
+            key: key of the object.
+            start: offset of the first byte.
+            stop: offset behind the last byte; None for the end of the object.
+            version: version to read, as in `StoredObject`; every chunk is of this one. None for any.
+
         Raises:
-            ObjectNotFoundError: the object does not exist; raised with the first chunk.
+            ObjectNotFoundError: the object does not exist, or is not of that version; raised with the first
+                chunk, and with a later one if the object was altered meanwhile.
         """
         ...
 

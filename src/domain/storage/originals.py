@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from framecloak.domain.errors import ObjectNotFoundError, OriginalDamagedError
+from framecloak.domain.errors import OriginalDamagedError
 from framecloak.domain.model.videos import Video
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.storage.alarm import (
@@ -17,16 +15,11 @@ from framecloak.domain.storage.alarm import (
     StoredKind,
     raise_alarm,
 )
-from framecloak.domain.storage.hashing import FileVersion, file_version, hash_file
-
-_MAX_KNOWN = 256
-"""Number of videos whose verified versions are remembered."""
+from framecloak.domain.storage.local_files import VerifiedFiles
 
 
 class Originals:
     """Provider of uploaded videos as verified local files.
-
-    A file is hashed when it is first read, and again only if it has changed since.
 
     Args:
         store: object store of the videos.
@@ -34,12 +27,10 @@ class Originals:
     """
 
     def __init__(self, store: ObjectStore, meter: DamageMeter = NULL_DAMAGE_METER) -> None:
-        self._store = store
+        self._files = VerifiedFiles(store)
         self._meter = meter
-        self._verified: OrderedDict[tuple[str, str], FileVersion] = OrderedDict()
 
-    @asynccontextmanager
-    async def file(self, video: Video, scratch: Path) -> AsyncIterator[Path]:
+    def file(self, video: Video, scratch: Path) -> AbstractAsyncContextManager[Path]:
         """Provide the file of a video within the block, verified before it and at its end.
 
         Args:
@@ -52,32 +43,11 @@ class Originals:
             StorageUnavailableError: the store cannot be reached.
             StorageFullError: the disk is too full to fetch the file.
         """
-        async with self._store.cached_file(video.object_key, scratch) as path:
-            try:
-                await self._require_intact(video, path)
-            except FileNotFoundError as error:
-                raise ObjectNotFoundError(f"there is no object {video.object_key}") from error
-            yield path
-            try:
-                # A folder store provides the stored file itself, which may have been replaced meanwhile.
-                await self._require_intact(video, path)
-            except FileNotFoundError:
-                # Deleted meanwhile; what was read of it is what was verified.
-                return
+        expected = video.facts.sha256
 
-    async def _require_intact(self, video: Video, path: Path) -> None:
-        identity = video.object_key, str(path)
-        if self._verified.get(identity) == await file_version(path):
-            self._verified.move_to_end(identity)
-            return
-        sha256, version = await hash_file(path)
-        if sha256 != video.facts.sha256:
-            self._verified.pop(identity, None)
-            reason = f"the file of video {video.id} has the SHA-256 {sha256} instead of {video.facts.sha256}"
+        def damaged(sha256: str) -> OriginalDamagedError:
+            reason = f"the file of video {video.id} has the SHA-256 {sha256} instead of {expected}"
             raise_alarm(self._meter, StoredKind.ORIGINAL, video.object_key, reason)
-            # A copy that was damaged on this machine is not used again.
-            await self._store.forget_copy(video.object_key)
-            raise OriginalDamagedError(reason, VERIFY_HINT)
-        self._verified[identity] = version
-        while len(self._verified) > _MAX_KNOWN:
-            self._verified.popitem(last=False)
+            return OriginalDamagedError(reason, VERIFY_HINT)
+
+        return self._files.file(video.object_key, expected, scratch, damaged)

@@ -127,7 +127,7 @@ class UseCases:
         """Build every use case from the adapters."""
         clock, database, store, queue = adapters.clock, adapters.database, adapters.store, adapters.queue
         originals = Originals(store, adapters.damage_meter)
-        integrity = ResultIntegrity(store, adapters.damage_meter)
+        integrity = ResultIntegrity(store, adapters.archives, adapters.damage_meter)
         secrets, scratch, cipher = adapters.secrets, adapters.scratch, adapters.gallery_cipher
         dispatcher = Dispatcher(database, queue, limits.max_concurrent_requests)
         gallery_people = GalleryPeople(database, cipher, clock, adapters.load_recognizer)
@@ -167,8 +167,6 @@ class UseCases:
         tool = f"framecloak {version('framecloak')}"
         reviews = ReviewService(
             database,
-            store,
-            adapters.archives,
             integrity,
             adapters.frame_extractor,
             adapters.preview_maker,
@@ -209,7 +207,6 @@ class UseCases:
             batch_results=BatchResultsService(
                 database,
                 store,
-                adapters.archives,
                 integrity,
                 adapters.render_batch_index,
                 adapters.add_release,
@@ -218,15 +215,14 @@ class UseCases:
             downloads=DownloadService(
                 database, store, integrity, clock, secrets.digest, limits.results.release
             ),
-            erasures=ErasureService(database, store, adapters.archives, clock),
+            erasures=ErasureService(database, store, integrity, clock),
             reviews=reviews,
             releases=ReleaseService(
-                database, reviews, adapters.archives, adapters.signer, clock, limits.results, tool
+                database, reviews, integrity, adapters.signer, clock, limits.results, tool
             ),
             rerenders=RerenderService(
                 database,
                 submissions,
-                adapters.archives,
                 adapters.public_key,
                 adapters.verify_signature,
                 clock,

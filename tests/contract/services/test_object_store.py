@@ -113,6 +113,26 @@ async def test_a_second_put_replaces_the_first(store: ObjectStore) -> None:
     assert await content(store, "a") == b"the second"
 
 
+async def test_a_version_is_read_while_it_is_there(store: ObjectStore) -> None:
+    first = await store.put("a", stream(b"the first"))
+    assert first == await store.stat("a")
+    assert await content(store, "a", version=first.version) == b"the first"
+    assert await content(store, "a", 4, 7, version=first.version) == b"fir"
+    second = await store.put("a", stream(b"the other"))
+    for start, stop in ((0, None), (4, 7)):
+        with pytest.raises(ObjectNotFoundError):
+            await content(store, "a", start, stop, version=first.version)
+        assert await content(store, "a", start, stop, version=second.version) == b"the other"[start:stop]
+
+
+async def test_a_version_of_two_parts_is_read_while_it_is_there(store: ObjectStore) -> None:
+    stored = await store.put("large", stream(bytes(TWO_PARTS)))
+    assert await content(store, "large", 5, 9, version=stored.version) == bytes(4)
+    await store.put("large", stream(bytes([1]) * TWO_PARTS))
+    with pytest.raises(ObjectNotFoundError):
+        await content(store, "large", 5, 9, version=stored.version)
+
+
 @pytest.mark.parametrize("part", [MIN_PART_BYTES, pytest.param(minio.PART_SIZE, marks=pytest.mark.nightly)])
 async def test_an_object_of_two_parts_in_odd_chunks_is_stored_whole(
     store: ObjectStore, part: int, monkeypatch: pytest.MonkeyPatch

@@ -11,7 +11,6 @@ import pytest
 
 from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.ports.database import AuditFilter
-from framecloak.domain.ports.object_store import ObjectStore
 from support.http.api import Scene
 from support.use_cases import chunks
 
@@ -19,23 +18,23 @@ REQUESTS = "/api/frames/anonymize"
 MANIFEST = b"{}"
 
 
-async def _store_result(store: ObjectStore, request: str) -> None:
+def _archive(manifest: bytes = MANIFEST) -> bytes:
     memory = io.BytesIO()
     with ZipFile(memory, "w") as archive:
-        archive.writestr("manifest.json", MANIFEST)
-    await store.put(f"requests/{request}/frames.zip", chunks(memory.getvalue()))
+        archive.writestr("manifest.json", manifest)
+    return memory.getvalue()
 
 
 async def test_a_result_is_deleted_with_a_receipt_that_stays(scene: Scene) -> None:
-    request = str(await scene.request())
-    await _store_result(scene.api.world.store, request)
+    request = str(await scene.request(archive=_archive()))
     await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")
     assert (await scene.bob.delete(f"{REQUESTS}/{request}/result")).json()["code"] == "request_not_found"
     answer = await scene.ada.delete(f"{REQUESTS}/{request}/result")
     assert answer.status_code == 200
     receipt = answer.json()
     digest = hashlib.sha256(MANIFEST).hexdigest()
-    result = {"request_id": request, "reference": None, "result_bytes": 3, "manifest_sha256": digest}
+    size = len(_archive())
+    result = {"request_id": request, "reference": None, "result_bytes": size, "manifest_sha256": digest}
     assert (receipt["erased_by"], receipt["video_id"], receipt["results"]) == ("ada", None, [result])
     assert not [key for key in scene.api.stored() if request in key]
     listed = (await scene.ada.get(f"{REQUESTS}/requests/{request}")).json()
@@ -46,7 +45,7 @@ async def test_a_result_is_deleted_with_a_receipt_that_stays(scene: Scene) -> No
     (entry,) = await _audited(scene, f"request:{request}", "result.erase")
     assert (entry["receipt"], entry["results"]) == (
         receipt["receipt_id"],
-        [{"request_id": request, "reference": None, "bytes": 3, "manifest_sha256": digest}],
+        [{"request_id": request, "reference": None, "bytes": size, "manifest_sha256": digest}],
     )
 
 
@@ -54,6 +53,18 @@ async def _audited(scene: Scene, subject: str, action: str) -> list[dict[str, ob
     async with scene.api.world.database.unit_of_work() as work:
         entries = await work.audit.list(AuditFilter(subject=subject), 100)
     return [dict(entry.details) for entry in entries if entry.action == action]
+
+
+@pytest.mark.parametrize("length", ["same", "other"])
+async def test_a_receipt_names_no_manifest_of_an_archive_that_was_replaced(scene: Scene, length: str) -> None:
+    request = str(await scene.request(archive=_archive()))
+    # In one case an intact archive of the same length, but not the one that was made.
+    other = _archive(b"[]") if length == "same" else b"zip"
+    await scene.api.world.store.put(f"requests/{request}/frames.zip", chunks(other))
+    receipt = (await scene.ada.delete(f"{REQUESTS}/{request}/result")).json()
+    assert [each["manifest_sha256"] for each in receipt["results"]] == [None]
+    assert not [stored for stored in scene.api.stored() if request in stored]
+    assert scene.api.world.meter.damaged == ["result"]
 
 
 async def test_an_unfinished_request_has_no_result_to_delete(scene: Scene) -> None:
@@ -90,8 +101,7 @@ async def test_a_video_is_deleted_with_the_results_of_all_accounts(scene: Scene)
 async def test_nothing_is_forgotten_while_the_store_cannot_be_reached(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = str(await scene.request())
-    await _store_result(scene.api.world.store, request)
+    await scene.request(archive=_archive())
     before = scene.api.stored()
 
     async def fail(_: str) -> int:

@@ -38,8 +38,10 @@ class CountingStore(FakeObjectStore):
 
     read_bytes = 0
 
-    async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        async for chunk in super().read(key, start, stop):
+    async def read(
+        self, key: str, start: int = 0, stop: int | None = None, *, version: str | None = None
+    ) -> AsyncIterator[bytes]:
+        async for chunk in super().read(key, start, stop, version=version):
             self.read_bytes += len(chunk)
             yield chunk
 
@@ -57,44 +59,64 @@ async def stored(tmp_path: Path, contents: dict[str, bytes]) -> CountingStore:
     return store
 
 
+async def version_of(store: CountingStore, key: str = KEY) -> str:
+    return (await store.stat(key)).version
+
+
 CONTENTS = {f"frames/{n:03d}.jpg": bytes([n]) * (n * 50) for n in range(100)} | {"ré.html": b"<p>" * 999}
 
 
 @pytest.mark.parametrize("tail", [1, 100, 3000, 1 << 20])
 async def test_every_entry_can_be_read(tmp_path: Path, tail: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_archives, "_TAIL_BYTES", tail)
-    zips = StoredZips(await stored(tmp_path, CONTENTS))
+    store = await stored(tmp_path, CONTENTS)
+    zips, version = StoredZips(store), await version_of(store)
     for name, data in CONTENTS.items():
-        assert await zips.read(KEY, name) == data
+        assert await zips.read(KEY, name, version) == data
 
 
 async def test_only_the_requested_entry_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_archives, "_TAIL_BYTES", 10_000)
     store = await stored(tmp_path, CONTENTS)
-    zips = StoredZips(store)
-    await zips.read(KEY, "frames/002.jpg")
+    zips, version = StoredZips(store), await version_of(store)
+    await zips.read(KEY, "frames/002.jpg", version)
     assert store.read_bytes < 12_000 < len(store.objects[KEY]) / 10
     before = store.read_bytes
-    await zips.read(KEY, "frames/003.jpg")
+    await zips.read(KEY, "frames/003.jpg", version)
     assert store.read_bytes - before < 500
 
 
 async def test_damaged_and_missing_entries_are_reported(tmp_path: Path) -> None:
     store = await stored(tmp_path, CONTENTS)
-    zips = StoredZips(store)
+    zips, version = StoredZips(store), await version_of(store)
     with pytest.raises(ObjectNotFoundError):
-        await zips.read(KEY, "frames/200.jpg")
+        await zips.read(KEY, "frames/200.jpg", version)
     with pytest.raises(ObjectNotFoundError):
-        await zips.read("requests/two/frames.zip", "frames/001.jpg")
+        await zips.read("requests/two/frames.zip", "frames/001.jpg", version)
     data = store.objects[KEY]
     position = data.index(b"\x05" * 250)
     store.objects[KEY] = data[:position] + b"x" + data[position + 1 :]
     with pytest.raises(ObjectNotFoundError, match="damaged"):
-        await zips.read(KEY, "frames/005.jpg")
+        await zips.read(KEY, "frames/005.jpg", await version_of(store))
     for content in (b"", b"zip", data[: len(data) // 2], b"PK\x05\x06" + bytes(18), data[:-22] + bytes(22)):
         await store.put("other", chunks(content))
         with pytest.raises(ObjectNotFoundError):
-            await StoredZips(store).read("other", "frames/001.jpg")
+            await StoredZips(store).read("other", "frames/001.jpg", await version_of(store, "other"))
+
+
+async def test_entries_of_another_version_are_not_read(tmp_path: Path) -> None:
+    """Neither when its directory is known from the version before, nor when it is not."""
+    store = await stored(tmp_path, CONTENTS)
+    zips, version = StoredZips(store), await version_of(store)
+    assert await zips.read(KEY, "frames/005.jpg", version)
+    other = {name: bytes(len(data)) for name, data in CONTENTS.items()}
+    (tmp_path / "a.zip").unlink()
+    replaced = await stored(tmp_path, other)
+    store.objects[KEY] = replaced.objects[KEY]
+    for reader in (zips, StoredZips(store)):
+        with pytest.raises(ObjectNotFoundError, match="replaced"):
+            await reader.read(KEY, "frames/005.jpg", version)
+        assert await reader.read(KEY, "frames/005.jpg", await version_of(store)) == other["frames/005.jpg"]
 
 
 @pytest.fixture(scope="module")

@@ -155,12 +155,12 @@ class Scene:
     video: int
     segment: int
 
-    async def request(self) -> UUID:
-        """Create a completed request of Ada's."""
+    async def request(self, archive: bytes | None = None) -> UUID:
+        """Create a completed request of Ada's, with an archive or three bytes in its place."""
         body = {"video_id": self.video, "segment_ids": [self.segment]}
         answer = await self.ada.post("/api/frames/anonymize/", json=body)
         request_id = UUID(answer.raise_for_status().json()["request_id"])
-        await self.api.world.complete(request_id)
+        await self.api.world.complete(request_id, archive=archive)
         return request_id
 
 

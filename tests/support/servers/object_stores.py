@@ -56,8 +56,10 @@ async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def content(store: ObjectStore, key: str, start: int = 0, stop: int | None = None) -> bytes:
-    return b"".join([chunk async for chunk in store.read(key, start, stop)])
+async def content(
+    store: ObjectStore, key: str, start: int = 0, stop: int | None = None, version: str | None = None
+) -> bytes:
+    return b"".join([chunk async for chunk in store.read(key, start, stop, version=version)])
 
 
 def fake_sample() -> StoreSample:

@@ -18,7 +18,6 @@ from framecloak.domain.anonymization.results.proof.release_addendum import own_r
 from framecloak.domain.anonymization.review.service import ReleaseSection
 from framecloak.domain.errors import DomainError, ForbiddenError, NotReadyError, NotReleasedError
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.storage.results import ResultIntegrity
@@ -75,8 +74,7 @@ class BatchResultsService:
     Args:
         database: storage of the batches.
         store: object store of the results.
-        archives: reads the reports from results.
-        integrity: compares results with what was made.
+        integrity: reads results, compared with what was made.
         render_index: renders the index page.
         add_release: adds a section on the release to a report.
         policy: rules for results.
@@ -86,7 +84,6 @@ class BatchResultsService:
         self,
         database: Database,
         store: ObjectStore,
-        archives: StoredArchives,
         integrity: ResultIntegrity,
         render_index: IndexRenderer,
         add_release: ReleaseSection,
@@ -94,7 +91,6 @@ class BatchResultsService:
     ) -> None:
         self._database = database
         self._store = store
-        self._archives = archives
         self._integrity = integrity
         self._render_index = render_index
         self._add_release = add_release
@@ -154,8 +150,7 @@ class BatchResultsService:
                     addendum = await work.releases.document(request.id) if row.release else None
                 yield row.archive, await self._result(request)
                 # Costs no second reading: this version was compared while it was sent.
-                await self._integrity.require_intact(request)
-                report = await self._archives.read(request.require_result(), REPORT_FILE)
+                report = await self._integrity.read(request, REPORT_FILE)
                 if row.release and addendum:
                     yield row.release, _once(addendum)
                     language = request.spec.appearance.language
@@ -166,7 +161,8 @@ class BatchResultsService:
         """Return the content of a result, which is compared while it is read."""
         stored = await self._integrity.require_size(request)
         result = request.require_stored_result()
-        return self._integrity.delivered(result, stored, self._store.read(result.key))
+        content = self._store.read(result.key, version=stored.version)
+        return self._integrity.delivered(result, stored, content)
 
     async def _is_stored(self, request: AnonymizationRequest) -> bool:
         """Return whether there is a result; checked before the download begins, when errors are possible."""

@@ -139,4 +139,5 @@ class DownloadService:
             stored = await self._integrity.require_size(request)
             await work.audit.add(principal, "result.fetch", f"request:{request_id}", details)
             await work.commit()
-        return self._integrity.delivered(result, stored, self._store.read(result.key))
+        content = self._store.read(result.key, version=stored.version)
+        return self._integrity.delivered(result, stored, content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
-from framecloak.domain.errors import NotReadyError, ObjectNotFoundError
+from framecloak.domain.errors import NotReadyError, ResultDamagedError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.videos import GrantRole
-from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.storage.results import ResultIntegrity
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ErasedResult:
         reference: reference of its order; None without one.
         result_bytes: size of the archive in bytes.
         manifest_sha256: hex digest of its manifest, by which copies elsewhere are recognised; None if the
-            archive was gone or damaged.
+            archive was gone, or was not the one that was made.
     """
 
     request_id: UUID
@@ -82,7 +82,7 @@ class ErasureService:
     Args:
         database: storage of the records.
         store: object store of videos and results.
-        archives: reads the manifests of results.
+        integrity: reads the manifests of results.
         clock: current time (UTC).
     """
 
@@ -90,12 +90,12 @@ class ErasureService:
         self,
         database: Database,
         store: ObjectStore,
-        archives: StoredArchives,
+        integrity: ResultIntegrity,
         clock: Clock,
     ) -> None:
         self._database = database
         self._store = store
-        self._archives = archives
+        self._integrity = integrity
         self._clock = clock
 
     async def erase_result(self, principal: Principal, request_id: UUID) -> Receipt:
@@ -109,7 +109,11 @@ class ErasureService:
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
             request.require_result()
-            receipt = self._receipt(principal, await self._identified([request]))
+        digests = await self._manifest_digests([request])
+        async with self._database.unit_of_work() as work:
+            request = await work.requests.get(request_id, principal)
+            request.require_result()
+            receipt = self._receipt(principal, await self._identified([request], digests))
             await self._erase(work, receipt.results)
             await work.audit.add(principal, "result.erase", f"request:{request_id}", receipt.details)
             await work.commit()
@@ -125,9 +129,13 @@ class ErasureService:
             StorageUnavailableError: something cannot be deleted now; the video is still there.
         """
         async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.OWNER)
+            requests = await work.requests.with_results(video_id)
+        digests = await self._manifest_digests(requests)
+        async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.OWNER)
             await work.videos.remove(video_id)
-            results = await self._identified(await work.requests.with_results(video_id))
+            results = await self._identified(await work.requests.with_results(video_id), digests)
             receipt = self._receipt(principal, results, video_id, video.facts.sha256)
             await self._erase(work, results)
             await work.audit.add(principal, "video.erase", f"video:{video_id}", receipt.details)
@@ -141,18 +149,28 @@ class ErasureService:
             await work.requests.clear_result(result.request_id)
             await self._store.remove_prefix(result_prefix(result.request_id))
 
-    async def _identified(self, requests: Sequence[AnonymizationRequest]) -> tuple[ErasedResult, ...]:
-        found = []
+    async def _identified(
+        self, requests: Sequence[AnonymizationRequest], digests: Mapping[UUID, str | None]
+    ) -> tuple[ErasedResult, ...]:
+        """Describe results by the digests of their manifests; those that are missing are computed."""
+        completed = await self._manifest_digests([each for each in requests if each.id not in digests])
+        known = {**digests, **completed}
+        return tuple(
+            ErasedResult(each.id, each.spec.reference, each.result_bytes or 0, known[each.id])
+            for each in requests
+        )
+
+    async def _manifest_digests(self, requests: Sequence[AnonymizationRequest]) -> Mapping[UUID, str | None]:
+        """Return the digests of manifests by request, which takes long: whole results are compared first."""
+        digests: dict[UUID, str | None] = {}
         for request in requests:
-            digest = None
             try:
-                manifest = await self._archives.read(request.require_result(), MANIFEST_FILE)
-                digest = hashlib.sha256(manifest).hexdigest()
-            except (NotReadyError, ObjectNotFoundError):
-                pass  # what is gone or damaged is deleted all the same
-            result = ErasedResult(request.id, request.spec.reference, request.result_bytes or 0, digest)
-            found.append(result)
-        return tuple(found)
+                manifest = await self._integrity.read(request, MANIFEST_FILE)
+                digests[request.id] = hashlib.sha256(manifest).hexdigest()
+            except (NotReadyError, ResultDamagedError):
+                # What is gone or altered is deleted all the same, but its manifest attests nothing.
+                digests[request.id] = None
+        return digests
 
     def _receipt(
         self,

@@ -37,14 +37,11 @@ from framecloak.domain.anonymization.review.region_coverage import cover_regions
 from framecloak.domain.errors import (
     InvalidOptionError,
     ManifestMismatchError,
-    NotReadyError,
-    ObjectNotFoundError,
     RequestNotFoundError,
 )
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region
 from framecloak.domain.model.videos import GrantRole, VideoFacts
-from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.security import SignatureCheck
@@ -100,19 +97,17 @@ class RerenderService:
     Args:
         database: database of requests.
         submissions: accepts requests.
-        archives: reads single files of results.
         public_key: returns the public signing key of this installation.
         is_signed: verifies signatures.
         clock: current time (UTC), which is recorded with each correction.
         policy: reasons for edits, and the form in which people are named.
-        integrity: compares results with what was made.
+        integrity: reads results, compared with what was made.
     """
 
     def __init__(
         self,
         database: Database,
         submissions: SubmitService,
-        archives: StoredArchives,
         public_key: Callable[[], bytes],
         is_signed: SignatureCheck,
         clock: Clock,
@@ -121,7 +116,6 @@ class RerenderService:
     ) -> None:
         self._database = database
         self._submissions = submissions
-        self._archives = archives
         self._public_key = public_key
         self._is_signed = is_signed
         self._clock = clock
@@ -187,7 +181,8 @@ class RerenderService:
         appearance = spec.choices.applied_to(previous.appearance)
         await self._integrity.require_intact(base.request)
         async with self._slots:
-            document, signature = await self._read_documents(base.request.require_result())
+            document = await self._integrity.read(base.request, MANIFEST_FILE)
+            signature = await self._integrity.read(base.request, SIGNATURE_FILE)
             manifest = await asyncio.to_thread(read_edited_manifest, document)
             size = facts.width, facts.height
             boxes, regions, edits = await asyncio.to_thread(_packed_boxes, manifest, spec, snapshot, size)
@@ -230,13 +225,6 @@ class RerenderService:
         if unknown:
             message = f"there is no reason {min(unknown)!r:.80} for an edit"
             raise InvalidOptionError(message, f"use one of {', '.join(known)}")
-
-    async def _read_documents(self, key: str) -> tuple[bytes, bytes]:
-        try:
-            document = await self._archives.read(key, MANIFEST_FILE)
-            return document, await self._archives.read(key, SIGNATURE_FILE)
-        except ObjectNotFoundError as error:
-            raise NotReadyError("the result's file is gone or damaged", "submit the order again") from error
 
 
 async def _load_base(work: UnitOfWork, principal: Principal, request_id: UUID) -> _Base:

@@ -19,18 +19,16 @@ from framecloak.domain.anonymization.work.jobs import WORKER
 from framecloak.domain.errors import (
     AlreadyReleasedError,
     FrameNotFoundError,
-    NotReadyError,
     NotReleasedError,
-    ObjectNotFoundError,
     RequestNotFoundError,
     SecondPersonRequiredError,
 )
 from framecloak.domain.model.accounts import Principal
-from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.repositories.webhooks import NoticeEvent
 from framecloak.domain.ports.security import Signer
+from framecloak.domain.storage.results import ResultIntegrity
 from framecloak.domain.videos.access import require_still_shared
 
 MAX_FRAMES_PER_MARK = 1000
@@ -67,7 +65,7 @@ class ReleaseService:
     Args:
         database: database of requests.
         reviews: results as reviewers see them.
-        archives: reads the manifests of results.
+        integrity: reads the manifests of results.
         signer: returns the signer of this installation.
         clock: current time (UTC).
         policy: rules for results.
@@ -78,7 +76,7 @@ class ReleaseService:
         self,
         database: Database,
         reviews: ReviewService,
-        archives: StoredArchives,
+        integrity: ResultIntegrity,
         signer: Callable[[], Signer],
         clock: Clock,
         policy: ResultPolicy,
@@ -86,7 +84,7 @@ class ReleaseService:
     ) -> None:
         self._database = database
         self._reviews = reviews
-        self._archives = archives
+        self._integrity = integrity
         self._signer = signer
         self._clock = clock
         self._policy = policy
@@ -157,7 +155,7 @@ class ReleaseService:
             )
         release = Release(
             request_id=request_id,
-            manifest_sha256=await self._manifest_sha256(progress.request),
+            manifest_sha256=sha256(await self._integrity.read(progress.request, MANIFEST_FILE)).hexdigest(),
             result_sha256=progress.request.result_sha256,
             released_at=self._clock.now(),
             released_by=self._policy.name_of(principal),
@@ -225,13 +223,6 @@ class ReleaseService:
                 # Its author is unknown, and may be this person.
                 return False
         return True
-
-    async def _manifest_sha256(self, request: AnonymizationRequest) -> str:
-        try:
-            manifest = await self._archives.read(request.require_result(), MANIFEST_FILE)
-        except ObjectNotFoundError as error:
-            raise NotReadyError("the result's file is gone or damaged", "submit the order again") from error
-        return sha256(manifest).hexdigest()
 
 
 def _require_unreleased(request: AnonymizationRequest) -> None:

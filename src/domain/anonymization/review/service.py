@@ -22,12 +22,10 @@ from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
 from framecloak.domain.anonymization.results.proof.release_addendum import ReadRelease, own_release
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Ranking
 from framecloak.domain.anonymization.review.texts import TextTrack, text_tracks
-from framecloak.domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
+from framecloak.domain.errors import FrameNotFoundError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Segment
-from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.database import Database, Page
-from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.ports.pixels import PreviewMaker
 from framecloak.domain.ports.video import VideoFrameExtractor
 from framecloak.domain.storage.results import ResultIntegrity
@@ -89,9 +87,7 @@ class ReviewService:
 
     Args:
         database: database of requests.
-        store: object store of results.
-        archives: reads single files of results.
-        integrity: compares results with what was made.
+        integrity: reads results, compared with what was made.
         decode_frame: decodes single frames of output videos.
         shrink: scales images down.
         scratch: folder for temporary files.
@@ -102,8 +98,6 @@ class ReviewService:
     def __init__(
         self,
         database: Database,
-        store: ObjectStore,
-        archives: StoredArchives,
         integrity: ResultIntegrity,
         decode_frame: VideoFrameExtractor,
         shrink: PreviewMaker,
@@ -113,8 +107,6 @@ class ReviewService:
         reviewers: Reviewers = Reviewers.ADMINISTRATORS,
     ) -> None:
         self._database = database
-        self._store = store
-        self._archives = archives
         self._integrity = integrity
         self._decode_frame = decode_frame
         self._shrink = shrink
@@ -198,11 +190,7 @@ class ReviewService:
             StorageFullError: the disk is too full to fetch a video.
         """
         request, _ = await self._load(principal, request_id)
-        await self._integrity.require_intact(request)
-        try:
-            data = await self._read(entry)
-        except ObjectNotFoundError as error:
-            raise _result_missing() from error
+        data = await self._read(request, entry)
         details: dict[str, object] = {"file": entry.file}
         if entry.position is not None:
             details["position"] = entry.position
@@ -281,11 +269,11 @@ class ReviewService:
             await require_still_shared(work, principal, request.spec.video_id)
             return request, await work.requests.snapshot(request_id)
 
-    async def _read(self, entry: ResultEntry) -> bytes:
+    async def _read(self, request: AnonymizationRequest, entry: ResultEntry) -> bytes:
         if entry.position is None:
-            data = await self._archives.read(entry.key, entry.file)
+            data = await self._integrity.read(request, entry.file)
         else:
-            async with self._slots, self._store.cached_file(entry.key, self._scratch) as path:
+            async with self._slots, self._integrity.file(request, self._scratch) as path:
                 data = await asyncio.to_thread(self._decode_frame, path, entry.file, entry.position)
         if entry.width is None:
             return data
@@ -297,10 +285,7 @@ class ReviewService:
         key = request.require_result()
         findings = self._findings.pop(key, None)
         if findings is None:
-            try:
-                document = await self._archives.read(key, MANIFEST_FILE)
-            except ObjectNotFoundError as error:
-                raise _result_missing() from error
+            document = await self._integrity.read(request, MANIFEST_FILE)
             async with self._slots:
                 findings = await asyncio.to_thread(_Findings.read, document)
         self._findings[key] = findings
@@ -322,7 +307,3 @@ class _Findings:
         ((source_id, table),) = manifest.tables.items()
         ranking = Ranking.of(table, manifest.sources[source_id].size)
         return cls(ranking, text_tracks(manifest.text, table))
-
-
-def _result_missing() -> NotReadyError:
-    return NotReadyError("the result's file is gone or damaged", "submit the order again")

@@ -124,5 +124,10 @@ class DownloadsController(Controller):
         key = unquote(parts.path).partition(OBJECTS_PATH)[2]
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         return await object_response(
-            objects, key, query, range_header, check=partial(downloads.checked, found)
+            objects,
+            key,
+            query,
+            range_header,
+            version=found.stored.version,
+            check=partial(downloads.checked, found),
         )

@@ -39,6 +39,7 @@ async def object_response(
     query: Mapping[str, str],
     range_header: str | None,
     *,
+    version: str | None = None,
     check: Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]] | None = None,
 ) -> Stream:
     """Return a response that streams an object or a part of it.
@@ -48,6 +49,7 @@ async def object_response(
         key: key of the object, from the path.
         query: decoded query parameters.
         range_header: value of the ``Range`` header; None if missing.
+        version: version that is sent; None for any.
         check: compares the content while all of it is read; a failure aborts the response.
 
     Raises:
@@ -68,7 +70,7 @@ async def object_response(
     if partial:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stored.size}"
     media_type = _MEDIA_TYPES.get(filename.rpartition(".")[2], "application/octet-stream")
-    chunks = objects.store.read(key, start, stop)
+    chunks = objects.store.read(key, start, stop, version=version)
     if check and not partial:
         chunks = check(chunks)
     return Stream(chunks, status_code=206 if partial else 200, headers=headers, media_type=media_type)

@@ -37,10 +37,12 @@ class GatedStore(FakeObjectStore):
     def __post_init__(self) -> None:
         self.gate.set()
 
-    async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, key: str, start: int = 0, stop: int | None = None, *, version: str | None = None
+    ) -> AsyncIterator[bytes]:
         self.reads.append(key)
         self.reading.set()
-        async for chunk in super().read(key, start, stop):
+        async for chunk in super().read(key, start, stop, version=version):
             yield chunk
             await self.gate.wait()
             if self.broken:

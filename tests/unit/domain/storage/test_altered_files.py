@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from uuid import UUID
+from zipfile import ZipFile
 
 import pytest
 
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
-from framecloak.domain.errors import ForbiddenError, OriginalDamagedError, ResultDamagedError
+from framecloak.domain.errors import (
+    ForbiddenError,
+    NotReadyError,
+    ObjectNotFoundError,
+    OriginalDamagedError,
+    ResultDamagedError,
+)
 from framecloak.domain.model.accounts import Means, Principal, Role
+from framecloak.domain.ports.object_store import StoredObject
 from support.use_cases import FakeService, chunks
 from support.worker_harness import WorkerHarness
 
@@ -102,6 +115,79 @@ async def test_a_swapped_result_is_not_reviewed_rendered_or_found(
     with pytest.raises(ResultDamagedError):
         await world.delivery.find_result(request_id, token)
     assert set(world.meter.damaged) == {"result"}
+
+
+async def _shown_frame(harness: WorkerHarness, request_id: UUID) -> bytes:
+    frame = await harness.world.reviewing.frame(harness.anna, request_id, 0)
+    return await harness.world.reviewing.read(harness.anna, request_id, frame)
+
+
+READERS: dict[str, Callable[[WorkerHarness, UUID], Awaitable[object]]] = {
+    "frame": _shown_frame,
+    "ranking": lambda harness, request_id: harness.world.reviewing.riskiest(harness.anna, request_id, 10, 0),
+    "release": lambda harness, request_id: harness.world.use_cases.releases.release(harness.anna, request_id),
+    "rerender": lambda harness, request_id: harness.world.resubmissions.submit(
+        harness.anna, request_id, RerenderSpec(())
+    ),
+}
+
+
+def swap_after_check(harness: WorkerHarness, request_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace a result by another intact one, always between its comparison and its reading."""
+    store, key = harness.world.fake_store, f"requests/{request_id}/frames.zip"
+    genuine, stat = store.objects[key], store.stat
+    memory = io.BytesIO()
+    with ZipFile(io.BytesIO(genuine)) as archive, ZipFile(memory, "w") as other:
+        for name in archive.namelist():
+            document = archive.read(name)
+            other.writestr(name, document.replace(b'"index": 0', b'"index": 9') + b" ")
+
+    async def swapped(stored_key: str) -> StoredObject:
+        store.objects[key] = genuine
+        stored = await stat(stored_key)
+        store.objects[key] = memory.getvalue()
+        return stored
+
+    monkeypatch.setattr(store, "stat", swapped)
+
+
+@pytest.mark.parametrize("seen_before", [True, False])
+@pytest.mark.parametrize("reader", READERS)
+async def test_nothing_of_a_result_swapped_after_the_comparison_is_read(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, reader: str, *, seen_before: bool
+) -> None:
+    request_id = await harness.submit((0, 5))
+    await harness.process(request_id)
+    if seen_before:
+        await _shown_frame(harness, request_id)
+    swap_after_check(harness, request_id, monkeypatch)
+    with pytest.raises(NotReadyError):
+        await READERS[reader](harness, request_id)
+
+
+async def test_a_frame_of_a_video_swapped_while_it_is_read_is_not_shown(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.appearance = Appearance(OutputFormat.MP4)
+    request_id = await harness.submit((0, 5))
+    await harness.process(request_id)
+    assert await _shown_frame(harness, request_id)
+    swap_after_check(harness, request_id, monkeypatch)
+    with pytest.raises(ResultDamagedError):
+        await _shown_frame(harness, request_id)
+    assert harness.world.meter.damaged == ["result"]
+
+
+async def test_a_download_of_a_result_swapped_after_the_comparison_fails(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id = await harness.submit((0, 5))
+    await harness.process(request_id)
+    await _shown_frame(harness, request_id)
+    swap_after_check(harness, request_id, monkeypatch)
+    content = await harness.world.delivery.fetch(OPERATOR, request_id)
+    with pytest.raises(ObjectNotFoundError):
+        await anext(content)
 
 
 async def test_the_end_of_a_swapped_result_is_withheld(harness: WorkerHarness) -> None:

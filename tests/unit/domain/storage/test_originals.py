@@ -14,7 +14,7 @@ from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.domain.errors import ObjectNotFoundError, OriginalDamagedError
 from framecloak.domain.model.videos import Video
-from framecloak.domain.storage import originals as module
+from framecloak.domain.storage import local_files
 from framecloak.domain.storage.hashing import HashedFile, hash_file
 from framecloak.domain.storage.originals import Originals
 from support.use_cases import FakeService, chunks
@@ -44,7 +44,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         paths.append(path)
         return await hash_file(path)
 
-    monkeypatch.setattr(module, "hash_file", counted)
+    monkeypatch.setattr(local_files, "hash_file", counted)
     return paths
 
 

@@ -22,7 +22,7 @@ from framecloak.domain.anonymization.model.options import (
     Verify,
 )
 from framecloak.domain.anonymization.model.output_format import OutputFormat
-from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
 from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit
@@ -150,11 +150,11 @@ async def test_a_region_without_boxes_is_covered_in_unedited_frames(
     harness: ResubmitHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await harness.completed((10, 13))
-    archives = harness.world.resubmissions._archives
-    read = archives.read
+    integrity = harness.world.resubmissions._integrity
+    read = integrity.read
 
-    async def without_boxes(key: str, name: str) -> bytes:
-        data = await read(key, name)
+    async def without_boxes(request: AnonymizationRequest, name: str) -> bytes:
+        data = await read(request, name)
         if name != "manifest.json":
             return data
         document = json.loads(data)
@@ -162,7 +162,7 @@ async def test_a_region_without_boxes_is_covered_in_unedited_frames(
             entry["boxes"] = []
         return json.dumps(document).encode()
 
-    monkeypatch.setattr(archives, "read", without_boxes)
+    monkeypatch.setattr(integrity, "read", without_boxes)
     second = (await harness.resubmit(first, RerenderSpec(()))).request.id
     await harness.process(second)
     assert [len(entry["boxes"]) for entry in harness.manifest(second)["frames"]] == [1, 1, 1]
@@ -307,7 +307,6 @@ async def test_edits_that_cannot_be_rendered_are_refused(
             await harness.resubmit(first, rerender)
     assert len(harness.world.fake_database.tables.requests) == 1
     harness.world.fake_store.objects.clear()
-    harness.world.resubmissions._archives._directories.clear()
     with pytest.raises(NotReadyError, match="gone"):
         await harness.resubmit(first, RerenderSpec(()))
     async with harness.world.database.unit_of_work() as work:
@@ -322,14 +321,14 @@ async def test_no_transaction_is_open_while_a_result_is_read(
 ) -> None:
     """Reading a large manifest takes seconds, and connections are few."""
     first = await harness.completed((10, 14))
-    archives, open_meanwhile = harness.world.resubmissions._archives, []
-    read = archives.read
+    integrity, open_meanwhile = harness.world.resubmissions._integrity, []
+    read = integrity.read
 
-    async def watched(key: str, name: str) -> bytes:
+    async def watched(request: AnonymizationRequest, name: str) -> bytes:
         open_meanwhile.append(harness.world.fake_database.open)
-        return await read(key, name)
+        return await read(request, name)
 
-    monkeypatch.setattr(archives, "read", watched)
+    monkeypatch.setattr(integrity, "read", watched)
     await harness.resubmit(first, RerenderSpec((EDIT,)), "key")
     assert open_meanwhile == [0, 0]
 
@@ -344,13 +343,13 @@ async def test_losing_the_grant_or_the_result_during_the_read_is_an_error(
     await world.sharing.grant(anna, video_id, bob.user_id, GrantRole.EDITOR)
     of_bob = (await world.submissions.submit(bob, harness.request_spec)).request.id
     await harness.process(of_bob)
-    archives = world.resubmissions._archives
-    read = archives.read
+    integrity = world.resubmissions._integrity
+    read = integrity.read
 
-    async def interrupted(key: str, name: str) -> bytes:
+    async def interrupted(request: AnonymizationRequest, name: str) -> bytes:
         if name == "manifest.json":
             await lose()
-        return await read(key, name)
+        return await read(request, name)
 
     async def lose() -> None:
         if lost == "grant":
@@ -360,7 +359,7 @@ async def test_losing_the_grant_or_the_result_during_the_read_is_an_error(
                 await work.requests.clear_result(of_bob)
                 await work.commit()
 
-    monkeypatch.setattr(archives, "read", interrupted)
+    monkeypatch.setattr(integrity, "read", interrupted)
     before = len(world.fake_database.tables.requests)
     with pytest.raises(VideoNotFoundError if lost == "grant" else NotReadyError):
         await world.resubmissions.submit(bob, of_bob, RerenderSpec((EDIT,)))
