@@ -196,9 +196,16 @@ $(VENV_AUDIT)/.installed: requirements/audit.lock $(UV)
 	$(call sync,$(VENV_AUDIT),audit.lock)
 	touch $@
 
+# Options of release/audit.py: another service, or an archive of advisories that was fetched elsewhere.
+AUDIT ?=
+
 .PHONY: audit
 audit: $(VENV_AUDIT)/.installed ## Compare the locks with published advisories; fails, and says so, where they cannot be reached
-	$(VENV_AUDIT)/bin/python release/audit.py $(VENV_AUDIT)/bin/pip-audit
+	$(VENV_AUDIT)/bin/python release/audit.py $(VENV_AUDIT)/bin/pip-audit $(AUDIT)
+
+.PHONY: image-digests
+image-digests: ## Look up the digests of all base images, and write them to docker/image-digests.env
+	$(PYTHON) release/image_digests.py --look-up
 
 .PHONY: test-newest
 test-newest: $(UV) ## Run the tests on the newest versions that pyproject.toml allows, ignoring the locks
