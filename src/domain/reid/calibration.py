@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.reid.recognizers import FAMILIES, Family
 
 
 class Scale(StrEnum):
@@ -64,12 +65,7 @@ ARCFACE = _through(0.20, 0.28)
 DLIB = _through(0.889, 0.951, is_crowded=True)
 """Highest cosine of two people and lowest of one, in BENCHMARKS.md, "Face recognition"."""
 
-_BY_MODEL = {
-    "antelopev2": ARCFACE,
-    "buffalo_l": ARCFACE,
-    "buffalo_s": ARCFACE,
-    "dlib-resnet": DLIB,
-}
+_BY_FAMILY = {Family.ARCFACE: ARCFACE, Family.DLIB: DLIB}
 _BY_DIMENSION = {128: DLIB, 512: ARCFACE}
 
 
@@ -80,7 +76,9 @@ def calibration_of(model: str | None, dimension: int) -> Calibration | None:
         model: name of the model, as analyses return it; None to tell dlib from ArcFace by the dimension.
         dimension: length of its embeddings.
     """
-    return _BY_DIMENSION.get(dimension) if model is None else _BY_MODEL.get(model)
+    if model is None:
+        return _BY_DIMENSION.get(dimension)
+    return _BY_FAMILY[FAMILIES[model]] if model in FAMILIES else None
 
 
 def require_calibration(calibration: Calibration | None, scale: Scale | None) -> None:
@@ -92,7 +90,7 @@ def require_calibration(calibration: Calibration | None, scale: Scale | None) ->
     if scale is Scale.CALIBRATED and calibration is None:
         raise InvalidOptionError(
             "the embeddings are of a model without a calibrated scale",
-            f'ask for "scale": "{Scale.COSINE}"; calibrated are {", ".join(_BY_MODEL)}',
+            f'ask for "scale": "{Scale.COSINE}"; calibrated are {", ".join(FAMILIES)}',
         )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.reid.recognizers import FAMILIES, Family
 
 VectorLike: TypeAlias = Sequence[float] | NDArray[np.floating]
 """A vector as sent by a caller."""
@@ -48,15 +49,10 @@ DEFAULT_THRESHOLD = 0.4
 """Usual minimum cosine of two faces of the same person, for ArcFace models."""
 
 _ARCFACE_SCALE = SimilarityScale(0.0, 0.3, DEFAULT_THRESHOLD)
-_SCALES_BY_MODEL = {
-    "antelopev2": _ARCFACE_SCALE,
-    "buffalo_l": _ARCFACE_SCALE,
-    "buffalo_s": _ARCFACE_SCALE,
-    "dlib-resnet": SimilarityScale(0.7, 0.9, 0.93),
-}
-"""Models that have been evaluated. All faces are similar to dlib: different people reach 0.92, and one
-person starts at 0.95. `benchmarks/faces/recognition_roc.py` determines the best threshold for any model and
-any faces."""
+_SCALES = {Family.ARCFACE: _ARCFACE_SCALE, Family.DLIB: SimilarityScale(0.7, 0.9, 0.93)}
+"""Scales of the models that have been evaluated. All faces are similar to dlib: different people reach 0.92,
+and one person starts at 0.95. `benchmarks/faces/recognition_roc.py` determines the best threshold for any
+model and any faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ def find_matches(
 
 def similarity_scale(space: EmbeddingSpace) -> SimilarityScale | None:
     """Return the interpretation of a space's cosines; None for a model that has not been evaluated."""
-    return _SCALES_BY_MODEL.get(space.name)
+    return _SCALES[FAMILIES[space.name]] if space.name in FAMILIES else None
 
 
 def similarity_scale_or_default(space: EmbeddingSpace) -> SimilarityScale:

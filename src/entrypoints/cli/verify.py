@@ -20,7 +20,7 @@ from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 
 if TYPE_CHECKING:
     from framecloak.adapters.media.zip.archive import ZipReader
-    from framecloak.domain.anonymization.results.proof.verification import VerificationResult
+    from framecloak.domain.anonymization.results.proof.findings import VerificationResult
 
 _MAX_PRINTED = 20
 

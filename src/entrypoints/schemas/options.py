@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
 from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel
+from framecloak.domain.anonymization.model.orders.submissions import ServiceCapacity
 from framecloak.domain.anonymization.model.orders.throughput import (
     LEVEL_EFFORTS,
     MEGAPIXEL_EFFORTS,
@@ -17,7 +18,6 @@ from framecloak.domain.anonymization.model.orders.throughput import (
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
-from framecloak.domain.anonymization.requests.submit import ServiceCapacity
 from framecloak.entrypoints.schemas.common import View
 
 

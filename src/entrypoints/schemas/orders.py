@@ -20,10 +20,10 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.orders.submissions import Submitted
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Priority, RequestSpec
 from framecloak.domain.anonymization.model.text_policy import NO_LISTS, TextChoice
-from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError
 from framecloak.domain.imaging.pixel_aspect import parse_aspect
 from framecloak.entrypoints.schemas.common import Body, Id, View

@@ -11,8 +11,9 @@ import pytest
 from fakes.media import PROBED_VIDEO
 from fakes.results import FakeMp4Reader, FakeSigner, is_signed
 from framecloak.adapters.media.zip.archive import ZipReader
+from framecloak.domain.anonymization.results.proof.findings import ProblemKind
 from framecloak.domain.anonymization.results.proof.release_addendum import read_release
-from framecloak.domain.anonymization.results.proof.verification import ProblemKind, verify_archive
+from framecloak.domain.anonymization.results.proof.verification import verify_archive
 from support.http.api import Scene
 from support.worker_harness import WorkerHarness
 

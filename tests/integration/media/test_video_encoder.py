@@ -27,7 +27,8 @@ from framecloak.domain.anonymization.model.options import FRAMES_PER_GROUP, Appe
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.export import ExportJob
-from framecloak.domain.anonymization.results.proof.verification import ProblemKind, verify_archive
+from framecloak.domain.anonymization.results.proof.findings import ProblemKind
+from framecloak.domain.anonymization.results.proof.verification import verify_archive
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.anonymization.results.video_writer import require_video_possible
 from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler, VideoAssembly

@@ -33,12 +33,8 @@ from framecloak.domain.anonymization.model.residuals import (
 )
 from framecloak.domain.anonymization.model.tracked_boxes import IdentityDecision, Origin
 from framecloak.domain.anonymization.results.archive_writer import ReportData
-from framecloak.domain.anonymization.results.manifest import (
-    RecordedModel,
-    RecordedSound,
-    RecordedSource,
-    Summary,
-)
+from framecloak.domain.anonymization.results.frame_log import Summary
+from framecloak.domain.anonymization.results.manifest import RecordedModel, RecordedSound, RecordedSource
 from framecloak.domain.anonymization.results.recorded_settings import (
     RecordedOrder,
     RecordedSettings,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.options import AppearanceChanges, Verify
+from framecloak.domain.anonymization.model.orders.submissions import Submitted
 from framecloak.domain.anonymization.model.record.history import (
     MAX_CORRECTIONS,
     BoxEdit,
@@ -24,7 +25,7 @@ from framecloak.domain.anonymization.model.request import (
     RequestSpec,
     WorkSpec,
 )
-from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
+from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.anonymization.results.edited_manifest import EditedManifest, read_edited_manifest
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
 from framecloak.domain.anonymization.results.proof.manifest_signature import (

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TypeAlias
 
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
@@ -16,7 +15,7 @@ from framecloak.domain.anonymization.model.options import (
     require_available,
     require_faces,
 )
-from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel
+from framecloak.domain.anonymization.model.orders.submissions import ServiceCapacity, Submitted
 from framecloak.domain.anonymization.model.orders.throughput import Backlog, Workload
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.reference import parse_reference
@@ -38,44 +37,6 @@ from framecloak.domain.support.resilience import run_to_completion
 
 MAX_SEGMENTS = 100
 """Maximum number of segments in one request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """An accepted request.
-
-    Attributes:
-        request: the request as stored.
-        estimated: estimated time until it is completed, including requests queued before it, loading of
-            models and packing of the result.
-    """
-
-    request: AnonymizationRequest
-    estimated: EstimatedTime
-
-    @property
-    def estimated_seconds(self) -> int:
-        """Estimated whole seconds until it is completed."""
-        return math.ceil(self.estimated.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceCapacity:
-    """Capacity of the installation as seen by a client that is about to submit a request.
-
-    Attributes:
-        levels: levels that the installation can deliver.
-        max_frames: maximum frames of one request.
-        frames_waiting: frames of unfinished requests, which are processed before a new one.
-        seconds_waiting: estimated duration of processing those requests.
-        time_model: model of the processing times of requests, for estimates as ranges.
-    """
-
-    levels: tuple[Level, ...]
-    max_frames: int
-    frames_waiting: int
-    seconds_waiting: float
-    time_model: TimeModel
 
 
 Marking: TypeAlias = Callable[[UnitOfWork, RequestSpec], Awaitable[RequestSpec]]

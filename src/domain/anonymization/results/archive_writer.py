@@ -12,15 +12,14 @@ from framecloak.domain.anonymization.identification.log import IdentityLog
 from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.residuals import CheckMethod, ResidualSummary
 from framecloak.domain.anonymization.model.turned_faces import turned_hint
+from framecloak.domain.anonymization.results.frame_log import FrameLog, Summary
 from framecloak.domain.anonymization.results.inherited_text import InheritedText
 from framecloak.domain.anonymization.results.manifest import (
     MANIFEST_FILE,
-    FrameLog,
     RecordedFile,
     RecordedModel,
     RecordedSound,
     RecordedSource,
-    Summary,
     manifest_chunks,
 )
 from framecloak.domain.anonymization.results.proof.manifest_signature import (

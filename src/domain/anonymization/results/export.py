@@ -25,12 +25,9 @@ from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.pipeline.rerender import rerendered_frames
 from framecloak.domain.anonymization.residuals.guard import ResidualGuard
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
+from framecloak.domain.anonymization.results.frame_log import Summary
 from framecloak.domain.anonymization.results.inherited_text import InheritedText
-from framecloak.domain.anonymization.results.manifest import (
-    RecordedModel,
-    RecordedSource,
-    Summary,
-)
+from framecloak.domain.anonymization.results.manifest import RecordedModel, RecordedSource
 from framecloak.domain.anonymization.results.recorded_settings import (
     face_detectors,
     hardware_encoder,

@@ -23,8 +23,9 @@ from framecloak.domain.anonymization.model.record.history import History
 from framecloak.domain.anonymization.model.record.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import CheckMethod
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ResultWriter
+from framecloak.domain.anonymization.results.frame_log import Summary
 from framecloak.domain.anonymization.results.inherited_text import InheritedText
-from framecloak.domain.anonymization.results.manifest import RecordedSource, Summary
+from framecloak.domain.anonymization.results.manifest import RecordedSource
 from framecloak.domain.anonymization.results.part_consistency import PartConsistency, PartProvenance
 from framecloak.domain.anonymization.results.recorded_settings import (
     RecordedOrder,

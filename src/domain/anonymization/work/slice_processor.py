@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.model.request import (
 )
 from framecloak.domain.anonymization.model.slices import Lease, LeaseState, SliceKind
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.results.manifest import Summary
+from framecloak.domain.anonymization.results.frame_log import Summary
 from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 from framecloak.domain.anonymization.work.assembly import AssemblySpec, ResultAssembler
 from framecloak.domain.anonymization.work.ended_request import log_request_ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecloak.domain.anonymization.results.manifest import Summary
+from framecloak.domain.anonymization.results.frame_log import Summary
 from framecloak.domain.imaging.detections import ModelCard
 from framecloak.domain.ports.frames import SourceInfo
 

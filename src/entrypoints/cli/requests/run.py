@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from framecloak.domain.anonymization.model.options import Verify
+from framecloak.domain.anonymization.model.orders.submissions import Submitted
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
-from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.errors import (
     AlreadyFinishedError,
     DomainError,

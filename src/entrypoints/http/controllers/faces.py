@@ -19,8 +19,9 @@ from framecloak.domain.reid.matching import compare, find_matches
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, decode
 from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
 from framecloak.entrypoints.asgi.problem_details import domain_problem
+from framecloak.entrypoints.http.body_operations import ImageOperation
 from framecloak.entrypoints.http.dependencies import Injected
-from framecloak.entrypoints.http.openapi import ImageOperation, problems
+from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.http.transport.images import (
     image_bytes,
     incoming_image,

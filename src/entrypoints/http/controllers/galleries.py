@@ -17,9 +17,10 @@ from framecloak.domain.reid.lazy_analysis import LazyFaceAnalyzer
 from framecloak.domain.reid.matching import VectorLike, default_threshold, unit_vector
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
 from framecloak.entrypoints.asgi.disconnect import cancel_on_disconnect
+from framecloak.entrypoints.http.body_operations import EnrolOperation, SearchOperation
 from framecloak.entrypoints.http.controllers.faces import IMAGE_PROBLEMS, MAX_IMAGE_BYTES, MODEL_PROBLEMS
 from framecloak.entrypoints.http.dependencies import Caller, Injected
-from framecloak.entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
+from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.http.transport.images import decode_image, incoming_face, media_type_of
 from framecloak.entrypoints.schemas.common import Limit, Offset
 from framecloak.entrypoints.schemas.faces.analysis import QualityView

@@ -12,9 +12,10 @@ from litestar.openapi import ResponseSpec
 from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from framecloak.domain.anonymization.model.orders.submissions import Submitted
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.requests.service import RequestService
-from framecloak.domain.anonymization.requests.submit import SubmitService, Submitted
+from framecloak.domain.anonymization.requests.submit import SubmitService
 from framecloak.domain.errors import DomainError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter

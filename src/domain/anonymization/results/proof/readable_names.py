@@ -6,11 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from framecloak.domain.anonymization.residuals.readable_names import NameSearch
-from framecloak.domain.anonymization.results.proof.verification import (
-    Finding,
-    ProblemKind,
-    VerificationResult,
-)
+from framecloak.domain.anonymization.results.proof.findings import Finding, ProblemKind, VerificationResult
 from framecloak.domain.anonymization.text_policy.names import NameIndex
 from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.models import BoxDetector, TextReader

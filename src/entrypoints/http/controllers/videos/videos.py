@@ -17,9 +17,10 @@ from framecloak.domain.model.videos import Video, VideoFilter, VideoOrder, Video
 from framecloak.domain.videos.service import VideoService
 from framecloak.domain.videos.uploads import UploadService
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
+from framecloak.entrypoints.http.body_operations import UploadOperation
 from framecloak.entrypoints.http.console import matches_etag
 from framecloak.entrypoints.http.dependencies import Caller, Injected
-from framecloak.entrypoints.http.openapi import UploadOperation, problems
+from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.http.transport.uploads import incoming_video
 from framecloak.entrypoints.schemas.common import Limit, Offset, VideoId
 from framecloak.entrypoints.schemas.videos.videos import (

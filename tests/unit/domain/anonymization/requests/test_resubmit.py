@@ -21,10 +21,10 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.orders.submissions import Submitted
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.requests.resubmit import RerenderSpec
-from framecloak.domain.anonymization.requests.submit import Submitted
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit
 from framecloak.domain.anonymization.review.ranking import Reason
 from framecloak.domain.errors import (

@@ -18,14 +18,12 @@ from framecloak.domain.anonymization.model.frames import BlankReason, RedactedBo
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
+from framecloak.domain.anonymization.results.frame_log import CHAIN_START, FrameLog, next_link
 from framecloak.domain.anonymization.results.manifest import (
-    CHAIN_START,
-    FrameLog,
     RecordedFile,
     RecordedModel,
     RecordedSource,
     manifest_chunks,
-    next_link,
 )
 from framecloak.domain.anonymization.results.recorded_settings import RecordedSettings
 from framecloak.domain.anonymization.tracking.settings import TrackingSettings

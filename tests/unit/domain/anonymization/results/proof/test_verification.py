@@ -22,16 +22,12 @@ from framecloak.domain.anonymization.model.record.provenance import BasedOn, Sig
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.anonymization.results.edited_manifest import read_edited_manifest
 from framecloak.domain.anonymization.results.export import ExportJob
+from framecloak.domain.anonymization.results.proof.findings import Finding, ProblemKind, VerificationResult
 from framecloak.domain.anonymization.results.proof.manifest_signature import (
     ManifestSignature,
     signature_fields,
 )
-from framecloak.domain.anonymization.results.proof.verification import (
-    Finding,
-    ProblemKind,
-    VerificationResult,
-    verify_archive,
-)
+from framecloak.domain.anonymization.results.proof.verification import verify_archive
 from framecloak.domain.anonymization.results.sources import ExportSource, group_sources
 from framecloak.domain.errors import UnreadableArchiveError
 from framecloak.domain.imaging.detections import Image
