@@ -20,7 +20,7 @@ class ErasedResultView(View, frozen=True, kw_only=True):
     result_bytes: Annotated[int, Meta(description="Size of the archive.", examples=[1048576])]
     manifest_sha256: Annotated[
         str | None,
-        Meta(description="SHA-256 of its manifest, by which copies are recognised; null if it was damaged."),
+        Meta(description="SHA-256 of its manifest, by which copies are recognised; null if gone or altered."),
     ]
 
 
