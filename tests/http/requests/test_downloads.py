@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from litestar.exceptions import LitestarException
@@ -86,6 +87,26 @@ async def test_a_swapped_result_is_not_delivered(
         with pytest.raises(LitestarException, match="after response started"):
             await asgi.call(app, "GET", minted["url"], {})
     assert world.meter.damaged == ["result"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"range": "bytes=1-"}])
+async def test_a_result_swapped_after_the_comparison_is_not_delivered(
+    scene: Scene, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = await scene.request()
+    world = scene.api.world
+    # Remembers this version as intact.
+    await scene.ada.get(f"{REQUESTS}/download/{request}/", follow_redirects=True)
+    minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
+    redeem = world.use_cases.requests.redeem_download_token
+
+    async def swapped(request_id: UUID, token: str) -> str:
+        await world.store.put(f"requests/{request}/frames.zip", chunks(b"ZIP"))
+        return await redeem(request_id, token)
+
+    monkeypatch.setattr(world.use_cases.requests, "redeem_download_token", swapped)
+    with pytest.raises(LitestarException, match="after response started"):
+        await asgi.call(scene.api.app, "GET", minted["url"], headers)
 
 
 @pytest.mark.parametrize("own_store", [False, True])
