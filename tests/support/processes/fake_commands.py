@@ -104,9 +104,10 @@ def copy_volume(volumes: Sequence[str], command: Sequence[str]) -> None:
 def compose(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--file", type=Path, action="append", required=True)
+    parser.add_argument("--env-file", type=Path, action="append", default=[])
     parser.add_argument("verb", choices=("up", "exec", "build", "stop"))
     given, rest = parser.parse_known_args(words)
-    for file in given.file:
+    for file in (*given.file, *given.env_file):
         require((ROOT / file).is_file() and (ROOT / file).parent == DOCKER, f"there is no {file}")
     services = read_compose(*(file.name for file in given.file))["services"]
     if given.verb == "exec":
