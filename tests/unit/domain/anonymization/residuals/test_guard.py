@@ -233,7 +233,7 @@ def test_no_detected_residual_is_ever_delivered(
     for x1, y1, x2, y2 in detections.boxes.astype(int).tolist():
         assert (x1, y1, x2, y2) in stubborn
         assert not shown[y1:y2, x1:x2].any()
-    assert after.blanked is not shown.any()
+    assert after.blanked == (not shown.any())
     assert after.check is not None
     assert after.check.blanks is after.blanked
     assert after.pending is None
