@@ -20,7 +20,7 @@ from framecloak.entrypoints.cli.exit_codes import report_domain_error
 PUBLIC_SERVER_ERRORS = {"examination_failed", "overloaded", "processing_timeout", "workers_disagree"}
 """Codes with status 5xx whose messages concern the request: images, load, time, frames and models."""
 
-INSTALLATION_DETAILS = re.compile(r"/|\\d|[A-Z]{2,}|framecloak|pip")
+INSTALLATION_DETAILS = re.compile(r"/|\d|[A-Z]{2,}|framecloak|pip")
 """Details of an installation in messages: paths, ports, variables, commands."""
 
 KINDS = [getattr(errors, name) for name in errors.__all__]
