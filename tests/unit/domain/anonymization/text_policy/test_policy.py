@@ -210,6 +210,19 @@ def test_only_what_the_grammar_proves_is_kept(text: str) -> None:
 
 
 @given(
+    st.lists(st.sampled_from(["120 mm", "MI 0.8", "NBI", "10:33:05", "5 10 15"]), min_size=1, max_size=3),
+    st.sampled_from(["Anna", "Ng", "47 M", "*1961", "72 kg", "B-MW 1234"]),
+    st.data(),
+)
+def test_a_word_that_proves_nothing_covers_its_line(
+    harmless: list[str], word: str, data: st.DataObject
+) -> None:
+    position = data.draw(st.integers(0, len(harmless)))
+    line = " ".join([*harmless[:position], word, *harmless[position:]])
+    assert not policy().keeps(rule(line))
+
+
+@given(
     st.sampled_from(["120 mm", "MI 0.8", "NBI", "10:33:05", "REC 00:12:34", "5 10 15"]),
     st.text(st.characters(categories=["L"], max_codepoint=0x17F), min_size=4, max_size=12),
     st.booleans(),
