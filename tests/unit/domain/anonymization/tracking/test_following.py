@@ -232,7 +232,7 @@ def test_a_face_that_fills_the_smallest_frames_needs_no_following(size: tuple[in
     levels = texture(size[1], size[0], 3).astype(np.uint8)
     thumbnail = Thumbnail(levels, (1.0, 1.0))
     box = np.array([0.0, 0.0, *size])
-    assert all(len(moved) == 4 for moved in follow([thumbnail] * 5, box, np.zeros(2)))
+    assert list(follow([thumbnail] * 5, box, np.zeros(2))) == []
 
 
 @st.composite
