@@ -71,9 +71,13 @@ def test_every_language_has_every_text_with_the_same_placeholders(language: str)
 
 def test_every_text_that_scripts_use_exists() -> None:
     known = set(ENGLISH) | {without_plural_form(name) for name in ENGLISH}
-    assert set(re.findall(r'\bt\("([^"]+)"', SOURCE)) <= known
+    named = set(re.findall(r'\bt\("([^"]+)"', SOURCE))
+    assert named
+    assert named <= known
     # Composed names begin like existing texts.
-    for prefix in re.findall(r"\bt\(`([\w.]+)\$\{", SOURCE):
+    prefixes = re.findall(r"\bt\(`([\w.]+)\$\{", SOURCE)
+    assert prefixes
+    for prefix in prefixes:
         assert any(name.startswith(prefix) for name in known), prefix
 
 
