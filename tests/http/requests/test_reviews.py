@@ -64,6 +64,7 @@ async def make_result(scene: Scene, appearance: Appearance | None = None) -> Res
 async def test_frames_manifest_and_report_are_those_of_the_zip(result: Result) -> None:
     ada, contents = result.scene.ada, result.contents()
     names = [name for name in contents if name.startswith("frames/")]
+    assert len(names) == 10
     for index, name in enumerate(names):
         answer = await ada.get(result.path(f"frames/{index}"))
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
