@@ -41,7 +41,7 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.model.accounts import Role
 from framecloak.domain.model.segments import Region, Segment
-from framecloak.domain.model.videos import GrantRole
+from framecloak.domain.model.videos import GrantRole, Video
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.domain.ports.security import TokenPair
 from support.use_cases import PASSWORD, FakeService, chunks, no_stale_folders
@@ -183,6 +183,8 @@ async def test_only_one_of_many_completions_of_an_upload_succeeds(world: FakeSer
     attempts = [world.uploads.complete_upload(anna, started.upload.id) for _ in range(8)]
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sum(isinstance(result, UploadNotFoundError) for result in results) == 7
+    (video,) = [result for result in results if isinstance(result, Video)]
+    assert (await world.collection.list(anna, 10, 0)).items == [video]
 
 
 async def test_a_request_passes_through_its_life_cycle(world: FakeService) -> None:
