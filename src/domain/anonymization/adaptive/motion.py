@@ -31,16 +31,21 @@ def path_between(thumbnails: Sequence[Thumbnail | None], before: Boxes, after: B
     """
     steps = len(thumbnails) - 1
     apart = box_geometry.centre(after) - box_geometry.centre(before)
-    onwards = [before, *follow(thumbnails, before, apart / steps)]
-    backwards = [after, *follow(thumbnails[::-1], after, -apart / steps)]
-    if len(onwards) <= steps or len(backwards) <= steps:
-        return None
-    share = np.linspace(0, 1, steps + 1)[:, None]
-    first = box_geometry.centre(np.array(onwards))
-    second = box_geometry.centre(np.array(backwards[::-1]))
     size = np.sqrt(box_geometry.size(before) * box_geometry.size(after))
+    onwards = [before, *follow(thumbnails, before, apart / steps)]
+    if len(onwards) <= steps:
+        return None
+    first = box_geometry.centre(np.array(onwards))
+    # Where the first way ends elsewhere, the one back need not be followed.
+    if np.hypot(*(first[-1] - box_geometry.centre(after))) > MAX_DISAGREEMENT * size:
+        return None
+    backwards = [after, *follow(thumbnails[::-1], after, -apart / steps)]
+    if len(backwards) <= steps:
+        return None
+    second = box_geometry.centre(np.array(backwards[::-1]))
     if np.hypot(*(first - second).T).max() > MAX_DISAGREEMENT * size:
         return None
+    share = np.linspace(0, 1, steps + 1)[:, None]
     centres = (1 - share) * first + share * second
     halves = ((1 - share) * box_geometry.sides(before) + share * box_geometry.sides(after)) / 2
     return np.concatenate([centres - halves, centres + halves], axis=1)[1:-1]
