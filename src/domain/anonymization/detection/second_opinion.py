@@ -188,7 +188,8 @@ class SecondOpinion:
             views = self._promising_views(
                 image, box, turned, needed, is_promising=is_expected and weak >= PROMISING_SCORE
             )
-            if not views and degrees == 0 and weak < PROMISING_SCORE:
+            if degrees == 0 and all(view.score < REFUTING_SCORE for view in views):
+                # Nothing is seen at all; a tilted face shows something in the neighbouring direction too.
                 return None
             if views and sum(view.score for view in views) >= needed * self._view_count:
                 best = max(views, key=lambda view: view.score)

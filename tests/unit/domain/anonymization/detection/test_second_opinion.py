@@ -177,6 +177,14 @@ def test_a_tilted_face_is_found_between_the_directions(tilt: int, direction: int
     assert len(confirmed(weaker).scores) == 0
 
 
+@pytest.mark.parametrize("score", [0.2, 0.45])
+@pytest.mark.parametrize("seen", [0.0, REFUTING_SCORE - 0.01])
+def test_where_nothing_shows_the_neighbouring_directions_are_not_looked_in(score: float, seen: float) -> None:
+    detector = CropDetector(lambda crop: seen if crop.direction == 0 else 0.9)
+    assert len(confirmed(detector, score).scores) == 0
+    assert {crop.direction for crop in detector.crops} == {0}
+
+
 def test_where_people_are_turned_they_need_no_more_evidence_than_upright_ones() -> None:
     detector = CropDetector(lambda crop: 0.47 if crop.direction == 90 else 0.0)
     weak = detection(0.34, 90)
