@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -52,12 +52,14 @@ class BlockOpinions:
         opinion: second opinions.
         accept: score from which on a detection counts by itself.
         asked: boxes that were looked at, by position and directions expected then.
+        empty: those that showed nothing, by the directions expected then.
     """
 
     block: Block
     opinion: SecondOpinion
     accept: float
     asked: dict[tuple[int, frozenset[int]], list[Boxes]] = field(default_factory=dict)
+    empty: dict[frozenset[int], list[_Empty]] = field(default_factory=dict)
 
     def _earlier(self, boxes: Boxes, times: NDArray[np.intp], expected: frozenset[int]) -> NDArray[np.intp]:
         """Return the number of opinions given already on what may be the same face, (n,)."""
@@ -67,11 +69,17 @@ class BlockOpinions:
             if directions == expected
             for box in of_frame
         ]
-        if not asked:
-            return np.zeros(len(boxes), np.intp)
-        together = np.concatenate([boxes, [box for _, box in asked]])
-        frames = np.concatenate([times, [position for position, _ in asked]])
-        return np.asarray(same_face(together, frames)[: len(boxes), len(boxes) :].sum(axis=1), np.intp)
+        near = _near_earlier(boxes, times, [box for _, box in asked], [position for position, _ in asked])
+        return np.asarray(near.sum(axis=1), np.intp)
+
+    def _is_empty(
+        self, boxes: Boxes, times: NDArray[np.intp], scores: NDArray[np.float64], expected: frozenset[int]
+    ) -> NDArray[np.bool_]:
+        """Return of which detections a better one of what may be the same face has shown nothing, (n,)."""
+        empty = self.empty.get(expected, [])
+        near = _near_earlier(boxes, times, [item.box for item in empty], [item.position for item in empty])
+        better = np.array([item.score for item in empty])[None] >= scores[:, None]
+        return np.asarray((near & better).any(axis=1))
 
     def ask(self, expected: frozenset[int], of_face: Callable[[FrameDetections], NDArray[np.bool_]]) -> None:
         """Ask for second opinions on detections that are neither confirmed nor strong.
@@ -81,16 +89,17 @@ class BlockOpinions:
             of_face: selects the detections of a frame to ask about, (n,) bool.
         """
         weak, doubtful = self._open_questions(expected, of_face)
-        for position in sorted({*weak, *doubtful}):
-            self._answer(position, weak.get(position, []), doubtful.get(position, []), expected)
+        confirmed = self._confirmed(weak, expected)
+        for position in sorted({*confirmed, *doubtful}):
+            self._apply(position, confirmed.get(position, []), doubtful.get(position, []))
 
     def _open_questions(
         self, expected: frozenset[int], of_face: Callable[[FrameDetections], NDArray[np.bool_]]
-    ) -> tuple[Mapping[int, list[int]], Mapping[int, list[int]]]:
-        """Return the rows of detections to look at again, by position.
+    ) -> tuple[Sequence[_Question], Mapping[int, list[int]]]:
+        """Return what is to be looked at again.
 
-        The first are weak and may be confirmed; the second would count by themselves, but no strong detection
-        is near, and may be refuted.
+        The first detections are weak and may be confirmed, best score first; the rows of the second, by
+        position, would count by themselves, but no strong detection is near, and may be refuted.
         """
         detections = [self.block.faces(position) for position in range(len(self.block))]
         counts = [len(found.scores) for found in detections]
@@ -106,42 +115,68 @@ class BlockOpinions:
         sure = scores >= self.accept
         unconfirmed = due & ~sure & ~(near & sure[None]).any(axis=1)
         doubtful = due & sure & ~(near & (scores >= STRONG_SCORE)[None]).any(axis=1)
-        weak: dict[int, list[int]] = {}
+        weak: list[_Question] = []
         examined = self._earlier(boxes, times, expected)
+        unconfirmed &= ~self._is_empty(boxes, times, scores, expected)
         for index in np.argsort(-scores, kind="stable").tolist():
             if unconfirmed[index] and examined[index] < OPINIONS_PER_FACE:
                 examined += near[index]
-                weak.setdefault(int(times[index]), []).append(int(rows[index]))
+                weak.append(_Question(int(times[index]), int(rows[index]), index, near[index]))
         refutable: dict[int, list[int]] = {}
         for index in np.flatnonzero(doubtful).tolist():
             refutable.setdefault(int(times[index]), []).append(int(rows[index]))
         return weak, refutable
 
-    def _answer(self, position: int, weak: list[int], doubtful: list[int], expected: frozenset[int]) -> None:
-        """Add the weak detections that a second opinion confirms, and weaken those that it refutes."""
+    def _confirmed(
+        self, questions: Sequence[_Question], expected: frozenset[int]
+    ) -> dict[int, list[FrameDetections]]:
+        """Return what a closer look confirms, by position.
+
+        Where the best of several detections of what may be one face shows nothing, the others are not asked
+        about.
+        """
+        block = self.block
+        confirmed: dict[int, list[FrameDetections]] = {}
+        without_face: set[int] = set()
+        for question in questions:
+            position = question.position
+            if question.index in without_face or block.failed(position):
+                continue
+            faces = block.faces(position)
+            if not self._is_new(position, expected, faces.boxes[question.row]):
+                continue
+            weak = selected(faces, [question.row])
+            try:
+                answer = self.opinion.examined(block.frame(position), weak, self.accept, expected)
+            except FrameAnalysisError:
+                block.fail(position)
+                continue
+            if answer.shows_nothing.any():
+                without_face.update(np.flatnonzero(question.near).tolist())
+                shown = _Empty(position, weak.boxes[0], float(weak.scores[0]))
+                self.empty.setdefault(expected, []).append(shown)
+            confirmed.setdefault(position, []).append(answer.confirmed)
+        return confirmed
+
+    def _apply(self, position: int, confirmed: list[FrameDetections], doubtful: list[int]) -> None:
+        """Add the detections that were confirmed, and weaken the doubtful ones that a closer look refutes."""
         block = self.block
         if block.failed(position):
             return
         faces = block.faces(position)
-        weak = [row for row in weak if self._is_new(position, expected, faces.boxes[row])]
         doubtful = [row for row in doubtful if self._is_new(position, frozenset(), faces.boxes[row])]
-        if not (weak or doubtful):
-            return
-        frame = block.frame(position)
         try:
-            found = self.opinion.confirmed(frame, selected(faces, weak), self.accept, expected)
-            refuted = self.opinion.refuted(frame, selected(faces, doubtful))
+            refuted = self.opinion.refuted(block.frame(position), selected(faces, doubtful))
         except FrameAnalysisError:
             block.fail(position)
             return
         sure = faces.boxes[faces.scores >= self.accept]
-        # A crop also shows the faces next to a detection, which are known already.
-        is_new = ~(box_geometry.share_inside(found.boxes, sure) >= MAX_KNOWN_SHARE).any(axis=1)
         scores = faces.scores.copy()
         # The detection remains: a sure one of the same face nearby still confirms it.
         scores[np.array(doubtful, np.intp)[refuted]] = block.threshold
-        confirmed = selected(found, np.flatnonzero(is_new))
-        block.replace_faces(position, merge_detections([replace(faces, scores=scores), confirmed]))
+        # A crop also shows the faces next to a detection, which are known already.
+        new = [selected(found, np.flatnonzero(~_is_known(found.boxes, sure))) for found in confirmed]
+        block.replace_faces(position, merge_detections([replace(faces, scores=scores), *new]))
 
     def _is_new(self, position: int, expected: frozenset[int], box: Boxes) -> bool:
         """Return whether a question is asked for the first time, and remember it."""
@@ -150,6 +185,53 @@ class BlockOpinions:
             return False
         asked.append(box)
         return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """Weak detection that is looked at again.
+
+    Attributes:
+        position: position of its frame in the block.
+        row: row among the detections of the frame.
+        index: number among all detections of the block.
+        near: which of all those may be the same face, (n,) bool.
+    """
+
+    position: int
+    row: int
+    index: int
+    near: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Empty:
+    """Weak detection in which a closer look saw nothing.
+
+    Attributes:
+        position: position of its frame in the block.
+        box: (4,) pixels.
+        score: its score.
+    """
+
+    position: int
+    box: Boxes
+    score: float
+
+
+def _near_earlier(
+    boxes: Boxes, times: NDArray[np.intp], earlier: Sequence[Boxes], positions: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Return which of n detections may be the same face as which of m earlier ones, (n, m) bool."""
+    if not earlier:
+        return np.zeros((len(boxes), 0), bool)
+    together, frames = np.concatenate([boxes, earlier]), np.concatenate([times, positions])
+    return same_face(together, frames)[: len(boxes), len(boxes) :]
+
+
+def _is_known(boxes: Boxes, sure: Boxes) -> NDArray[np.bool_]:
+    """Return which boxes (n, 4) largely lie inside a sure detection, (n,) bool."""
+    return np.asarray((box_geometry.share_inside(boxes, sure) >= MAX_KNOWN_SHARE).any(axis=1))
 
 
 def everything(faces: FrameDetections) -> NDArray[np.bool_]:

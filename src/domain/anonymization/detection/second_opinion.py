@@ -82,6 +82,20 @@ _READ_MARGIN_PX = 4
 """Pixels around it that sampling may read."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """Result of a closer look at n weak detections.
+
+    Attributes:
+        confirmed: those that it confirms, at most n, in their order. Box, landmarks and direction are those
+            of the view that scored best.
+        shows_nothing: which detections show next to nothing in their own direction, (n,) bool.
+    """
+
+    confirmed: FrameDetections
+    shows_nothing: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class SecondOpinion:
     """Two detectors that look closely at single detections. Thread-safe.
@@ -98,10 +112,10 @@ class SecondOpinion:
     sampler: ImageSampler
     evidence: float = CONFIRMING_EVIDENCE
 
-    def confirmed(
+    def examined(
         self, frame: Frame, weak: FrameDetections, score: float, expected: frozenset[int] = UPRIGHT_ONLY
-    ) -> FrameDetections:
-        """Return the detections that a closer look confirms.
+    ) -> Examination:
+        """Look closely at weak detections.
 
         Args:
             frame: frame with the detections.
@@ -109,36 +123,36 @@ class SecondOpinion:
             score: score that a confirmed detection is given at least.
             expected: directions in which there are people; detections in others need more evidence.
 
-        Returns:
-            At most n detections, in the order of ``weak``. Box, landmarks and direction are those of the
-            closer look that scored best.
-
         Raises:
             FrameAnalysisError: the frame was not decoded, or a detector failed.
         """
+        shows_nothing = np.zeros(len(weak.scores), bool)
         if not len(weak.scores):
-            return weak
+            return Examination(weak, shows_nothing)
         surroundings = _Surroundings(frame)
         to_frame = surroundings.to_frame
         views = []
-        for box, weak_score, direction in zip(
-            weak.boxes / np.tile(to_frame, 2),
-            weak.scores.tolist(),
-            directions_of(weak).tolist(),
-            strict=True,
+        for row, (box, weak_score, direction) in enumerate(
+            zip(
+                weak.boxes / np.tile(to_frame, 2),
+                weak.scores.tolist(),
+                directions_of(weak).tolist(),
+                strict=True,
+            )
         ):
             image, corner = surroundings.of(box)
             shifted = box - np.tile(corner, 2)
-            view = self._best_view(image, shifted, weak_score, direction, score, expected)
+            view, shows_nothing[row] = self._best_view(image, shifted, weak_score, direction, score, expected)
             if view is not None:
                 views.append(view.shifted(corner))
-        return FrameDetections(
+        confirmed = FrameDetections(
             np.array([view.box for view in views]).reshape(-1, 4) * np.tile(to_frame, 2),
             np.array([view.score for view in views], np.float64),
             np.array([view.landmarks for view in views], np.float32).reshape(-1, 5, 2)
             * np.array(to_frame, np.float32),
             directions=np.array([view.direction for view in views], np.intp),
         )
+        return Examination(confirmed, shows_nothing)
 
     def refuted(self, frame: Frame, doubtful: FrameDetections) -> NDArray[np.bool_]:
         """Return which detections a closer look does not bear out, (n,) bool.
@@ -174,13 +188,17 @@ class SecondOpinion:
     ) -> bool:
         box = box - np.tile(corner, 2)
         if direction:
-            return self._best_view(image, box, score - TURNED_DOUBT, direction, 0.0, EVERY_DIRECTION) is None
+            view, _ = self._best_view(image, box, score - TURNED_DOUBT, direction, 0.0, EVERY_DIRECTION)
+            return view is None
         return all(view is None or view.score < REFUTING_SCORE for view in self._views(image, box, 0))
 
     def _best_view(
         self, image: Image, box: Boxes, weak: float, direction: int, score: float, expected: frozenset[int]
-    ) -> _View | None:
-        """Return the best view of a detection; None if its views do not confirm it."""
+    ) -> tuple[_View | None, bool]:
+        """Return the best view of a detection, and whether it shows nothing.
+
+        The view is None if the views do not confirm the detection.
+        """
         for degrees in (0, -NEIGHBOUR_DEGREES, NEIGHBOUR_DEGREES):
             turned = (direction + degrees) % 360
             is_expected = turned in expected
@@ -190,11 +208,11 @@ class SecondOpinion:
             )
             if degrees == 0 and all(view.score < REFUTING_SCORE for view in views):
                 # Nothing is seen at all; a tilted face shows something in the neighbouring direction too.
-                return None
+                return None, True
             if views and sum(view.score for view in views) >= needed * self._view_count:
                 best = max(views, key=lambda view: view.score)
-                return replace(best, score=max(best.score, score))
-        return None
+                return replace(best, score=max(best.score, score)), False
+        return None, False
 
     def _promising_views(
         self, image: Image, box: Boxes, direction: int, needed: float, *, is_promising: bool

@@ -85,6 +85,20 @@ def test_a_weak_face_is_examined_in_its_best_frames() -> None:
     assert [result.scores[index] for index in (4, 8, 12)] == [[0.2], [0.4], [0.25]]
 
 
+def test_if_the_best_of_several_weak_detections_shows_nothing_the_others_are_not_examined() -> None:
+    scores = scores_at({8: 0.4, 12: 0.25, 16: 0.29}, otherwise=0.2)
+    result = Detected(World(LENGTH, (person(scores, opinion=0.0),)))
+    assert {index for index in result.asked if 0 < index <= BLOCK} == {8}
+
+
+def test_a_weak_face_elsewhere_is_examined_all_the_same() -> None:
+    people = person(scores_at({8: 0.4}, otherwise=0.2), opinion=0.0), person(0.3, opinion=0.9, lane=3)
+    result = Detected(World(LENGTH, people))
+    assert {lane for index, lane in result.crops if 0 < index <= BLOCK} == {1, 3}
+    confirmed = {index for index, scores in enumerate(result.scores) if scores and 0.9 in scores}
+    assert {index for index, lane in result.crops if lane == 3 and 0 < index <= BLOCK} <= confirmed
+
+
 def test_each_of_several_weak_faces_is_examined() -> None:
     result = Detected(World(LENGTH, tuple(person(0.2 + lane / 100, lane=lane) for lane in range(4))))
     for lane in range(4):

@@ -113,7 +113,7 @@ def opinion(first: CropDetector, second: CropDetector | None = None) -> SecondOp
 def confirmed(
     first: CropDetector, score: float = 0.2, direction: int = 0, second: CropDetector | None = None
 ) -> FrameDetections:
-    return opinion(first, second).confirmed(position_frame(), detection(score, direction), ACCEPT)
+    return opinion(first, second).examined(position_frame(), detection(score, direction), ACCEPT).confirmed
 
 
 def test_a_face_is_shown_at_two_sizes_the_second_one_mirrored() -> None:
@@ -185,11 +185,18 @@ def test_where_nothing_shows_the_neighbouring_directions_are_not_looked_in(score
     assert {crop.direction for crop in detector.crops} == {0}
 
 
+@pytest.mark.parametrize(("seen", "nothing"), [(0.0, True), (REFUTING_SCORE + 0.01, False), (0.9, False)])
+def test_what_shows_nothing_is_told_from_what_is_only_not_confirmed(seen: float, nothing: bool) -> None:
+    second = opinion(CropDetector(lambda _: seen))
+    weak = detection(0.2)
+    assert second.examined(position_frame(), weak, ACCEPT).shows_nothing.tolist() == [nothing]
+
+
 def test_where_people_are_turned_they_need_no_more_evidence_than_upright_ones() -> None:
     detector = CropDetector(lambda crop: 0.47 if crop.direction == 90 else 0.0)
     weak = detection(0.34, 90)
-    assert len(opinion(detector).confirmed(position_frame(), weak, ACCEPT).scores) == 0
-    found = opinion(detector).confirmed(position_frame(), weak, ACCEPT, frozenset({0, 90}))
+    assert len(opinion(detector).examined(position_frame(), weak, ACCEPT).confirmed.scores) == 0
+    found = opinion(detector).examined(position_frame(), weak, ACCEPT, frozenset({0, 90})).confirmed
     assert directions_of(found).tolist() == [90]
 
 
@@ -213,7 +220,7 @@ def test_only_what_shows_nothing_to_anyone_is_refuted() -> None:
 def test_nothing_is_looked_at_where_nothing_is_asked() -> None:
     detector = CropDetector(lambda _: 0.9)
     nothing = FrameDetections.empty()
-    assert not len(opinion(detector).confirmed(position_frame(), nothing, ACCEPT).scores)
+    assert not len(opinion(detector).examined(position_frame(), nothing, ACCEPT).confirmed.scores)
     assert not len(opinion(detector).refuted(position_frame(), nothing))
     assert detector.crops == []
 
@@ -230,9 +237,7 @@ def test_only_the_surroundings_of_a_small_face_are_read() -> None:
             return np.ascontiguousarray(self.bgr()[top : top + height, left : left + width, ::-1])
 
     frame = Observed(0, np.zeros((600, 800, 3), np.uint8))
-    opinion(CropDetector(lambda _: 0.4), CropDetector(lambda _: 0.4)).confirmed(
-        frame, detection(0.45), ACCEPT
-    )
+    opinion(CropDetector(lambda _: 0.4), CropDetector(lambda _: 0.4)).examined(frame, detection(0.45), ACCEPT)
     reach = SIDE * CROP_SIDE_PX / min(FACE_SIDES_PX) / 2
     for left, top, width, height in read:
         assert left <= max(0, CENTRE[0] - reach)
@@ -250,13 +255,13 @@ def test_a_face_that_the_border_cuts_continues_beyond_it() -> None:
     weak = FrameDetections(
         np.array([[0.0, 40.0, 12.0, 64.0]]), np.array([0.3]), np.zeros((1, 5, 2), np.float32)
     )
-    found = SecondOpinion(FakeFaceDetector(), None, FakeSampler()).confirmed(frame, weak, ACCEPT)
+    found = SecondOpinion(FakeFaceDetector(), None, FakeSampler()).examined(frame, weak, ACCEPT).confirmed
     # The crop shows the whole head: what is visible of it, and its mirror image.
     assert found.boxes[0] == pytest.approx([-12.0, 40.0, 12.0, 64.0], abs=1.0)
 
 
 def test_a_detector_that_fails_is_no_opinion() -> None:
     with pytest.raises(FrameAnalysisError):
-        SecondOpinion(FakeFaceDetector(broken=True), None, FakeSampler()).confirmed(
+        SecondOpinion(FakeFaceDetector(broken=True), None, FakeSampler()).examined(
             position_frame(), detection(0.3), ACCEPT
         )
