@@ -89,10 +89,13 @@ class ReadLine:
     Attributes:
         decision: decision by the text policy.
         levels: (h, w) uint8, grey levels of its box, by which changes are noticed; empty if it is covered.
+        text: characters that were read, in a form in which similar ones are equal; empty if nothing was. It
+            may identify a person: it is held in memory only, and never written anywhere.
     """
 
     decision: LineDecision
     levels: NDArray[np.uint8]
+    text: str = field(default="", repr=False)
 
 
 DetectionKey: TypeAlias = tuple[int, int]

@@ -98,10 +98,15 @@ class LineDecision:
     Attributes:
         rule: rule that decided.
         bare: True if the line is harmless only where no other text stands beside it.
+        weak: True if it is covered for a reading that is not certain: this counts in its own frame, and
+            elsewhere only as one of the readings that must agree.
+        cut: True if the edge of the frame may cut the line, so that its reading says nothing of other frames.
     """
 
     rule: TextRule
     bare: bool = False
+    weak: bool = False
+    cut: bool = False
 
 
 UNREAD_LINE = LineDecision(TextRule.UNREAD)
@@ -239,7 +244,7 @@ class TextChoice:
                 "leave it out",
             )
         keep = DEFAULT_KEEP if self.keep is None else self.keep
-        return TextPolicyOptions(mode, keep, any(lists.names), any(lists.patterns))
+        return TextPolicyOptions(mode, keep, _any_filled(lists.names), _any_filled(lists.patterns))
 
     def _require_listed(self) -> None:
         if not self.fail_open:
@@ -281,3 +286,7 @@ def parse_keep(names: Iterable[str]) -> frozenset[Harmless]:
             known = ", ".join(Harmless)
             raise InvalidOptionError(f"unknown class of text {name!r}", f"use any of {known}") from None
     return frozenset(kept)
+
+
+def _any_filled(entries: Iterable[str]) -> bool:
+    return any(map(str.strip, entries))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from framecloak.domain.anonymization.text_policy.edit_distance import is_within
 from framecloak.domain.anonymization.text_policy.folding import fold, word_forms, words
 from framecloak.domain.errors import InvalidOptionError
 
@@ -101,13 +102,16 @@ class NameIndex:
         """Return whether a text contains a word of any name."""
         return bool(self._words) and self._remembered(text)
 
+    def matches_exactly(self, text: str) -> bool:
+        """Return whether a text contains a word of any name in which no letter is wrong."""
+        read = words(text)
+        return not self._words.isdisjoint(_compared(read)) or any(
+            map(self._contains_name, word_forms("".join(read)))
+        )
+
     def _search(self, text: str) -> bool:
         read = words(text)
-        pairs = [first + second for first, second in pairwise(read)]
-        # Digits that run into a name are no part of it: a year, for example.
-        letters = [run for word in read for run in _LETTER_RUN.findall(word)]
-        compared = {form for word in (*read, *pairs, *letters) for form in word_forms(word)}
-        return any(map(self._matches_word, compared)) or any(
+        return any(map(self._matches_word, _compared(read))) or any(
             map(self._contains_name, word_forms("".join(read)))
         )
 
@@ -127,7 +131,7 @@ class NameIndex:
             if abs(length - len(word)) > allowed:
                 continue
             for candidate in self._candidates(word, length, allowed):
-                if _within(word, candidate, allowed):
+                if is_within(word, candidate, allowed):
                     return True
         return False
 
@@ -150,6 +154,14 @@ def require_usable_names(entries: Iterable[str]) -> None:
     """
     for _ in _checked_names(entries):
         pass
+
+
+def _compared(read: Sequence[str]) -> set[str]:
+    """Return the forms of the words of a text, of pairs of them, and of runs of letters in them."""
+    pairs = [first + second for first, second in pairwise(read)]
+    # Digits that run into a name are no part of it: a year, for example.
+    letters = [run for word in read for run in _LETTER_RUN.findall(word)]
+    return {form for word in (*read, *pairs, *letters) for form in word_forms(word)}
 
 
 def _checked_names(entries: Iterable[str]) -> Iterator[tuple[list[str], str]]:
@@ -186,19 +198,3 @@ def _parts(length: int) -> list[tuple[int, int]]:
     count = min(max_edits(length) + 1, length)
     bounds = [length * part // count for part in range(count + 1)]
     return list(pairwise(bounds))
-
-
-def _within(first: str, second: str, edits: int) -> bool:
-    """Return whether the edit distance of two words is at most ``edits``; a swap is one edit."""
-    rows = [list(range(len(second) + 1))]
-    for i, character in enumerate(first, 1):
-        row = [i]
-        for j, other in enumerate(second, 1):
-            cost = min(rows[-1][j] + 1, row[j - 1] + 1, rows[-1][j - 1] + (character != other))
-            if i > 1 and j > 1 and character == second[j - 2] and first[i - 2] == other:
-                cost = min(cost, rows[-2][j - 2] + 1)
-            row.append(cost)
-        if min(row) > edits and min(rows[-1]) > edits:
-            return False
-        rows.append(row)
-    return rows[-1][-1] <= edits

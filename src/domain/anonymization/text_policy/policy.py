@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from framecloak.domain.anonymization.model.text_policy import (
+    IDENTIFYING_RULES,
     UNREAD_LINE,
     LineDecision,
     TextLists,
@@ -14,6 +15,8 @@ from framecloak.domain.anonymization.model.text_policy import (
     TextPolicyOptions,
     TextRule,
 )
+from framecloak.domain.anonymization.text_policy.edit_distance import are_alike
+from framecloak.domain.anonymization.text_policy.folding import skeleton
 from framecloak.domain.anonymization.text_policy.harmless import HarmlessGrammar
 from framecloak.domain.anonymization.text_policy.identifiers import identifying_rule, looks_like_identifier
 from framecloak.domain.anonymization.text_policy.names import NameIndex
@@ -24,6 +27,9 @@ MIN_MEAN_SCORE = 0.8
 """Lowest mean score of a line's characters from which on it counts as read."""
 MIN_SCORE = 0.4
 """Lowest score of any of its characters."""
+CERTAIN_MEAN_SCORE = 0.9
+CERTAIN_SCORE = 0.6
+"""The same for a reading that identifies a person in other frames of its track as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,10 @@ class TextPolicy:
         Raises:
             InvalidOptionError: a list is invalid.
         """
-        patterns = tuple(filter(None, lists.patterns))
         return cls(
             options,
             NameIndex(lists.names),
-            compile_patterns(patterns) if patterns else None,
+            compile_patterns(lists.patterns) if lists.patterns else None,
             HarmlessGrammar(lists.device_terms),
             lists.installation,
         )
@@ -73,14 +78,16 @@ class TextPolicy:
                 person count even with low scores, and a harmless one only if it is sure and the only one.
             alphabet: characters that the reader knows; None to accept all.
         """
-        for reading in readings:
+        certain_first = sorted(readings, key=_is_certain, reverse=True)
+        for reading in certain_first:
             if rule := self._listed_rule(reading.text):
-                return LineDecision(rule)
+                is_exact = rule is TextRule.LISTED or self.names.matches_exactly(reading.text)
+                return LineDecision(rule, weak=not (is_exact and _is_certain(reading)))
         if self.options.mode is TextMode.LISTED:
             return LineDecision(TextRule.UNLISTED)
-        for reading in readings:
+        for reading in certain_first:
             if rule := identifying_rule(reading.text):
-                return LineDecision(rule)
+                return LineDecision(rule, weak=not _is_certain(reading))
         known = None if alphabet is None else frozenset(alphabet)
         sure = [reading for reading in readings if is_sure(reading, known)]
         if not sure:
@@ -88,9 +95,26 @@ class TextPolicy:
         best = max(sure, key=lambda reading: reading.mean_score)
         harmless = self.grammar.parse(best.text)
         if harmless is None:
+            # A time that was read without its colons looks like a code as well.
             is_code = looks_like_identifier(best.text)
-            return LineDecision(TextRule.IDENTIFIER if is_code else TextRule.UNPROVEN)
+            return LineDecision(TextRule.IDENTIFIER if is_code else TextRule.UNPROVEN, weak=True)
         return LineDecision(harmless.rule, harmless.bare)
+
+    def mistakes(self, decision: LineDecision, text: str, harmless: LineDecision, known: str) -> bool:
+        """Return whether a line that is not kept is a harmless one that was misread.
+
+        Args:
+            decision: decision on the line.
+            text: its comparable text.
+            harmless: decision on a line that was at its place shortly before or after.
+            known: comparable text of that line.
+        """
+        return (
+            not self.keeps(decision.rule)
+            and decision.rule not in IDENTIFYING_RULES
+            and self.keeps(harmless.rule)
+            and are_alike(text, known)
+        )
 
     def keeps(self, rule: TextRule) -> bool:
         """Return whether text with this rule stays readable."""
@@ -102,6 +126,10 @@ class TextPolicy:
         return TextRule.LISTED if self.patterns and self.patterns.match(text) else None
 
 
+def _is_certain(reading: Reading) -> bool:
+    return reading.mean_score >= CERTAIN_MEAN_SCORE and reading.min_score >= CERTAIN_SCORE
+
+
 def is_sure(reading: Reading, alphabet: frozenset[str] | None = None) -> bool:
     """Return whether a line was read with enough certainty to prove it harmless."""
     return (
@@ -110,3 +138,9 @@ def is_sure(reading: Reading, alphabet: frozenset[str] | None = None) -> bool:
         and reading.min_score >= MIN_SCORE
         and (alphabet is None or alphabet.issuperset(reading.text))
     )
+
+
+def comparable_text(readings: Sequence[Reading]) -> str:
+    """Return the surest reading of a line without spaces, in a form in which characters alike are equal."""
+    best = max(readings, key=lambda reading: (is_sure(reading), reading.mean_score), default=None)
+    return skeleton(best.text).replace(" ", "") if best else ""

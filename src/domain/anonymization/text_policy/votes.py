@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis, ReadLine
 from framecloak.domain.anonymization.model.text_policy import (
     IDENTIFYING_RULES,
     LineDecision,
@@ -17,6 +17,7 @@ from framecloak.domain.anonymization.model.text_policy import (
     TextRule,
 )
 from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Tracks
+from framecloak.domain.anonymization.text_policy.edit_distance import MIN_ALIKE_LENGTH, are_alike
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import TargetKind
@@ -25,6 +26,11 @@ MIN_SHARE_INSIDE = 0.8
 """Share of a box inside a line that was read from which on it shows nothing else."""
 MIN_AGREEMENT = 2 / 3
 """Share of the readings nearby that must be harmless for a line to be kept."""
+
+MIN_SUPPORT = 3
+"""Number of readings that must be alike for a line to be kept although most are too blurred to be sure."""
+MAX_LONGER = 0.5
+"""Length by which a line that was read uncertainly may be longer than a harmless one, in its thickness."""
 
 
 def with_text_decisions(
@@ -55,7 +61,7 @@ def with_text_decisions(
         {
             frame: (
                 row - text_rows[frame].start,
-                analyses[frame].lines[row - text_rows[frame].start].decision,
+                analyses[frame].lines[row - text_rows[frame].start],
             )
             for frame, row in members
             if row in text_rows[frame] and row - text_rows[frame].start < len(analyses[frame].lines)
@@ -79,24 +85,88 @@ def with_text_decisions(
 def _decision(
     box: TrackedBox,
     position: int,
-    votes: Mapping[int, tuple[int, LineDecision]],
+    votes: Mapping[int, tuple[int, ReadLine]],
     analyses: Sequence[FrameAnalysis],
     policy: TextPolicy,
     reach: int,
 ) -> TextDecision:
-    """Return the decision on one track in one frame, given the row and decision of its line by frame."""
-    near = {frame: vote for frame, vote in votes.items() if abs(frame - position) <= reach}
-    rules = [decision.rule for _, decision in near.values()]
-    here = _rule_here(box, position, near, analyses, policy)
-    for rule in [here, *rules]:
-        if rule in IDENTIFYING_RULES:
-            return TextDecision(rule, kept=False)
-    if not policy.keeps(here):
-        return TextDecision(here, kept=False)
-    if sum(map(policy.keeps, rules)) < MIN_AGREEMENT * len(rules):
-        covering = Counter(rule for rule in rules if not policy.keeps(rule))
-        return TextDecision(min(covering, key=lambda rule: (-covering[rule], rule)), kept=False)
-    return TextDecision(here, kept=True)
+    """Return the decision on one track in one frame, given the row and reading of its line by frame."""
+    nearby = {frame: vote for frame, vote in votes.items() if abs(frame - position) <= reach}
+    near = _with_mistakes_mended(nearby, policy)
+    if position in near:
+        here = near[position][1]
+    else:
+        here = LineDecision(_rule_here(box, position, near, analyses, policy))
+    fails_open = policy.options.mode is TextMode.LISTED
+    decisions = [decision for _, decision in near.values()]
+    if here.rule in IDENTIFYING_RULES:
+        return TextDecision(here.rule, kept=False)
+    for frame, (_, decision) in near.items():
+        if decision.rule in IDENTIFYING_RULES and (
+            fails_open or not decision.weak or _shows_more(near, frame, analyses, policy)
+        ):
+            return TextDecision(decision.rule, kept=False)
+    if not policy.keeps(here.rule):
+        return TextDecision(here.rule, kept=False)
+    rules = [decision.rule for decision in decisions if fails_open or not decision.cut]
+    agreeing = sum(map(policy.keeps, rules))
+    if agreeing < MIN_AGREEMENT * len(rules):
+        # A blurred reading is no other text, but only the same text read several times makes up for it.
+        read = [rule for rule in rules if rule is not TextRule.UNREAD]
+        if _most_alike(nearby, policy) < MIN_SUPPORT or agreeing < MIN_AGREEMENT * len(read):
+            covering = Counter(rule for rule in rules if not policy.keeps(rule))
+            return TextDecision(min(covering, key=lambda rule: (-covering[rule], rule)), kept=False)
+    return TextDecision(here.rule, kept=True)
+
+
+def _most_alike(near: Mapping[int, tuple[int, ReadLine]], policy: TextPolicy) -> int:
+    """Return in how many frames a track was read alike, as a harmless text that was read surely in one."""
+    texts = [line.text for _, line in near.values()]
+    harmless = {
+        line.text
+        for _, line in near.values()
+        if policy.keeps(line.decision.rule) and not line.decision.bare and len(line.text) >= MIN_ALIKE_LENGTH
+    }
+    return max((sum(are_alike(text, known) for text in texts) for known in harmless), default=0)
+
+
+def _with_mistakes_mended(
+    near: Mapping[int, tuple[int, ReadLine]], policy: TextPolicy
+) -> dict[int, tuple[int, LineDecision]]:
+    """Return the row and decision of a track by frame; lines that were misread are decided as what they are.
+
+    A blurred line is read with a wrong letter now and then. What differs more is another text.
+    """
+    harmless = {
+        line.text: line.decision
+        for _, line in near.values()
+        if policy.keeps(line.decision.rule) and not line.decision.bare
+    }
+
+    def mended(line: ReadLine) -> LineDecision:
+        for known, decision in harmless.items():
+            if policy.mistakes(line.decision, line.text, decision, known):
+                return decision
+        return line.decision
+
+    return {frame: (row, mended(line)) for frame, (row, line) in near.items()}
+
+
+def _shows_more(
+    near: Mapping[int, tuple[int, LineDecision]],
+    frame: int,
+    analyses: Sequence[FrameAnalysis],
+    policy: TextPolicy,
+) -> bool:
+    """Return whether the line of a track in a frame is longer than those of its frames that are harmless."""
+
+    def sides(of_frame: int) -> list[float]:
+        boxes = analyses[of_frame].detections(TargetKind.TEXT).boxes
+        return sorted(box_geometry.sides(boxes[near[of_frame][0]][None])[0].tolist())
+
+    harmless = [each for each, (_, decision) in near.items() if policy.keeps(decision.rule)]
+    thickness, length = sides(frame)
+    return any(length > sides(each)[1] + MAX_LONGER * thickness for each in harmless)
 
 
 def _enclosing_rule(box: TrackedBox, analysis: FrameAnalysis) -> TextRule | None:

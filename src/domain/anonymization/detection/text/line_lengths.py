@@ -16,9 +16,13 @@ from framecloak.domain.anonymization.detection.text.line_ends import (
     lengthened,
 )
 from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.margins import TEXT_END_MARGIN
 from framecloak.domain.anonymization.model.tracked_boxes import Tracks
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import TargetKind
+
+MIN_GROWN = 1.2
+"""Thickness of a box, in that of its detection, from which on it has grown across the line."""
 
 
 def with_whole_lines(
@@ -66,11 +70,13 @@ class _Lines:
     Attributes:
         frames: (n,) frames, counted from the first of the run.
         lengths: (n,) lengths in pixels.
+        thicknesses: (n,) thicknesses in pixels.
         upright: (n,) True for those that run from top to bottom.
     """
 
     frames: NDArray[np.intp]
     lengths: NDArray[np.float64]
+    thicknesses: NDArray[np.float64]
     upright: NDArray[np.bool_]
 
     @classmethod
@@ -87,15 +93,23 @@ class _Lines:
         shorter, longer = sides.min(axis=1), sides.max(axis=1)
         is_line = longer >= MIN_LINE_RATIO * shorter
         frames = np.array([frame for frame, _ in rows], np.intp)
-        return cls(frames[is_line], longer[is_line], (sides[:, 1] > sides[:, 0])[is_line])
+        return cls(frames[is_line], longer[is_line], shorter[is_line], (sides[:, 1] > sides[:, 0])[is_line])
 
     def whole(self, xyxy: Edges, position: int, reach: int, kept: Sequence[Edges]) -> Edges:
-        """Return a box of the track in a frame, as long as the longest line nearby."""
+        """Return a box of the track in a frame, as long as the longest line nearby.
+
+        A box that has grown across the line no longer has the shape of one; it gets the margin at its ends
+        here that others get for their shape.
+        """
         near = np.flatnonzero(np.abs(self.frames - position) <= reach)
         if not len(near):
             return xyxy
         longest = near[self.lengths[near].argmax()]
         upright = bool(self.upright[longest])
-        length = xyxy[3] - xyxy[1] if upright else xyxy[2] - xyxy[0]
-        missing = float(self.lengths[longest]) - length
+        width, height = xyxy[2] - xyxy[0], xyxy[3] - xyxy[1]
+        length, thickness = (height, width) if upright else (width, height)
+        missing = max(0.0, float(self.lengths[longest]) - length)
+        detected = float(self.thicknesses[longest])
+        if thickness > MIN_GROWN * detected and length + 2 * missing < MIN_LINE_RATIO * thickness:
+            missing += TEXT_END_MARGIN * detected
         return lengthened(xyxy, missing, kept, upright=upright) if missing > 0 else xyxy

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,19 +13,17 @@ from hypothesis import strategies as st
 
 from fakes.media import FakeFrame
 from fakes.vision import LINE_CELL_PX, FakeTextReader, paint_line
-from framecloak.domain.anonymization.model.analysis import FrameAnalysis
+from framecloak.domain.anonymization.model.analysis import FrameAnalysis, PropagatedBoxes
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.anonymization.model.margins import TEXT_MARGIN
 from framecloak.domain.anonymization.model.text_policy import TextMode, TextPolicyOptions, TextRule
-from framecloak.domain.anonymization.text_policy.line_reading import (
-    MAX_LINES,
-    LineReader,
-    is_unchanged,
-)
+from framecloak.domain.anonymization.text_policy.line_pixels import is_unchanged
+from framecloak.domain.anonymization.text_policy.line_reading import MAX_LINES, LineReader
 from framecloak.domain.anonymization.text_policy.names import NameIndex
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.detections import Image, TargetKind
+from framecloak.domain.imaging.readings import Reading
 
 HEIGHT = 16
 SHAPE = (400, 640, 3)
@@ -77,7 +77,25 @@ def test_a_line_that_other_text_touches_is_covered() -> None:
     assert rules([(text, (80, 80)), ("80 %", (beside, 80))]) == [TextRule.MEASUREMENT] * 2
 
 
-def boxed(*found: tuple[int, int], text: str) -> list[TextRule]:
+class WordReader(FakeTextReader):
+    """Reads words from the middle of a line as well, which lack the cell that marks its start."""
+
+    def read(self, lines: Sequence[Image]) -> list[Reading]:
+        return super().read([_with_start(line) for line in lines])
+
+
+def _with_start(line: Image) -> Image:
+    row = line[line.shape[0] // 2].astype(int)
+    columns = np.flatnonzero((row[:, :2] > 150).all(axis=1))
+    if not len(columns):
+        return line
+    mark: Image = np.full((line.shape[0], LINE_CELL_PX, 3), (205, 205, 0), np.uint8)
+    if (row[columns[0]] == mark[0, 0]).all():
+        return line
+    return np.concatenate([line[:, : columns[0]], mark, line[:, columns[0] :]], axis=1)
+
+
+def boxed(*found: tuple[int, int], text: str, reader: FakeTextReader | None = None) -> list[TextRule]:
     """Return the rules of boxes between two characters of one line, as several scales may detect it."""
     image: Image = np.full(SHAPE, 90, np.uint8)
     paint_line(image, (80, 80), text, HEIGHT)
@@ -91,7 +109,8 @@ def boxed(*found: tuple[int, int], text: str) -> list[TextRule]:
     policy = TextPolicy(TextPolicyOptions(TextMode.IDENTIFYING), NameIndex(["Berger"]))
     frame = FakeFrame(0, np.ascontiguousarray(image[..., ::-1]))
     return [
-        line.decision.rule for line in LineReader(FakeTextReader(), policy).with_lines(analysis, frame).lines
+        line.decision.rule
+        for line in LineReader(reader or FakeTextReader(), policy).with_lines(analysis, frame).lines
     ]
 
 
@@ -136,3 +155,67 @@ def test_noise_is_no_change_and_a_letter_is_one(row: int, column: int, seed: int
 def test_boxes_of_other_sizes_or_without_pixels_have_changed() -> None:
     assert not is_unchanged(np.zeros((8, 9), np.uint8), np.zeros((8, 8), np.uint8))
     assert not is_unchanged(np.empty((0, 0), np.uint8), np.empty((0, 0), np.uint8))
+
+
+def words(text: str) -> list[TextRule]:
+    """Return the rules of a line of which each word is found apart."""
+    places = [(match.start() + 1, match.end() + 1) for match in re.finditer(r"\S+", text)]
+    return boxed(*places, text=text, reader=WordReader())
+
+
+def test_words_of_a_harmless_line_that_were_found_apart_are_read_together() -> None:
+    assert words("Depth 12.5 cm") == [TextRule.MEASUREMENT] * 3
+    assert words("120/80 mmHg") == [TextRule.MEASUREMENT] * 2
+
+
+@pytest.mark.parametrize("text", ["Depth 12.5 xy", "12 10 1955", "Depth 12 Berger", "ID 5 4711"])
+def test_words_of_other_lines_are_not(text: str) -> None:
+    assert TextRule.MEASUREMENT not in words(text)[1:], "a label alone is harmless"
+
+
+def test_words_of_a_line_that_goes_on_are_covered() -> None:
+    # The detector has missed the last word.
+    assert boxed((1, 6), (7, 9), text="Depth 12b1955", reader=WordReader())[1] is TextRule.PARTLY_VISIBLE
+    assert boxed((1, 6), (7, 9), text="Depth 12 ", reader=WordReader())[1] is TextRule.MEASUREMENT
+
+
+def with_seen(
+    lines: Sequence[str], located: bool, after: tuple[int, int] = (80, 80)
+) -> dict[tuple[int, int], TextRule]:
+    """Return what is decided in the second of three frames on a line that the two others have found."""
+    corners = [(80, 80), (80, 80), after]
+    analyses, frames = [], []
+    for index, (text, (x, y)) in enumerate(zip(lines, corners, strict=True)):
+        image: Image = np.full(SHAPE, 90, np.uint8)
+        paint_line(image, (x, y), text, HEIGHT)
+        frames.append(FakeFrame(index, np.ascontiguousarray(image[..., ::-1])))
+        box = np.array([[x, y, x + LINE_CELL_PX * (len(text) + 1), y + HEIGHT]], float)
+        detections = FrameDetections(box_geometry.pad(box, TEXT_MARGIN * HEIGHT), np.ones(1))
+        analyses.append(
+            FrameAnalysis(index, FrameDetections.empty(), None, text_and_plates={TargetKind.TEXT: detections})
+        )
+    policy = TextPolicy(TextPolicyOptions(TextMode.IDENTIFYING), NameIndex(["Berger"]))
+    reader = LineReader(FakeTextReader(), policy)
+    first, last = (reader.with_lines(analyses[each], frames[each]) for each in (0, 2))
+    places = first.detections(TargetKind.TEXT).boxes
+    boxes = places if located else np.full((1, 4), np.nan)
+    propagated = PropagatedBoxes(np.array([0]), np.array([0]), boxes)
+    between = replace(analyses[1], text_and_plates={}, propagated={TargetKind.TEXT: propagated})
+    seen = reader.with_seen_lines(between, frames[1], first, last).seen_lines
+    return {key: decision.rule for key, decision in seen.items()}
+
+
+@pytest.mark.parametrize("located", [True, False])
+def test_a_line_is_read_between_two_passes_that_have_found_it_at_one_place(located: bool) -> None:
+    measured = {(0, 0): TextRule.MEASUREMENT}
+    assert with_seen(["Depth 12.5 cm"] * 3, located) == measured
+    assert with_seen(["Depth 12.5 cm", "Depth 13.5 cm", "Depth 12.5 cm"], located) == measured
+    assert with_seen(["Depth 12.5 cm", "Depth 12.5 cn", "Depth 12.5 cm"], located) == measured
+    assert with_seen(["Depth 12.5 cm", "Berger, Anna.", "Depth 12.5 cm"], located) == {(0, 0): TextRule.NAME}
+    assert with_seen(["Depth 12.5 cm", "Gastro, Anna.", "Depth 12.5 cm"], located) == {
+        (0, 0): TextRule.UNPROVEN
+    }
+
+
+def test_a_line_that_moved_and_was_not_located_is_not_decided_on() -> None:
+    assert with_seen(["Depth 12.5 cm"] * 3, located=False, after=(80, 200)) == {}

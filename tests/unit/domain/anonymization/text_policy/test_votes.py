@@ -56,3 +56,70 @@ def test_a_line_counts_as_read_where_another_detection_encloses_it(
     decision = result.boxes[1][0].text
     assert decision is not None
     assert (decision.rule, decision.kept) == (decided, kept)
+
+
+LONGER = (20.0, 30.0, 160.0, 50.0)
+KEPT = LineDecision(TextRule.MEASUREMENT)
+WEAK_NAME, NAME = LineDecision(TextRule.NAME, weak=True), LineDecision(TextRule.NAME)
+UNREAD, UNPROVEN = LineDecision(TextRule.UNREAD), LineDecision(TextRule.UNPROVEN, weak=True)
+
+Line = tuple[LineDecision, str]
+
+
+def kept_frames(
+    *lines: Line, boxes: dict[int, tuple[float, float, float, float]] | None = None
+) -> list[bool]:
+    """Return in which frames a line is kept, given its decision and text in each."""
+    boxes = boxes or {}
+    analyses = [
+        FrameAnalysis(
+            index,
+            FrameDetections.empty(),
+            None,
+            text_and_plates={
+                TargetKind.TEXT: FrameDetections(np.array([boxes.get(index, NARROW)]), np.ones(1))
+            },
+            lines=[ReadLine(decision, np.empty((0, 0), np.uint8), text)],
+        )
+        for index, (decision, text) in enumerate(lines)
+    ]
+    frames = range(len(lines))
+    tracked = TrackedBox(NARROW, 0, 0.9, Origin.DETECTED, TargetKind.TEXT)
+    tracks = Tracks([[tracked] for _ in frames], [[(index, 0) for index in frames]])
+    result = with_text_decisions(tracks, analyses, POLICY, [range(1) for _ in frames], 18, frames)
+    return [bool(of_frame[0].text and of_frame[0].text.kept) for of_frame in result.boxes]
+
+
+HARMLESS: Line = (KEPT, "depth12.5cm")
+
+
+def test_an_uncertain_name_counts_in_its_own_frame_and_a_certain_one_in_all() -> None:
+    assert kept_frames(HARMLESS, HARMLESS, (WEAK_NAME, "dept"), HARMLESS) == [True, True, False, True]
+    assert kept_frames(HARMLESS, HARMLESS, (NAME, "dept"), HARMLESS) == [False] * 4
+    assert kept_frames(HARMLESS, (WEAK_NAME, "dept"), (WEAK_NAME, "dept")) == [False] * 3
+
+
+def test_an_uncertain_name_in_a_longer_line_counts_in_all_frames() -> None:
+    # What is harmless may be a part of that line, of which the rest is not covered by itself.
+    lines = HARMLESS, HARMLESS, (WEAK_NAME, "depth12.5cmberger"), HARMLESS
+    assert kept_frames(*lines, boxes={2: LONGER}) == [False] * 4
+
+
+def test_a_reading_that_differs_in_a_letter_is_of_the_same_line() -> None:
+    assert kept_frames(HARMLESS, (UNPROVEN, "dopth12.5cm"), (UNPROVEN, "depth12.5om")) == [True] * 3
+    assert kept_frames(HARMLESS, (UNPROVEN, "bergeranna"), HARMLESS, HARMLESS) == [True, False, True, True]
+    assert kept_frames(HARMLESS, (UNPROVEN, "bergeranna"), HARMLESS, (UNPROVEN, "anna")) == [False] * 4
+
+
+def test_blurred_readings_are_made_up_for_by_three_alike() -> None:
+    blurred: Line = (UNREAD, "gamirdr")
+    assert kept_frames(*[HARMLESS] * 3, *[blurred] * 3) == [True] * 3 + [False] * 3
+    assert kept_frames(*[HARMLESS] * 2, *[blurred] * 3) == [False] * 5
+    short: Line = (KEPT, "5mm")
+    assert kept_frames(*[short] * 3, *[blurred] * 3) == [False] * 6
+    assert kept_frames(*[HARMLESS] * 3, *[blurred] * 2, *[(UNPROVEN, "bergeranna")] * 2) == [False] * 7
+
+
+def test_a_line_that_the_edge_cuts_says_nothing_of_other_frames() -> None:
+    cut: Line = (LineDecision(TextRule.UNPROVEN, weak=True, cut=True), "mmhga")
+    assert kept_frames(cut, cut, HARMLESS) == [False, False, True]
