@@ -27,7 +27,7 @@ from framecloak.domain.imaging.detections import TargetKind
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.frames import FrameSource
-from framecloak.domain.ports.models import BoxDetector
+from framecloak.domain.ports.models import BoxDetector, TextReader
 from framecloak.domain.support.resilience import Backoff
 from support.result_files import unzipped
 from support.use_cases import FakeService
@@ -55,6 +55,7 @@ class WorkerHarness:
         self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
         self.detector: FakeFaceDetector | None = FakeFaceDetector()
         self.text: BoxDetector | None = None
+        self.reader: TextReader = FakeTextReader()
         self.level = Level.FACES
         self.appearance = Appearance()
         self.levels: list[Level] = []
@@ -94,7 +95,7 @@ class WorkerHarness:
             people=self.world.people,
             policy=self.world.results,
             text=self.world.use_cases.text_orders,
-            load_text_reader=FakeTextReader,
+            load_text_reader=lambda: self.reader,
         )
         world = self.world
         return SliceWorker(

@@ -23,7 +23,8 @@ class Re2Patterns:
     """Patterns that text is searched for. It is thread-safe.
 
     Args:
-        patterns: expressions in the syntax of RE2: without backreferences and without looking around.
+        patterns: expressions in the syntax of RE2: without backreferences and without looking around; blank
+            ones are ignored.
 
     Raises:
         InvalidOptionError: a pattern is not an expression, is too large or matches everything, or there are
@@ -45,6 +46,8 @@ class Re2Patterns:
                 raise InvalidOptionError(
                     f"text pattern {number} has more than {MAX_PATTERN_LENGTH} characters", "divide it"
                 )
+            if not pattern.strip():
+                continue
             try:
                 compiled = re2.compile(pattern, options)
             except re2.error:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.scales import DetectionScale, scaled_sizes
+from framecloak.domain.anonymization.detection.text.crowded_text import with_joined_crowds
 from framecloak.domain.anonymization.detection.text.large_text import mark_unconfirmed
 from framecloak.domain.anonymization.detection.text.line_ends import WEAK_SHARE, with_weak_ends
 from framecloak.domain.anonymization.detection.text.views import Detect, without_views
@@ -114,8 +115,9 @@ def detect_text_and_plates(
         by_size = {size: look(size) for size in sizes}
         if kind is TargetKind.TEXT:
             by_size = without_views(by_size, frame, detect, detector.stride)
-            merged[kind] = _merge(
-                mark_unconfirmed(by_size, frame_size, detector.stride, look, settings.max_share)
+            merged[kind] = with_joined_crowds(
+                _merge(mark_unconfirmed(by_size, frame_size, detector.stride, look, settings.max_share)),
+                frame_size,
             )
         else:
             merged[kind] = _merge(list(by_size.values()))
@@ -139,7 +141,8 @@ def _detect_in(
     padded, scores = pad_text(boxes, like_plates), raw.scores.astype(np.float64)
     if kind is not TargetKind.TEXT:
         return FrameDetections(padded, scores)
-    return with_weak_ends(FrameDetections(padded, scores, plate_shaped=like_plates), threshold)
+    lines = with_weak_ends(FrameDetections(padded, scores, plate_shaped=like_plates), threshold)
+    return with_joined_crowds(lines, (frame.width, frame.height))
 
 
 def plate_shaped(boxes: Boxes) -> NDArray[np.bool_]:

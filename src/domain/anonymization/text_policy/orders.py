@@ -113,5 +113,5 @@ class TextOrders:
 
     def _require_usable(self, lists: TextLists) -> None:
         require_usable_names(lists.names)
-        self._compile_patterns(tuple(filter(None, lists.patterns)))
+        self._compile_patterns(lists.patterns)
         HarmlessGrammar(lists.device_terms)

@@ -164,3 +164,9 @@ def test_passes_further_away_do_not_count() -> None:
 
 def test_an_upright_line_grows_upwards_and_downwards() -> None:
     assert lengths([(50, 150, 70, 200)] * 2, [(50, 100, 70, 200)] * 2)[0] == (50, 100, 70, 250)
+
+
+def test_a_box_that_has_grown_across_its_line_keeps_a_margin_at_the_ends() -> None:
+    # It has no longer the shape of a line, by which others get theirs.
+    assert lengths([(100, 10, 200, 130)], [FULL]) == [(92, 10, 208, 130)]
+    assert lengths([(100, 48, 200, 72)], [FULL]) == [(100, 48, 200, 72)]
