@@ -6,7 +6,8 @@ loaded, and submits orders of random length, resolution, level, format and resid
 burst is queued at once, and the next one starts when the last has ended. The estimate is that of the answer
 to the order, the time is from its submission to its end, by the service's own timestamps.
 
-With ``--busy N`` that many processes keep the cores busy during the second half of the orders.
+With ``--busy N`` that many processes keep the cores busy during the second half of the orders. No burst is
+started after ``--minutes``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 from benchmarks.support.processes import PASSWORD, Client, load_average, looped, program
 
@@ -155,8 +157,9 @@ def busy_cores(count: int) -> Iterator[None]:
             process.kill()
 
 
-def measure(orders: int, seed: int, busy: int, folder: Path) -> list[Order]:
-    """Start the service, and return the orders that it completed."""
+def measure(orders: int, seed: int, busy: int, minutes: float, folder: Path) -> list[Order]:
+    """Start the service, and return the orders that it completed; start no burst after so many minutes."""
+    until = monotonic() + 60 * minutes
     random_numbers = random.Random(seed)  # noqa: S311 -- a benchmark that can be repeated
     environment = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
     words = ("serve", "--port", "0", "--data-dir", folder / "data")
@@ -169,7 +172,7 @@ def measure(orders: int, seed: int, busy: int, folder: Path) -> list[Order]:
             videos[size] = client.upload(path)
         done: list[Order] = []
         burst = 0
-        while len(done) < orders:
+        while len(done) < orders and monotonic() < until:
             count = min(int(pick(random_numbers, {str(k): v for k, v in BURSTS.items()})), orders - len(done))
             with busy_cores(busy if len(done) >= orders / 2 else 0):
                 done += measure_burst(client, videos, random_numbers, burst, count)
@@ -191,14 +194,15 @@ def show(orders: list[Order], title: str) -> None:
 def main() -> None:
     """Run as a program."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--orders", type=int, default=40)
+    parser.add_argument("--orders", type=int, default=24)
+    parser.add_argument("--minutes", type=float, default=5.0, help="time after which no burst is started")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--busy", type=int, default=0, help="busy processes during the second half")
     parser.add_argument("--output", type=Path, help="JSON file for all figures")
     given = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {load_average()}")
     with tempfile.TemporaryDirectory() as folder:
-        orders = measure(given.orders, given.seed, given.busy, Path(folder))
+        orders = measure(given.orders, given.seed, given.busy, given.minutes, Path(folder))
     if given.output:
         given.output.write_text(json.dumps([asdict(order) for order in orders], indent=1))
     show([order for order in orders if order.burst == 0], "first burst")

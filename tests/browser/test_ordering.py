@@ -266,7 +266,8 @@ def test_limits_and_load_of_the_installation_are_shown(console: Console, video_f
     megapixel = {"jpg": 0, "mp4": 0.5e6 / (video["width"] * video["height"])}
     efforts = {"level": {"minimal": 0.1, "faces": 1, "full": 4}, "verify": {"none": 1, "sample": 1, "all": 2}}
     model = {"startup_seconds": 0, "frame_seconds": 10 / FRAMES, "lower_factor": 1, "upper_factor": 2}
-    slow = {"seconds_waiting": 0, "efforts": {**efforts, "megapixel": megapixel}, "time_model": model}
+    efforts |= {"megapixel": megapixel, "size_exponent": 0, "margin_frames": 0}
+    slow = {"seconds_waiting": 0, "efforts": efforts, "time_model": model}
     page.route("**/options", lambda route: tell(route, **slow))
     page.reload()
     expect(page.get_by_text("about 10 s to 20 s")).to_be_visible()

@@ -13,6 +13,8 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix, retry_key_prefix
 
 from framecloak.adapters.redis.connection import RedisAdapter, redis_errors
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.orders.pace import WorkerSpeed
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.ports.queue import WorkerInfo
 
@@ -41,11 +43,20 @@ _SLICE_QUEUES = frozenset({NORMAL_QUEUE, HIGH_QUEUE})
 _QUEUES = {Priority.NORMAL: NORMAL_QUEUE, Priority.HIGH: HIGH_QUEUE}
 
 
+class _Speed(msgspec.Struct, frozen=True):
+    """Speed of a worker, as stored in Redis."""
+
+    frame_seconds: float | None
+    load_seconds: float | None
+    loaded: tuple[str, ...]
+
+
 class _Heartbeat(msgspec.Struct, frozen=True):
     """Heartbeat of a worker, as stored in Redis."""
 
     queues: tuple[str, ...]
     seen_at: float
+    speed: _Speed | None = None
 
 
 class ArqJobQueue(RedisAdapter):
@@ -131,17 +142,21 @@ class ArqJobQueue(RedisAdapter):
         # A heartbeat that expired between the two calls is None.
         return [_worker(key, heartbeat) for key, heartbeat in zip(keys, heartbeats, strict=True) if heartbeat]
 
-    async def announce(self, name: str, queues: Sequence[str]) -> None:
+    async def announce(self, name: str, queues: Sequence[str], speed: WorkerSpeed | None = None) -> None:
         """Store a heartbeat of a worker.
 
         Args:
             name: name of the worker.
             queues: queues it consumes.
+            speed: speed that it measured; None if it did not.
 
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
-        heartbeat = _Heartbeat(tuple(queues), datetime.now(UTC).timestamp())
+        stored = None
+        if speed:
+            stored = _Speed(speed.frame_seconds, speed.load_seconds, tuple(sorted(speed.loaded)))
+        heartbeat = _Heartbeat(tuple(queues), datetime.now(UTC).timestamp(), stored)
         with redis_errors(self._redis, "announce the worker"):
             await self._redis.set(f"{_WORKER_PREFIX}{name}", msgspec.msgpack.encode(heartbeat), px=WORKER_TTL)
 
@@ -176,7 +191,17 @@ class ArqJobQueue(RedisAdapter):
 def _worker(key: bytes, encoded: bytes) -> WorkerInfo:
     heartbeat = msgspec.msgpack.decode(encoded, type=_Heartbeat)
     name = key.decode().removeprefix(_WORKER_PREFIX)
-    return WorkerInfo(name, heartbeat.queues, datetime.fromtimestamp(heartbeat.seen_at, UTC))
+    return WorkerInfo(
+        name, heartbeat.queues, datetime.fromtimestamp(heartbeat.seen_at, UTC), _speed(heartbeat.speed)
+    )
+
+
+def _speed(stored: _Speed | None) -> WorkerSpeed | None:
+    if stored is None:
+        return None
+    # A worker of another version may know other levels.
+    loaded = frozenset(level for level in Level if level in stored.loaded)
+    return WorkerSpeed(stored.frame_seconds, stored.load_seconds, loaded)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from framecloak.domain.anonymization.model.orders.pace import WorkerSpeed
 from framecloak.domain.anonymization.model.request import Priority
 
 
@@ -19,11 +20,13 @@ class WorkerInfo:
         name: host and process.
         queues: queues that it processes.
         seen_at: time of the last heartbeat, UTC.
+        speed: speed that it measured; None if it did not say.
     """
 
     name: str
     queues: tuple[str, ...]
     seen_at: datetime
+    speed: WorkerSpeed | None = None
 
 
 class JobQueue(Protocol):

@@ -134,7 +134,7 @@ class UseCases:
         text_orders = TextOrders(
             adapters.text_list_cipher, adapters.compile_patterns, database, limits.text_lists
         )
-        estimator = TimeEstimator(adapters.slowdown)
+        estimator = TimeEstimator(queue, clock, adapters.slowdown, limits.slice_frames)
         submissions = SubmitService(
             database,
             queue,

@@ -10,11 +10,7 @@ from msgspec import Meta
 from framecloak.domain.anonymization.model.options import Language, Level, Verify
 from framecloak.domain.anonymization.model.orders.estimates import EstimatedTime, TimeModel
 from framecloak.domain.anonymization.model.orders.submissions import ServiceCapacity
-from framecloak.domain.anonymization.model.orders.throughput import (
-    LEVEL_EFFORTS,
-    MEGAPIXEL_EFFORTS,
-    VERIFY_EFFORTS,
-)
+from framecloak.domain.anonymization.model.orders.throughput import MARGIN_FRAMES, Efforts
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
@@ -22,7 +18,12 @@ from framecloak.entrypoints.schemas.common import View
 
 
 class EffortsView(View, frozen=True, kw_only=True):
-    """Relative processing time of a frame: `level` times `verify`, plus `megapixel` times its size."""
+    """Relative processing time of a frame, as measured on recent orders.
+
+    It is `level` times `verify` times its size, relative to 1920 by 1080 pixels, to the power of
+    `size_exponent`, plus `megapixel` times its size in million pixels. An order searches `margin_frames` more
+    frames, without the time for `megapixel`.
+    """
 
     level: Annotated[
         dict[str, float], Meta(description="Factor by level.", examples=[{"faces": 1.0, "full": 1.75}])
@@ -39,13 +40,23 @@ class EffortsView(View, frozen=True, kw_only=True):
         Meta(description="Added for each million pixels of a frame, by format.", examples=[{"jpg": 0.1}]),
     ]
 
+    size_exponent: Annotated[
+        float, Meta(description="Exponent of the size of a frame in its detection.", examples=[0.33])
+    ]
+
+    margin_frames: Annotated[
+        int, Meta(description="Frames around an order that are searched, too.", examples=[150])
+    ]
+
     @classmethod
-    def current(cls) -> Self:
-        """Build the view of the factors used by estimates."""
+    def of(cls, efforts: Efforts) -> Self:
+        """Build the view of the factors of a time model."""
         return cls(
-            level={str(level): effort for level, effort in LEVEL_EFFORTS.items()},
-            verify={str(verify): effort for verify, effort in VERIFY_EFFORTS.items()},
-            megapixel={str(name): effort for name, effort in MEGAPIXEL_EFFORTS.items()},
+            level={str(level): effort for level, effort in efforts.level.items()},
+            verify={str(verify): effort for verify, effort in efforts.verify.items()},
+            megapixel={str(name): effort for name, effort in efforts.megapixel.items()},
+            size_exponent=efforts.size_exponent,
+            margin_frames=MARGIN_FRAMES,
         )
 
 
@@ -173,7 +184,7 @@ class OptionsView(View, frozen=True, kw_only=True):
             frames_per_second=1 / capacity.time_model.frame_seconds,
             frames_waiting=capacity.frames_waiting,
             seconds_waiting=capacity.seconds_waiting,
-            efforts=EffortsView.current(),
+            efforts=EffortsView.of(capacity.time_model.efforts),
             time_model=TimeModelView.of(capacity.time_model),
             edit_reasons=list(policy.edit_reasons),
             release=policy.release,

@@ -18,6 +18,7 @@ from framecloak.adapters.redis.job_queue import (
     SLICE_TASK,
     ArqJobQueue,
 )
+from framecloak.domain.anonymization.model.orders.pace import WorkerSpeed
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
 from framecloak.domain.anonymization.requests.webhooks import Webhooks
@@ -86,6 +87,7 @@ class WorkerParts:
         has_memory: returns True if there is memory for another slice.
         exit_process: ends the process when one of its threads hangs.
         meter: metrics of clean-ups.
+        speed: returns the speed that the worker measured on itself; None if it does no slices.
     """
 
     slices: SliceWorker
@@ -102,6 +104,7 @@ class WorkerParts:
     has_memory: Callable[[], bool] = lambda: True
     exit_process: Callable[[], None] = exit_immediately
     meter: Meter = NULL_METER
+    speed: Callable[[], WorkerSpeed | None] = lambda: None
 
 
 async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
@@ -118,7 +121,8 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
     consumers = [*_slice_consumers(parts, loop), *_upkeep_consumers(parts)]
     async with asyncio.TaskGroup() as group:
         announcing = _repeat(
-            HEARTBEAT_INTERVAL, lambda: parts.queue.announce(parts.name, queue_names(parts.duty))
+            HEARTBEAT_INTERVAL,
+            lambda: parts.queue.announce(parts.name, queue_names(parts.duty), parts.speed()),
         )
         periodic_tasks = [
             group.create_task(work)

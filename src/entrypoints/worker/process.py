@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 from importlib.metadata import version
 
 from framecloak.adapters.metrics.prometheus import (
@@ -18,10 +15,7 @@ from framecloak.adapters.metrics.prometheus import (
     process_registry,
     register_memory_gauges,
 )
-from framecloak.domain.anonymization.model.options import Level, Verify
-from framecloak.domain.anonymization.pipeline.config import PipelineTools
-from framecloak.domain.errors import DomainError
-from framecloak.domain.imaging.detections import ModelCard
+from framecloak.domain.anonymization.model.options import Verify
 from framecloak.entrypoints.composition.pipeline import Container, require_detector
 from framecloak.entrypoints.composition.service import build_service
 from framecloak.entrypoints.composition.video_encoder import require_video_encoder
@@ -29,8 +23,7 @@ from framecloak.entrypoints.settings import Settings
 from framecloak.entrypoints.worker.duty import Duty
 from framecloak.entrypoints.worker.lifecycle import WorkerParts, run_worker
 from framecloak.entrypoints.worker.memory_limit import MemoryWatermark
-
-logger = logging.getLogger(__name__)
+from framecloak.entrypoints.worker.tools import WorkerTools
 
 NICENESS = 5
 """Niceness of a worker process; the API, whose clients wait, has priority."""
@@ -62,20 +55,19 @@ async def run_worker_process(
     register_memory_gauges(registry, memory.limit, memory.has_memory)
 
     # One set of model sessions for the whole process, however many requests are being processed.
-    @cache
-    def instruments(level: Level) -> PipelineTools:
-        return replace(container.pipeline_tools(level, Verify.ALL), meter=meter)
-
+    tools = WorkerTools(lambda level: replace(container.pipeline_tools(level, Verify.ALL), meter=meter))
     port = settings.worker_metrics_port
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
     with metrics:
         async with build_service(settings, meter) as service:
             await service.queue.ping()
-            warm_up = asyncio.create_task(
-                asyncio.to_thread(_warm_up, instruments, duty, container.describe_model)
-            )
+            if duty.has_slices:
+                warm_up = asyncio.to_thread(tools.warm_up, container.describe_model)
+            else:
+                warm_up = asyncio.sleep(0)
+            warming_up = asyncio.create_task(warm_up)
             parts = WorkerParts(
-                slices=service.build_worker(name, instruments, container.load_text_reader, meter),
+                slices=service.build_worker(name, tools, container.load_text_reader, meter),
                 dispatcher=service.use_cases.dispatcher,
                 webhooks=service.use_cases.webhooks,
                 cleaner=service.use_cases.cleanup,
@@ -88,21 +80,8 @@ async def run_worker_process(
                 duty=duty,
                 has_memory=memory.check_memory,
                 meter=meter,
+                speed=lambda: tools.speed if duty.has_slices else None,
             )
             await run_worker(parts, stop)
-            await warm_up
-
-
-def _warm_up(
-    pipeline_tools: Callable[[Level], PipelineTools], duty: Duty, describe: Callable[[ModelCard], str]
-) -> None:
-    """Load the models before the first request needs them, and log the name and device of the detector."""
-    if not duty.has_slices:
-        return
-    try:
-        detector = pipeline_tools(Level.FACES).detector
-    except DomainError as error:
-        logger.warning("face detection is unavailable: %s", error)
-        return
-    if detector:
-        logger.info("face detector loaded", extra={"model": describe(detector.card)})
+            tools.close()
+            await warming_up

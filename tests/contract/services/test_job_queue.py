@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from fakes.queue import FakeJobQueue
 from framecloak.adapters.redis import job_queue
 from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, ArqJobQueue
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.orders.pace import WorkerSpeed
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
 from framecloak.domain.ports.queue import JobQueue
@@ -130,6 +133,25 @@ async def test_workers_are_listed_while_their_heartbeats_last(redis_url: str) ->
         # A worker that is killed cannot retire; its heartbeat expires.
         ttl = await queue.redis.pttl("framecloak:workers:host:2")
         assert 0 < ttl <= 10_000
+
+
+async def test_the_speed_of_workers_is_announced(redis_url: str) -> None:
+    speed = WorkerSpeed(0.04, 0.7, frozenset({Level.FACES, Level.FULL}))
+    async with ArqJobQueue(redis_url) as queue:
+        await queue.announce("host:1", ["anonymization"], speed)
+        await queue.announce("host:2", ["anonymization"], WorkerSpeed())
+        await queue.announce("host:3", ["anonymization"])
+        assert [worker.speed for worker in await queue.workers()] == [speed, WorkerSpeed(), None]
+
+
+async def test_heartbeats_of_other_versions_are_read(redis_url: str) -> None:
+    earlier = {"queues": ["anonymization"], "seen_at": 1.0}
+    levels = {"frame_seconds": 0.1, "load_seconds": None, "loaded": ["everything", "faces"]}
+    async with ArqJobQueue(redis_url) as queue:
+        for name, heartbeat in {"a": earlier, "b": {**earlier, "speed": levels, "more": 1}}.items():
+            await queue.redis.set(f"framecloak:workers:{name}", msgspec.msgpack.encode(heartbeat))
+        found = [worker.speed for worker in await queue.workers()]
+    assert found == [None, WorkerSpeed(0.1, None, frozenset({Level.FACES}))]
 
 
 def test_an_invalid_address_is_refused_without_being_quoted() -> None:

@@ -192,7 +192,7 @@ async def test_a_request_passes_through_its_life_cycle(world: FakeService) -> No
     spec = await world.request_spec(anna, (0, 10), (5, 20))
     submitted = await world.submissions.submit(anna, spec, "key")
     request = submitted.request
-    assert (request.spec, request.total_frames, submitted.estimated_seconds) == (spec, 20, 7)
+    assert (request.spec, request.total_frames, submitted.estimated_seconds) == (spec, 20, 5)
     assert (await world.submissions.submit(anna, spec, "key")).request.id == request.id
     with pytest.raises(IdempotencyConflictError):
         await world.submissions.submit(anna, replace(spec, level=Level.MINIMAL), "key")

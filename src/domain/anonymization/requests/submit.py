@@ -64,7 +64,7 @@ class SubmitService:
         policy: rules for references; None for those of an installation without settings.
         high_priority: rules for high priority; None for those of an installation without settings.
         text: text policies of requests; None where all text is covered.
-        estimator: estimates the end of requests; None for one without regard to other work of the machine.
+        estimator: estimates the end of requests.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class SubmitService:
         policy: ResultPolicy | None = None,
         high_priority: HighPriorityPolicy | None = None,
         text: TextOrders | None = None,
-        estimator: TimeEstimator | None = None,
+        estimator: TimeEstimator,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -94,7 +94,7 @@ class SubmitService:
         self._policy = policy or ResultPolicy()
         self._high_priority = high_priority or HighPriorityPolicy()
         self._text = text
-        self._estimator = estimator or TimeEstimator()
+        self._estimator = estimator
 
     async def submit(
         self,

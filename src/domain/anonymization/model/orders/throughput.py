@@ -14,23 +14,11 @@ from framecloak.domain.anonymization.model.request import RequestSpec
 MAX_RATED_REQUESTS = 50
 """Number of completed requests that estimates are based on."""
 
+MARGIN_FRAMES = 150
+"""Frames around an order that are searched besides its own: tracks are followed beyond both of its ends."""
+
 REFERENCE_PIXELS = 1920 * 1080
 """Pixels of a frame whose size is not known: the video was deleted."""
-
-LEVEL_EFFORTS: Mapping[Level, float] = {Level.MINIMAL: 0.0, Level.FACES: 0.8, Level.FULL: 1.5}
-"""Processing time of the detection at a level with sampled residual checks, relative to a reference frame."""
-
-VERIFY_EFFORTS: Mapping[Verify, float] = {Verify.NONE: 0.9, Verify.SAMPLE: 1.0, Verify.ALL: 1.8}
-"""Processing time of the detection with a residual check of this extent, relative to `sample`."""
-
-MEGAPIXEL_EFFORTS: Mapping[OutputFormat, float] = {
-    OutputFormat.JPG: 0.1,
-    OutputFormat.JPEG: 0.1,
-    OutputFormat.PNG: 0.45,
-    OutputFormat.WEBP: 0.85,
-    OutputFormat.MP4: 0.22,
-}
-"""Processing time to decode and encode a million pixels in a format, relative to a reference frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +47,73 @@ class Workload:
 
     @property
     def effort(self) -> float:
-        """Processing time of a frame, relative to a reference frame.
+        """Processing time of a frame, relative to a reference frame, before anything was measured here."""
+        return DEFAULT_EFFORTS.of(self)
 
-        The reference is a JPEG image of 1920 by 1080 pixels at level `faces` with sampled residual checks.
-        The ratios are measured, see BENCHMARKS.md.
-        """
-        encoded = MEGAPIXEL_EFFORTS[self.output_format] * self.pixels / 1e6
-        if self.level is Level.MINIMAL:
-            return encoded
-        checked = LEVEL_EFFORTS[Level.FACES] * (VERIFY_EFFORTS[self.verify] - VERIFY_EFFORTS[Verify.NONE])
-        searched = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
-        return encoded + (checked if self.is_render else searched)
+
+@dataclass(frozen=True, slots=True)
+class Efforts:
+    """Processing times of the parts of the work on a frame, relative to a reference frame.
+
+    The reference is a JPEG image of 1920 by 1080 pixels at level `faces` with sampled residual checks. The
+    detection of a frame takes `level` times `verify`, times the size relative to the reference to the power
+    of `size_exponent`; to decode and encode it takes `megapixel` for each million pixels.
+
+    Attributes:
+        level: detection at a level.
+        verify: factor of the detection with a residual check of this extent.
+        megapixel: time to decode and encode a million pixels in a format.
+        size_exponent: exponent of the size of a frame in the time of its detection.
+    """
+
+    level: Mapping[Level, float]
+    verify: Mapping[Verify, float]
+    megapixel: Mapping[OutputFormat, float]
+    size_exponent: float
+
+    def searched(self, workload: Workload) -> float:
+        """Return the time of the detection in a frame, with its residual check."""
+        level, verify = workload.level, self.verify[workload.verify]
+        if workload.is_render and level is not Level.MINIMAL:
+            level, verify = Level.FACES, verify * RENDER_CHECKS[workload.verify]
+        size: float = (workload.pixels / REFERENCE_PIXELS) ** self.size_exponent
+        return self.level[level] * verify * size
+
+    def encoded(self, workload: Workload) -> float:
+        """Return the time to decode and encode a frame."""
+        return self.megapixel[workload.output_format] * workload.pixels / 1e6
+
+    def of(self, workload: Workload) -> float:
+        """Return the processing time of a frame, relative to a reference frame."""
+        return self.searched(workload) + self.encoded(workload)
+
+    def total(self, workload: Workload, frames: int, requests: int) -> float:
+        """Return the processing time of the frames of requests with their margins, in reference frames."""
+        margin = searched_frames(workload, frames, requests) - frames
+        return frames * self.of(workload) + margin * self.searched(workload)
+
+
+def searched_frames(workload: Workload, frames: int, requests: int) -> int:
+    """Return the number of frames in which requests with so many frames search, with their margins."""
+    return frames + (0 if workload.is_render else MARGIN_FRAMES * requests)
+
+
+RENDER_CHECKS: Mapping[Verify, float] = {Verify.NONE: 0.0, Verify.SAMPLE: 0.1, Verify.ALL: 0.5}
+"""Share of the residual check in the detection; all that is left of it where the boxes are given."""
+
+DEFAULT_EFFORTS = Efforts(
+    level={Level.MINIMAL: 0.0, Level.FACES: 0.8, Level.FULL: 1.7},
+    verify={Verify.NONE: 0.9, Verify.SAMPLE: 1.0, Verify.ALL: 1.8},
+    megapixel={
+        OutputFormat.JPG: 0.1,
+        OutputFormat.JPEG: 0.1,
+        OutputFormat.PNG: 0.45,
+        OutputFormat.WEBP: 0.85,
+        OutputFormat.MP4: 0.22,
+    },
+    size_exponent=0.33,
+)
+"""Ratios measured on one machine, see BENCHMARKS.md; where estimates start from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +139,8 @@ class RequestDuration:
 
     @property
     def work(self) -> float:
-        """Number of reference frames that take as long as the frames of the request."""
-        return self.frames * self.workload.effort
+        """Number of reference frames that take as long as the request."""
+        return DEFAULT_EFFORTS.total(self.workload, self.frames, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +161,5 @@ class Backlog:
 
     @property
     def work(self) -> float:
-        """Number of reference frames that take as long as the frames."""
-        return self.frames * self.workload.effort
+        """Number of reference frames that take as long as the requests."""
+        return DEFAULT_EFFORTS.total(self.workload, self.frames, self.requests)

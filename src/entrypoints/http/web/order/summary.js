@@ -26,16 +26,22 @@ import { nameOf, thumbnail } from "../videos/video.js";
  * @property {Record<string, number>} level
  * @property {Record<string, number>} verify
  * @property {Record<string, number>} megapixel additional effort for a million pixels, by format
+ * @property {number} margin_frames frames around an order that are searched, too
+ * @property {number} size_exponent exponent of the size, relative to 1920 by 1080, in the time of the detection
  */
 
 /**
- * Return the relative processing time of a frame.
+ * Return the relative processing time of frames.
+ * @param {number} frames
  * @param {Efforts} efforts
  * @param {{ level: string, verify: string, format: string }} order
  * @param {import("../videos/video.js").Video} video
  */
-function effort(efforts, { level, verify, format }, { width, height }) {
-  return efforts.level[level] * efforts.verify[verify] + (efforts.megapixel[format] * width * height) / 1e6;
+function effort(frames, efforts, { level, verify, format }, { width, height }) {
+  const pixels = width * height;
+  const size = (pixels / (1920 * 1080)) ** efforts.size_exponent;
+  const searched = efforts.level[level] * efforts.verify[verify] * size;
+  return (frames + efforts.margin_frames) * searched + (frames * efforts.megapixel[format] * pixels) / 1e6;
 }
 
 /**
@@ -82,7 +88,7 @@ export function orderSummary(video, options) {
   function show(frames, order, warning) {
     const { max_frames: max, seconds_waiting: waiting } = options;
     const isTooMany = frames > max;
-    const work = frames * effort(options.efforts, order, video);
+    const work = effort(frames, options.efforts, order, video);
     const key = waiting ? "run.estimateQueued" : "run.estimate";
     estimate.textContent = t("frames", { count: frames });
     time.textContent = frames && !isTooMany ? t(key, timeRange(options.time_model, waiting, work)) : "";

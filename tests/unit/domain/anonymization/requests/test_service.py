@@ -8,8 +8,12 @@ from uuid import uuid4
 
 import pytest
 
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.orders.fitting import DEFAULT_FRAME_SECONDS
+from framecloak.domain.anonymization.model.orders.pace import WorkerSpeed
 from framecloak.domain.anonymization.model.request import Status, StoredResult
 from framecloak.domain.anonymization.model.slices import LEASE_DURATION
+from framecloak.domain.anonymization.requests.estimates import PACE_TTL
 from framecloak.domain.anonymization.work import result_deletion
 from framecloak.domain.errors import (
     AlreadyFinishedError,
@@ -23,6 +27,7 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.model.accounts import Role
 from framecloak.domain.ports.database import RequestFilter
+from framecloak.domain.ports.queue import WorkerInfo
 from support.use_cases import FakeService, chunks
 
 
@@ -41,11 +46,28 @@ async def test_the_estimate_counts_waiting_requests_and_uses_measured_rates(worl
     assert waiting.estimated_seconds == second.estimated_seconds
 
 
+async def test_the_speed_that_workers_announce_counts(world: FakeService) -> None:
+    anna = await world.person("anna")
+    request = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 100)))).request
+    assumed = (await world.anonymization.status(anna, request.id)).estimated_seconds
+    assert assumed is not None
+    speed = WorkerSpeed(4 * DEFAULT_FRAME_SECONDS, 1.0, frozenset({Level.FACES}))
+    world.queue.known_workers = [WorkerInfo("here:1", ("anonymization",), world.clock.now(), speed)]
+    world.clock.advance(PACE_TTL)
+    measured = (await world.anonymization.status(anna, request.id)).estimated_seconds
+    assert measured is not None
+    assert measured > 2 * assumed
+    # Without the queue, what the workers said last still holds.
+    world.queue.unavailable = True
+    world.clock.advance(PACE_TTL)
+    assert (await world.anonymization.status(anna, request.id)).estimated_seconds == measured
+
+
 async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: FakeService) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 30)))).request.id
-    # Thirty frames at twenty a second, after the models were loaded.
-    assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 8
+    # Thirty frames and those around them at twenty a second, after the models were loaded.
+    assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 6
     async with world.database.unit_of_work() as work:
         lease = await work.slices.lease(request_id, 0, "worker", LEASE_DURATION)
         assert lease

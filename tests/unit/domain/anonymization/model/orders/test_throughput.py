@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.orders.throughput import (
+    DEFAULT_EFFORTS,
+    MARGIN_FRAMES,
     REFERENCE_PIXELS,
     Backlog,
     RequestDuration,
@@ -40,8 +42,13 @@ def test_more_work_takes_longer() -> None:
 
 def test_the_reference_frame_is_the_unit() -> None:
     assert USUAL.effort == pytest.approx(1, rel=0.05)
-    assert Backlog(1, USUAL, 2, 300).work == 300 * USUAL.effort
-    assert RequestDuration(USUAL, 300, NOW, NOW + timedelta(seconds=9)).work == 300 * USUAL.effort
+    searched = DEFAULT_EFFORTS.searched(USUAL)
+    two = 300 * USUAL.effort + 2 * MARGIN_FRAMES * searched
+    assert Backlog(1, USUAL, 2, 300).work == pytest.approx(two)
+    one = 300 * USUAL.effort + MARGIN_FRAMES * searched
+    assert RequestDuration(USUAL, 300, NOW, NOW + timedelta(seconds=9)).work == pytest.approx(one)
+    render = replace(USUAL, is_render=True)
+    assert Backlog(1, render, 2, 300).work == pytest.approx(300 * render.effort)
     assert RequestDuration(USUAL, 300, NOW, NOW + timedelta(seconds=9)).seconds == 9
 
 
