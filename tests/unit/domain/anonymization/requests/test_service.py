@@ -48,7 +48,7 @@ async def test_the_estimate_counts_waiting_requests_and_uses_measured_rates(worl
 
 async def test_the_speed_that_workers_announce_counts(world: FakeService) -> None:
     anna = await world.person("anna")
-    request = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 100)))).request
+    request = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 50)))).request
     assumed = (await world.anonymization.status(anna, request.id)).estimated_seconds
     assert assumed is not None
     speed = WorkerSpeed(4 * DEFAULT_FRAME_SECONDS, 1.0, frozenset({Level.FACES}))
