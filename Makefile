@@ -96,7 +96,7 @@ test-browser: setup ## Test the web console in a real Chromium
 
 .PHONY: screenshots
 screenshots: setup ## Take the screenshots in docs/screenshots again
-	$(BIN)/python tests/browser/take_screenshots.py docs/screenshots
+	TEST_PATIENCE=$${TEST_PATIENCE:-20} $(BIN)/python tests/browser/take_screenshots.py docs/screenshots
 
 .PHONY: text-picture
 text-picture: setup ## Draw the picture of docs/concepts/readable-text.md again

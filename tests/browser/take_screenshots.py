@@ -1,4 +1,8 @@
-"""Take the screenshots of the console for the README: ``make screenshots``."""
+"""Take the screenshots of the console for the documentation: ``make screenshots``.
+
+Every step waits for a state of the page, not for a time, so that a busy machine gives the same pictures;
+``TEST_PATIENCE`` is the factor for the time after which a state counts as never reached.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
@@ -20,11 +25,22 @@ from support.samples.media import write_video
 from support.samples.ward import SIZE, ward
 
 FRAMES = 300
+SHORT = 12
 SCANS = 60
-SECONDS_OF_A_MESSAGE = 7
+FILMS = {
+    "Theatre 1, 07.30": 20,
+    "Theatre 1, 09.10": 60,
+    "Theatre 2, 08.00": 100,
+    "Theatre 2, 11.45": 140,
+    "Endoscopy, 10.20": 180,
+    "Ward 3b, 13.00": 220,
+}
+"""Titles of the films of the pages on many films, and the frame of the drawing at which each begins."""
+
 QUALITY = 82
 TALL: ViewportSize = {"width": 1280, "height": 900}
 TALLER: ViewportSize = {"width": 1280, "height": 1240}
+SHORTER: ViewportSize = {"width": 1280, "height": 620}
 
 
 def main(folder: Path) -> None:
@@ -40,8 +56,19 @@ def main(folder: Path) -> None:
         environment = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD, "RESULT_RELEASE": "required"}
         with service_process.started(*serving, environment=environment) as running:
             address = running.wait_for("ready ")
-            for name, page in scenes(chromium, address, video_file, scanned):
+            short = [
+                write_video(
+                    Path(scratch) / f"{name}.mp4", SHORT, size=SIZE, images=map(ward, range(offset, 300))
+                )
+                for name, offset in FILMS.items()
+            ]
+            for name, page in (
+                *scenes(chromium, address, video_file, scanned),
+                *scenes_of_many(chromium, address, short, Path(scratch)),
+            ):
+                show_everything(page)
                 page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=QUALITY)
+                print(name, flush=True)  # noqa: T201 -- a program for the command line
         chromium.close()
 
 
@@ -86,6 +113,90 @@ def scenes(chromium: Browser, address: str, video_file: Path, scanned: Path) -> 
         yield "reviews-phone-german", visitor.page
 
 
+def scenes_of_many(
+    chromium: Browser, address: str, films: list[Path], scratch: Path
+) -> Iterator[tuple[str, Page]]:
+    """Yield names of screenshots of the pages on many films, and pages that show them."""
+    with visit(chromium, address, size=TALL) as visitor:
+        console, page = visitor.sign_in(), visitor.page
+        page.get_by_label("Drop videos here").set_input_files(films)
+        expect(page.get_by_text(f"{len(films)} of {len(films)} files uploaded")).to_be_visible(
+            timeout=WORK_MS
+        )
+        tag_and_template(console)
+        select(page, [film.stem for film in films[:4]])
+        page.get_by_role("link", name="Anonymise together").click()
+        page.get_by_label("Template").select_option("Tower B")
+        page.get_by_label("Reference").fill("STUDY-7")
+        expect(page.locator(".finish .estimate")).to_be_visible()
+        yield "order-many", page
+        page.get_by_role("button", name="Start 4 runs").click()
+        expect(page.locator(".batch > .facts").last).to_have_text("Done: 4", timeout=WORK_MS)
+        batch = page.url.rsplit("/", 1)[1]
+        items = console.request("GET", f"/api/batches/{batch}").json()["items"]
+        for item in items[:3]:
+            console.request("POST", f"/api/frames/anonymize/{item['request_id']}/release/")
+        page.reload()
+        details = page.locator(".batch details")
+        details.evaluate("(details) => { details.open = true; }")
+        yield "batch", page
+        with page.expect_download() as started:
+            page.get_by_role("link", name="Download all").click()
+        with ZipFile(started.value.path()) as archive:
+            archive.extract("index.html", scratch)
+        console.open("/templates")
+        page.set_viewport_size(SHORTER)
+        yield "templates", page
+        page.set_viewport_size(TALL)
+        console.open("/videos")
+        select(page, [film.stem for film in films[4:]])
+        page.evaluate("scrollTo(0, 0)")
+        yield "videos", page
+        page.set_viewport_size(SHORTER)
+        page.goto((scratch / "index.html").as_uri())
+        yield "batch-index", page
+        page.goto(address)
+        username = visitor.username
+    with visit(chromium, address, size=PHONE, locale="de-DE") as visitor:
+        visitor.username = username
+        console = visitor.sign_in()
+        console.open("/videos")
+        yield "videos-phone-german", visitor.page
+
+
+def tag_and_template(console: Console) -> None:
+    """Give a tag to two films, mark another one, and keep its marks as a template that is the default."""
+    page = console.page
+    videos = console.request("GET", "/api/videos/").json()["items"]
+    for video in videos:
+        title = video["filename"].removesuffix(".mp4")
+        tags = ["Study 7"] if "Theatre" in title else []
+        console.request("PATCH", f"/api/videos/{video['id']}", {"title": title, "tags": tags})
+    first, *_, last = FILMS
+    for name in (first, last):
+        console.open("/videos")
+        console.open(console.marking_page(name))
+        page.get_by_role("button", name="Add region").click()
+        expect(page.locator(".grip").first).to_be_visible()
+    console.open("/videos")
+    console.open(f"{console.marking_page(first)}/run")
+    page.get_by_role("button", name="Save as template").click()
+    dialog = page.get_by_role("dialog", name="Save as template")
+    dialog.get_by_label("Name").fill("Tower B")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The template “Tower B” is saved.")).to_be_visible()
+    console.request(
+        "POST", "/api/templates/", {"name": "Endoscopy, text covered", "options": {"quality": 90}}
+    )
+    console.open("/videos")
+
+
+def select(page: Page, titles: list[str]) -> None:
+    """Select films of the list."""
+    for title in titles:
+        page.get_by_label(f"Select {title}").check()
+
+
 def enrol_person(console: Console) -> None:
     """Create a gallery for identification."""
     gallery = console.request("POST", "/galleries/", {"name": "Staff of ward 3b"}).json()
@@ -99,7 +210,6 @@ def find_overlays(console: Console, video_file: Path) -> None:
     """Have proposals for a scan, with one of them selected."""
     page = console.page
     console.upload(video_file)
-    page.wait_for_timeout(1000 * SECONDS_OF_A_MESSAGE)
     console.open(console.marking_page(video_file.name))
     page.get_by_role("button", name="Search for overlays").click()
     page.get_by_role("button", name="Show 1").click(timeout=WORK_MS)
@@ -112,7 +222,6 @@ def look_over(console: Console, review: str) -> None:
     console.open(f"{review}?frame=120")
     expect(page.locator(".stage .original")).to_have_attribute("src", re.compile("frames"))
     expect(page.locator(".stage .region").first).to_be_visible()
-    page.wait_for_load_state("networkidle")
 
 
 def review_together(console: Console) -> None:
@@ -120,10 +229,15 @@ def review_together(console: Console) -> None:
     console.open("/reviews")
     page = console.page
     expect(page.locator(".sheet").first.locator("img")).to_have_count(12)
-    page.wait_for_load_state("networkidle")
     # Frames count as seen once they were on the screen.
     counted = page.locator(".sheet").first.locator(".facts", has_text=re.compile("[1-9] (of|von) "))
     expect(counted).to_be_visible()
+
+
+def show_everything(page: Page) -> None:
+    """Wait until all images are loaded and no message covers the page."""
+    page.wait_for_function("[...document.images].every((image) => image.complete)", timeout=WORK_MS)
+    expect(page.locator(".messages .message")).to_have_count(0)
 
 
 def mark(console: Console, video_file: Path) -> str:
@@ -131,8 +245,6 @@ def mark(console: Console, video_file: Path) -> str:
     page = console.page
     console.upload(video_file)
     link = console.card(video_file.name).get_by_role("link", name="Mark").get_attribute("href") or ""
-    # Notifications about earlier actions would be in the way.
-    page.wait_for_timeout(1000 * SECONDS_OF_A_MESSAGE)
     console.open(link.removeprefix("#"))
     page.get_by_label("Frame", exact=True).fill("20")
     page.keyboard.press("Enter")
@@ -146,7 +258,7 @@ def mark(console: Console, video_file: Path) -> str:
         field.fill(str(pixels))
         field.press("Tab")
         expect(page.get_by_label(side, exact=True)).to_have_value(str(pixels))
-        page.wait_for_timeout(300)
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
     page.locator("h1").click()
     expect(page.locator("canvas.filmstrip[data-state=shown]")).to_be_visible()
     page.evaluate("scrollTo(0, 0)")
