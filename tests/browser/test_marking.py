@@ -93,6 +93,46 @@ def test_region_is_covered_in_the_chosen_frames(console: Console, video_file: Pa
     assert (region["start_frame"], region["end_frame"]) == (5, 10)
 
 
+def test_quick_changes_of_a_region_are_all_kept(console: Console, video_file: Path) -> None:
+    """A change made before the one before it was stored used to leave two regions, or to be lost."""
+    page = console.page
+    console.upload(video_file)
+    video = console.marking_page(video_file.name)
+    console.open(video)
+    page.get_by_role("button", name="Add region").click()
+    width, height, left, top = (
+        page.get_by_label(side, exact=True) for side in ("Width", "Height", "Left", "Top")
+    )
+    expect(width).to_be_visible()
+    held: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        if route.request.method == "POST" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/regions/", hold_first)
+    with page.expect_request(lambda request: request.method == "POST"):
+        width.fill("91")
+        width.press("Tab")
+    height.fill("67")
+    height.press("Tab")
+    left.fill("7")
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        held[0].continue_()
+    expect(left).to_have_value("7")
+    expect(left).to_be_focused()
+    left.press("Tab")
+    expect(top).to_be_focused()
+    for field, value in ((width, "91"), (height, "67"), (left, "7")):
+        expect(field).to_have_value(value)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    page.reload()
+    for field, value in ((width, "91"), (height, "67"), (left, "7")):
+        expect(field).to_have_value(value)
+
+
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
     mouse = page.mouse
     mouse.move(*start)

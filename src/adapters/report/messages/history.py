@@ -98,8 +98,8 @@ ENGLISH_HISTORY = HistoryMessages(
     first_blanked="Black frames",
     first_residuals="Check of the first result",
     released=(
-        "Faces in {frames} frames were uncovered by hand, with a reason. The check of this result leaves "
-        "those places alone."
+        "Frames in which faces were uncovered by hand, with a reason: {frames}. The check of this result "
+        "leaves those places alone."
     ),
 )
 GERMAN_HISTORY = HistoryMessages(
@@ -157,7 +157,7 @@ GERMAN_HISTORY = HistoryMessages(
     first_blanked="Schwarze Bilder",
     first_residuals="Prüfung des ersten Ergebnisses",
     released=(
-        "In {frames} Bildern wurden Gesichter von Hand aufgedeckt und ein Grund dafür genannt. Die Prüfung "
-        "dieses Ergebnisses lässt diese Stellen unverändert."
+        "Bilder, in denen Gesichter mit Angabe eines Grundes von Hand aufgedeckt wurden: {frames}. Die "
+        "Prüfung dieses Ergebnisses lässt diese Stellen unverändert."
     ),
 )

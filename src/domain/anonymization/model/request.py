@@ -204,7 +204,8 @@ class AnonymizationRequest:
             title: title of the video as results may name it; used where the order has no reference.
         """
         day = (self.completed_at or self.created_at).date()
-        return archive_name(self.spec.reference or title, str(self.id), self.spec.level, day)
+        name, is_corrected = self.spec.reference or title, self.spec.based_on is not None
+        return archive_name(name, str(self.id), self.spec.level, day, is_corrected=is_corrected)
 
     def require_unfinished(self) -> None:
         """Raise an error if the request has ended.

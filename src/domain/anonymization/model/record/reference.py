@@ -73,7 +73,9 @@ def _is_date(year: int, month: int, day: int) -> bool:
         return False
 
 
-def archive_name(reference: str | None, request_id: str, level: str, day: date) -> str:
+def archive_name(
+    reference: str | None, request_id: str, level: str, day: date, *, is_corrected: bool = False
+) -> str:
     """Return the file name of a result: ``REFERENCE_level_2026-11-29.zip``.
 
     Args:
@@ -82,6 +84,8 @@ def archive_name(reference: str | None, request_id: str, level: str, day: date) 
         request_id: id of the order.
         level: level of the order.
         day: day on which it was completed.
+        is_corrected: True for a result that was made from another one, whose reference it has.
     """
     stem = _UNSAFE.sub("-", reference).strip(".-") if reference else ""
-    return f"{stem or request_id}_{level}_{day.isoformat()}.zip"
+    ending = "_corrected" if is_corrected else ""
+    return f"{stem or request_id}_{level}_{day.isoformat()}{ending}.zip"

@@ -48,16 +48,41 @@ export function fill(node, ...children) {
   node.replaceChildren(...nodes(children));
 }
 
+/** Fields whose text was changed and not yet committed. @type {WeakSet<EventTarget>} */
+const typing = new WeakSet();
+document.addEventListener("input", ({ target }) => target && typing.add(target), true);
+document.addEventListener("change", ({ target }) => target && typing.delete(target), true);
+
+/** Contents that wait until the user has finished typing. @type {Map<Element, (Child | Child[])[]>} */
+const waiting = new Map();
+
 /**
  * Replace the children of an element and keep the keyboard focus on the child of the same `data-key`.
+ *
+ * While a user types into one of its fields, the replacement waits: it would discard what was typed.
  * @param {Element} node
  * @param {...(Child | Child[])} children
  */
 export function refill(node, ...children) {
   const focused = document.activeElement;
+  if (focused && typing.has(focused) && node.contains(focused)) {
+    if (!waiting.has(node)) focused.addEventListener("blur", () => refillLater(node), { once: true });
+    waiting.set(node, children);
+    return;
+  }
+  waiting.delete(node);
   const key = focused instanceof HTMLElement && node.contains(focused) ? focused.dataset.key : undefined;
   fill(node, ...children);
   if (key) /** @type {HTMLElement | null} */ (node.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
+}
+
+/** @param {Element} node */
+function refillLater(node) {
+  // The field that gets the focus has it only after this event.
+  setTimeout(() => {
+    const children = waiting.get(node);
+    if (children) refill(node, ...children);
+  });
 }
 
 /** @param {(Child | Child[])[]} children */

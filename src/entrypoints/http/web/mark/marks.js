@@ -30,6 +30,8 @@ export class Marks extends VideoView {
   /** Changes are made one after the other. @type {Promise<unknown>} */
   #queue = Promise.resolve();
   #isGrouping = false;
+  /** Regions by the id of the one that each has replaced. @type {Map<number, Region>} */
+  #replacements = new Map();
 
   /**
    * @param {import("../core/api.js").Api} api
@@ -133,15 +135,27 @@ export class Marks extends VideoView {
    */
   async changeRegion(region, changes) {
     await this.#recorded(async () => {
-      const created = await this.#createRegion({ ...region, ...changes });
-      if (this.selected === region.id) this.selected = created.id;
-      await this.#deleteRegion(region, created);
+      const latest = this.#latest(region);
+      const created = await this.#createRegion({ ...latest, ...changes });
+      if (this.selected === latest.id) this.selected = created.id;
+      await this.#deleteRegion(latest, created);
+      this.#replacements.set(latest.id, created);
     });
   }
 
   /** @param {Region} region */
   async removeRegion(region) {
-    await this.#recorded(() => this.#deleteRegion(region));
+    await this.#recorded(() => this.#deleteRegion(this.#latest(region)));
+  }
+
+  /**
+   * Return what a region has become: another change of it may have been made since it was shown.
+   * @param {Region} region
+   * @returns {Region}
+   */
+  #latest(region) {
+    const replacement = this.#replacements.get(region.id);
+    return replacement ? this.#latest(replacement) : region;
   }
 
   /**

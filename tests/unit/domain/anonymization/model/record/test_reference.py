@@ -83,3 +83,9 @@ def test_every_date_is_recognised(day: date, notation: str) -> None:
 )
 def test_results_are_named_by_reference_level_and_day(reference: str | None, name: str) -> None:
     assert archive_name(reference, "id", "faces", date(2026, 11, 29)) == name
+
+
+def test_a_corrected_result_is_told_from_the_first_one_by_its_name() -> None:
+    day = date(2026, 11, 29)
+    name = archive_name("STUDY-7", "id", "faces", day, is_corrected=True)
+    assert name == "STUDY-7_faces_2026-11-29_corrected.zip"
