@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -62,9 +63,9 @@ def main(folder: Path) -> None:
                 )
                 for name, offset in FILMS.items()
             ]
-            for name, page in (
-                *scenes(chromium, address, video_file, scanned),
-                *scenes_of_many(chromium, address, short, Path(scratch)),
+            for name, page in chain(
+                scenes_of_many(chromium, address, short, Path(scratch)),
+                scenes(chromium, address, video_file, scanned),
             ):
                 show_everything(page)
                 page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=QUALITY)

@@ -11,7 +11,7 @@ from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.pipeline.config import PipelineTools
 from framecloak.domain.imaging.detections import Image
 
-TEST_SECONDS = 0.5
+TEST_SECONDS = 0.3
 """Duration of the test: longer than the time slices of a busy machine, so that its load is measured, too."""
 
 UNITS_PER_FRAME = 3.1
