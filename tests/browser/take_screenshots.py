@@ -178,7 +178,7 @@ def tag_and_template(console: Console) -> None:
         console.open("/videos")
         console.open(console.marking_page(name))
         page.get_by_role("button", name="Add region").click()
-        expect(page.locator(".grip").first).to_be_visible()
+        expect(page.locator(".region").first).to_be_visible()
     console.open("/videos")
     console.open(f"{console.marking_page(first)}/run")
     page.get_by_role("button", name="Save as template").click()
