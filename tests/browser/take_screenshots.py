@@ -59,7 +59,10 @@ def main(folder: Path) -> None:
             address = running.wait_for("ready ")
             short = [
                 write_video(
-                    Path(scratch) / f"{name}.mp4", SHORT, size=SIZE, images=map(ward, range(offset, 300))
+                    Path(scratch) / f"{name}.mp4",
+                    SHORT,
+                    size=SIZE,
+                    images=map(ward, range(offset, offset + SHORT)),
                 )
                 for name, offset in FILMS.items()
             ]
