@@ -39,6 +39,10 @@ FILMS = {
 """Titles of the films of the pages on many films, and the frame of the drawing at which each begins."""
 
 QUALITY = 82
+ALL_IMAGES_SHOWN = """[...document.images].every((image) => {
+  const { top, bottom } = image.getBoundingClientRect();
+  return image.complete || bottom < 0 || top > innerHeight;
+})"""
 TALL: ViewportSize = {"width": 1280, "height": 900}
 TALLER: ViewportSize = {"width": 1280, "height": 1240}
 SHORTER: ViewportSize = {"width": 1280, "height": 620}
@@ -239,8 +243,9 @@ def review_together(console: Console) -> None:
 
 
 def show_everything(page: Page) -> None:
-    """Wait until all images are loaded and no message covers the page."""
-    page.wait_for_function("[...document.images].every((image) => image.complete)", timeout=WORK_MS)
+    """Wait until all images in the window are loaded and no message covers the page."""
+    while not page.evaluate(ALL_IMAGES_SHOWN):  # the page's policy allows no predicates in the browser
+        page.wait_for_timeout(100)
     expect(page.locator(".messages .message")).to_have_count(0)
 
 
