@@ -38,6 +38,7 @@ FILMS = {
 }
 """Titles of the films of the pages on many films, and the frame of the drawing at which each begins."""
 
+SCROLL_TO = "(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - 40)"
 QUALITY = 82
 ALL_IMAGES_SHOWN = """[...document.images].every((image) => {
   const { top, bottom } = image.getBoundingClientRect();
@@ -158,7 +159,7 @@ def scenes_of_many(
         page.set_viewport_size(TALL)
         console.open("/videos")
         select(page, [film.stem for film in films[4:]])
-        page.evaluate("scrollTo(0, 0)")
+        page.get_by_label("Search").evaluate(SCROLL_TO)
         yield "videos", page
         page.set_viewport_size(SHORTER)
         page.goto((scratch / "index.html").as_uri())
@@ -169,6 +170,7 @@ def scenes_of_many(
         visitor.username = username
         console = visitor.sign_in()
         console.open("/videos")
+        visitor.page.locator(".card.video").nth(2).evaluate(SCROLL_TO)
         yield "videos-phone-german", visitor.page
 
 

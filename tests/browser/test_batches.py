@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from support.http.browser import WORK_MS, Console, visit
+from framecloak.adapters.report.batch_index import render_batch_index
+from framecloak.domain.anonymization.batches.results import IndexEntry
+from framecloak.domain.anonymization.model.options import Appearance, Language, Level
+from framecloak.domain.anonymization.model.orders.batch import Batch, BatchItem
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
+from support.http.browser import DESKTOP, PHONE, WORK_MS, Console, visit
 from support.samples.media import write_video
 
 
@@ -105,3 +112,41 @@ def test_the_reason_of_an_edit_is_recorded(console: Console, film: Path) -> None
     manifest = console.request("GET", f"/api/frames/anonymize/{corrected}/manifest/").json()
     reasons = {edit["reason"] for edit in manifest["corrections"][0]["edits"]}
     assert reasons == {"missed"}
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_index_page_shows_its_links_without_scrolling_sideways(
+    chromium: Browser, tmp_path: Path, language: Language
+) -> None:
+    """Who released a result, and the links to it, were to the right of the window."""
+    now = datetime(2026, 11, 29, 23, 30, tzinfo=UTC)
+    spec = RequestSpec(1, (1,), Level.FACES, Appearance(), reference="STUDY-2026-0007")
+    request = AnonymizationRequest(
+        id=UUID("82136a97-1192-4f74-8d6b-1856e01dbd7b"),
+        user_id=1,
+        spec=spec,
+        status=Status.COMPLETED,
+        total_frames=10_000,
+        processed_frames=10_000,
+        blanked_frames=12,
+        created_at=now,
+        started_at=now,
+        completed_at=now,
+        error=None,
+        error_code=None,
+        result_key="requests/7/frames.zip",
+        result_bytes=3,
+        released_at=now,
+        released_by="Theresa Brandt",
+    )
+    item = BatchItem(0, 1, None, request)
+    entry = IndexEntry(item, "results/a.zip", "reports/a.html", "results/a.json", "Anna Oberhuber")
+    path = tmp_path / "index.html"
+    path.write_bytes(render_batch_index(Batch(UUID(int=1), 1, None, now, (item,)), [entry], language))
+    page = chromium.new_page(viewport=DESKTOP)
+    page.goto(path.as_uri())
+    table = page.locator(".table")
+    assert table.evaluate("({ scrollWidth, clientWidth }) => scrollWidth - clientWidth") == 0
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.close()

@@ -123,7 +123,7 @@ def render_batch_index(batch: Batch, entries: Sequence[IndexEntry], language: La
         f'<!doctype html><html lang="{messages.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{escape(title)}</title><style>{_style()}</style></head><body>"
+        f"<title>{escape(title)}</title><style>{_style()}</style></head><body class='wide'>"
         f"<header><h1>{escape(title)}</h1>"
         f"<p>{escape(messages.lead.format(results=count, orders=len(entries)))}</p></header>"
         f'<section><div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

@@ -35,8 +35,8 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
         "success": True,
         "request_id": request,
         "message": "Frame anonymization started",
-        "estimated_processing_time": 6,
-        "estimated_time_range": {"shortest": 1, "longest": 22},
+        "estimated_processing_time": 5,
+        "estimated_time_range": {"shortest": 1, "longest": 19},
     }
     assert scene.api.world.queue.written == [(UUID(request), Priority.HIGH)] * 2  # one wakeup for each slice
     status = (await scene.ada.get(f"{REQUESTS}/status/{request}/")).json()
@@ -48,7 +48,7 @@ async def test_a_request_is_submitted_as_documented(scene: Scene) -> None:
         "total_frames": 20,
         "processed_frames": 0,
         "blanked_frames": None,
-        "estimated_remaining_time": 6,
+        "estimated_remaining_time": 5,
         "created_at": "2026-03-01T12:00:00Z",
         "started_at": None,
         "completed_at": None,

@@ -29,7 +29,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 DEFAULT_FRAME_SECONDS = 0.05
 """Assumed time of a reference frame without a speed test and without completed requests."""
 
-STARTUP_FRAMES = 20.0
+STARTUP_FRAMES = 8.0
 """Assumed time of a request that does not depend on its frames, such as packing, in reference frames."""
 
 DEFAULT_LOAD_SECONDS = 1.0

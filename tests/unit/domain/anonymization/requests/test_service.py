@@ -67,7 +67,7 @@ async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: Fa
     anna, ben = await world.person("anna"), await world.person("ben")
     request_id = (await world.submissions.submit(anna, await world.request_spec(anna, (0, 30)))).request.id
     # Thirty frames and those around them at twenty a second, after the models were loaded.
-    assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 6
+    assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 5
     async with world.database.unit_of_work() as work:
         lease = await work.slices.lease(request_id, 0, "worker", LEASE_DURATION)
         assert lease
