@@ -11,7 +11,9 @@ from uuid import UUID
 
 from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.orders.throughput import (
+    DEFAULT_EFFORTS,
     MAX_RATED_REQUESTS,
+    Workload,
 )
 from framecloak.domain.anonymization.model.record.policy import ResultPolicy
 from framecloak.domain.anonymization.model.record.release import ReleaseRule
@@ -138,8 +140,7 @@ class RequestService:
             if request.status is Status.PROCESSING and request.processed_frames and request.started_at:
                 # The start was recorded by the worker's clock, which may be ahead of this one.
                 elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
-                remaining = request.total_frames - request.processed_frames
-                return RequestProgress(request, math.ceil(remaining * elapsed / request.processed_frames))
+                return RequestProgress(request, math.ceil(elapsed * _left_by_done(request)))
             estimated = await self._estimator.until_end(work, request)
         return RequestProgress(request, math.ceil(estimated.seconds))
 
@@ -265,3 +266,13 @@ class RequestService:
             frames_waiting=sum(each.frames for each in backlog),
             frames_done=done,
         )
+
+
+def _left_by_done(request: AnonymizationRequest) -> float:
+    """Return the work that is left of a request, relative to what is done, of which at least a frame is.
+
+    The frames around those of the request are searched first, and take time without any progress.
+    """
+    workload = Workload.of(request.spec)
+    left = (request.total_frames - request.processed_frames) * workload.effort
+    return left / DEFAULT_EFFORTS.total(workload, request.processed_frames, 1)
