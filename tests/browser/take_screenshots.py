@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from time import monotonic
 from zipfile import ZipFile
 
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
@@ -38,11 +39,13 @@ FILMS = {
 }
 """Titles of the films of the pages on many films, and the frame of the drawing at which each begins."""
 
-SCROLL_TO = "(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - 40)"
+SCROLL_TO = "(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - 110)"
 QUALITY = 82
 ALL_IMAGES_SHOWN = """[...document.images].every((image) => {
-  const { top, bottom } = image.getBoundingClientRect();
-  return image.complete || bottom < 0 || top > innerHeight;
+  const { x, y, width, height } = image.getBoundingClientRect();
+  const seen = document.elementFromPoint(x + width / 2, y + height / 2);
+  // Images beside the visible part of a strip are loaded once they are scrolled to.
+  return image.complete || !image.parentElement.contains(seen);
 })"""
 TALL: ViewportSize = {"width": 1280, "height": 900}
 TALLER: ViewportSize = {"width": 1280, "height": 1240}
@@ -246,7 +249,9 @@ def review_together(console: Console) -> None:
 
 def show_everything(page: Page) -> None:
     """Wait until all images in the window are loaded and no message covers the page."""
+    deadline = monotonic() + WORK_MS / 1000
     while not page.evaluate(ALL_IMAGES_SHOWN):  # the page's policy allows no predicates in the browser
+        assert monotonic() < deadline, "an image in the window is never shown"
         page.wait_for_timeout(100)
     expect(page.locator(".messages .message")).to_have_count(0)
 
