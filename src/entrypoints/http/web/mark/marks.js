@@ -1,6 +1,7 @@
 /** Segments and regions of a video. */
 
 import { MarkStore } from "./mark-store.js";
+import { Replacements, replaced } from "./replacements.js";
 import { unmatched } from "./snapshot.js";
 import { VideoView } from "./video-view.js";
 
@@ -30,8 +31,7 @@ export class Marks extends VideoView {
   /** Changes are made one after the other. @type {Promise<unknown>} */
   #queue = Promise.resolve();
   #isGrouping = false;
-  /** Regions by the id of the one that each has replaced. @type {Map<number, Region>} */
-  #replacements = new Map();
+  #replacements = new Replacements();
 
   /**
    * @param {import("../core/api.js").Api} api
@@ -135,27 +135,17 @@ export class Marks extends VideoView {
    */
   async changeRegion(region, changes) {
     await this.#recorded(async () => {
-      const latest = this.#latest(region);
+      const latest = this.#replacements.latest(region);
       const created = await this.#createRegion({ ...latest, ...changes });
       if (this.selected === latest.id) this.selected = created.id;
       await this.#deleteRegion(latest, created);
-      this.#replacements.set(latest.id, created);
+      this.#replacements.add(latest, created);
     });
   }
 
   /** @param {Region} region */
   async removeRegion(region) {
-    await this.#recorded(() => this.#deleteRegion(this.#latest(region)));
-  }
-
-  /**
-   * Return what a region has become: another change of it may have been made since it was shown.
-   * @param {Region} region
-   * @returns {Region}
-   */
-  #latest(region) {
-    const replacement = this.#replacements.get(region.id);
-    return replacement ? this.#latest(replacement) : region;
+    await this.#recorded(() => this.#deleteRegion(this.#replacements.latest(region)));
   }
 
   /**
@@ -254,8 +244,6 @@ export class Marks extends VideoView {
    */
   async #deleteRegion(region, replacement) {
     await this.#store.deleteRegion(region.id);
-    this.regions = this.regions
-      .filter((other) => other !== replacement)
-      .flatMap((other) => (other.id === region.id ? (replacement ?? []) : [other]));
+    this.regions = replaced(this.regions, region, replacement);
   }
 }
