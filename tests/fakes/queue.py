@@ -49,6 +49,10 @@ class FakeJobQueue:
         self._check()
         self.cleanups += 1
 
+    async def worker_count(self) -> int:
+        self._check()
+        return len(self.known_workers)
+
     async def workers(self) -> Sequence[WorkerInfo]:
         self._check()
         return tuple(self.known_workers)

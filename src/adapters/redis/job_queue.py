@@ -38,6 +38,8 @@ WAKEUP_RETENTION = timedelta(minutes=5)
 _CLEANUP_RETENTION = timedelta(days=1)
 """Expiry of a clean-up job; long, because the next one is only queued after hours."""
 
+_WORKERS = "framecloak:workers"
+"""Sorted set of the names of workers, by the time of their last heartbeat in seconds."""
 _WORKER_PREFIX = "framecloak:workers:"
 _SLICE_QUEUES = frozenset({NORMAL_QUEUE, HIGH_QUEUE})
 _QUEUES = {Priority.NORMAL: NORMAL_QUEUE, Priority.HIGH: HIGH_QUEUE}
@@ -126,6 +128,11 @@ class ArqJobQueue(RedisAdapter):
                 CLEANUP_TASK, _queue_name=CLEANUP_QUEUE, _expires=_CLEANUP_RETENTION
             )
 
+    async def worker_count(self) -> int:
+        """See the port."""
+        with redis_errors(self._redis, "count the workers"):
+            return int(await self._redis.zcount(_WORKERS, _oldest_heartbeat(), "+inf"))
+
     async def workers(self) -> Sequence[WorkerInfo]:
         """See the port."""
         return [worker for worker in await self.processes() if not _SLICE_QUEUES.isdisjoint(worker.queues)]
@@ -137,9 +144,11 @@ class ArqJobQueue(RedisAdapter):
             QueueUnavailableError: Redis cannot be reached.
         """
         with redis_errors(self._redis, "list the workers"):
-            keys = sorted([key async for key in self._redis.scan_iter(f"{_WORKER_PREFIX}*")])
+            keys = sorted(
+                _WORKER_PREFIX.encode() + name for name in await self._redis.zrange(_WORKERS, 0, -1)
+            )
             heartbeats = await self._redis.mget(keys) if keys else []
-        # A heartbeat that expired between the two calls is None.
+        # The heartbeat of a worker that is no longer alive has expired.
         return [_worker(key, heartbeat) for key, heartbeat in zip(keys, heartbeats, strict=True) if heartbeat]
 
     async def announce(self, name: str, queues: Sequence[str], speed: WorkerSpeed | None = None) -> None:
@@ -158,7 +167,11 @@ class ArqJobQueue(RedisAdapter):
             stored = _Speed(speed.frame_seconds, speed.load_seconds, tuple(sorted(speed.loaded)))
         heartbeat = _Heartbeat(tuple(queues), datetime.now(UTC).timestamp(), stored)
         with redis_errors(self._redis, "announce the worker"):
-            await self._redis.set(f"{_WORKER_PREFIX}{name}", msgspec.msgpack.encode(heartbeat), px=WORKER_TTL)
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(f"{_WORKER_PREFIX}{name}", msgspec.msgpack.encode(heartbeat), px=WORKER_TTL)
+                pipeline.zadd(_WORKERS, {name: heartbeat.seen_at})
+                pipeline.zremrangebyscore(_WORKERS, "-inf", f"({_oldest_heartbeat()}")
+                await pipeline.execute()
 
     async def retire(self, name: str) -> None:
         """Delete the heartbeat of a worker.
@@ -167,7 +180,10 @@ class ArqJobQueue(RedisAdapter):
             QueueUnavailableError: Redis cannot be reached.
         """
         with redis_errors(self._redis, "retire the worker"):
-            await self._redis.delete(f"{_WORKER_PREFIX}{name}")
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(f"{_WORKER_PREFIX}{name}")
+                pipeline.zrem(_WORKERS, name)
+                await pipeline.execute()
 
     async def claim_slot(self, name: str, ttl: timedelta) -> bool:
         """Claim a named slot for a period; return False if any process holds it already.
@@ -186,6 +202,11 @@ class ArqJobQueue(RedisAdapter):
         """See the port."""
         with redis_errors(self._redis, "reach the queue"):
             await self._redis.ping()
+
+
+def _oldest_heartbeat() -> float:
+    """Return the time in seconds from which on a heartbeat still counts."""
+    return (datetime.now(UTC) - WORKER_TTL).timestamp()
 
 
 def _worker(key: bytes, encoded: bytes) -> WorkerInfo:

@@ -51,6 +51,10 @@ class JobQueue(Protocol):
         """Enqueue a clean-up of expired objects."""
         ...
 
+    async def worker_count(self) -> int:
+        """Return about how many worker processes are alive; unlike `workers`, at a constant cost."""
+        ...
+
     async def workers(self) -> Sequence[WorkerInfo]:
         """Return the workers that process slices, without those that only clean up."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import msgspec
@@ -11,7 +11,7 @@ import pytest
 
 from fakes.queue import FakeJobQueue
 from framecloak.adapters.redis import job_queue
-from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, ArqJobQueue
+from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, WORKER_TTL, ArqJobQueue
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.orders.pace import WorkerSpeed
 from framecloak.domain.anonymization.model.request import Priority
@@ -59,7 +59,8 @@ async def test_a_cleanup_is_not_counted_as_a_wakeup(queue: JobQueue) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["wake_workers", "request_cleanup", "workers", "wakeups", "wakeup_counts", "ping"]
+    "call",
+    ["wake_workers", "request_cleanup", "worker_count", "workers", "wakeups", "wakeup_counts", "ping"],
 )
 async def test_every_call_reports_an_unavailable_queue(unavailable_queue: JobQueue, call: str) -> None:
     arguments = (uuid4(), Priority.NORMAL) if call == "wake_workers" else ()
@@ -130,9 +131,37 @@ async def test_workers_are_listed_while_their_heartbeats_last(redis_url: str) ->
         ]
         await queue.retire("host:1")
         assert [worker.name for worker in await queue.workers()] == ["host:2"]
+        assert await queue.worker_count() == 1
         # A worker that is killed cannot retire; its heartbeat expires.
         ttl = await queue.redis.pttl("framecloak:workers:host:2")
         assert 0 < ttl <= 10_000
+        await queue.redis.delete("framecloak:workers:host:2")
+        assert await queue.workers() == []
+
+
+async def test_killed_workers_are_neither_counted_nor_remembered(redis_url: str) -> None:
+    async with ArqJobQueue(redis_url) as queue:
+        await queue.announce("host:1", ["anonymization"])
+        await queue.announce("host:2", ["anonymization"])
+        assert await queue.worker_count() == 2
+        long_ago = (datetime.now(UTC) - WORKER_TTL).timestamp() - 1
+        await queue.redis.zadd("framecloak:workers", {"host:1": long_ago})
+        assert await queue.worker_count() == 1
+        await queue.announce("host:2", ["anonymization"])
+        assert await queue.redis.zrange("framecloak:workers", 0, -1) == [b"host:2"]
+
+
+async def test_counting_and_listing_workers_do_not_search_all_keys(redis_url: str) -> None:
+    """A search reads every key of the server; a dispatcher of each of many workers counts often."""
+    async with ArqJobQueue(redis_url) as queue:
+        for number in range(30):
+            await queue.announce(f"host:{number}", ["anonymization"])
+        await queue.redis.config_resetstat()
+        assert await queue.worker_count() == len(await queue.workers()) == 30
+        calls = await queue.redis.info("commandstats")
+    counted = {name.removeprefix("cmdstat_"): figures["calls"] for name, figures in calls.items()}
+    assert (counted["zcount"], counted["zrange"], counted["mget"]) == (1, 1, 1)
+    assert not counted.keys() & {"scan", "keys", "get"}
 
 
 async def test_the_speed_of_workers_is_announced(redis_url: str) -> None:
@@ -149,6 +178,7 @@ async def test_heartbeats_of_other_versions_are_read(redis_url: str) -> None:
     levels = {"frame_seconds": 0.1, "load_seconds": None, "loaded": ["everything", "faces"]}
     async with ArqJobQueue(redis_url) as queue:
         for name, heartbeat in {"a": earlier, "b": {**earlier, "speed": levels, "more": 1}}.items():
+            await queue.announce(name, ["anonymization"])
             await queue.redis.set(f"framecloak:workers:{name}", msgspec.msgpack.encode(heartbeat))
         found = [worker.speed for worker in await queue.workers()]
     assert found == [None, WorkerSpeed(0.1, None, frozenset({Level.FACES}))]

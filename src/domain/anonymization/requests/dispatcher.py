@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from heapq import heapify, heappop, heappush
-from time import monotonic
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.request import Priority
@@ -21,9 +20,6 @@ WAKEUPS_PER_WORKER = 2
 
 MIN_WAKEUPS = 4
 """Minimum of queued wake-ups, however few workers there are."""
-
-WORKER_COUNT_SECONDS = 5.0
-"""Seconds for which the number of workers is reused."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +41,6 @@ class Dispatcher:
         self._database = database
         self._queue = queue
         self._max_requests = max_requests
-        self._worker_count = 0
-        self._recount_at = 0.0
 
     async def run(self) -> list[UUID]:
         """Start requests and wake workers for them.
@@ -79,7 +73,7 @@ class Dispatcher:
             logger.warning("%s", error)
 
     async def _wake_workers(self, pending: Sequence[PendingWork]) -> None:
-        room = max(MIN_WAKEUPS, WAKEUPS_PER_WORKER * await self._count_workers())
+        room = max(MIN_WAKEUPS, WAKEUPS_PER_WORKER * await self._queue.worker_count())
         counts = await self._queue.wakeup_counts()
         wanted = {pending_work.priority for pending_work in pending if pending_work.ready}
         if all(counts.get(priority, 0) >= room for priority in wanted):
@@ -88,14 +82,6 @@ class Dispatcher:
         for request_id, priority in plan_wakeups(pending, waiting, room):
             await self._queue.wake_workers(request_id, priority)
             logger.debug("waking a worker", extra={"request_id": str(request_id)})
-
-    async def _count_workers(self) -> int:
-        """Return the number of workers, at most a few seconds old: listing them costs a call for each."""
-        now = monotonic()
-        if now >= self._recount_at:
-            self._worker_count = len(await self._queue.workers())
-            self._recount_at = now + WORKER_COUNT_SECONDS
-        return self._worker_count
 
 
 def fair_order(pending: Sequence[PendingWork]) -> list[UUID]:
