@@ -155,7 +155,7 @@ class Fleet:
                     await self._wait_for_work()
                 elif self._chance.random() < self.options.deaths:
                     # A dead worker neither renews nor releases its lease.
-                    await asyncio.sleep(len(lease.segment) / self.options.frames_per_second / 2)
+                    await asyncio.sleep(self._seconds(lease) / 2)
                     return
                 else:
                     await self._process(lease)
@@ -206,10 +206,14 @@ class Fleet:
                         return
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
+    def _seconds(self, lease: Lease) -> float:
+        """Return the mean duration of the work on a slice in seconds; assembly takes a fiftieth of it."""
+        frames = len(lease.segment) if lease.kind is SliceKind.FRAMES else len(lease.segment) / 50
+        return frames / self.options.frames_per_second
+
     async def _process(self, lease: Lease) -> None:
         held = ActiveLease(lease, 3600.0, timedelta(seconds=self.options.lease_seconds))
-        frames = len(lease.segment) if lease.kind is SliceKind.FRAMES else len(lease.segment) / 50
-        seconds = frames / self.options.frames_per_second * self._chance.uniform(0.7, 1.3)
+        seconds = self._seconds(lease) * self._chance.uniform(0.7, 1.3)
         async with held.renewed(self._database, self._board):
             ends_at = time.monotonic() + seconds
             while (left := ends_at - time.monotonic()) > 0:
