@@ -14,7 +14,7 @@ from framecloak.domain.imaging.detections import Image
 TEST_SECONDS = 0.3
 """Duration of the test: longer than the time slices of a busy machine, so that its load is measured, too."""
 
-UNITS_PER_FRAME = 3.1
+UNITS_PER_FRAME = 2.5
 """Number of units of the test that take as long as a reference frame of an order, see BENCHMARKS.md."""
 
 DETECTED_SIZE, ENCODED_SIZE = (960, 544), (1920, 1088)
