@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import uvloop
+from redis.exceptions import RedisError
 
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.adapters.redis.job_queue import HIGH_QUEUE, NORMAL_QUEUE, ArqJobQueue
@@ -201,7 +202,7 @@ class Fleet:
         until = time.monotonic() + POLL_INTERVAL
         while time.monotonic() < until and not self._over.is_set():
             for queue in (HIGH_QUEUE, NORMAL_QUEUE):
-                with suppress(OSError):
+                with suppress(RedisError, OSError):
                     if await self._queue.redis.zpopmin(queue):
                         return
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
