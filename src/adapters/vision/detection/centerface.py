@@ -24,7 +24,7 @@ from framecloak.adapters.vision.weights.files import BuiltFile, file_in_wheel, l
 from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 
-RECIPE_VERSION = 3
+RECIPE_VERSION = 4
 """Version of the build procedure; increase it when ``centerface_graphs`` builds a different graph."""
 
 _CELL_PX = 4

@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, version_converter
 
 from framecloak.adapters.vision.detection.centerface_calibration import CALIBRATION
+from framecloak.adapters.vision.runtime.bands import calculate_in_bands
 from framecloak.adapters.vision.runtime.fp16 import convert_to_fp16
 from framecloak.adapters.vision.runtime.int8 import ActivationRange, quantize
 from framecloak.adapters.vision.runtime.precision import Precision
@@ -20,6 +21,12 @@ _OPSET = 17  # per-channel dequantisation came with opset 13
 _FIRST_FLOAT_CONVOLUTIONS = 3
 _LAST_FLOAT_CONVOLUTIONS = 5
 _FIRST_NECK_TENSOR = "509"
+
+_LAST_TENSOR_IN_BANDS, _BANDS = "377_uint8", 4
+"""Output of the first two blocks of the int8 graph, and the number of bands in which they are calculated.
+
+At 960x544 pixels this takes 0.83 of the time, at 160x160 1.01. Of fp32 it takes 0.97, with other results.
+"""
 
 
 def build(source: Path, precision: Precision) -> bytes:
@@ -40,6 +47,8 @@ def build(source: Path, precision: Precision) -> bytes:
     elif precision is Precision.FP16:
         model = convert_to_fp16(model)
     accept_uint8_images(model)
+    if precision is Precision.INT8:
+        calculate_in_bands(model, _LAST_TENSOR_IN_BANDS, _BANDS)
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
