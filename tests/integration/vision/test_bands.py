@@ -11,11 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from framecloak.adapters.vision.detection import centerface_graphs
-from framecloak.adapters.vision.detection.centerface import published_weights
 from framecloak.adapters.vision.runtime.bands import calculate_in_bands
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
-from framecloak.adapters.vision.runtime.precision import Precision
 
 LAYERS = ("conv_3", "conv_3_stride_2", "conv_1", "pool")
 
@@ -86,9 +83,7 @@ def test_bands_change_no_value(layers: list[str], count: int, cells: int) -> Non
 
 def test_sizes_noted_for_other_images_are_not_believed() -> None:
     model = chain_model(["conv_3"])
-    model.graph.value_info.append(
-        helper.make_tensor_value_info("planes", TensorProto.UINT8, [1, 3, 64, 32])
-    )
+    model.graph.value_info.append(helper.make_tensor_value_info("planes", TensorProto.UINT8, [1, 3, 64, 32]))
     image = np.random.default_rng(2).integers(0, 256, (1, 32, 32, 3), np.uint8)
     whole = output(chain_model(["conv_3"]), image)
     calculate_in_bands(model, "layer_0", 3)
@@ -101,20 +96,3 @@ def test_a_tensor_that_another_node_reads_is_refused() -> None:
     model.graph.node.append(helper.make_node("Relu", ["layer_0"], ["other"], "other"))
     with pytest.raises(ValueError, match="a tensor between the input and layer_1 is read elsewhere"):
         calculate_in_bands(model, "layer_1", 2)
-
-
-@pytest.mark.parametrize(("height", "width"), [(32, 32), (96, 160), (544, 960), (608, 1024)])
-def test_centerface_gives_the_same_values_in_bands(
-    monkeypatch: pytest.MonkeyPatch, height: int, width: int
-) -> None:
-    image = np.random.default_rng(3).integers(0, 256, (1, height, width, 3), np.uint8)
-    in_bands = centerface_graphs.build(published_weights(), Precision.INT8)
-    monkeypatch.setattr(centerface_graphs, "calculate_in_bands", lambda *_: None)
-    whole = centerface_graphs.build(published_weights(), Precision.INT8)
-    assert in_bands != whole
-    for values, expected in zip(
-        open_session(in_bands, Provider.CPU).run(image),
-        open_session(whole, Provider.CPU).run(image),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(values, expected)

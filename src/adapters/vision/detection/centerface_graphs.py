@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import TensorProto, helper, version_converter
+from onnx import TensorProto, helper, numpy_helper, version_converter
 
 from framecloak.adapters.vision.detection.centerface_calibration import CALIBRATION
 from framecloak.adapters.vision.runtime.bands import calculate_in_bands
@@ -20,6 +21,7 @@ from framecloak.adapters.vision.runtime.precision import Precision
 _OPSET = 17  # per-channel dequantisation came with opset 13
 _FIRST_FLOAT_CONVOLUTIONS = 3
 _LAST_FLOAT_CONVOLUTIONS = 5
+_HEADS = 4
 _FIRST_NECK_TENSOR = "509"
 
 _LAST_TENSOR_IN_BANDS, _BANDS = "377_uint8", 4
@@ -46,6 +48,7 @@ def build(source: Path, precision: Precision) -> bytes:
         model = quantize(model, ranges, int8_nodes(model))
     elif precision is Precision.FP16:
         model = convert_to_fp16(model)
+    merge_heads(model)
     accept_uint8_images(model)
     if precision is Precision.INT8:
         calculate_in_bands(model, _LAST_TENSOR_IN_BANDS, _BANDS)
@@ -85,6 +88,32 @@ def accept_uint8_images(model: onnx.ModelProto) -> None:
     widen = helper.make_node("Cast", ["planes"], [floats], "widen", to=kind)
     graph.node.insert(0, planes)
     graph.node.insert(1, widen)
+
+
+def merge_heads(model: onnx.ModelProto) -> None:
+    """Calculate all outputs of the graph by one convolution instead of four, in place.
+
+    Values are the same. Kernels calculate 16 channels at once, and the outputs have 15 together.
+    """
+    graph = model.graph
+    weights = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
+    heads = [node for node in graph.node if node.op_type == "Conv"][-_HEADS:]
+    sizes = [len(weights[head.input[1]]) for head in heads]
+    names = ["heads_weight", "heads_bias", "heads_sizes"]
+    merged = [np.concatenate([weights[head.input[part]] for head in heads]) for part in (1, 2)]
+    for name, values in zip(names, [*merged, np.array(sizes, np.int64)], strict=True):
+        graph.initializer.append(numpy_helper.from_array(values, name))
+    convolution = helper.make_node("Conv", [heads[0].input[0], *names[:2]], ["heads"], "heads")
+    split = helper.make_node(
+        "Split", ["heads", names[2]], [head.output[0] for head in heads], "split_heads", axis=1
+    )
+    others = [node for node in graph.node if node not in heads]
+    first = list(graph.node).index(heads[0])
+    unused = {name for head in heads for name in head.input[1:]}
+    constants = [weight for weight in graph.initializer if weight.name not in unused]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend([*others[:first], convolution, split, *others[first:]])
+    graph.initializer.extend(constants)
 
 
 def int8_nodes(model: onnx.ModelProto) -> set[str]:

@@ -164,14 +164,20 @@ class _Cutter:
                 top, left, bottom, right = attribute.ints
                 attribute.ints[:] = [top if is_first else 0, left, bottom if is_last else 0, right]
         self.nodes.append(copied)
-        return copied.output[0]
+        return str(copied.output[0])
 
     def _split(self, values: str, count: int) -> list[str]:
         parts = [f"{values}_{number}" for number in range(1, count + 1)]
         self.nodes.append(helper.make_node("Split", [values], parts, f"split_{values}", axis=0))
         return parts
 
-    def _add(self, kind: str, inputs: list[str], name: str, **attributes: int) -> str:
+    def _add(
+        self,
+        kind: str,
+        inputs: list[str],
+        name: str,
+        **attributes: Any,  # noqa: ANN401 - as onnx declares them
+    ) -> str:
         name = f"{self._prefix}_{name}"
         self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
         return name
