@@ -14,6 +14,7 @@ import psutil
 from numpy.typing import NDArray
 
 from benchmarks.faces.synthetic_faces import Vectors
+from benchmarks.support.processes import load_average
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
@@ -75,7 +76,7 @@ class Service:
             f"  {label}: {len(took)} searches, p50 {median:.1f} ms, "
             f"p99 {took[int(0.99 * len(took))]:.1f} ms, {matches} matches, recall@1 {recall:.4f}, "
             f"{1000 * (time.process_time() - used) / len(took):.1f} ms of processor time each, "
-            "without Postgres",
+            f"without Postgres ({load_average()})",
             flush=True,
         )
         return median, recall

@@ -68,17 +68,74 @@ async def test_an_expired_gallery_does_not_exist(database: Database) -> None:
     lasting = await add_gallery(database, owner)
     await add_face(database, gallery, "ada", unit_vector(1))
     async with database.unit_of_work() as work:
-        assert await work.galleries.remove_expired(NOW) == []
+        assert await work.galleries.expired(NOW) == []
         assert await work.galleries.get(gallery.id, principal, NOW) == replace(gallery, face_count=1)
         with pytest.raises(GalleryNotFoundError):
             await work.galleries.get(gallery.id, principal, NOW + SECOND)
         page = await work.galleries.list(principal, NOW + SECOND, 10, 0)
         assert ([*page.items], page.total) == ([lasting], 1)
-        assert await work.galleries.remove_expired(NOW + SECOND) == [gallery.id]
-        assert await work.galleries.remove_expired(NOW + SECOND) == []
-        with pytest.raises(GalleryNotFoundError):
-            await work.galleries.get(gallery.id, principal, NOW)
-        assert await _search(work, gallery, unit_vector(1)) == []
+        (expired,) = await work.galleries.expired(NOW + SECOND)
+        assert (expired.id, expired.is_deleted) == (gallery.id, False)
+
+
+async def test_a_hidden_gallery_does_not_exist_whatever_the_clock(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    galleries = [await add_gallery(database, owner, created_at=NOW + number * SECOND) for number in range(3)]
+    async with database.unit_of_work() as work:
+        for gallery in galleries[1:]:
+            await work.galleries.hide(gallery.id)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        for caller in (principal_of(owner), principal_of(await add_user(database, "admin", Role.ADMIN))):
+            with pytest.raises(GalleryNotFoundError):
+                await work.galleries.get(galleries[1].id, caller, galleries[1].created_at)
+        found = await work.galleries.expired(NOW + 9 * SECOND)
+        assert [(gallery.id, gallery.is_deleted) for gallery in found] == [
+            (gallery.id, True) for gallery in galleries[1:]
+        ]
+        assert (await work.galleries.get(galleries[0].id, principal_of(owner), NOW)).is_deleted is False
+
+
+async def test_faces_are_removed_in_steps(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
+    faces = [encrypted_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(5)]
+    for face in faces:
+        async with database.unit_of_work() as work:
+            await work.gallery_faces.add([face], unit_vector(1)[np.newaxis])
+            await work.commit()
+    await add_face(database, other, "ada", unit_vector(1))
+    last: int | None = 0
+    for left in (faces[2:], faces[4:], []):
+        async with database.unit_of_work() as work:
+            assert last is not None
+            before, last = last, await work.gallery_faces.remove_next(gallery.id, last, 2)
+            assert last is not None
+            assert last > before
+            await work.commit()
+        async with database.unit_of_work() as work:
+            page = await work.gallery_faces.list(gallery.id, 10, 0)
+            assert ([*page.items], page.total) == (left, len(left))
+    async with database.unit_of_work() as work:
+        assert await work.gallery_faces.remove_next(gallery.id, last, 2) is None
+        assert await work.gallery_faces.remove_next(uuid4(), 0, 2) is None
+    assert await _count(database, other) == 1
+
+
+async def test_callers_that_remove_faces_at_once_remove_each_once(database: Database) -> None:
+    gallery = await add_gallery(database, await add_user(database, "owner"))
+    faces = [encrypted_face(gallery.id, "ada") for _ in range(2 * CONCURRENT_CALLERS + 3)]
+    async with database.unit_of_work() as work:
+        await work.gallery_faces.add(faces, np.stack([unit_vector(1)] * len(faces)))
+        await work.commit()
+
+    async def remove(work: UnitOfWork) -> int | None:
+        return await work.gallery_faces.remove_next(gallery.id, 0, 2)
+
+    await concurrently(database, remove)
+    assert await _count(database, gallery) == 3
+    async with database.unit_of_work() as work:
+        assert len((await work.gallery_faces.list(gallery.id, 10, 0)).items) == 3
 
 
 async def test_removing_a_gallery_removes_its_faces(database: Database) -> None:
@@ -87,7 +144,8 @@ async def test_removing_a_gallery_removes_its_faces(database: Database) -> None:
     for each in (gallery, other):
         await add_face(database, each, "ada", unit_vector(1))
     async with database.unit_of_work() as work:
-        await work.galleries.remove(gallery.id)
+        assert await work.galleries.remove(gallery.id) is True
+        assert await work.galleries.remove(gallery.id) is False
         await work.commit()
     async with database.unit_of_work() as work:
         assert (await work.gallery_faces.list(gallery.id, 10, 0)).total == 0

@@ -50,23 +50,23 @@ class FakeGalleryRepository:
         found.sort(key=lambda gallery: gallery.created_at, reverse=True)
         return Page(found[offset : offset + limit], len(found))
 
-    async def remove(self, gallery_id: UUID) -> None:
+    async def hide(self, gallery_id: UUID) -> None:
         rows = await self._tx.write()
-        rows.galleries.pop(gallery_id, None)
+        gallery = rows.galleries[gallery_id]
+        rows.galleries[gallery_id] = replace(gallery, expires_at=gallery.created_at)
+
+    async def remove(self, gallery_id: UUID) -> bool:
+        rows = await self._tx.write()
+        gallery = rows.galleries.pop(gallery_id, None)
         rows.gallery_faces = {
             key: entry for key, entry in rows.gallery_faces.items() if entry[0].gallery_id != gallery_id
         }
+        return gallery is not None
 
-    async def remove_expired(self, now: datetime) -> Sequence[UUID]:
-        rows = await self._tx.write()
-        expired = [
-            gallery.id
-            for gallery in rows.galleries.values()
-            if gallery.expires_at and gallery.expires_at <= now
+    async def expired(self, now: datetime) -> Sequence[EncryptedGallery]:
+        return [
+            gallery for gallery in self._oldest_first() if gallery.expires_at and gallery.expires_at <= now
         ]
-        for gallery_id in expired:
-            await self.remove(gallery_id)
-        return expired
 
     async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
         return [gallery for gallery in self._oldest_first() if gallery.face_count > faces]
@@ -139,6 +139,16 @@ class FakeGalleryFaceRepository:
         del rows.gallery_faces[face_id]
         gallery = rows.galleries[gallery_id]
         rows.galleries[gallery_id] = replace(gallery, face_count=gallery.face_count - 1)
+
+    async def remove_next(self, gallery_id: UUID, after: int, limit: int) -> int | None:
+        rows = await self._tx.write()
+        # Faces lie in the order of their enrolment, and those of earlier steps are gone.
+        gone = [face.id for face, _ in self._of(gallery_id)][:limit]
+        for face_id in gone:
+            del rows.gallery_faces[face_id]
+        if gallery := rows.galleries.get(gallery_id):
+            rows.galleries[gallery_id] = replace(gallery, face_count=gallery.face_count - len(gone))
+        return after + len(gone) if gone else None
 
     async def search(
         self, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int

@@ -84,18 +84,26 @@ class PostgresGalleryRepository:
         total = await self._connection.execute(select(func.count()).select_from(GalleryRow).where(is_visible))
         return Page([gallery_from_row(row) for row in rows], total.scalar_one())
 
-    async def remove(self, gallery_id: UUID) -> None:
+    async def hide(self, gallery_id: UUID) -> None:
         """See the port."""
-        await self._connection.execute(delete(GalleryRow).where(GalleryRow.id == gallery_id))
+        values = {"expires_at": GalleryRow.created_at}
+        await self._connection.execute(update(GalleryRow).where(GalleryRow.id == gallery_id).values(values))
         self._signs.drop(gallery_id)
 
-    async def remove_expired(self, now: datetime) -> Sequence[UUID]:
+    async def remove(self, gallery_id: UUID) -> bool:
         """See the port."""
-        statement = delete(GalleryRow).where(GalleryRow.expires_at <= now).returning(GalleryRow.id)
-        removed = list((await self._connection.execute(statement)).scalars())
-        for gallery_id in removed:
-            self._signs.drop(gallery_id)
-        return removed
+        removed = await self._connection.execute(delete(GalleryRow).where(GalleryRow.id == gallery_id))
+        self._signs.drop(gallery_id)
+        return bool(removed.rowcount)
+
+    async def expired(self, now: datetime) -> Sequence[EncryptedGallery]:
+        """See the port."""
+        statement = (
+            select(*GALLERY_COLUMNS)
+            .where(GalleryRow.expires_at <= now)
+            .order_by(GalleryRow.created_at, GalleryRow.id)
+        )
+        return [gallery_from_row(row) for row in await self._connection.execute(statement)]
 
     async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
         """See the port."""
@@ -198,6 +206,29 @@ class PostgresGalleryFaceRepository:
             raise GalleryFaceNotFoundError(f"gallery {gallery_id} has no face {face_id}")
         self._signs.remove_face(gallery_id, number)
         await self._change_count(gallery_id, -1)
+
+    async def remove_next(self, gallery_id: UUID, after: int, limit: int) -> int | None:
+        """See the port."""
+        # Continues after a number: the index keeps entries of deleted faces until the next vacuum, and a search
+        # from its beginning would pass all of them in each step.
+        step = (
+            select(GalleryFaceRow.id)
+            .where(GalleryFaceRow.gallery_id == gallery_id, GalleryFaceRow.number > after)
+            .order_by(GalleryFaceRow.number)
+            .limit(limit)
+            .with_for_update()
+        )
+        removed = (
+            delete(GalleryFaceRow)
+            .where(GalleryFaceRow.id.in_(step))
+            .returning(GalleryFaceRow.number)
+            .cte("removed")
+        )
+        totals = select(func.max(removed.c.number), func.count()).select_from(removed)
+        last, count = (await self._connection.execute(totals)).one()
+        if count:
+            await self._change_count(gallery_id, -count)
+        return None if last is None else int(last)
 
     async def search(
         self, gallery: EncryptedGallery, query: RotatedQuery, threshold: float, top_k: int

@@ -15,6 +15,7 @@ from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.reid.galleries.removal import delete_in_steps
 from framecloak.domain.videos.uploads import UPLOAD_KEY_PREFIX, UPLOAD_TTL, VIDEO_KEY_PREFIX
 
 UPLOAD_RETENTION = 2 * UPLOAD_TTL
@@ -107,11 +108,11 @@ class CleanupService:
 
     async def _remove_galleries(self, now: datetime, counter: CleanupCounter) -> None:
         async with self._database.unit_of_work() as work:
-            galleries = await work.galleries.remove_expired(now)
-            for gallery_id in galleries:
-                await work.audit.add(None, "gallery.expire", f"gallery:{gallery_id}", {})
-            await work.commit()
-        counter.removed["galleries"] += len(galleries)
+            galleries = await work.galleries.expired(now)
+        for gallery in galleries:
+            # The deletion of a hidden gallery was recorded when its owner asked for it, and was interrupted.
+            removed = await delete_in_steps(self._database, gallery.id, expired=not gallery.is_deleted)
+            counter.removed["galleries"] += removed
 
     async def _remove_folders(self, _now: datetime, counter: CleanupCounter) -> None:
         counter.removed["folders"] += await self._remove_stale_folders()

@@ -48,6 +48,11 @@ class EncryptedGallery:
     expires_at: datetime | None
 
     @property
+    def is_deleted(self) -> bool:
+        """True if a caller deleted it and faces may still have to be removed; see `GalleryRepository.hide`."""
+        return self.expires_at is not None and self.expires_at <= self.created_at
+
+    @property
     def key_ids(self) -> tuple[str, ...]:
         """Ids of all keys that its faces are encrypted with."""
         return (self.key_id,) if self.old_key_id is None else (self.key_id, self.old_key_id)
@@ -118,12 +123,20 @@ class GalleryRepository(Protocol):
         """Return a page of the galleries that the caller may use, newest first."""
         ...
 
-    async def remove(self, gallery_id: UUID) -> None:
-        """Delete a gallery with all its faces. The caller has checked access."""
+    async def hide(self, gallery_id: UUID) -> None:
+        """Let a gallery expire when it was created, so that no caller sees it from now on, whatever its clock."""
         ...
 
-    async def remove_expired(self, now: datetime) -> Sequence[UUID]:
-        """Delete expired galleries with all their faces, and return their ids."""
+    async def remove(self, gallery_id: UUID) -> bool:
+        """Delete a gallery with the faces that it still has. The caller has checked access.
+
+        Returns:
+            True if it existed.
+        """
+        ...
+
+    async def expired(self, now: datetime) -> Sequence[EncryptedGallery]:
+        """Return expired and hidden galleries of all owners, oldest first."""
         ...
 
     async def larger_than(self, faces: int) -> Sequence[EncryptedGallery]:
@@ -187,6 +200,22 @@ class GalleryFaceRepository(Protocol):
 
         Raises:
             GalleryFaceNotFoundError: the gallery has no such face.
+        """
+        ...
+
+    async def remove_next(self, gallery_id: UUID, after: int, limit: int) -> int | None:
+        """Delete some faces of a gallery in the order of their enrolment, and decrease the face count.
+
+        Concurrent calls wait for each other.
+
+        Args:
+            gallery_id: gallery in which no more faces are enrolled.
+            after: result of the previous call; 0 for the first.
+            limit: maximum number of faces.
+
+        Returns:
+            Number of the last face that was deleted, which the next call continues after; None if no faces are
+            left.
         """
         ...
 

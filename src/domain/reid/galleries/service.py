@@ -38,6 +38,7 @@ from framecloak.domain.reid.galleries.model import (
     GalleryMatch,
     require_name,
 )
+from framecloak.domain.reid.galleries.removal import delete_in_steps
 
 MAX_DIMENSION = 4000
 """Maximum vector length that the database can index."""
@@ -130,15 +131,19 @@ class GalleryService:
     async def delete(self, principal: Principal, gallery_id: UUID) -> None:
         """Delete a gallery with all its faces; possible without its key.
 
+        It takes effect immediately. Millions of faces take minutes to remove; if this call is interrupted, the
+        next clean-up removes the rest.
+
         Raises:
             GalleryNotFoundError: the caller has no such gallery.
         """
         async with self._database.unit_of_work() as work:
             gallery = await work.galleries.lock(gallery_id, principal, self._clock.now())
-            await work.galleries.remove(gallery_id)
+            await work.galleries.hide(gallery_id)
             details = {"faces": gallery.face_count}
             await work.audit.add(principal, "gallery.delete", _subject(gallery_id), details)
             await work.commit()
+        await delete_in_steps(self._database, gallery_id, expired=False)
 
     async def enrol(
         self, principal: Principal, gallery_id: UUID, enrolments: Sequence[Enrolment]

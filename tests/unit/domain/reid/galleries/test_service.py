@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -13,6 +14,7 @@ import pytest
 from fakes.persistence.galleries import FakeGalleryCipher
 from framecloak.domain.anonymization.requests.cleanup import CleanupService
 from framecloak.domain.errors import (
+    DatabaseUnavailableError,
     GalleryFaceNotFoundError,
     GalleryFullError,
     GalleryKeyMissingError,
@@ -22,7 +24,9 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.model.faces import Embedding, EmbeddingSpace
+from framecloak.domain.ports.database import Database, UnitOfWork
 from framecloak.domain.ports.repositories.audit import AuditFilter
+from framecloak.domain.reid.galleries import removal
 from framecloak.domain.reid.galleries.model import MAX_ENROLMENTS, Enrolment, Gallery
 from framecloak.domain.reid.galleries.service import GalleryService
 from support.samples.galleries import SPACE, embedding
@@ -183,6 +187,9 @@ async def test_an_expired_gallery_is_gone_and_cleaned_up(
     assert (await cleaner.run()).galleries == 0
     assert list(world.fake_database.tables.galleries) == [gallery.id]
     assert world.fake_database.tables.gallery_faces == {}
+    async with world.database.unit_of_work() as work:
+        (expiry, *_) = await work.audit.list(AuditFilter(subject=f"gallery:{short.id}"), 10)
+    assert (expiry.action, expiry.username) == ("gallery.expire", None)
 
 
 async def test_a_deleted_gallery_is_gone(
@@ -195,6 +202,63 @@ async def test_a_deleted_gallery_is_gone(
     assert (world.fake_database.tables.galleries, world.fake_database.tables.gallery_faces) == ({}, {})
     with pytest.raises(GalleryNotFoundError):
         await galleries.delete(anna, gallery.id)
+
+
+class FailingDatabase:
+    """Database that is gone after some transactions."""
+
+    def __init__(self, database: Database, transactions: int) -> None:
+        self._database = database
+        self._left = transactions
+
+    def unit_of_work(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        if not self._left:
+            raise DatabaseUnavailableError("the fake database went down")
+        self._left -= 1
+        return self._database.unit_of_work()
+
+    async def ping(self) -> None:
+        await self._database.ping()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+@pytest.mark.parametrize(("transactions", "left"), [(1, 5), (2, 3), (3, 1), (4, 0), (5, 0)])
+async def test_an_interrupted_deletion_is_continued_by_the_clean_up(  # noqa: PLR0913 -- fixtures and cases
+    world: FakeService,
+    galleries: GalleryService,
+    anna: Principal,
+    gallery: Gallery,
+    monkeypatch: pytest.MonkeyPatch,
+    transactions: int,
+    left: int,
+) -> None:
+    monkeypatch.setattr(removal, "FACES_PER_STEP", 2)
+    await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))] * 5)
+    failing = FailingDatabase(world.database, transactions)
+    with pytest.raises(DatabaseUnavailableError):
+        await GalleryService(failing, FakeGalleryCipher(), world.clock, capacity=5).delete(anna, gallery.id)
+    tables = world.fake_database.tables
+    assert (len(tables.gallery_faces), tables.galleries[gallery.id].face_count) == (left, left)
+    # Nobody uses it any more, not even at the moment of its creation.
+    for use in (
+        galleries.get(anna, gallery.id),
+        galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))]),
+        galleries.search(anna, gallery.id, embedding(1), 0.5, 1),
+        galleries.delete(anna, gallery.id),
+    ):
+        with pytest.raises(GalleryNotFoundError):
+            await use
+    assert (await galleries.list(anna, 10, 0)).total == 0
+    cleaner = CleanupService(world.database, world.store, world.clock, DAY, no_stale_folders)
+    assert ((await cleaner.run()).galleries, (await cleaner.run()).galleries) == (1, 0)
+    assert (world.fake_database.tables.galleries, world.fake_database.tables.gallery_faces) == ({}, {})
+    async with world.database.unit_of_work() as work:
+        entries = await work.audit.list(AuditFilter(subject=f"gallery:{gallery.id}"), 10)
+    # Recorded once, as the deletion that it is.
+    assert [entry.action for entry in entries] == ["gallery.delete", "gallery.enrol", "gallery.create"]
+    assert dict(entries[0].details) == {"faces": 5}
 
 
 async def test_a_gallery_without_its_key_can_only_be_deleted(
