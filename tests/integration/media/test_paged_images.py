@@ -15,7 +15,6 @@ from PIL import ImageOps
 from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.video.probing import OpenVideoCache, PyAvProber
 from framecloak.domain.errors import (
-    DomainError,
     ImageTooLargeError,
     InvalidSegmentError,
     UnreadableVideoError,
@@ -137,17 +136,13 @@ def _garbled(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_cut, _garbled])
 @pytest.mark.parametrize(("name", "options"), [*ANIMATIONS.items(), *PAGED.items()])
-def test_a_damaged_file_is_refused_or_keeps_its_frames(
+def test_a_damaged_file_is_refused_rather_than_shortened(
     name: str, options: dict[str, Any], damage: Callable[[Path], None], tmp_path: Path
 ) -> None:
     path = write_images(tmp_path / name, numbered(), **options)
     damage(path)
-    try:
-        source = open_image(path)
-        frames = list(source.frames(0, source.info.frame_count))
-    except (UnreadableVideoError, ImageTooLargeError):
-        return
-    assert all(read_number(frame.bgr()) in range(COUNT) for frame in frames)
+    with pytest.raises(UnreadableVideoError):
+        list(open_image(path).frames(0, 1))
 
 
 @pytest.mark.parametrize(("name", "options"), [*ANIMATIONS.items(), *PAGED.items()])
@@ -165,9 +160,9 @@ def test_any_mutation_is_read_or_refused(name: str, options: dict[str, Any], tmp
             source = open_image(path)
             for frame in source.frames(0, source.info.frame_count):
                 assert frame.bgr().shape == (source.info.height, source.info.width, 3)
-        except DomainError:
+        except (UnreadableVideoError, ImageTooLargeError):
             refused += 1
-    assert refused > 5
+    assert 5 < refused < 60
 
 
 def test_a_photograph_stays_one_image(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def open_paged_image(path: Path) -> PagedImageSource | None:
     All images are decoded once, to check them and to learn their sizes and times.
 
     Raises:
-        UnreadableVideoError: one of the images is damaged or truncated.
+        UnreadableVideoError: one of the images, or the list of them, is damaged or truncated.
         ImageTooLargeError: an image has more pixels than can be processed.
         InputNotFoundError: the file can no longer be read.
     """
@@ -55,12 +55,20 @@ def open_paged_image(path: Path) -> PagedImageSource | None:
         return open_heic(path)
     try:
         with _quiet(), _opened(path) as image:
-            if image.format != "AVIF" and getattr(image, "n_frames", 1) < 2:
-                return None
+            image_format = image.format
     except _PILLOW_ERRORS:
+        return None
+    if image_format != "AVIF" and _count_images(path) < 2:
         return None
     pages = tuple(_read_pages(path))
     return PagedImageSource(path, pages, _decoded_pages)
+
+
+def _count_images(path: Path) -> int:
+    # The pages of a TIFF are a chain, which counting follows. One that breaks off must not be taken for a
+    # shorter file: libav would decode its first page, and the others would be missing without a word.
+    with _decoding(path), _opened(path) as image:
+        return getattr(image, "n_frames", 1)
 
 
 def _decoded_pages(path: Path, positions: Sequence[int]) -> Iterator[Image]:
