@@ -11,7 +11,7 @@ import pytest
 
 from fakes.recognition import FakeImageReader, image_bytes
 from framecloak.adapters.media.pictures.untrusted import UntrustedImageReader
-from framecloak.domain.errors import DomainError, ImageTooLargeError
+from framecloak.domain.errors import ImageTooLargeError
 from framecloak.domain.errors.files import InvalidImageError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports.pixels import ImageReader
@@ -67,7 +67,7 @@ def test_data_that_is_not_an_image_is_refused(case: Case, data: bytes) -> None:
 def test_a_truncated_image_is_refused(case: Case) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3)).astype(np.uint8)
     data = case.write(noise)
-    with pytest.raises(DomainError):
+    with pytest.raises(InvalidImageError):
         case.reader.read(data[: len(data) // 2])
 
 

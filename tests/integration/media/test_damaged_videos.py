@@ -13,7 +13,6 @@ import pytest
 
 from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.errors import (
-    DomainError,
     EmptyFileError,
     FrameAnalysisError,
     ImageTooLargeError,
@@ -228,5 +227,5 @@ def test_a_vanished_file_is_reported(tmp_path: Path) -> None:
     source = open_video(path)
     source.sha256()
     path.unlink()
-    with pytest.raises(DomainError):
+    with pytest.raises(InputNotFoundError, match="gone.mp4"):
         list(source.frames(0, 3))

@@ -135,8 +135,14 @@ class Output:
         return manifest
 
     def frames(self) -> Iterator[tuple[dict[str, Any], Image]]:
-        """Yield every frame's entry in the manifest with its pixels."""
+        """Yield every frame's entry in the manifest with its pixels.
+
+        Raises:
+            AssertionError: there are none, so that a loop over them would check nothing.
+        """
+        entries = self.manifest["frames"]
+        assert entries, f"{self.path.name} has no frames"
         with zipfile.ZipFile(self.path) as file:
-            for entry in self.manifest["frames"]:
+            for entry in entries:
                 data = np.frombuffer(file.read(entry["file"]), np.uint8)
                 yield entry, np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -94,10 +94,31 @@ def test_units_are_cut_from_any_bytes(data: bytes) -> None:
         lambda data: coded_size(bytes([33 << 1, 1]) + data),
         lambda data: bit_depth(bytes([33 << 1, 1]) + data),
         lambda data: stated_profile(bytes([32 << 1, 1]) + data),
-        lambda data: [*UnitReader(b"\1" + data).units(data)],
+        lambda data: UnitReader(b"\1" + data),
     ],
     ids=["size", "depth", "profile", "configuration"],
 )
 def test_any_bytes_are_read_or_broken(read: Callable[[bytes], object], data: bytes) -> None:
     with suppress(BrokenUnitError):
         read(data)
+
+
+@given(st.lists(st.lists(st.binary(max_size=300), max_size=3), max_size=3), st.integers(1, 4), st.data())
+def test_no_parameter_set_is_read_in_part(
+    arrays: list[list[bytes]], length_bytes: int, data: st.DataObject
+) -> None:
+    configuration = bytes([1, *bytes(20), length_bytes - 1, len(arrays)])
+    head_bytes = len(configuration)
+    for units in arrays:
+        configuration += bytes([33]) + len(units).to_bytes(2, "big")
+        configuration += b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
+    parameter_sets = tuple(unit for units in arrays for unit in units)
+    reader = UnitReader(configuration)
+    assert reader.parameter_sets == parameter_sets
+    packet = b"".join(len(unit).to_bytes(length_bytes, "big") + unit for unit in (b"\x07", b"\x08\x09"))
+    assert [*reader.units(packet)] == [b"\x07", b"\x08\x09"]
+    cut = configuration[: data.draw(st.integers(head_bytes, len(configuration)))]
+    with suppress(BrokenUnitError):
+        # Like libav, it takes missing arrays for empty ones.
+        whole = UnitReader(cut).parameter_sets
+        assert whole == parameter_sets[: len(whole)]

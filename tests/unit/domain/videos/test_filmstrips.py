@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 
 import pytest
 from hypothesis import given
@@ -25,25 +24,19 @@ def test_each_part_of_a_video_has_one_frame(count: int, parts: int, numbers: set
     keyframes = sorted(number for number in numbers if number < count)
     frames = thumbnail_frames(count, parts, keyframes)
     assert len(frames) == min(parts, count)
-    assert frames == sorted(frames)
+    decoded = 0
     for part, frame in enumerate(frames):
         first, end = part * count // len(frames), (part + 1) * count // len(frames)
-        if bisect_left(keyframes, first) < bisect_left(keyframes, end):
-            assert frame in keyframes
-            assert first <= frame < end
-        else:
-            assert frame in {(first + end - 1) // 2, 0, frames[part - 1]} | numbers
-    assert decoded_for(frames, keyframes) <= MAX_DECODED_FRAMES
-
-
-def decoded_for(frames: list[int], keyframes: list[int]) -> int:
-    """Return how many frames are decoded on the way to others."""
-    position = decoded = 0
-    for frame in frames:
-        before = [key for key in keyframes if key <= frame]
-        decoded += frame - max(position, before[-1] if before else 0)
-        position = frame
-    return decoded
+        middle = (first + end - 1) // 2
+        if inside := [key for key in keyframes if first <= key < end]:
+            assert frame in inside
+            assert all(abs(frame - middle) <= abs(key - middle) for key in inside)
+            continue
+        # Decoding continues after the frame before, or begins at a later keyframe.
+        begin = max([0, *frames[:part], *(key for key in keyframes if key <= middle)])
+        is_near = decoded + middle - begin <= MAX_DECODED_FRAMES
+        assert frame == (middle if is_near else begin)
+        decoded += frame - begin
 
 
 def test_without_keyframes_the_middle_of_each_part_is_shown() -> None:
@@ -71,10 +64,17 @@ async def test_the_number_of_kept_filmstrips_is_bounded(world: FakeService, anna
     filmstrips = world.use_cases.filmstrips
     first = await world.uploads.upload(anna, "first.mp4", chunks(b"first"))
     await filmstrips.filmstrip(anna, first.id, 1)
+    others = []
     for number in range(MAX_CACHED_FILMSTRIPS):
         other = await world.uploads.upload(anna, "film.mp4", chunks(b"%d" % number))
+        others.append(other.id)
+        await filmstrips.filmstrip(anna, first.id, 1)
         await filmstrips.filmstrip(anna, other.id, 1)
+    # The first one was shown again before each other one, so that the second one has made room.
+    assert world.prober.filmstrips == MAX_CACHED_FILMSTRIPS + 1
     await filmstrips.filmstrip(anna, first.id, 1)
+    assert world.prober.filmstrips == MAX_CACHED_FILMSTRIPS + 1
+    await filmstrips.filmstrip(anna, others[0], 1)
     assert world.prober.filmstrips == MAX_CACHED_FILMSTRIPS + 2
 
 
