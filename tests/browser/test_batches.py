@@ -12,11 +12,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from framecloak.adapters.report.batch_index import render_batch_index
 from framecloak.domain.anonymization.batches.results import IndexEntry
-from framecloak.domain.anonymization.model.options import Appearance, Language, Level
+from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchItem
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
 from support.http.browser import DESKTOP, PHONE, WORK_MS, Console, visit
 from support.samples.media import write_video
+from support.samples.persistence import completed_request
 
 
 @pytest.fixture(scope="module")
@@ -120,22 +120,13 @@ def test_the_index_page_shows_its_links_without_scrolling_sideways(
 ) -> None:
     """Who released a result, and the links to it, were to the right of the window."""
     now = datetime(2026, 11, 29, 23, 30, tzinfo=UTC)
-    spec = RequestSpec(1, (1,), Level.FACES, Appearance(), reference="STUDY-2026-0007")
-    request = AnonymizationRequest(
+    request = completed_request(
+        "STUDY-2026-0007",
+        now,
         id=UUID("82136a97-1192-4f74-8d6b-1856e01dbd7b"),
-        user_id=1,
-        spec=spec,
-        status=Status.COMPLETED,
         total_frames=10_000,
         processed_frames=10_000,
         blanked_frames=12,
-        created_at=now,
-        started_at=now,
-        completed_at=now,
-        error=None,
-        error_code=None,
-        result_key="requests/7/frames.zip",
-        result_bytes=3,
         released_at=now,
         released_by="Theresa Brandt",
     )

@@ -227,5 +227,5 @@ def test_a_vanished_file_is_reported(tmp_path: Path) -> None:
     source = open_video(path)
     source.sha256()
     path.unlink()
-    with pytest.raises(InputNotFoundError, match="gone.mp4"):
+    with pytest.raises(InputNotFoundError, match=r"gone\.mp4"):
         list(source.frames(0, 3))

@@ -1,13 +1,14 @@
-"""Rows for database tests, each added in its own unit of work."""
+"""Requests, and rows for database tests, each added in its own unit of work."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import TypeVar
+from uuid import UUID
 
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.output_format import OutputFormat
@@ -15,6 +16,7 @@ from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     Priority,
     RequestSpec,
+    Status,
     WorkSpec,
 )
 from framecloak.domain.model.accounts import Means, Principal, Role, User
@@ -50,6 +52,41 @@ def request_spec_for(video: Video, *segment_ids: int, priority: Priority = Prior
     appearance = Appearance(OutputFormat.WEBP, 71, RedactionStyle.BLUR, RedactionShape.ELLIPSE)
     url = "https://hooks.example/done"
     return RequestSpec(video.id, segment_ids or (3, 1, 2), Level.MINIMAL, appearance, priority, url)
+
+
+def request_of(status: Status, **changes: object) -> AnonymizationRequest:
+    """Return a request of 150 frames, of which none is processed, with some attributes changed."""
+    values: dict[str, object] = {
+        "id": UUID(int=1),
+        "user_id": 1,
+        "spec": RequestSpec(1, (1,), Level.FACES, Appearance()),
+        "status": status,
+        "total_frames": 150,
+        "processed_frames": 0,
+        "blanked_frames": 0,
+        "created_at": NOW,
+        "started_at": None,
+        "completed_at": None,
+        "error": None,
+        "error_code": None,
+        "result_key": None,
+        "result_bytes": None,
+    }
+    return AnonymizationRequest(**{**values, **changes})
+
+
+def completed_request(reference: str, created_at: datetime, **changes: object) -> AnonymizationRequest:
+    """Return a request with a reference and a result, completed an hour after it was created."""
+    values: dict[str, object] = {
+        "spec": RequestSpec(1, (1,), Level.FACES, Appearance(), reference=reference),
+        "processed_frames": 150,
+        "created_at": created_at,
+        "started_at": created_at,
+        "completed_at": created_at + timedelta(hours=1),
+        "result_key": "requests/1/frames.zip",
+        "result_bytes": 3,
+    }
+    return request_of(Status.COMPLETED, **{**values, **changes})
 
 
 def work_spec_for(request_spec: RequestSpec, frames: int) -> WorkSpec:

@@ -13,29 +13,14 @@ from hypothesis import strategies as st
 
 from framecloak.adapters.report.batch_index import render_batch_index
 from framecloak.domain.anonymization.batches.results import IndexEntry
-from framecloak.domain.anonymization.model.options import Appearance, Language, Level
+from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.model.orders.batch import Batch, BatchItem
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
+from support.samples.persistence import completed_request
 
 ORDERED = datetime(2026, 11, 29, 23, 30, tzinfo=UTC)
 COMPLETED, RELEASED = ORDERED + timedelta(hours=1), ORDERED + timedelta(days=1)
-SPEC = RequestSpec(1, (1,), Level.FACES, Appearance(), reference="STUDY-7")
-REQUEST = AnonymizationRequest(
-    id=UUID(int=7),
-    user_id=1,
-    spec=SPEC,
-    status=Status.COMPLETED,
-    total_frames=10,
-    processed_frames=10,
-    blanked_frames=2,
-    created_at=ORDERED,
-    started_at=ORDERED,
-    completed_at=COMPLETED,
-    error=None,
-    error_code=None,
-    result_key="requests/7/frames.zip",
-    result_bytes=3,
-)
+REQUEST = completed_request("STUDY-7", ORDERED)
 COLUMNS = {
     Language.ENGLISH: ["Ordered by", "Completed at (UTC)", "Reviewed and released by"],
     Language.GERMAN: ["Beauftragt von", "Fertiggestellt am (UTC)", "Geprüft und freigegeben von"],
@@ -125,7 +110,7 @@ def test_texts_are_shown_as_they_are_and_never_as_markup(
     reference: str, person: str, error: str, language: Language
 ) -> None:
     request = replace(
-        REQUEST, spec=replace(SPEC, reference=reference), released_by=person, released_at=RELEASED
+        REQUEST, spec=replace(REQUEST.spec, reference=reference), released_by=person, released_at=RELEASED
     )
     plain = render(entry_of(REQUEST), language)
     page = render(entry_of(request, ordered_by=person), language)

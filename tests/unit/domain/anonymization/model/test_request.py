@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from uuid import UUID
-
 import pytest
 
-from framecloak.domain.anonymization.model.options import Appearance, Level
-from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
+from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
-
-
-def request(
-    status: Status, *, done: int = 0, total: int = 150, key: str | None = None
-) -> AnonymizationRequest:
-    return AnonymizationRequest(
-        id=UUID(int=1),
-        user_id=1,
-        spec=RequestSpec(1, (1,), Level.FACES, Appearance()),
-        status=status,
-        total_frames=total,
-        processed_frames=done,
-        blanked_frames=0,
-        created_at=datetime(2026, 3, 1, tzinfo=UTC),
-        started_at=None,
-        completed_at=None,
-        error=None,
-        error_code=None,
-        result_key=key,
-        result_bytes=None if key is None else 1,
-    )
+from support.samples.persistence import request_of
 
 
 @pytest.mark.parametrize(
@@ -50,7 +26,7 @@ def request(
 def test_progress_is_rounded_down_and_whole_only_at_the_end(
     status: Status, done: int, total: int, percent: int
 ) -> None:
-    assert request(status, done=done, total=total).progress == percent
+    assert request_of(status, processed_frames=done, total_frames=total).progress == percent
 
 
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -64,9 +40,9 @@ def test_three_statuses_are_final() -> None:
 def test_a_finished_request_cannot_be_changed(status: Status) -> None:
     if status in FINAL:
         with pytest.raises(AlreadyFinishedError, match=f"the request is {status} already"):
-            request(status).require_unfinished()
+            request_of(status).require_unfinished()
     else:
-        request(status).require_unfinished()
+        request_of(status).require_unfinished()
 
 
 @pytest.mark.parametrize(
@@ -81,12 +57,13 @@ def test_a_finished_request_cannot_be_changed(status: Status) -> None:
 )
 def test_the_error_for_a_missing_result_has_a_hint(status: Status, hint: str) -> None:
     with pytest.raises(NotReadyError) as refused:
-        request(status).require_result()
+        request_of(status).require_result()
     assert str(refused.value) == hint
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.COMPLETED])
 def test_only_a_completed_request_has_a_result(status: Status) -> None:
     with pytest.raises(NotReadyError):
-        request(status, key="requests/1/frames.zip").require_result()
-    assert request(Status.COMPLETED, key="requests/1/frames.zip").require_result() == "requests/1/frames.zip"
+        request_of(status, result_key="requests/1/frames.zip").require_result()
+    completed = request_of(Status.COMPLETED, result_key="requests/1/frames.zip")
+    assert completed.require_result() == "requests/1/frames.zip"
