@@ -75,7 +75,7 @@ class _LazyGroup(click.Group):
         "signing-key": "cli.admin.signing_key",
         "webhook-secret": "cli.admin.webhook_secret",
         "healthcheck": "cli.admin.healthcheck",
-        "models": "cli.models",
+        "models": "cli.models.command",
     }
     """Module of each command, below ``framecloak.entrypoints``."""
 

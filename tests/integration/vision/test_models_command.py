@@ -37,7 +37,7 @@ from framecloak.domain.errors import (
     ModelMissingError,
     ProviderUnavailableError,
 )
-from framecloak.entrypoints.cli.models import models
+from framecloak.entrypoints.cli.models.command import models
 from support.samples import onnx_models, yunet_models
 
 PACK = find_pack("buffalo_l")

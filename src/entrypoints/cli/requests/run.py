@@ -7,7 +7,6 @@ import json
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 from uuid import UUID
 
 import click
@@ -18,13 +17,7 @@ from rich.table import Table
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.orders.submissions import Submitted
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, RequestSpec, Status
-from framecloak.domain.errors import (
-    AlreadyFinishedError,
-    DomainError,
-    InputNotFoundError,
-    InvalidOptionError,
-    OutputUnwritableError,
-)
+from framecloak.domain.errors import AlreadyFinishedError, DomainError, InvalidOptionError
 from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.domain.support.resilience import cancel_and_wait, run_to_completion
@@ -39,6 +32,8 @@ from framecloak.entrypoints.cli.exit_codes import (
 )
 from framecloak.entrypoints.cli.progress import Monitor, OutputMode
 from framecloak.entrypoints.cli.requests.arguments import RequestArguments
+from framecloak.entrypoints.cli.requests.batch_file import read_batch_file, split_item
+from framecloak.entrypoints.cli.requests.result_file import require_writable, write_result
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.composition.service import Service
 from framecloak.entrypoints.composition.video_encoder import require_video_encoder
@@ -57,7 +52,7 @@ async def execute(arguments: RequestArguments) -> int:
         DomainError: the command failed.
     """
     if arguments.output is not None:
-        _require_writable(arguments.output, overwrite=arguments.overwrite)
+        require_writable(arguments.output, overwrite=arguments.overwrite)
     async with connected_service(arguments.data_dir) as service:
         commands = _RequestCommands(service, arguments)
         if arguments.video_id is not None:
@@ -105,13 +100,13 @@ class _RequestCommands:
 
     async def submit_batch(self, path: Path) -> int:
         """Submit all requests of a file; skip rejected ones, and leave those marked `async` to workers."""
-        items = _read_list(path)
+        items = read_batch_file(path)
         await self._require_video_encoder()
         principal = await acting_principal(self._service, self._arguments.username)
         code = SUCCESS
         for index, item in enumerate(items):
             try:
-                order, in_background = _split_item(item)
+                order, in_background = split_item(item)
                 submitted = await self._service.use_cases.submissions.submit(
                     principal, self._request_spec(order)
                 )
@@ -264,18 +259,7 @@ class _RequestCommands:
         chunks = await self._service.use_cases.downloads.fetch(
             OPERATOR, request.id, before_release=self._arguments.before_release
         )
-        draft = output.with_name(f".{output.name}.part")
-        try:
-            with draft.open("wb") as file:
-                async for chunk in chunks:
-                    await asyncio.to_thread(file.write, chunk)
-            draft.replace(output)
-        except OSError as error:
-            raise OutputUnwritableError(
-                f"cannot write {output} ({error.strerror})", "choose another path"
-            ) from error
-        finally:
-            draft.unlink(missing_ok=True)
+        await write_result(output, chunks)
 
     def _report_submitted(self, submitted: Submitted) -> None:
         request = submitted.request
@@ -302,61 +286,6 @@ class _RequestCommands:
             )
         else:
             click.echo(f"item {index}: rejected, {error}")
-
-
-def _require_writable(output: Path, *, overwrite: bool) -> None:
-    """Check, before the work begins, that the output can be written.
-
-    Raises:
-        OutputUnwritableError: the path is a folder, or its parent is not a folder.
-    """
-    if output.is_dir():
-        raise OutputUnwritableError(f"cannot write {output}: it is a folder", "name a file in it")
-    if output.exists() and not overwrite:
-        raise OutputUnwritableError(f"{output} already exists", "choose another name, or add --force")
-    if not output.parent.is_dir():
-        raise OutputUnwritableError(
-            f"cannot write {output}: {output.parent} is not a folder", "create it, or choose another path"
-        )
-
-
-def _read_list(path: Path) -> list[Any]:
-    """Read the requests in a file.
-
-    Raises:
-        InputNotFoundError: the file cannot be read.
-        InvalidOptionError: the file is not a JSON list.
-    """
-    try:
-        items = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputNotFoundError(f"{path} cannot be read ({error.strerror})", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidOptionError(
-            f"{path} is not JSON ({error})", "see examples/frame_anonymization_batch.json"
-        ) from error
-    if not isinstance(items, list):
-        raise InvalidOptionError(
-            f"{path} does not contain a list of requests", "see examples/frame_anonymization_batch.json"
-        )
-    return items
-
-
-def _split_item(item: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON value
-    """Split an item of a file into the request body and its `async` flag.
-
-    Raises:
-        InvalidOptionError: `async` is neither true nor false.
-    """
-    if not isinstance(item, dict):
-        return item, False
-    in_background = item.get("async", False)
-    if not isinstance(in_background, bool):
-        raise InvalidOptionError(
-            "invalid request: `async` is neither true nor false",
-            "see examples/frame_anonymization_batch.json",
-        )
-    return {name: value for name, value in item.items() if name != "async"}, in_background
 
 
 def _print_json(view: object) -> None:

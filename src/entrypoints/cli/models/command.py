@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -17,33 +15,27 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Column, Table
 
 from framecloak.adapters.vision.detection import centerface, yunet
-from framecloak.adapters.vision.detection.yolo_plates import plate_detectors
 from framecloak.adapters.vision.emotions import clip_files
 from framecloak.adapters.vision.recognition import dlib_resnet
 from framecloak.adapters.vision.runtime.onnx import PROVIDER_PREFERENCE, Provider
-from framecloak.adapters.vision.runtime.precision import Precision, choose_precision, describe_execution
+from framecloak.adapters.vision.runtime.precision import Precision, describe_execution
 from framecloak.adapters.vision.weights.catalogue import (
     CENTERFACE,
     CLIP_FOLDER,
     DLIB_RESNET,
-    PACKS,
     PP_OCR,
     PP_OCR_READER,
     YUNET,
-    YUNET_PUBLISHED,
     FileCheck,
     FileState,
-    Weights,
     find_pack,
-    installed_packs,
-    licence_of,
     models_folder,
-    yunet_files,
 )
 from framecloak.adapters.vision.weights.catalogue import verify as verify_files
 from framecloak.adapters.vision.weights.download import pull as pull_pack
 from framecloak.adapters.vision.weights.rapidocr_wheel import rapidocr_weights
 from framecloak.domain.errors import DomainError, ModelCorruptError, ModelMissingError
+from framecloak.entrypoints.cli.models.listing import model_rows
 
 _console = Console()
 
@@ -56,27 +48,6 @@ _models_folder_option = click.option(
     help="Folder of the models.",
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of ``models list``.
-
-    Attributes:
-        name: name of the model.
-        present: True if the model is installed.
-        path: path of the installed model; otherwise the source or the command that provides it.
-        licence: licence of the weights.
-        precision: numeric precision on a CPU.
-        purpose: task of the model.
-    """
-
-    name: str
-    present: bool
-    path: str
-    licence: str
-    precision: str
-    purpose: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +75,7 @@ def models() -> None:
 @_json_option
 def list_models(models: Path, *, as_json: bool) -> None:
     """List the installed and the available models."""
-    rows = [
-        _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
-        _yunet_row(models),
-        _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
-        *(
-            _wheel_row(weights, partial(rapidocr_weights, weights), Precision.FP32)
-            for weights in (PP_OCR, PP_OCR_READER)
-        ),
-        *_pack_rows(models),
-        _clip_row(models),
-    ]
+    rows = model_rows(models)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -299,69 +260,3 @@ def _check_text_graphs() -> list[FileCheck]:
         except ModelCorruptError:
             checks.append(FileCheck(Path(weights.name), FileState.CHANGED))
     return checks
-
-
-def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision) -> _Row:
-    try:
-        path = str(find())
-    except ModelMissingError:
-        path = ""
-    return _Row(
-        name=weights.name,
-        present=bool(path),
-        path=path or weights.source,
-        licence=weights.licence,
-        precision=precision,
-        purpose=weights.purpose,
-    )
-
-
-def _yunet_row(models: Path) -> _Row:
-    published = bool(yunet_files(models))
-    row = _wheel_row(
-        YUNET_PUBLISHED if published else YUNET, lambda: yunet.published_weights(models), Precision.FP32
-    )
-    return row if row.present else replace(row, path=f"framecloak models pull {YUNET.name}")
-
-
-def _pack_rows(models: Path) -> list[_Row]:
-    present = installed_packs(models)
-    purposes = {pack.name: pack.purpose for pack in PACKS}
-    plate_purpose = "licence plate detection"
-    plates = plate_detectors(models)
-    own = {path.parent.name: plate_purpose for path in plates if path.parent != models}
-    loose = [
-        _Row(
-            name=path.stem,
-            present=True,
-            path=str(path),
-            licence=licence_of(path.stem),
-            precision=Precision.FP32,
-            purpose=plate_purpose,
-        )
-        for path in plates
-        if path.parent == models
-    ]
-    return loose + [
-        _Row(
-            name=name,
-            present=name in present,
-            path=str(present.get(name, f"framecloak models pull {name}")),
-            licence=licence_of(name),
-            precision=Precision.FP32,
-            purpose=purposes.get(name) or own.get(name, "own files"),
-        )
-        for name in dict.fromkeys([*present, *purposes])
-    ]
-
-
-def _clip_row(models: Path) -> _Row:
-    present = clip_files.is_exported(models)
-    return _Row(
-        name=CLIP_FOLDER,
-        present=present,
-        path=str(models / CLIP_FOLDER) if present else "framecloak models export-clip",
-        licence="that of its weights",
-        precision=Precision.FP32,
-        purpose="emotions",
-    )
