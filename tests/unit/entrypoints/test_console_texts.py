@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.work.slice_worker import NO_WORKER_SURVIVED
 from framecloak.entrypoints.asgi.problem_details import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
 
@@ -67,6 +68,18 @@ def test_every_language_has_every_text_with_the_same_placeholders(language: str)
     for name, sentence in texts.items():
         assert sentence.strip() == sentence != "", name
         assert placeholders(sentence) == placeholders(ENGLISH[name]), name
+
+
+def test_the_report_is_offered_in_the_languages_in_which_it_is_written() -> None:
+    script = SCRIPTS[WEB / "core" / "language.js"]
+    (offered,) = re.findall(r"REPORT_LANGUAGES = (\[.*\]);", script)
+    assert json.loads(offered) == [language.value for language in Language]
+    assert {language.value for language in Language} <= LANGUAGES.keys()
+    # The languages of the console are for its own menu only.
+    of_console = {
+        path.relative_to(WEB).as_posix() for path, script in SCRIPTS.items() if " LANGUAGES" in script
+    }
+    assert of_console == {"core/language.js", "ui/shell.js"}
 
 
 def test_every_text_that_scripts_use_exists() -> None:

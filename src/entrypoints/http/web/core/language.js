@@ -5,6 +5,12 @@
 /** @type {Record<Language, string>} */
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 
+/**
+ * Languages in which the service writes reports: not all of those of the console, once it has more.
+ * @type {Language[]}
+ */
+const REPORT_LANGUAGES = ["en", "de"];
+
 const STORAGE_KEY = "framecloak.language";
 
 /** @type {Language} */
@@ -16,6 +22,16 @@ let plurals = new Intl.PluralRules("en");
 /** Return the current language. */
 export function language() {
   return current;
+}
+
+/** Return the languages of a report with their names, as options of a list. */
+export function reportLanguages() {
+  return REPORT_LANGUAGES.map((code) => /** @type {[Language, string]} */ ([code, LANGUAGES[code]]));
+}
+
+/** Return the current language if reports can be written in it, or English. */
+export function reportLanguage() {
+  return REPORT_LANGUAGES.includes(current) ? current : "en";
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { isAborted } from "../core/api.js";
 import { el, fill, refill } from "../core/dom.js";
-import { dateTime, duration, language, t } from "../core/language.js";
+import { dateTime, duration, reportLanguage, t } from "../core/language.js";
 import { link } from "../core/router.js";
 import { waitingForRelease } from "./review-link.js";
 import { downloadButton, heldBack, needsRelease } from "../runs/download.js";
@@ -88,7 +88,7 @@ function batchView(app, path, first, mustRelease, signal) {
   function buttons(batch) {
     const results = batch.items.filter((item) => item.result_bytes);
     const released = results.filter((item) => item.released_at);
-    const address = `${path}/download?language=${language()}`;
+    const address = `${path}/download?language=${reportLanguage()}`;
     const content = [icon("download"), t("batch.download")];
     const download = el("a", { class: "button primary", href: address, download: "" }, ...content);
     const isPart = mustRelease && released.length > 0 && released.length < results.length;

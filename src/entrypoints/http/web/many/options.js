@@ -1,7 +1,7 @@
 /** Options of the orders of a batch: those of a template, of last time or the defaults, and changes to them. */
 
 import { el } from "../core/dom.js";
-import { LANGUAGES, t } from "../core/language.js";
+import { reportLanguages, t } from "../core/language.js";
 import { disableBecause, field, select } from "../ui/fields.js";
 
 const LEVELS = ["faces", "full", "minimal"];
@@ -15,7 +15,7 @@ export function optionChoices(/** @type {() => void} */ onchange) {
   const level = select(LEVELS.map(named("level")), "", { onchange });
   const format = select(FORMATS.map(named("format")), "", { onchange });
   const verify = select(VERIFICATIONS.map(named("verify")), "", { onchange });
-  const report = select(Object.entries(LANGUAGES), "", { onchange });
+  const report = select(reportLanguages(), "", { onchange });
   const verifyField = field(t("run.verify"), verify);
   const node = el(
     "div",

@@ -3,7 +3,7 @@
 import { isAborted, LONG_TIMEOUT, messageOf } from "../core/api.js";
 import { Debounced } from "../core/debounce.js";
 import { el, fill } from "../core/dom.js";
-import { language, t } from "../core/language.js";
+import { reportLanguage, t } from "../core/language.js";
 import { LatestOnly } from "../core/latest-only.js";
 import { go, link } from "../core/router.js";
 import { rangeOf } from "../order/summary.js";
@@ -91,7 +91,7 @@ function orderForm(app, videos, { templates, last, defaults }, signal) {
     const chosen = templates.find((each) => each.id === template.value);
     const options = template.value === LAST ? last : chosen?.content.options;
     const { anonymization_level, output_format, verify } = defaults;
-    const preset = { anonymization_level, output_format, verify, language: language(), audio: "drop" };
+    const preset = { anonymization_level, output_format, verify, language: reportLanguage(), audio: "drop" };
     const given = Object.entries(options ?? {}).filter(([, value]) => value !== null);
     choices.show({ ...preset, ...Object.fromEntries(given) });
     const { segments = [], regions = [], keep_text: kept = [] } = chosen?.content ?? {};

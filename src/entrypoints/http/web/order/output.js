@@ -1,7 +1,7 @@
 /** Output options: format, quality, sound and language of the report. */
 
 import { el } from "../core/dom.js";
-import { language, LANGUAGES, number, t } from "../core/language.js";
+import { number, reportLanguage, reportLanguages, t } from "../core/language.js";
 import { disableBecause, field, select } from "../ui/fields.js";
 
 const FORMATS = ["jpg", "png", "webp", "mp4"];
@@ -37,7 +37,7 @@ export function outputChoice(preset) {
     { name: "sound" },
   );
   const soundField = field(t("run.sound"), sound, t("run.soundHelp"));
-  const report = select(Object.entries(LANGUAGES), language(), { name: "report" });
+  const report = select(reportLanguages(), reportLanguage(), { name: "report" });
   const node = el(
     "fieldset",
     {},
