@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
@@ -44,14 +46,17 @@ def to_pem(public_key: bytes) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def from_pem(data: bytes) -> bytes:
-    """Decode a public key in PEM to its 32 bytes.
+def parse_public_key(data: bytes) -> bytes:
+    """Decode a public key to its 32 bytes.
+
+    Args:
+        data: the key in PEM, or the JSON object in which the HTTP API returns it as ``public_key``.
 
     Raises:
-        InvalidOptionError: the data are not an Ed25519 public key in PEM.
+        InvalidOptionError: the data are neither, or the key is not an Ed25519 key.
     """
     try:
-        key = load_pem_public_key(data)
+        key = load_pem_public_key(_pem_of(data))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _not_a_key() from error
     if not isinstance(key, Ed25519PublicKey):
@@ -59,6 +64,19 @@ def from_pem(data: bytes) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
+def _pem_of(data: bytes) -> bytes:
+    # People save the answer of the API as it is.
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError):
+        return data
+    pem = answer.get("public_key") if isinstance(answer, dict) else None
+    return pem.encode() if isinstance(pem, str) else data
+
+
 def _not_a_key() -> InvalidOptionError:
-    hint = "give the output of `framecloak signing-key` from the installation that made the archive"
-    return InvalidOptionError("this is not an Ed25519 public key in PEM", hint)
+    hint = (
+        "give the output of `framecloak signing-key`, or the signing key as the API returns it, from the "
+        "installation that made the archive"
+    )
+    return InvalidOptionError("this is not an Ed25519 public key", hint)

@@ -39,7 +39,7 @@ Exit codes, by the most severe problem
     metavar="FILE",
     type=click.Path(path_type=Path),
     show_default="the key of this installation, if it has one",
-    help="Public key of the expected signer in PEM, as `framecloak signing-key` prints it.",
+    help="Public key of the expected signer, as `framecloak signing-key` prints it or the API returns it.",
 )
 @click.option(
     "--release",
@@ -122,11 +122,11 @@ def _open(archive: Path) -> ZipReader:
 
 
 def _key_from_file(file: Path | None) -> bytes | None:
-    from framecloak.adapters.security.signing import from_pem  # noqa: PLC0415
+    from framecloak.adapters.security.signing import parse_public_key  # noqa: PLC0415
 
     if file is None:
         return None
-    return from_pem(_read(file))
+    return parse_public_key(_read(file))
 
 
 def _read(file: Path) -> bytes:

@@ -1,7 +1,8 @@
-"""Contract of signing: the fake and Ed25519."""
+"""Contract of signing: the fake and Ed25519, and the encoding of public keys."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from fakes import results
 from fakes.results import FakeSigner
 from framecloak.adapters.security import signing
+from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.ports.security import SignatureCheck, Signer
 
 
@@ -65,3 +67,30 @@ def test_another_message_key_or_signature_is_refused(
 def test_a_malformed_key_or_signature_is_refused(case: Case, key: bytes, signature: bytes) -> None:
     assert not case.is_signed(key, b"message", signature)
     assert not case.is_signed(case.signer.public_key, b"message", signature)
+
+
+def test_a_public_key_is_read_in_pem_and_as_the_api_returns_it() -> None:
+    key = CASES["ed25519"].signer.public_key
+    pem = signing.to_pem(key)
+    assert signing.parse_public_key(pem.encode()) == key
+    answer = {"algorithm": "Ed25519", "key_id": "04ff", "public_key": pem}
+    assert signing.parse_public_key(json.dumps(answer).encode()) == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no key",
+        "{}",
+        "[]",
+        "[" * 100_000,
+        '{"public_key": 1}',
+        '{"public_key": "\\ud800"}',
+        '{"public_key": "x"}',
+    ],
+    ids=["empty", "text", "object", "list", "nested", "number", "surrogate", "no PEM"],
+)
+def test_anything_else_is_not_a_public_key(text: str) -> None:
+    with pytest.raises(InvalidOptionError, match="not an Ed25519 public key"):
+        signing.parse_public_key(text.encode())
