@@ -1,4 +1,4 @@
-"""Options and settings shared by the commands of the service."""
+"""Options and settings shared by several commands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ data_dir_option = click.option(
     "--data-dir",
     metavar="DIR",
     help="Folder of the embedded servers and of stored files; default: $DATA_DIR, or the user's data folder.",
+)
+
+detector_option = click.option(
+    "--detector",
+    metavar="NAME",
+    show_default="$FRAMECLOAK_DETECTOR, or auto",
+    help="Face detector: centerface, yunet, the name of an InsightFace pack, or auto: a pack if there is"
+    " one.",
 )
 
 

@@ -14,6 +14,7 @@ import click
 
 from framecloak.domain.anonymization.model.options import Audio, Language, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.text_policy import DEFAULT_KEEP, TextMode
+from framecloak.entrypoints.cli.options import detector_option
 from framecloak.entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS, VIDEO_ENCODERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,13 +55,7 @@ def _combine(*options: Option[Command]) -> Option[Command]:
 
 
 detection_options: Option[Any] = _combine(
-    click.option(
-        "--detector",
-        metavar="NAME",
-        show_default="$FRAMECLOAK_DETECTOR, or auto",
-        help="Face detector: centerface, yunet, the name of an InsightFace pack, or auto: a pack if there is"
-        " one.",
-    ),
+    detector_option,
     click.option(
         "--provider",
         type=click.Choice(PROVIDERS),

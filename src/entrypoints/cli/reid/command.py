@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from framecloak.entrypoints.cli.exit_codes import describe_exit_codes, describe_reid_exit_codes
+from framecloak.entrypoints.cli.options import detector_option, service_settings
 from framecloak.entrypoints.cli.reid.galleries import enroll, search
 from framecloak.entrypoints.cli.reid.pictures import (
     AnalyzedImage,
@@ -38,7 +39,7 @@ Exit codes
 def _model_options(command: _Command) -> _Command:
     """Add the options for the models and the output."""
     options = (
-        click.option("--detector", metavar="NAME", show_default="$FRAMECLOAK_DETECTOR, or auto"),
+        detector_option,
         click.option(
             "--recognizer",
             metavar="NAME",
@@ -146,7 +147,6 @@ def _analyze_files(
     from dataclasses import replace  # noqa: PLC0415
 
     from framecloak.domain.errors import DomainError  # noqa: PLC0415
-    from framecloak.entrypoints.cli.options import service_settings  # noqa: PLC0415
     from framecloak.entrypoints.composition.emotions import choose_emotion_reader  # noqa: PLC0415
     from framecloak.entrypoints.composition.reid import load_analysis  # noqa: PLC0415
 

@@ -127,3 +127,23 @@ def test_every_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) ->
         command = framecloak.get_command(click.Context(framecloak), name)
         assert command is not None
         assert command.get_short_help_str(200) == summary
+
+
+def options_without_help(command: click.Command, words: str) -> list[str]:
+    """Return the options of a command and of those below it that have no help text."""
+    missing = [
+        f"{words} {option.opts[0]}"
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
+    ]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            missing += options_without_help(below, f"{words} {name}")
+    return missing
+
+
+def test_every_option_has_a_help_text() -> None:
+    assert options_without_help(framecloak, "framecloak") == []
