@@ -42,7 +42,7 @@ class AesTextListCipher:
         except (InvalidTag, ValueError) as error:
             raise TextListsLostError(
                 "the lists of the text policy were changed, or encrypted with another SECRET_KEY",
-                "submit the order again, and give API and workers the same SECRET_KEY",
+                "submit the request again, and give API and workers the same SECRET_KEY",
             ) from error
 
     def digest(self, plaintext: bytes) -> bytes:

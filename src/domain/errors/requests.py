@@ -65,7 +65,7 @@ class ResultDamagedError(DomainError):
     code = "result_damaged"
     user_message_override = UserMessage(
         "the stored result is not the one that was made",
-        "submit the order again; the operator of the installation has been alerted",
+        "submit the request again; the operator of the installation has been alerted",
     )
 
 

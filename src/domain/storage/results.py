@@ -197,4 +197,4 @@ class ResultIntegrity:
 
 
 def _missing() -> NotReadyError:
-    return NotReadyError("the result's file is gone or damaged", "submit the order again")
+    return NotReadyError("the result's file is gone or damaged", "submit the request again")

@@ -22,8 +22,8 @@ _PAGE_SIZE = 500
 _ADVICE = {
     StoredKind.ORIGINAL: "restore this object from a backup, or delete the video and upload it again; until "
     "then, requests for it fail",
-    StoredKind.RESULT: "restore this object from a backup, or submit the order again; until then, it is not "
-    "delivered",
+    StoredKind.RESULT: "restore this object from a backup, or submit the request again; until then, it is "
+    "not delivered",
     StoredKind.PART: "cancel this request and submit it again; otherwise it fails",
 }
 

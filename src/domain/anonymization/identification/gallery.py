@@ -188,5 +188,5 @@ def _identities_lost(identities: IdentityOptions, reason: str) -> IdentitiesLost
     return IdentitiesLostError(
         f"gallery {identities.gallery_id} is no longer usable as it was when the request was submitted: "
         f"{reason}",
-        "submit the order again with an existing gallery",
+        "submit the request again with an existing gallery",
     )

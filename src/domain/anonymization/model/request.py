@@ -214,7 +214,7 @@ class AnonymizationRequest:
             AlreadyFinishedError: it has ended.
         """
         if self.status.is_final:
-            raise AlreadyFinishedError(f"the request is {self.status} already")
+            raise AlreadyFinishedError(f"the request has ended already; its status is {self.status}")
 
     def require_result(self) -> str:
         """Return the key of the ZIP in the object store.
@@ -223,10 +223,10 @@ class AnonymizationRequest:
             NotReadyError: there is no result.
         """
         if self.status is not Status.COMPLETED:
-            hint = "submit the order again" if self.status.is_final else "wait until it is completed"
-            raise NotReadyError(f"the request is {self.status}", hint)
+            hint = "submit the request again" if self.status.is_final else "wait until it is completed"
+            raise NotReadyError(f"the request has no result; its status is {self.status}", hint)
         if self.result_key is None:
-            raise NotReadyError("the result has expired and was deleted", "submit the order again")
+            raise NotReadyError("the result has expired and was deleted", "submit the request again")
         return self.result_key
 
     def require_release(self, rule: ReleaseRule) -> None:

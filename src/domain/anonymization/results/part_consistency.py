@@ -139,5 +139,5 @@ def _comparable_settings(provenance: PartProvenance) -> dict[str, object]:
 def _disagreement(frames: Segment, difference: str) -> WorkersDisagreeError:
     return WorkersDisagreeError(
         f"frames {frames} were processed differently from the frames before them ({difference})",
-        "give all workers the same models and settings, and submit the order again",
+        "give all workers the same models and settings, and submit the request again",
     )

@@ -88,7 +88,7 @@ class TextOrders:
         if spec.text.mode is TextMode.ALL or spec.based_on is not None:
             return None
         if sealed is None:
-            raise TextListsLostError("the lists of the text policy are gone", "submit the order again")
+            raise TextListsLostError("the lists of the text policy are gone", "submit the request again")
         lists = TextLists.from_bytes(self._cipher.open(_CONTEXT.format(spec.video_id), sealed))
         return await asyncio.to_thread(TextPolicy.of, spec.text, lists, self._compile_patterns)
 

@@ -88,7 +88,9 @@ class DemoClient:
                     status = json.loads(line.removeprefix("data: "))
                     on_progress(status["processed_frames"])
         if status.get("status") != "completed":
-            raise FrameAnalysisError(f"the request is {status.get('status')}", status.get("error") or "")
+            raise FrameAnalysisError(
+                f"the request ended with the status {status.get('status')}", status.get("error") or ""
+            )
 
     async def download(self, request_id: str, path: Path) -> None:
         """Download a result with its one-time link."""

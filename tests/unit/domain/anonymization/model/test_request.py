@@ -39,7 +39,7 @@ def test_three_statuses_are_final() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_a_finished_request_cannot_be_changed(status: Status) -> None:
     if status in FINAL:
-        with pytest.raises(AlreadyFinishedError, match=f"the request is {status} already"):
+        with pytest.raises(AlreadyFinishedError, match=f"ended already; its status is {status}"):
             request_of(status).require_unfinished()
     else:
         request_of(status).require_unfinished()
@@ -48,11 +48,14 @@ def test_a_finished_request_cannot_be_changed(status: Status) -> None:
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (Status.PENDING, "the request is pending: wait until it is completed"),
-        (Status.PROCESSING, "the request is processing: wait until it is completed"),
-        (Status.FAILED, "the request is failed: submit the order again"),
-        (Status.CANCELLED, "the request is cancelled: submit the order again"),
-        (Status.COMPLETED, "the result has expired and was deleted: submit the order again"),
+        (Status.PENDING, "the request has no result; its status is pending: wait until it is completed"),
+        (
+            Status.PROCESSING,
+            "the request has no result; its status is processing: wait until it is completed",
+        ),
+        (Status.FAILED, "the request has no result; its status is failed: submit the request again"),
+        (Status.CANCELLED, "the request has no result; its status is cancelled: submit the request again"),
+        (Status.COMPLETED, "the result has expired and was deleted: submit the request again"),
     ],
 )
 def test_the_error_for_a_missing_result_has_a_hint(status: Status, hint: str) -> None:

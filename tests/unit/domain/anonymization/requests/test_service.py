@@ -242,7 +242,7 @@ async def test_a_deleted_result_has_no_download(world: FakeService) -> None:
     async with world.database.unit_of_work() as work:
         await work.requests.clear_result(request_id)
         await work.commit()
-    with pytest.raises(NotReadyError, match="deleted: submit the order again"):
+    with pytest.raises(NotReadyError, match="deleted: submit the request again"):
         await world.anonymization.redeem_download_token(request_id, token)
-    with pytest.raises(NotReadyError, match="deleted: submit the order again"):
+    with pytest.raises(NotReadyError, match="deleted: submit the request again"):
         await world.anonymization.issue_download_token(anna, request_id)
