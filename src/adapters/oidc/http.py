@@ -21,14 +21,7 @@ JsonObject = Mapping[str, Any]
 
 
 class ProviderHttp:
-    """Client of an identity provider that follows no redirects and bounds time and size of answers.
-
-    Args:
-        total_timeout_seconds: timeout of a call in seconds.
-    """
-
-    def __init__(self, total_timeout_seconds: float = TOTAL_TIMEOUT_SECONDS) -> None:
-        self._total_seconds = total_timeout_seconds
+    """Client of an identity provider that follows no redirects and bounds time and size of answers."""
 
     async def get(self, url: str) -> JsonObject:
         """Return the JSON object at a URL.
@@ -64,7 +57,7 @@ class ProviderHttp:
         request.headers["User-Agent"] = "framecloak"
         url = str(request.url)
         try:
-            async with asyncio.timeout(self._total_seconds):
+            async with asyncio.timeout(TOTAL_TIMEOUT_SECONDS):
                 status, body = await self._answer(request, url)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise _unavailable(url, "it did not answer in time") from error
@@ -80,7 +73,7 @@ class ProviderHttp:
         return status, answer
 
     async def _answer(self, request: httpx.Request, url: str) -> tuple[int, bytes]:
-        timeout = httpx.Timeout(self._total_seconds, connect=CONNECT_TIMEOUT_SECONDS)
+        timeout = httpx.Timeout(TOTAL_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
         # Calls are rare, so no connection is kept; proxies of the environment are used.
         verify = self._ssl_context if request.url.scheme == "https" else False
         async with httpx.AsyncClient(verify=verify, timeout=timeout) as client:

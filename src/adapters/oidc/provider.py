@@ -64,7 +64,6 @@ class OidcProvider:
     Args:
         config: configuration of the client.
         clock: current time (UTC).
-        http: HTTP client.
         monotonic_clock: monotonic time in seconds.
     """
 
@@ -72,11 +71,10 @@ class OidcProvider:
         self,
         config: OidcConfig,
         clock: Clock,
-        http: ProviderHttp | None = None,
         monotonic_clock: Callable[[], float] = monotonic,
     ) -> None:
         self._config = config
-        self._http = http or ProviderHttp()
+        self._http = ProviderHttp()
         self._discovery = CachedDocument(self._discover, monotonic_clock)
         keys = ProviderKeys(CachedDocument(self._fetch_keys, monotonic_clock))
         self._verifier = TokenVerifier(config.issuer, keys.find, clock, config.leeway)

@@ -120,7 +120,8 @@ class PostgresUnitOfWork:
 
 
 DEFAULT_SIGNS_ABOVE = 20_000
-DEFAULT_SIGNS_BYTES = 1 << 30
+MAX_SIGNS_BYTES = 1 << 30
+"""Memory of the indexes of all galleries."""
 
 
 class PostgresDatabase:
@@ -130,7 +131,6 @@ class PostgresDatabase:
         url: ``postgresql://user:password@host:port/name``.
         pool_size: maximum number of connections; a unit of work waits until one is free.
         signs_above: number of faces above which a gallery has an index in memory.
-        signs_bytes: memory of all these indexes.
 
     Raises:
         InvalidSettingError: the URL is not the URL of a Postgres database.
@@ -142,10 +142,9 @@ class PostgresDatabase:
         pool_size: int = DEFAULT_POOL_SIZE,
         *,
         signs_above: int = DEFAULT_SIGNS_ABOVE,
-        signs_bytes: int = DEFAULT_SIGNS_BYTES,
     ) -> None:
         self._engine = database_configuration(url, pool_size).get_engine()
-        self._signs = SignIndexes(self._engine, signs_above, signs_bytes)
+        self._signs = SignIndexes(self._engine, signs_above, MAX_SIGNS_BYTES)
         event.listen(self._engine.sync_engine, "checkout", _require_alive)
 
     def unit_of_work(self) -> PostgresUnitOfWork:

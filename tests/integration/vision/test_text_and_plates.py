@@ -10,7 +10,7 @@ import pytest
 
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, decode, text_is_installed
 from framecloak.adapters.vision.detection.yolo_plates import YoloPlates, load_plate_detector, plate_detectors
-from framecloak.adapters.vision.reading.pp_ocr import PpOcrReader, reader_is_installed
+from framecloak.adapters.vision.reading.pp_ocr import PpOcrReader
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.weights import rapidocr_wheel
 from framecloak.adapters.vision.weights.catalogue import PP_OCR, PP_OCR_READER
@@ -115,7 +115,6 @@ def test_without_the_wheel_text_is_not_installed(
 ) -> None:
     monkeypatch.setattr(rapidocr_wheel.importlib.util, "find_spec", lambda _: None)
     assert not text_is_installed()
-    assert not reader_is_installed()
     with pytest.raises(ModelMissingError) as caught:
         text_model.load(Provider.CPU)
     assert "pip install" in (caught.value.hint or "")

@@ -17,7 +17,6 @@ import numpy as np
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider
 from framecloak.adapters.vision.runtime.rapidocr_graph import open_rapidocr_graph
 from framecloak.adapters.vision.weights.catalogue import PP_OCR_READER
-from framecloak.adapters.vision.weights.rapidocr_wheel import is_in_rapidocr_wheel
 from framecloak.domain.errors import FrameAnalysisError, ModelCorruptError
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.imaging.readings import Reading
@@ -109,11 +108,6 @@ class PpOcrReader:
             text += character
             each += [min(1.0, float(scores[start]))] * len(character)
         return Reading(text, tuple(each))
-
-
-def reader_is_installed() -> bool:
-    """Return True if the file that `PpOcrReader.load` would load exists; it is not loaded."""
-    return is_in_rapidocr_wheel(PP_OCR_READER)
 
 
 def _scale(line: Image) -> Image:

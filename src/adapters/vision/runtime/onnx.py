@@ -193,24 +193,23 @@ class OnnxSession:
         return LazyOutputs(fetch)
 
 
-def open_session(model: GraphSource, provider: Provider, threads: int = 1) -> OnnxSession:
+def open_session(model: GraphSource, provider: Provider) -> OnnxSession:
     """Load a graph and verify that it runs on the provider.
 
     Args:
         model: graph to load.
         provider: execution provider; never silently replaced by another one.
-        threads: CPU threads per run. One is fastest if several threads share a session.
 
     Raises:
         ProviderUnavailableError: the provider does not work on this machine.
         ModelMissingError: the file does not exist.
         ModelCorruptError: the content is not a graph that can be run.
     """
-    return open_session_per_provider(lambda _: model, provider, threads)
+    return open_session_per_provider(lambda _: model, provider)
 
 
 def open_session_per_provider(
-    model_for: Callable[[Provider], GraphSource], provider: Provider, threads: int = 1, *, half: bool = False
+    model_for: Callable[[Provider], GraphSource], provider: Provider, *, half: bool = False
 ) -> OnnxSession:
     """Load a model that has a different graph for each provider; see ``open_session``.
 
@@ -218,7 +217,6 @@ def open_session_per_provider(
         model_for: function that returns the graph for CPU, CUDA or TensorRT; called just before that
             provider is tried.
         provider: execution provider.
-        threads: CPU threads per run.
         half: True if the graph calculates in fp16, which TensorRT needs as an option.
 
     Raises:
@@ -227,13 +225,13 @@ def open_session_per_provider(
         ModelCorruptError: the content is not a graph that can be run.
     """
     if provider is not Provider.AUTO:
-        return _create_session(model_for(provider), provider, threads, half=half)
+        return _create_session(model_for(provider), provider, half=half)
     for candidate in _available_providers()[:-1]:
         try:
-            return _create_session(model_for(candidate), candidate, threads, half=half)
+            return _create_session(model_for(candidate), candidate, half=half)
         except ProviderUnavailableError:
             continue
-    return _create_session(model_for(Provider.CPU), Provider.CPU, threads, half=half)
+    return _create_session(model_for(Provider.CPU), Provider.CPU, half=half)
 
 
 class ModelFailedError(FrameAnalysisError):
@@ -258,7 +256,7 @@ def _available_providers() -> list[Provider]:
     return [provider for provider in PROVIDER_PREFERENCE if _ORT_NAMES[provider] in available]
 
 
-def _create_session(model: GraphSource, provider: Provider, threads: int, *, half: bool) -> OnnxSession:
+def _create_session(model: GraphSource, provider: Provider, *, half: bool) -> OnnxSession:
     if isinstance(model, Path) and not model.is_file():
         raise ModelMissingError(
             f"there is no model file {model}", "run `framecloak models list` to see what is there"
@@ -270,7 +268,8 @@ def _create_session(model: GraphSource, provider: Provider, threads: int, *, hal
         # Our own error names a library that cannot be loaded, and `auto` tries two that often are missing.
         onnxruntime.set_default_logger_severity(_FATAL_ONLY)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    # One thread a run is fastest, because several threads share a session.
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     # It keeps a plan and a block of memory for every size of input, and regions of frames have any size.

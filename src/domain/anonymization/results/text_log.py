@@ -12,7 +12,6 @@ from framecloak.domain.anonymization.model.text_policy import (
     Harmless,
     TextDecision,
     TextMode,
-    TextRule,
 )
 from framecloak.domain.anonymization.text_policy.line_reading import LineReader
 
@@ -156,9 +155,3 @@ class TextLog:
         """Number of tracks of text that were covered in all frames."""
         tracks = {(run.source, run.track) for run in self.runs()}
         return len(tracks) - self.kept_tracks
-
-    def tracks_by_rule(self) -> dict[TextRule, int]:
-        """Return the number of tracks by the rules that decided on them; a track may count several times."""
-        pairs = {(run.source, run.track, run.decision.rule) for run in self.runs()}
-        rules = [rule for _, _, rule in pairs]
-        return {rule: rules.count(rule) for rule in TextRule if rule in rules}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -72,12 +71,10 @@ class PrincipalCache:
 
     Args:
         ttl_seconds: lifetime of an entry in seconds.
-        clock: monotonic time in seconds.
     """
 
-    def __init__(self, ttl_seconds: float, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, ttl_seconds: float) -> None:
         self._ttl_seconds = ttl_seconds
-        self._clock = clock
         self._entries: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self.generation = 0
         """Incremented when entries are removed: results of look-ups started before must not be stored."""
@@ -85,7 +82,7 @@ class PrincipalCache:
     def get(self, digest: bytes) -> Principal | None:
         """Return the principal of a credential; None if it is not cached or its entry has expired."""
         entry = self._entries.get(digest)
-        if entry is None or entry[0] <= self._clock():
+        if entry is None or entry[0] <= monotonic():
             return None
         return entry[1]
 
@@ -97,7 +94,7 @@ class PrincipalCache:
         """Store a principal, unless entries were removed since the look-up started at ``generation``."""
         if generation != self.generation:
             return
-        self._entries[digest] = (self._clock() + self._ttl_seconds, principal)
+        self._entries[digest] = (monotonic() + self._ttl_seconds, principal)
         self._entries.move_to_end(digest)
         if len(self._entries) > MAX_CACHED_CREDENTIALS:
             self._entries.popitem(last=False)

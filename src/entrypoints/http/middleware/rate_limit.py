@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from time import monotonic
 
 from framecloak.domain.errors import QueueUnavailableError
@@ -26,15 +25,11 @@ class RateLimiter:
     Args:
         limiter: shared counter.
         limits: limits.
-        clock: monotonic time in seconds.
     """
 
-    def __init__(
-        self, limiter: CallLimiter, limits: RateLimits, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, limiter: CallLimiter, limits: RateLimits) -> None:
         self._limiter = limiter
         self._limits = limits
-        self._clock = clock
         self._warned_at = float("-inf")
 
     async def admit_address(self, address: str) -> None:
@@ -65,7 +60,7 @@ class RateLimiter:
             raise RateExceededError(limit, wait)
 
     def _warn(self, error: QueueUnavailableError) -> None:
-        now = self._clock()
+        now = monotonic()
         if now - self._warned_at >= WARNING_INTERVAL_SECONDS:
             self._warned_at = now
             logger.warning("rate limits are not enforced: %s", error)
