@@ -15,6 +15,12 @@ data_dir_option = click.option(
     help="Folder of the embedded servers and of stored files; default: $DATA_DIR, or the user's data folder.",
 )
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+username_option = click.option(
+    "--as", "username", metavar="NAME", help="Account to act as; default: the first administrator."
+)
+
 detector_option = click.option(
     "--detector",
     metavar="NAME",

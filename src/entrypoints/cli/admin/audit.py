@@ -12,7 +12,7 @@ from rich.table import Table
 
 from framecloak.domain.ports.database import AuditEntry, AuditFilter
 from framecloak.entrypoints.cli.admin.connection import OPERATOR, connected_service, run
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option
 
 
 @click.command(short_help="Show the audit log.")
@@ -32,7 +32,7 @@ from framecloak.entrypoints.cli.options import data_dir_option
     show_default=True,
     help="Maximum number of entries.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @data_dir_option
 def audit(
     *,

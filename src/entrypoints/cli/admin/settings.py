@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option
 from framecloak.entrypoints.settings import Settings, variables
 
 
 @click.command("settings", short_help="Show the settings of this installation.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @data_dir_option
 def settings(*, as_json: bool, data_dir: str | None) -> None:
     """Print every setting with its value and its description; secrets are masked.

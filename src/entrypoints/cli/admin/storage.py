@@ -10,7 +10,7 @@ import click
 from framecloak.domain.storage.verification import VerificationReport
 from framecloak.entrypoints.cli.admin.connection import OPERATOR, connected_service, run
 from framecloak.entrypoints.cli.exit_codes import STORAGE_DAMAGED, SUCCESS
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option
 
 
 @click.group(short_help="Compare stored files with what was stored.")
@@ -20,7 +20,7 @@ def storage() -> None:
 
 @storage.command("verify", short_help="Compare all stored files with what was stored.")
 @click.option("--sizes-only", is_flag=True, help="Compare sizes without reading the files.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @data_dir_option
 def verify(*, sizes_only: bool, as_json: bool, data_dir: str | None) -> int:
     """Compare every video, result and part with its recorded size and SHA-256, and say what to do.

@@ -19,7 +19,7 @@ from framecloak.entrypoints.cli.admin.connection import (
     connected_service,
     run,
 )
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input, for scripts."
@@ -50,7 +50,7 @@ def create(*, name: str, admin: bool, password_stdin: bool, data_dir: str | None
 
 
 @users.command("list", short_help="List accounts.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @data_dir_option
 def list_users(*, as_json: bool, data_dir: str | None) -> None:
     """List all accounts, oldest first."""

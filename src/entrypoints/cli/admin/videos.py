@@ -21,7 +21,7 @@ from framecloak.entrypoints.cli.admin.connection import (
     run,
 )
 from framecloak.entrypoints.cli.exit_codes import SUCCESS, report_domain_error
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option
 
 _CHUNK_BYTES = 4 << 20
 
@@ -62,7 +62,7 @@ def import_videos(*, paths: tuple[Path, ...], owner: str | None, data_dir: str |
 
 
 @videos.command("list", short_help="List stored videos.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @data_dir_option
 def list_videos(*, as_json: bool, data_dir: str | None) -> None:
     """List all videos, newest first."""

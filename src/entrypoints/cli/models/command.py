@@ -36,6 +36,7 @@ from framecloak.adapters.vision.weights.download import pull as pull_pack
 from framecloak.adapters.vision.weights.rapidocr_wheel import rapidocr_weights
 from framecloak.domain.errors import DomainError, ModelCorruptError, ModelMissingError
 from framecloak.entrypoints.cli.models.listing import model_rows
+from framecloak.entrypoints.cli.options import json_option
 
 _console = Console()
 
@@ -47,7 +48,6 @@ _models_folder_option = click.option(
     show_default="$MODEL_PATH, or the user's cache folder",
     help="Folder of the models.",
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def models() -> None:
 
 @models.command("list")
 @_models_folder_option
-@_json_option
+@json_option
 def list_models(models: Path, *, as_json: bool) -> None:
     """List the installed and the available models."""
     rows = model_rows(models)
@@ -95,7 +95,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
 
 @models.command("verify")
 @_models_folder_option
-@_json_option
+@json_option
 @click.pass_context
 def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
     """Hash every model file again; exit with 1 if a file has changed or is missing."""
@@ -127,7 +127,7 @@ _STATE_LABELS = {
 
 @models.command("build")
 @_models_folder_option
-@_json_option
+@json_option
 def build(models: Path, *, as_json: bool) -> None:
     """Build the graphs of CenterFace, YuNet and dlib now instead of on first use."""
     built = {
@@ -154,7 +154,7 @@ def build(models: Path, *, as_json: bool) -> None:
 
 @models.command("providers")
 @_models_folder_option
-@_json_option
+@json_option
 def providers(models: Path, *, as_json: bool) -> None:
     """Test which providers work: TensorRT, CUDA and CPU. `auto` uses the first one that works."""
     trials = [_try_provider(provider, models) for provider in PROVIDER_PREFERENCE]
@@ -184,7 +184,7 @@ def _try_provider(provider: Provider, models: Path) -> _Trial:
 )
 @click.option("--url", help="Download the ZIP or file from this mirror.")
 @_models_folder_option
-@_json_option
+@json_option
 def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_json: bool) -> None:
     """Show the licence of NAME, an InsightFace pack or `yunet`, and download it."""
     pack = find_pack(name)
@@ -217,7 +217,7 @@ def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_j
     "--allow-download", is_flag=True, help="Allow the weights of a tag to be downloaded from a model hub."
 )
 @_models_folder_option
-@_json_option
+@json_option
 def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bool, as_json: bool) -> None:
     """Export a CLIP model to the folder `clip` of the models folder, and check it against torch.
 

@@ -12,7 +12,7 @@ import click
 
 from framecloak.entrypoints.cli.admin.connection import acting_principal, connected_service, run
 from framecloak.entrypoints.cli.exit_codes import SUCCESS
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option, username_option
 from framecloak.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def _parse_accepted(
     type=click.Path(path_type=Path),
     help="Write a frame of VIDEO with the proposals.",
 )
-@click.option("--as", "username", metavar="NAME", help="Account to act as; default: the first administrator.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@username_option
+@json_option
 @data_dir_option
 def overlays(
     *,

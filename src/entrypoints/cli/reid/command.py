@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from framecloak.entrypoints.cli.exit_codes import describe_exit_codes, describe_reid_exit_codes
-from framecloak.entrypoints.cli.options import detector_option, service_settings
+from framecloak.entrypoints.cli.options import detector_option, json_option, service_settings
 from framecloak.entrypoints.cli.reid.galleries import enroll, search
 from framecloak.entrypoints.cli.reid.pictures import (
     AnalyzedImage,
@@ -47,7 +47,7 @@ def _model_options(command: _Command) -> _Command:
             help="Face recogniser: dlib-resnet, the name or path of an InsightFace pack, or auto.",
         ),
         draw_option,
-        click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
+        json_option,
     )
     for option in reversed(options):
         command = option(command)

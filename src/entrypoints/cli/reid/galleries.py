@@ -23,7 +23,7 @@ from framecloak.entrypoints.cli.admin.connection import (
     run,
 )
 from framecloak.entrypoints.cli.exit_codes import SUCCESS, report_domain_error
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option
 from framecloak.entrypoints.cli.reid.pictures import (
     AnalyzedImage,
     draw_analyses,
@@ -174,7 +174,7 @@ def enroll(
 @click.option(
     "--top-k", type=click.IntRange(1, 1000), default=5, show_default=True, help="Maximum number of matches."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@json_option
 @draw_option
 @_owner_option
 @data_dir_option

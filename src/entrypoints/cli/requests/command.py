@@ -11,7 +11,7 @@ import click
 from framecloak.domain.anonymization.model.text_policy import TextMode, parse_keep
 from framecloak.entrypoints.cli.admin.connection import run
 from framecloak.entrypoints.cli.exit_codes import describe_service_exit_codes
-from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.options import data_dir_option, json_option, username_option
 from framecloak.entrypoints.cli.requests.arguments import RequestArguments
 from framecloak.entrypoints.cli.text_lists import read_lines
 
@@ -147,8 +147,8 @@ def _text(
     type=click.Path(path_type=Path),
     help="Submit all requests of a JSON list; for an example, see examples/frame_anonymization_batch.json.",
 )
-@click.option("--as", "username", metavar="NAME", help="Account to act as; default: the first administrator.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@username_option
+@json_option
 @data_dir_option
 def anonymize_frames(
     *,
