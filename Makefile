@@ -10,6 +10,7 @@ VENV_GPU ?= .venv-gpu
 VENV_RELEASE ?= .venv-release
 VENV_DOCS ?= .venv-docs
 VENV_AUDIT ?= .venv-audit
+VENV_FONTS ?= .venv-fonts
 VENV_NEWEST ?= .venv-newest
 VENV_UV ?= .venv-uv
 OUT ?= out
@@ -190,6 +191,7 @@ lock: $(UV) ## Update all locks to the newest versions that pyproject.toml allow
 	$(COMPILE) --group release --output-file requirements/release.lock
 	$(COMPILE) --group docs --output-file requirements/docs.lock
 	$(COMPILE) --group audit --output-file requirements/audit.lock
+	$(COMPILE) --group fonts --output-file requirements/fonts.lock
 
 $(VENV_AUDIT)/.installed: requirements/audit.lock $(UV)
 	$(call environment,$(VENV_AUDIT))
@@ -249,9 +251,14 @@ bench-scale: setup ## Measure time and memory against length, faces per frame an
 bench-hard: setup ## Compare both on deliberately hard footage
 	$(BIN)/python -m benchmarks.anonymization.hard_footage
 
+$(VENV_FONTS)/.installed: requirements/fonts.lock $(UV)
+	$(call environment,$(VENV_FONTS))
+	$(call sync,$(VENV_FONTS),fonts.lock)
+	touch $@
+
 .PHONY: bench-text
-bench-text: setup ## Draw the screens of devices over footage, and count what the text policy covers and keeps
-	$(BIN)/python -m benchmarks.anonymization.text
+bench-text: setup $(VENV_FONTS)/.installed ## Draw the screens of devices over footage, and count what the text policy covers and keeps
+	$(BIN)/python -m benchmarks.anonymization.text --fonts $(VENV_FONTS)
 
 .PHONY: bench-speech
 bench-speech: setup ## Mix voices with noise, and measure how much of the speech --audio mute-speech silences
@@ -315,4 +322,4 @@ soak-short: setup ## Run the soak test for one minute
 
 .PHONY: clean
 clean: ## Remove everything that the tasks above created
-	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) $(VENV_DOCS) $(VENV_NEWEST) $(VENV_AUDIT) $(VENV_UV) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) $(VENV_DOCS) $(VENV_NEWEST) $(VENV_AUDIT) $(VENV_FONTS) $(VENV_UV) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

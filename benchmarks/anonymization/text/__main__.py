@@ -1,8 +1,9 @@
 """Benchmark of the text policy: what is covered, what is kept, and what both cost.
 
 Lines are drawn over real footage, as stills and as short videos in which the overlay stands, shakes or
-scrolls. Identifying lines count as covered in a frame if at least 99 % of their letters' box is redacted;
-harmless ones as kept if at most 5 % of it is. What is covered elsewhere is covered needlessly.
+scrolls, and on drawn screens of ultrasound devices. Identifying lines count as covered in a frame if at least
+99 % of their letters' box is redacted; harmless ones as kept if at most 5 % of it is. What is covered
+elsewhere is covered needlessly.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.anonymization.text.overlays import GIVEN_NAMES, SURNAMES, Line, draw, fonts
+from benchmarks.anonymization.text.fonts import SYSTEM_FOLDERS, Family, families
+from benchmarks.anonymization.text.overlays import GIVEN_NAMES, SURNAMES, Line, Overlay, draw
 from benchmarks.anonymization.text.tally import (
     LETTERS,
     SIZE,
@@ -34,9 +37,11 @@ from benchmarks.anonymization.text.tally import (
     Tallies,
     Tally,
     print_conditions,
+    print_families,
     print_sizes,
     show_progress,
 )
+from benchmarks.anonymization.text.ultrasound import PROBES, draw_ultrasound, scans
 from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.imaging.detections import Detections, ModelCard
@@ -46,10 +51,13 @@ from framecloak.entrypoints.cli.redact.text import TextArguments
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 
-MOTIONS = ("standing", "shaking", "scrolling")
+ULTRASOUND = "ultrasound"
+MOTIONS = ("standing", "shaking", "scrolling", ULTRASOUND)
+"""Motions of overlays over footage, and screens of ultrasound devices, which stand."""
 BIT_RATES = (300_000, 1_000_000, 8_000_000)
 VIDEO_FRAMES = 25
 STILLS_PER_RUN = 10
+STILLS_PER_ULTRASOUND = 4
 POLICIES = ("all", "identifying")
 SEED = 19
 
@@ -59,7 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--footage", type=Path, default=Path("../shared/data/street.mp4"))
     parser.add_argument("--stills", type=int, default=200)
-    parser.add_argument("--videos", type=int, default=9)
+    parser.add_argument("--videos", type=int, default=12)
+    parser.add_argument("--fonts", type=Path, action="append", default=[], help="folder with further fonts")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of all choices")
     parser.add_argument("--policy", choices=POLICIES, help="measure one policy alone, without the other")
     parser.add_argument("--presidio", type=Path, help="interpreter with presidio-image-redactor and spacy")
@@ -70,36 +79,75 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         names = Path(folder) / "names.txt"
         names.write_text("\n".join([*SURNAMES, *GIVEN_NAMES]), "utf-8")
+        terms = Path(folder) / "device-terms.txt"
+        terms.write_text("\n".join(PROBES), "utf-8")
+        screens = Screens(arguments.footage, families([*SYSTEM_FOLDERS, *arguments.fonts]))
         policies = [arguments.policy] if arguments.policy else POLICIES
-        redaction = Redaction(names, policies, with_faces=arguments.with_faces)
+        redaction = Redaction(names, terms, policies, with_faces=arguments.with_faces)
         presidio = Presidio(arguments.presidio, names) if arguments.presidio else None
-        stills = _stills(
-            Path(folder), arguments.footage, arguments.stills, redaction, arguments.seed, presidio
-        )
+        stills = _stills(Path(folder), screens, arguments.stills, redaction, arguments.seed, presidio)
         print_sizes("stills", stills)
-        videos, conditions = _videos(
-            Path(folder), arguments.footage, arguments.videos, redaction, arguments.seed
-        )
+        videos, conditions = _videos(Path(folder), screens, arguments.videos, redaction, arguments.seed)
         print_sizes("videos", videos)
         print_conditions(conditions)
+        print_families([stills[redaction.last], videos[redaction.last]])
+
+
+Drawn: TypeAlias = tuple[NDArray[np.uint8], list[Line]]
+"""An image (h, w, 3) RGB, and the lines on it."""
+
+
+@dataclass(frozen=True)
+class Screens:
+    """Screens of devices, over footage and by themselves.
+
+    Attributes:
+        footage: video under the overlays.
+        fonts: families of fonts to draw with.
+    """
+
+    footage: Path
+    fonts: Sequence[Family]
+
+    def still(self, number: int, chance: random.Random, under: NDArray[np.uint8]) -> Drawn:
+        """Draw a still: one of a few is of an ultrasound device, and the others lie over the footage."""
+        if number % STILLS_PER_ULTRASOUND == STILLS_PER_ULTRASOUND - 1:
+            overlay = draw_ultrasound(SIZE, chance, self.fonts)
+            return overlay.over(next(scans(SIZE, chance.randrange(2**31)))), overlay.lines
+        overlay = draw(SIZE, chance, self.fonts, avoid=LETTERS)
+        return overlay.over(under), overlay.lines
+
+    def overlay(self, motion: str, seed: int) -> Overlay:
+        """Draw the overlay of a video, with room for its motion."""
+        if motion == ULTRASOUND:
+            return draw_ultrasound(SIZE, _chance(seed), self.fonts)
+        return draw((SIZE[0] + 40, SIZE[1] + 200), _chance(seed), self.fonts, avoid=LETTERS)
+
+    def frame(
+        self, overlay: Overlay, offset: tuple[int, int], backgrounds: Iterator[NDArray[np.uint8]]
+    ) -> NDArray[np.uint8]:
+        """Draw a frame of a video, in which an overlay lies at an offset."""
+        under, (width, height), (x, y) = next(backgrounds), overlay.image.size, offset
+        larger = cv2.copyMakeBorder(under, 0, height - SIZE[1], 0, width - SIZE[0], cv2.BORDER_REPLICATE)
+        return overlay.over(np.asarray(larger, np.uint8))[y : y + SIZE[1], x : x + SIZE[0]]
 
 
 def _stills(
     folder: Path,
-    footage: Path,
+    screens: Screens,
     count: int,
     redaction: Redaction,
     seed: int,
     presidio: Presidio | None,
 ) -> Tallies:
     tallies = {mode: Tally() for mode in (*redaction.policies, *(["presidio"] if presidio else []))}
-    chance, backgrounds, files = _chance(seed), _backgrounds(footage), fonts()
+    chance, backgrounds = _chance(seed), _backgrounds(screens.footage)
     for start in range(0, count, STILLS_PER_RUN):
         pictures = folder / f"stills-{start}"
         pictures.mkdir()
         lines: list[list[Line]] = []
         for number in range(start, min(count, start + STILLS_PER_RUN)):
-            image, drawn = draw(next(backgrounds), chance, files, avoid=LETTERS)
+            image, drawn = screens.still(number, chance, next(backgrounds))
             quality = [cv2.IMWRITE_JPEG_QUALITY, chance.choice((40, 70, 95))]
             cv2.imwrite(str(pictures / f"{number:04d}.jpg"), image[..., ::-1], quality)
             lines.append(drawn)
@@ -113,25 +161,19 @@ def _stills(
 
 
 def _videos(
-    folder: Path, footage: Path, count: int, redaction: Redaction, seed: int
+    folder: Path, screens: Screens, count: int, redaction: Redaction, seed: int
 ) -> tuple[Tallies, Mapping[tuple[str, int], Tally]]:
     """Return the counts of all videos by policy, and those of the last policy by motion and bit rate."""
     tallies = {mode: Tally() for mode in redaction.policies}
     conditions: dict[tuple[str, int], Tally] = defaultdict(Tally)
-    chance, backgrounds, files = _chance(seed + 1), _backgrounds(footage), fonts()
+    chance, footage = _chance(seed + 1), _backgrounds(screens.footage)
     for number in range(count):
-        clear = np.zeros((SIZE[1] + 200, SIZE[0] + 40, 3), np.uint8)
-        _, drawn = draw(clear, _chance(1000 * (seed - SEED) + number), files, avoid=LETTERS)
-        motion = MOTIONS[number % len(MOTIONS)]
-        path = folder / f"{number}.mp4"
+        motion, own_seed = MOTIONS[number % len(MOTIONS)], 1000 * (seed - SEED) + number
+        backgrounds = scans(SIZE, own_seed) if motion == ULTRASOUND else footage
+        overlay = screens.overlay(motion, own_seed)
+        path, drawn = folder / f"{number}.mp4", overlay.lines
         offsets = [_offset(motion, index, chance) for index in range(VIDEO_FRAMES)]
-        frames = []
-        for x, y in offsets:
-            under = cv2.copyMakeBorder(next(backgrounds), 0, 200, 0, 40, cv2.BORDER_REPLICATE)
-            frame, _ = draw(
-                np.asarray(under, np.uint8), _chance(1000 * (seed - SEED) + number), files, avoid=LETTERS
-            )
-            frames.append(frame[y : y + SIZE[1], x : x + SIZE[0]])
+        frames = [screens.frame(overlay, offset, backgrounds) for offset in offsets]
         bit_rate = BIT_RATES[number // len(MOTIONS) % len(BIT_RATES)]
         _write(path, frames, bit_rate)
         for mode, tally in tallies.items():
@@ -140,7 +182,7 @@ def _videos(
                 moved = list(_moved(drawn, x, y))
                 of_video.add(boxes, [line for line in moved if _is_whole(line.box)], moved)
             tally.add_all(of_video)
-            if mode == list(tallies)[-1]:
+            if mode == redaction.last:
                 conditions[motion, bit_rate].add_all(of_video)
         show_progress("videos", number + 1, tallies)
     return tallies, conditions
@@ -152,15 +194,15 @@ def _chance(seed: int) -> random.Random:
 
 
 def _offset(motion: str, index: int, chance: random.Random) -> tuple[int, int]:
-    if motion == "standing":
-        return 20, 0
+    if motion in ("standing", ULTRASOUND):
+        return (20 if motion == "standing" else 0), 0
     return (20 + chance.randint(-4, 4), chance.randint(0, 4)) if motion == "shaking" else (20, 4 * index)
 
 
 def _moved(lines: list[Line], x: int, y: int) -> Iterator[Line]:
     for line in lines:
         x1, y1, x2, y2 = line.box
-        yield Line(line.text, line.identifies, line.size, line.style, (x1 - x, y1 - y, x2 - x, y2 - y))
+        yield replace(line, box=(x1 - x, y1 - y, x2 - x, y2 - y))
 
 
 def _is_whole(box: Box) -> bool:
@@ -202,12 +244,16 @@ class Redaction:
 
     Args:
         names: list of names.
+        terms: list of terms of the devices.
         policies: text policies to measure.
         with_faces: True to search for faces as well.
     """
 
-    def __init__(self, names: Path, policies: Sequence[str] = POLICIES, *, with_faces: bool) -> None:
-        arguments = {"all": TextArguments(), "identifying": TextArguments(mode="identifying", names=names)}
+    def __init__(
+        self, names: Path, terms: Path, policies: Sequence[str] = POLICIES, *, with_faces: bool
+    ) -> None:
+        identifying = TextArguments(mode="identifying", names=names, device_terms=terms)
+        arguments = {"all": TextArguments(), "identifying": identifying}
         self.policies = {policy: arguments[policy] for policy in policies}
         container = Container.build(replace(Settings.from_environment(os.environ), threads=1))
         self._container = replace(
@@ -216,6 +262,11 @@ class Redaction:
             load_detector=cache(container.load_detector) if with_faces else _NoFaces,
             load_second_detector=container.load_second_detector if with_faces else lambda _: None,
         )
+
+    @property
+    def last(self) -> str:
+        """The last text policy, whose counts are shown in detail."""
+        return list(self.policies)[-1]
 
     def run(self, source: Path, mode: str, tally: Tally) -> list[list[Box]]:
         """Redact a file or folder; return the boxes of each frame."""

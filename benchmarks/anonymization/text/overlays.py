@@ -5,15 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
+from benchmarks.anonymization.text.fonts import Family
+
 SIZES = (12, 14, 16, 20, 24, 32, 40, 48)
+MARGIN_PX = 8
+"""Width of the ground and the outline around the letters of a line, at most."""
 STYLES = ("light on dark", "dark on light", "outlined", "semi-transparent")
+PLAIN = "plain"
+"""Style of light letters on the ground of a device."""
 
 SURNAMES = tuple(
     """Müller, Schäfer, Großmann, Kowalska, Wiśniewski, Dąbrowski, García, Muñoz, Núñez, Lefèvre, Gauthier,
@@ -38,6 +43,7 @@ class Line:
         size: height of the font in pixels.
         style: how it is drawn.
         box: smallest box of its letters, in pixels.
+        family: family of its font.
     """
 
     text: str
@@ -45,11 +51,40 @@ class Line:
     size: int
     style: str
     box: Box
+    family: str
 
 
-def fonts() -> list[Path]:
-    """Return the scalable fonts of this machine."""
-    return sorted(path for folder in FONT_FOLDERS for path in folder.rglob("*.ttf"))
+@dataclass
+class Overlay:
+    """Lines drawn on a transparent image.
+
+    Attributes:
+        image: RGBA.
+        lines: the lines.
+    """
+
+    image: Image.Image
+    lines: list[Line]
+
+    @classmethod
+    def empty(cls, size: tuple[int, int]) -> Self:
+        """Return an overlay of a width and height in pixels without lines."""
+        return cls(Image.new("RGBA", size, (0, 0, 0, 0)), [])
+
+    def write(self, line: Line, corner: tuple[int, int], font: ImageFont.FreeTypeFont) -> None:
+        """Add a line whose text starts at a corner."""
+        x1, y1, x2, y2 = line.box
+        place = max(0, x1 - MARGIN_PX), max(0, y1 - MARGIN_PX)
+        size = x2 + MARGIN_PX - place[0], y2 + MARGIN_PX - place[1]
+        drawn = _drawn_line(size, (corner[0] - place[0], corner[1] - place[1]), line.text, font, line.style)
+        self.image.alpha_composite(drawn, place)
+        self.lines.append(line)
+
+    def over(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return an image (h, w, 3) RGB of the size of the overlay with the lines on it."""
+        canvas = Image.fromarray(picture).convert("RGBA")
+        canvas.alpha_composite(self.image)
+        return np.asarray(canvas.convert("RGB"))
 
 
 def identifying_text(chance: random.Random) -> str:
@@ -96,40 +131,47 @@ def harmless_text(chance: random.Random) -> str:
 
 
 def draw(
-    picture: NDArray[np.uint8],
+    size: tuple[int, int],
     chance: random.Random,
-    font_files: Sequence[Path],
+    families: Sequence[Family],
     sizes: Sequence[int] = SIZES,
     avoid: Box = (0, 0, 0, 0),
-) -> tuple[NDArray[np.uint8], list[Line]]:
-    """Draw lines in rows over an image (h, w, 3) RGB; return the image and the lines.
+) -> Overlay:
+    """Draw lines in rows.
 
     Args:
-        picture: (h, w, 3) uint8 RGB.
+        size: width and height of the overlay in pixels.
         chance: source of all choices.
-        font_files: fonts to choose from.
+        families: fonts to choose from.
         sizes: heights of the fonts to choose from, in pixels.
         avoid: box without lines, because the footage itself has text there.
     """
-    canvas = Image.fromarray(picture).convert("RGBA")
-    height, width = picture.shape[:2]
-    lines: list[Line] = []
-    for y, size in _rows(chance, height, sizes):
+    overlay = Overlay.empty(size)
+    for y, height in _rows(chance, size[1], sizes):
         x = chance.randint(12, 60)
         while True:
             identifies = chance.random() < 0.5
             text = identifying_text(chance) if identifies else harmless_text(chance)
-            font = ImageFont.truetype(chance.choice(font_files), size)
+            family, font = font_for(text, height, chance, families)
             x1, y1, x2, y2 = (round(side) for side in font.getbbox(text))
-            if x + x2 > width - 12:
+            if x + x2 > size[0] - 12:
                 break
             style = chance.choice(STYLES)
             box = x + x1, y + y1, x + x2, y + y2
             if not touch(box, avoid):
-                _draw_line(canvas, (x, y), text, font, style)
-                lines.append(Line(text, identifies, size, style, box))
-            x += x2 + 3 * size + chance.randint(0, 200)
-    return np.asarray(canvas.convert("RGB")), lines
+                overlay.write(Line(text, identifies, height, style, box, family), (x, y), font)
+            x += x2 + 3 * height + chance.randint(0, 200)
+    return overlay
+
+
+def font_for(
+    text: str, height: int, chance: random.Random, families: Sequence[Family]
+) -> tuple[str, ImageFont.FreeTypeFont]:
+    """Choose a font that has all characters of a text; return the name of its family, and the font."""
+    while True:
+        family = chance.choice(families)
+        if path := family.file_for(text, chance):
+            return family.name, ImageFont.truetype(path, height)
 
 
 def touch(first: Box, second: Box) -> bool:
@@ -144,10 +186,10 @@ def _rows(chance: random.Random, height: int, sizes: Sequence[int]) -> Iterator[
         y += 2 * size + chance.randint(8, 60)
 
 
-def _draw_line(
-    canvas: Image.Image, corner: tuple[int, int], text: str, font: ImageFont.FreeTypeFont, style: str
-) -> None:
-    layer = Image.new("RGBA", canvas.size, (0, 0, 0, 0))
+def _drawn_line(
+    size: tuple[int, int], corner: tuple[int, int], text: str, font: ImageFont.FreeTypeFont, style: str
+) -> Image.Image:
+    layer = Image.new("RGBA", size, (0, 0, 0, 0))
     pen = ImageDraw.Draw(layer)
     x1, y1, x2, y2 = pen.textbbox(corner, text, font=font)
     background = (x1 - 6, y1 - 4, x2 + 6, y2 + 4)
@@ -155,6 +197,8 @@ def _draw_line(
         pen.text(
             corner, text, font=font, fill=(255, 255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0, 255)
         )
+    elif style == PLAIN:
+        pen.text(corner, text, font=font, fill=(225, 225, 225, 255))
     elif style == "semi-transparent":
         pen.rectangle(background, fill=(0, 0, 0, 110))
         pen.text(corner, text, font=font, fill=(255, 255, 255, 190))
@@ -163,4 +207,4 @@ def _draw_line(
         ground, ink = (dark, light) if style == "light on dark" else (light, dark)
         pen.rectangle(background, fill=ground)
         pen.text(corner, text, font=font, fill=ink)
-    canvas.alpha_composite(layer)
+    return layer

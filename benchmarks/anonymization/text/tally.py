@@ -28,6 +28,7 @@ class Tally:
 
     Attributes:
         lines: frames of lines by whether they identify and by size: as they should be, and all.
+        families: the same by the family of the font.
         on_harmless_lines: shares of frames that were covered because of harmless lines.
         on_footage: shares of frames that were covered where there is no line.
         on_cut_lines: shares of frames that were covered because of lines that the edge cuts; they are not
@@ -36,6 +37,7 @@ class Tally:
     """
 
     lines: dict[tuple[bool, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    families: dict[tuple[bool, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     on_harmless_lines: list[float] = field(default_factory=list)
     on_footage: list[float] = field(default_factory=list)
     on_cut_lines: list[float] = field(default_factory=list)
@@ -60,10 +62,14 @@ class Tally:
             share = mask[y1:y2, x1:x2].mean()
             right = share >= 0.99 if line.identifies else share <= 0.05
             if os.environ.get("SHOW_FAILURES") and line.identifies and not right:
-                print(f"readable: {line.text!r}, {line.size} px, {line.style}, {share:.0%} covered")
-            counts = self.lines[line.identifies, line.size]
-            counts[0] += bool(right)
-            counts[1] += 1
+                drawn = f"{line.size} px, {line.style}, {line.family}"
+                print(f"readable: {line.text!r}, {drawn}, {share:.0%} covered")
+            for counts in (
+                self.lines[line.identifies, line.size],
+                self.families[line.identifies, line.family],
+            ):
+                counts[0] += bool(right)
+                counts[1] += 1
         # Margins of what must be covered are no waste, and neither is the writing on the house front, nor a
         # line that the edge of the frame cuts: what it says is not known, so that it must be covered.
         shown = visible or lines
@@ -83,6 +89,9 @@ class Tally:
         for key, counts in other.lines.items():
             self.lines[key][0] += counts[0]
             self.lines[key][1] += counts[1]
+        for family, counts in other.families.items():
+            self.families[family][0] += counts[0]
+            self.families[family][1] += counts[1]
         self.on_harmless_lines += other.on_harmless_lines
         self.on_footage += other.on_footage
         self.on_cut_lines += other.on_cut_lines
@@ -148,6 +157,19 @@ def print_conditions(conditions: Mapping[tuple[str, int], Tally]) -> None:
             f"| {motion} | {bit_rate / 1e6:g} | {small:,} of {small_all:,} | {large:,} of {large_all:,} "
             f"| {kept / max(1, harmless):.2f} | {tally.needless:.2%} |"
         )
+
+
+def print_families(tallies: Sequence[Tally]) -> None:
+    """Print a table by family of fonts."""
+    both = Tally()
+    for tally in tallies:
+        both.add_all(tally)
+    print("\n| font | identifying lines | covered | harmless lines | kept |")
+    print("| --- | --- | --- | --- | --- |")
+    for family in sorted({family for _, family in both.families}):
+        covered, identifying = both.families[True, family]
+        kept, harmless = both.families[False, family]
+        print(f"| {family} | {identifying} | {covered} | {harmless} | {kept / max(1, harmless):.2f} |")
 
 
 def _divided(boxes: Iterable[Box], others: Sequence[Box]) -> tuple[list[Box], list[Box]]:

@@ -38,6 +38,11 @@ def _alternatives(terms: Iterable[str]) -> str:
     return "|".join(re.escape(fold(term)) for term in sorted(terms, key=len, reverse=True))
 
 
+# Calipers are numbered or marked, on either side of what they measure: 1 Dist 3.67 cm, D2 41.3 mm.
+_CALIPER = (
+    rf"(?:[1-9+] ?)?(?:(?:{_alternatives(LABELS)})[1-9]?|[dl][1-9]?) ?[:=]? ?"
+    rf"{_QUANTITY} ?(?:{_alternatives(UNITS)})(?!\w)"
+)
 _MEASUREMENT = re.compile(
     rf"(?:(?:{_alternatives(LABELS)}) ?[:=]? ?)?{_QUANTITY} ?(?:{_alternatives(UNITS)})(?!\w)"
     rf"|(?:{_alternatives(LABELS)}) ?[:=]? ?{_SETTING}(?![\w:.,])"
@@ -45,6 +50,7 @@ _MEASUREMENT = re.compile(
     rf"|(?:{_alternatives(LABELS)})(?!\w)(?: ?[:=])?"
     rf"|(?:{_alternatives(COUNTERS)}) ?[:=#]? ?\d{{1,8}}(?: ?/ ?\d{{1,8}})?(?![\w:.,])"
     rf"|(?:{_alternatives(ELAPSED)}) ?[:=]? ?\d{{1,3}}(?: ?: ?[0-5]\d){{1,3}}(?:[.,]\d{{1,3}})?(?![\w:.,])"
+    rf"|{_CALIPER}"
     r"|(?:(?:zoom|mag) ?[:=]? ?)?x ?\d{1,3}(?:[.,]\d{1,2})?(?![\w:.,])"
 )
 # Readers leave out the spaces between small settings: MI0.5TI0.2.
