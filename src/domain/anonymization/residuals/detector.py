@@ -211,11 +211,16 @@ class ResidualDetector:
         """Detect faces in the whole frame, or only around the boxes of the search scope."""
         if scope.near:
             return self._detections_near(redacted_frame, scope.near)
-        search = FaceSearch(self.detector, self.sampler)
+        search = FaceSearch(self.detector, self.sampler, screen=self._screen)
         (analysis,) = search.analyze([redacted_frame], self.scales, SEARCH_THRESHOLD, self.pass_offset)
         if analysis.faces is None:
             raise FrameAnalysisError(f"frame {redacted_frame.index} cannot be searched again")
         return analysis.faces
+
+    @property
+    def _screen(self) -> FaceDetector | None:
+        """Faster detector that says where to look in turned images."""
+        return self.opinion.second if self.opinion else None
 
     def _detections_near(self, redacted_frame: Frame, near: Sequence[Corners]) -> FrameDetections:
         stride = self.detector.stride
@@ -227,7 +232,9 @@ class ResidualDetector:
         for box in near:
             x, y, side = _search_square(np.array(box) / zoom, stride)
             crop = np.ascontiguousarray(image[y : y + side, x : x + side])
-            result = detect_in_directions(self.detector, padded(crop, stride), SEARCH_THRESHOLD, self.turns)
+            result = detect_in_directions(
+                self.detector, padded(crop, stride), SEARCH_THRESHOLD, self.turns, self._screen
+            )
             in_image = box_geometry.shift(result.boxes, np.array([x, y], np.float64))
             detections.append(FrameDetections(in_image * zoom, result.scores))
         boxes = np.concatenate([part.boxes for part in detections])

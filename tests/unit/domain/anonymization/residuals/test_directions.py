@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.vision import FakeFaceDetector, paint_face
 from framecloak.domain.anonymization.residuals.directions import detect_in_directions
+from framecloak.domain.errors import FrameAnalysisError
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
 
 WIDTH, HEIGHT = 96, 64
@@ -53,3 +55,31 @@ def test_a_turned_face_is_found_where_it_is(x: int, y: int, width: int, height: 
     assert found.scores == pytest.approx([0.9])
     for other in {0, 1, 2, 3} - {turn}:
         assert not len(detect_in_directions(ArrowDetector(), image, 0.2, (other,)).scores)
+
+
+def test_a_crop_is_turned_only_where_the_faster_detector_sees_something_in_it() -> None:
+    empty = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    shown = empty.copy()
+    paint_face(shown, (20, 20, 40, 40))
+    for image, sizes in (
+        (empty, [(1, HEIGHT, WIDTH)]),
+        (shown, [(1, HEIGHT, WIDTH), (1, WIDTH, HEIGHT)] * 2),
+    ):
+        detector = FakeFaceDetector()
+        found = detect_in_directions(detector, image, 0.2, range(4), FakeFaceDetector())
+        assert detector.calls == sizes
+        assert found.boxes.tolist() == [[20, 20, 40, 40]] * (len(sizes) if len(sizes) > 1 else 0)
+
+
+def test_a_crop_that_is_not_looked_at_at_all_shows_nothing() -> None:
+    found = detect_in_directions(
+        FakeFaceDetector(), np.full((HEIGHT, WIDTH, 3), 128, np.uint8), 0.2, (1,), FakeFaceDetector()
+    )
+    assert found.boxes.shape == (0, 4)
+    assert found.scores.shape == (0,)
+
+
+def test_a_failure_of_the_faster_detector_is_an_error() -> None:
+    image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    with pytest.raises(FrameAnalysisError):
+        detect_in_directions(FakeFaceDetector(), image, 0.2, range(4), FakeFaceDetector(broken=True))
