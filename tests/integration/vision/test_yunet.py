@@ -16,7 +16,13 @@ from framecloak.adapters.vision.detection.factory import (
     choose_second_detector,
     detector_is_installed,
 )
-from framecloak.adapters.vision.detection.yunet import YuNet, build_graph, decode
+from framecloak.adapters.vision.detection.yunet import (
+    LARGE_PX,
+    YuNet,
+    build_graph,
+    build_graph_for_large_images,
+    decode,
+)
 from framecloak.adapters.vision.detection.yunet_graph import STRIDES, build
 from framecloak.adapters.vision.runtime.onnx import OnnxSession, Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
@@ -276,3 +282,28 @@ def test_yunet_works_alone(tmp_path: Path, precision: Precision) -> None:
     detector = choose_detector("yunet", tmp_path, Provider.CPU, precision)
     (detections,) = detector.detect([images.group_photo()], 0.5)
     assert len(detections) == len(images.GROUP_BOXES)
+
+
+@pytest.mark.parametrize(("height", "width"), [(544, 960), (608, 1024)])
+def test_the_graph_for_large_images_gives_the_same_values(tmp_path: Path, height: int, width: int) -> None:
+    yunet_models.wheel_network()
+    image = np.random.default_rng(5).integers(0, 256, (1, height, width, 3), np.uint8)
+    assert image[0, ..., 0].size >= LARGE_PX
+    whole, in_bands = (
+        open_session(build(tmp_path).content, Provider.CPU).run(image)
+        for build in (build_graph, build_graph_for_large_images)
+    )
+    for values, expected in zip(in_bands, whole, strict=True):
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_only_large_images_are_calculated_in_bands() -> None:
+    (empty, _), (full, shapes) = maps(), maps()
+    full[0][3, 3] = 0.9
+    small, large = (
+        FixedSession([*(level[None, None] for level in scores), *(level[None] for level in shapes)])
+        for scores in (empty, full)
+    )
+    detector = YuNet(small, ModelCard("fixed", "", "", "CPU", "fp32"), large)
+    assert not len(detector.detect([np.zeros((352, 640, 3), np.uint8)], 0.5)[0].scores)
+    assert len(detector.detect([np.zeros((544, 960, 3), np.uint8)], 0.5)[0].scores) == 1

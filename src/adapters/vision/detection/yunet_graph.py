@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from framecloak.adapters.vision.detection.yunet_weights import Tables
+from framecloak.adapters.vision.runtime.bands import calculate_in_bands
 from framecloak.domain.imaging.detections import FloatArray
 
 STRIDES = (8, 16, 32)
@@ -25,6 +26,7 @@ HEADS = ("cls", "obj", "bbox", "kps")
 
 _OPSET = 17
 _IR_VERSION = 8
+_POOLS_IN_BANDS, _BANDS = 2, 4
 _FIRST_FILTER_FLOATS = 32
 """Floats per filter of the first convolution in the library: 3 x 3 pixels x 3 channels, then padding."""
 
@@ -122,6 +124,19 @@ def build(network: Network) -> bytes:
         graph.add("Sqrt", [product], [f"scores_{stride}"])
         outputs[f"scores_{stride}"], shapes[f"shapes_{stride}"] = 1, 14
     return graph.serialise({**outputs, **shapes})
+
+
+def for_large_images(graph: bytes) -> bytes:
+    """Return a built graph that calculates the same values faster if the image is large.
+
+    Its first layers are calculated in bands, up to a stride of 8, so that their values stay in the cache.
+    """
+    model = onnx.load_from_string(graph)
+    pools = [node for node in model.graph.node if node.op_type == "MaxPool"]
+    calculate_in_bands(model, pools[_POOLS_IN_BANDS - 1].output[0], _BANDS)
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
 
 
 def _backbone(graph: _GraphBuilder, network: Network) -> list[str]:

@@ -136,6 +136,7 @@ def build(models: Path, *, as_json: bool) -> None:
     }
     if yunet.is_installed(models):
         built[YUNET.name] = yunet.build_graph(models)
+        built[f"{YUNET.name}, large images"] = yunet.build_graph_for_large_images(models)
     built[DLIB_RESNET.name] = dlib_resnet.build_graph(models)
     rows = [
         {
