@@ -76,10 +76,23 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(require_detector, settings)
         await asyncio.to_thread(require_video_encoder, settings.video_encoder)
         async with owned_servers(settings) as connected:
+            await _require_queue(connected)
             await _first_administrator(connected)
             address = local_url(listener)
             async with _running_processes(connected, listener, address):
                 yield address
+
+
+async def _require_queue(settings: Settings) -> None:
+    """Require that Redis answers: API and worker would end at their start, and be started again forever.
+
+    Raises:
+        QueueUnavailableError: it cannot be reached, or rejects the password.
+    """
+    from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - as above
+
+    async with ArqJobQueue(settings.redis_url) as queue:
+        await queue.ping()
 
 
 async def _first_administrator(settings: Settings) -> None:

@@ -109,7 +109,7 @@ def test_missing_process_is_unhealthy_but_a_worker_without_redis_is_not(
     assert (checked.code, checked.err.startswith("the worker cannot be checked: ")) == (0, True)
 
 
-@pytest.mark.parametrize("role", ["api", "worker"])
+@pytest.mark.parametrize("role", ["api", "worker", "serve"])
 def test_a_role_does_not_start_before_redis_lets_it_in(
     database_url: str, redis_url: str, tmp_path: Path, role: str
 ) -> None:
@@ -120,7 +120,7 @@ def test_a_role_does_not_start_before_redis_lets_it_in(
         "DATA_DIR": str(tmp_path / "data"),
         "SECRET_KEY": "one secret for all the processes",
     }
-    arguments = ("--port", "0") if role == "api" else ()
+    arguments = () if role == "worker" else ("--port", "0")
     ended = command.run(role, *arguments, environment=environment)
     assert (ended.code != 0, ended.out) == (True, "")
     assert f"Redis on {server.partition('/')[0]}" in ended.err
