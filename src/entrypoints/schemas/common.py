@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Meta, Struct
+
+from framecloak.domain.errors import InvalidOptionError
 
 MAX_ID = 2**63 - 1
 """Maximum id of a database row."""
@@ -47,6 +50,20 @@ Username: TypeAlias = Annotated[
         examples=["ada"],
     ),
 ]
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    """Return a time zone-aware time in UTC.
+
+    Raises:
+        InvalidOptionError: in UTC it is before the year 1 or after 9999.
+    """
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidOptionError(
+            "the time is out of range: in UTC it must be in the years 1 to 9999", "choose another time"
+        ) from error
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

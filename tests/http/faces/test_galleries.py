@@ -296,3 +296,14 @@ async def test_a_gallery_expires(scene: Scene) -> None:
         "/galleries", json={"name": "vague", "expires_at": "2999-01-01T00:00:00"}
     )
     assert await problem(without_time_zone) == (422, "validation_failed")
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_time_that_utc_cannot_express_is_refused(scene: Scene, moment: str) -> None:
+    for path in ("/galleries", "/api/auth/api-keys"):
+        refused = await scene.ada.post(path, json={"name": "late", "expires_at": moment})
+        assert await problem(refused) == (422, "invalid_option")
+        assert "out of range" in refused.json()["detail"]
+    last = "9999-12-31T23:59:59Z"
+    kept = await scene.ada.post("/galleries", json={"name": "late", "expires_at": last})
+    assert (kept.status_code, kept.json()["expires_at"]) == (201, last)

@@ -23,7 +23,7 @@ from framecloak.entrypoints.schemas.accounts import (
     UserPage,
     UserView,
 )
-from framecloak.entrypoints.schemas.common import MAX_ID, ApiKeyId, Limit, Offset, UserId
+from framecloak.entrypoints.schemas.common import MAX_ID, ApiKeyId, Limit, Offset, UserId, in_utc
 
 
 class AccountsController(Controller):
@@ -47,7 +47,7 @@ class AccountsController(Controller):
         self, data: JSONBody[CreateApiKeyBody], caller: Caller, api_keys: Injected[ApiKeyService]
     ) -> NewApiKeyView:
         """Create an API key for programs; its secret is returned only once."""
-        key, secret = await api_keys.create(caller, data.name, data.expires_at)
+        key, secret = await api_keys.create(caller, data.name, in_utc(data.expires_at))
         return NewApiKeyView.of_new(key, secret)
 
     @delete(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 import msgspec
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
@@ -22,7 +20,7 @@ from framecloak.entrypoints.http.controllers.faces import IMAGE_PROBLEMS, MAX_IM
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.http.transport.images import decode_image, incoming_face, media_type_of
-from framecloak.entrypoints.schemas.common import Limit, Offset
+from framecloak.entrypoints.schemas.common import Limit, Offset, in_utc
 from framecloak.entrypoints.schemas.faces.analysis import QualityView
 from framecloak.entrypoints.schemas.faces.embeddings import decode_embedding
 from framecloak.entrypoints.schemas.faces.galleries import (
@@ -69,8 +67,7 @@ class GalleriesController(Controller):
     ) -> GalleryView:
         """Create a gallery for embeddings of the current recognition model; those of others are rejected."""
         space = (await faces.analyzer()).space
-        expires_at = data.expires_at and data.expires_at.astimezone(UTC)
-        return GalleryView.of(await galleries.create(caller, data.name, space, expires_at))
+        return GalleryView.of(await galleries.create(caller, data.name, space, in_utc(data.expires_at)))
 
     @get(
         "/",
