@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fakes.frames import CutFromWhole
+from fakes.frames import FrameOfPixels
 from framecloak.domain.errors import (
     EmotionsUnavailableError,
     FrameAnalysisError,
@@ -87,27 +87,11 @@ class CannedEmotionReader:
 
 
 @dataclass(frozen=True)
-class FakeImageFrame(CutFromWhole):
+class FakeImageFrame(FrameOfPixels):
     """A frame whose pixels are in memory."""
 
     image: Image
     index: int = 0
-
-    @property
-    def width(self) -> int:
-        return self.image.shape[1]
-
-    @property
-    def height(self) -> int:
-        return self.image.shape[0]
-
-    @property
-    def display_size(self) -> tuple[int, int]:
-        return self.width, self.height
-
-    @property
-    def nbytes(self) -> int:
-        return self.image.nbytes
 
     def bgr(self) -> Image:
         return self.image[:, :, ::-1].copy()

@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from fakes.frames import CutFromWhole
+from fakes.frames import FrameOfPixels
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.results.archive_writer import Issuer, ReportData
 from framecloak.domain.errors import FrameAnalysisError, InvalidFormatError, ObjectNotFoundError
@@ -64,27 +64,11 @@ _SALT = hashlib.sha256().digest_size + 1
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedFrame(CutFromWhole):
+class EncodedFrame(FrameOfPixels):
     """A frame that was encoded and decoded again."""
 
     index: int
     image: Image
-
-    @property
-    def width(self) -> int:
-        return self.image.shape[1]
-
-    @property
-    def height(self) -> int:
-        return self.image.shape[0]
-
-    @property
-    def display_size(self) -> tuple[int, int]:
-        return self.width, self.height
-
-    @property
-    def nbytes(self) -> int:
-        return self.image.nbytes
 
     def bgr(self) -> Image:
         return self.image.copy()

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from types import TracebackType
 
 import asyncpg
 
@@ -20,6 +19,7 @@ from framecloak.adapters.embedded.processes import (
     command_line,
     environment,
 )
+from framecloak.adapters.embedded.server import PORT_ATTEMPTS, EmbeddedServer
 from framecloak.adapters.embedded.wheels import CACHE, postgres_programs
 from framecloak.domain.errors import DatabaseUnavailableError
 
@@ -31,62 +31,33 @@ the server's account cannot traverse the parent folders, for example under root'
 _START_SECONDS = 120.0
 """Time limit of a start, which includes replaying the write-ahead log after a crash."""
 
-_PORT_ATTEMPTS = 3
-"""Attempts with different free ports: a port may be taken between being found and being used."""
 
-
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedServer):
     """Embedded Postgres server on 127.0.0.1, with a password that only its account can read.
 
-    An asynchronous context manager: entering starts the server and returns its URL, leaving stops it. Data
-    survives a restart. When this process is killed, the server shuts down cleanly.
+    When this process is killed, the server shuts down cleanly.
 
     Args:
         data_dir: folder of all its files, created when missing.
         port: TCP port to listen on; None for any free port.
         durable: flush commits to disk; False speeds up tests.
         cache: folder that root copies the programs to when the unprivileged account cannot reach them.
-
-    Attributes:
-        url: ``postgresql://...`` while the server runs, else empty.
     """
+
+    name = "embedded Postgres"
 
     def __init__(
         self, data_dir: Path, port: int | None = None, *, durable: bool = True, cache: Path = CACHE
     ) -> None:
-        self.url = ""
+        self._account = Account.unprivileged()
+        super().__init__(ServerFolder(data_dir, self._account))
         self._port = port
         self._durable = durable
         self._cache = cache
-        self._account = Account.unprivileged()
-        self._folder = ServerFolder(data_dir, self._account)
         self._cluster = self._folder.path / "cluster"
-        self._process: ServerProcess | None = None
-
-    async def __aenter__(self) -> str:
-        """Start the server.
-
-        Returns:
-            The URL of its database.
-
-        Raises:
-            DatabaseUnavailableError: the wheel is missing, the folder is in use, or the start fails.
-            OutputUnwritableError: the folder cannot be written.
-            InvalidSettingError: the port is taken.
-        """
-        return await self.start()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop the server."""
-        await self.stop()
 
     async def start(self) -> str:
-        """Start the server and return the URL of its database; raises what `__aenter__` raises."""
+        """Start the server and return the URL of its database; see `EmbeddedServer.start`."""
         programs = postgres_programs(self._account, self._cache)
         self._folder.acquire()
         try:
@@ -102,16 +73,6 @@ class EmbeddedPostgres:
         self.url = self._address(self._port, _DATABASE)
         return self.url
 
-    @property
-    def name(self) -> str:
-        """Name of the server, for messages."""
-        return "embedded Postgres"
-
-    @property
-    def is_running(self) -> bool:
-        """True while the process of the server runs."""
-        return self._process is not None and self._process.is_running
-
     async def restart(self) -> None:
         """Start the server again under its address, after its process ended.
 
@@ -122,13 +83,6 @@ class EmbeddedPostgres:
         programs = postgres_programs(self._account, self._cache)
         await self._clear_stale_server()
         await self._listen(programs / "postgres")
-
-    async def stop(self) -> None:
-        """Close the connections, flush pending writes and stop the server."""
-        if self._process is not None:
-            await self._process.stop()
-            self._process = None
-        self._folder.release()
 
     def _address(self, port: int, database: str) -> str:
         return f"postgresql://{_USER}:{self._folder.password()}@127.0.0.1:{port}/{database}"
@@ -193,7 +147,7 @@ class EmbeddedPostgres:
 
     async def _listen(self, program: Path) -> int:
         """Start the server, wait until it accepts connections, and return its port."""
-        for _ in range(1 if self._port else _PORT_ATTEMPTS):
+        for _ in range(1 if self._port else PORT_ATTEMPTS):
             port = available_port(self._port)
             self._process = self._spawn(program, port)
             if await self._wait_until_ready(port, self._process):

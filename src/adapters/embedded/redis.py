@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from types import TracebackType
 
 from redis.asyncio import Redis
 from redis.exceptions import BusyLoadingError
@@ -13,12 +12,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from framecloak.adapters.embedded.folder import ServerFolder
 from framecloak.adapters.embedded.processes import ServerProcess, available_port
+from framecloak.adapters.embedded.server import PORT_ATTEMPTS, EmbeddedServer
 from framecloak.adapters.embedded.wheels import redis_server
 from framecloak.domain.errors import QueueUnavailableError
 
 _START_SECONDS = 60.0
-_PORT_ATTEMPTS = 3
-"""Attempts with different free ports: a port may be taken between being found and being used."""
 
 # Every write is logged before it is acknowledged, and reaches the disk within a second.
 _CONFIGURATION = """\
@@ -33,51 +31,22 @@ daemonize no
 """
 
 
-class EmbeddedRedis:
+class EmbeddedRedis(EmbeddedServer):
     """Embedded Redis server on 127.0.0.1, with a password.
-
-    An asynchronous context manager: entering starts the server and returns its URL, leaving stops it. Data
-    survives a restart.
 
     Args:
         data_dir: folder of all its files, created when missing.
         port: TCP port to listen on; None for any free port.
-
-    Attributes:
-        url: ``redis://...`` while the server runs, else empty.
     """
 
+    name = "embedded Redis"
+
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
-        self.url = ""
+        super().__init__(ServerFolder(data_dir, None))
         self._port = port
-        self._folder = ServerFolder(data_dir, None)
-        self._process: ServerProcess | None = None
-
-    async def __aenter__(self) -> str:
-        """Start the server.
-
-        Returns:
-            Its URL.
-
-        Raises:
-            DatabaseUnavailableError: the wheel is missing, or the folder is in use.
-            OutputUnwritableError: the folder cannot be written.
-            InvalidSettingError: the port is taken.
-            QueueUnavailableError: the server does not start.
-        """
-        return await self.start()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop the server."""
-        await self.stop()
 
     async def start(self) -> str:
-        """Start the server and return its URL; raises what `__aenter__` raises."""
+        """Start the server and return its URL; see `EmbeddedServer.start`."""
         program = redis_server()
         self._folder.acquire()
         try:
@@ -86,16 +55,6 @@ class EmbeddedRedis:
             await self.stop()
             raise
         return self.url
-
-    @property
-    def name(self) -> str:
-        """Name of the server, for messages."""
-        return "embedded Redis"
-
-    @property
-    def is_running(self) -> bool:
-        """True while the process of the server runs."""
-        return self._process is not None and self._process.is_running
 
     async def restart(self) -> None:
         """Start the server again under its address, after its process ended.
@@ -106,17 +65,10 @@ class EmbeddedRedis:
         """
         await self._listen(redis_server())
 
-    async def stop(self) -> None:
-        """Stop the server after flushing pending writes."""
-        if self._process is not None:
-            await self._process.stop()
-            self._process = None
-        self._folder.release()
-
     async def _listen(self, program: Path) -> str:
         """Start the server, wait until it answers, and return its URL."""
         password = self._folder.password()
-        for _ in range(1 if self._port else _PORT_ATTEMPTS):
+        for _ in range(1 if self._port else PORT_ATTEMPTS):
             port = available_port(self._port)
             self._process = self._spawn(program, _CONFIGURATION.format(port=port, password=password))
             url = f"redis://:{password}@127.0.0.1:{port}/0"

@@ -40,8 +40,9 @@ class FaceDetector(Protocol):
             non-maximum suppression.
 
         Raises:
-            ValueError: more images than ``max_batch``, or sides that are not multiples of ``stride``.
-            FrameAnalysisError: the model failed on this input.
+            ValueError: more images than ``max_batch``, shapes that differ, or sides that are not multiples of
+                ``stride``.
+            FrameAnalysisError: the model failed on this input, or its output is not finite.
         """
         ...
 

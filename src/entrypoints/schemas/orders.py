@@ -52,6 +52,18 @@ WebhookUrl = Annotated[
     ),
 ]
 
+PriorityOfRequest = Annotated[
+    Priority,
+    Meta(
+        description=(
+            "Weight of the request: `high` gets four times the share of the account. It is for "
+            "administrators unless HIGH_PRIORITY says otherwise, within a daily quota; the orders of "
+            "others are processed as `normal`, which is then the `priority` of the request."
+        ),
+        examples=["normal"],
+    ),
+]
+
 MAX_KEEP_TEXT_REGIONS = 100
 """Maximum number of regions of a request in which text is kept."""
 
@@ -114,17 +126,7 @@ class OrderOptions(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=["sample"],
         ),
     ] = None
-    priority: Annotated[
-        Priority,
-        Meta(
-            description=(
-                "Weight of the request: `high` gets four times the share of the account. It is for "
-                "administrators unless HIGH_PRIORITY says otherwise, within a daily quota; the orders of "
-                "others are processed as `normal`, which is then the `priority` of the request."
-            ),
-            examples=["normal"],
-        ),
-    ] = Priority.NORMAL
+    priority: PriorityOfRequest = Priority.NORMAL
     webhook_url: WebhookUrl | None = None
     keep_text: Annotated[
         list[KeepTextBody],

@@ -90,20 +90,7 @@ class CenterFace:
         return cls(session, card)
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
-        """Detect the faces in images of one size.
-
-        Args:
-            images: at most ``max_batch`` arrays (h, w, 3) uint8 RGB of one shape.
-            threshold: minimum score of a detection, in 0..1.
-
-        Returns:
-            One entry per image, in pixels of the image, best score first.
-
-        Raises:
-            FrameAnalysisError: the model failed, or its output is not finite.
-            ValueError: there are too many images, their shapes differ, or a side is not a multiple of
-                ``stride``.
-        """
+        """See the port."""
         if not images:
             return []
         batch = stack_images(images, self.max_batch, self.stride)
