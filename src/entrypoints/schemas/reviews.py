@@ -24,7 +24,12 @@ from framecloak.domain.anonymization.review.ranking import FrameRisk, Reason
 from framecloak.domain.anonymization.review.service import FrameExcerpt
 from framecloak.domain.imaging.detections import Basis, TargetKind
 from framecloak.entrypoints.schemas.common import Body, PageBase, View
-from framecloak.entrypoints.schemas.orders import ShortText, WebhookUrl, validate_webhook_url
+from framecloak.entrypoints.schemas.orders import (
+    PriorityOfRequest,
+    ShortText,
+    WebhookUrl,
+    validate_webhook_url,
+)
 
 MAX_BOXES_PER_FRAME = 1000
 MAX_EDITED_FRAMES = 100_000
@@ -147,17 +152,7 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Audio | None, Meta(description="Handling of the audio of videos.", examples=["drop"])
     ] = None
     language: Annotated[Language | None, Meta(description="Language of the report.", examples=["en"])] = None
-    priority: Annotated[
-        Priority,
-        Meta(
-            description=(
-                "Weight of the request: `high` gets four times the share of the account. It is for "
-                "administrators unless HIGH_PRIORITY says otherwise, within a daily quota; the orders of "
-                "others are processed as `normal`, which is then the `priority` of the request."
-            ),
-            examples=["normal"],
-        ),
-    ] = Priority.NORMAL
+    priority: PriorityOfRequest = Priority.NORMAL
     webhook_url: WebhookUrl | None = None
 
     def to_domain(self) -> RerenderSpec:
@@ -218,7 +213,7 @@ class FrameRiskView(View, frozen=True, kw_only=True):
         float,
         Meta(
             description=(
-                "Risk, 0 to 1: 1 for a blanked frame, 0.97 where a face is lost inside the picture, "
+                "Risk, 0 to 1: 1 for a blanked frame, 0.97 where a face is lost inside the frame, "
                 "otherwise that of its weakest box."
             ),
             examples=[0.9],
@@ -229,7 +224,7 @@ class FrameRiskView(View, frozen=True, kw_only=True):
         Meta(
             description=(
                 "`blanked`: the frame is black. `ended`: a face was covered for the last time although it "
-                "had not left the picture. `residual`: the residual check found a face. `filled`, "
+                "had not left the frame. `residual`: the residual check found a face. `filled`, "
                 "`extended`: a box was interpolated or extrapolated. `followed`: a head was located by its "
                 "pixels. `unsure`: a detection was accepted only because of its track. `score`: all "
                 "detections were certain. Null if there are no detections."

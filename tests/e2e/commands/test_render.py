@@ -180,14 +180,14 @@ def test_frame_edited_to_be_black(folder: Path, tmp_path: Path) -> None:
         ),
         (lambda it: it["frames"].pop(5), 27, "frame 8 has no entry"),
         (lambda it: it["frames"].append(it["frames"][0]), 27, "frame 3 has two entries"),
-        (lambda it: it["frames"][0]["boxes"].append({"xyxy": [9000, 0, 9100, 9]}), 27, "outside the picture"),
+        (lambda it: it["frames"][0]["boxes"].append({"xyxy": [9000, 0, 9100, 9]}), 27, "outside the frame"),
         (lambda it: it["frames"][0]["boxes"].append({"xyxy": [0, 0, float("nan"), 9]}), 27, "NaN"),
         (lambda it: it["sources"][0].update(segments=[[0, 9999]]), 27, "frame 0 has no entry"),
         (lambda it: it.update(version=1), 27, "version"),
         (
             lambda it: it["sources"][0]["regions"].append({"xyxy": [9000, 0, 9100, 9], "segment": None}),
             27,
-            "the region 9000,0,100,9 lies outside the picture",
+            "the region 9000,0,100,9 lies outside the frame",
         ),
     ],
 )

@@ -94,8 +94,8 @@ class BoxTable:
             frame = int(self.frames[np.searchsorted(self.ends, empty[0], side="right")])
             box = self.corners[empty[0]].tolist()
             raise InvalidManifestError(
-                f"frame {frame}: the box {box} lies outside the picture of {width}x{height} pixels",
-                "move it into the picture, or remove it",
+                f"frame {frame}: the box {box} lies outside the frame of {width}x{height} pixels",
+                "move it into the frame, or remove it",
             )
         return self._with(corners=corners)
 
@@ -259,7 +259,7 @@ def _checked(frame: int, xyxy: box_geometry.Corners) -> box_geometry.Corners:
         )
     if min(x1, y1) < -MAX_INT32 or max(x2, y2) > MAX_INT32:
         raise InvalidManifestError(
-            f"frame {frame}: the box {list(xyxy)} is larger than any picture", "correct its corners"
+            f"frame {frame}: the box {list(xyxy)} is larger than any frame", "correct its corners"
         )
     return xyxy
 

@@ -1,4 +1,4 @@
-"""Tracks that end inside the picture: the face may still be visible in the frames that follow."""
+"""Tracks that end inside the frame: the face may still be visible in the frames that follow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framecloak.domain.imaging.detections import TargetKind
 
 
 def ended_inside(table: BoxTable, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the frames in which a tracked face has its last box although it has not left the picture.
+    """Return the frames in which a tracked face has its last box although it has not left the frame.
 
     A track that touches a border of the frame, or ends with its segment, before a black frame or at a cut, is
     left out. Results do not record cuts; one is assumed where all tracks end and others begin.

@@ -16,7 +16,7 @@ from framecloak.domain.anonymization.review.ended_tracks import ended_inside
 from framecloak.domain.imaging.detections import TargetKind
 
 ENDED_RISK = 0.97
-"""Risk of a frame in which a track ends inside the picture; the face may be visible from there on."""
+"""Risk of a frame in which a track ends inside the frame; the face may be visible from there on."""
 
 RESIDUAL_RISK, FILLED_RISK, FOLLOWED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.85, 0.8
 """Risk of a box by its origin. Where the first detection missed a residual face, it may have missed others
@@ -30,7 +30,7 @@ class Reason(StrEnum):
     BLANKED = "blanked"
     """The frame is black, so its content is lost."""
     ENDED = "ended"
-    """A tracked face was covered for the last time although it had not left the picture."""
+    """A tracked face was covered for the last time although it had not left the frame."""
     RESIDUAL = "residual"
     """The residual check detected a face in the redacted frame; it is covered now."""
     FILLED = "filled"
@@ -66,7 +66,7 @@ class FrameRisk:
 
     Attributes:
         index: frame index in the video.
-        risk: risk in 0..1: 1 for a black frame, `ENDED_RISK` where a track ends inside the picture, otherwise
+        risk: risk in 0..1: 1 for a black frame, `ENDED_RISK` where a track ends inside the frame, otherwise
             that of the weakest box; 0 without detected boxes.
         reason: reason for the risk; None without a risk.
         lowest_score: lowest detection score of the frame's boxes; None if no box has one.
@@ -88,7 +88,7 @@ class Ranking:
         table: redacted boxes of all frames.
         order: (f,) rows of the frames in the table, by descending risk.
         risks: (f,) risk of each frame, in the order of the table.
-        ended: (f,) True for frames in which a track ends inside the picture.
+        ended: (f,) True for frames in which a track ends inside the frame.
     """
 
     table: BoxTable

@@ -123,7 +123,7 @@ def _clipped(region: Region, size: tuple[int, int]) -> Corners:
     x2, y2 = min(region.x + region.width, width), min(region.y + region.height, height)
     if region.x >= x2 or region.y >= y2:
         raise InvalidManifestError(
-            f"the region {region} lies outside the picture of {width}x{height} pixels",
-            "move it into the picture, or remove it",
+            f"the region {region} lies outside the frame of {width}x{height} pixels",
+            "move it into the frame, or remove it",
         )
     return region.x, region.y, x2, y2

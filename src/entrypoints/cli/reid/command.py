@@ -16,7 +16,7 @@ import click
 from framecloak.entrypoints.cli.exit_codes import describe_exit_codes, describe_reid_exit_codes
 from framecloak.entrypoints.cli.options import detector_option, json_option, service_settings
 from framecloak.entrypoints.cli.reid.galleries import enroll, search
-from framecloak.entrypoints.cli.reid.pictures import (
+from framecloak.entrypoints.cli.reid.images import (
     AnalyzedImage,
     draw_analyses,
     draw_option,
@@ -60,19 +60,19 @@ def reid() -> None:
 
 
 @reid.command()
-@click.argument("picture", type=click.Path(path_type=Path))
+@click.argument("image_file", metavar="IMAGE", type=click.Path(path_type=Path))
 @_model_options
 def analyze(
-    picture: Path, detector: str | None, recognizer: str | None, draw: Path | None, *, as_json: bool
+    image_file: Path, detector: str | None, recognizer: str | None, draw: Path | None, *, as_json: bool
 ) -> None:
-    """Show the position and quality of every face in PICTURE.
+    """Show the position and quality of every face in IMAGE.
 
     With --json, the embeddings are printed as well. Emotions are shown if a CLIP model is available: an
     export in MODEL_PATH, or CLIP_SERVICE_URL.
     """
-    analyses, space = _analyze_files([picture], detector, recognizer, emotions=True)
+    analyses, space = _analyze_files([image_file], detector, recognizer, emotions=True)
     faces = analyses[0].faces
-    draw_analyses(draw, [AnalyzedImage(picture, analyses[0])])
+    draw_analyses(draw, [AnalyzedImage(image_file, analyses[0])])
     if as_json:
         header = {"model": space.name, "faces_detected": analyses[0].detected}
         click.echo(json.dumps({**header, "faces": [_as_json(face) for face in faces]}))
@@ -83,46 +83,46 @@ def analyze(
 
 
 @reid.command()
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE...")
+@click.argument("image_files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
 @_model_options
 def compare(
-    pictures: tuple[Path, ...],
+    image_files: tuple[Path, ...],
     detector: str | None,
     recognizer: str | None,
     draw: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    """Compare the largest faces of two or more PICTUREs, most similar pair first.
+    """Compare the largest faces of two or more IMAGEs, most similar pair first.
 
     The similarity of two faces is at most 1, for identical ones.
     """
     from framecloak.domain.reid.matching import compare as cosine  # noqa: PLC0415 - importing NumPy is slow
 
-    if len(pictures) < 2:
+    if len(image_files) < 2:
         raise click.UsageError("give at least two images")
-    analyses, space = _analyze_files(pictures, detector, recognizer, emotions=False)
+    analyses, space = _analyze_files(image_files, detector, recognizer, emotions=False)
     vectors = [analysis.faces[0].embedding.vector for analysis in analyses]
     pairs = sorted(
         (
             (cosine(vectors[first], vectors[second]), first, second)
-            for first, second in combinations(range(len(pictures)), 2)
+            for first, second in combinations(range(len(image_files)), 2)
         ),
         reverse=True,
     )
     images = [
-        AnalyzedImage(path, analysis, path.stem) for path, analysis in zip(pictures, analyses, strict=True)
+        AnalyzedImage(path, analysis, path.stem) for path, analysis in zip(image_files, analyses, strict=True)
     ]
     draw_analyses(draw, images)
     if as_json:
         rows = [
-            {"first": str(pictures[first]), "second": str(pictures[second]), "similarity": similarity}
+            {"first": str(image_files[first]), "second": str(image_files[second]), "similarity": similarity}
             for similarity, first, second in pairs
         ]
         click.echo(json.dumps({"model": space.name, "pairs": rows}))
         return
     for similarity, first, second in pairs:
-        click.echo(f"{similarity:6.3f}  {pictures[first]}  {pictures[second]}")
+        click.echo(f"{similarity:6.3f}  {image_files[first]}  {image_files[second]}")
 
 
 reid.add_command(enroll)
@@ -130,12 +130,12 @@ reid.add_command(search)
 
 
 def _analyze_files(
-    pictures: Sequence[Path], detector: str | None, recognizer: str | None, *, emotions: bool
+    image_files: Sequence[Path], detector: str | None, recognizer: str | None, *, emotions: bool
 ) -> tuple[list[ImageAnalysis], EmbeddingSpace]:
     """Analyse the faces of image files, and return them with their embedding space.
 
     Args:
-        pictures: image files.
+        image_files: image files.
         detector: name of the face detector; None for the setting.
         recognizer: name of the face recogniser; None for the setting.
         emotions: True to recognise emotions too, if a CLIP model is available.
@@ -150,7 +150,7 @@ def _analyze_files(
     from framecloak.entrypoints.composition.emotions import choose_emotion_reader  # noqa: PLC0415
     from framecloak.entrypoints.composition.reid import load_analysis  # noqa: PLC0415
 
-    files = [read_image_file(path) for path in pictures]
+    files = [read_image_file(path) for path in image_files]
     settings = service_settings()
     settings = replace(
         settings,
@@ -162,7 +162,7 @@ def _analyze_files(
         async with choose_emotion_reader(settings) if emotions else nullcontext() as reader:
             with closing(load_analysis(settings, reader)) as analysis:
                 analyses = []
-                for path, data in zip(pictures, files, strict=True):
+                for path, data in zip(image_files, files, strict=True):
                     (outcome,) = await analysis.analyze_all([data])
                     if isinstance(outcome, DomainError):
                         raise type(outcome)(f"{path}: {outcome.message}", outcome.hint)

@@ -86,7 +86,7 @@ def _draw_grid(images: Iterable[Image], count: int) -> Image:
     columns = count if count <= _MAX_SINGLE_ROW else math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     height = min(_MAX_IMAGE_HEIGHT_PX, max(_MIN_IMAGE_HEIGHT_PX, _MAX_SHEET_HEIGHT_PX // rows))
-    scaled = (_scaled_to_height(picture, height) for picture in images)
+    scaled = (_scaled_to_height(image, height) for image in images)
     strips = [np.hstack(list(islice(scaled, columns))) for _ in range(rows)]
     width = max(strip.shape[1] for strip in strips)
     return np.vstack([np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0))) for strip in strips])

@@ -24,7 +24,7 @@ from framecloak.entrypoints.cli.admin.connection import (
 )
 from framecloak.entrypoints.cli.exit_codes import SUCCESS, report_domain_error
 from framecloak.entrypoints.cli.options import data_dir_option, json_option
-from framecloak.entrypoints.cli.reid.pictures import (
+from framecloak.entrypoints.cli.reid.images import (
     AnalyzedImage,
     draw_analyses,
     draw_option,
@@ -111,7 +111,7 @@ _owner_option = click.option(
 
 @click.command(short_help="Add the faces of images to a gallery.")
 @click.argument("gallery", metavar="GALLERY")
-@click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("image_files", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--label", metavar="TEXT", help="Label of the faces; default: the name of each file.")
 @draw_option
 @_owner_option
@@ -119,13 +119,13 @@ _owner_option = click.option(
 def enroll(
     *,
     gallery: str,
-    pictures: tuple[Path, ...],
+    image_files: tuple[Path, ...],
     label: str | None,
     draw: Path | None,
     owner: str | None,
     data_dir: str | None,
 ) -> int:
-    """Enrol the largest face of each PICTURE in GALLERY, given by its id or its name.
+    """Enrol the largest face of each IMAGE in GALLERY, given by its id or its name.
 
     If the owner has no gallery of that name, it is created.
 
@@ -145,7 +145,7 @@ def enroll(
                     await acting_principal(service, owner), gallery, space
                 )
                 click.echo(f"created gallery {target.id} for embeddings of {space.name}")
-            for path in pictures:
+            for path in image_files:
                 try:
                     analysis = await tools.analyze(path)
                     (face,) = analysis.faces
@@ -167,7 +167,7 @@ def enroll(
 
 @click.command(short_help="Search a gallery for the face in an image.")
 @click.argument("gallery", metavar="GALLERY")
-@click.argument("picture", type=click.Path(path_type=Path))
+@click.argument("image_file", metavar="IMAGE", type=click.Path(path_type=Path))
 @click.option(
     "--threshold", type=float, metavar="COSINE", help="Minimum similarity; default: that of the model."
 )
@@ -181,7 +181,7 @@ def enroll(
 def search(
     *,
     gallery: str,
-    picture: Path,
+    image_file: Path,
     threshold: float | None,
     top_k: int,
     as_json: bool,
@@ -189,7 +189,7 @@ def search(
     owner: str | None,
     data_dir: str | None,
 ) -> None:
-    """Search GALLERY, given by its id or its name, for the largest face of PICTURE.
+    """Search GALLERY, given by its id or its name, for the largest face of IMAGE.
 
     The most similar match comes first.
     """
@@ -204,14 +204,14 @@ def search(
                 raise GalleryNotFoundError(
                     f"{username} has no gallery named {gallery!r}", "give its id, or its --owner"
                 )
-            analysis = await tools.analyze(picture)
+            analysis = await tools.analyze(image_file)
             (face,) = analysis.faces
             minimum = default_threshold(target.space) if threshold is None else threshold
             matches = await tools.service.use_cases.galleries.search(
                 OPERATOR, target.id, face.embedding, minimum, top_k
             )
         best = f"{matches[0].face.label}  {matches[0].similarity:.3f}" if matches else ""
-        draw_analyses(draw, [AnalyzedImage(picture, analysis, best)])
+        draw_analyses(draw, [AnalyzedImage(image_file, analysis, best)])
         return [
             {"label": match.face.label, "similarity": match.similarity, "face_id": str(match.face.id)}
             for match in matches

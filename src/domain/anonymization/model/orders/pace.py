@@ -30,7 +30,7 @@ class WorkerSpeed:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What the workers of an installation say about its speed.
+    """Speed of an installation, as its workers measured it.
 
     Attributes:
         workers: number of workers, at least 1.

@@ -1,4 +1,4 @@
-"""What a verification found: problems, the most severe first."""
+"""Problems and facts that a verification found, the most severe problem first."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_boxes_are_clipped_to_the_image() -> None:
 @pytest.mark.parametrize("xyxy", [(100, 0, 120, 20), (0, 50, 5, 60), (-9, -9, 0, 0)])
 def test_a_box_outside_the_image_is_refused_and_named(xyxy: tuple[int, int, int, int]) -> None:
     table = table_of({3: [FACE], 7: [FACE, replace(FACE, xyxy=xyxy)], 9: [FACE]})
-    with pytest.raises(InvalidManifestError, match=r"frame 7: the box .* outside the picture of 100x50"):
+    with pytest.raises(InvalidManifestError, match=r"frame 7: the box .* outside the frame of 100x50"):
         table.clipped_to(100, 50)
 
 

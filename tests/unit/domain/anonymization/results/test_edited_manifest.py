@@ -271,7 +271,7 @@ def test_a_frame_with_boxes_need_not_have_blanked(document: Document) -> None:
         (box(xyxy=[0, 0, 9]), "four whole numbers"),
         (box(xyxy=[0, 0, 9, 9.5]), "four whole numbers"),
         (box(xyxy=[0, 0, True, 9]), "four whole numbers"),
-        (box(xyxy=[0, 0, 10**30, 9]), "larger than any picture"),
+        (box(xyxy=[0, 0, 10**30, 9]), "larger than any frame"),
         (box(xyxy=[9, 9, 3, 3]), "no extent"),
         (box(xyxy=None), "four whole numbers"),
         (box(kind="dog"), "one of"),

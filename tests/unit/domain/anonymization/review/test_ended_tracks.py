@@ -1,4 +1,4 @@
-"""Tracks that end inside the picture."""
+"""Tracks that end inside the frame."""
 
 from __future__ import annotations
 

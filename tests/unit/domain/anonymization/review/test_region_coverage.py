@@ -67,9 +67,9 @@ def test_a_region_is_clipped_to_the_image_and_refused_outside() -> None:
         region_box((90, 70, 100, 80)),
     )
     for regions in ([Region(100, 0, 1, 1)], [LOGO, Region(0, 80, 1, 1)]):
-        with pytest.raises(InvalidManifestError, match="lies outside the picture of 100x80 pixels"):
+        with pytest.raises(InvalidManifestError, match="lies outside the frame of 100x80 pixels"):
             cover_regions(table({0: []}), regions, SIZE)
-        with pytest.raises(InvalidManifestError, match="lies outside the picture of 100x80 pixels"):
+        with pytest.raises(InvalidManifestError, match="lies outside the frame of 100x80 pixels"):
             remaining_regions(table({0: []}), regions, SIZE)
 
 
