@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -148,14 +149,10 @@ class SliceProcessor:
         lease = held.lease
         path = folder / "part.zip"
         identification = await self._jobs.identification(job)
-        try:
-            stored = self._originals.file(job.video, folder)
-            async with fetch_measured(self._resources.meter, stored) as video:
-                written = await held.run_in_thread(
-                    lambda: self._redact_frames(job, held, video, path, identification)
-                )
-        except ObjectNotFoundError as error:
-            raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
+        async with self._original(job, folder) as video:
+            written = await held.run_in_thread(
+                lambda: self._redact_frames(job, held, video, path, identification)
+            )
         self._resumable = _Resumable(lease, written.continuation)
         sha256 = (await hash_file(path)).sha256
         await self._upload(held, lease.key, path)
@@ -169,6 +166,18 @@ class SliceProcessor:
         await held.complete(lambda: self._backoff.run(finish))
         held.on_finished()
         self._resources.meter.frames(len(lease.segment), written.blanked_frames)
+
+    @asynccontextmanager
+    async def _original(self, job: Job, folder: Path) -> AsyncIterator[Path]:
+        """Provide the file of the uploaded video while the block runs."""
+        async with AsyncExitStack() as opened:
+            stored = fetch_measured(self._resources.meter, self._originals.file(job.video, folder))
+            # Errors of the block are not translated: it may miss another object, such as a part.
+            try:
+                path = await opened.enter_async_context(stored)
+            except ObjectNotFoundError as error:
+                raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
+            yield path
 
     def _redact_frames(
         self,
@@ -205,12 +214,8 @@ class SliceProcessor:
         path = folder / "frames.zip"
         if request.spec.appearance.output_format.is_video:
             # The source video has the presentation times and the sound.
-            try:
-                stored = self._originals.file(job.video, folder)
-                async with fetch_measured(self._resources.meter, stored) as video:
-                    summary = await self._assemble(held, job, path, video)
-            except ObjectNotFoundError as error:
-                raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
+            async with self._original(job, folder) as video:
+                summary = await self._assemble(held, job, path, video)
         else:
             summary = await self._assemble(held, job, path)
         key = _result_key(request.id)

@@ -278,12 +278,13 @@ class SliceWorker:
             )
             ended = await work.requests.get(lease.request_id, WORKER) if is_new else None
             await work.commit()
-        await self._clear_away(lease, ended)
-
-    async def _clear_away(self, lease: Lease, ended: AnonymizationRequest | None) -> None:
-        """Log the end of a request, if this worker ended it, and delete what is stored of it."""
+        # Otherwise another worker ended the request after this one had lost its lease, and its result stays.
         if ended:
-            log_request_ended(logger, ended, lease.owner)
+            await self._clear_away(lease, ended)
+
+    async def _clear_away(self, lease: Lease, ended: AnonymizationRequest) -> None:
+        """Log the end of a request that this worker ended, and delete what is stored of it."""
+        log_request_ended(logger, ended, lease.owner)
         async with limited_deletion():
             await self._store.remove_prefix(result_prefix(lease.request_id))
 

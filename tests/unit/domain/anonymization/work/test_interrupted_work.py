@@ -11,15 +11,17 @@ import pytest
 
 from fakes.media import FakeSource
 from fakes.persistence.database import FakeUnitOfWork
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.anonymization.model.request import Status
-from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_FAILURES
+from framecloak.domain.anonymization.model.slices import LEASE_DURATION, MAX_FAILURES, SliceKind
 from framecloak.domain.anonymization.work import lease_renewal
 from framecloak.domain.anonymization.work.lease_renewal import WorkerStuckError
-from framecloak.domain.errors import DatabaseUnavailableError, UnreadableVideoError
+from framecloak.domain.errors import DatabaseUnavailableError, UnreadableVideoError, WorkersDisagreeError
 from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.support.resilience import Backoff
 from support.use_cases import FakeService
-from support.worker_harness import WorkerHarness
+from support.worker_harness import FakeZipArchive, WorkerHarness
 
 
 @pytest.fixture
@@ -221,7 +223,8 @@ async def test_a_hanging_thread_is_abandoned_and_fails_its_request(
 ) -> None:
     monkeypatch.setattr(lease_renewal, "STUCK_AFTER", 0.05)
     request_id = await harness.submit((0, 5))
-    harness.time_limit, resume = 0.01, threading.Event()
+    # On a busy machine, the video must have been fetched before the limit passes.
+    harness.time_limit, resume = 0.5, threading.Event()
 
     def open_video(_: Path) -> FrameSource:
         resume.wait(60)
@@ -238,3 +241,45 @@ async def test_a_hanging_thread_is_abandoned_and_fails_its_request(
     request = await harness.request(request_id)
     assert request.status is Status.FAILED
     assert (request.error or "").startswith("Processing timeout")
+
+
+async def test_a_worker_that_lost_its_lease_leaves_the_result_of_the_other(harness: WorkerHarness) -> None:
+    request_id = await harness.submit((0, 20))
+    await harness.world.dispatcher.run()
+    other = harness.worker("other")
+    while not await harness.finished_parts(request_id):
+        lease = await other.lease(request_id)
+        assert lease
+        await other.process(lease)
+
+    def refuse(_: Path) -> FakeZipArchive:
+        raise WorkersDisagreeError("the parts have other models", "")
+
+    create, harness.create_archive = harness.create_archive, refuse
+    late = harness.worker("late")
+    harness.create_archive = create
+    lost = await late.lease(request_id)
+    assert lost
+    assert lost.kind is SliceKind.ASSEMBLY
+    harness.world.clock.advance(LEASE_DURATION)
+    await harness.process(request_id, other)
+    (result,) = harness.results()
+    await late.process(lost)
+    assert (await harness.request(request_id)).status is Status.COMPLETED
+    assert [*harness.results()] == [result]
+
+
+async def test_a_missing_part_of_a_video_is_not_taken_for_the_uploaded_video(harness: WorkerHarness) -> None:
+    harness.appearance = Appearance(OutputFormat.MP4)
+    request_id = await harness.submit((0, 20))
+    await harness.world.dispatcher.run()
+    worker = harness.worker()
+    while not await harness.finished_parts(request_id):
+        lease = await worker.lease(request_id)
+        assert lease
+        await worker.process(lease)
+    (part,) = harness.parts()
+    harness.world.fake_store.objects.pop(part)
+    await harness.process(request_id, worker)
+    request = await harness.request(request_id)
+    assert (request.status, request.error_code) == (Status.FAILED, "object_not_found")
