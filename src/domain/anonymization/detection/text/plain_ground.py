@@ -31,6 +31,10 @@ _MIN_THICKNESS = 8
 """Smallest thickness of a view in cells; lines of text are thinner."""
 _MIN_FILLED_SHARE = 0.6
 """Smallest share of its bounding box that a view fills."""
+_MIN_SECTOR_SHARE = 0.5
+_MIN_CONVEX_SHARE = 0.92
+"""The same for a sector of an ultrasound device, and the share of its convex hull that it fills: letters that
+fill as little of their bounding box are hardly convex."""
 _MAX_CONCAVE_SHARE = 0.1
 """Largest area outside a view between two of its cells in one row and one column, as a share of its own."""
 _MAX_ASPECT_RATIO = 3.0
@@ -150,9 +154,44 @@ def _is_view_shaped(core: Cells) -> bool:
     between = _between(core) & _between(core.T).T
     return bool(
         max(width / height, height / width) <= _MAX_ASPECT_RATIO
-        and core.sum() >= _MIN_FILLED_SHARE * height * width
+        and (
+            core.sum() >= _MIN_FILLED_SHARE * height * width
+            or (
+                core.sum() >= _MIN_SECTOR_SHARE * height * width
+                and core.sum() >= _MIN_CONVEX_SHARE * _hull_area(core)
+            )
+        )
         and (between & ~core).sum() <= _MAX_CONCAVE_SHARE * core.sum()
     )
+
+
+def _hull_area(cells: Cells) -> float:
+    """Return the area, in cells, of the convex hull of selected cells."""
+    rows = np.flatnonzero(cells.any(axis=1))
+    first = cells[rows].argmax(axis=1)
+    last = cells.shape[1] - cells[rows, ::-1].argmax(axis=1)
+    left = [
+        (int(row) + half, int(column)) for row, column in zip(rows, first, strict=True) for half in (0, 1)
+    ]
+    right = [
+        (int(row) + half, int(column)) for row, column in zip(rows, last, strict=True) for half in (0, 1)
+    ]
+    corners = np.array(_outer(left, 1) + _outer(right, -1)[::-1], float)
+    y, x = corners.T
+    return float(abs(np.dot(y, np.roll(x, -1)) - np.dot(x, np.roll(y, -1)))) / 2
+
+
+def _outer(edge: list[tuple[int, int]], side: int) -> list[tuple[int, int]]:
+    """Return the corners (row, column) of one edge, from top to bottom, that the convex hull has as well."""
+    hull: list[tuple[int, int]] = []
+    for row, column in edge:
+        while len(hull) > 1:
+            (y1, x1), (y2, x2) = hull[-2:]
+            if side * ((y2 - y1) * (column - x1) - (x2 - x1) * (row - y1)) > 0:
+                break
+            hull.pop()
+        hull.append((row, column))
+    return hull
 
 
 def _between(cells: Cells) -> Cells:

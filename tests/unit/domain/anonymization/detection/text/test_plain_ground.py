@@ -35,6 +35,28 @@ def test_a_shaded_disc_is_a_view() -> None:
     assert views(image) == 1
 
 
+@pytest.mark.parametrize("opening", [30.0, 38.0, 45.0])
+@pytest.mark.parametrize("inner", [2, 8])
+def test_a_sector_of_an_ultrasound_device_is_a_view(opening: float, inner: float) -> None:
+    image = screen()
+    rows, columns = np.mgrid[:90, :160]
+    radius, angle = np.hypot(rows - 5, columns - 80), np.degrees(np.arctan2(columns - 80, rows - 5))
+    inside = (radius <= 78) & (radius >= inner) & (np.abs(angle) <= opening)
+    speckle = np.random.default_rng(0).integers(60, 160, (90, 160, 1))
+    image[...] = np.where(inside[..., None], speckle, image)
+    assert views(image) == 1
+
+
+@pytest.mark.parametrize("thickness", [14, 20, 26])
+def test_a_thick_letter_of_two_strokes_is_no_view(thickness: int) -> None:
+    image = screen()
+    for row in range(5, 85):
+        middle = 45 + 35 * row // 85
+        for left in (middle - thickness // 2, 160 - middle - thickness // 2):
+            image[row, left : left + thickness] = np.linspace(90, 200, thickness)[:, None]
+    assert views(image) == 0
+
+
 def test_a_letter_with_a_hole_is_no_view() -> None:
     image = screen()
     disc(image, hole=12)
