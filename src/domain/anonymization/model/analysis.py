@@ -88,7 +88,8 @@ class ReadLine:
 
     Attributes:
         decision: decision by the text policy.
-        levels: (h, w) uint8, grey levels of its box, by which changes are noticed; empty if it is covered.
+        levels: (h, w) uint8, grey levels of its box, by which changes are noticed; empty if it is covered
+            whatever its other readings say.
         text: characters that were read, in a form in which similar ones are equal; empty if nothing was. It
             may identify a person: it is held in memory only, and never written anywhere.
     """
@@ -124,7 +125,8 @@ class FrameAnalysis:
             identities are not requested.
         shape_evidence: faces found in other shapes of the frame; None if it was not looked at in them.
         lines: decisions on the detected text, in the order of its rows; empty without a text policy.
-        seen_lines: decisions in this frame on harmless text that was detected in the surrounding passes.
+        seen_lines: decisions in this frame on harmless text that was detected in the surrounding passes, and
+            those of other text that has not changed since, which may turn out to be a harmless line misread.
     """
 
     index: int

@@ -15,6 +15,7 @@ from framecloak.domain.anonymization.model.text_policy import (
     TextMode,
     TextRule,
 )
+from framecloak.domain.anonymization.text_policy.edit_distance import MIN_ALIKE_LENGTH
 from framecloak.domain.anonymization.text_policy.line_pixels import (
     added_margins,
     crop,
@@ -81,7 +82,7 @@ class LineReader:
         lines = [
             ReadLine(
                 decision,
-                grey_levels(image, box * zoom) if self.policy.keeps(decision.rule) else _NO_LEVELS,
+                grey_levels(image, box * zoom) if self._may_stay(decision, text) else _NO_LEVELS,
                 text,
             )
             for decision, text, box in zip(decisions, texts, boxes, strict=True)
@@ -94,30 +95,31 @@ class LineReader:
         """Return the analysis of a frame between two passes with decisions on their harmless text.
 
         A line whose pixels are those of a pass is decided as there; one that has changed is read. A line that
-        is not in the frame has no decision, and is covered.
+        is not in the frame has no decision, and is covered. Other lines are decided as in their pass as long
+        as they have its pixels, because they may be harmless lines that were misread there.
 
         Raises:
             FrameAnalysisError: the frame was not decoded, or the reading model failed.
         """
-        kept = {
+        located = {
             key: (line, box, margin)
             for key, line, box, margin in _located(analysis, before, after)
-            if self.policy.keeps(line.decision.rule)
+            if line.levels.size
         }
-        if not kept:
+        if not located:
             return analysis
         image, zoom = square_pixels(frame)
         seen: dict[DetectionKey, LineDecision] = {}
         changed: list[tuple[DetectionKey, Boxes]] = []
-        for key, (line, box, margin) in kept.items():
+        for key, (line, box, margin) in located.items():
             if is_unchanged(line.levels, grey_levels(image, box * zoom)):
                 seen[key] = line.decision
-            else:
+            elif self.policy.keeps(line.decision.rule):
                 changed.append((key, box_geometry.pad(box[None], -margin)[0] * zoom))
         if changed:
             decisions, texts = self._decide(image, np.array([box for _, box in changed]))
             for (key, _), decision, text in zip(changed, decisions, texts, strict=True):
-                line = kept[key][0]
+                line = located[key][0]
                 if self.policy.mistakes(decision, text, line.decision, line.text):
                     seen[key] = line.decision
                 else:
@@ -147,6 +149,11 @@ class LineReader:
             for row in readable:
                 decisions[row] = self._as_cut(decisions[row], boxes[row], width, height)
         return self._with_neighbours(decisions, boxes, readable), texts
+
+    def _may_stay(self, decision: LineDecision, text: str) -> bool:
+        """Return whether a line is harmless, or may be one that was misread."""
+        is_read = decision.rule not in IDENTIFYING_RULES and len(text) >= MIN_ALIKE_LENGTH
+        return is_read or self.policy.keeps(decision.rule)
 
     def _as_cut(self, decision: LineDecision, box: Boxes, width: int, height: int) -> LineDecision:
         """Return the decision on a line that the edge of an image may cut, or the same for others."""

@@ -20,6 +20,7 @@ from framecloak.domain.anonymization.model.tracked_boxes import TrackedBox, Trac
 from framecloak.domain.anonymization.text_policy.edit_distance import MIN_ALIKE_LENGTH, are_alike
 from framecloak.domain.anonymization.text_policy.policy import TextPolicy
 from framecloak.domain.imaging import box_geometry
+from framecloak.domain.imaging.box_geometry import Boxes
 from framecloak.domain.imaging.detections import TargetKind
 
 MIN_SHARE_INSIDE = 0.8
@@ -27,6 +28,10 @@ MIN_SHARE_INSIDE = 0.8
 MIN_AGREEMENT = 2 / 3
 """Share of the readings nearby that must be harmless for a line to be kept."""
 
+MIN_PART_INSIDE = 0.95
+"""Share of a box inside a line that stays in the same frame from which on it is a part of that line."""
+MIN_PART_THICKNESS = 0.6
+"""Smallest thickness of such a part, in that of the line."""
 MIN_SUPPORT = 3
 """Number of readings that must be alike for a line to be kept although most are too blurred to be sure."""
 MAX_LONGER = 0.5
@@ -73,13 +78,53 @@ def with_text_decisions(
         position = index - first
         if not 0 <= position < len(boxes):
             continue
-        boxes[position] = [
+        decided = [
             replace(box, text=_decision(box, position, votes[box.track], analyses, policy, reach))
             if box.kind is TargetKind.TEXT or box.by_shape
             else box
             for box in boxes[position]
         ]
+        shown = [
+            (place, box.text)
+            for box in decided
+            if box.text and box.text.kept
+            for place in _read_places(position, votes[box.track], analyses)
+        ]
+        boxes[position] = [_with_its_line(box, shown) for box in decided]
     return Tracks(boxes, tracks.members)
+
+
+def _read_places(
+    position: int, votes: Mapping[int, tuple[int, ReadLine]], analyses: Sequence[FrameAnalysis]
+) -> list[Boxes]:
+    """Return the boxes (4,) in which a line that stays was read in a frame, or compared with its passes.
+
+    The box of its track may be larger, because it encloses where the line may have moved.
+    """
+    analysis = analyses[position]
+    if position in votes:
+        return [analysis.detections(TargetKind.TEXT).boxes[votes[position][0]]]
+    propagated = analysis.propagated.get(TargetKind.TEXT)
+    if propagated is None:
+        return []
+    keys = {(analyses[frame].index, row) for frame, (row, _) in votes.items()} & analysis.seen_lines.keys()
+    located = zip(propagated.frames.tolist(), propagated.rows.tolist(), propagated.boxes, strict=True)
+    return [box for index, row, box in located if (index, row) in keys and not np.isnan(box).any()]
+
+
+def _with_its_line(box: TrackedBox, shown: Sequence[tuple[Boxes, TextDecision]]) -> TrackedBox:
+    """Return a box of a frame with the decision on the line that stays in that frame and encloses it.
+
+    Scales detect a part of a line as a track of its own, which is read in few frames.
+    """
+    if box.text is None or box.text.kept or box.text.rule in IDENTIFYING_RULES or not shown:
+        return box
+    places, part = np.array([place for place, _ in shown]), np.array([box.xyxy], float)
+    inside = box_geometry.share_inside(part, places)[0]
+    thickness = box_geometry.sides(places).min(axis=1)
+    inside[box_geometry.sides(part).min() < MIN_PART_THICKNESS * thickness] = 0
+    line = int(inside.argmax())
+    return replace(box, text=shown[line][1]) if inside[line] >= MIN_PART_INSIDE else box
 
 
 def _decision(
@@ -96,7 +141,7 @@ def _decision(
     if position in near:
         here = near[position][1]
     else:
-        here = LineDecision(_rule_here(box, position, near, analyses, policy))
+        here = LineDecision(_rule_here(box, position, nearby, near, analyses, policy))
     fails_open = policy.options.mode is TextMode.LISTED
     decisions = [decision for _, decision in near.values()]
     if here.rule in IDENTIFYING_RULES:
@@ -182,6 +227,7 @@ def _enclosing_rule(box: TrackedBox, analysis: FrameAnalysis) -> TextRule | None
 def _rule_here(
     box: TrackedBox,
     position: int,
+    nearby: Mapping[int, tuple[int, ReadLine]],
     near: Mapping[int, tuple[int, LineDecision]],
     analyses: Sequence[FrameAnalysis],
     policy: TextPolicy,
@@ -189,16 +235,23 @@ def _rule_here(
     """Return the rule of a line in a frame.
 
     It was read there, as this detection or as one of another track that encloses it, because scales detect
-    other boxes of the same line; or it was read in a pass beside the frame whose pixels it still has.
+    other boxes of the same line; or it was read in a pass beside the frame whose pixels it still has, which
+    counts as what that pass is decided as.
     """
     if position in near:
         return near[position][1].rule
     if near and (enclosing := _enclosing_rule(box, analyses[position])):
         return enclosing
     seen = analyses[position].seen_lines
-    keys = [(analyses[frame].index, row) for frame, (row, _) in near.items()]
-    found = [seen[key].rule for key in keys if key in seen]
-    if found:
+    found: list[TextRule] = []
+    unchanged: list[TextRule] = []
+    for frame, (row, decision) in near.items():
+        key = analyses[frame].index, row
+        if key in seen and policy.keeps(nearby[frame][1].decision.rule):
+            found.append(seen[key].rule)
+        elif key in seen:
+            unchanged.append(decision.rule)
+    if found := found or unchanged:
         return next((rule for rule in found if not policy.keeps(rule)), found[0])
     # Mode ``listed`` keeps what it does not know; in others, a line that was not seen again is covered.
     unseen_is_kept = policy.options.mode is TextMode.LISTED

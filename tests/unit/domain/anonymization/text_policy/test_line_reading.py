@@ -217,5 +217,12 @@ def test_a_line_is_read_between_two_passes_that_have_found_it_at_one_place(locat
     }
 
 
+def test_a_line_that_may_be_misread_is_decided_as_in_its_pass_while_it_has_its_pixels() -> None:
+    misread = "Depth 12.5 cn"
+    assert with_seen([misread] * 3, located=True) == {(0, 0): TextRule.UNPROVEN}
+    assert with_seen([misread, "Berger, Anna.", misread], located=True) == {}
+    assert with_seen(["Berger, Anna."] * 3, located=True) == {}
+
+
 def test_a_line_that_moved_and_was_not_located_is_not_decided_on() -> None:
     assert with_seen(["Depth 12.5 cm"] * 3, located=False, after=(80, 200)) == {}

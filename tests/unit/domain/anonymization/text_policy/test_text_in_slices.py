@@ -144,7 +144,9 @@ def texts_of(frame: RedactedFrame) -> FrameTexts:
 @st.composite
 def changing_lines(draw: st.DrawFn) -> Lines:
     """Lines that change a few times, also for a single frame."""
-    texts = st.sampled_from(["Depth 12.5 cm", "Depth 13.5 cm", "Berger, Anna.", "Anna Schulze.", None])
+    texts = st.sampled_from(
+        ["Depth 12.5 cm", "Depth 13.5 cm", "Depth 12.5 cn", "Berger, Anna.", "Anna Schulze.", None]
+    )
     changes = sorted(draw(st.sets(st.integers(0, LENGTH - 1), max_size=6)) | {0})
     lines: list[str | None] = []
     for start, stop in pairwise([*changes, LENGTH]):
@@ -164,5 +166,5 @@ def test_a_video_can_be_cut_anywhere(places: tuple[Lines, Lines], cuts: set[int]
     cut = redacted(places, segments, is_continued=is_continued)
     assert [texts_of(frame) for frame in cut] == [texts_of(frame) for frame in whole]
     for place, lines in enumerate(places):
-        named = {index for index, text in enumerate(lines) if text and "cm" not in text}
+        named = {index for index, text in enumerate(lines) if text and "Depth" not in text}
         assert named <= set(covered(whole, place)) | {frame.index for frame in whole if frame.blanked}
