@@ -19,6 +19,7 @@ NATIONAL = "ÄÖÜäöüßŁłĄąŚśŻżÁáÉéÍíÑñÈèÇçÔôÎîĞğŞ
 _UNKNOWN = "\U0010fffd"
 """Character that no font has: it is drawn as the sign of a missing one."""
 _PROBE_PX = 24
+_HAIRLINE = ("Hairline", "Thin", "ExtraLight")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Family:
     def has_all(self) -> bool:
         """True if each of its fonts has all letters of the languages of the benchmark."""
         return not any(_missing(path, NATIONAL) for path in self.files)
+
+    def name_of(self, path: Path) -> str:
+        """Return the name under which a font is counted: hairline letters are counted by themselves."""
+        style = _probe(path).getname()[1] or ""
+        return f"{self.name}, hairline" if style.startswith(_HAIRLINE) else self.name
 
     def file_for(self, text: str, chance: random.Random) -> Path | None:
         """Choose a font of the family that has all characters of a text; None if none has."""

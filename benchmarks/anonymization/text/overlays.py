@@ -167,11 +167,11 @@ def draw(
 def font_for(
     text: str, height: int, chance: random.Random, families: Sequence[Family]
 ) -> tuple[str, ImageFont.FreeTypeFont]:
-    """Choose a font that has all characters of a text; return the name of its family, and the font."""
+    """Choose a font that has all characters of a text; return the name of its kind, and the font."""
     while True:
         family = chance.choice(families)
         if path := family.file_for(text, chance):
-            return family.name, ImageFont.truetype(path, height)
+            return family.name_of(path), ImageFont.truetype(path, height)
 
 
 def touch(first: Box, second: Box) -> bool:

@@ -42,7 +42,8 @@ def draw_ultrasound(size: tuple[int, int], chance: random.Random, families: Sequ
     """
     overlay = Overlay.empty(size)
     family = chance.choice([each for each in families if each.has_all])
-    font = Font(family.name, chance.choice(family.files))
+    path = chance.choice(family.files)
+    font = Font(family.name_of(path), path)
     width, height = size
     x, header = 24, chance.choice(HEADER_PX)
     for text in _header(chance):

@@ -39,16 +39,17 @@ def bright_share(text: str, image: Image) -> float:
     return float(after[before].mean())
 
 
-@pytest.mark.parametrize("kind", ["image", "video"])
+@pytest.mark.parametrize("kind", ["image", "video", "blurred"])
 def test_settings_scale_and_calipers_stay_and_the_patient_does_not(tmp_path: Path, kind: str) -> None:
     if kind == "image":
         source = write_image(tmp_path / "scan.png", ultrasound_screen())
     else:
         images = (ultrasound_screen(frame) for frame in range(LENGTH))
-        source = write_video(tmp_path / "scan.mp4", size=SIZE, images=images)
+        options = {"crf": "40" if kind == "blurred" else "18"}
+        source = write_video(tmp_path / "scan.mp4", size=SIZE, options=options, images=images)
     frames = redacted(tmp_path, source)
     assert len(frames) == (1 if kind == "image" else LENGTH)
     for frame in frames:
         for text, (_, kept) in LINES.items():
             share = bright_share(text, frame)
-            assert share > 0.9 if kept else share < 0.01, text
+            assert share > 0.5 if kept else share < 0.01, text

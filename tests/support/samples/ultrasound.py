@@ -14,6 +14,7 @@ LINES = {
     "ID 55120871": ((520, 30), False),
     "14.02.2026 09:41:07": ((690, 30), False),
     "Praxis Lindenhof": ((24, 620), False),
+    "Z. Nowak 57": ((400, 330), False),
     "B-Mode": ((24, 110), True),
     "MI 0.8 TIS 0.3": ((24, 150), True),
     "FR 32 Hz": ((24, 190), True),
@@ -24,12 +25,11 @@ LINES = {
     "1 Dist 3.67 cm": ((730, 540), True),
     "D2 41.3 mm": ((730, 575), True),
     "Vol 51.2 ml": ((730, 610), True),
-    "0": ((700, 90), False),
-    "5": ((700, 210), True),
-    "10": ((700, 330), True),
-    "15": ((700, 450), True),
+    "5": ((800, 210), True),
+    "10": ((800, 330), True),
+    "15": ((800, 450), True),
 }
-"""Text, its lower left corner, and whether policy ``identifying`` keeps it; a zero looks like a letter."""
+"""Text, its lower left corner, and whether policy ``identifying`` keeps it."""
 PROBE = "C5-1"
 """Name of the probe, which an installation lists among the terms of its devices."""
 _FONT, _SCALE, _THICKNESS = cv2.FONT_HERSHEY_SIMPLEX, 0.7, 2

@@ -51,7 +51,7 @@ MIN_SHARE_INSIDE = 0.9
 MIN_PART_THICKNESS = 0.5
 """Smallest thickness of such a part, in that of the line: thinner ones are other lines beside it."""
 SAME_PLACE_IOU = 0.5
-"""Overlap of two lines of neighbouring passes from which on they are at one place."""
+"""Overlap of two lines, of neighbouring passes or of two scales, from which on they are at one place."""
 _NO_LEVELS = np.empty((0, 0), np.uint8)
 
 
@@ -148,7 +148,7 @@ class LineReader:
             self._join_words(image, boxes, readable, decisions, texts)
             for row in readable:
                 decisions[row] = self._as_cut(decisions[row], boxes[row], width, height)
-        return self._with_neighbours(decisions, boxes, readable), texts
+        return self._with_neighbours(decisions, texts, boxes, readable), texts
 
     def _may_stay(self, decision: LineDecision, text: str) -> bool:
         """Return whether a line is harmless, or may be one that was misread."""
@@ -212,9 +212,12 @@ class LineReader:
         ]
 
     def _with_neighbours(
-        self, decisions: list[LineDecision], boxes: Boxes, read: Sequence[int]
+        self, decisions: list[LineDecision], texts: Sequence[str], boxes: Boxes, read: Sequence[int]
     ) -> list[LineDecision]:
-        """Return the decisions after comparing each line with the text beside it, given the rows read."""
+        """Return the decisions after comparing each line with the text beside it, given the rows read.
+
+        What another scale has found at the same place, and what reads the same, is no text beside it.
+        """
         if self.policy.options.mode is TextMode.LISTED:
             return decisions
         parts = self._parts(decisions, boxes, read)
@@ -224,7 +227,12 @@ class LineReader:
         for row, gaps in zip(kept, gaps_along_line(boxes, kept), strict=True):
             decision = decisions[row]
             beside = np.flatnonzero(gaps <= (MAX_BARE_GAP if decision.bare else MAX_GAP)).tolist()
-            others = [decisions[other] for other in beside]
+            overlap = box_geometry.iou(boxes[row][None], boxes)[0]
+            others = [
+                decisions[other]
+                for other in beside
+                if texts[other] != texts[row] or overlap[other] < SAME_PLACE_IOU
+            ]
             if decision.bare and any(other.bare or not self.policy.keeps(other.rule) for other in others):
                 result[row] = LineDecision(TextRule.UNPROVEN)
             elif any(not self.policy.keeps(other.rule) for other in others):

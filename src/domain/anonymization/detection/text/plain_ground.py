@@ -146,6 +146,12 @@ def grid_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def is_sector(view: Cells) -> bool:
+    """Return whether a view is the sector of an ultrasound device, which fills less of its bounding box."""
+    rows, columns = np.flatnonzero(view.any(axis=1)), np.flatnonzero(view.any(axis=0))
+    return bool(view.sum() < _MIN_FILLED_SHARE * (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1))
+
+
 def _is_view_shaped(core: Cells) -> bool:
     if core.mean() < _MIN_VIEW_SHARE:
         return False

@@ -8,7 +8,7 @@ image, text as large as the view itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -16,7 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.scales import DetectionScale
-from framecloak.domain.anonymization.detection.text.plain_ground import Cells, PlainGround, grid_size
+from framecloak.domain.anonymization.detection.text.plain_ground import (
+    Cells,
+    PlainGround,
+    grid_size,
+    is_sector,
+)
 from framecloak.domain.anonymization.model.detections import FrameDetections
 from framecloak.domain.imaging import box_geometry
 from framecloak.domain.imaging.box_geometry import Boxes
@@ -34,6 +39,8 @@ LARGE_TEXT_PX = 320
 """Longer side in pixels of the image in which text as large as a view is searched for."""
 MIN_SHARE_INSIDE = 0.9
 """Share of a detection in views and plain ground from which on it is judged in the flattened image."""
+MIN_SECTOR_SHARE = 0.8
+"""Share of a sector inside a detection from which on that is the sector, and no text in it."""
 
 SAME_LINE_IOU = 0.7
 """Overlap from which on two searches have found the same line: a second track of it would be covered in each
@@ -65,9 +72,13 @@ def without_views(
     if not any(flags.any() for flags in judged.values()):
         return dict(by_size)
 
+    sectors = [each for each in views if is_sector(each)]
+
     def text_at(size: tuple[int, int]) -> FrameDetections:
         flat = detect(ground.flattened(frame.rgb(*size), view))
-        return _rows(flat, ~_are_large(flat.boxes, frame) | (flat.scores >= MIN_LARGE_SCORE))
+        large = _are_large(flat.boxes, frame)
+        sure = (flat.scores >= MIN_LARGE_SCORE) & ~_enclose(flat.boxes, sectors, frame)
+        return _rows(flat, ~large | sure)
 
     result = {size: _joined(_rows(found, ~judged[size]), text_at(size)) for size, found in by_size.items()}
     small = DetectionScale(LARGE_TEXT_PX).scaled_size(frame.display_size, stride)
@@ -90,6 +101,21 @@ def _are_of(boxes: Boxes, view: Cells, ground: Cells, frame: Frame) -> NDArray[n
     either = view | ground
     shares = [either[y1:y2, x1:x2].mean() if x2 > x1 and y2 > y1 else 0.0 for x1, y1, x2, y2 in cells]
     return _are_large(boxes, frame) & (np.array(shares) >= MIN_SHARE_INSIDE)
+
+
+def _enclose(boxes: Boxes, sectors: Sequence[Cells], frame: Frame) -> NDArray[np.bool_]:
+    """Return which boxes (n, 4) enclose most of a sector, as (n,) bool.
+
+    Its speckle stays in a flattened image, and is taken for one character as large as the sector.
+    """
+    enclose = np.zeros(len(boxes), np.bool_)
+    for sector in sectors:
+        rows, columns = sector.shape
+        to_cells = np.array([columns / frame.width, rows / frame.height] * 2)
+        clipped = box_geometry.clip(boxes, frame.width, frame.height) * to_cells
+        inside = [sector[y1:y2, x1:x2].sum() for x1, y1, x2, y2 in np.rint(clipped).astype(int).tolist()]
+        enclose |= np.array(inside, float) >= MIN_SECTOR_SHARE * sector.sum()
+    return enclose
 
 
 def _rows(found: FrameDetections, kept: NDArray[np.bool_]) -> FrameDetections:

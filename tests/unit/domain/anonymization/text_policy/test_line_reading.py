@@ -69,6 +69,11 @@ def test_a_number_without_unit_stays_only_where_it_stands_alone() -> None:
     assert rules([("15", (80, 80)), ("20", (80 + 4 * LINE_CELL_PX, 80))]) == [TextRule.UNPROVEN] * 2
 
 
+def test_a_number_that_two_scales_have_found_stands_alone() -> None:
+    assert rules([("15", (80, 80)), ("15", (80, 80))]) == [TextRule.MEASUREMENT] * 2
+    assert boxed((0, 3), (0, 2), text="15") == [TextRule.UNPROVEN] * 2
+
+
 def test_a_line_that_other_text_touches_is_covered() -> None:
     text = "Depth 12.5 cm"
     beside = 80 + LINE_CELL_PX * (len(text) + 1)
