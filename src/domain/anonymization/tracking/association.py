@@ -31,6 +31,9 @@ DISTANCE_PER_GAP_FRAME = 0.08
 MAX_DISTANCE = 1.2
 """Upper bound of the distance limit for gaps of any length, in face sizes."""
 
+FULL_RATE = 23.97
+"""Frames per second from which on the distance between neighbouring frames is ``MAX_ADJACENT_DISTANCE``."""
+
 UNLINKED = -1
 
 
@@ -58,7 +61,25 @@ class Associations:
         return tracks
 
 
-def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], max_gap: int) -> Associations:
+def adjacent_distance(frames_per_second: float) -> float:
+    """Return the largest distance between detections of neighbouring frames at a frame rate, in face sizes.
+
+    Below `FULL_RATE` people move further between two frames: at 10, someone who walks across the
+    picture moves by about 0.7 to 1 face sizes.
+
+    Args:
+        frames_per_second: frame rate of the video, above 0.
+    """
+    return min(MAX_DISTANCE, MAX_ADJACENT_DISTANCE * max(1.0, FULL_RATE / frames_per_second))
+
+
+def associate(
+    frames: NDArray[np.intp],
+    boxes: Boxes,
+    shots: NDArray[np.intp],
+    max_gap: int,
+    max_adjacent_distance: float = MAX_ADJACENT_DISTANCE,
+) -> Associations:
     """Associate detections into tracks.
 
     Args:
@@ -66,6 +87,7 @@ def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], m
         boxes: (n, 4) pixels.
         shots: (frame count,) shot number of each frame; associations stay inside one shot.
         max_gap: longest step in frames; 1 associates neighbouring frames only.
+        max_adjacent_distance: largest distance between detections of neighbouring frames, in face sizes.
 
     Returns:
         Associations in which every detection has at most one successor and one predecessor.
@@ -79,9 +101,10 @@ def associate(frames: NDArray[np.intp], boxes: Boxes, shots: NDArray[np.intp], m
     heads = [list(indices) for indices in tails]
     motion = _Motion(box_geometry.centre(boxes), box_geometry.size(boxes))
     for gap in range(1, max_gap + 1):
+        reach = min(max_adjacent_distance + DISTANCE_PER_GAP_FRAME * (gap - 1), MAX_DISTANCE)
         for t in range(len(shots) - gap):
             if tails[t] and heads[t + gap] and shots[t] == shots[t + gap]:
-                for tail, head in _mutual_best_pairs(tails[t], heads[t + gap], gap, motion):
+                for tail, head in _mutual_best_pairs(tails[t], heads[t + gap], gap, reach, motion):
                     associations.next[tail], associations.previous[head] = head, tail
                     tails[t].remove(tail)
                     heads[t + gap].remove(head)
@@ -139,13 +162,12 @@ def _by_frame(frames: NDArray[np.intp], count: int) -> list[list[int]]:
 
 
 def _mutual_best_pairs(
-    tails: list[int], heads: list[int], gap: int, motion: _Motion
+    tails: list[int], heads: list[int], gap: int, reach: float, motion: _Motion
 ) -> list[tuple[int, int]]:
     """Return the pairs that are each other's nearest neighbours and close enough."""
     first, second = np.array(tails), np.array(heads)
     costs = motion.costs(first, second, gap)
     best_head, best_tail = costs.argmin(axis=1), costs.argmin(axis=0)
-    reach = min(MAX_ADJACENT_DISTANCE + DISTANCE_PER_GAP_FRAME * (gap - 1), MAX_DISTANCE)
     rows = np.arange(len(tails))
     mutual = (best_tail[best_head] == rows) & (costs[rows, best_head] <= reach)
     return list(zip(first[mutual].tolist(), second[best_head[mutual]].tolist(), strict=True))

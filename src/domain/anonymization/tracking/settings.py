@@ -7,7 +7,11 @@ from typing import Self
 
 from framecloak.domain.anonymization.model.margins import FACE_MARGIN
 from framecloak.domain.anonymization.model.options import FOLLOW_SECONDS
-from framecloak.domain.anonymization.tracking.association import VELOCITY_WINDOW
+from framecloak.domain.anonymization.tracking.association import (
+    MAX_ADJACENT_DISTANCE,
+    VELOCITY_WINDOW,
+    adjacent_distance,
+)
 
 MIN_RATE, MAX_RATE = 10.0, 60.0
 """Frames per second to which frame rates are clamped."""
@@ -22,6 +26,8 @@ class TrackingSettings:
             its track.
         memory: distance along the track within which it confirms them.
         max_gap: longest step between two associated detections.
+        adjacent_distance: largest distance between associated detections of neighbouring frames, in face
+            sizes.
         extension: number of frames by which a track is extrapolated at both ends.
         follow: number of frames for which a head is followed by its pixels beyond both ends.
         widen: True to widen narrow boxes, which are faces seen from the side.
@@ -33,6 +39,7 @@ class TrackingSettings:
     accept: float = 0.5
     memory: int = 18
     max_gap: int = 12
+    adjacent_distance: float = MAX_ADJACENT_DISTANCE
     extension: int = 4
     follow: int = 0
     widen: bool = True
@@ -60,6 +67,7 @@ class TrackingSettings:
         return cls(
             memory=max(2 * key_interval, round(defaults.memory * factor)),
             max_gap=max(2 * key_interval, round(defaults.max_gap * factor)),
+            adjacent_distance=adjacent_distance(25.0 * factor),
             extension=max(2, key_interval - 1, round(defaults.extension * factor)),
             follow=round(follow_seconds * min(max(frames_per_second, MIN_RATE), MAX_RATE)),
         )

@@ -70,7 +70,8 @@ def track(
     members: list[list[tuple[int, int]]] = []
     follower = HeadFollower(thumbnails, detections, shots, settings, due or range(len(detections)))
     propagations = Propagations(propagated, np.cumsum([0, *counts]))
-    for chain in associate(frames, boxes, shots, settings.max_gap).tracks():
+    associations = associate(frames, boxes, shots, settings.max_gap, settings.adjacent_distance)
+    for chain in associations.tracks():
         indices = chain[~_misdirected(frames[chain], scores[chain], directions[chain], settings)]
         of_track = frames[indices], boxes[indices], scores[indices], unconfirmed[indices]
         for tracklet in _accepted_tracklets(*of_track, settings):

@@ -17,6 +17,7 @@ from framecloak.domain.anonymization.tracking.tracker import track
 from framecloak.domain.imaging import box_geometry
 
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
+SLOW_RATE = replace(QUICK, adjacent_distance=TrackingSettings.for_rate(10.0).adjacent_distance)
 
 
 def detections_of(*detections: tuple[float, float, float, float]) -> FrameDetections:
@@ -118,27 +119,29 @@ def test_no_track_crosses_a_cut(case: tuple[list[FrameDetections], np.ndarray]) 
 
 
 @settings(max_examples=6 * settings.default.max_examples)
-@given(detections_in_shots(max_frames=60), st.data())
+@given(detections_in_shots(max_frames=60), st.sampled_from([QUICK, SLOW_RATE]), st.data())
 def test_boxes_of_a_frame_do_not_depend_on_the_slices(
-    case: tuple[list[FrameDetections], np.ndarray], data: st.DataObject
+    case: tuple[list[FrameDetections], np.ndarray], tracking: TrackingSettings, data: st.DataObject
 ) -> None:
     detections, shots = case
-    whole = track(detections, shots, QUICK)
+    whole = track(detections, shots, tracking)
     start = data.draw(st.integers(0, len(detections) - 1))
     stop = data.draw(st.integers(start + 1, len(detections)))
-    first = max(0, start - QUICK.temporal_margin)
-    last = min(len(detections), stop + QUICK.temporal_margin)
-    part = track(detections[first:last], shots[first:last], QUICK)
+    first = max(0, start - tracking.temporal_margin)
+    last = min(len(detections), stop + tracking.temporal_margin)
+    part = track(detections[first:last], shots[first:last], tracking)
     for t in range(start, stop):
         expected = sorted((b.xyxy, b.score, b.origin) for b in whole.boxes[t])
         assert sorted((b.xyxy, b.score, b.origin) for b in part.boxes[t - first]) == expected
 
 
-@given(detections_in_shots())
-def test_tracking_is_symmetric_in_time(case: tuple[list[FrameDetections], np.ndarray]) -> None:
+@given(detections_in_shots(), st.sampled_from([QUICK, SLOW_RATE]))
+def test_tracking_is_symmetric_in_time(
+    case: tuple[list[FrameDetections], np.ndarray], tracking: TrackingSettings
+) -> None:
     detections, shots = case
-    forward = track(detections, shots, QUICK)
-    backward = track(detections[::-1], shots[-1] - shots[::-1], QUICK)
+    forward = track(detections, shots, tracking)
+    backward = track(detections[::-1], shots[-1] - shots[::-1], tracking)
     for ahead, back in zip(forward.boxes, backward.boxes[::-1], strict=True):
         np.testing.assert_allclose(
             np.array(sorted(map(tuple, xyxys(ahead).tolist()))),
@@ -255,6 +258,25 @@ def test_track_limits_follow_the_frame_rate_within_bounds(rate: float) -> None:
     # Tracks bridge one failed pass, and extrapolation covers the frames between two passes.
     assert settings_.max_gap >= 2 * interval
     assert settings_.extension >= interval - 1
+
+
+@pytest.mark.parametrize(("rate", "face_sizes_per_second"), [(10.0, 9.0), (12.0, 10.0), (25.0, 12.0)])
+def test_someone_who_walks_is_one_track_at_any_frame_rate(rate: float, face_sizes_per_second: float) -> None:
+    settings_ = TrackingSettings.for_rate(rate, key_interval(video_scales(rate)), follow_seconds=0)
+    everywhere = walk(20, speed=face_sizes_per_second / rate * 40)
+    seen = [
+        FrameDetections.empty() if 8 <= frame < 8 + settings_.max_gap - 1 else found
+        for frame, found in enumerate(everywhere)
+    ]
+    result = track(seen, one_shot(20), settings_)
+    assert len(result.members) == 1
+    for boxes, truth in zip(result.boxes, everywhere, strict=True):
+        assert box_geometry.covers(np.array(boxes[0].xyxy), truth.boxes[0])
+
+
+@pytest.mark.parametrize("rate", [24_000 / 1001, 25.0, 30.0, 60.0])
+def test_at_the_usual_frame_rates_neighbouring_detections_are_as_near_as_ever(rate: float) -> None:
+    assert TrackingSettings.for_rate(rate).adjacent_distance == TrackingSettings().adjacent_distance
 
 
 @pytest.mark.parametrize("speed", [-4.0, 4.0])
