@@ -29,7 +29,7 @@ DISTANCE_PER_GAP_FRAME = 0.08
 """Distance added to that limit for every further frame of a gap, in face sizes."""
 
 MAX_DISTANCE = 1.2
-"""Upper bound of the distance limit for gaps of any length, in face sizes."""
+"""Upper bound of the distance limit for gaps, in face sizes; that of neighbouring frames may be larger."""
 
 FULL_RATE = 23.97
 """Frames per second from which on the distance between neighbouring frames is ``MAX_ADJACENT_DISTANCE``."""
@@ -70,7 +70,7 @@ def adjacent_distance(frames_per_second: float) -> float:
     Args:
         frames_per_second: frame rate of the video, above 0.
     """
-    return min(MAX_DISTANCE, MAX_ADJACENT_DISTANCE * max(1.0, FULL_RATE / frames_per_second))
+    return MAX_ADJACENT_DISTANCE * max(1.0, FULL_RATE / frames_per_second)
 
 
 def associate(
@@ -101,7 +101,8 @@ def associate(
     heads = [list(indices) for indices in tails]
     motion = _Motion(box_geometry.centre(boxes), box_geometry.size(boxes))
     for gap in range(1, max_gap + 1):
-        reach = min(max_adjacent_distance + DISTANCE_PER_GAP_FRAME * (gap - 1), MAX_DISTANCE)
+        further = min(max_adjacent_distance + DISTANCE_PER_GAP_FRAME * (gap - 1), MAX_DISTANCE)
+        reach = max(max_adjacent_distance, further)
         for t in range(len(shots) - gap):
             if tails[t] and heads[t + gap] and shots[t] == shots[t + gap]:
                 for tail, head in _mutual_best_pairs(tails[t], heads[t + gap], gap, reach, motion):
