@@ -12,8 +12,25 @@ DEFAULT_REFERENCE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9 ._/#+-]*"
 """Pattern of references where the installation sets none: no letters beyond ASCII, and no commas, as in names
 written with the family name first."""
 
-_DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})[ ./_-]{1,2}(\d{1,2})[ ./_-]{1,2}(\d{4}|\d{2})(?!\d)")
-_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[ ./_-]{1,2}(\d{1,2})[ ./_-]{1,2}(\d{1,2})(?!\d)")
+_GAP = r"[\W_]{1,3}"
+_GAP_OR_NONE = r"[\W_]{0,3}"
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
+_MONTH = (
+    "(?:jan(?:uary?)?|j[äa]e?n(?:ner)?|feb(?:ruary?)?|m(?:ar|är|aer|r)(?:z|ch)?|apr(?:il)?|ma[iy]|jun[ie]?"
+    "|jul[iy]?|aug(?:ust)?|sept?(?:ember)?|o[kc]t(?:ober)?|nov(?:ember)?|de[zc](?:ember)?)"
+)
+"""Names of months in English and German, and their abbreviations."""
+_YEAR = r"(?:\d{4}|\d{2})(?!\d)"
+
+# Lookaheads, so that a number before a date does not hide it.
+_DAY_FIRST = re.compile(rf"(?<!\d)(?=(\d{{1,2}}){_GAP}(\d{{1,2}}){_GAP}({_YEAR}))")
+_YEAR_FIRST = re.compile(rf"(?<!\d)(?=(\d{{4}}){_GAP}(\d{{1,2}}){_GAP}(\d{{1,2}})(?!\d))")
+_WRITTEN = re.compile(
+    rf"(?<!\d){_DAY}{_GAP_OR_NONE}{_MONTH}{_GAP_OR_NONE}{_YEAR}"
+    rf"|(?<!\d)\d{{4}}{_GAP_OR_NONE}{_MONTH}{_GAP_OR_NONE}{_DAY}(?!\d)"
+    rf"|(?<![^\W\d_]){_MONTH}{_GAP_OR_NONE}{_DAY}{_GAP}{_YEAR}",
+    re.IGNORECASE,
+)
 _COMPACT = re.compile(r"(?<!\d)\d{8}(?!\d)")
 _FIRST_YEAR = 1900
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -49,7 +66,12 @@ def parse_reference(text: str, pattern: str = DEFAULT_REFERENCE_PATTERN) -> str 
 
 
 def contains_date(text: str) -> bool:
-    """Return whether a text contains a calendar date in a usual notation, with a year from 1900 on."""
+    """Return whether a text contains a calendar date in a usual notation, with a year from 1900 on.
+
+    Six digits in a row are no date: too many codes consist of them.
+    """
+    if _WRITTEN.search(text):
+        return True
     dates = [(int(year), int(month), int(day)) for year, month, day in _YEAR_FIRST.findall(text)]
     for first, second, year in _DAY_FIRST.findall(text):
         for century in ("",) if len(year) == 4 else ("19", "20"):
