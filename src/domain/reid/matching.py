@@ -27,6 +27,8 @@ _SAFE_LENGTHS = 1e-12, 1e15
 _BLOCK_ROWS = 256
 """Number of rows processed together: few enough to stay in one core's cache between two operations, and to be
 finished before other cores could help."""
+_LARGEST_THRESHOLD = 1 - 1e-6
+"""Cosine from which two embeddings are equal: rounded in float32, that of equal ones may be a little below 1."""
 _HINT = "send what an analysis returned, unchanged"
 
 
@@ -136,8 +138,11 @@ def check_search(threshold: float, top_k: int | None) -> None:
 
 
 def best_indices(cosines: FloatArray, threshold: float, top_k: int | None = None) -> NDArray[np.intp]:
-    """Return the indices of the highest of (n,) cosines, from ``threshold`` up, best first and stable."""
-    indices = np.flatnonzero(cosines >= np.float32(threshold))
+    """Return the indices of the highest of (n,) cosines, from ``threshold`` up, best first and stable.
+
+    A threshold of 1 is met by equal embeddings, whatever the rounding.
+    """
+    indices = np.flatnonzero(cosines >= np.float32(min(threshold, _LARGEST_THRESHOLD)))
     return indices[np.argsort(-cosines[indices], kind="stable")][:top_k]
 
 

@@ -67,6 +67,13 @@ def test_cosines_of_known_models_have_a_meaning(model: str) -> None:
     assert -1 <= known.unrelated < known.possible < known.usual == default_threshold(space) < 1
 
 
+@pytest.mark.parametrize("length", [128, 512])
+def test_an_embedding_is_found_with_the_largest_threshold(length: int) -> None:
+    rows = np.random.default_rng(20).normal(size=(200, length)).astype(np.float32)
+    for number, row in enumerate(rows):
+        assert [match.index for match in find_matches(row, rows, 1.0)] == [number]
+
+
 def test_an_unknown_model_has_only_a_default_threshold() -> None:
     space = EmbeddingSpace("our own", "0" * 64, 512)
     assert similarity_scale(space) is None
