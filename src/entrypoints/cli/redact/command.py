@@ -35,6 +35,7 @@ from framecloak.entrypoints.cli.redact.options import (
     text_options,
     video_encoder_option,
 )
+from framecloak.entrypoints.runtime.garbage import permanent_objects
 from framecloak.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
@@ -186,13 +187,14 @@ def redact(
     `framecloak verify`. The ZIP is written only if it is complete.
     """
     # Importing NumPy and its dependants is slow, and `--help` and usage errors do not need them.
-    from framecloak.domain.imaging.pixel_aspect import parse_aspect  # noqa: PLC0415
-    from framecloak.entrypoints.cli.progress import Monitor, OutputMode  # noqa: PLC0415
-    from framecloak.entrypoints.cli.redact import people, run  # noqa: PLC0415
-    from framecloak.entrypoints.cli.redact.marks import parse_region, parse_segments  # noqa: PLC0415
-    from framecloak.entrypoints.cli.redact.region_files import read_regions  # noqa: PLC0415
-    from framecloak.entrypoints.cli.redact.text import TextArguments  # noqa: PLC0415
-    from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
+    with permanent_objects():
+        from framecloak.domain.imaging.pixel_aspect import parse_aspect  # noqa: PLC0415
+        from framecloak.entrypoints.cli.progress import Monitor, OutputMode  # noqa: PLC0415
+        from framecloak.entrypoints.cli.redact import people, run  # noqa: PLC0415
+        from framecloak.entrypoints.cli.redact.marks import parse_region, parse_segments  # noqa: PLC0415
+        from framecloak.entrypoints.cli.redact.region_files import read_regions  # noqa: PLC0415
+        from framecloak.entrypoints.cli.redact.text import TextArguments  # noqa: PLC0415
+        from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
 
     settings = overridden_settings(
         detector=detector,
