@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import Context
 from types import TracebackType
 from uuid import UUID
 
@@ -87,7 +88,8 @@ class _Subscription:
     def listen(self, request_id: UUID) -> Iterator[RedisListener]:
         """Subscribe to a request within the block."""
         if self._receiver is None:
-            self._receiver = asyncio.create_task(self._receive())
+            # Serves all requests: in the context of the first, all its log lines would name that one.
+            self._receiver = asyncio.create_task(self._receive(), context=Context())
         listener = RedisListener()
         self._listeners[request_id].add(listener)
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from pathlib import Path
 from uuid import uuid4
 
@@ -100,6 +102,26 @@ async def test_two_thousand_listeners_share_one_connection(redis_url: str) -> No
         for request_id in entered:
             request_id.__exit__(None, None, None)
         assert not board.listened_to
+
+
+async def test_lost_connections_are_not_logged_as_those_of_the_first_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handled = ContextVar("handled", default="")
+    seen: asyncio.Queue[str] = asyncio.Queue()
+
+    def note(record: logging.LogRecord) -> bool:
+        if "cannot receive progress announcements" in record.getMessage():
+            seen.put_nowait(handled.get())
+        return True
+
+    caplog.handler.addFilter(note)
+    nowhere = f"redis://127.0.0.1:{available_port(None)}"
+    async with RedisProgressBoard(nowhere) as board:
+        handled.set("the first request")
+        with board.listen(uuid4()):
+            async with asyncio.timeout(LONG):
+                assert await seen.get() == ""
 
 
 async def test_listeners_survive_a_restart_of_redis(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from framecloak.adapters.postgres.connection import Connection, Record
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.adapters.postgres.vector_search import search
+from framecloak.adapters.postgres.vector_search import search, sign_index
 from framecloak.adapters.postgres.vector_search.sign_index import Numbers, SignIndex
 from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.model.accounts import Principal
@@ -147,6 +147,19 @@ async def test_few_faces_are_compared_where_some_are_found(
         many = await gallery.search(query, -1.0, top_k=150)
         assert [match.face.label for match in many] == [label for label, _ in everybody[:150]]
         assert sum(compared) > 150
+
+
+async def test_more_candidates_than_are_compared_lead_to_an_exact_search(
+    gallery: SignedGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = gallery.stranger()
+    monkeypatch.setattr(gallery.database._signs, "_above", 10_000)
+    exact = [match.face.label for match in await gallery.search(query, -1.0, FACES)]
+    assert len(exact) == FACES
+    monkeypatch.setattr(gallery.database._signs, "_above", 100)
+    await gallery.loaded()
+    monkeypatch.setattr(sign_index, "MAX_CANDIDATES", FACES - 1)
+    assert [match.face.label for match in await gallery.search(query, -1.0, FACES)] == exact
 
 
 async def test_a_filled_gallery_equals_an_enrolled_one(

@@ -209,8 +209,8 @@ class PostgresGalleryFaceRepository:
 
     async def remove_next(self, gallery_id: UUID, after: int, limit: int) -> int | None:
         """See the port."""
-        # Continues after a number: the index keeps entries of deleted faces until the next vacuum, and a search
-        # from its beginning would pass all of them in each step.
+        # Continues after a number: the index keeps entries of deleted faces until the next vacuum, and each
+        # step would pass all of them if it began at the first.
         step = (
             select(GalleryFaceRow.id)
             .where(GalleryFaceRow.gallery_id == gallery_id, GalleryFaceRow.number > after)

@@ -49,7 +49,7 @@ class EncryptedGallery:
 
     @property
     def is_deleted(self) -> bool:
-        """True if a caller deleted it and faces may still have to be removed; see `GalleryRepository.hide`."""
+        """True if a caller deleted it, and faces may be left to remove; see `GalleryRepository.hide`."""
         return self.expires_at is not None and self.expires_at <= self.created_at
 
     @property
@@ -124,7 +124,7 @@ class GalleryRepository(Protocol):
         ...
 
     async def hide(self, gallery_id: UUID) -> None:
-        """Let a gallery expire when it was created, so that no caller sees it from now on, whatever its clock."""
+        """Hide a gallery from all callers, whatever their clocks: it expires when it was created."""
         ...
 
     async def remove(self, gallery_id: UUID) -> bool:
@@ -214,8 +214,8 @@ class GalleryFaceRepository(Protocol):
             limit: maximum number of faces.
 
         Returns:
-            Number of the last face that was deleted, which the next call continues after; None if no faces are
-            left.
+            Number of the last face that was deleted, after which the next call continues; None if no faces
+            are left.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Deletion of a gallery that callers no longer see, in steps.
 
-One transaction over millions of faces would hold its locks for minutes, and all its work would be lost when the
-caller disconnects or the process ends. Each step is committed instead, and whoever comes next continues.
+One transaction over millions of faces would hold its locks for minutes, and all its work would be lost when
+the caller disconnects or the process ends. Each step is committed instead, and the next run continues.
 """
 
 from __future__ import annotations

@@ -131,8 +131,8 @@ class GalleryService:
     async def delete(self, principal: Principal, gallery_id: UUID) -> None:
         """Delete a gallery with all its faces; possible without its key.
 
-        It takes effect immediately. Millions of faces take minutes to remove; if this call is interrupted, the
-        next clean-up removes the rest.
+        Callers no longer see it from the start. Millions of faces take minutes to remove; if this call is
+        interrupted, the next clean-up removes the rest.
 
         Raises:
             GalleryNotFoundError: the caller has no such gallery.

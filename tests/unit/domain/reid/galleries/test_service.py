@@ -225,7 +225,7 @@ class FailingDatabase:
 
 
 @pytest.mark.parametrize(("transactions", "left"), [(1, 5), (2, 3), (3, 1), (4, 0), (5, 0)])
-async def test_an_interrupted_deletion_is_continued_by_the_clean_up(  # noqa: PLR0913 -- fixtures and cases
+async def test_an_interrupted_deletion_is_continued_by_the_clean_up(
     world: FakeService,
     galleries: GalleryService,
     anna: Principal,
