@@ -107,7 +107,8 @@ class AccountAdministration:
         if may_demote and user_id == principal.user_id:
             raise InvalidOptionError("you would lock yourself out", "ask another administrator")
         password_hash = None if password is None else await self._passwords.hash(password)
-        is_one_time = principal.auth_method is not Means.COMMAND and user_id != principal.user_id
+        is_operator = principal.auth_method is Means.COMMAND
+        is_one_time = not is_operator and user_id != principal.user_id
         async with self._database.unit_of_work() as work:
             # The same lock order everywhere prevents deadlocks.
             administrators = await work.users.lock_administrators() if may_demote else 0
@@ -116,8 +117,7 @@ class AccountAdministration:
                 raise InvalidOptionError(
                     f"{user.username} is the last administrator", "appoint another administrator first"
                 )
-            is_emergency = principal.auth_method is Means.COMMAND
-            if password and not is_emergency and await work.external_identities.is_linked(user_id):
+            if password and not is_operator and await work.external_identities.is_linked(user_id):
                 raise no_local_password(user.username)
             changed = replace(
                 user,

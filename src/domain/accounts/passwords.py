@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from framecloak.domain.accounts.names import MAX_NAME_LENGTH
 from framecloak.domain.errors import (
     InvalidCredentialsError,
     NoLocalPasswordError,
@@ -82,7 +83,7 @@ class PasswordService:
             InvalidCredentialsError: the user name or the password is wrong, or the account is disabled.
             TooManySignInsError: too many failures of this name, of this address, or of both together.
         """
-        name = username.strip().casefold()[:150]
+        name = username.strip().casefold()[:MAX_NAME_LENGTH]
         pair = f"login:pair:{address} {name}"
         by_address, by_name = f"login:address:{address}", f"login:name:{name}"
         await self._count_attempt(
