@@ -135,7 +135,7 @@ def test_twenty_films_are_ordered_reviewed_and_released_by_three_people(
         # Nothing may leave the house before another person has looked at it.
         held_back = page.locator(".batch .held-back").first
         expect(held_back.get_by_role("button", name="Download all")).to_be_disabled()
-        expect(held_back).to_contain_text("once it was reviewed and released")
+        expect(held_back).to_contain_text("once it has been reviewed and released")
         release_all(colleague.sign_in())
         page.reload()
         with page.expect_download() as started:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from framecloak.domain.accounts.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from framecloak.domain.anonymization.model.options import Language
 from framecloak.domain.anonymization.work.slice_worker import NO_WORKER_SURVIVED
 from framecloak.entrypoints.asgi.problem_details import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
@@ -80,6 +81,12 @@ def test_the_report_is_offered_in_the_languages_in_which_it_is_written() -> None
         path.relative_to(WEB).as_posix() for path, script in SCRIPTS.items() if " LANGUAGES" in script
     }
     assert of_console == {"core/language.js", "ui/shell.js"}
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_a_refused_password_is_explained_with_the_limits(language: str) -> None:
+    numbers = re.findall(r"\d+", LANGUAGES[language]["error.weak_password"])
+    assert numbers == [str(MIN_PASSWORD_LENGTH), str(MAX_PASSWORD_LENGTH)]
 
 
 def test_every_text_that_scripts_use_exists() -> None:
