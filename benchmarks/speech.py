@@ -18,7 +18,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Sound
 from framecloak.domain.ports.video import VideoFormat

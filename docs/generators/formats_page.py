@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from framecloak.adapters.media.video.h264 import MAX_SIDE_PX, MP4_AUDIO_CODECS
+from framecloak.adapters.media.video.encoding.h264 import MAX_SIDE_PX, MP4_AUDIO_CODECS
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from support.formats.codecs import SOUND_CODECS, VIDEO_CODECS
 from support.formats.containers import CONTAINERS

@@ -16,7 +16,7 @@ import framecloak
 from framecloak.domain.model.accounts import Means
 from framecloak.domain.ports.security import TokenPair
 from framecloak.entrypoints.http.middleware.authentication import Credential
-from framecloak.entrypoints.schemas.accounts import Credentials, TokenView
+from framecloak.entrypoints.schemas.access.accounts import Credentials, TokenView
 
 SECRET = re.compile(
     r"secret|password|token|credential|webhook_url|redis_url|database_url|(access|secret)_key$"

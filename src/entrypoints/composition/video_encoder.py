@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from framecloak.adapters.media.video.hardware_encoders import HARDWARE_CODECS, HardwareVideoEncoder
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
+from framecloak.adapters.media.video.encoding.hardware import HARDWARE_CODECS, HardwareVideoEncoder
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.domain.anonymization.model.output_format import OutputFormat
 from framecloak.domain.errors import InvalidOptionError
 from framecloak.domain.ports.video import SOFTWARE_ENCODER, VideoEncoder

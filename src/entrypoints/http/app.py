@@ -11,7 +11,9 @@ from framecloak.entrypoints.asgi.headers import REQUEST_ID_HEADER, standard_head
 from framecloak.entrypoints.asgi.problem_details import EXCEPTION_HANDLERS
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.console import console_router
-from framecloak.entrypoints.http.controllers.accounts import AccountsController
+from framecloak.entrypoints.http.controllers.access.accounts import AccountsController
+from framecloak.entrypoints.http.controllers.access.sessions import SessionsController
+from framecloak.entrypoints.http.controllers.access.sign_on import SignOnController
 from framecloak.entrypoints.http.controllers.batches import BatchesController
 from framecloak.entrypoints.http.controllers.downloads import DownloadsController
 from framecloak.entrypoints.http.controllers.erasures import ErasuresController
@@ -23,8 +25,6 @@ from framecloak.entrypoints.http.controllers.operations import OperationControll
 from framecloak.entrypoints.http.controllers.releases import ReleasesController
 from framecloak.entrypoints.http.controllers.requests import RequestsController
 from framecloak.entrypoints.http.controllers.reviews import ReviewsController
-from framecloak.entrypoints.http.controllers.sessions import SessionsController
-from framecloak.entrypoints.http.controllers.sign_on import SignOnController
 from framecloak.entrypoints.http.controllers.templates import TemplatesController
 from framecloak.entrypoints.http.controllers.text_lists import TextListsController
 from framecloak.entrypoints.http.controllers.videos.copies import MarkCopiesController

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from fakes.results import FakeMp4Reader, FakeVideoEncoder, FakeVideoFrameExtractor
-from framecloak.adapters.media.video.frame_extraction import extract_frame
-from framecloak.adapters.media.video.hardware_encoders import (
+from framecloak.adapters.media.video.encoding.hardware import (
     HARDWARE_CODECS,
     HardwareCodec,
     HardwareVideoEncoder,
 )
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
+from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.model.output_format import OutputFormat

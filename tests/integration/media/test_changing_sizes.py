@@ -21,10 +21,10 @@ from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.pictures.source import open_image
 from framecloak.adapters.media.sampling import OpenCvSampler
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.adapters.media.video.frames import MAX_DISTORTION
 from framecloak.adapters.media.video.probing import PyAvProber
 from framecloak.adapters.media.video.source import VideoSource, open_video
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder
 from framecloak.domain.anonymization.model.frames import RedactedBox

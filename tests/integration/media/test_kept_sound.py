@@ -11,9 +11,9 @@ import av
 import pytest
 
 from fakes.speech import FakeSpeechDetector
-from framecloak.adapters.media.video.h264 import MP4_AUDIO_CODECS
+from framecloak.adapters.media.video.encoding.h264 import MP4_AUDIO_CODECS
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.adapters.media.video.source import VideoSource, open_video
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.domain.errors import InvalidFormatError, SoundLostError
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Sound

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from fakes.speech import FakeSpeechDetector
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.adapters.media.video.source import open_video
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.domain.errors import SoundLostError
 from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.frames import Sound

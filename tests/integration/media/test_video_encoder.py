@@ -19,9 +19,9 @@ from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.sampling import OpenCvSampler
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
 from framecloak.adapters.media.video.source import VideoSource, open_video
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.domain.anonymization.model.options import FRAMES_PER_GROUP, Appearance, Audio, Level
 from framecloak.domain.anonymization.model.output_format import OutputFormat

@@ -13,8 +13,8 @@ import pytest
 from fakes.results import ISSUER
 from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.adapters.media.video.source import open_video
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.options import (
     Appearance,

@@ -14,9 +14,9 @@ from fakes.storage import FakeObjectStore
 from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.sampling import OpenCvSampler
+from framecloak.adapters.media.video.encoding.x264 import X264VideoEncoder
 from framecloak.adapters.media.video.frame_extraction import extract_frame
 from framecloak.adapters.media.video.source import open_video
-from framecloak.adapters.media.video.x264 import X264VideoEncoder
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.adapters.storage import stored_archives
 from framecloak.adapters.storage.stored_archives import StoredZips

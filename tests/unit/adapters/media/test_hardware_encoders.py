@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from av.video.codeccontext import VideoCodecContext
 
-from framecloak.adapters.media.video.hardware_encoders import (
+from framecloak.adapters.media.video.encoding.hardware import (
     HARDWARE_CODECS,
     HardwareCodec,
     HardwareVideoEncoder,

@@ -31,9 +31,9 @@ from framecloak.entrypoints.http.transport.cookies import (
     session_cookies,
     sign_on_cookie,
 )
-from framecloak.entrypoints.schemas.accounts import UserView
+from framecloak.entrypoints.schemas.access.accounts import UserView
+from framecloak.entrypoints.schemas.access.sign_on import EndSessionView, IdentityBody, SignOnView
 from framecloak.entrypoints.schemas.common import UserId
-from framecloak.entrypoints.schemas.sign_on import EndSessionView, IdentityBody, SignOnView
 
 _NO_CREDENTIAL = {"access": Access.ANYONE}
 _TEMPORARY_PASSWORD = {"temporary_password": True}

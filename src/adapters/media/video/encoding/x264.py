@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 
-from framecloak.adapters.media.video.h264 import H264GroupEncoder, H264VideoEncoder
+from framecloak.adapters.media.video.encoding.h264 import H264GroupEncoder, H264VideoEncoder
 from framecloak.domain.ports.video import SOFTWARE_ENCODER, EncoderIdentity, GroupEncoder, VideoFormat
 
 # Fixed, because the output of x264 depends on the number of threads.

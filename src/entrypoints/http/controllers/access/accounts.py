@@ -14,7 +14,7 @@ from framecloak.domain.accounts.removal import AccountRemoval
 from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Authenticator, administrators_only
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.schemas.accounts import (
+from framecloak.entrypoints.schemas.access.accounts import (
     ApiKeyView,
     ChangeUserBody,
     CreateApiKeyBody,

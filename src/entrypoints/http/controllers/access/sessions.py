@@ -16,7 +16,7 @@ from framecloak.entrypoints.http.dependencies import Caller, Injected
 from framecloak.entrypoints.http.middleware.authentication import Access, Authenticator, csrf_token
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.http.transport.cookies import expired_session_cookies, session_cookies
-from framecloak.entrypoints.schemas.accounts import (
+from framecloak.entrypoints.schemas.access.accounts import (
     ChangePasswordBody,
     ChangeProfileBody,
     Credentials,

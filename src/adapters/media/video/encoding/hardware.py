@@ -22,7 +22,7 @@ from av.codec.hwaccel import HWAccel
 from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace
 
-from framecloak.adapters.media.video.h264 import (
+from framecloak.adapters.media.video.encoding.h264 import (
     H264GroupEncoder,
     H264VideoEncoder,
     packet_to_sample,

@@ -1,0 +1,1 @@
+"""H.264 video, encoded in software or by the video engine of a GPU."""

@@ -1,0 +1,1 @@
+"""Controllers of accounts, sessions and single sign-on."""

@@ -1,0 +1,1 @@
+"""Schemas of accounts, sessions and single sign-on."""
