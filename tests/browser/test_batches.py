@@ -114,6 +114,20 @@ def test_the_reason_of_an_edit_is_recorded(console: Console, film: Path) -> None
     assert reasons == {"missed"}
 
 
+def test_the_reason_why_a_video_is_left_out_is_in_the_language_of_the_console(
+    console: Console, film: Path
+) -> None:
+    console.upload(film)
+    segments = [{"start_time": 100, "end_time": 200}]
+    console.request("POST", "/api/templates/", {"name": "Long", "segments": segments})
+    page = order_together(console)
+    page.locator(".account summary").click()
+    page.locator(".preferences select").first.select_option("de")
+    page.locator(".order select").first.select_option("Long")
+    reason = page.locator(".finish .notice li")
+    expect(reason).to_contain_text("Die Vorlage passt nicht zu diesem Video", timeout=WORK_MS)
+
+
 @pytest.mark.parametrize("language", list(Language))
 def test_the_index_page_shows_its_links_without_scrolling_sideways(
     chromium: Browser, tmp_path: Path, language: Language

@@ -6,6 +6,7 @@ import { dateTime, duration, reportLanguage, t } from "../core/language.js";
 import { link } from "../core/router.js";
 import { waitingForRelease } from "./review-link.js";
 import { downloadButton, heldBack, needsRelease } from "../runs/download.js";
+import { reasonOf } from "../runs/failure.js";
 import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
@@ -25,6 +26,7 @@ const POLL_INTERVAL = 2000;
  * @property {number | null} result_bytes
  * @property {string | null} released_at
  * @property {string | null} error
+ * @property {string | null} error_code
  *
  * @typedef {object} Batch a batch as returned by the API
  * @property {string} batch_id
@@ -170,7 +172,7 @@ function row(app, item, mustRelease) {
     { "data-key": String(item.index) },
     el("b", {}, [item.reference, name].filter(Boolean).join(" · ")),
     el("span", { class: "badge", "data-status": status }, label),
-    el("span", { class: "facts" }, [progress, blanked, item.error].filter(Boolean).join(" · ")),
+    el("span", { class: "facts" }, [progress, blanked, reasonOf(item)].filter(Boolean).join(" · ")),
     id && item.result_bytes
       ? [
           el("a", { class: "button", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),

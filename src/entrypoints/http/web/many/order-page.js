@@ -7,6 +7,7 @@ import { reportLanguage, t } from "../core/language.js";
 import { LatestOnly } from "../core/latest-only.js";
 import { go, link } from "../core/router.js";
 import { rangeOf } from "../order/summary.js";
+import { reasonOf } from "../runs/failure.js";
 import { field, form, select } from "../ui/fields.js";
 import { empty, loaded } from "../ui/placeholders.js";
 import { nameOf } from "../videos/video.js";
@@ -127,7 +128,7 @@ function orderForm(app, videos, { templates, last, defaults }, signal) {
   function estimateText({ frames, estimated_time_range: range, rejected }) {
     const names = new Map(videos.map((video) => [video.id, nameOf(video)]));
     const reasons = rejected.map((/** @type {any} */ each) =>
-      el("li", {}, el("b", {}, names.get(each.video_id) ?? ""), `: ${each.error}`),
+      el("li", {}, el("b", {}, names.get(each.video_id) ?? ""), `: ${reasonOf(each)}`),
     );
     return [
       el("p", { class: "estimate" }, t("frames", { count: frames })),
