@@ -28,7 +28,7 @@ _BLOCK_ROWS = 256
 """Number of rows processed together: few enough to stay in one core's cache between two operations, and to be
 finished before other cores could help."""
 _LARGEST_THRESHOLD = 1 - 1e-6
-"""Cosine from which two embeddings are equal: rounded in float32, that of equal ones may be a little below 1."""
+"""Cosine from which two embeddings are equal; rounding in float32 may leave that of equal ones below 1."""
 _HINT = "send what an analysis returned, unchanged"
 
 
