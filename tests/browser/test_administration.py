@@ -22,6 +22,9 @@ def test_account_is_created_given_another_password_and_locked(
         console.open("/admin")
         expect(page.get_by_text("Everything works.")).to_be_visible()
         expect(page.get_by_text("Runs by status")).to_be_visible()
+        # The own one is changed in the menu of the account, with the old one.
+        own = page.get_by_role("button", name=f"Set password: {administrator.username}", exact=True)
+        expect(own).to_be_disabled()
         page.get_by_role("button", name=f"Set password: {name}", exact=True).click()
         dialog = page.get_by_role("dialog", name=f"New password for {name}")
         dialog.get_by_label("Password").fill("short")

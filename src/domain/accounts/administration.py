@@ -92,11 +92,12 @@ class AccountAdministration:
         """Change an account; for administrators. Arguments that are None leave their field unchanged.
 
         All sessions and JWTs of the account become invalid. A new password must be changed at the next
-        sign-in, unless the operator of the installation sets it, or the caller for the own account.
+        sign-in, unless the operator of the installation sets it.
 
         Raises:
             ForbiddenError: the caller is not an administrator.
-            InvalidOptionError: the caller would lock itself out, or no administrator would be left.
+            InvalidOptionError: the caller would lock itself out, no administrator would be left, or the
+                password is the caller's own, which needs the old one.
             NoLocalPasswordError: a password was given for an account that signs in at the identity provider;
                 only the operator of the installation may set one, for emergencies.
             UserNotFoundError: the account does not exist.
@@ -106,9 +107,13 @@ class AccountAdministration:
         may_demote = disabled or role is Role.USER
         if may_demote and user_id == principal.user_id:
             raise InvalidOptionError("you would lock yourself out", "ask another administrator")
-        password_hash = None if password is None else await self._passwords.hash(password)
         is_operator = principal.auth_method is Means.COMMAND
-        is_one_time = not is_operator and user_id != principal.user_id
+        if password is not None and user_id == principal.user_id and not is_operator:
+            # Whoever finds an open session must not be able to keep the account.
+            raise InvalidOptionError(
+                "your own password is changed with the old one", "change it at POST /api/auth/password"
+            )
+        password_hash = None if password is None else await self._passwords.hash(password)
         async with self._database.unit_of_work() as work:
             # The same lock order everywhere prevents deadlocks.
             administrators = await work.users.lock_administrators() if may_demote else 0
@@ -125,7 +130,7 @@ class AccountAdministration:
                 disabled=user.disabled if disabled is None else disabled,
                 password_hash=password_hash or user.password_hash,
                 token_generation=user.token_generation + 1,
-                must_change_password=user.must_change_password if password is None else is_one_time,
+                must_change_password=user.must_change_password if password is None else not is_operator,
             )
             await work.users.update(changed)
             await work.sessions.remove_all_of_user(user_id)

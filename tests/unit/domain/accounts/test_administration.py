@@ -20,7 +20,7 @@ from framecloak.domain.errors import (
     UserNotFoundError,
     WeakPasswordError,
 )
-from framecloak.domain.model.accounts import Principal, Role
+from framecloak.domain.model.accounts import Means, Principal, Role
 from support.use_cases import PASSWORD, FakeService
 
 
@@ -67,19 +67,30 @@ async def test_an_unknown_account_is_neither_shown_nor_changed(world: FakeServic
 
 @pytest.mark.parametrize("length", [0, MIN_PASSWORD_LENGTH - 1, MAX_PASSWORD_LENGTH + 1])
 async def test_passwords_of_an_invalid_length_are_refused(world: FakeService, length: int) -> None:
-    boss = await world.person("boss", Role.ADMIN)
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
     with pytest.raises(WeakPasswordError):
-        await world.administration.create_user(boss, "anna", "x" * length, Role.USER)
+        await world.administration.create_user(boss, "new", "x" * length, Role.USER)
     with pytest.raises(WeakPasswordError):
-        await world.administration.change_user(boss, boss.user_id, password="x" * length)
-    assert await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
+        await world.administration.change_user(boss, anna.user_id, password="x" * length)
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
 
 
 @pytest.mark.parametrize("length", [MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH])
 async def test_passwords_of_a_valid_length_work(world: FakeService, length: int) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    await world.administration.change_user(boss, anna.user_id, password="x" * length)
+    assert await world.identity.sign_in("anna", "x" * length, "10.0.0.1")
+
+
+async def test_an_administrator_needs_the_old_password_for_a_new_one(world: FakeService) -> None:
     boss = await world.person("boss", Role.ADMIN)
-    await world.administration.change_user(boss, boss.user_id, password="x" * length)
-    assert await world.identity.sign_in("boss", "x" * length, "10.0.0.1")
+    session = await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
+    with pytest.raises(InvalidOptionError, match="the old one"):
+        await world.administration.change_user(boss, boss.user_id, password="of whoever found the browser")
+    assert await world.identity.authenticate_session(session.secret) == boss
+    operator = Principal(boss.user_id, "operator", Role.ADMIN, Means.COMMAND)
+    changed = await world.administration.change_user(operator, boss.user_id, password="a forgotten password")
+    assert not changed.must_change_password
 
 
 async def test_a_new_password_ends_all_sessions(world: FakeService) -> None:

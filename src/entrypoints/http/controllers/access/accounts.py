@@ -141,7 +141,10 @@ class AccountsController(Controller):
         account_administration: Injected[AccountAdministration],
         authenticator: Injected[Authenticator],
     ) -> UserView:
-        """Change an account and end all its sessions; for administrators only."""
+        """Change an account and end all its sessions; for administrators only.
+
+        The own password is changed with the old one instead, by `changePassword`.
+        """
         changed = await account_administration.change_user(
             caller,
             user_id,

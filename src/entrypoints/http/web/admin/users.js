@@ -171,6 +171,7 @@ function row(app, account, hasProvider, reload) {
       "button",
       {
         type: "button",
+        disabled: isOwn,
         onclick: resetPassword,
         "aria-label": `${t("users.reset")}: ${account.username}`,
       },
