@@ -226,7 +226,7 @@ class AnonymizationRequest:
             hint = "submit the request again" if self.status.is_final else "wait until it is completed"
             raise NotReadyError(f"the request has no result; its status is {self.status}", hint)
         if self.result_key is None:
-            raise NotReadyError("the result has expired and was deleted", "submit the request again")
+            raise NotReadyError("the result has expired or was deleted", "submit the request again")
         return self.result_key
 
     def require_release(self, rule: ReleaseRule) -> None:

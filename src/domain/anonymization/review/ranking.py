@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.frames import RedactedBox
+from framecloak.domain.anonymization.model.record.history import Correction
 from framecloak.domain.anonymization.model.tracked_boxes import Origin
 from framecloak.domain.anonymization.review.ended_tracks import ended_inside
+from framecloak.domain.anonymization.review.uncovered_frames import uncovered_by_hand
 from framecloak.domain.imaging.detections import TargetKind
+
+UNCOVERED_RISK = 0.99
+"""Risk of a frame in which a person uncovered something, which whoever releases the result has to see."""
 
 ENDED_RISK = 0.97
 """Risk of a frame in which a track ends inside the frame; the face may be visible from there on."""
@@ -29,6 +34,8 @@ class Reason(StrEnum):
 
     BLANKED = "blanked"
     """The frame is black, so its content is lost."""
+    UNCOVERED = "uncovered"
+    """A person removed or moved a box, or showed a black frame again, and what was covered is visible."""
     ENDED = "ended"
     """A tracked face was covered for the last time although it had not left the frame."""
     RESIDUAL = "residual"
@@ -57,7 +64,8 @@ _REASON_BY_ORIGIN = (
 
 
 WEAK_EVIDENCE_RISK = EXTENDED_RISK
-"""Risk from which on a frame counts as risky: it is black, a track ends in it, or a box has no detection."""
+"""Risk from which on a frame counts as risky: it is black, something was uncovered by hand, a track ends in
+it, or a box has no detection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +74,9 @@ class FrameRisk:
 
     Attributes:
         index: frame index in the video.
-        risk: risk in 0..1: 1 for a black frame, `ENDED_RISK` where a track ends inside the frame, otherwise
-            that of the weakest box; 0 without detected boxes.
+        risk: risk in 0..1: 1 for a black frame, `UNCOVERED_RISK` where something was uncovered by hand,
+            `ENDED_RISK` where a track ends inside the frame, otherwise that of the weakest box; 0 without
+            detected boxes.
         reason: reason for the risk; None without a risk.
         lowest_score: lowest detection score of the frame's boxes; None if no box has one.
         boxes: redacted boxes of the frame.
@@ -89,28 +98,33 @@ class Ranking:
         order: (f,) rows of the frames in the table, by descending risk.
         risks: (f,) risk of each frame, in the order of the table.
         ended: (f,) True for frames in which a track ends inside the frame.
+        uncovered: (f,) True for frames in which something was uncovered by hand.
     """
 
     table: BoxTable
     order: NDArray[np.int64]
     risks: NDArray[np.float64]
     ended: NDArray[np.bool_]
+    uncovered: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, table: BoxTable, size: tuple[int, int]) -> Ranking:
+    def of(cls, table: BoxTable, size: tuple[int, int], corrections: Sequence[Correction] = ()) -> Ranking:
         """Rank frames by their weakest box; among frames of equal risk the earlier one comes first.
 
         Args:
             table: redacted boxes of all frames.
             size: width and height of the frames in pixels.
+            corrections: all corrections of the result by hand.
         """
         counts = np.diff(table.ends, prepend=0)
         risks = np.zeros(len(counts))
         np.maximum.at(risks, np.repeat(np.arange(len(counts)), counts), _box_risks(table))
         ended = ended_inside(table, size)
         risks[ended] = np.maximum(risks[ended], ENDED_RISK)
+        uncovered = uncovered_by_hand(table, corrections)
+        risks[uncovered] = UNCOVERED_RISK
         risks[table.blanked] = 1.0
-        return cls(table, np.argsort(-risks, kind="stable"), risks, ended)
+        return cls(table, np.argsort(-risks, kind="stable"), risks, ended, uncovered)
 
     @property
     def risky(self) -> Sequence[int]:
@@ -137,6 +151,8 @@ class Ranking:
         scores = [box.score for box in boxes if box.score is not None]
         by_origin = next((reason for origin, reason in _REASON_BY_ORIGIN if origin in origins), None)
         reason = Reason.ENDED if self.ended[row] else by_origin
+        if self.uncovered[row]:
+            reason = Reason.UNCOVERED
         return FrameRisk(index, risk, reason, min(scores, default=None), boxes)
 
 

@@ -305,5 +305,5 @@ class _Findings:
     def read(cls, document: bytes) -> Self:
         manifest = read_edited_manifest(document)
         ((source_id, table),) = manifest.tables.items()
-        ranking = Ranking.of(table, manifest.sources[source_id].size)
+        ranking = Ranking.of(table, manifest.sources[source_id].size, manifest.history.corrections)
         return cls(ranking, text_tracks(manifest.text, table))

@@ -55,7 +55,7 @@ def test_a_finished_request_cannot_be_changed(status: Status) -> None:
         ),
         (Status.FAILED, "the request has no result; its status is failed: submit the request again"),
         (Status.CANCELLED, "the request has no result; its status is cancelled: submit the request again"),
-        (Status.COMPLETED, "the result has expired and was deleted: submit the request again"),
+        (Status.COMPLETED, "the result has expired or was deleted: submit the request again"),
     ],
 )
 def test_the_error_for_a_missing_result_has_a_hint(status: Status, hint: str) -> None:
