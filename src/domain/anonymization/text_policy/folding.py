@@ -56,10 +56,7 @@ _WORD = re.compile(r"[^\s]+")
 
 def normalized(text: str) -> str:
     """Return text in compatibility form, with one kind of dash, cross and space, and without ends."""
-    text = unicodedata.normalize("NFKC", text)
-    text = _DASHES.sub(
-        "-", text.replace("\N{MULTIPLICATION SIGN}", "x").replace("\N{GREEK SMALL LETTER MU}", "u")
-    )
+    text = _DASHES.sub("-", unicodedata.normalize("NFKC", text).translate(_SYMBOLS))
     return re.sub(r"\s+", " ", text).strip()
 
 
