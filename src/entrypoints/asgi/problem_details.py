@@ -12,6 +12,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap, Scope
 
 from framecloak.domain.accounts.passwords import TooManySignInsError
@@ -265,7 +266,7 @@ def _domain_headers(error: DomainError, status: int) -> Iterator[tuple[str, str]
 
 
 def _on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Problem]:
-    errors = _field_errors(error)
+    errors = _field_errors(request, error)
     status = 422 if isinstance(error, ValidationException) else error.status_code
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _on_unexpected(request, error)
@@ -274,16 +275,23 @@ def _on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Pr
     return problem_response(request, problem(code, status, detail, errors=errors), error.headers)
 
 
-def _field_errors(error: HTTPException) -> tuple[FieldError, ...]:
+def _field_errors(request: AnyRequest, error: HTTPException) -> tuple[FieldError, ...]:
     if isinstance(error, InvalidBodyError):
         return error.errors
     if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
         return ()
     return tuple(
-        FieldError(field=str(entry.get("key", "")), message=_error_message(entry))
+        FieldError(field=_sent_name(request, str(entry.get("key", ""))), message=_error_message(entry))
         for entry in error.extra
         if isinstance(entry, dict)
     )
+
+
+def _sent_name(request: AnyRequest, name: str) -> str:
+    """Return the name under which clients send what the handler of a request calls `name`."""
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
+    kwarg = parameter.kwarg_definition if parameter else None
+    return kwarg.name or name if isinstance(kwarg, ParameterKwarg) else name
 
 
 def _error_message(entry: Mapping[str, object]) -> str:

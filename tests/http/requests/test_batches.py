@@ -305,7 +305,12 @@ async def test_videos_are_renamed_tagged_and_found(scene: Scene) -> None:
     assert await found(tag="ward 3") == [first["id"]]
     assert await found(state="marked") == [scene.video]
     assert await found(sort="name") == [second["id"], scene.video, first["id"]]
-    assert (await scene.ada.get("/api/videos/?sort=size")).json()["code"] == "validation_failed"
+    for wrong in ("sort", "state"):
+        refused = (await scene.ada.get(f"/api/videos/?{wrong}=size")).json()
+        assert (refused["code"], [each["field"] for each in refused["errors"]]) == (
+            "validation_failed",
+            [wrong],
+        )
     renamed = (await scene.ada.patch(f"/api/videos/{first['id']}", json={"title": None})).json()
     assert (renamed["title"], renamed["tags"]) == (None, ["A", "Ward 3"])
     for bad in (
