@@ -106,7 +106,7 @@ async def test_a_request_is_cancelled_once_and_by_its_owner(world: FakeService) 
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.cancel(ben, request_id)
     await world.anonymization.cancel(anna, request_id)
-    with pytest.raises(AlreadyFinishedError, match="cancelled already"):
+    with pytest.raises(AlreadyFinishedError, match="ended already; its status is cancelled"):
         await world.anonymization.cancel(anna, request_id)
 
 
@@ -191,7 +191,7 @@ async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world:
         cancelling = asyncio.create_task(world.anonymization.cancel(anna, request_id))
         await asyncio.sleep(0.01)  # it has read that the request is pending, and waits for this writer
         await work.commit()
-    with pytest.raises(AlreadyFinishedError, match="completed already"):
+    with pytest.raises(AlreadyFinishedError, match="ended already; its status is completed"):
         await cancelling
     assert world.fake_store.objects[key] == b"zip"
     assert (await world.anonymization.status(anna, request_id)).request.status is Status.COMPLETED
