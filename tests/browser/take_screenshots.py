@@ -235,6 +235,8 @@ def look_over(console: Console, review: str) -> None:
     console.open(f"{review}?frame=120")
     expect(page.locator(".stage .original")).to_have_attribute("src", re.compile("frames"))
     expect(page.locator(".stage .region").first).to_be_visible()
+    # The frame counts as seen once it was on the screen.
+    expect(page.get_by_text(re.compile("(seen|gesehen).*: [1-9] (of|von) "))).to_be_visible()
 
 
 def review_together(console: Console) -> None:
